@@ -1,0 +1,68 @@
+//! Buffers of f32 that begin on a cache line, so that no vector load straddles two.
+
+use std::ops::{Deref, DerefMut};
+
+const LINE_BYTES: usize = 64;
+const LINE: usize = LINE_BYTES / size_of::<f32>();
+
+/// Zeroed values whose first one begins a cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    storage: Vec<f32>,
+    offset: usize,
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) fn zeroed(len: usize) -> Self {
+        let storage = vec![0.0; len + LINE - 1];
+        // Where the address is not known, the buffer works all the same, only slower.
+        let offset = storage.as_ptr().align_offset(LINE_BYTES).min(LINE - 1);
+        Self { storage, offset, len }
+    }
+
+    /// Makes room for `len` values, of whatever content.
+    pub(crate) fn at_least(&mut self, len: usize) -> &mut [f32] {
+        if self.len < len {
+            *self = Self::zeroed(len);
+        }
+        &mut self[..len]
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeroed(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.storage[self.offset..self.offset + self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.storage[self.offset..self.offset + self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn begins_on_a_line_and_keeps_its_values_when_cloned() {
+        for len in [0, 1, 15, 16, 1000] {
+            let mut buffer = Buffer::zeroed(len);
+            assert_eq!((buffer.len(), buffer.as_ptr() as usize % LINE_BYTES), (len, 0));
+            buffer.fill(3.0);
+            assert_eq!(*buffer.clone(), *buffer);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Networks in files.
+
+mod safetensors;
+
+pub use self::safetensors::{Model, Scaling};

@@ -1,0 +1,336 @@
+//! Weights files: safetensors, named and shaped as PyTorch has them, with all that is needed to use them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::{Read, Write},
+    path::Path,
+};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::Value;
+
+use crate::{
+    error::{Error, Result},
+    network::{Network, Tensor},
+    spec::{MAX_VALUES, NetworkSpec},
+};
+
+const FORMAT_VERSION: &str = "1";
+/// Keys of the metadata that [`Model`] has fields for.
+const OWN_KEYS: [&str; 5] = ["format_version", "labels", "mean", "network", "std"];
+/// The largest header that safetensors itself reads.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// How raw values become the network's inputs: `(value - mean) / std`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaling {
+    /// What is subtracted.
+    pub mean: f32,
+    /// What is divided by; above 0.
+    pub std: f32,
+}
+
+impl Default for Scaling {
+    /// Values as they are.
+    fn default() -> Self {
+        Self { mean: 0.0, std: 1.0 }
+    }
+}
+
+/// A network and all that is needed to use it: what a weights file holds.
+///
+/// The file is [safetensors](https://github.com/huggingface/safetensors), f32 throughout, with tensors named and shaped
+/// as in PyTorch's `nn.Sequential` of the same layers, so `model.load_state_dict(safetensors.torch.load_file(path))`
+/// works, and so does the way back. The same model gives the same bytes.
+///
+/// ```
+/// use nn_core::{Network, formats::Model};
+/// let network = Network::new("4 | dense 2".parse()?, 7)?;
+/// let bytes = Model::new(network).to_bytes()?;
+/// let model = Model::from_bytes(&bytes)?;
+/// assert_eq!(model.network.spec().to_string(), "4 | dense 2");
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Model {
+    /// The network.
+    pub network: Network,
+    /// How its inputs are scaled, from values in `0..=1`.
+    pub scaling: Scaling,
+    /// The names of its outputs, or nothing.
+    pub labels: Vec<String>,
+    /// Whatever else the file says, such as how the network was trained.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// A model whose inputs are taken as they are, without names for its outputs.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        Self {
+            network,
+            scaling: Scaling::default(),
+            labels: Vec::new(),
+            notes: BTreeMap::new(),
+        }
+    }
+
+    /// Writes a weights file. It is written beside and renamed, so that a file of that name is replaced whole or
+    /// stays as it was.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or the model cannot be put into one (see [`to_bytes`](Self::to_bytes)).
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let bytes = self.to_bytes().map_err(|error| in_file(error, path))?;
+        let failed = |source| Error::Io {
+            path: path.to_owned(),
+            action: "cannot write the weights",
+            source,
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = tempfile::Builder::new()
+            .prefix(".weights-")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(failed)?;
+        file.write_all(&bytes).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// The bytes of a weights file.
+    ///
+    /// # Errors
+    /// If a note has the name of one of the model's own fields, or there are labels but not one for each output.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        if let Some(key) = self.notes.keys().find(|key| OWN_KEYS.contains(&key.as_str())) {
+            return Err(damaged(format!(
+                "a note may not be called {key:?}, which the model itself writes"
+            )));
+        }
+        check_labels(&self.labels, &self.network)?;
+        let mut metadata: HashMap<String, String> = self.notes.clone().into_iter().collect();
+        let own = [
+            FORMAT_VERSION.to_owned(),
+            Value::from(self.labels.clone()).to_string(),
+            self.scaling.mean.to_string(),
+            self.network.spec().to_string(),
+            self.scaling.std.to_string(),
+        ];
+        metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        let tensors: Vec<_> = self
+            .network
+            .tensors()
+            .into_iter()
+            .map(|tensor| (tensor.name, tensor.shape, le_bytes(&tensor.values)))
+            .collect();
+        let views = tensors
+            .iter()
+            .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+            .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
+        let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
+        in_order(&bytes.map_err(|error| damaged(error.to_string()))?)
+    }
+
+    /// Reads a weights file that this library wrote.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no such file; the message says which and what is wrong.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_bytes(&read(path)?).map_err(|error| in_file(error, path))
+    }
+
+    /// Reads a weights file from anywhere, as a network of the given form. What the file's metadata leaves unsaid is
+    /// as in [`new`](Self::new).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); also if the file says that it holds another network.
+    pub fn load_as(path: impl AsRef<Path>, spec: NetworkSpec) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&read(path)?, Some(spec)).map_err(|error| in_file(error, path))
+    }
+
+    /// As [`load`](Self::load), from the file's bytes.
+    ///
+    /// # Errors
+    /// If the bytes are no weights file of this library.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::parse(bytes, None)
+    }
+
+    fn parse(bytes: &[u8], spec: Option<NetworkSpec>) -> Result<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+        let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+        let mut metadata = header.metadata().clone().unwrap_or_default();
+        let mut take = |key: &str| metadata.remove(key);
+        let own = take("network").map(|text| text.parse::<NetworkSpec>()).transpose()?;
+        let spec = match (own, spec) {
+            (Some(own), Some(wanted)) if own != wanted => {
+                return Err(damaged(format!("the file holds the network {own}, not {wanted}")));
+            }
+            (Some(spec), _) | (None, Some(spec)) => spec,
+            (None, None) => {
+                return Err(damaged(
+                    "the file does not say which network its weights are for; name it, as in \
+                     --net \"784 | dense 128 | relu | dense 10\""
+                        .to_owned(),
+                ));
+            }
+        };
+        if let Some(version) = take("format_version").filter(|version| version != FORMAT_VERSION) {
+            return Err(damaged(format!(
+                "format_version is {version:?}, and only {FORMAT_VERSION:?} is known here; a newer program wrote this file"
+            )));
+        }
+        let scaling = Scaling {
+            mean: number(take("mean"), "mean", 0.0)?,
+            std: number(take("std"), "std", 1.0)?,
+        };
+        if scaling.std <= 0.0 {
+            return Err(damaged(format!("std is {}; it has to be above 0", scaling.std)));
+        }
+        let labels = take("labels").map_or(Ok(Vec::new()), |text| parse_labels(&text))?;
+        // Before any memory is asked for: the network's text may promise more than the file holds.
+        if header.data_len() / 4 < spec.parameter_count() {
+            return Err(damaged(format!(
+                "the network {spec} has {} parameters, and the file only {} bytes of them",
+                spec.parameter_count(),
+                header.data_len()
+            )));
+        }
+        let mut network = Network::zeroed(spec)?;
+        network.set_tensors(
+            &file
+                .iter()
+                .map(|(name, view)| tensor(name, &view))
+                .collect::<Result<Vec<_>>>()?,
+        )?;
+        check_labels(&labels, &network)?;
+        Ok(Self {
+            network,
+            scaling,
+            labels,
+            notes: metadata.into_iter().collect(),
+        })
+    }
+}
+
+/// Reads the whole file, after a look at what can be said of its size.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let failed = |source| Error::Io {
+        path: path.to_owned(),
+        action: "cannot read the weights",
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let status = file.metadata().map_err(failed)?;
+    if !status.is_file() {
+        return Err(in_file(
+            damaged("this is no file; give the path of a .safetensors file".to_owned()),
+            path,
+        ));
+    }
+    let mut start = [0; 8];
+    let header = file.read_exact(&mut start).map(|()| u64::from_le_bytes(start));
+    let whole = status.len();
+    let plausible = header.is_ok_and(|header| header <= MAX_HEADER && header <= whole - 8);
+    if !plausible || whole > MAX_HEADER + 4 * MAX_VALUES as u64 {
+        let reason = format!("this is no safetensors file ({whole} bytes, and the first 8 are not a header's length)");
+        return Err(in_file(damaged(reason), path));
+    }
+    let mut bytes = start.to_vec();
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor> {
+    if view.dtype() != Dtype::F32 {
+        return Err(damaged(format!(
+            "tensor {name} is {:?}; only F32 is read, so convert it first (in PyTorch: `tensor.float()`)",
+            view.dtype()
+        )));
+    }
+    let bytes = view.data().chunks_exact(4);
+    let values: Vec<f32> = bytes
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
+    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+        return Err(damaged(format!(
+            "tensor {name} holds {} at position {index}; weights have to be finite",
+            values[index]
+        )));
+    }
+    Ok(Tensor {
+        name: name.to_owned(),
+        shape: view.shape().to_vec(),
+        values,
+    })
+}
+
+fn le_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The same file with its header's keys in order: the metadata come out of a hash map, in a new order each time.
+fn in_order(bytes: &[u8]) -> Result<Vec<u8>> {
+    let (length, data) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("split at 8")) as usize;
+    let (header, data) = data.split_at(length);
+    let header: Value = serde_json::from_slice(header).map_err(|error| damaged(error.to_string()))?;
+    let mut header = header.to_string();
+    // The data have to begin at a multiple of 8 bytes.
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
+}
+
+fn parse_labels(text: &str) -> Result<Vec<String>> {
+    serde_json::from_str(text).map_err(|error| {
+        damaged(format!(
+            "labels are {text:?}, which is no JSON list of strings: {error}"
+        ))
+    })
+}
+
+fn check_labels(labels: &[String], network: &Network) -> Result<()> {
+    let outputs = network.spec().outputs();
+    if labels.is_empty() || labels.len() == outputs {
+        return Ok(());
+    }
+    Err(damaged(format!(
+        "there are {} labels for {outputs} outputs",
+        labels.len()
+    )))
+}
+
+fn number(text: Option<String>, name: &str, default: f32) -> Result<f32> {
+    let Some(text) = text else { return Ok(default) };
+    let number = text.parse().ok().filter(|number: &f32| number.is_finite());
+    number.ok_or_else(|| damaged(format!("{name} is {text:?}; it has to be a number")))
+}
+
+fn damaged(reason: String) -> Error {
+    Error::Weights { path: None, reason }
+}
+
+fn not_safetensors(error: safetensors::SafeTensorError) -> Error {
+    damaged(format!("this is no safetensors file, or a damaged one: {error}"))
+}
+
+/// Adds the path to an error about the content of a file.
+fn in_file(error: Error, path: &Path) -> Error {
+    let reason = match error {
+        Error::Weights { path: None, reason } => reason,
+        Error::Io { .. } => return error,
+        other => other.to_string(),
+    };
+    Error::Weights {
+        path: Some(path.to_owned()),
+        reason,
+    }
+}

@@ -1,0 +1,135 @@
+//! The only unsafe code of the workspace: strided views that split, and the register-blocked tiles for each CPU.
+//!
+//! What leaves this module is safe: [`MatRef`] and [`MatMut`], whose constructors check every bound, and
+//! [`Kernel::multiply`], which asserts what its tiles rely on before it enters them.
+#![allow(unsafe_code)]
+
+mod simd;
+mod tile;
+mod view;
+
+use std::{fmt, str::FromStr, sync::OnceLock};
+
+pub(crate) use tile::{Epilogue, Panels};
+pub use view::{MatMut, MatRef};
+
+use crate::error::{Error, Result};
+
+/// Columns of a packed panel, the same for every kernel, so that packed weights do not depend on the CPU.
+pub(crate) const PANEL: usize = 16;
+
+/// Which implementation of the inner loop runs.
+///
+/// The fastest one that the CPU has is chosen once; the environment variable `NN_CORE_KERNEL` (`portable`, `avx2`)
+/// forces another, for tests and measurements. Results of different kernels agree to rounding, not to the bit.
+///
+/// ```
+/// use nn_core::Kernel;
+/// assert!(Kernel::available().any(|kernel| kernel.to_string() == "portable"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kernel(Isa);
+
+// Private, so that a `Kernel` in hand proves that this CPU has the instructions it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Isa {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Kernel {
+    /// The kernel every machine can run, in plain Rust.
+    pub const PORTABLE: Self = Self(Isa::Portable);
+
+    /// The kernels this machine can run, the fastest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let best = (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(Isa::Avx2));
+        #[cfg(not(target_arch = "x86_64"))]
+        let best = None;
+        best.into_iter().chain([Self::PORTABLE])
+    }
+
+    /// The kernel in use: the one `NN_CORE_KERNEL` names, or else the fastest; decided at the first call.
+    ///
+    /// # Errors
+    /// Where `NN_CORE_KERNEL` names a kernel that does not exist or that this CPU cannot run.
+    pub fn active() -> Result<Self> {
+        static ACTIVE: OnceLock<Kernel> = OnceLock::new();
+        if let Some(kernel) = ACTIVE.get() {
+            return Ok(*kernel);
+        }
+        let kernel = match std::env::var("NN_CORE_KERNEL") {
+            Ok(name) => name.parse()?,
+            Err(_) => Self::available().next().unwrap_or(Self::PORTABLE),
+        };
+        Ok(*ACTIVE.get_or_init(|| kernel))
+    }
+
+    /// `c = act(beta·c + alpha·a·b + bias)`, where `b` is packed into panels.
+    ///
+    /// The sum over `k` runs in one order whatever the tile an element falls into, so the result of an element
+    /// depends on its row of `a` and its column of `b` alone.
+    ///
+    /// # Panics
+    /// If the shapes of `a`, `b`, `c` or the bias do not fit each other, or if the columns of `c` are not contiguous.
+    pub(crate) fn multiply(self, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+        tile::check(&a, &b, &c, &epilogue);
+        match self.0 {
+            // SAFETY: `check` has asserted what `Strip` asks for; the portable lanes need no CPU feature.
+            Isa::Portable => unsafe { tile::strip_portable(a, b, c, epilogue) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, and `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
+            Isa::Avx2 => unsafe { tile::strip_avx2(a, b, c, epilogue) },
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self.0 {
+            Isa::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => "avx2",
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kernel {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        if let Some(kernel) = Self::available().find(|kernel| kernel.name() == name) {
+            return Ok(kernel);
+        }
+        let available: Vec<_> = Self::available().map(Self::name).collect();
+        Err(Error::Kernel {
+            name: name.to_owned(),
+            reason: if name == "avx2" {
+                "this CPU or this target lacks AVX2 or FMA"
+            } else {
+                "there is no such kernel"
+            },
+            available: available.join(", "),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_named_and_found_by_name() {
+        for kernel in Kernel::available() {
+            assert_eq!(kernel.to_string().parse::<Kernel>().unwrap(), kernel);
+        }
+        let error = "mmx".parse::<Kernel>().unwrap_err().to_string();
+        assert!(error.contains("mmx") && error.contains("portable"), "{error}");
+    }
+}

@@ -1,0 +1,168 @@
+//! What a tile asks of a CPU's vectors, and the CPUs that give it.
+
+/// One kind of vector register. Tiles are written once over this trait, so each kernel runs the same logic.
+///
+/// # Safety
+/// Every function may be called only on a CPU that has the instructions of the implementor; pointers must be valid
+/// for `LANES` values (no alignment is asked).
+pub(super) trait Simd {
+    /// A register of `LANES` values.
+    type Vector: Copy;
+    /// Values in a register.
+    const LANES: usize;
+    /// Rows of a full tile, so that its sums and operands fit into the register file.
+    const ROWS: usize;
+    /// Whether a tile of few rows has registers left for several panels at once.
+    const WIDE: bool;
+
+    /// All lanes zero.
+    unsafe fn zero() -> Self::Vector;
+    /// All lanes `x`.
+    unsafe fn splat(x: f32) -> Self::Vector;
+    /// `LANES` values from memory.
+    unsafe fn load(from: *const f32) -> Self::Vector;
+    /// `LANES` values to memory.
+    unsafe fn store(to: *mut f32, x: Self::Vector);
+    /// `x·y + z`.
+    unsafe fn mul_add(x: Self::Vector, y: Self::Vector, z: Self::Vector) -> Self::Vector;
+    /// `x·y`.
+    unsafe fn mul(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x + y`.
+    unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+    /// `x` where it is above zero or not a number, else zero.
+    unsafe fn relu(x: Self::Vector) -> Self::Vector;
+}
+
+/// Four lanes in plain Rust, which the compiler turns into the vectors of the baseline target.
+pub(super) struct Portable;
+
+impl Simd for Portable {
+    type Vector = [f32; 4];
+    const LANES: usize = 4;
+    // 32 registers on AArch64, 16 on the x86-64 baseline.
+    const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    unsafe fn zero() -> [f32; 4] {
+        [0.0; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> [f32; 4] {
+        [x; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for four values at `from`.
+        unsafe { from.cast::<[f32; 4]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, x: [f32; 4]) {
+        // SAFETY: the caller vouches for four values at `to`.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(x: [f32; 4], y: [f32; 4], z: [f32; 4]) -> [f32; 4] {
+        // Without the instruction, a fused multiply-add is a slow library call.
+        let fused = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+        let one = |i: usize| {
+            if fused {
+                x[i].mul_add(y[i], z[i])
+            } else {
+                x[i] * y[i] + z[i]
+            }
+        };
+        [one(0), one(1), one(2), one(3)]
+    }
+
+    #[inline(always)]
+    unsafe fn mul(x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        [x[0] * y[0], x[1] * y[1], x[2] * y[2], x[3] * y[3]]
+    }
+
+    #[inline(always)]
+    unsafe fn add(x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        [x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3]]
+    }
+
+    #[inline(always)]
+    unsafe fn relu(x: [f32; 4]) -> [f32; 4] {
+        let one = |x: f32| if x < 0.0 { 0.0 } else { x };
+        [one(x[0]), one(x[1]), one(x[2]), one(x[3])]
+    }
+}
+
+/// Eight lanes with fused multiply-add.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx2;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::{
+        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps,
+    };
+
+    use super::{Avx2, Simd};
+
+    impl Simd for Avx2 {
+        type Vector = __m256;
+        const LANES: usize = 8;
+        // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle, and 4 registers stay free.
+        const ROWS: usize = 6;
+        const WIDE: bool = true;
+
+        #[inline(always)]
+        unsafe fn zero() -> __m256 {
+            // SAFETY: the CPU has AVX2 and FMA, by the trait's contract.
+            unsafe { _mm256_setzero_ps() }
+        }
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> __m256 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm256_set1_ps(x) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m256 {
+            // SAFETY: as in `zero`; the caller vouches for eight values at `from`.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, x: __m256) {
+            // SAFETY: as in `zero`; the caller vouches for eight values at `to`.
+            unsafe { _mm256_storeu_ps(to, x) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(x: __m256, y: __m256, z: __m256) -> __m256 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm256_fmadd_ps(x, y, z) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul(x: __m256, y: __m256) -> __m256 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm256_mul_ps(x, y) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(x: __m256, y: __m256) -> __m256 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm256_add_ps(x, y) }
+        }
+
+        #[inline(always)]
+        unsafe fn relu(x: __m256) -> __m256 {
+            // The instruction gives its second operand where one is not a number, so NaN passes through.
+            // SAFETY: as in `zero`.
+            unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+        }
+    }
+}

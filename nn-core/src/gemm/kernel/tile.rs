@@ -1,0 +1,337 @@
+//! The register-blocked inner loops: a few rows of A times a panel of B, summed in registers.
+
+#[cfg(target_arch = "x86_64")]
+use super::simd::Avx2;
+use super::{
+    MatMut, MatRef, PANEL,
+    simd::{Portable, Simd},
+};
+
+/// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
+/// `p·panel_stride + row·row_stride + lane`. The last panel is whole too, padded with zeros.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panels<'a> {
+    /// The values, from the first row wanted on.
+    pub(crate) data: &'a [f32],
+    /// Rows to multiply with.
+    pub(crate) k: usize,
+    /// Columns, without the padding.
+    pub(crate) n: usize,
+    /// Distance between panels, in elements.
+    pub(crate) panel_stride: usize,
+    /// Distance between rows, in elements: [`PANEL`] where the panels are packed.
+    pub(crate) row_stride: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// Packed panels, `[panels, k, PANEL]`.
+    pub(crate) fn packed(data: &'a [f32], k: usize, n: usize) -> Self {
+        Self {
+            data,
+            k,
+            n,
+            panel_stride: k * PANEL,
+            row_stride: PANEL,
+        }
+    }
+
+    /// The rows `rows` of these panels.
+    pub(crate) fn rows(self, rows: std::ops::Range<usize>) -> Self {
+        let start = (rows.start * self.row_stride).min(self.data.len());
+        Self {
+            data: &self.data[start..],
+            k: rows.len(),
+            ..self
+        }
+    }
+}
+
+/// What happens to a sum on its way into C: `act(beta·c + alpha·sum + bias)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epilogue<'a> {
+    /// Factor of the sum.
+    pub(crate) alpha: f32,
+    /// Factor of what C holds; with 0, C is not read.
+    pub(crate) beta: f32,
+    /// One value a column.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Whether what is below zero becomes zero.
+    pub(crate) relu: bool,
+}
+
+impl Epilogue<'_> {
+    /// `c = sum`.
+    pub(crate) const STORE: Self = Self {
+        alpha: 1.0,
+        beta: 0.0,
+        bias: None,
+        relu: false,
+    };
+}
+
+/// Asserts that the operands fit each other; the strips rely on it.
+pub(super) fn check(a: &MatRef<'_>, b: &Panels<'_>, c: &MatMut<'_>, epilogue: &Epilogue<'_>) {
+    assert_eq!(a.cols(), b.k, "columns of a against rows of b");
+    assert_eq!((a.rows(), b.n), (c.rows(), c.cols()), "shape of the product");
+    assert!(c.cols() <= 1 || c.strides().1 == 1, "columns of c must be contiguous");
+    let panels = b.n.div_ceil(PANEL);
+    if panels > 0 && b.k > 0 {
+        let end = (panels - 1) * b.panel_stride + (b.k - 1) * b.row_stride + PANEL;
+        assert!(b.data.len() >= end, "panels are cut short");
+    }
+    if let Some(bias) = epilogue.bias {
+        assert_eq!(bias.len(), b.n, "one bias a column");
+    }
+}
+
+/// # Safety
+/// [`check`] has passed for these operands.
+pub(super) unsafe fn strip_portable(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+    // SAFETY: the caller's promise; plain Rust needs no CPU feature.
+    unsafe { strip::<Portable, 4>(a, b, c, &epilogue) }
+}
+
+/// # Safety
+/// [`check`] has passed for these operands, and the CPU has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn strip_avx2(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { strip::<Avx2, 2>(a, b, c, &epilogue) }
+}
+
+/// All of C: a panel (or, for few rows, several) at a time, and under it a tile of rows at a time, so that the panel
+/// stays in the nearest cache. `V` is `PANEL / S::LANES`.
+///
+/// # Safety
+/// [`check`] has passed for these operands, and the CPU has what `S` needs.
+#[inline(always)]
+unsafe fn strip<S: Simd, const V: usize>(a: MatRef<'_>, b: Panels<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+    const { assert!(V * S::LANES == PANEL) };
+    let (row_stride, col_stride) = a.strides();
+    let ops = Operands {
+        k: b.k,
+        a: a.as_ptr(),
+        a_row: row_stride,
+        a_col: col_stride,
+        b: b.data.as_ptr(),
+        b_panel: b.panel_stride,
+        b_row: b.row_stride,
+        c: c.as_ptr(),
+        c_row: c.strides().0,
+        cols: b.n,
+        epilogue,
+    };
+    let (rows, cols) = (c.rows(), c.cols());
+    let panels_at_once = match (S::WIDE, rows) {
+        (true, 1) => 4,
+        (true, 2) => 3,
+        (true, 3) => 2,
+        _ => 1,
+    };
+    let mut col = 0;
+    while col < cols {
+        let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
+        // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
+        let mut left = rows.div_ceil(S::ROWS);
+        let mut row = 0;
+        while left > 0 {
+            let height = (rows - row).div_ceil(left);
+            // SAFETY: rows `row..row + height` and `panels` panels from column `col` on lie inside the operands, of
+            // which `check` has seen that they fit each other.
+            unsafe {
+                let at = ops.at(row, col);
+                match (height, panels) {
+                    (1, 4) => tile::<S, 1, 4, V>(&at),
+                    (1, 3) => tile::<S, 1, 3, V>(&at),
+                    (1, 2) => tile::<S, 1, 2, V>(&at),
+                    (2, 3) => tile::<S, 2, 3, V>(&at),
+                    (2, 2) => tile::<S, 2, 2, V>(&at),
+                    (3, 2) => tile::<S, 3, 2, V>(&at),
+                    (1, _) => tile::<S, 1, 1, V>(&at),
+                    (2, _) => tile::<S, 2, 1, V>(&at),
+                    (3, _) => tile::<S, 3, 1, V>(&at),
+                    (4, _) => tile::<S, 4, 1, V>(&at),
+                    (5, _) => tile::<S, 5, 1, V>(&at),
+                    _ => tile::<S, 6, 1, V>(&at),
+                }
+            }
+            row += height;
+            left -= 1;
+        }
+        col += panels * PANEL;
+    }
+}
+
+/// Where the operands of a tile begin.
+struct Operands<'a> {
+    k: usize,
+    a: *const f32,
+    a_row: usize,
+    a_col: usize,
+    b: *const f32,
+    b_panel: usize,
+    b_row: usize,
+    c: *mut f32,
+    c_row: usize,
+    cols: usize,
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl Operands<'_> {
+    /// The operands of the tile whose first element of C is `(row, col)`; `col` is a multiple of [`PANEL`].
+    ///
+    /// # Safety
+    /// `(row, col)` is an element of C.
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, col: usize) -> TileOperands {
+        let (bias, epilogue) = (self.epilogue.bias, self.epilogue);
+        TileOperands {
+            k: self.k,
+            a: self.a.wrapping_add(row * self.a_row),
+            a_row: self.a_row,
+            a_col: self.a_col,
+            b: self.b.wrapping_add(col / PANEL * self.b_panel),
+            b_panel: self.b_panel,
+            b_row: self.b_row,
+            // SAFETY: `(row, col)` is an element of C, by the caller's promise.
+            c: unsafe { self.c.add(row * self.c_row + col) },
+            c_row: self.c_row,
+            cols: self.cols - col,
+            bias: bias.map_or(std::ptr::null(), |bias| bias[col..].as_ptr()),
+            alpha: epilogue.alpha,
+            beta: epilogue.beta,
+            relu: epilogue.relu,
+        }
+    }
+}
+
+struct TileOperands {
+    k: usize,
+    a: *const f32,
+    a_row: usize,
+    a_col: usize,
+    b: *const f32,
+    b_panel: usize,
+    b_row: usize,
+    c: *mut f32,
+    c_row: usize,
+    /// Columns of C from here to its right edge; may end inside the tile.
+    cols: usize,
+    /// Null, or as many values as `cols`.
+    bias: *const f32,
+    alpha: f32,
+    beta: f32,
+    relu: bool,
+}
+
+/// `M` rows times `P` panels of `V` vectors each.
+///
+/// # Safety
+/// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on; C has `M` rows and `cols`
+/// columns from here on, of which at least one lies in the last panel.
+#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
+#[inline(always)]
+unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &TileOperands) {
+    // SAFETY: index `l` stays below `k`, row `m` below `M`, panel `p` below `P`, so that A and B are read inside the
+    // bounds that the caller vouches for.
+    let sums = unsafe {
+        let mut sums = [[[S::zero(); V]; P]; M];
+        let (mut a, mut b) = (at.a, at.b);
+        for _ in 0..at.k {
+            let mut columns = [[S::zero(); V]; P];
+            for p in 0..P {
+                for v in 0..V {
+                    columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
+                }
+            }
+            for m in 0..M {
+                let x = S::splat(*a.add(m * at.a_row));
+                for p in 0..P {
+                    for v in 0..V {
+                        sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                    }
+                }
+            }
+            // The last step leaves the pointers one step past what is read; they are not used there.
+            a = a.wrapping_add(at.a_col);
+            b = b.wrapping_add(at.b_row);
+        }
+        sums
+    };
+    for m in 0..M {
+        for p in 0..P {
+            // SAFETY: row `m` and the columns from `p·PANEL` on are in C, and the same columns in the bias.
+            unsafe {
+                let c = at.c.add(m * at.c_row + p * PANEL);
+                let bias = if at.bias.is_null() {
+                    at.bias
+                } else {
+                    at.bias.add(p * PANEL)
+                };
+                finish::<S, V>(at, sums[m][p], c, bias, at.cols - p * PANEL);
+            }
+        }
+    }
+}
+
+/// Takes one row of one panel through the epilogue into C; by way of a buffer where C ends inside the panel.
+///
+/// # Safety
+/// The CPU has what `S` needs; `c`, and `bias` where it is not null, have the smaller of `cols` and [`PANEL`] values.
+#[inline(always)]
+unsafe fn finish<S: Simd, const V: usize>(
+    at: &TileOperands,
+    sums: [S::Vector; V],
+    c: *mut f32,
+    bias: *const f32,
+    cols: usize,
+) {
+    if cols >= PANEL {
+        // SAFETY: a whole panel is there.
+        return unsafe { finish_panel::<S, V>(at, sums, c, bias) };
+    }
+    let (mut buffer, mut bias_buffer) = ([0.0; PANEL], [0.0; PANEL]);
+    // SAFETY: `cols` values are read and written, as many as there are; the buffers hold a whole panel.
+    unsafe {
+        if at.beta != 0.0 {
+            std::ptr::copy_nonoverlapping(c, buffer.as_mut_ptr(), cols);
+        }
+        let bias = if bias.is_null() {
+            bias
+        } else {
+            std::ptr::copy_nonoverlapping(bias, bias_buffer.as_mut_ptr(), cols);
+            bias_buffer.as_ptr()
+        };
+        finish_panel::<S, V>(at, sums, buffer.as_mut_ptr(), bias);
+        std::ptr::copy_nonoverlapping(buffer.as_ptr(), c, cols);
+    }
+}
+
+/// # Safety
+/// The CPU has what `S` needs; `c`, and `bias` where it is not null, have [`PANEL`] values.
+#[inline(always)]
+unsafe fn finish_panel<S: Simd, const V: usize>(
+    at: &TileOperands,
+    sums: [S::Vector; V],
+    c: *mut f32,
+    bias: *const f32,
+) {
+    for (v, sum) in sums.into_iter().enumerate() {
+        // SAFETY: vector `v` lies inside the panel's values.
+        unsafe {
+            let c = c.add(v * S::LANES);
+            let mut x = S::mul(S::splat(at.alpha), sum);
+            if at.beta != 0.0 {
+                x = S::mul_add(S::splat(at.beta), S::load(c), x);
+            }
+            if !bias.is_null() {
+                x = S::add(x, S::load(bias.add(v * S::LANES)));
+            }
+            if at.relu {
+                x = S::relu(x);
+            }
+            S::store(c, x);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Matrix multiplication: five loops over cache-sized blocks, packing, and the split over threads.
+//!
+//! The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), in the
+//! five-loop form of BLIS. Its innermost loops, and all unsafe code, are in [`kernel`].
+
+pub(crate) mod kernel;
+mod pack;
+
+use std::cell::RefCell;
+
+pub(crate) use kernel::{Epilogue, PANEL, Panels};
+pub use kernel::{Kernel, MatMut, MatRef};
+
+use crate::{
+    buffer::Buffer,
+    error::{Error, Result},
+};
+
+/// Rows of B in a block: a panel of 256 × 16 values takes half of a 32 KiB first-level cache.
+const BLOCK_K: usize = 256;
+/// Rows of A in a block: 128 × 256 values take a quarter of a 512 KiB second-level cache.
+const BLOCK_M: usize = 128;
+/// Columns of B in a block: 256 × 2048 values lie in the last-level cache that threads share.
+const BLOCK_N: usize = 2048;
+/// A product of fewer multiply-adds runs on one thread: sharing it costs some microseconds, in which one core does
+/// this many.
+const PARALLEL_WORK: usize = 400_000;
+/// Columns of a block that one thread takes at least, where columns are shared out.
+const SPLIT_COLS: usize = 8 * PANEL;
+
+/// `c = alpha·a·b + beta·c`, for matrices with any strides, on the threads of the current rayon pool.
+///
+/// With `beta = 0`, what `c` held is not read, so it may be NaN. The result has the same bits for any number of
+/// threads.
+///
+/// # Errors
+/// If the shapes do not fit each other, or `NN_CORE_KERNEL` names no kernel of this machine.
+///
+/// ```
+/// use nn_core::gemm::{MatMut, MatRef, gemm};
+/// let (a, b) = ([1.0, 2.0, 3.0, 4.0], [1.0, 0.0, 0.0, 2.0]);
+/// let mut c = [0.0; 4];
+/// gemm(1.0, MatRef::row_major(&a, 2, 2)?, MatRef::row_major(&b, 2, 2)?, 0.0, MatMut::row_major(&mut c, 2, 2)?)?;
+/// assert_eq!(c, [1.0, 4.0, 3.0, 8.0]);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+pub fn gemm(alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, c: MatMut<'_>) -> Result<()> {
+    gemm_with(Kernel::active()?, alpha, a, b, beta, c)
+}
+
+/// [`gemm`] with a kernel of the caller's choice.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) -> Result<()> {
+    let fits = a.cols() == b.rows() && (a.rows(), b.cols()) == (c.rows(), c.cols());
+    if !fits {
+        return Err(Error::Product(format!(
+            "{}x{} times {}x{} into {}x{} does not fit; C has to have the rows of A and the columns of B, and A as \
+             many columns as B has rows",
+            a.rows(),
+            a.cols(),
+            b.rows(),
+            b.cols(),
+            c.rows(),
+            c.cols()
+        )));
+    }
+    if c.rows() == 0 || c.cols() == 0 {
+        return Ok(());
+    }
+    let (row_stride, col_stride) = c.strides();
+    if c.cols() <= 1 || col_stride == 1 {
+        blocks(kernel, alpha, a, b, beta, c);
+    } else if c.rows() <= 1 || row_stride == 1 {
+        // The tiles write rows; a matrix stored by columns is the transpose of one stored by rows.
+        blocks(kernel, alpha, b.transposed(), a.transposed(), beta, c.transposed());
+    } else {
+        let mut product = Buffer::zeroed(c.rows() * c.cols());
+        let view = MatMut::row_major(&mut product, c.rows(), c.cols())?;
+        blocks(kernel, alpha, a, b, 0.0, view);
+        let mut sums = product.iter();
+        c.for_each(|c| {
+            let sum = sums.next().copied().unwrap_or_default();
+            *c = if beta == 0.0 { sum } else { beta.mul_add(*c, sum) };
+        });
+    }
+    Ok(())
+}
+
+/// Loops 1 and 2: blocks of columns of B, and under them blocks of its rows, packed by all threads together.
+fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    let parallel = m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1;
+    with_scratch(&PACKED_B, |packed| {
+        for cols in even_blocks(n, BLOCK_N) {
+            let (_, c) = c.reborrow().split_at_col(cols.start);
+            let (mut c, _) = c.split_at_col(cols.len());
+            for (index, rows) in k_blocks(k).enumerate() {
+                let panels = pack::panels(b.block(rows.clone(), cols.clone()), packed, parallel);
+                let epilogue = Epilogue {
+                    alpha,
+                    beta: if index == 0 { beta } else { 1.0 },
+                    ..Epilogue::STORE
+                };
+                let a = a.block(0..m, rows);
+                share(kernel, a, panels, c.reborrow(), epilogue, parallel);
+            }
+        }
+    });
+}
+
+/// Loop 3: blocks of rows of A, shared out over threads by halving; columns are halved where rows are too few.
+fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parallel: bool) {
+    let (m, n) = (c.rows(), c.cols());
+    let large = m * n * a.cols() >= PARALLEL_WORK;
+    if m > BLOCK_M || (parallel && large && m >= SPLIT_COLS / 4) {
+        let half = m / 2;
+        let (top, bottom) = c.split_at_row(half);
+        let (a_top, a_bottom) = (a.block(0..half, 0..a.cols()), a.block(half..m, 0..a.cols()));
+        fork(
+            parallel,
+            || share(kernel, a_top, b, top, epilogue, parallel),
+            || share(kernel, a_bottom, b, bottom, epilogue, parallel),
+        );
+    } else if parallel && large && n >= 2 * SPLIT_COLS {
+        let half = (n / 2).next_multiple_of(PANEL);
+        let (left, right) = c.split_at_col(half);
+        let b_left = Panels { n: half, ..b };
+        let b_right = Panels {
+            data: &b.data[half / PANEL * b.panel_stride..],
+            n: n - half,
+            ..b
+        };
+        fork(
+            parallel,
+            || share(kernel, a, b_left, left, epilogue, parallel),
+            || share(kernel, a, b_right, right, epilogue, parallel),
+        );
+    } else {
+        block(kernel, a, b, c, epilogue);
+    }
+}
+
+fn fork(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
+    if parallel {
+        rayon::join(left, right);
+    } else {
+        left();
+        right();
+    }
+}
+
+/// Loops 4 and 5, panels of B and tiles of A, are the kernel's; A is first copied where its rows are not contiguous.
+fn block(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+    // One panel reads each value of A once: nothing is gained by a copy.
+    if a.strides().1 == 1 || b.n <= PANEL {
+        return kernel.multiply(a, b, c, epilogue);
+    }
+    with_scratch(&PACKED_A, |packed| {
+        kernel.multiply(pack::rows(a, packed), b, c, epilogue);
+    });
+}
+
+/// `c = act(a·b + bias)` on this thread alone, with B packed whole beforehand.
+pub(crate) fn multiply_packed(
+    kernel: Kernel,
+    a: MatRef<'_>,
+    b: Panels<'_>,
+    mut c: MatMut<'_>,
+    bias: Option<&[f32]>,
+    relu: bool,
+) {
+    let rows = a.rows();
+    for range in k_blocks(b.k) {
+        let (first, last) = (range.start == 0, range.end == b.k);
+        let epilogue = Epilogue {
+            beta: if first { 0.0 } else { 1.0 },
+            bias: if first { bias } else { None },
+            relu: relu && last,
+            ..Epilogue::STORE
+        };
+        let a = a.block(0..rows, range.clone());
+        kernel.multiply(a, b.rows(range), c.reborrow(), epilogue);
+    }
+}
+
+/// The blocks of the inner dimension; one empty block where it is 0, so that C is still written.
+fn k_blocks(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    even_blocks(k, BLOCK_K).chain((k == 0).then_some(0..0))
+}
+
+/// Cuts `0..len` into as few blocks of at most `limit` as do, of nearly equal length.
+fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let count = len.div_ceil(limit);
+    (0..count).map(move |i| (len * i / count)..(len * (i + 1) / count))
+}
+
+thread_local! {
+    static PACKED_A: RefCell<Buffer> = RefCell::default();
+    static PACKED_B: RefCell<Buffer> = RefCell::default();
+}
+
+/// Lends this thread's scratch buffer. It is taken out meanwhile, since a thread that waits for others may start
+/// another product.
+fn with_scratch<R>(scratch: &'static std::thread::LocalKey<RefCell<Buffer>>, f: impl FnOnce(&mut Buffer) -> R) -> R {
+    let mut buffer = scratch.take();
+    let result = f(&mut buffer);
+    scratch.set(buffer);
+    result
+}

@@ -1,0 +1,290 @@
+//! Layers in order, and their parameters in one arena.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    buffer::Buffer,
+    error::{Error, Result, check_length},
+    gemm::Kernel,
+    layers::{Dense, Layer, Relu, TensorSpec},
+    random,
+    shape::Shape,
+    spec::{LayerSpec, NetworkSpec},
+};
+
+/// A network with its weights.
+///
+/// Prediction takes `&self`, so one network serves many threads. What the size of a batch decides is kept apart, in a
+/// [`Workspace`](crate::Workspace).
+///
+/// ```
+/// use nn_core::Network;
+/// let network = Network::new("4 | dense 8 | relu | dense 3".parse()?, 42)?;
+/// let probabilities = network.predict(&[0.5, -1.0, 2.0, 0.0])?;
+/// assert_eq!(probabilities.len(), 3);
+/// assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Network {
+    spec: NetworkSpec,
+    plan: Arc<Plan>,
+    parameters: Buffer,
+    kernel: Kernel,
+}
+
+/// How a network is computed: fixed when it is built.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) stages: Vec<Stage>,
+    /// The arena cut into pieces, in order and without gaps.
+    pub(crate) pieces: Vec<Piece>,
+    /// Multiply-adds of a forward pass of one sample.
+    pub(crate) work: usize,
+}
+
+/// A layer, together with an activation that it applies on the way out.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) layer: Box<dyn Layer>,
+    /// Number of the layer in the text form, which names its tensors in files.
+    pub(crate) item: usize,
+    pub(crate) outputs: usize,
+    /// Its part of the arena.
+    pub(crate) parameters: Range<usize>,
+}
+
+/// A stretch of the arena whose gradient is computed on its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) stage: usize,
+    /// Which of the stage's pieces.
+    pub(crate) piece: usize,
+    pub(crate) len: usize,
+}
+
+/// A parameter tensor, or the gradient of one, named and shaped as in PyTorch's `nn.Sequential` of the same layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// `<number of the layer>.<name>`, as in `1.weight`.
+    pub name: String,
+    /// Dense weights are `[outputs, inputs]`, biases `[outputs]`.
+    pub shape: Vec<usize>,
+    /// The values, the last dimension running fastest.
+    pub values: Vec<f32>,
+}
+
+impl Network {
+    /// A network with initial weights, which depend on the seed alone.
+    ///
+    /// # Errors
+    /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
+    pub fn new(spec: NetworkSpec, seed: u64) -> Result<Self> {
+        let mut network = Self::zeroed(spec)?;
+        let plan = Arc::clone(&network.plan);
+        for stage in &plan.stages {
+            let mut generator = random::stream(seed, stage.item as u64);
+            stage
+                .layer
+                .initialize(&mut network.parameters[stage.parameters.clone()], &mut generator);
+        }
+        Ok(network)
+    }
+
+    /// A network whose parameters are all zero, to be filled with [`set_tensors`](Self::set_tensors).
+    ///
+    /// # Errors
+    /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
+    pub fn zeroed(spec: NetworkSpec) -> Result<Self> {
+        let plan = Plan::new(&spec);
+        let len = plan.stages.last().map_or(0, |stage| stage.parameters.end);
+        Ok(Self {
+            spec,
+            plan: Arc::new(plan),
+            parameters: Buffer::zeroed(len),
+            kernel: Kernel::active()?,
+        })
+    }
+
+    /// The same network, computed by another kernel.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
+    }
+
+    /// The layers and shapes.
+    #[must_use]
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// How many parameters there are: weights and biases, without padding.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.spec.parameter_count()
+    }
+
+    /// Multiply-adds of a forward pass of one sample.
+    #[must_use]
+    pub fn multiply_adds(&self) -> usize {
+        self.plan.work
+    }
+
+    /// A copy of all parameters.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<Tensor> {
+        self.export(&self.parameters)
+    }
+
+    /// Replaces all parameters by the tensors that [`tensors`](Self::tensors) would give, in any order.
+    ///
+    /// # Errors
+    /// If a tensor is missing, unknown, given twice, or of another shape; the parameters then stay as they were.
+    pub fn set_tensors(&mut self, tensors: &[Tensor]) -> Result<()> {
+        let mut parameters = Buffer::zeroed(self.parameters.len());
+        for tensor in tensors {
+            let known = self.tensor_specs().any(|(name, _)| name == tensor.name);
+            let times = tensors.iter().filter(|other| other.name == tensor.name).count();
+            if !known || times > 1 {
+                let names: Vec<_> = self.tensor_specs().map(|(name, _)| name).collect();
+                return Err(weights_error(format!(
+                    "tensor {} is {}; the network {} has {}",
+                    tensor.name,
+                    if known { "given twice" } else { "no part of the network" },
+                    self.spec,
+                    names.join(", ")
+                )));
+            }
+        }
+        for stage in &self.plan.stages {
+            for (index, spec) in stage.layer.tensors().iter().enumerate() {
+                let name = tensor_name(stage, spec);
+                let tensor = find_tensor(tensors, &name, spec, &self.spec)?;
+                for (i, &value) in tensor.values.iter().enumerate() {
+                    parameters[stage.parameters.start + stage.layer.position(index, i)] = value;
+                }
+            }
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    pub(crate) fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    pub(crate) fn parameters_mut(&mut self) -> &mut Buffer {
+        &mut self.parameters
+    }
+
+    /// An arena of this network's layout as named tensors.
+    pub(crate) fn export(&self, arena: &[f32]) -> Vec<Tensor> {
+        let of_stage = |stage: &Stage| {
+            let arena = &arena[stage.parameters.clone()];
+            let tensors = stage.layer.tensors().into_iter().enumerate();
+            let of_tensor = |(tensor, spec): (usize, TensorSpec)| Tensor {
+                name: tensor_name(stage, &spec),
+                values: (0..spec.shape.iter().product())
+                    .map(|index| arena[stage.layer.position(tensor, index)])
+                    .collect(),
+                shape: spec.shape,
+            };
+            tensors.map(of_tensor).collect::<Vec<_>>()
+        };
+        self.plan.stages.iter().flat_map(of_stage).collect()
+    }
+
+    fn tensor_specs(&self) -> impl Iterator<Item = (String, TensorSpec)> {
+        self.plan.stages.iter().flat_map(|stage| {
+            let tensors = stage.layer.tensors().into_iter();
+            tensors.map(|tensor| (tensor_name(stage, &tensor), tensor))
+        })
+    }
+}
+
+impl Plan {
+    fn new(spec: &NetworkSpec) -> Self {
+        let mut plan = Self {
+            stages: Vec::new(),
+            pieces: Vec::new(),
+            work: 0,
+        };
+        let mut inputs = spec.input().len();
+        let mut items = spec.layers().iter().enumerate().peekable();
+        while let Some((item, layer)) = items.next() {
+            let (layer, outputs): (Box<dyn Layer>, usize) = match *layer {
+                LayerSpec::Dense { outputs } => {
+                    let relu = items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
+                    plan.work += inputs * outputs;
+                    (Box::new(Dense::new(inputs, outputs, relu)), outputs)
+                }
+                LayerSpec::Relu => (Box::new(Relu), inputs),
+                // Samples lie in memory as channel, height, width throughout, so there is nothing to do.
+                LayerSpec::Flatten => continue,
+            };
+            plan.push(layer, item, outputs);
+            inputs = outputs;
+        }
+        plan
+    }
+
+    fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
+        let start = self.stages.last().map_or(0, |stage| stage.parameters.end);
+        for (piece, range) in layer.pieces().into_iter().enumerate() {
+            self.pieces.push(Piece {
+                stage: self.stages.len(),
+                piece,
+                len: range.len(),
+            });
+        }
+        self.stages.push(Stage {
+            parameters: start..start + layer.parameter_len(),
+            layer,
+            item,
+            outputs,
+        });
+    }
+}
+
+fn tensor_name(stage: &Stage, tensor: &TensorSpec) -> String {
+    format!("{}.{}", stage.item, tensor.name)
+}
+
+fn find_tensor<'a>(tensors: &'a [Tensor], name: &str, spec: &TensorSpec, network: &NetworkSpec) -> Result<&'a Tensor> {
+    let Some(tensor) = tensors.iter().find(|tensor| tensor.name == name) else {
+        return Err(weights_error(format!(
+            "tensor {name} is missing; the network {network} needs it, with shape {:?}",
+            spec.shape
+        )));
+    };
+    if tensor.shape != spec.shape {
+        return Err(weights_error(format!(
+            "tensor {name} has shape {:?}; the network {network} needs {:?}",
+            tensor.shape, spec.shape
+        )));
+    }
+    check_length(
+        "tensor values",
+        tensor.values.len(),
+        spec.shape.iter().product(),
+        || format!("tensor {name} has shape {:?}", spec.shape),
+    )?;
+    Ok(tensor)
+}
+
+fn weights_error(reason: String) -> Error {
+    Error::Weights { path: None, reason }
+}
+
+/// A message's view of a shape that samples have to have.
+pub(crate) fn sample_reason(batch: usize, shape: Shape) -> String {
+    format!("{batch} samples of shape {shape}")
+}

@@ -1,0 +1,58 @@
+//! Stochastic gradient descent with momentum and weight decay.
+
+use super::{Arenas, State, check_fraction, check_not_negative};
+use crate::error::Result;
+
+/// Stochastic gradient descent, as PyTorch's `torch.optim.SGD` does it: with `g` the gradient plus
+/// `weight_decay·w`, and `v ← momentum·v + g`, the step is `w ← w - learning_rate·v`.
+///
+/// ```
+/// use nn_core::optim::Sgd;
+/// let sgd = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
+/// assert_eq!((sgd.learning_rate, sgd.weight_decay), (0.1, 0.0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Length of a step.
+    pub learning_rate: f32,
+    /// How much of the velocity stays from step to step, in `0..1`.
+    pub momentum: f32,
+    /// How strongly weights are drawn to 0 (L2 penalty).
+    pub weight_decay: f32,
+}
+
+impl Sgd {
+    /// Plain gradient descent.
+    #[must_use]
+    pub const fn new(learning_rate: f32) -> Self {
+        Self {
+            learning_rate,
+            momentum: 0.0,
+            weight_decay: 0.0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_not_negative("learning rate", self.learning_rate)?;
+        check_not_negative("weight decay", self.weight_decay)?;
+        check_fraction("momentum", self.momentum)
+    }
+
+    pub(super) fn state(&self) -> State {
+        if self.momentum == 0.0 { State::None } else { State::One }
+    }
+
+    pub(super) fn linear(&self) -> Option<(f32, f32)> {
+        let decay = 1.0 - self.learning_rate * self.weight_decay;
+        (self.momentum == 0.0).then_some((-self.learning_rate, decay))
+    }
+
+    pub(super) fn update(&self, arenas: Arenas<'_>) {
+        let values = arenas.parameters.iter_mut().zip(arenas.gradients).zip(arenas.first);
+        for ((parameter, gradient), velocity) in values {
+            let gradient = *gradient + self.weight_decay * *parameter;
+            *velocity = self.momentum * *velocity + gradient;
+            *parameter -= self.learning_rate * *velocity;
+        }
+    }
+}

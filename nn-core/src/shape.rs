@@ -1,0 +1,90 @@
+//! The shape of one sample: plain features, or channels × height × width.
+
+use std::fmt;
+
+/// The shape of one sample, without the batch.
+///
+/// ```
+/// use nn_core::Shape;
+/// let image = Shape::image(1, 28, 28);
+/// assert_eq!(image.len(), 784);
+/// assert_eq!(image.to_string(), "28x28x1");
+/// assert_eq!(Shape::features(10).to_string(), "10");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// A flat vector: `[features]`.
+    Features(usize),
+    /// A picture: `[channels, height, width]`.
+    Image {
+        /// Planes of the picture.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+}
+
+impl Shape {
+    /// A flat vector of `count` values.
+    #[must_use]
+    pub const fn features(count: usize) -> Self {
+        Self::Features(count)
+    }
+
+    /// A picture, `[channels, height, width]`.
+    #[must_use]
+    pub const fn image(channels: usize, height: usize, width: usize) -> Self {
+        Self::Image {
+            channels,
+            height,
+            width,
+        }
+    }
+
+    /// How many values a sample has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match *self {
+            Self::Features(count) => count,
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => channels * height * width,
+        }
+    }
+
+    /// Whether a sample has no values at all; no network has such a shape.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of values, or `None` where it does not fit into a `usize`.
+    pub(crate) fn checked_len(&self) -> Option<usize> {
+        match *self {
+            Self::Features(count) => Some(count),
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => channels.checked_mul(height)?.checked_mul(width),
+        }
+    }
+}
+
+/// `N`, or `HxWxC` as in the text form of a network.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Features(count) => write!(f, "{count}"),
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => write!(f, "{height}x{width}x{channels}"),
+        }
+    }
+}
