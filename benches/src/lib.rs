@@ -1,1 +1,145 @@
-//! b
+//! What the benches share: the workloads, the data they run on, and ways to time them.
+
+use std::time::Instant;
+
+use mnist_io::Mnist;
+use nn_core::{Network, Result};
+
+/// A network and how it is trained.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Its short name.
+    pub name: &'static str,
+    /// The text form of the network.
+    pub net: &'static str,
+    /// Samples of a batch.
+    pub batch: usize,
+    /// Learning rate of plain SGD.
+    pub learning_rate: f32,
+}
+
+const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
+
+/// The training workloads.
+pub const WORKLOADS: [Workload; 3] = [
+    Workload {
+        name: "mlp-s",
+        net: MLP_S,
+        batch: 32,
+        learning_rate: 0.1,
+    },
+    Workload {
+        name: "mlp-s-128",
+        net: MLP_S,
+        batch: 128,
+        learning_rate: 0.1,
+    },
+    Workload {
+        name: "mlp-l",
+        net: "784 | dense 1024 | relu | dense 1024 | relu | dense 10",
+        batch: 256,
+        learning_rate: 0.05,
+    },
+];
+
+/// Products to time, as (m, n, k): cubes, then the forward products of the networks (batch × outputs × inputs).
+pub const GEMM_SHAPES: [(usize, usize, usize); 10] = [
+    (64, 64, 64),
+    (128, 128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (1024, 1024, 1024),
+    (2048, 2048, 2048),
+    (32, 128, 784),
+    (128, 128, 784),
+    (256, 1024, 784),
+    (256, 1024, 1024),
+];
+
+/// The workload of that name.
+#[must_use]
+pub fn workload(name: &str) -> Option<Workload> {
+    WORKLOADS.into_iter().find(|workload| workload.name == name)
+}
+
+/// MNIST's training images as f32 in 0..=1, all resident, to be used in contiguous batches.
+#[derive(Clone, Debug)]
+pub struct Resident {
+    images: Vec<f32>,
+    labels: Vec<usize>,
+    pixels: usize,
+}
+
+impl Resident {
+    /// Unpacks the data set inside `mnist-io`.
+    ///
+    /// # Panics
+    /// If it is damaged, which its own tests rule out.
+    #[must_use]
+    pub fn load() -> Self {
+        let train = Mnist::embedded().expect("the embedded data set is whole").train;
+        let pixels = train.height() * train.width();
+        Self {
+            images: train.images().iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+            labels: train.labels().iter().map(|&label| usize::from(label)).collect(),
+            pixels,
+        }
+    }
+
+    /// Batch `index`, counted round and round, and its labels; all batches are whole.
+    #[must_use]
+    pub fn batch(&self, index: usize, batch: usize) -> (&[f32], &[usize]) {
+        let first = index % (self.labels.len() / batch) * batch;
+        let images = &self.images[first * self.pixels..(first + batch) * self.pixels];
+        (images, &self.labels[first..first + batch])
+    }
+}
+
+/// A network of that text form with the weights of seed 1.
+///
+/// # Errors
+/// If the text is no network.
+pub fn network(net: &str) -> Result<Network> {
+    Network::new(net.parse()?, 1)
+}
+
+/// Pseudo-random values in -0.5..0.5, for operands.
+#[must_use]
+pub fn values(len: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Seconds that `calls` calls take, each given its number from `first` on.
+pub fn time(first: usize, calls: usize, mut call: impl FnMut(usize)) -> f64 {
+    let start = Instant::now();
+    (first..first + calls).for_each(&mut call);
+    start.elapsed().as_secs_f64()
+}
+
+/// Calls until `seconds` are over; how many calls there were, and how long they took.
+pub fn run_for(seconds: f64, mut call: impl FnMut(usize)) -> (usize, f64) {
+    let start = Instant::now();
+    for index in 0.. {
+        call(index);
+        let elapsed = start.elapsed().as_secs_f64();
+        if elapsed >= seconds {
+            return (index + 1, elapsed);
+        }
+    }
+    unreachable!("the loop ends by returning")
+}
+
+/// The middle value; of an even number the upper one of the two.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) pieces: Vec<Piece>,
     /// Multiply-adds of a forward pass of one sample.
     pub(crate) work: usize,
+    /// Those of the first layer that has any.
+    pub(crate) first_work: usize,
 }
 
 /// A layer, together with an activation that it applies on the way out.
@@ -130,6 +132,12 @@ impl Network {
         self.plan.work
     }
 
+    /// Those of the first layer that has any; its input's gradient is not computed in training.
+    #[must_use]
+    pub fn first_multiply_adds(&self) -> usize {
+        self.plan.first_work
+    }
+
     /// A copy of all parameters.
     #[must_use]
     pub fn tensors(&self) -> Vec<Tensor> {
@@ -216,6 +224,7 @@ impl Plan {
             stages: Vec::new(),
             pieces: Vec::new(),
             work: 0,
+            first_work: 0,
         };
         let mut inputs = spec.input().len();
         let mut items = spec.layers().iter().enumerate().peekable();
@@ -224,6 +233,9 @@ impl Plan {
                 LayerSpec::Dense { outputs } => {
                     let relu = items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
                     plan.work += inputs * outputs;
+                    if plan.first_work == 0 {
+                        plan.first_work = plan.work;
+                    }
                     (Box::new(Dense::new(inputs, outputs, relu)), outputs)
                 }
                 LayerSpec::Relu => (Box::new(Relu), inputs),

@@ -4,6 +4,7 @@
 //! [`Kernel::multiply`], which asserts what its tiles rely on before it enters them.
 #![allow(unsafe_code)]
 
+mod peak;
 mod simd;
 mod tile;
 mod view;
