@@ -1,0 +1,558 @@
+//! What may happen to a digit: seeded random changes that leave its class as it is.
+
+use std::fmt;
+
+use rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+use crate::{Error, Result};
+
+/// Coordinates are fixed-point with this many bits behind the point.
+const FRACTION_BITS: u32 = 32;
+const ONE: i64 = 1 << FRACTION_BITS;
+
+/// Weights between neighbouring pixels are 0 to 256: the top bits of the fraction.
+const WEIGHT_BITS: u32 = 8;
+const WEIGHT_ONE: u32 = 1 << WEIGHT_BITS;
+
+/// The largest side of an image, so that no coordinate overflows.
+const MAX_SIDE: usize = 4096;
+
+/// Every sample draws from its own stretch of the random stream, of 2^16 words.
+const WORDS_PER_SAMPLE: u128 = 1 << 16;
+
+/// Keeps the random numbers of the augmentation apart from those of a shuffle with the same seed.
+const SEED_SALT: u64 = u64::from_le_bytes(*b"augments");
+
+/// How far the images are changed, each by random amounts of its own.
+///
+/// An image is stretched along each axis, slanted, turned and moved, in this order and about its
+/// centre; between pixels it is interpolated, and outside it is black. The default is moderate and
+/// suits MNIST.
+///
+/// ```
+/// use mnist_io::Augmentation;
+///
+/// let gentle = Augmentation::none().rotation(5.0).translation(1.0);
+/// assert_ne!(gentle, Augmentation::default());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Augmentation {
+    rotation: f32,
+    scale: (f32, f32),
+    shear: f32,
+    translation: f32,
+}
+
+impl Default for Augmentation {
+    /// ±12° of rotation, 0.85 to 1.15 times the size, ±0.2 of shear, ±2 pixels of translation.
+    fn default() -> Self {
+        Self::none()
+            .rotation(12.0)
+            .scale(0.85, 1.15)
+            .shear(0.2)
+            .translation(2.0)
+    }
+}
+
+impl Augmentation {
+    /// No change at all.
+    pub const fn none() -> Self {
+        Self {
+            rotation: 0.0,
+            scale: (1.0, 1.0),
+            shear: 0.0,
+            translation: 0.0,
+        }
+    }
+
+    /// Turns by up to so many degrees either way: 0 to 180.
+    #[must_use]
+    pub const fn rotation(mut self, degrees: f32) -> Self {
+        self.rotation = degrees;
+        self
+    }
+
+    /// Stretches height and width, each by a factor of its own, from `min` to `max`: 0.1 to 10.
+    #[must_use]
+    pub const fn scale(mut self, min: f32, max: f32) -> Self {
+        self.scale = (min, max);
+        self
+    }
+
+    /// Slants: moves each row sideways by up to so many times its distance from the centre: 0 to 2.
+    #[must_use]
+    pub const fn shear(mut self, factor: f32) -> Self {
+        self.shear = factor;
+        self
+    }
+
+    /// Moves by up to so many pixels along each axis: 0 to 4096.
+    #[must_use]
+    pub const fn translation(mut self, pixels: f32) -> Self {
+        self.translation = pixels;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        let (min_scale, max_scale) = self.scale;
+        for (setting, value, min, max) in [
+            ("rotation", self.rotation, 0.0, 180.0),
+            ("the least scale", min_scale, 0.1, 10.0),
+            ("the greatest scale", max_scale, min_scale, 10.0),
+            ("shear", self.shear, 0.0, 2.0),
+            ("translation", self.translation, 0.0, MAX_SIDE as f32),
+        ] {
+            // Written so that NaN is out of range.
+            if !(min..=max).contains(&value) {
+                return Err(Error::Augmentation {
+                    setting,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws where the pixels of one image come from. The draws are the same whatever the settings,
+    /// so that changing one of them leaves the others' effects alone.
+    fn draw(&self, rng: &mut impl Rng, height: usize, width: usize) -> SourceMap {
+        let mut between = |min: f32, max: f32| f64::from(min) + f64::from(max - min) * f64::from(rng.random::<f32>());
+        let angle = between(-self.rotation, self.rotation).to_radians();
+        let (min_scale, max_scale) = self.scale;
+        SourceMap::new(
+            height,
+            width,
+            angle,
+            [between(min_scale, max_scale), between(min_scale, max_scale)],
+            between(-self.shear, self.shear),
+            [
+                between(-self.translation, self.translation),
+                between(-self.translation, self.translation),
+            ],
+        )
+    }
+}
+
+/// Applies an [`Augmentation`] to images of one size.
+///
+/// What happens to a sample is decided by the seed, the epoch and the sample's index alone: neither
+/// the order of the samples nor the number of threads (each with an `Augmenter` of its own) changes
+/// it. Nothing is allocated after [`new`](Self::new).
+///
+/// ```
+/// use mnist_io::{Augmentation, Augmenter};
+///
+/// let image = [0, 0, 0, 0, 255, 0, 0, 0, 0];
+/// let mut changed = [0; 9];
+/// let mut augmenter = Augmenter::new(Augmentation::none(), 3, 3, 42)?;
+/// augmenter.apply(0, 0, &image, &mut changed);
+/// assert_eq!(changed, image);
+/// # Ok::<(), mnist_io::Error>(())
+/// ```
+pub struct Augmenter {
+    augmentation: Augmentation,
+    rng: ChaCha8Rng,
+    source: Neighbours,
+}
+
+impl Augmenter {
+    /// An augmenter of `height × width` images.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or a side of the images is above 4096 pixels.
+    pub fn new(augmentation: Augmentation, height: usize, width: usize, seed: u64) -> Result<Self> {
+        augmentation.check()?;
+        if height.max(width) > MAX_SIDE {
+            let max = MAX_SIDE;
+            return Err(Error::AugmentedSize { height, width, max });
+        }
+        Ok(Self {
+            augmentation,
+            rng: ChaCha8Rng::seed_from_u64(seed ^ SEED_SALT),
+            source: Neighbours::new(height, width),
+        })
+    }
+
+    /// Writes to `changed` what becomes of `image` in this epoch; both are `[height, width]`.
+    /// `index` is the sample's place in the data set.
+    ///
+    /// # Panics
+    /// If an image is not of the size given to [`new`](Self::new).
+    pub fn apply(&mut self, epoch: u64, index: usize, image: &[u8], changed: &mut [u8]) {
+        let (height, width) = (self.source.height, self.source.width);
+        self.rng.set_stream(epoch);
+        self.rng.set_word_pos(index as u128 * WORDS_PER_SAMPLE);
+        let map = self.augmentation.draw(&mut self.rng, height, width);
+        self.source.load(image);
+        self.source.sample(&map, changed);
+    }
+}
+
+impl fmt::Debug for Augmenter {
+    /// The settings and the size; the buffers say nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (height, width) = (self.source.height, self.source.width);
+        write!(f, "Augmenter({height}×{width}, {:?})", self.augmentation)
+    }
+}
+
+/// For each pixel of the result, where in the source it comes from, in fixed-point pixels: the
+/// inverse of the affine change.
+#[derive(Clone, Copy, Debug)]
+struct SourceMap {
+    /// The source's x and y for the result's first pixel.
+    origin: [i64; 2],
+    /// What one step to the right in the result adds to the source's x and y.
+    right: [i64; 2],
+    /// What one step down adds.
+    down: [i64; 2],
+}
+
+impl SourceMap {
+    /// The inverse of: `scale` by x and y, `shear` x by y, rotate by `angle` (radians, clockwise as
+    /// y points down), all about the image's centre, then translate by x and y.
+    fn new(height: usize, width: usize, angle: f64, scale: [f64; 2], shear: f64, translation: [f64; 2]) -> Self {
+        let (sin, cos) = angle.sin_cos();
+        // Unrotate, unshear, unscale a step to the right (1, 0) and one down (0, 1).
+        let right = [(cos + shear * sin) / scale[0], -sin / scale[1]];
+        let down = [(sin - shear * cos) / scale[0], cos / scale[1]];
+        let centre = [
+            width.saturating_sub(1) as f64 / 2.0,
+            height.saturating_sub(1) as f64 / 2.0,
+        ];
+        let first = [-centre[0] - translation[0], -centre[1] - translation[1]];
+        let origin = [0, 1].map(|axis| centre[axis] + first[0] * right[axis] + first[1] * down[axis]);
+        Self {
+            origin: origin.map(fixed),
+            right: right.map(fixed),
+            down: down.map(fixed),
+        }
+    }
+}
+
+fn fixed(value: f64) -> i64 {
+    (value * ONE as f64).round() as i64
+}
+
+/// An image in the form that interpolation reads: one entry for each square of four neighbouring
+/// pixels, those of the black border included. So one load brings all that one result needs, and no
+/// border is a special case.
+struct Neighbours {
+    height: usize,
+    width: usize,
+    /// `[height + 3, width + 3]`: the image with one black pixel before it and two behind.
+    padded: Vec<u8>,
+    /// `[height + 2, width + 2]`: from the black pixel before the image to the one behind it.
+    squares: Vec<Square>,
+}
+
+/// Two rows of two pixels. A row's number is in 16 bits of the word, the upper row's in the low ones.
+#[derive(Clone, Copy, Default)]
+struct Square {
+    /// The left pixels, times `WEIGHT_ONE`.
+    left: u32,
+    /// What the right pixels have more than the left ones; it may borrow across the rows and wrap,
+    /// which the sum with `left` undoes.
+    rise: u32,
+}
+
+impl Square {
+    fn new([left_above, right_above]: [u8; 2], [left_below, right_below]: [u8; 2]) -> Self {
+        let left = u32::from(left_above) | u32::from(left_below) << 16;
+        let right = u32::from(right_above) | u32::from(right_below) << 16;
+        Self {
+            left: left << WEIGHT_BITS,
+            rise: right.wrapping_sub(left),
+        }
+    }
+
+    /// The brightness so far to the right and below, with weights under `WEIGHT_ONE`.
+    #[inline]
+    fn interpolate(self, right: u32, below: u32) -> u8 {
+        // Both rows at once; 255 · 256 fits in 16 bits.
+        let rows = self.left.wrapping_add(self.rise.wrapping_mul(right));
+        let (upper, lower) = (rows & 0xffff, rows >> 16);
+        let sum = (upper << WEIGHT_BITS).wrapping_add(lower.wrapping_sub(upper).wrapping_mul(below));
+        ((sum + (1 << (2 * WEIGHT_BITS - 1))) >> (2 * WEIGHT_BITS)) as u8
+    }
+}
+
+impl Neighbours {
+    fn new(height: usize, width: usize) -> Self {
+        Self {
+            height,
+            width,
+            padded: vec![0; (height + 3) * (width + 3)],
+            squares: vec![Square::default(); (height + 2) * (width + 2)],
+        }
+    }
+
+    fn load(&mut self, image: &[u8]) {
+        let (height, width) = (self.height, self.width);
+        assert_eq!(image.len(), height * width, "image of another size");
+        let stride = width + 3;
+        for y in 0..height {
+            let row = &image[y * width..][..width];
+            self.padded[(y + 1) * stride + 1..][..width].copy_from_slice(row);
+        }
+        for (y, squares) in self.squares.chunks_exact_mut(width + 2).enumerate() {
+            let (above, below) = self.padded[y * stride..][..2 * stride].split_at(stride);
+            for (square, (above, below)) in squares.iter_mut().zip(above.windows(2).zip(below.windows(2))) {
+                *square = Square::new([above[0], above[1]], [below[0], below[1]]);
+            }
+        }
+    }
+
+    /// Interpolates the result's pixels.
+    fn sample(&self, map: &SourceMap, result: &mut [u8]) {
+        assert_eq!(result.len(), self.height * self.width, "result of another size");
+        // Places count from the black border before the image. Those still before it are negative,
+        // which unsigned is very large; so one minimum moves them and those behind the image to the
+        // border behind it.
+        let right_border = (self.width as u64 + 1) << FRACTION_BITS;
+        let lower_border = (self.height as u64 + 1) << FRACTION_BITS;
+        // Weights are cut to `WEIGHT_BITS`; half of their last bit makes that rounding.
+        let half = ONE / i64::from(2 * WEIGHT_ONE);
+        let mut row = map.origin.map(|start| start + ONE + half);
+        for pixels in result.chunks_exact_mut(self.width.max(1)) {
+            let [mut x, mut y] = row;
+            for pixel in pixels {
+                let column = x.cast_unsigned().min(right_border);
+                let line = y.cast_unsigned().min(lower_border);
+                *pixel = self.square(column, line).interpolate(weight(column), weight(line));
+                x += map.right[0];
+                y += map.right[1];
+            }
+            row = [row[0] + map.down[0], row[1] + map.down[1]];
+        }
+    }
+
+    #[inline]
+    fn square(&self, x: u64, y: u64) -> Square {
+        let (column, row) = (x >> FRACTION_BITS, y >> FRACTION_BITS);
+        self.squares[row as usize * (self.width + 2) + column as usize]
+    }
+}
+
+/// The weight of the next pixel: the fraction's top bits.
+#[inline]
+fn weight(place: u64) -> u32 {
+    (place >> (FRACTION_BITS - WEIGHT_BITS)) as u32 & (WEIGHT_ONE - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn warp(image: &[u8], height: usize, width: usize, map: &SourceMap) -> Vec<u8> {
+        let mut source = Neighbours::new(height, width);
+        source.load(image);
+        let mut result = vec![99; image.len()];
+        source.sample(map, &mut result);
+        result
+    }
+
+    /// The plain twin: applies the changes step by step to the coordinates, in `f64`.
+    fn naive(
+        image: &[u8],
+        (height, width): (usize, usize),
+        angle: f64,
+        scale: [f64; 2],
+        shear: f64,
+        translation: [f64; 2],
+    ) -> Vec<f64> {
+        let at = |x: f64, y: f64| {
+            let inside = x >= 0.0 && y >= 0.0 && x < width as f64 && y < height as f64;
+            if inside {
+                f64::from(image[y as usize * width + x as usize])
+            } else {
+                0.0
+            }
+        };
+        let centre = [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0];
+        let mut result = Vec::new();
+        for row in 0..height {
+            for column in 0..width {
+                let x = column as f64 - translation[0] - centre[0];
+                let y = row as f64 - translation[1] - centre[1];
+                let (x, y) = (x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin());
+                let x = x - shear * y;
+                let (x, y) = (x / scale[0] + centre[0], y / scale[1] + centre[1]);
+                let (left, top) = (x.floor(), y.floor());
+                let (right, below) = (x - left, y - top);
+                let upper = at(left, top) * (1.0 - right) + at(left + 1.0, top) * right;
+                let lower = at(left, top + 1.0) * (1.0 - right) + at(left + 1.0, top + 1.0) * right;
+                result.push(upper * (1.0 - below) + lower * below);
+            }
+        }
+        result
+    }
+
+    const UNIT: [f64; 2] = [1.0, 1.0];
+
+    #[test]
+    fn no_change_changes_nothing() {
+        for (height, width) in [(1, 1), (2, 2), (3, 2), (28, 28), (5, 31)] {
+            let image: Vec<u8> = (0..height * width).map(|i| (i * 37 + 1) as u8).collect();
+            let map = SourceMap::new(height, width, 0.0, UNIT, 0.0, [0.0, 0.0]);
+            assert_eq!(warp(&image, height, width, &map), image);
+
+            let mut changed = vec![0; image.len()];
+            Augmenter::new(Augmentation::none(), height, width, 1)
+                .unwrap()
+                .apply(3, 7, &image, &mut changed);
+            assert_eq!(changed, image);
+        }
+    }
+
+    #[test]
+    fn images_without_pixels_are_left_alone() {
+        for (height, width) in [(0, 0), (0, 3), (3, 0)] {
+            Augmenter::new(Augmentation::default(), height, width, 1)
+                .unwrap()
+                .apply(0, 0, &[], &mut []);
+        }
+    }
+
+    #[test]
+    fn a_quarter_turn_moves_every_pixel_clockwise() {
+        let image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let map = SourceMap::new(3, 3, 90f64.to_radians(), UNIT, 0.0, [0.0, 0.0]);
+        assert_eq!(warp(&image, 3, 3, &map), [7, 4, 1, 8, 5, 2, 9, 6, 3]);
+    }
+
+    #[test]
+    fn translation_moves_right_and_down_and_lets_black_in() {
+        let image = [10, 20, 30, 40, 50, 60];
+        let map = SourceMap::new(2, 3, 0.0, UNIT, 0.0, [1.0, 1.0]);
+        assert_eq!(warp(&image, 2, 3, &map), [0, 0, 0, 0, 10, 20]);
+        let map = SourceMap::new(2, 3, 0.0, UNIT, 0.0, [-0.5, 0.0]);
+        assert_eq!(warp(&image, 2, 3, &map), [15, 25, 15, 45, 55, 30]);
+        let map = SourceMap::new(2, 3, 0.0, UNIT, 0.0, [4096.0, -4096.0]);
+        assert_eq!(warp(&image, 2, 3, &map), [0; 6]);
+    }
+
+    #[test]
+    fn a_larger_scale_makes_a_larger_digit() {
+        let mut image = vec![0; 15 * 15];
+        for y in 6..9 {
+            image[y * 15 + 6..][..3].fill(255);
+        }
+        let ink = |scale| {
+            let map = SourceMap::new(15, 15, 0.0, scale, 0.0, [0.0, 0.0]);
+            let pixels = warp(&image, 15, 15, &map);
+            pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / (9.0 * 255.0)
+        };
+        assert!((ink([2.0, 2.0]) - 4.0).abs() < 0.2, "{}", ink([2.0, 2.0]));
+        assert!((ink([1.0, 2.0]) - 2.0).abs() < 0.1, "{}", ink([1.0, 2.0]));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        let none = Augmentation::none;
+        for (augmentation, setting) in [
+            (none().rotation(f32::NAN), "rotation is NaN"),
+            (none().rotation(-1.0), "rotation is -1"),
+            (none().rotation(180.5), "rotation is 180.5"),
+            (none().scale(0.0, 1.0), "the least scale is 0"),
+            (none().scale(1.1, 0.9), "the greatest scale is 0.9"),
+            (none().scale(1.0, f32::INFINITY), "the greatest scale is inf"),
+            (none().shear(3.0), "shear is 3"),
+            (none().translation(1e9), "translation is 1000000000"),
+        ] {
+            let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
+            assert!(error.to_string().contains(setting), "{error}");
+        }
+        for (height, width) in [(MAX_SIDE + 1, 1), (1, usize::MAX)] {
+            let error = Augmenter::new(none(), height, width, 0).unwrap_err();
+            assert!(matches!(error, Error::AugmentedSize { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_extremes_stay_in_range_at_the_largest_size() {
+        let extreme = Augmentation::none()
+            .rotation(180.0)
+            .scale(0.1, 10.0)
+            .shear(2.0)
+            .translation(MAX_SIDE as f32);
+        for (height, width) in [(MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, 16)] {
+            let mut augmenter = Augmenter::new(extreme.clone(), height, width, u64::MAX).unwrap();
+            let image = vec![255; height * width];
+            let mut changed = vec![0; image.len()];
+            for index in [0, 1, usize::MAX] {
+                augmenter.apply(u64::MAX, index, &image, &mut changed);
+            }
+        }
+    }
+
+    #[test]
+    fn seed_epoch_and_index_alone_decide() {
+        let image: Vec<u8> = (0..28 * 28).map(|i| (i % 251) as u8).collect();
+        let changed = |augmenter: &mut Augmenter, epoch, index| {
+            let mut changed = vec![0; image.len()];
+            augmenter.apply(epoch, index, &image, &mut changed);
+            changed
+        };
+        let augmenter = |seed| Augmenter::new(Augmentation::default(), 28, 28, seed).unwrap();
+
+        let mut forward = augmenter(5);
+        let mut seen = Vec::new();
+        for epoch in 0..3 {
+            for index in 0..4 {
+                seen.push(((epoch, index), changed(&mut forward, epoch, index)));
+            }
+        }
+        let mut backward = augmenter(5);
+        for ((epoch, index), image) in seen.iter().rev() {
+            assert_eq!(&changed(&mut backward, *epoch, *index), image);
+        }
+        let mut other = augmenter(6);
+        seen.push(((0, 0), changed(&mut other, 0, 0)));
+        for (i, (_, one)) in seen.iter().enumerate() {
+            assert!(seen[..i].iter().all(|(_, two)| one != two), "{i} again");
+        }
+    }
+
+    #[test]
+    fn draws_reach_most_of_their_range_and_no_further() {
+        let augmentation = Augmentation::none().translation(2.0);
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let shifts: Vec<f64> = (0..1000)
+            .flat_map(|_| augmentation.draw(&mut rng, 28, 28).origin)
+            .map(|origin| origin as f64 / ONE as f64)
+            .collect();
+        assert!(shifts.iter().all(|shift| shift.abs() <= 2.0));
+        assert!(shifts.iter().any(|&shift| shift < -1.9));
+        assert!(shifts.iter().any(|&shift| shift > 1.9));
+        let mean = shifts.iter().sum::<f64>() / shifts.len() as f64;
+        assert!(mean.abs() < 0.1, "{mean}");
+    }
+
+    proptest! {
+        #[test]
+        fn interpolation_agrees_with_the_plain_twin(
+            height in 1usize..9,
+            width in 1usize..9,
+            angle in -180f64..180.0,
+            scale in [0.5f64..2.0, 0.5f64..2.0],
+            shear in -1f64..1.0,
+            translation in [-4f64..4.0, -4f64..4.0],
+            pixels in prop::collection::vec(any::<u8>(), 64),
+        ) {
+            let image = &pixels[..height * width];
+            let angle = angle.to_radians();
+            let map = SourceMap::new(height, width, angle, scale, shear, translation);
+            let expected = naive(image, (height, width), angle, scale, shear, translation);
+            for (found, expected) in warp(image, height, width, &map).into_iter().zip(expected) {
+                // Two weights, each off by half of 1/256, times 255; and half for the rounding.
+                let off = (f64::from(found) - expected).abs();
+                prop_assert!(off <= 1.51, "{found} for {expected}");
+            }
+        }
+    }
+}
