@@ -32,6 +32,7 @@
 //! what was wrong and what would be right. Panics are for broken invariants of this crate.
 
 mod buffer;
+mod conv;
 mod error;
 pub mod formats;
 pub mod gemm;
@@ -50,6 +51,6 @@ pub use error::{Error, Result};
 pub use gemm::Kernel;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
-pub use spec::{LayerSpec, NetworkSpec, NetworkSpecBuilder};
+pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
 pub use trainer::{EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
 pub use workspace::{BatchReport, Workspace};

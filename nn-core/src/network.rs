@@ -4,9 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     buffer::Buffer,
+    conv::Map,
     error::{Error, Result, check_length},
     gemm::Kernel,
-    layers::{Dense, Layer, Relu, TensorSpec},
+    layers::{Conv, Dense, Layer, MaxPool, Order, Permute, Pool, Relu, TensorSpec},
     random,
     shape::Shape,
     spec::{LayerSpec, NetworkSpec},
@@ -62,6 +63,8 @@ pub(crate) struct Piece {
     pub(crate) stage: usize,
     /// Which of the stage's pieces.
     pub(crate) piece: usize,
+    /// Where it begins in the stage's part of the arena.
+    pub(crate) start: usize,
     pub(crate) len: usize,
 }
 
@@ -226,26 +229,74 @@ impl Plan {
             work: 0,
             first_work: 0,
         };
-        let mut inputs = spec.input().len();
+        let mut shape = spec.input();
+        // Convolutions and pooling want pictures by pixels; without them, samples stay as they come.
+        let spatial = |layer: &LayerSpec| matches!(layer, LayerSpec::Conv(_) | LayerSpec::MaxPool { .. });
+        let by_pixels = spec.layers().iter().any(spatial);
+        if let Some(map) = planes(shape).filter(|_| by_pixels) {
+            plan.push(Box::new(Permute { map, to: Order::Pixels }), 0, shape.len());
+        }
         let mut items = spec.layers().iter().enumerate().peekable();
         while let Some((item, layer)) = items.next() {
-            let (layer, outputs): (Box<dyn Layer>, usize) = match *layer {
+            let mut output = layer.output(item, shape).expect("the text form was checked");
+            let mut relu_next = || items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
+            let layer: Option<Box<dyn Layer>> = match *layer {
                 LayerSpec::Dense { outputs } => {
-                    let relu = items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
-                    plan.work += inputs * outputs;
-                    if plan.first_work == 0 {
-                        plan.first_work = plan.work;
-                    }
-                    (Box::new(Dense::new(inputs, outputs, relu)), outputs)
+                    plan.count(shape.len() * outputs);
+                    Some(Box::new(Dense::new(shape.len(), outputs, relu_next(), None)))
                 }
-                LayerSpec::Relu => (Box::new(Relu), inputs),
-                // Samples lie in memory as channel, height, width throughout, so there is nothing to do.
-                LayerSpec::Flatten => continue,
+                LayerSpec::Conv(conv) => {
+                    let (input, map) = (map(shape), map(output));
+                    plan.count(map.len() * conv.kernel.0 * conv.kernel.1 * input.channels);
+                    let relu = relu_next();
+                    // Where windows overlap, a pixel's gradient has several parts; the layer of its own adds them.
+                    let apart = |next: &LayerSpec| match *next {
+                        LayerSpec::MaxPool { size, stride } if size <= stride => Some((size, stride)),
+                        _ => None,
+                    };
+                    let pool = items.next_if(|(_, next)| apart(next).is_some());
+                    if let Some((item, pool)) = pool {
+                        output = pool.output(item, output).expect("the text form was checked");
+                    }
+                    let pool = pool.and_then(|(_, pool)| apart(pool));
+                    Some(Box::new(Conv::new(input, &conv, relu, pool, !plan.stages.is_empty())))
+                }
+                LayerSpec::MaxPool { size, stride } => {
+                    let pool = Pool::new(map(shape), size, stride);
+                    Some(Box::new(MaxPool { pool }))
+                }
+                LayerSpec::Relu => Some(Box::new(Relu)),
+                LayerSpec::Flatten => match planes(shape).filter(|_| by_pixels) {
+                    None => None,
+                    Some(map) => match items.peek() {
+                        // Its weights take the pixels as they lie.
+                        Some(&(item, &LayerSpec::Dense { outputs })) => {
+                            items.next();
+                            plan.count(shape.len() * outputs);
+                            let relu = items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
+                            let dense = Dense::new(shape.len(), outputs, relu, Some(map));
+                            plan.push(Box::new(dense), item, outputs);
+                            output = Shape::Features(outputs);
+                            None
+                        }
+                        _ => Some(Box::new(Permute { map, to: Order::Planes })),
+                    },
+                },
             };
-            plan.push(layer, item, outputs);
-            inputs = outputs;
+            if let Some(layer) = layer {
+                plan.push(layer, item, output.len());
+            }
+            shape = output;
         }
         plan
+    }
+
+    /// Counts multiply-adds.
+    fn count(&mut self, work: usize) {
+        self.work += work;
+        if self.first_work == 0 {
+            self.first_work = work;
+        }
     }
 
     fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
@@ -254,6 +305,7 @@ impl Plan {
             self.pieces.push(Piece {
                 stage: self.stages.len(),
                 piece,
+                start: range.start,
                 len: range.len(),
             });
         }
@@ -264,6 +316,24 @@ impl Plan {
             outputs,
         });
     }
+}
+
+/// A picture by pixels.
+fn map(shape: Shape) -> Map {
+    match shape {
+        Shape::Image {
+            channels,
+            height,
+            width,
+        } => Map::new(height, width, channels),
+        Shape::Features(count) => Map::new(1, count, 1),
+    }
+}
+
+/// The picture, if its pixels and its planes lie in memory in different orders.
+fn planes(shape: Shape) -> Option<Map> {
+    let map = map(shape);
+    (map.channels > 1 && map.height * map.width > 1).then_some(map)
 }
 
 fn tensor_name(stage: &Stage, tensor: &TensorSpec) -> String {

@@ -1,6 +1,9 @@
 //! The text form of a network: parse, print, build.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::{FromStr, SplitWhitespace},
+};
 
 use crate::{
     error::{Error, Result},
@@ -12,6 +15,9 @@ use crate::{
 /// It keeps a slip of the keyboard from asking the system for more memory than there is.
 pub(crate) const MAX_VALUES: usize = 1 << 30;
 
+/// The largest side of a window, stride or padding.
+const MAX_SIDE: usize = 1 << 16;
+
 /// One layer as its text form describes it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -21,10 +27,84 @@ pub enum LayerSpec {
         /// Number of outputs.
         outputs: usize,
     },
+    /// `conv OUT KHxKW [stride S] [pad P|pad same] [nobias]`: a convolution (a correlation, as everywhere in this
+    /// field) of an image, with `OUT` channels.
+    Conv(ConvSpec),
+    /// `maxpool K [stride S]`: the largest value of each `K`×`K` window; the stride is `K` unless it is given.
+    /// Windows that do not fit whole are left out.
+    MaxPool {
+        /// Side of the window, in pixels.
+        size: usize,
+        /// Distance of the windows, in pixels.
+        stride: usize,
+    },
     /// `relu`: `y = max(x, 0)`.
     Relu,
     /// `flatten`: an image becomes a vector, in channel-height-width order.
     Flatten,
+}
+
+/// A convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSpec {
+    /// Channels of the output.
+    pub channels: usize,
+    /// Height and width of the window, in pixels.
+    pub kernel: (usize, usize),
+    /// Distance of the windows, in pixels, along both axes.
+    pub stride: usize,
+    /// What is put around the image first.
+    pub padding: Padding,
+    /// Whether each channel has a bias.
+    pub bias: bool,
+}
+
+/// Zeros around an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// So many pixels on each side.
+    Pixels(usize),
+    /// As many as keep the size, for stride 1; where the number is odd, the extra one is below and on the right.
+    Same,
+}
+
+impl ConvSpec {
+    /// A convolution with stride 1, no padding, and a bias.
+    #[must_use]
+    pub const fn new(channels: usize, kernel_height: usize, kernel_width: usize) -> Self {
+        Self {
+            channels,
+            kernel: (kernel_height, kernel_width),
+            stride: 1,
+            padding: Padding::Pixels(0),
+            bias: true,
+        }
+    }
+
+    /// Zeros before and after, along an axis with a window of `size` pixels.
+    pub(crate) fn pads(&self, size: usize) -> (usize, usize) {
+        match self.padding {
+            Padding::Pixels(pixels) => (pixels, pixels),
+            Padding::Same => ((size - 1) / 2, size / 2),
+        }
+    }
+
+    fn check(&self) -> std::result::Result<(), &'static str> {
+        let sizes = [self.kernel.0, self.kernel.1, self.stride];
+        if sizes.iter().any(|&size| !(1..=MAX_SIDE).contains(&size)) {
+            return Err("kernel and stride have to be from 1 to 65536");
+        }
+        match self.padding {
+            Padding::Pixels(pixels) if pixels > MAX_SIDE => Err("padding is at most 65536"),
+            Padding::Same if self.stride > 1 => Err("`pad same` needs stride 1; give the padding in pixels"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How often a window of `size` fits into `len` at distances of `stride`.
+pub(crate) fn windows(len: usize, size: usize, stride: usize) -> usize {
+    if len < size { 0 } else { (len - size) / stride + 1 }
 }
 
 /// A network without its weights: the shape of the input and the layers in order.
@@ -91,12 +171,15 @@ impl NetworkSpec {
     /// The number of parameters: weights and biases.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
-        let mut inputs = self.input.len();
-        let of_layer = |layer: &LayerSpec| match *layer {
-            LayerSpec::Dense { outputs } => (std::mem::replace(&mut inputs, outputs) + 1) * outputs,
-            LayerSpec::Relu | LayerSpec::Flatten => 0,
-        };
-        self.layers.iter().map(of_layer).sum()
+        let mut shape = self.input;
+        let mut count = 0;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (inputs, outputs) = layer.fan(shape).unwrap_or_default();
+            let bias = !matches!(layer, LayerSpec::Conv(ConvSpec { bias: false, .. }));
+            count += (inputs + usize::from(bias)) * outputs;
+            shape = layer.output(index, shape).unwrap_or(shape);
+        }
+        count
     }
 }
 
@@ -104,6 +187,16 @@ impl NetworkSpecBuilder {
     /// Adds `y = W·x + b` with that many outputs; an image is flattened first.
     pub fn dense(self, outputs: usize) -> Self {
         self.layer(LayerSpec::Dense { outputs })
+    }
+
+    /// Adds a convolution.
+    pub fn conv(self, conv: ConvSpec) -> Self {
+        self.layer(LayerSpec::Conv(conv))
+    }
+
+    /// Adds the largest value of each `size`×`size` window; windows lie side by side.
+    pub fn max_pool(self, size: usize) -> Self {
+        self.layer(LayerSpec::MaxPool { size, stride: size })
     }
 
     /// Adds `y = max(x, 0)`.
@@ -155,12 +248,8 @@ impl NetworkSpecBuilder {
             output: shape,
         };
         if spec.parameter_count() > MAX_VALUES {
-            return Err(too_large(
-                spec.layers.len(),
-                "all layers together",
-                spec.input,
-                "has more than 2^30 parameters",
-            ));
+            let reason = "they have more than 2^30 parameters";
+            return Err(mismatch(spec.layers.len(), "all layers together", spec.input, reason));
         }
         Ok(spec)
     }
@@ -169,43 +258,97 @@ impl NetworkSpecBuilder {
 impl LayerSpec {
     /// The shape of the output for an input of shape `input`; `index` is the layer's place, for messages.
     pub(crate) fn output(&self, index: usize, input: Shape) -> Result<Shape> {
+        let name = self.to_string();
         let output = match self {
             Self::Dense { outputs } => Shape::Features(*outputs),
             Self::Relu => input,
             Self::Flatten => Shape::Features(input.len()),
-        };
-        let name = self.to_string();
-        check_size(index, &name, input, output)?;
-        if let Self::Dense { outputs } = self {
-            // One more input stands for the bias; panels pad the outputs.
-            let parameters = (input.len() + 1).checked_mul(outputs.next_multiple_of(16));
-            if parameters.is_none_or(|count| count > MAX_VALUES) {
-                return Err(too_large(index, &name, input, "has more than 2^30 parameters"));
+            Self::Conv(conv) => {
+                conv.check().map_err(|reason| mismatch(index, &name, input, reason))?;
+                let (top, bottom) = conv.pads(conv.kernel.0);
+                let (left, right) = conv.pads(conv.kernel.1);
+                let image = image(index, &name, input)?;
+                let height = windows(image.1 + top + bottom, conv.kernel.0, conv.stride);
+                let width = windows(image.2 + left + right, conv.kernel.1, conv.stride);
+                Shape::image(conv.channels, height, width)
             }
+            Self::MaxPool { size, stride } => {
+                if *size == 0 || *stride == 0 {
+                    return Err(mismatch(index, &name, input, "window and stride have to be at least 1"));
+                }
+                let (channels, height, width) = image(index, &name, input)?;
+                Shape::image(
+                    channels,
+                    windows(height, *size, *stride),
+                    windows(width, *size, *stride),
+                )
+            }
+        };
+        if matches!(self, Self::Conv(_) | Self::MaxPool { .. }) && output.is_empty() {
+            return Err(mismatch(index, &name, input, "no window fits into the image"));
+        }
+        check_size(index, &name, input, output)?;
+        // Panels pad the outputs.
+        if self.padded_parameters(input).is_none_or(|count| count > MAX_VALUES) {
+            return Err(mismatch(index, &name, input, "it has more than 2^30 parameters"));
         }
         Ok(output)
+    }
+
+    /// An upper bound of the parameters for an input of shape `input`, or `None` where it does not fit.
+    fn padded_parameters(&self, input: Shape) -> Option<usize> {
+        let (inputs, outputs) = self.fan(input)?;
+        inputs
+            .checked_add(1)?
+            .checked_mul(outputs.checked_next_multiple_of(16)?)
+    }
+
+    /// Inputs and number of the sums that the layer's weights make, if it has weights.
+    fn fan(&self, input: Shape) -> Option<(usize, usize)> {
+        match (self, input) {
+            (Self::Dense { outputs }, _) => Some((input.checked_len()?, *outputs)),
+            (Self::Conv(conv), Shape::Image { channels, .. }) => {
+                let window = conv.kernel.0.checked_mul(conv.kernel.1)?;
+                Some((window.checked_mul(channels)?, conv.channels))
+            }
+            _ => Some((0, 0)),
+        }
+    }
+}
+
+fn image(index: usize, layer: &str, input: Shape) -> Result<(usize, usize, usize)> {
+    match input {
+        Shape::Image {
+            channels,
+            height,
+            width,
+        } => Ok((channels, height, width)),
+        Shape::Features(_) => {
+            let reason = "it needs an image; give the input as `HxWxC`, and `flatten` only after it";
+            Err(mismatch(index, layer, input, reason))
+        }
     }
 }
 
 fn check_size(index: usize, layer: &str, input: Shape, output: Shape) -> Result<()> {
     match output.checked_len() {
         Some(1..=MAX_VALUES) => Ok(()),
-        Some(0) => Err(too_large(
+        Some(0) => Err(mismatch(
             index,
             layer,
             input,
-            "has no values; every size has to be at least 1",
+            "it has no values; every size has to be at least 1",
         )),
-        _ => Err(too_large(index, layer, input, "has more than 2^30 values")),
+        _ => Err(mismatch(index, layer, input, "it has more than 2^30 values")),
     }
 }
 
-fn too_large(index: usize, layer: &str, input: Shape, problem: &str) -> Error {
+fn mismatch(index: usize, layer: &str, input: Shape, reason: &str) -> Error {
     Error::LayerShape {
         index,
         layer: layer.to_owned(),
         input,
-        reason: format!("it {problem}"),
+        reason: reason.to_owned(),
     }
 }
 
@@ -213,6 +356,20 @@ impl fmt::Display for LayerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dense { outputs } => write!(f, "dense {outputs}"),
+            Self::Conv(conv) => {
+                write!(f, "conv {} {}x{}", conv.channels, conv.kernel.0, conv.kernel.1)?;
+                if conv.stride != 1 {
+                    write!(f, " stride {}", conv.stride)?;
+                }
+                match conv.padding {
+                    Padding::Pixels(0) => {}
+                    Padding::Pixels(pixels) => write!(f, " pad {pixels}")?,
+                    Padding::Same => f.write_str(" pad same")?,
+                }
+                f.write_str(if conv.bias { "" } else { " nobias" })
+            }
+            Self::MaxPool { size, stride } if size == stride => write!(f, "maxpool {size}"),
+            Self::MaxPool { size, stride } => write!(f, "maxpool {size} stride {stride}"),
             Self::Relu => f.write_str("relu"),
             Self::Flatten => f.write_str("flatten"),
         }
@@ -285,10 +442,24 @@ impl<'a> Item<'a> {
             "dense" => LayerSpec::Dense {
                 outputs: self.number(words.next(), "`dense OUT`, as in `dense 128`")?,
             },
+            "conv" => LayerSpec::Conv(self.conv(&mut words)?),
+            "maxpool" => {
+                let form = "`maxpool K [stride S]`, as in `maxpool 2`";
+                let size = self.number(words.next(), form)?;
+                let stride = match words.clone().next() {
+                    Some("stride") => self.number(words.nth(1), form)?,
+                    _ => size,
+                };
+                LayerSpec::MaxPool { size, stride }
+            }
             "relu" => LayerSpec::Relu,
             "flatten" => LayerSpec::Flatten,
             "" => return Err(self.error("there is no layer between two `|`")),
-            _ => return Err(self.error("there is no such layer; known are `dense OUT`, `relu`, `flatten`")),
+            _ => {
+                return Err(self.error(
+                    "there is no such layer; known are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `relu`, `flatten`",
+                ));
+            }
         };
         match words.next() {
             None => Ok(layer),
@@ -296,10 +467,37 @@ impl<'a> Item<'a> {
         }
     }
 
+    fn conv(&self, words: &mut SplitWhitespace<'_>) -> Result<ConvSpec> {
+        const FORM: &str = "`conv OUT KHxKW [stride S] [pad P|pad same] [nobias]`, as in `conv 64 3x3`";
+        let channels = self.number(words.next(), FORM)?;
+        let (height, width) = words.next().and_then(|word| word.split_once('x')).unwrap_or_default();
+        let mut conv = ConvSpec::new(
+            channels,
+            self.number(Some(height), FORM)?,
+            self.number(Some(width), FORM)?,
+        );
+        // In this order, so that a second one of a kind is one word too many.
+        if words.clone().next() == Some("stride") {
+            conv.stride = self.number(words.nth(1), FORM)?;
+        }
+        if words.clone().next() == Some("pad") {
+            conv.padding = match words.nth(1) {
+                Some("same") => Padding::Same,
+                Some("0") => Padding::Pixels(0),
+                word => Padding::Pixels(self.number(word, FORM)?),
+            };
+        }
+        if words.clone().next() == Some("nobias") {
+            words.next();
+            conv.bias = false;
+        }
+        Ok(conv)
+    }
+
     fn number(&self, word: Option<&str>, form: &str) -> Result<usize> {
         word.and_then(|word| word.parse().ok())
             .filter(|&number| number > 0)
-            .ok_or_else(|| self.error(format!("the form is {form}, with a whole number above 0")))
+            .ok_or_else(|| self.error(format!("the form is {form}, with whole numbers above 0")))
     }
 }
 
@@ -314,6 +512,8 @@ mod tests {
     #[test]
     fn blanks_are_free_and_printing_parses_again() {
         for text in [
+            "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 8 5x3 stride 2 pad 1 nobias | flatten | dense 10",
+            "9x9x3 | conv 4 2x2 pad same | maxpool 3 stride 1 | flatten",
             "784|dense 10",
             " 28 x 28 x 1 |  flatten|dense   128 | relu | dense 10 ",
             "3x5x2 | relu | flatten",
@@ -338,6 +538,16 @@ mod tests {
             ("784 | lstm 10", "no such layer"),
             ("28x28 | dense 10", "28x28x1"),
             ("28x28x1 | relu", "ends in a vector"),
+            ("784 | conv 8 3x3", "needs an image"),
+            ("28x28x1 | conv 8 3", "conv OUT KHxKW"),
+            ("28x28x1 | conv 8 3x0", "above 0"),
+            ("28x28x1 | conv 8 3x3 stride 0", "above 0"),
+            ("28x28x1 | conv 8 3x3 stride 2 pad same", "needs stride 1"),
+            ("28x28x1 | conv 8 29x3", "no window fits"),
+            ("28x28x1 | conv 8 3x3 nobias pad 1", "`pad` is one word too many"),
+            ("28x28x1 | conv 8 3x3 pad 99999999", "65536"),
+            ("4x4x1 | maxpool 5", "no window fits"),
+            ("16 | maxpool 2", "needs an image"),
             ("99999999999x99999999999x9 | dense 10", "2^30"),
             ("1000000 | dense 1000000", "2^30 parameters"),
             ("1 | dense 99999999999999999", "2^30"),

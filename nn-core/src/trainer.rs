@@ -223,14 +223,11 @@ impl Trainer {
             first: &mut self.state,
         };
         let network = &*network;
-        let update = |piece: &Piece, arenas: Arenas<'_>| {
-            let place = (piece.stage, piece.piece);
-            match optimizer.linear() {
-                Some(factors) => workspace.parameter_gradient(network, images, place, factors, arenas.parameters),
-                None => {
-                    workspace.parameter_gradient(network, images, place, (1.0, 0.0), arenas.gradients);
-                    optimizer.update(arenas);
-                }
+        let update = |piece: &Piece, arenas: Arenas<'_>| match optimizer.linear() {
+            Some(factors) => workspace.parameter_gradient(network, images, piece, factors, arenas.parameters),
+            None => {
+                workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
+                optimizer.update(arenas);
             }
         };
         for_pieces(&network.plan().pieces, THREAD_WORK / labels.len(), arenas, &update);
@@ -255,13 +252,7 @@ pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<
         ..Arenas::default()
     };
     let compute = |piece: &Piece, arenas: Arenas<'_>| {
-        workspace.parameter_gradient(
-            network,
-            images,
-            (piece.stage, piece.piece),
-            (1.0, 0.0),
-            arenas.gradients,
-        );
+        workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
     };
     for_pieces(&network.plan().pieces, usize::MAX, arenas, &compute);
     Ok((report.loss, network.export(&gradients)))

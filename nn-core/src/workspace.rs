@@ -6,11 +6,13 @@ use crate::{
     buffer::Buffer,
     error::{Error, Result, check_length},
     gemm::{MatMut, MatRef, PANEL, Panels},
-    layers::{Backward, Gradient},
+    layers::{Backward, Forward, Gradient, LaneCut, Lanes},
     loss,
-    network::{Network, Stage, sample_reason},
+    network::{Network, Piece, Stage, sample_reason},
 };
 
+/// The most lanes of a batch: enough for as many threads, and few enough to add up quickly.
+const MAX_LANES: usize = 8;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
 const THREAD_WORK: usize = 150_000;
 
@@ -40,6 +42,10 @@ pub struct Workspace {
     /// `[capacity, outputs]`.
     logits: Buffer,
     losses: Vec<f32>,
+    /// Sums of gradients over the samples of a lane, `[lanes, stride]`.
+    sums: Buffer,
+    /// Scratch memory, `[threads, stride]`.
+    scratch: Buffer,
 }
 
 /// Where a record holds what; every slot is padded to whole panels.
@@ -49,8 +55,14 @@ struct Layout {
     slots: Vec<Range<usize>>,
     /// Distance of two records.
     stride: usize,
+    /// What a stage keeps in a record for the way back; one a stage, empty in prediction.
+    kept: Vec<Range<usize>>,
     /// Where a stage's transposed parameters stand; one a stage.
     transposed: Vec<Range<usize>>,
+    /// A stage's part of a lane's sums; one a stage.
+    sums: Vec<Range<usize>>,
+    /// A stage's part of a thread's scratch memory; one a stage.
+    scratch: Vec<Range<usize>>,
 }
 
 /// What a batch gave.
@@ -63,36 +75,92 @@ pub struct BatchReport {
 }
 
 impl Layout {
-    fn new(network: &Network) -> Self {
-        let (mut slots, mut transposed) = (Vec::new(), Vec::new());
-        let (mut end, mut transposed_end) = (0, 0);
-        for (index, stage) in network.plan().stages.iter().enumerate() {
-            slots.push(end..end + stage.outputs);
-            end += stage.outputs.next_multiple_of(PANEL);
-            // The first layer's input is data: nobody needs its gradient.
-            let len = if index == 0 { 0 } else { stage.layer.transposed_len() };
-            transposed.push(transposed_end..transposed_end + len);
-            transposed_end += len;
-        }
+    fn new(network: &Network, training: bool) -> Self {
+        let stages = &network.plan().stages;
+        let in_training = |len: usize| if training { len } else { 0 };
+        // The first layer's input is data: nobody needs its gradient.
+        let first = |index: usize, len: usize| if index == 0 { 0 } else { in_training(len) };
+        let outputs = stages
+            .iter()
+            .flat_map(|stage| [stage.outputs, in_training(stage.layer.kept_len())]);
+        let (slots, kept): (Vec<_>, Vec<_>) = ranges(outputs)
+            .chunks(2)
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .unzip();
+        let end = kept.last().map_or(0, |range| range.end).next_multiple_of(PANEL);
         // An odd number of cache lines: strides of powers of two would put all records into the same few cache sets.
         let lines = (end / PANEL) | 1;
+        let transposed = stages
+            .iter()
+            .enumerate()
+            .map(|(index, stage)| first(index, stage.layer.transposed_len()));
         Self {
             slots,
+            kept,
             stride: lines * PANEL,
-            transposed,
+            transposed: ranges(transposed),
+            sums: ranges(stages.iter().map(|stage| in_training(stage.layer.lane_len()))),
+            scratch: ranges(stages.iter().map(|stage| stage.layer.scratch_len())),
         }
     }
 
-    fn transposed_len(&self) -> usize {
-        self.transposed.last().map_or(0, |range| range.end)
+    /// Whether it was made for a network of this form; cheap, since it is asked at every step.
+    fn fits(&self, network: &Network) -> bool {
+        let stages = &network.plan().stages;
+        let same = |(stage, slot, scratch): (&Stage, &Range<usize>, &Range<usize>)| {
+            slot.len() == stage.outputs && scratch.len() == stage.layer.scratch_len()
+        };
+        let places = stages.iter().zip(&self.slots).zip(&self.scratch);
+        stages.len() == self.slots.len() && places.map(|((stage, slot), scratch)| (stage, slot, scratch)).all(same)
     }
+
+    fn transposed_len(&self) -> usize {
+        end_of(&self.transposed)
+    }
+
+    fn sums_len(&self) -> usize {
+        end_of(&self.sums)
+    }
+
+    fn scratch_len(&self) -> usize {
+        end_of(&self.scratch)
+    }
+
+    /// How a batch is cut: into few lanes where gradients are summed in them, else as finely as can be.
+    fn cut(&self, batch: usize) -> LaneCut {
+        let lanes = if self.sums_len() == 0 {
+            batch
+        } else {
+            batch.min(MAX_LANES)
+        };
+        LaneCut { batch, lanes }
+    }
+}
+
+/// Stretches of these lengths, one behind the other, each beginning at a whole panel.
+fn ranges(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut start: usize = 0;
+    lens.map(|len| {
+        let range = start..start + len;
+        start = range.end.next_multiple_of(PANEL);
+        range
+    })
+    .collect()
+}
+
+/// The length of an arena that has all these stretches.
+fn end_of(ranges: &[Range<usize>]) -> usize {
+    ranges.last().map_or(0, |range| range.end.next_multiple_of(PANEL))
 }
 
 impl Workspace {
     /// Memory to predict batches of up to `capacity` samples.
     #[must_use]
     pub fn new(network: &Network, capacity: usize) -> Self {
-        let layout = Layout::new(network);
+        Self::with_layout(network, capacity, Layout::new(network, false))
+    }
+
+    fn with_layout(network: &Network, capacity: usize, layout: Layout) -> Self {
         Self {
             capacity,
             records: Buffer::zeroed(capacity * layout.stride),
@@ -100,6 +168,8 @@ impl Workspace {
             transposed: Buffer::zeroed(0),
             logits: Buffer::zeroed(capacity * network.spec().outputs()),
             losses: Vec::new(),
+            sums: Buffer::zeroed(0),
+            scratch: Buffer::zeroed(0),
             layout,
         }
     }
@@ -107,9 +177,11 @@ impl Workspace {
     /// Memory to train on batches of up to `capacity` samples.
     #[must_use]
     pub fn for_training(network: &Network, capacity: usize) -> Self {
-        let workspace = Self::new(network, capacity);
+        let workspace = Self::with_layout(network, capacity, Layout::new(network, true));
+        let lanes = workspace.layout.cut(capacity).lanes;
         Self {
             gradients: Buffer::zeroed(capacity * workspace.layout.stride),
+            sums: Buffer::zeroed(lanes * workspace.layout.sums_len()),
             transposed: Buffer::zeroed(workspace.layout.transposed_len()),
             losses: vec![0.0; capacity],
             ..workspace
@@ -126,8 +198,8 @@ impl Workspace {
     pub(crate) fn forward(&mut self, network: &Network, images: &[f32]) -> Result<&[f32]> {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
-        let chunk = self.chunk(network, batch, images, &[])?;
-        let threads = threads_for(batch * network.plan().work);
+        let threads = threads_for(batch * network.plan().work).min(batch);
+        let chunk = self.chunk(network, threads, images, &[])?;
         chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network));
         Ok(&self.logits[..batch * outputs])
     }
@@ -152,11 +224,11 @@ impl Workspace {
                 stage.layer.transpose(parameters, &mut transposed[range.clone()]);
             }
         }
-        let threads = threads_for(3 * batch * network.plan().work);
-        let shared = self.chunk(network, batch, images, labels).map(|chunk| {
+        let threads = threads_for(3 * batch * network.plan().work).min(self.layout.cut(batch).lanes);
+        let shared = self.chunk(network, threads, images, labels).map(|chunk| {
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
                 chunk.forward(network);
-                chunk.loss(batch);
+                chunk.loss();
                 chunk.backward(network, &transposed);
             });
         });
@@ -171,12 +243,14 @@ impl Workspace {
         &self,
         network: &Network,
         images: MatRef<'_>,
-        piece: (usize, usize),
+        piece: &Piece,
         (alpha, beta): (f32, f32),
         out: &mut [f32],
     ) {
-        let (stage, piece) = piece;
-        let batch = images.rows();
+        let (stage, batch) = (piece.stage, images.rows());
+        if !self.layout.sums[stage].is_empty() {
+            return self.add_lanes(piece, batch, (alpha, beta), out);
+        }
         let slot = &self.layout.slots[stage];
         let x = if stage == 0 {
             images
@@ -192,9 +266,23 @@ impl Workspace {
             n: slot.len(),
             panel_stride: PANEL,
             row_stride: self.layout.stride,
+            segment_stride: 0,
         };
         let layer = &network.plan().stages[stage].layer;
-        layer.gradient(network.kernel(), piece, Gradient { x, dy }, alpha, beta, out);
+        layer.gradient(network.kernel(), piece.piece, Gradient { x, dy }, alpha, beta, out);
+    }
+
+    /// The same for a stage that has summed in lanes: adds them up, always in the same order.
+    fn add_lanes(&self, piece: &Piece, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
+        let start = self.layout.sums[piece.stage].start + piece.start;
+        let lanes = self.layout.cut(batch).lanes;
+        for (lane, sums) in self.sums.chunks(self.layout.sums_len()).take(lanes).enumerate() {
+            let beta = if lane == 0 { beta } else { 1.0 };
+            for (out, sum) in out.iter_mut().zip(&sums[start..]) {
+                let old = if beta == 0.0 { 0.0 } else { beta * *out };
+                *out = old + alpha * sum;
+            }
+        }
     }
 
     /// The size of the batch, if images, network and workspace fit each other.
@@ -210,7 +298,7 @@ impl Workspace {
                 capacity: self.capacity,
             });
         }
-        if self.layout != Layout::new(network) {
+        if !self.layout.fits(network) {
             return Err(Error::Setting {
                 name: "workspace",
                 value: "of another network".to_owned(),
@@ -223,14 +311,20 @@ impl Workspace {
     fn chunk<'a>(
         &'a mut self,
         network: &Network,
-        batch: usize,
+        threads: usize,
         images: &'a [f32],
         labels: &'a [usize],
     ) -> Result<Chunk<'a>> {
         let stride = self.layout.stride;
+        let batch = images.len() / network.spec().input().len();
+        let cut = self.layout.cut(batch);
         let gradient_stride = if self.gradients.is_empty() { 0 } else { stride };
         Ok(Chunk {
             layout: &self.layout,
+            cut,
+            lanes: 0..cut.lanes,
+            sums: &mut self.sums,
+            scratch: self.scratch.at_least(threads * self.layout.scratch_len()),
             images: MatRef::row_major(images, batch, network.spec().input().len())?,
             labels,
             records: MatMut::row_major(&mut self.records, batch, stride)?,
@@ -256,9 +350,13 @@ fn threads_for(work: usize) -> usize {
     rayon::current_num_threads().min(work / THREAD_WORK).max(1)
 }
 
-/// Some samples of a batch and their part of every arena.
+/// Some samples of a batch, whole lanes of them, and their part of every arena.
 struct Chunk<'a> {
     layout: &'a Layout,
+    cut: LaneCut,
+    lanes: Range<usize>,
+    sums: &'a mut [f32],
+    scratch: &'a mut [f32],
     images: MatRef<'a>,
     labels: &'a [usize],
     records: MatMut<'a>,
@@ -268,28 +366,38 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Cuts the chunk into `parts` and does them in parallel. What a sample gets does not depend on the cut.
+    /// Cuts the chunk into `parts` and does them in parallel. What a sample or a lane gets does not depend on the
+    /// cut.
     fn share(self, parts: usize, work: &(impl Fn(Chunk<'_>) + Sync)) {
-        let rows = self.images.rows();
-        if parts <= 1 || rows <= 1 {
+        if parts <= 1 {
             return work(self);
         }
         let left = parts / 2;
-        let (first, second) = self.split_at(rows * left / parts);
+        let (first, second) = self.split(left, parts);
         rayon::join(|| first.share(left, work), || second.share(parts - left, work));
     }
 
-    fn split_at(self, row: usize) -> (Self, Self) {
+    /// The first `left` of `parts` parts, and the others.
+    fn split(self, left: usize, parts: usize) -> (Self, Self) {
+        let lane = self.lanes.start + self.lanes.len() * left / parts;
+        let row = self.cut.start(lane) - self.cut.start(self.lanes.start);
         let (rows, cols) = (self.images.rows(), self.images.cols());
-        // Labels and losses are empty in prediction.
+        // Labels, losses and sums are empty in prediction.
         let (labels, losses) = (row.min(self.labels.len()), row.min(self.losses.len()));
+        let sums = ((lane - self.lanes.start) * self.layout.sums_len()).min(self.sums.len());
         let labels = self.labels.split_at(labels);
         let losses = self.losses.split_at_mut(losses);
+        let sums = self.sums.split_at_mut(sums);
+        let scratch = self.scratch.split_at_mut(left * self.layout.scratch_len());
         let records = self.records.split_at_row(row);
         let gradients = self.gradients.split_at_row(row);
         let logits = self.logits.split_at_row(row);
         let first = Chunk {
             layout: self.layout,
+            cut: self.cut,
+            lanes: self.lanes.start..lane,
+            sums: sums.0,
+            scratch: scratch.0,
             images: self.images.block(0..row, 0..cols),
             labels: labels.0,
             records: records.0,
@@ -299,6 +407,10 @@ impl Chunk<'_> {
         };
         let second = Chunk {
             layout: self.layout,
+            cut: self.cut,
+            lanes: lane..self.lanes.end,
+            sums: sums.1,
+            scratch: scratch.1,
             images: self.images.block(row..rows, 0..cols),
             labels: labels.1,
             records: records.1,
@@ -314,51 +426,71 @@ impl Chunk<'_> {
         for (index, stage) in stages.iter().enumerate() {
             let slot = &self.layout.slots[index];
             let (before, rest) = self.records.reborrow().split_at_col(slot.start);
+            let (here, after) = rest.split_at_col(slot.len());
+            let kept = &self.layout.kept[index];
+            let kept = columns(after, &(kept.start - slot.end..kept.end - slot.end));
             let x = match index {
                 0 => self.images,
                 _ => before
                     .as_ref()
                     .block(0..before.rows(), self.layout.slots[index - 1].clone()),
             };
-            let y = if index + 1 == stages.len() {
-                self.logits.reborrow()
-            } else {
-                rest.split_at_col(slot.len()).0
+            let last = index + 1 == stages.len();
+            let y = if last { self.logits.reborrow() } else { here };
+            let pass = Forward {
+                kernel: network.kernel(),
+                parameters: parameters(network, stage),
+                x,
+                kept,
+                scratch: &mut self.scratch[self.layout.scratch[index].clone()],
             };
-            stage.layer.forward(network.kernel(), parameters(network, stage), x, y);
+            stage.layer.forward(pass, y);
         }
     }
 
-    /// The loss of each sample, and the gradient of the mean over a batch of `batch` samples.
-    fn loss(&mut self, batch: usize) {
+    /// The loss of each sample, and the gradient of the mean over the batch.
+    fn loss(&mut self) {
         let Some(slot) = self.layout.slots.last() else { return };
+        let scale = 1.0 / self.cut.batch as f32;
         let mut gradients = columns(self.gradients.reborrow(), slot);
         for (row, &label) in self.labels.iter().enumerate() {
             let logits = self.logits.as_ref().row(row);
-            self.losses[row] = loss::cross_entropy(logits, label, 1.0 / batch as f32, gradients.row_mut(row));
+            self.losses[row] = loss::cross_entropy(logits, label, scale, gradients.row_mut(row));
         }
     }
 
     fn backward(&mut self, network: &Network, transposed: &[f32]) {
         let stages = &network.plan().stages;
         let rows = self.images.rows();
+        let records = self.records.as_ref();
         for (index, stage) in stages.iter().enumerate().rev() {
             let slot = &self.layout.slots[index];
             let (before, rest) = self.gradients.reborrow().split_at_col(slot.start);
-            let dx = index
-                .checked_sub(1)
-                .map(|previous| columns(before, &self.layout.slots[previous]));
-            let y = if index + 1 == stages.len() {
-                self.logits.as_ref()
-            } else {
-                self.records.as_ref().block(0..rows, slot.clone())
-            };
-            let pass = Backward {
-                transposed: &transposed[self.layout.transposed[index].clone()],
-                y,
-            };
             let dy = rest.split_at_col(slot.len()).0;
-            stage.layer.backward(network.kernel(), pass, dy, dx);
+            let previous = index.checked_sub(1).map(|previous| &self.layout.slots[previous]);
+            let dx = previous.map(|previous| columns(before, previous));
+            let x = previous.map_or(self.images, |previous| records.block(0..rows, previous.clone()));
+            let last = index + 1 == stages.len();
+            let pass = Backward {
+                kernel: network.kernel(),
+                transposed: &transposed[self.layout.transposed[index].clone()],
+                x,
+                y: if last {
+                    self.logits.as_ref()
+                } else {
+                    records.block(0..rows, slot.clone())
+                },
+                kept: records.block(0..rows, self.layout.kept[index].clone()),
+                scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+                lanes: Lanes {
+                    sums: self.sums,
+                    stride: self.layout.sums_len(),
+                    range: self.layout.sums[index].clone(),
+                    cut: self.cut,
+                    first: self.lanes.start,
+                },
+            };
+            stage.layer.backward(pass, dy, dx);
         }
     }
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::{Backward, Gradient, Layer, TensorSpec, relu};
+use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, relu};
 use crate::{
-    gemm::{Epilogue, Kernel, MatMut, MatRef, PANEL, Panels, multiply_packed},
+    conv::Map,
+    gemm::{Epilogue, Kernel, MatMut, PANEL, Panels, multiply_packed},
     random,
 };
 
@@ -21,11 +22,18 @@ pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
     relu: bool,
+    pixels: Option<Map>,
 }
 
 impl Dense {
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool) -> Self {
-        Self { inputs, outputs, relu }
+    /// `pixels`: the picture that the inputs are, where its pixels and not its planes lie in memory.
+    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<Map>) -> Self {
+        Self {
+            inputs,
+            outputs,
+            relu,
+            pixels,
+        }
     }
 
     fn panels(&self) -> usize {
@@ -84,6 +92,7 @@ impl Layer for Dense {
             return self.weight_len() + index;
         }
         let (output, input) = (index / self.inputs, index % self.inputs);
+        let input = self.pixels.map_or(input, |map| Order::Pixels.position(map, input));
         (output / PANEL * self.inputs + input) * PANEL + output % PANEL
     }
 
@@ -103,10 +112,10 @@ impl Layer for Dense {
         }
     }
 
-    fn forward(&self, kernel: Kernel, parameters: &[f32], x: MatRef<'_>, y: MatMut<'_>) {
-        let (weights, bias) = parameters.split_at(self.weight_len());
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+        let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_packed(kernel, x, weights, y, Some(&bias[..self.outputs]), self.relu);
+        multiply_packed(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
     }
 
     fn transposed_len(&self) -> usize {
@@ -129,13 +138,13 @@ impl Layer for Dense {
         }
     }
 
-    fn backward(&self, kernel: Kernel, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+    fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         if self.relu {
             relu::mask(pass.y, &mut dy);
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_packed(kernel, dy.as_ref(), weights, dx, None, false);
+            multiply_packed(pass.kernel, dy.as_ref(), weights, dx, None, false);
         }
     }
 

@@ -1,13 +1,19 @@
 //! What a layer is: shapes, parameters, forward, and the two halves of backward. One file a layer.
 
+mod conv;
 mod dense;
+mod maxpool;
+mod permute;
 mod relu;
 
 use std::{fmt, ops::Range};
 
 use rand::rngs::ChaCha8Rng;
 
+pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
+pub(crate) use maxpool::{MaxPool, Pool};
+pub(crate) use permute::{Order, Permute};
 pub(crate) use relu::Relu;
 
 use crate::gemm::{Kernel, MatMut, MatRef, Panels};
@@ -15,25 +21,44 @@ use crate::gemm::{Kernel, MatMut, MatRef, Panels};
 /// One layer of a network that has been built: shapes are fixed, parameters stand in the network's arena.
 ///
 /// Samples are rows: `x` is `[batch, inputs]`, `y` and its gradient `dy` are `[batch, outputs]`, with contiguous rows
-/// at any distance. A gradient is named `d` and what it belongs to.
+/// at any distance; pictures lie in them as `[height, width, channels]`. A gradient is named `d` and what it belongs
+/// to.
 pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// How many values of the arena the parameters take, padding included.
-    fn parameter_len(&self) -> usize;
+    fn parameter_len(&self) -> usize {
+        0
+    }
 
     /// Cuts `0..parameter_len()` into the pieces whose gradients are computed on their own, in order.
-    fn pieces(&self) -> Vec<Range<usize>>;
+    fn pieces(&self) -> Vec<Range<usize>> {
+        Vec::new()
+    }
 
     /// The parameters as others know them, in PyTorch's order.
-    fn tensors(&self) -> Vec<TensorSpec>;
+    fn tensors(&self) -> Vec<TensorSpec> {
+        Vec::new()
+    }
 
     /// Position in the layer's part of the arena of value `index` of tensor `tensor`.
-    fn position(&self, tensor: usize, index: usize) -> usize;
+    fn position(&self, _tensor: usize, _index: usize) -> usize {
+        unreachable!("a layer without tensors")
+    }
 
     /// Writes initial weights.
-    fn initialize(&self, parameters: &mut [f32], generator: &mut ChaCha8Rng);
+    fn initialize(&self, _parameters: &mut [f32], _generator: &mut ChaCha8Rng) {}
+
+    /// Values of a sample that training keeps from forward to backward, beside the output.
+    fn kept_len(&self) -> usize {
+        0
+    }
+
+    /// Values of scratch memory, which a thread has for this layer alone: zero at first, then as the layer left it.
+    fn scratch_len(&self) -> usize {
+        0
+    }
 
     /// `y` from `x`, both for some rows of the batch.
-    fn forward(&self, kernel: Kernel, parameters: &[f32], x: MatRef<'_>, y: MatMut<'_>);
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
 
     /// How many values [`transpose`](Layer::transpose) writes.
     fn transposed_len(&self) -> usize {
@@ -45,22 +70,83 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
 
     /// The first half of backward, for some rows of the batch: turns `dy` into the gradient before the activation,
     /// in place, and computes `dx`, unless nobody needs it.
-    fn backward(&self, kernel: Kernel, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
+
+    /// If not 0, `backward` also sums the parameters' gradients, over the samples of each lane, into that many values
+    /// of [`Backward::lanes`], which begin as the parameters do. That is better where parameters are few and samples
+    /// large.
+    fn lane_len(&self) -> usize {
+        0
+    }
 
     /// The second half, for the whole batch: `out = beta·out + alpha·gradient` of piece `piece`, given the `dy` that
     /// `backward` left. With `alpha` the negative learning rate and `out` the parameters, this is the step of SGD.
     fn gradient(&self, _kernel: Kernel, _piece: usize, _pass: Gradient<'_>, _alpha: f32, _beta: f32, _out: &mut [f32]) {
-        unreachable!("a layer without parameters has no pieces")
+        unreachable!("a layer without pieces, or one that sums in lanes")
     }
 }
 
-/// What the first half of backward reads.
-#[derive(Clone, Copy)]
+/// What a forward pass reads, and the memory it may use.
+pub(crate) struct Forward<'a> {
+    pub(crate) kernel: Kernel,
+    pub(crate) parameters: &'a [f32],
+    pub(crate) x: MatRef<'a>,
+    /// `[batch, kept_len]` in training, of no columns in prediction.
+    pub(crate) kept: MatMut<'a>,
+    pub(crate) scratch: &'a mut [f32],
+}
+
+/// What the first half of backward reads, and the memory it may use.
 pub(crate) struct Backward<'a> {
+    pub(crate) kernel: Kernel,
     /// What [`Layer::transpose`] wrote.
     pub(crate) transposed: &'a [f32],
-    /// The output of the forward pass.
+    /// The input and the output of the forward pass, and what it kept.
+    pub(crate) x: MatRef<'a>,
     pub(crate) y: MatRef<'a>,
+    pub(crate) kept: MatRef<'a>,
+    pub(crate) scratch: &'a mut [f32],
+    pub(crate) lanes: Lanes<'a>,
+}
+
+/// Sums of gradients, each over a lane: a run of samples that the size of the batch alone decides, so that the sums'
+/// bits do not depend on who adds them.
+pub(crate) struct Lanes<'a> {
+    /// All layers' sums of the lanes at hand, `[lanes, stride]`.
+    pub(crate) sums: &'a mut [f32],
+    pub(crate) stride: usize,
+    /// This layer's part of a lane.
+    pub(crate) range: Range<usize>,
+    pub(crate) cut: LaneCut,
+    /// The first lane at hand.
+    pub(crate) first: usize,
+}
+
+/// How a batch is cut into lanes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneCut {
+    pub(crate) batch: usize,
+    pub(crate) lanes: usize,
+}
+
+impl LaneCut {
+    /// The first sample of a lane.
+    pub(crate) fn start(&self, lane: usize) -> usize {
+        lane * self.batch / self.lanes
+    }
+}
+
+impl Lanes<'_> {
+    /// The sums of the lane to which row `row` at hand belongs, and whether it is the lane's first.
+    pub(crate) fn of_row(&mut self, row: usize) -> (&mut [f32], bool) {
+        let sample = self.cut.start(self.first) + row;
+        let lane = ((sample + 1) * self.cut.lanes - 1) / self.cut.batch;
+        let start = (lane - self.first) * self.stride + self.range.start;
+        (
+            &mut self.sums[start..start + self.range.len()],
+            sample == self.cut.start(lane),
+        )
+    }
 }
 
 /// What the second half of backward reads: the whole batch.

@@ -13,6 +13,7 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 
 pub(crate) use tile::{Epilogue, Panels};
 pub use view::{MatMut, MatRef};
+pub(crate) use view::{Output, Segments};
 
 use crate::error::{Error, Result};
 
@@ -75,7 +76,14 @@ impl Kernel {
     ///
     /// # Panics
     /// If the shapes of `a`, `b`, `c` or the bias do not fit each other, or if the columns of `c` are not contiguous.
-    pub(crate) fn multiply(self, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+    pub(crate) fn multiply<'a, 'c>(
+        self,
+        a: impl Into<Segments<'a>>,
+        b: Panels<'_>,
+        c: impl Into<Output<'c>>,
+        epilogue: Epilogue<'_>,
+    ) {
+        let (a, c) = (a.into(), c.into());
         tile::check(&a, &b, &c, &epilogue);
         match self.0 {
             // SAFETY: `check` has asserted what `Strip` asks for; the portable lanes need no CPU feature.

@@ -3,17 +3,18 @@
 #[cfg(target_arch = "x86_64")]
 use super::simd::Avx2;
 use super::{
-    MatMut, MatRef, PANEL,
+    Output, PANEL, Segments,
     simd::{Portable, Simd},
 };
 
 /// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
-/// `p·panel_stride + row·row_stride + lane`. The last panel is whole too, padded with zeros.
+/// `p·panel_stride + row·row_stride + lane`. The last panel is whole too: what stands behind the last column is read,
+/// and not used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panels<'a> {
     /// The values, from the first row wanted on.
     pub(crate) data: &'a [f32],
-    /// Rows to multiply with.
+    /// Rows to multiply with, of each segment.
     pub(crate) k: usize,
     /// Columns, without the padding.
     pub(crate) n: usize,
@@ -21,6 +22,8 @@ pub(crate) struct Panels<'a> {
     pub(crate) panel_stride: usize,
     /// Distance between rows, in elements: [`PANEL`] where the panels are packed.
     pub(crate) row_stride: usize,
+    /// Distance between segments of rows, in elements, where A's columns come in segments.
+    pub(crate) segment_stride: usize,
 }
 
 impl<'a> Panels<'a> {
@@ -32,6 +35,7 @@ impl<'a> Panels<'a> {
             n,
             panel_stride: k * PANEL,
             row_stride: PANEL,
+            segment_stride: 0,
         }
     }
 
@@ -70,13 +74,14 @@ impl Epilogue<'_> {
 }
 
 /// Asserts that the operands fit each other; the strips rely on it.
-pub(super) fn check(a: &MatRef<'_>, b: &Panels<'_>, c: &MatMut<'_>, epilogue: &Epilogue<'_>) {
-    assert_eq!(a.cols(), b.k, "columns of a against rows of b");
-    assert_eq!((a.rows(), b.n), (c.rows(), c.cols()), "shape of the product");
-    assert!(c.cols() <= 1 || c.strides().1 == 1, "columns of c must be contiguous");
+pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: &Epilogue<'_>) {
+    assert_eq!(a.first().cols(), b.k, "columns of a against rows of b");
+    assert_eq!((a.first().rows(), b.n), (c.rows(), c.cols()), "shape of the product");
+    assert!(c.cols() <= 1 || c.col_stride() == 1, "columns of c must be contiguous");
     let panels = b.n.div_ceil(PANEL);
-    if panels > 0 && b.k > 0 {
-        let end = (panels - 1) * b.panel_stride + (b.k - 1) * b.row_stride + PANEL;
+    if panels > 0 && b.k > 0 && a.count() > 0 {
+        let last = (panels - 1) * b.panel_stride + (a.count() - 1) * b.segment_stride + (b.k - 1) * b.row_stride;
+        let end = last + PANEL;
         assert!(b.data.len() >= end, "panels are cut short");
     }
     if let Some(bias) = epilogue.bias {
@@ -86,7 +91,7 @@ pub(super) fn check(a: &MatRef<'_>, b: &Panels<'_>, c: &MatMut<'_>, epilogue: &E
 
 /// # Safety
 /// [`check`] has passed for these operands.
-pub(super) unsafe fn strip_portable(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+pub(super) unsafe fn strip_portable(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
     // SAFETY: the caller's promise; plain Rust needs no CPU feature.
     unsafe { strip::<Portable, 4>(a, b, c, &epilogue) }
 }
@@ -95,7 +100,7 @@ pub(super) unsafe fn strip_portable(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>,
 /// [`check`] has passed for these operands, and the CPU has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn strip_avx2(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+pub(super) unsafe fn strip_avx2(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
     // SAFETY: the caller's promise.
     unsafe { strip::<Avx2, 2>(a, b, c, &epilogue) }
 }
@@ -106,19 +111,23 @@ pub(super) unsafe fn strip_avx2(a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epi
 /// # Safety
 /// [`check`] has passed for these operands, and the CPU has what `S` needs.
 #[inline(always)]
-unsafe fn strip<S: Simd, const V: usize>(a: MatRef<'_>, b: Panels<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: Output<'_>, epilogue: &Epilogue<'_>) {
     const { assert!(V * S::LANES == PANEL) };
-    let (row_stride, col_stride) = a.strides();
+    let (row_stride, col_stride) = a.first().strides();
     let ops = Operands {
         k: b.k,
-        a: a.as_ptr(),
+        segments: a.count(),
+        a: a.first().as_ptr(),
         a_row: row_stride,
         a_col: col_stride,
+        a_segment: a.stride(),
         b: b.data.as_ptr(),
         b_panel: b.panel_stride,
         b_row: b.row_stride,
+        b_segment: b.segment_stride,
         c: c.as_ptr(),
-        c_row: c.strides().0,
+        c_row: c.row_stride(),
+        c_panel: c.panel_stride(),
         cols: b.n,
         epilogue,
     };
@@ -166,14 +175,18 @@ unsafe fn strip<S: Simd, const V: usize>(a: MatRef<'_>, b: Panels<'_>, mut c: Ma
 /// Where the operands of a tile begin.
 struct Operands<'a> {
     k: usize,
+    segments: usize,
     a: *const f32,
     a_row: usize,
     a_col: usize,
+    a_segment: usize,
     b: *const f32,
     b_panel: usize,
     b_row: usize,
+    b_segment: usize,
     c: *mut f32,
     c_row: usize,
+    c_panel: usize,
     cols: usize,
     epilogue: &'a Epilogue<'a>,
 }
@@ -188,15 +201,19 @@ impl Operands<'_> {
         let (bias, epilogue) = (self.epilogue.bias, self.epilogue);
         TileOperands {
             k: self.k,
+            segments: self.segments,
             a: self.a.wrapping_add(row * self.a_row),
             a_row: self.a_row,
             a_col: self.a_col,
+            a_segment: self.a_segment,
             b: self.b.wrapping_add(col / PANEL * self.b_panel),
             b_panel: self.b_panel,
             b_row: self.b_row,
+            b_segment: self.b_segment,
             // SAFETY: `(row, col)` is an element of C, by the caller's promise.
-            c: unsafe { self.c.add(row * self.c_row + col) },
+            c: unsafe { self.c.add(row * self.c_row + col / PANEL * self.c_panel) },
             c_row: self.c_row,
+            c_panel: self.c_panel,
             cols: self.cols - col,
             bias: bias.map_or(std::ptr::null(), |bias| bias[col..].as_ptr()),
             alpha: epilogue.alpha,
@@ -208,14 +225,18 @@ impl Operands<'_> {
 
 struct TileOperands {
     k: usize,
+    segments: usize,
     a: *const f32,
     a_row: usize,
     a_col: usize,
+    a_segment: usize,
     b: *const f32,
     b_panel: usize,
     b_row: usize,
+    b_segment: usize,
     c: *mut f32,
     c_row: usize,
+    c_panel: usize,
     /// Columns of C from here to its right edge; may end inside the tile.
     cols: usize,
     /// Null, or as many values as `cols`.
@@ -233,29 +254,34 @@ struct TileOperands {
 #[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &TileOperands) {
-    // SAFETY: index `l` stays below `k`, row `m` below `M`, panel `p` below `P`, so that A and B are read inside the
+    // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are read inside the
     // bounds that the caller vouches for.
     let sums = unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
-        let (mut a, mut b) = (at.a, at.b);
-        for _ in 0..at.k {
-            let mut columns = [[S::zero(); V]; P];
-            for p in 0..P {
-                for v in 0..V {
-                    columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
-                }
-            }
-            for m in 0..M {
-                let x = S::splat(*a.add(m * at.a_row));
+        let (mut a_segment, mut b_segment) = (at.a, at.b);
+        for _ in 0..at.segments {
+            let (mut a, mut b) = (a_segment, b_segment);
+            for _ in 0..at.k {
+                let mut columns = [[S::zero(); V]; P];
                 for p in 0..P {
                     for v in 0..V {
-                        sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                        columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
                     }
                 }
+                for m in 0..M {
+                    let x = S::splat(*a.add(m * at.a_row));
+                    for p in 0..P {
+                        for v in 0..V {
+                            sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                        }
+                    }
+                }
+                // The last step leaves the pointers one step past what is read; they are not used there.
+                a = a.wrapping_add(at.a_col);
+                b = b.wrapping_add(at.b_row);
             }
-            // The last step leaves the pointers one step past what is read; they are not used there.
-            a = a.wrapping_add(at.a_col);
-            b = b.wrapping_add(at.b_row);
+            a_segment = a_segment.wrapping_add(at.a_segment);
+            b_segment = b_segment.wrapping_add(at.b_segment);
         }
         sums
     };
@@ -263,7 +289,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Til
         for p in 0..P {
             // SAFETY: row `m` and the columns from `p·PANEL` on are in C, and the same columns in the bias.
             unsafe {
-                let c = at.c.add(m * at.c_row + p * PANEL);
+                let c = at.c.add(m * at.c_row + p * at.c_panel);
                 let bias = if at.bias.is_null() {
                     at.bias
                 } else {

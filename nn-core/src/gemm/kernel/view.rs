@@ -249,10 +249,6 @@ impl<'a> MatMut<'a> {
         (self.row_stride, self.col_stride)
     }
 
-    pub(super) fn as_ptr(&mut self) -> *mut f32 {
-        self.data
-    }
-
     /// The same view for a shorter time.
     pub(crate) fn reborrow(&mut self) -> MatMut<'_> {
         MatMut { ..*self }
@@ -325,6 +321,140 @@ impl<'a> MatMut<'a> {
                 f(unsafe { &mut *self.data.add(row * self.row_stride + col * self.col_stride) });
             }
         }
+    }
+}
+
+/// A matrix whose columns come in segments: segment `s` is a matrix like the first one, `s·stride` elements on.
+///
+/// A window of a picture is one: a segment is a row of the window, whose pixels are neighbours in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segments<'a> {
+    first: MatRef<'a>,
+    count: usize,
+    stride: usize,
+}
+
+impl<'a> From<MatRef<'a>> for Segments<'a> {
+    fn from(first: MatRef<'a>) -> Self {
+        Self {
+            first,
+            count: 1,
+            stride: 0,
+        }
+    }
+}
+
+impl<'a> Segments<'a> {
+    /// `count` segments of `rows` × `cols` each.
+    ///
+    /// # Panics
+    /// If an element lies outside the slice.
+    pub(crate) fn new(
+        data: &'a [f32],
+        (rows, row_stride): (usize, usize),
+        (cols, col_stride): (usize, usize),
+        (count, stride): (usize, usize),
+    ) -> Self {
+        let one = span(rows, cols, row_stride, col_stride);
+        let last = count.saturating_sub(1).checked_mul(stride);
+        let all = one.zip(last).and_then(|(one, last)| one.checked_add(last));
+        assert!(
+            all.is_some_and(|all| all <= data.len()),
+            "a segment lies outside the slice"
+        );
+        Self {
+            first: MatRef {
+                data: data.as_ptr(),
+                rows,
+                cols,
+                row_stride,
+                col_stride,
+                borrow: PhantomData,
+            },
+            count,
+            stride,
+        }
+    }
+
+    pub(super) fn first(&self) -> &MatRef<'a> {
+        &self.first
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+}
+
+/// Where a product goes: a matrix whose panels of columns may stand apart.
+#[derive(Debug)]
+pub(crate) struct Output<'a> {
+    /// All rows, and the columns of the first panel.
+    first: MatMut<'a>,
+    cols: usize,
+    panel_stride: usize,
+}
+
+impl<'a> From<MatMut<'a>> for Output<'a> {
+    fn from(view: MatMut<'a>) -> Self {
+        Self {
+            cols: view.cols,
+            panel_stride: super::PANEL,
+            first: view,
+        }
+    }
+}
+
+impl<'a> Output<'a> {
+    /// Packed panels: `rows` rows of `cols` columns, with `panel_stride` values from one panel's first row to the
+    /// next one's.
+    ///
+    /// # Panics
+    /// If an element lies outside the slice, or panels overlap.
+    pub(crate) fn panels(data: &'a mut [f32], rows: usize, cols: usize, panel_stride: usize) -> Self {
+        let panels = cols.div_ceil(super::PANEL);
+        assert!(panels <= 1 || panel_stride >= rows * super::PANEL, "panels overlap");
+        let len = panels.saturating_sub(1) * panel_stride + rows * super::PANEL;
+        assert!(len <= data.len(), "panels are cut short");
+        Self {
+            first: MatMut {
+                data: data.as_mut_ptr(),
+                rows,
+                cols: cols.min(super::PANEL),
+                row_stride: super::PANEL,
+                col_stride: 1,
+                borrow: PhantomData,
+            },
+            cols,
+            panel_stride,
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.first.rows
+    }
+
+    pub(super) fn cols(&self) -> usize {
+        self.cols
+    }
+
+    pub(super) fn row_stride(&self) -> usize {
+        self.first.row_stride
+    }
+
+    pub(super) fn col_stride(&self) -> usize {
+        self.first.col_stride
+    }
+
+    pub(super) fn panel_stride(&self) -> usize {
+        self.panel_stride
+    }
+
+    pub(super) fn as_ptr(&mut self) -> *mut f32 {
+        self.first.data
     }
 }
 

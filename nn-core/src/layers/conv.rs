@@ -1,0 +1,329 @@
+//! A convolution, with a ReLU and a max pooling on the way out where they follow.
+
+use std::ops::Range;
+
+use rand::rngs::ChaCha8Rng;
+
+use super::{Backward, Forward, Layer, Pool, TensorSpec};
+use crate::{
+    conv::{Correlation, Map, WeightGradient, Windows, place},
+    gemm::{MatMut, PANEL},
+    random,
+    spec::ConvSpec,
+};
+
+/// Its part of the arena is `W`, packed in panels as `[channels / 16, kernel height, kernel width, input channels,
+/// 16]` with zeros behind the last channel, then the bias, padded likewise.
+#[derive(Debug)]
+pub(crate) struct Conv {
+    input: Map,
+    /// The input with its padding.
+    padded: Map,
+    /// Rows and pixels of padding above and to the left.
+    pad: (usize, usize),
+    windows: Windows,
+    /// The output before pooling.
+    output: Map,
+    bias: bool,
+    relu: bool,
+    pool: Option<Pool>,
+    /// Where the gradient of the output lies in scratch memory.
+    dy: Spread,
+}
+
+/// A picture spread out in a larger one, which is zero elsewhere.
+#[derive(Debug)]
+struct Spread {
+    outer: Map,
+    /// Rows and pixels before the picture.
+    before: (usize, usize),
+    /// Distance of its pixels along both axes, in pixels of the outer one.
+    step: usize,
+    /// The part of the outer picture that windows are read from begins here.
+    skip: (usize, usize),
+}
+
+impl Conv {
+    /// `needs_dx` tells whether the gradient of the input will be asked for.
+    pub(crate) fn new(input: Map, spec: &ConvSpec, relu: bool, pool: Option<(usize, usize)>, needs_dx: bool) -> Self {
+        let ((top, bottom), (left, right)) = (spec.pads(spec.kernel.0), spec.pads(spec.kernel.1));
+        let padded = Map::new(input.height + top + bottom, input.width + left + right, input.channels);
+        let windows = Windows {
+            height: spec.kernel.0,
+            width: spec.kernel.1,
+            stride: spec.stride,
+        };
+        let output = Map::new(
+            crate::spec::windows(padded.height, windows.height, windows.stride),
+            crate::spec::windows(padded.width, windows.width, windows.stride),
+            spec.channels,
+        );
+        let dy = if needs_dx {
+            Spread::for_input_gradient(input, output, windows, (top, left))
+        } else {
+            Spread {
+                outer: output,
+                before: (0, 0),
+                step: 1,
+                skip: (0, 0),
+            }
+        };
+        Self {
+            input,
+            padded,
+            pad: (top, left),
+            windows,
+            output,
+            bias: spec.bias,
+            relu,
+            pool: pool.map(|(size, stride)| Pool::new(output, size, stride)),
+            dy,
+        }
+    }
+
+    /// Values of a window.
+    fn window_len(&self) -> usize {
+        self.windows.height * self.windows.width * self.input.channels
+    }
+
+    fn panels(&self) -> usize {
+        self.output.channels.div_ceil(PANEL)
+    }
+
+    fn weight_len(&self) -> usize {
+        self.panels() * self.window_len() * PANEL
+    }
+
+    fn is_padded(&self) -> bool {
+        self.padded != self.input
+    }
+
+    /// Scratch memory: the padded input, the output before pooling, the gradient of that.
+    fn scratch_lens(&self) -> [usize; 3] {
+        [
+            if self.is_padded() { self.padded.len() } else { 0 },
+            if self.pool.is_some() { self.output.len() } else { 0 },
+            // Panels are read whole, past the last channel.
+            self.dy.outer.len() + PANEL,
+        ]
+    }
+
+    fn cut_scratch<'a>(&self, scratch: &'a mut [f32]) -> [&'a mut [f32]; 3] {
+        let [first, second, _] = self.scratch_lens();
+        let (padded, rest) = scratch.split_at_mut(first);
+        let (output, dy) = rest.split_at_mut(second);
+        [padded, output, dy]
+    }
+
+    /// The sample with its padding.
+    fn padded<'a>(&self, x: &'a [f32], padded: &'a mut [f32]) -> &'a [f32] {
+        if !self.is_padded() {
+            return x;
+        }
+        place(x, self.input, padded, self.padded, self.pad);
+        padded
+    }
+
+    /// Writes the gradient before activation and pooling of one sample, spread out, and adds its sums over all
+    /// pixels to `sums`.
+    fn spread_gradient(&self, [y, dy, which]: [&[f32]; 3], spread: &mut [f32], sums: &mut [f32]) {
+        let channels = self.output.channels;
+        for (index, (dy, y)) in dy.chunks_exact(channels).zip(y.chunks_exact(channels)).enumerate() {
+            let alive = |y: f32| !self.relu || y > 0.0;
+            match &self.pool {
+                None => {
+                    let (row, col) = (index / self.output.width, index % self.output.width);
+                    let to = &mut spread[self.dy.position(row, col)..][..channels];
+                    for (((to, sum), &dy), &y) in to.iter_mut().zip(sums.iter_mut()).zip(dy).zip(y) {
+                        *to = if alive(y) { dy } else { 0.0 };
+                        *sum += *to;
+                    }
+                }
+                Some(pool) => {
+                    let which = &which[index * channels..][..channels];
+                    for ((sum, &dy), &y) in sums.iter_mut().zip(dy).zip(y) {
+                        *sum += if alive(y) { dy } else { 0.0 };
+                    }
+                    for j in 0..pool.size * pool.size {
+                        let (row, col) = pool.offset(index, j);
+                        let to = &mut spread[self.dy.position(row, col)..][..channels];
+                        let j = j as f32;
+                        for (((to, &dy), &y), &which) in to.iter_mut().zip(dy).zip(y).zip(which) {
+                            *to = if which == j && alive(y) { dy } else { 0.0 };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Spread {
+    /// The gradient of the input is a correlation of the output's gradient, spread out by the stride and with zeros
+    /// around it, with the kernel turned by half a turn.
+    fn for_input_gradient(input: Map, output: Map, windows: Windows, (top, left): (usize, usize)) -> Self {
+        let axis = |input: usize, output: usize, window: usize, pad: usize| {
+            let before = (window - 1).saturating_sub(pad);
+            let skip = pad.saturating_sub(window - 1);
+            let read = skip + input + window - 1;
+            let written = before + (output - 1) * windows.stride + 1;
+            (before, skip, read.max(written))
+        };
+        let (above, skip_rows, height) = axis(input.height, output.height, windows.height, top);
+        let (before, skip_cols, width) = axis(input.width, output.width, windows.width, left);
+        Self {
+            outer: Map::new(height, width, output.channels),
+            before: (above, before),
+            step: windows.stride,
+            skip: (skip_rows, skip_cols),
+        }
+    }
+
+    /// Where a pixel of the picture begins.
+    fn position(&self, row: usize, col: usize) -> usize {
+        let (row, col) = (self.before.0 + row * self.step, self.before.1 + col * self.step);
+        row * self.outer.row() + col * self.outer.channels
+    }
+}
+
+impl Layer for Conv {
+    fn parameter_len(&self) -> usize {
+        self.weight_len() + if self.bias { self.panels() * PANEL } else { 0 }
+    }
+
+    fn pieces(&self) -> Vec<Range<usize>> {
+        let panel = self.window_len() * PANEL;
+        let weights = (0..self.panels()).map(|index| index * panel..(index + 1) * panel);
+        let bias = self.bias.then_some(self.weight_len()..self.parameter_len());
+        weights.chain(bias).collect()
+    }
+
+    fn tensors(&self) -> Vec<TensorSpec> {
+        let (outputs, windows) = (self.output.channels, self.windows);
+        let weight = TensorSpec {
+            name: "weight",
+            shape: vec![outputs, self.input.channels, windows.height, windows.width],
+        };
+        let bias = self.bias.then(|| TensorSpec {
+            name: "bias",
+            shape: vec![outputs],
+        });
+        std::iter::once(weight).chain(bias).collect()
+    }
+
+    fn position(&self, tensor: usize, index: usize) -> usize {
+        if tensor == 1 {
+            return self.weight_len() + index;
+        }
+        let area = self.windows.height * self.windows.width;
+        let (output, input) = (index / area / self.input.channels, index / area % self.input.channels);
+        let row = output / PANEL * self.window_len() + index % area * self.input.channels + input;
+        row * PANEL + output % PANEL
+    }
+
+    /// As for dense layers: uniform in ±√(6 / inputs) before a ReLU and in ±√(3 / inputs) elsewhere, where the
+    /// inputs are those of a window; biases are 0.
+    fn initialize(&self, parameters: &mut [f32], generator: &mut ChaCha8Rng) {
+        let gain = if self.relu { 6.0 } else { 3.0 };
+        let limit = (gain / self.window_len() as f32).sqrt();
+        for index in 0..self.output.channels * self.window_len() {
+            let value = &mut parameters[self.position(0, index)];
+            random::fill_uniform(generator, limit, std::iter::once(value));
+        }
+    }
+
+    fn kept_len(&self) -> usize {
+        self.pool.map_or(0, |pool| pool.output.len())
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.scratch_lens().into_iter().sum()
+    }
+
+    fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
+        let correlation = Correlation {
+            source: self.padded,
+            windows: self.windows,
+            target: self.output,
+            rows: 0..self.padded.height,
+        };
+        let (weights, bias) = pass.parameters.split_at(self.weight_len());
+        let bias = self.bias.then(|| &bias[..self.output.channels]);
+        let [padded, output, _] = self.cut_scratch(pass.scratch);
+        for row in 0..y.rows() {
+            let x = self.padded(pass.x.row(row), padded);
+            match &self.pool {
+                None => correlation.run(pass.kernel, x, weights, y.row_mut(row), (bias, self.relu)),
+                Some(pool) => {
+                    correlation.run(pass.kernel, x, weights, output, (bias, self.relu));
+                    pool.forward(output, y.row_mut(row), pass.kept.row_mut(row));
+                }
+            }
+        }
+    }
+
+    fn transposed_len(&self) -> usize {
+        self.input.channels.div_ceil(PANEL) * self.windows.height * self.windows.width * self.output.channels * PANEL
+    }
+
+    /// The kernel turned by half a turn, inputs and outputs exchanged: `[input channels / 16, kernel height, kernel
+    /// width, channels, 16]`.
+    fn transpose(&self, parameters: &[f32], transposed: &mut [f32]) {
+        let (inputs, outputs) = (self.input.channels, self.output.channels);
+        let area = self.windows.height * self.windows.width;
+        for output in 0..outputs {
+            let weights = &parameters[output / PANEL * self.window_len() * PANEL + output % PANEL..];
+            for tap in 0..area {
+                for input in 0..inputs {
+                    let row = input / PANEL * area * outputs + (area - 1 - tap) * outputs + output;
+                    transposed[row * PANEL + input % PANEL] = weights[(tap * inputs + input) * PANEL];
+                }
+            }
+        }
+    }
+
+    fn backward(&self, mut pass: Backward<'_>, dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
+        let weight_gradient = WeightGradient {
+            source: self.padded,
+            windows: self.windows,
+            target: self.output,
+            pitch: (
+                self.dy.step * self.dy.outer.channels,
+                self.dy.step * self.dy.outer.row(),
+            ),
+        };
+        let last_row = self.dy.before.0 + (self.output.height - 1) * self.dy.step;
+        let input_gradient = Correlation {
+            source: self.dy.outer,
+            windows: Windows {
+                stride: 1,
+                ..self.windows
+            },
+            target: self.input,
+            rows: self.dy.before.0.saturating_sub(self.dy.skip.0)..(last_row + 1).saturating_sub(self.dy.skip.0),
+        };
+        let skip = self.dy.skip.0 * self.dy.outer.row() + self.dy.skip.1 * self.dy.outer.channels;
+        let [padded, _, spread] = self.cut_scratch(pass.scratch);
+        for row in 0..dy.rows() {
+            let (gradient, fresh) = pass.lanes.of_row(row);
+            let (weights, sums) = gradient.split_at_mut(self.weight_len());
+            let sums = &mut sums[..self.output.channels];
+            if fresh {
+                sums.fill(0.0);
+            }
+            let pictures = [pass.y.row(row), dy.as_ref().row(row), pass.kept.row(row)];
+            self.spread_gradient(pictures, spread, sums);
+            let x = self.padded(pass.x.row(row), padded);
+            weight_gradient.run(pass.kernel, x, &spread[self.dy.position(0, 0)..], weights, fresh);
+            if let Some(dx) = &mut dx {
+                let source = &spread[skip..];
+                input_gradient.run(pass.kernel, source, pass.transposed, dx.row_mut(row), (None, false));
+            }
+        }
+    }
+
+    /// The bias is summed even where there is none.
+    fn lane_len(&self) -> usize {
+        self.weight_len() + self.panels() * PANEL
+    }
+}
