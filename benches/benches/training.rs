@@ -4,14 +4,14 @@
 use benches::{Resident, WORKLOADS, network};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mnist_io::{Batches, Mnist, Scaling};
-use nn_core::{Trainer, optim::Sgd};
+use nn_core::Trainer;
 
 fn steps(criterion: &mut Criterion) {
     let data = Resident::load();
     let mut group = criterion.benchmark_group("training step");
     for workload in WORKLOADS {
         let network = network(workload.net).expect("a network");
-        let rule = Sgd::new(workload.learning_rate);
+        let rule = workload.rule.with(workload.learning_rate);
         let mut trainer = Trainer::new(network, rule, workload.batch).expect("sound settings");
         group.throughput(Throughput::Elements(workload.batch as u64));
         let mut index = 0;

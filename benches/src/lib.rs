@@ -2,8 +2,12 @@
 
 use std::time::Instant;
 
+use clap::ValueEnum;
 use mnist_io::Mnist;
-use nn_core::{Network, Result};
+use nn_core::{
+    Network, Result,
+    optim::{Adam, Optimizer, Sgd},
+};
 
 /// A network and how it is trained.
 #[derive(Clone, Copy, Debug)]
@@ -14,30 +18,70 @@ pub struct Workload {
     pub net: &'static str,
     /// Samples of a batch.
     pub batch: usize,
-    /// Learning rate of plain SGD.
+    /// The rule of the steps.
+    pub rule: Rule,
+    /// Its learning rate.
     pub learning_rate: f32,
+}
+
+/// A rule with its usual settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rule {
+    /// Plain stochastic gradient descent.
+    Sgd,
+    /// Adam.
+    Adam,
+}
+
+impl Rule {
+    /// The optimiser for a learning rate.
+    #[must_use]
+    pub fn with(self, learning_rate: f32) -> Optimizer {
+        match self {
+            Self::Sgd => Sgd::new(learning_rate).into(),
+            Self::Adam => Adam::new(learning_rate).into(),
+        }
+    }
 }
 
 const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
 
 /// The training workloads.
-pub const WORKLOADS: [Workload; 3] = [
+pub const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "mlp-s",
         net: MLP_S,
         batch: 32,
+        rule: Rule::Sgd,
         learning_rate: 0.1,
     },
     Workload {
         name: "mlp-s-128",
         net: MLP_S,
         batch: 128,
+        rule: Rule::Sgd,
         learning_rate: 0.1,
     },
     Workload {
         name: "mlp-l",
         net: "784 | dense 1024 | relu | dense 1024 | relu | dense 10",
         batch: 256,
+        rule: Rule::Sgd,
+        learning_rate: 0.05,
+    },
+    Workload {
+        name: "cnn-seed",
+        net: "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 \
+              | dense 64 | relu | dense 32 | relu | dense 10",
+        batch: 32,
+        rule: Rule::Adam,
+        learning_rate: 0.001,
+    },
+    Workload {
+        name: "cnn-basic",
+        net: "28x28x1 | conv 32 3x3 | relu | conv 64 3x3 | relu | maxpool 2 | dense 128 | relu | dense 10",
+        batch: 64,
+        rule: Rule::Sgd,
         learning_rate: 0.05,
     },
 ];

@@ -48,7 +48,8 @@ pub struct Trainer {
     workspace: Workspace,
     optimizer: Optimizer,
     gradients: Buffer,
-    state: Buffer,
+    first: Buffer,
+    second: Buffer,
     steps: u64,
     // A batch on its way from a `Source`.
     images: Vec<f32>,
@@ -101,7 +102,8 @@ impl Trainer {
         Ok(Self {
             workspace: Workspace::for_training(&network, batch),
             gradients: arena(optimizer.linear().is_none()),
-            state: arena(optimizer.state() == State::One),
+            first: arena(optimizer.state() >= State::One),
+            second: arena(optimizer.state() >= State::Two),
             images: vec![0.0; batch * network.spec().input().len()],
             labels: vec![0; batch],
             steps: 0,
@@ -220,14 +222,15 @@ impl Trainer {
         let arenas = Arenas {
             parameters: &mut parameters,
             gradients: &mut self.gradients,
-            first: &mut self.state,
+            first: &mut self.first,
+            second: &mut self.second,
         };
-        let network = &*network;
+        let (network, steps) = (&*network, self.steps);
         let update = |piece: &Piece, arenas: Arenas<'_>| match optimizer.linear() {
             Some(factors) => workspace.parameter_gradient(network, images, piece, factors, arenas.parameters),
             None => {
                 workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
-                optimizer.update(arenas);
+                optimizer.update(steps, arenas);
             }
         };
         for_pieces(&network.plan().pieces, THREAD_WORK / labels.len(), arenas, &update);

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use benches::{GEMM_SHAPES, Resident, median, network, run_for, values, workload};
-use clap::{Parser, ValueEnum};
+use benches::{GEMM_SHAPES, Resident, Rule, median, network, run_for, values, workload};
+use clap::Parser;
 use nn_core::{
     Kernel, Network, Trainer, Workspace,
     gemm::{MatMut, MatRef, gemm},
-    optim::Sgd,
+    optim::Optimizer,
 };
 use serde_json::{Value, json};
 
@@ -18,15 +18,11 @@ const LATENCY_CALLS: usize = 2_000;
 /// Losses at the end whose mean is the final loss.
 const LAST_LOSSES: usize = 50;
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Rule {
-    Sgd,
-}
-
 /// Times training on MNIST batches, prediction, or a matrix product.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Short for a network, a batch and a learning rate: mlp-s, mlp-s-128, mlp-l; or infer-1, gemm
+    /// Short for a network, a batch and a learning rate: mlp-s, mlp-s-128, mlp-l, cnn-seed, cnn-basic; or infer-1,
+    /// gemm
     #[arg(long)]
     workload: Option<String>,
     /// The network's text form
@@ -36,8 +32,8 @@ struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     batch: Option<u32>,
     /// The rule of the steps
-    #[arg(long, value_enum, default_value = "sgd")]
-    optimizer: Rule,
+    #[arg(long, value_enum)]
+    optimizer: Option<Rule>,
     /// The learning rate
     #[arg(long)]
     lr: Option<f32>,
@@ -88,29 +84,29 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.workload.as_deref() {
         Some("gemm") => run_gemm(arguments),
         Some("infer-1") => {
-            for batch in [1, 1_000] {
-                infer(arguments, "mlp-s", &network(known("mlp-s")?.net)?, batch)?;
+            for name in ["mlp-s", "cnn-seed"] {
+                let network = network(known(name)?.net)?;
+                for batch in [1, 1_000] {
+                    infer(arguments, name, &network, batch)?;
+                }
             }
             Ok(())
         }
         name => {
-            let (name, net, batch, lr) = match name {
-                Some(name) => {
-                    let workload = known(name)?;
-                    (name, workload.net, workload.batch, workload.learning_rate)
-                }
-                None => {
-                    let net = arguments.net.as_deref().ok_or("give --net SPEC or --workload NAME")?;
-                    (net, net, 32, 0.1)
-                }
+            let workload = match (name, arguments.net.as_deref()) {
+                (Some(name), _) => known(name)?,
+                (None, Some(_)) => known("mlp-s")?,
+                (None, None) => return Err("give --net SPEC or --workload NAME".into()),
             };
-            let network = network(arguments.net.as_deref().unwrap_or(net))?;
-            let batch = arguments.batch.map_or(batch, |batch| batch as usize);
+            let network = network(arguments.net.as_deref().unwrap_or(workload.net))?;
+            let batch = arguments.batch.map_or(workload.batch, |batch| batch as usize);
+            let name = name.unwrap_or("custom");
             if arguments.infer {
-                infer(arguments, name, &network, batch)
-            } else {
-                train(arguments, name, network, batch, arguments.lr.unwrap_or(lr))
+                return infer(arguments, name, &network, batch);
             }
+            let rule = arguments.optimizer.unwrap_or(workload.rule);
+            let learning_rate = arguments.lr.unwrap_or(workload.learning_rate);
+            train(arguments, name, network, batch, rule.with(learning_rate))
         }
     }
 }
@@ -126,12 +122,17 @@ fn known(name: &str) -> Result<benches::Workload, Failure> {
     })
 }
 
-fn train(arguments: &Arguments, name: &str, network: Network, batch: usize, lr: f32) -> Result<(), Failure> {
+fn train(
+    arguments: &Arguments,
+    name: &str,
+    network: Network,
+    batch: usize,
+    optimizer: Optimizer,
+) -> Result<(), Failure> {
     let data = data_for(&network)?;
     let net = network.spec().to_string();
     let work = training_flops(&network);
-    let Rule::Sgd = arguments.optimizer;
-    let mut trainer = Trainer::new(network, Sgd::new(lr), batch)?;
+    let mut trainer = Trainer::new(network, optimizer, batch)?;
     let mut losses = Vec::new();
     let mut failure = None;
     let mut step = |index: usize| {

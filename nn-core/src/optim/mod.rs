@@ -1,7 +1,9 @@
 //! Rules that turn gradients into steps of the parameters.
 
+mod adam;
 mod sgd;
 
+pub use adam::Adam;
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
@@ -12,6 +14,14 @@ use crate::error::{Error, Result};
 pub enum Optimizer {
     /// Stochastic gradient descent.
     Sgd(Sgd),
+    /// Adam or AdamW.
+    Adam(Adam),
+}
+
+impl From<Adam> for Optimizer {
+    fn from(adam: Adam) -> Self {
+        Self::Adam(adam)
+    }
 }
 
 impl From<Sgd> for Optimizer {
@@ -26,6 +36,7 @@ impl Optimizer {
     pub fn learning_rate(&self) -> f32 {
         match self {
             Self::Sgd(sgd) => sgd.learning_rate,
+            Self::Adam(adam) => adam.learning_rate,
         }
     }
 
@@ -33,6 +44,7 @@ impl Optimizer {
     pub(crate) fn set_learning_rate(&mut self, learning_rate: f32) {
         match self {
             Self::Sgd(sgd) => sgd.learning_rate = learning_rate,
+            Self::Adam(adam) => adam.learning_rate = learning_rate,
         }
     }
 
@@ -40,6 +52,7 @@ impl Optimizer {
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Sgd(sgd) => sgd.check(),
+            Self::Adam(adam) => adam.check(),
         }
     }
 
@@ -47,6 +60,7 @@ impl Optimizer {
     pub(crate) fn state(&self) -> State {
         match self {
             Self::Sgd(sgd) => sgd.state(),
+            Self::Adam(adam) => adam.state(),
         }
     }
 
@@ -55,24 +69,28 @@ impl Optimizer {
     pub(crate) fn linear(&self) -> Option<(f32, f32)> {
         match self {
             Self::Sgd(sgd) => sgd.linear(),
+            Self::Adam(_) => None,
         }
     }
 
-    /// Takes the step for some of the parameters.
-    pub(crate) fn update(&self, arenas: Arenas<'_>) {
+    /// Takes step `step`, counted from 0, for some of the parameters.
+    pub(crate) fn update(&self, step: u64, arenas: Arenas<'_>) {
         match self {
             Self::Sgd(sgd) => sgd.update(arenas),
+            Self::Adam(adam) => adam.update(step, arenas),
         }
     }
 }
 
 /// What a rule keeps for each parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// Nothing.
     None,
     /// One value.
     One,
+    /// Two values.
+    Two,
 }
 
 /// The same stretch of all arenas; empty where the rule has no use for it.
@@ -81,6 +99,7 @@ pub(crate) struct Arenas<'a> {
     pub(crate) parameters: &'a mut [f32],
     pub(crate) gradients: &'a mut [f32],
     pub(crate) first: &'a mut [f32],
+    pub(crate) second: &'a mut [f32],
 }
 
 impl<'a> Arenas<'a> {
@@ -89,16 +108,19 @@ impl<'a> Arenas<'a> {
             let at = at.min(arena.len());
             arena.split_at_mut(at)
         };
-        let (parameters, gradients, first) = (halves(self.parameters), halves(self.gradients), halves(self.first));
+        let (parameters, gradients) = (halves(self.parameters), halves(self.gradients));
+        let (first, second) = (halves(self.first), halves(self.second));
         let left = Arenas {
             parameters: parameters.0,
             gradients: gradients.0,
             first: first.0,
+            second: second.0,
         };
         let right = Arenas {
             parameters: parameters.1,
             gradients: gradients.1,
             first: first.1,
+            second: second.1,
         };
         (left, right)
     }

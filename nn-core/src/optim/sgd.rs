@@ -1,14 +1,15 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
 use super::{Arenas, State, check_fraction, check_not_negative};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Stochastic gradient descent, as PyTorch's `torch.optim.SGD` does it: with `g` the gradient plus
-/// `weight_decay·w`, and `v ← momentum·v + g`, the step is `w ← w - learning_rate·v`.
+/// `weight_decay·w`, and `v ← momentum·v + g`, the step is `w ← w - learning_rate·v`, or with Nesterov's momentum
+/// `w ← w - learning_rate·(g + momentum·v)`.
 ///
 /// ```
 /// use nn_core::optim::Sgd;
-/// let sgd = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
+/// let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::new(0.1) };
 /// assert_eq!((sgd.learning_rate, sgd.weight_decay), (0.1, 0.0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Sgd {
     pub momentum: f32,
     /// How strongly weights are drawn to 0 (L2 penalty).
     pub weight_decay: f32,
+    /// Whether the step looks ahead along the velocity; needs momentum.
+    pub nesterov: bool,
 }
 
 impl Sgd {
@@ -29,13 +32,22 @@ impl Sgd {
             learning_rate,
             momentum: 0.0,
             weight_decay: 0.0,
+            nesterov: false,
         }
     }
 
     pub(super) fn check(&self) -> Result<()> {
         check_not_negative("learning rate", self.learning_rate)?;
         check_not_negative("weight decay", self.weight_decay)?;
-        check_fraction("momentum", self.momentum)
+        check_fraction("momentum", self.momentum)?;
+        if self.nesterov && self.momentum == 0.0 {
+            return Err(Error::Setting {
+                name: "nesterov",
+                value: self.nesterov.to_string(),
+                reason: "Nesterov's step needs a momentum above 0",
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn state(&self) -> State {
@@ -52,7 +64,8 @@ impl Sgd {
         for ((parameter, gradient), velocity) in values {
             let gradient = *gradient + self.weight_decay * *parameter;
             *velocity = self.momentum * *velocity + gradient;
-            *parameter -= self.learning_rate * *velocity;
+            let ahead = gradient + self.momentum * *velocity;
+            *parameter -= self.learning_rate * if self.nesterov { ahead } else { *velocity };
         }
     }
 }
