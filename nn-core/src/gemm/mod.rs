@@ -8,7 +8,7 @@ mod pack;
 
 use std::cell::RefCell;
 
-pub(crate) use kernel::{Epilogue, Output, PANEL, Panels, Segments};
+pub(crate) use kernel::{Epilogue, Output, PANEL, Panels, Segments, Vectorize};
 pub use kernel::{Kernel, MatMut, MatRef};
 
 use crate::{

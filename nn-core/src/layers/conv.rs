@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::{Backward, Forward, Layer, Pool, TensorSpec};
+use super::{Backward, Forward, Layer, Maxima, Pool, TensorSpec};
 use crate::{
     conv::{Correlation, Map, WeightGradient, Windows, place},
-    gemm::{MatMut, PANEL},
+    gemm::{MatMut, PANEL, Vectorize},
     random,
     spec::ConvSpec,
 };
@@ -123,35 +123,44 @@ impl Conv {
         place(x, self.input, padded, self.padded, self.pad);
         padded
     }
+}
 
-    /// Writes the gradient before activation and pooling of one sample, spread out, and adds its sums over all
-    /// pixels to `sums`.
-    fn spread_gradient(&self, [y, dy, which]: [&[f32]; 3], spread: &mut [f32], sums: &mut [f32]) {
-        let channels = self.output.channels;
-        for (index, (dy, y)) in dy.chunks_exact(channels).zip(y.chunks_exact(channels)).enumerate() {
-            let alive = |y: f32| !self.relu || y > 0.0;
-            match &self.pool {
-                None => {
-                    let (row, col) = (index / self.output.width, index % self.output.width);
-                    let to = &mut spread[self.dy.position(row, col)..][..channels];
-                    for (((to, sum), &dy), &y) in to.iter_mut().zip(sums.iter_mut()).zip(dy).zip(y) {
-                        *to = if alive(y) { dy } else { 0.0 };
-                        *sum += *to;
-                    }
+/// Turns the gradient of one sample's output into the one before activation and pooling, writes it spread out, and
+/// adds its sums over all pixels to `sums`.
+struct SpreadGradient<'a> {
+    conv: &'a Conv,
+    y: &'a [f32],
+    dy: &'a mut [f32],
+    which: &'a [f32],
+    spread: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl Vectorize for SpreadGradient<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let (conv, channels) = (self.conv, self.conv.output.channels);
+        let pixels = self.dy.chunks_exact_mut(channels).zip(self.y.chunks_exact(channels));
+        for (index, (dy, y)) in pixels.enumerate() {
+            if conv.relu {
+                for (dy, &y) in dy.iter_mut().zip(y) {
+                    *dy = if y > 0.0 { *dy } else { 0.0 };
                 }
-                Some(pool) => {
-                    let which = &which[index * channels..][..channels];
-                    for ((sum, &dy), &y) in sums.iter_mut().zip(dy).zip(y) {
-                        *sum += if alive(y) { dy } else { 0.0 };
-                    }
-                    for j in 0..pool.size * pool.size {
-                        let (row, col) = pool.offset(index, j);
-                        let to = &mut spread[self.dy.position(row, col)..][..channels];
-                        let j = j as f32;
-                        for (((to, &dy), &y), &which) in to.iter_mut().zip(dy).zip(y).zip(which) {
-                            *to = if which == j && alive(y) { dy } else { 0.0 };
-                        }
-                    }
+            }
+            for (sum, &dy) in self.sums.iter_mut().zip(&*dy) {
+                *sum += dy;
+            }
+            let Some(pool) = &conv.pool else {
+                let (row, col) = (index / conv.output.width, index % conv.output.width);
+                self.spread[conv.dy.position(row, col)..][..channels].copy_from_slice(dy);
+                continue;
+            };
+            let which = &self.which[index * channels..][..channels];
+            for j in 0..pool.size * pool.size {
+                let (row, col) = pool.offset(index, j);
+                let to = &mut self.spread[conv.dy.position(row, col)..][..channels];
+                for ((to, &dy), &which) in to.iter_mut().zip(&*dy).zip(which) {
+                    *to = if which == j as f32 { dy } else { 0.0 };
                 }
             }
         }
@@ -180,6 +189,7 @@ impl Spread {
     }
 
     /// Where a pixel of the picture begins.
+    #[inline(always)]
     fn position(&self, row: usize, col: usize) -> usize {
         let (row, col) = (self.before.0 + row * self.step, self.before.1 + col * self.step);
         row * self.outer.row() + col * self.outer.channels
@@ -256,7 +266,13 @@ impl Layer for Conv {
                 None => correlation.run(pass.kernel, x, weights, y.row_mut(row), (bias, self.relu)),
                 Some(pool) => {
                     correlation.run(pass.kernel, x, weights, output, (bias, self.relu));
-                    pool.forward(output, y.row_mut(row), pass.kept.row_mut(row));
+                    let (y, kept) = (y.row_mut(row), pass.kept.row_mut(row));
+                    pass.kernel.vectorize(Maxima {
+                        pool,
+                        x: output,
+                        y,
+                        which: kept,
+                    });
                 }
             }
         }
@@ -282,7 +298,7 @@ impl Layer for Conv {
         }
     }
 
-    fn backward(&self, mut pass: Backward<'_>, dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
+    fn backward(&self, mut pass: Backward<'_>, mut dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
         let weight_gradient = WeightGradient {
             source: self.padded,
             windows: self.windows,
@@ -311,8 +327,14 @@ impl Layer for Conv {
             if fresh {
                 sums.fill(0.0);
             }
-            let pictures = [pass.y.row(row), dy.as_ref().row(row), pass.kept.row(row)];
-            self.spread_gradient(pictures, spread, sums);
+            pass.kernel.vectorize(SpreadGradient {
+                conv: self,
+                y: pass.y.row(row),
+                dy: dy.row_mut(row),
+                which: pass.kept.row(row),
+                spread,
+                sums,
+            });
             let x = self.padded(pass.x.row(row), padded);
             weight_gradient.run(pass.kernel, x, &spread[self.dy.position(0, 0)..], weights, fresh);
             if let Some(dx) = &mut dx {

@@ -1,7 +1,11 @@
 //! The largest value of each window.
 
 use super::{Backward, Forward, Layer};
-use crate::{conv::Map, gemm::MatMut, spec::windows};
+use crate::{
+    conv::Map,
+    gemm::{MatMut, Vectorize},
+    spec::windows,
+};
 
 /// Square windows of a picture, of each channel on its own.
 #[derive(Clone, Copy, Debug)]
@@ -24,33 +28,8 @@ impl Pool {
         }
     }
 
-    /// Writes the maximum of each window, and which of the window's pixels it is (the first one where several are
-    /// equal, as PyTorch has it; NaN counts as the largest). With no room in `which`, that is left out.
-    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], which: &mut [f32]) {
-        let channels = self.input.channels;
-        for (index, y) in y.chunks_exact_mut(channels).enumerate() {
-            y.copy_from_slice(self.pixel(x, index, 0));
-            if which.is_empty() {
-                for j in 1..self.size * self.size {
-                    for (y, &x) in y.iter_mut().zip(self.pixel(x, index, j)) {
-                        *y = if x > *y || x.is_nan() { x } else { *y };
-                    }
-                }
-                continue;
-            }
-            let which = &mut which[index * channels..][..channels];
-            which.fill(0.0);
-            for j in 1..self.size * self.size {
-                for ((y, which), &x) in y.iter_mut().zip(which.iter_mut()).zip(self.pixel(x, index, j)) {
-                    let larger = x > *y || (x.is_nan() && !y.is_nan());
-                    *which = if larger { j as f32 } else { *which };
-                    *y = if larger { x } else { *y };
-                }
-            }
-        }
-    }
-
-    /// Where pixel `j` of window `index` begins.
+    /// Row and column of pixel `j` of window `index`.
+    #[inline(always)]
     pub(crate) fn offset(&self, index: usize, j: usize) -> (usize, usize) {
         let y = index / self.output.width * self.stride + j / self.size;
         let x = index % self.output.width * self.stride + j % self.size;
@@ -58,10 +37,57 @@ impl Pool {
     }
 
     /// Pixel `j` of window `index`.
+    #[inline(always)]
     fn pixel<'a>(&self, x: &'a [f32], index: usize, j: usize) -> &'a [f32] {
         let (row, col) = self.offset(index, j);
         let start = row * self.input.row() + col * self.input.channels;
         &x[start..start + self.input.channels]
+    }
+}
+
+/// Writes the maximum of each window, and which of the window's pixels it is: the first one where several are equal,
+/// as PyTorch has it; NaN counts as the largest. With no room in `which`, that is left out.
+pub(crate) struct Maxima<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) x: &'a [f32],
+    pub(crate) y: &'a mut [f32],
+    pub(crate) which: &'a mut [f32],
+}
+
+impl Vectorize for Maxima<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let (pool, channels) = (self.pool, self.pool.input.channels);
+        for (index, y) in self.y.chunks_exact_mut(channels).enumerate() {
+            y.copy_from_slice(pool.pixel(self.x, index, 0));
+            let which = if self.which.is_empty() {
+                None
+            } else {
+                let which = &mut self.which[index * channels..][..channels];
+                which.fill(0.0);
+                Some(which)
+            };
+            match which {
+                None => {
+                    for j in 1..pool.size * pool.size {
+                        for (y, &x) in y.iter_mut().zip(pool.pixel(self.x, index, j)) {
+                            *y = if (x > *y) | x.is_nan() { x } else { *y };
+                        }
+                    }
+                }
+                Some(which) => {
+                    for j in 1..pool.size * pool.size {
+                        let x = pool.pixel(self.x, index, j);
+                        for ((y, which), &x) in y.iter_mut().zip(which.iter_mut()).zip(x) {
+                            // Without short cuts, so that it becomes a comparison of whole vectors.
+                            let larger = (x > *y) | (x.is_nan() & !y.is_nan());
+                            *which = if larger { j as f32 } else { *which };
+                            *y = if larger { x } else { *y };
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -78,8 +104,13 @@ impl Layer for MaxPool {
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         for row in 0..y.rows() {
-            self.pool
-                .forward(pass.x.row(row), y.row_mut(row), pass.kept.row_mut(row));
+            let (x, y, kept) = (pass.x.row(row), y.row_mut(row), pass.kept.row_mut(row));
+            pass.kernel.vectorize(Maxima {
+                pool: &self.pool,
+                x,
+                y,
+                which: kept,
+            });
         }
     }
 

@@ -12,7 +12,7 @@ use rand::rngs::ChaCha8Rng;
 
 pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
-pub(crate) use maxpool::{MaxPool, Pool};
+pub(crate) use maxpool::{MaxPool, Maxima, Pool};
 pub(crate) use permute::{Order, Permute};
 pub(crate) use relu::Relu;
 

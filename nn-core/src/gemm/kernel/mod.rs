@@ -40,6 +40,13 @@ enum Isa {
     Avx2,
 }
 
+/// Loops over slices for [`Kernel::vectorize`]. A trait and not a closure, since `run`, and all that it calls, has to
+/// be `#[inline(always)]` to be compiled for another CPU than the rest of the crate.
+pub(crate) trait Vectorize {
+    /// Does the work.
+    fn run(self);
+}
+
 impl Kernel {
     /// The kernel every machine can run, in plain Rust.
     pub const PORTABLE: Self = Self(Isa::Portable);
@@ -94,6 +101,17 @@ impl Kernel {
         }
     }
 
+    /// Runs plain code compiled for this kernel's CPU, so that the compiler may use its vectors. The results have the
+    /// same bits as without.
+    pub(crate) fn vectorize(self, work: impl Vectorize) {
+        match self.0 {
+            Isa::Portable => work.run(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
+            Isa::Avx2 => unsafe { vectorize_avx2(work) },
+        }
+    }
+
     fn name(self) -> &'static str {
         match self.0 {
             Isa::Portable => "portable",
@@ -101,6 +119,14 @@ impl Kernel {
             Isa::Avx2 => "avx2",
         }
     }
+}
+
+/// # Safety
+/// The CPU has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn vectorize_avx2(work: impl Vectorize) {
+    work.run();
 }
 
 impl fmt::Display for Kernel {
