@@ -1,0 +1,68 @@
+//! `info`: what a weights file holds.
+
+use std::collections::BTreeMap;
+
+use digit_pad::model::Model;
+use nn_core::Kernel;
+use serde::Serialize;
+
+use super::{
+    args::ModelArgs,
+    output::{Outcome, grouped, json, row},
+};
+
+/// Tells what a weights file holds and how it was trained
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    path: Option<String>,
+    network: String,
+    parameters: usize,
+    multiply_adds: usize,
+    labels: &'a [String],
+    mean: f32,
+    std: f32,
+    notes: &'a BTreeMap<String, String>,
+    kernel: String,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let model = Model::open(args.model.model.as_deref())?;
+    let (content, kernel) = (&model.content, Kernel::active()?);
+    let network = &content.network;
+    if args.json {
+        return json(&Info {
+            path: model.path.as_ref().map(|path| path.display().to_string()),
+            network: network.spec().to_string(),
+            parameters: network.parameter_count(),
+            multiply_adds: network.multiply_adds(),
+            labels: &content.labels,
+            mean: content.scaling.mean,
+            std: content.scaling.std,
+            notes: &content.notes,
+            kernel: kernel.to_string(),
+        });
+    }
+    row("model", model.name())?;
+    row("network", network.spec())?;
+    row("parameters", grouped(network.parameter_count() as u64))?;
+    row("multiply-adds", grouped(network.multiply_adds() as u64))?;
+    row("labels", content.labels.join(" "))?;
+    row(
+        "input",
+        format_args!("(pixel / 255 - {}) / {}", content.scaling.mean, content.scaling.std),
+    )?;
+    for (name, value) in &content.notes {
+        row(&name.replace('_', " "), value)?;
+    }
+    row("kernel here", kernel)
+}

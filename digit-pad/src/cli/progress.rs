@@ -1,0 +1,118 @@
+//! How training shows itself: a bar where there is a terminal, lines where there is none, JSON where it is asked for.
+
+use std::time::Instant;
+
+use digit_pad::training::{EpochReport, Event, StepReport};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::output::{Failure, Outcome, grouped, json, note, percent};
+
+/// Shows training on its way.
+pub(super) struct Progress {
+    epochs: usize,
+    as_json: bool,
+    /// Draws nothing where standard error is no terminal.
+    bar: ProgressBar,
+    start: Instant,
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+struct Epoch {
+    epoch: usize,
+    seconds: f64,
+    train_loss: f64,
+    val_accuracy: Option<f64>,
+    images_per_s: f64,
+}
+
+impl Progress {
+    pub(super) fn new(epochs: usize, as_json: bool) -> Self {
+        let style = ProgressStyle::with_template("{msg}  {wide_bar}  {eta} left").expect("the template is right");
+        let bar = ProgressBar::new(0).with_style(style.progress_chars("━━─"));
+        Progress {
+            epochs,
+            as_json,
+            bar,
+            start: Instant::now(),
+            outcome: Ok(()),
+        }
+    }
+
+    pub(super) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Step(step) => self.show_step(step),
+            Event::Epoch(epoch) => self.show_epoch(epoch),
+        }
+    }
+
+    /// Takes the bar away; fails if a line could not be written.
+    pub(super) fn finish(self) -> Outcome {
+        self.bar.finish_and_clear();
+        self.outcome
+    }
+
+    fn show_step(&self, step: &StepReport) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_length(step.total_steps);
+        self.bar.set_position(step.steps);
+        self.bar.set_message(format!(
+            "epoch {}/{}  loss {:.4}  accuracy {}  {} images/s",
+            step.epoch,
+            self.epochs,
+            step.loss,
+            percent(step.accuracy),
+            grouped(step.images_per_second as u64),
+        ));
+    }
+
+    fn show_epoch(&mut self, report: &EpochReport) {
+        let line = self.line(report);
+        if self.bar.is_hidden() {
+            note(line);
+        } else {
+            self.bar.println(line);
+        }
+        if self.as_json && self.outcome.is_ok() {
+            let written = self.bar.suspend(|| json(&Epoch::from(report)));
+            // Where nobody reads the lines any more, training still goes on for its weights.
+            if !matches!(written, Err(Failure::Closed)) {
+                self.outcome = written;
+            }
+        }
+    }
+
+    fn line(&self, report: &EpochReport) -> String {
+        let step = &report.step;
+        let validation = report
+            .validation_accuracy
+            .map(|accuracy| format!("validation {}  ", percent(accuracy)));
+        let share_left = (step.total_steps - step.steps) as f64 / step.steps as f64;
+        format!(
+            "epoch {:>width$}/{}  loss {:.4}  accuracy {}  {}{} images/s  {:.0} s left",
+            step.epoch,
+            self.epochs,
+            step.loss,
+            percent(step.accuracy),
+            validation.unwrap_or_default(),
+            grouped(step.images_per_second as u64),
+            self.start.elapsed().as_secs_f64() * share_left,
+            width = self.epochs.to_string().len(),
+        )
+    }
+}
+
+impl From<&EpochReport> for Epoch {
+    fn from(report: &EpochReport) -> Self {
+        Epoch {
+            epoch: report.step.epoch,
+            seconds: report.seconds,
+            train_loss: report.step.loss,
+            val_accuracy: report.validation_accuracy,
+            images_per_s: report.step.images_per_second,
+        }
+    }
+}

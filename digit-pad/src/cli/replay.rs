@@ -1,0 +1,139 @@
+//! `replay`: draws saved strokes with the pad's own pen, and reads them.
+
+use std::path::{Path, PathBuf};
+
+use digit_pad::{
+    Error,
+    ink::{Drawing, Drawings},
+    normalize::normalize_ink,
+    reading::Reader,
+    recognizer::Recognizer,
+};
+use serde::Serialize;
+
+use super::{
+    args::ModelArgs,
+    output::{Failure, Outcome, grouped, json, line, percent, report},
+};
+
+/// Draws saved strokes with the pad's own pen, and reads them
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Prints a line a drawing: its line in the file, its label or `-`, the digit that was read and \
+                        its probability, separated by tabs; and last how many of those with a label were read \
+                        rightly. After a line that is no drawing it goes on with the next, and exits with status 1."
+)]
+pub(super) struct Args {
+    /// Files with a drawing a line: {"label":3,"strokes":[[[x,y],…],…]}, the label optional, the points of any scale
+    #[arg(value_name = "STROKES", required = true)]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    /// Where there are several files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    line: usize,
+    label: Option<u8>,
+    digit: u8,
+    probability: f32,
+    known: bool,
+}
+
+/// How many of the drawings with a label were read rightly.
+#[derive(Default, Serialize)]
+struct Total {
+    count: u64,
+    correct: u64,
+    accuracy: Option<f64>,
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    let mut recognizer = args.model.recognizer()?;
+    let mut total = Total::default();
+    let mut outcome = Ok(());
+    for path in &args.files {
+        let drawings = match Drawings::open(path) {
+            Ok(drawings) => drawings,
+            Err(error) => {
+                outcome = failed(error);
+                continue;
+            }
+        };
+        let name = (args.files.len() > 1).then_some(path.as_path());
+        for drawing in drawings {
+            match drawing {
+                Ok((number, drawing)) => {
+                    let row = read(&mut recognizer, name, number, &drawing);
+                    total.add(&row);
+                    print(&row, args.json)?;
+                }
+                Err(error) => outcome = failed(error),
+            }
+        }
+    }
+    total.print(args.json)?;
+    outcome
+}
+
+fn failed(error: Error) -> Outcome {
+    report(error);
+    Err(Failure::Reported)
+}
+
+fn read(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {
+    let seen = normalize_ink(&drawing.ink.fit()).expect("a drawing has ink, and in the middle of the canvas");
+    let reading = recognizer.read(&seen);
+    Row {
+        path: path.map(|path| path.display().to_string()),
+        line,
+        label: drawing.label,
+        digit: reading.digit(),
+        probability: reading.probability(),
+        known: reading.known,
+    }
+}
+
+fn print(row: &Row, as_json: bool) -> Outcome {
+    if as_json {
+        return json(row);
+    }
+    let path = row.path.as_ref().map_or_else(String::new, |path| format!("{path}\t"));
+    let label = row.label.map_or_else(|| "-".to_owned(), |label| label.to_string());
+    line(format_args!(
+        "{path}{}\t{label}\t{}\t{:.4}",
+        row.line, row.digit, row.probability
+    ))
+}
+
+impl Total {
+    fn add(&mut self, row: &Row) {
+        if let Some(label) = row.label {
+            self.count += 1;
+            self.correct += u64::from(row.digit == label);
+            self.accuracy = Some(self.correct as f64 / self.count as f64);
+        }
+    }
+
+    fn print(&self, as_json: bool) -> Outcome {
+        if as_json {
+            return json(self);
+        }
+        let Some(accuracy) = self.accuracy else {
+            return line("no drawing has a label");
+        };
+        let (correct, count) = (grouped(self.correct), grouped(self.count));
+        line(format_args!(
+            "{} of the labelled drawings read rightly: {correct} of {count}",
+            percent(accuracy)
+        ))
+    }
+}

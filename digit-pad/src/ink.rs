@@ -1,0 +1,673 @@
+//! Strokes as the hand made them: drawing, undoing, saving and replaying them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DrawingFault, Error};
+
+/// Side of the square canvas, in canvas units: the unit of all ink, whatever the size of the window.
+pub const CANVAS: f32 = 560.0;
+
+/// Longest side, in canvas units, of a drawing that fills the canvas as a hand would fill it.
+pub const NATURAL_SIZE: f32 = 0.65 * CANVAS;
+
+/// Samples nearer than this to the last one, in canvas units, are the tremor of hand and mouse and are passed over.
+const MIN_STEP: f32 = 2.5;
+
+/// How far outside the canvas a point is kept, so that a stroke that leaves it comes back at the right angle.
+const OVERSHOOT: f32 = CANVAS;
+
+const MAX_POINTS: usize = 100_000;
+const MAX_LINE: usize = 8 << 20;
+const MAX_COORDINATE: u32 = 10_000_000;
+
+/// A place on the canvas, in canvas units from its upper left corner, y downwards.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f32,
+    /// Down.
+    pub y: f32,
+}
+
+impl Point {
+    /// The point (x, y).
+    pub fn new(x: f32, y: f32) -> Self {
+        Point { x, y }
+    }
+
+    /// How far it is from here to `other`.
+    pub fn distance(self, other: Point) -> f32 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    fn is_finite(self) -> bool {
+        self.x.is_finite() && self.y.is_finite()
+    }
+
+    fn near_canvas(self) -> Point {
+        let clamp = |v: f32| v.clamp(-OVERSHOOT, CANVAS + OVERSHOOT);
+        Point::new(clamp(self.x), clamp(self.y))
+    }
+}
+
+/// What the pen drew between touching down and lifting: at least one point, all of them finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stroke {
+    points: Vec<Point>,
+}
+
+impl Stroke {
+    /// The samples in the order in which they were drawn; a single one is a dot.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    fn last(&self) -> Point {
+        self.points[self.points.len() - 1]
+    }
+}
+
+/// The smallest upright rectangle around some points, in their units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Smallest x.
+    pub left: f32,
+    /// Smallest y.
+    pub top: f32,
+    /// Largest x.
+    pub right: f32,
+    /// Largest y.
+    pub bottom: f32,
+}
+
+impl Bounds {
+    /// The whole canvas.
+    pub const CANVAS: Bounds = Bounds {
+        left: 0.0,
+        top: 0.0,
+        right: CANVAS,
+        bottom: CANVAS,
+    };
+
+    /// The smallest rectangle around all of the points; `None` without any.
+    pub fn around(points: impl IntoIterator<Item = Point>) -> Option<Bounds> {
+        let mut points = points.into_iter();
+        let first = points.next()?;
+        let start = Bounds {
+            left: first.x,
+            top: first.y,
+            right: first.x,
+            bottom: first.y,
+        };
+        Some(points.fold(start, |b, p| Bounds {
+            left: b.left.min(p.x),
+            top: b.top.min(p.y),
+            right: b.right.max(p.x),
+            bottom: b.bottom.max(p.y),
+        }))
+    }
+
+    /// From left to right.
+    pub fn width(&self) -> f32 {
+        self.right - self.left
+    }
+
+    /// From top to bottom.
+    pub fn height(&self) -> f32 {
+        self.bottom - self.top
+    }
+
+    /// The larger of width and height.
+    pub fn longest_side(&self) -> f32 {
+        self.width().max(self.height())
+    }
+
+    /// The middle.
+    pub fn center(&self) -> Point {
+        Point::new(0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom))
+    }
+
+    /// What both rectangles cover, if anything.
+    pub fn intersection(&self, other: &Bounds) -> Option<Bounds> {
+        let both = Bounds {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        };
+        (both.left <= both.right && both.top <= both.bottom).then_some(both)
+    }
+
+    /// The rectangle grown by `margin` on every side.
+    pub fn grown(&self, margin: f32) -> Bounds {
+        Bounds {
+            left: self.left - margin,
+            top: self.top - margin,
+            right: self.right + margin,
+            bottom: self.bottom + margin,
+        }
+    }
+}
+
+/// A drawing in the making: the strokes so far, the last of which may still grow.
+///
+/// ```
+/// use digit_pad::ink::{Ink, Point};
+///
+/// let mut ink = Ink::new();
+/// ink.pen_down(Point::new(280.0, 80.0));
+/// ink.pen_move(Point::new(280.0, 300.0));
+/// ink.pen_up(Point::new(280.0, 480.0));
+/// assert_eq!(ink.strokes().len(), 1);
+/// assert_eq!(ink.bounds().unwrap().height(), 400.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ink {
+    strokes: Vec<Stroke>,
+    drawing: bool,
+}
+
+impl Ink {
+    /// No ink at all.
+    pub fn new() -> Self {
+        Ink::default()
+    }
+
+    /// Starts a stroke; a pen that is already down lifts first. A point that is not finite is passed over.
+    pub fn pen_down(&mut self, point: Point) {
+        if point.is_finite() {
+            self.strokes.push(Stroke {
+                points: vec![point.near_canvas()],
+            });
+            self.drawing = true;
+        }
+    }
+
+    /// Draws on to `point` and says whether that added ink. Without a pen down nothing happens.
+    pub fn pen_move(&mut self, point: Point) -> bool {
+        self.extend(point, MIN_STEP)
+    }
+
+    /// Draws on to `point`, lifts the pen, and says whether that added ink.
+    pub fn pen_up(&mut self, point: Point) -> bool {
+        let added = self.extend(point, f32::EPSILON);
+        self.drawing = false;
+        added
+    }
+
+    /// Whether a stroke is being drawn.
+    pub fn is_drawing(&self) -> bool {
+        self.drawing
+    }
+
+    /// Takes the last stroke back, also one that is being drawn, and says whether there was one.
+    pub fn undo_stroke(&mut self) -> bool {
+        self.drawing = false;
+        self.strokes.pop().is_some()
+    }
+
+    /// Takes everything back.
+    pub fn clear(&mut self) {
+        *self = Ink::new();
+    }
+
+    /// Whether nothing is drawn.
+    pub fn is_empty(&self) -> bool {
+        self.strokes.is_empty()
+    }
+
+    /// The strokes in the order in which they were drawn.
+    pub fn strokes(&self) -> &[Stroke] {
+        &self.strokes
+    }
+
+    /// The rectangle around all samples (not around the width of the pen), or `None` without ink.
+    pub fn bounds(&self) -> Option<Bounds> {
+        Bounds::around(self.strokes.iter().flat_map(|stroke| stroke.points.iter().copied()))
+    }
+
+    /// The same drawing, of any scale and place, in the middle of the canvas and as large as a hand draws there:
+    /// its longest side is [`NATURAL_SIZE`]. A lone dot only moves.
+    pub fn fit(&self) -> Ink {
+        let Some(bounds) = self.bounds() else { return Ink::new() };
+        let center = bounds.center();
+        let scale = NATURAL_SIZE / bounds.longest_side();
+        let scale = if scale.is_finite() { scale } else { 1.0 };
+        let place = |p: &Point| {
+            Point::new(
+                0.5 * CANVAS + (p.x - center.x) * scale,
+                0.5 * CANVAS + (p.y - center.y) * scale,
+            )
+        };
+        let strokes = self.strokes.iter().map(|s| Stroke {
+            points: s.points.iter().map(place).collect(),
+        });
+        Ink {
+            strokes: strokes.collect(),
+            drawing: false,
+        }
+    }
+
+    fn extend(&mut self, point: Point, min_step: f32) -> bool {
+        if !self.drawing || !point.is_finite() {
+            return false;
+        }
+        let point = point.near_canvas();
+        let Some(stroke) = self.strokes.last_mut() else {
+            return false;
+        };
+        let moved = stroke.last().distance(point) >= min_step;
+        if moved {
+            stroke.points.push(point);
+        }
+        moved
+    }
+}
+
+/// A drawing as it is saved, one JSON object a line: the ink, and the digit that it is meant to be.
+///
+/// ```
+/// use digit_pad::ink::Drawing;
+///
+/// let drawing = Drawing::from_json(r#"{"label":1,"strokes":[[[0,0],[0,9.5]]]}"#)?;
+/// assert_eq!(drawing.label, Some(1));
+/// assert_eq!(Drawing::from_json(&drawing.to_json())?, drawing);
+/// # Ok::<(), digit_pad::DrawingFault>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// The digit, 0 to 9, if it is known.
+    pub label: Option<u8>,
+    /// The strokes in the units of the file; [`Ink::fit`] brings them onto the canvas.
+    pub ink: Ink,
+}
+
+#[derive(Deserialize)]
+struct DrawingForm {
+    label: Option<i64>,
+    strokes: Vec<Vec<[f64; 2]>>,
+}
+
+#[derive(Serialize)]
+struct SavedDrawing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<u8>,
+    strokes: Vec<Vec<[f32; 2]>>,
+}
+
+impl Drawing {
+    /// Reads one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`, the label optional, the points in
+    /// any scale, other keys passed over.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule the line breaks: it is JSON of that form, its label a digit, with at least one stroke and
+    /// in every stroke at least one point, no coordinate beyond ±10,000,000 and at most 100,000 points.
+    pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
+        let form: DrawingForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
+        let label = match form.label {
+            None => None,
+            Some(label @ 0..=9) => Some(label as u8),
+            Some(label) => return Err(DrawingFault::Label { label }),
+        };
+        if form.strokes.is_empty() {
+            return Err(DrawingFault::NoStrokes);
+        }
+        if form.strokes.iter().map(Vec::len).sum::<usize>() > MAX_POINTS {
+            return Err(DrawingFault::TooManyPoints { limit: MAX_POINTS });
+        }
+        let strokes = form
+            .strokes
+            .iter()
+            .enumerate()
+            .map(|(index, points)| checked_stroke(index, points));
+        Ok(Drawing {
+            label,
+            ink: Ink {
+                strokes: strokes.collect::<Result<_, _>>()?,
+                drawing: false,
+            },
+        })
+    }
+
+    /// The line that [`Drawing::from_json`] reads, without a line break. Ink that is empty makes a line that it
+    /// refuses: there is nothing in it to read.
+    pub fn to_json(&self) -> String {
+        let saved = SavedDrawing {
+            label: self.label,
+            strokes: self
+                .ink
+                .strokes
+                .iter()
+                .map(|s| s.points.iter().map(|p| [p.x, p.y]).collect())
+                .collect(),
+        };
+        serde_json::to_string(&saved).expect("numbers in lists always serialise")
+    }
+}
+
+fn form_fault(error: &serde_json::Error) -> DrawingFault {
+    let message = error.to_string();
+    let reason = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(reason, _)| reason);
+    DrawingFault::Form {
+        reason: reason.to_owned(),
+        column: error.column(),
+    }
+}
+
+fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingFault> {
+    if points.is_empty() {
+        return Err(DrawingFault::EmptyStroke { stroke });
+    }
+    let limit = f64::from(MAX_COORDINATE);
+    let checked = points.iter().enumerate().map(|(point, &[x, y])| {
+        if x.abs() <= limit && y.abs() <= limit {
+            Ok(Point::new(x as f32, y as f32))
+        } else {
+            let (x, y) = (format!("{x:e}"), format!("{y:e}"));
+            Err(DrawingFault::OutOfRange {
+                stroke,
+                point,
+                x,
+                y,
+                limit: MAX_COORDINATE,
+            })
+        }
+    });
+    Ok(Stroke {
+        points: checked.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The drawings of a strokes file, one after the other, each with its line number counted from 1; blank lines are
+/// passed over. A file of any size is read in constant memory. After a line that is no drawing the next one can be
+/// asked for; after a failure to read, or a line without end, there is no next one.
+#[derive(Debug)]
+pub struct Drawings<R> {
+    reader: R,
+    path: PathBuf,
+    line: usize,
+    buffer: Vec<u8>,
+    finished: bool,
+}
+
+impl Drawings<BufReader<File>> {
+    /// Opens a strokes file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] if the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Drawings::new(BufReader::new(file), path))
+    }
+}
+
+impl<R: BufRead> Drawings<R> {
+    /// Reads drawings from `reader`; `path` is the name that errors give.
+    pub fn new(reader: R, path: &Path) -> Self {
+        Drawings {
+            reader,
+            path: path.to_owned(),
+            line: 0,
+            buffer: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// Reads the next line into the buffer; `false` at the end of the file, and after what cannot be read past.
+    fn next_line(&mut self) -> Result<bool, Error> {
+        if self.finished {
+            return Ok(false);
+        }
+        self.buffer.clear();
+        self.line += 1;
+        let mut limited = (&mut self.reader).take(MAX_LINE as u64 + 1);
+        let length = limited.read_until(b'\n', &mut self.buffer);
+        self.finished = !matches!(length, Ok(1..=MAX_LINE));
+        match length {
+            Ok(length) if length > MAX_LINE => Err(self.fault(DrawingFault::LineTooLong { limit: MAX_LINE })),
+            Ok(length) => Ok(length > 0),
+            Err(source) => Err(Error::Read {
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn fault(&self, fault: DrawingFault) -> Error {
+        Error::Drawing {
+            path: self.path.clone(),
+            line: self.line,
+            fault,
+        }
+    }
+
+    fn next_drawing(&mut self) -> Result<Option<(usize, Drawing)>, Error> {
+        while self.next_line()? {
+            let text = str::from_utf8(&self.buffer).map_err(|_| self.fault(DrawingFault::NotText))?;
+            if !text.trim().is_empty() {
+                let drawing = Drawing::from_json(text).map_err(|fault| self.fault(fault))?;
+                return Ok(Some((self.line, drawing)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<R: BufRead> Iterator for Drawings<R> {
+    type Item = Result<(usize, Drawing), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_drawing().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn drawn(strokes: &[&[(f32, f32)]]) -> Ink {
+        let points = |stroke: &&[(f32, f32)]| stroke.iter().map(|&(x, y)| Point::new(x, y)).collect();
+        Ink {
+            strokes: strokes.iter().map(|s| Stroke { points: points(s) }).collect(),
+            drawing: false,
+        }
+    }
+
+    fn inks() -> impl Strategy<Value = Ink> {
+        let point = (-1e5f32..1e5, -1e5f32..1e5).prop_map(|(x, y)| Point::new(x, y));
+        let stroke = proptest::collection::vec(point, 1..20).prop_map(|points| Stroke { points });
+        proptest::collection::vec(stroke, 1..5).prop_map(|strokes| Ink {
+            strokes,
+            drawing: false,
+        })
+    }
+
+    fn fault(line: &str) -> String {
+        Drawing::from_json(line).unwrap_err().to_string()
+    }
+
+    proptest! {
+        #[test]
+        fn saved_drawings_come_back(ink in inks(), label in proptest::option::of(0..=9u8)) {
+            let drawing = Drawing { label, ink };
+            let line = drawing.to_json();
+            prop_assert!(!line.contains('\n'));
+            prop_assert_eq!(Drawing::from_json(&line).unwrap(), drawing);
+        }
+
+        #[test]
+        fn any_text_is_a_drawing_or_a_fault(text in ".*") {
+            let _ = Drawing::from_json(&text);
+        }
+
+        #[test]
+        fn fit_fills_the_middle_of_the_canvas(ink in inks()) {
+            let bounds = ink.bounds().unwrap();
+            prop_assume!(bounds.longest_side() > 1.0);
+            let fitted = ink.fit().bounds().unwrap();
+            prop_assert!((fitted.longest_side() - NATURAL_SIZE).abs() < 0.01 * NATURAL_SIZE);
+            prop_assert!(fitted.center().distance(Bounds::CANVAS.center()) < 1.0);
+            let (before, after) = (bounds.width() / bounds.height(), fitted.width() / fitted.height());
+            prop_assert!((before / after - 1.0).abs() < 0.02 || bounds.height() < 100.0 || bounds.width() < 100.0);
+        }
+    }
+
+    #[test]
+    fn a_stroke_is_what_lies_between_pen_down_and_pen_up() {
+        let mut ink = Ink::new();
+        assert!(!ink.pen_move(Point::new(1.0, 1.0)), "no pen is down");
+        assert!(!ink.pen_up(Point::new(1.0, 1.0)), "no pen is down");
+        assert!(ink.is_empty() && ink.bounds().is_none());
+        ink.pen_down(Point::new(10.0, 10.0));
+        assert!(ink.is_drawing());
+        assert!(ink.pen_move(Point::new(20.0, 10.0)));
+        assert!(ink.pen_up(Point::new(30.0, 40.0)));
+        assert!(!ink.is_drawing());
+        assert!(!ink.pen_move(Point::new(99.0, 99.0)), "the pen is up");
+        assert_eq!(ink, drawn(&[&[(10.0, 10.0), (20.0, 10.0), (30.0, 40.0)]]));
+    }
+
+    #[test]
+    fn tremor_is_passed_over_but_the_end_is_kept() {
+        let mut ink = Ink::new();
+        ink.pen_down(Point::new(10.0, 10.0));
+        assert!(!ink.pen_move(Point::new(10.5, 10.5)));
+        assert!(!ink.pen_move(Point::new(9.5, 10.5)));
+        assert!(ink.pen_up(Point::new(10.5, 10.0)));
+        assert_eq!(ink, drawn(&[&[(10.0, 10.0), (10.5, 10.0)]]));
+        ink.pen_down(Point::new(50.0, 50.0));
+        assert!(!ink.pen_up(Point::new(50.0, 50.0)), "a click is a dot");
+        assert_eq!(ink.strokes()[1].points().len(), 1);
+    }
+
+    #[test]
+    fn points_that_are_no_numbers_or_far_away_do_no_harm() {
+        let mut ink = Ink::new();
+        ink.pen_down(Point::new(f32::NAN, 1.0));
+        assert!(ink.is_empty() && !ink.is_drawing());
+        ink.pen_down(Point::new(1.0, 1.0));
+        assert!(!ink.pen_move(Point::new(f32::INFINITY, 1.0)));
+        assert!(ink.pen_move(Point::new(1e30, -1e30)));
+        let bounds = ink.bounds().unwrap();
+        assert_eq!((bounds.right, bounds.top), (CANVAS + OVERSHOOT, -OVERSHOOT));
+    }
+
+    #[test]
+    fn undo_takes_the_last_stroke_also_a_growing_one() {
+        let mut ink = drawn(&[&[(1.0, 1.0)], &[(2.0, 2.0)]]);
+        ink.pen_down(Point::new(3.0, 3.0));
+        assert!(ink.undo_stroke());
+        assert!(!ink.is_drawing() && !ink.pen_move(Point::new(90.0, 90.0)));
+        assert!(ink.undo_stroke());
+        assert_eq!(ink, drawn(&[&[(1.0, 1.0)]]));
+        assert!(ink.undo_stroke() && !ink.undo_stroke());
+    }
+
+    #[test]
+    fn a_lone_dot_only_moves_to_the_middle() {
+        let dot = drawn(&[&[(7.0, 9.0)]]).fit();
+        assert_eq!(dot.bounds().unwrap().center(), Bounds::CANVAS.center());
+        assert_eq!(Ink::new().fit(), Ink::new());
+        let speck = drawn(&[&[(0.0, 0.0), (1e-45, 0.0)]]).fit();
+        assert!(speck.bounds().unwrap().center().distance(Bounds::CANVAS.center()) < 1.0);
+    }
+
+    #[test]
+    fn labels_and_other_keys_are_optional() {
+        let strokes = r#""strokes":[[[0,0],[1.5,-2]]]"#;
+        for (head, label) in [
+            ("", None),
+            ("\"label\":null,", None),
+            ("\"label\":7,\"writer\":\"x\",", Some(7)),
+        ] {
+            let drawing = Drawing::from_json(&format!("{{{head}{strokes}}}")).unwrap();
+            assert_eq!(drawing.label, label);
+            assert_eq!(drawing.ink, drawn(&[&[(0.0, 0.0), (1.5, -2.0)]]));
+        }
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let cases = [
+            ("", "EOF while parsing"),
+            ("label,x,y", "expected value"),
+            ("[[[0,0]]]", "invalid type"),
+            (r#"{"label":3}"#, "missing field `strokes`"),
+            (r#"{"strokes":[[[0,0],[1]]]}"#, "invalid length 1"),
+            (r#"{"strokes":[[[0,0,0]]]}"#, "expected"),
+            (r#"{"strokes":[[[0,NaN]]]}"#, "expected value"),
+            (r#"{"strokes":[[[0,1e999]]]}"#, "number out of range"),
+            (r#"{"strokes":[[["a",1]]]}"#, "invalid type"),
+            (r#"{"label":"3","strokes":[[[0,0]]]}"#, "invalid type: string"),
+            (r#"{"label":10,"strokes":[[[0,0]]]}"#, "the label is 10"),
+            (r#"{"label":-1,"strokes":[[[0,0]]]}"#, "the label is -1"),
+            (r#"{"strokes":[]}"#, "no strokes"),
+            (r#"{"strokes":[[[0,0]],[]]}"#, "stroke 1 has no points"),
+            (
+                r#"{"strokes":[[[0,0]],[[5,5],[2e7,0]]]}"#,
+                "point 1 of stroke 1 is (2e7, 0e0)",
+            ),
+        ];
+        for (line, expected) in cases {
+            let fault = fault(line);
+            assert!(fault.contains(expected), "{line}: {fault}");
+        }
+        let many = format!("{{\"strokes\":[[{}[0,0]]]}}", "[0,0],".repeat(MAX_POINTS));
+        assert!(fault(&many).contains("more than 100000 points"));
+    }
+
+    fn lines(text: &[u8]) -> Vec<Result<(usize, Drawing), Error>> {
+        Drawings::new(text, Path::new("some.jsonl")).collect()
+    }
+
+    #[test]
+    fn a_file_is_read_line_by_line() {
+        let dot = r#"{"strokes":[[[0,0]]]}"#;
+        let read = lines(format!("\n{dot}\r\n  \nnonsense\n{dot}").as_bytes());
+        let numbers: Vec<_> = read.iter().flatten().map(|(line, _)| *line).collect();
+        assert_eq!(numbers, [2, 5]);
+        let error = read[1].as_ref().unwrap_err().to_string();
+        assert!(error.starts_with("some.jsonl, line 4: this is no drawing"), "{error}");
+        assert!(lines(b"").is_empty() && lines(b"\n\n").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_past_ends_the_reading() {
+        let binary = lines(&[0xFF, 0xFE, b'\n', b'x']);
+        assert!(
+            binary[0]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("line 1: the line is not UTF-8")
+        );
+        let endless = lines(&vec![b' '; MAX_LINE + 1]);
+        assert_eq!(endless.len(), 1);
+        assert!(
+            endless[0]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("longer than 8388608 bytes")
+        );
+        assert!(lines(&vec![b' '; MAX_LINE]).is_empty());
+        let folder = std::env::temp_dir();
+        let of_folder: Vec<_> = Drawings::open(&folder).into_iter().flatten().take(3).collect();
+        assert!(of_folder.len() <= 1 && of_folder.iter().all(Result::is_err));
+        let missing = Drawings::open(Path::new("no/such.jsonl")).unwrap_err().to_string();
+        assert!(missing.contains("no/such.jsonl"), "{missing}");
+    }
+}

@@ -1,0 +1,676 @@
+//! Training a network on digits: what is held out, epoch after epoch, and the best weights so far.
+
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use mnist_io::{Batches, Dataset, Mnist, Scaling};
+use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Source, Trainer, Workspace, evaluate};
+
+use crate::{
+    error::Error,
+    model::{Model, check_fit},
+    presets::Recipe,
+};
+
+/// How pixels are scaled for the networks that are trained here.
+pub const SCALING: Scaling = Scaling::MNIST;
+
+/// Unless it is said how many, one in so many training images is held out for validation: 5,000 of MNIST's.
+const VALIDATION_SHARE: usize = 12;
+
+/// Images that are evaluated together.
+const EVALUATION_BATCH: usize = 500;
+
+/// Checks of the test set in an epoch, where training is to stop at an accuracy.
+const CHECKS_PER_EPOCH: usize = 4;
+
+/// The images, by what they are used for.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// What the network learns from.
+    pub train: Dataset,
+    /// What decides which weights are the best: the last of the training images. It may be empty.
+    pub validation: Dataset,
+    /// What the result is measured on.
+    pub test: Dataset,
+}
+
+impl Data {
+    /// Holds out the last `validation` training images, or one in twelve, and of the rest learns from the first
+    /// `limit`, or all.
+    ///
+    /// # Errors
+    /// If there is nothing to learn from or nothing to measure on.
+    pub fn new(mnist: Mnist, validation: Option<usize>, limit: Option<usize>) -> Result<Self, Error> {
+        let Mnist { train, test } = mnist;
+        let held_out = validation.unwrap_or(train.len() / VALIDATION_SHARE);
+        if test.is_empty() {
+            return Err(no_test_images());
+        }
+        if held_out >= train.len() || limit == Some(0) {
+            return Err(Error::TooFewImages(format!(
+                "of {} training images, {held_out} are held out for validation and at most {} of the rest learnt \
+                 from, which leaves nothing to learn from",
+                train.len(),
+                limit.unwrap_or(train.len())
+            )));
+        }
+        let learnt_from = train.len() - held_out;
+        let (mut train, validation) = train.split_at(learnt_from)?;
+        if let Some(limit) = limit {
+            train.truncate(limit);
+        }
+        Ok(Data {
+            train,
+            validation,
+            test,
+        })
+    }
+}
+
+/// What is to be trained, and how.
+#[derive(Clone, Debug)]
+pub struct Task<'a> {
+    /// The network.
+    pub network: NetworkSpec,
+    /// How it is trained.
+    pub recipe: Recipe,
+    /// Decides the first weights, the order of the images and their changes.
+    pub seed: u64,
+    /// Training stops at the first check of the test set that reaches this share. That is a race and no estimate: the
+    /// test set then has had a say in the weights.
+    pub until_accuracy: Option<f64>,
+    /// Once this is set, training ends after the step that it is in.
+    pub stop: &'a AtomicBool,
+}
+
+/// How far training has come, after each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Steps taken, of all epochs.
+    pub steps: u64,
+    /// Steps that all epochs take.
+    pub total_steps: u64,
+    /// Mean loss in this epoch so far.
+    pub loss: f64,
+    /// Share of images read rightly in this epoch so far, each before its step.
+    pub accuracy: f64,
+    /// Images learnt from in a second, in this epoch so far.
+    pub images_per_second: f64,
+}
+
+/// What an epoch gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochReport {
+    /// How its last step stands.
+    pub step: StepReport,
+    /// Seconds of training in it.
+    pub seconds: f64,
+    /// Share of the images held out that is read rightly now, if there are any.
+    pub validation_accuracy: Option<f64>,
+}
+
+/// What happens in training, for those who watch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// A step was taken.
+    Step(StepReport),
+    /// An epoch is over, or training was stopped in it.
+    Epoch(EpochReport),
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs are over.
+    Finished,
+    /// It was asked to stop.
+    Stopped,
+    /// The accuracy that it was to go on until was reached.
+    Reached,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The network with the best weights: those of the epoch with the highest validation accuracy; without images
+    /// held out the last ones, and at the end of a race those that won it.
+    pub network: Network,
+    /// The epoch that the weights are from, counted from 1.
+    pub epoch: usize,
+    /// Epochs that were begun.
+    pub epochs: usize,
+    /// How the network does on the images held out, if there are any.
+    pub validation: Option<Evaluation>,
+    /// How it does on the test set.
+    pub test: Evaluation,
+    /// Seconds of training, without the evaluations.
+    pub seconds: f64,
+    /// Why it ended.
+    pub end: End,
+}
+
+/// Trains a network, in the rayon pool that the call is made in. The result depends on the task and the data alone,
+/// not on the number of threads.
+///
+/// # Errors
+/// If the network does not fit the images, a setting is out of range, training diverges, or it is stopped before the
+/// first step.
+pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event) + Send)) -> Result<Trained, Error> {
+    let mut session = Session::new(task, data, watch)?;
+    let mut end = End::Finished;
+    for epoch in 1..=task.recipe.epochs {
+        if let ControlFlow::Break(reason) = session.epoch(epoch)? {
+            end = reason;
+            break;
+        }
+    }
+    session.finish(end)
+}
+
+/// A data set in batches, in the form that networks take it in.
+struct Samples<'a>(Batches<'a>);
+
+impl Source for Samples<'_> {
+    fn start_epoch(&mut self, epoch: u64) {
+        self.0.start_epoch(epoch);
+    }
+
+    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
+        self.0.next_into(images, labels)
+    }
+}
+
+/// How a model does on images.
+///
+/// # Errors
+/// If there are no images, or of a size that the model does not take.
+pub fn evaluate_model(model: &Model, images: &Dataset) -> Result<Evaluation, Error> {
+    model.check_fit(images.height(), images.width())?;
+    if images.is_empty() {
+        return Err(no_test_images());
+    }
+    evaluate_on(&model.content.network, images, model.scaling()?)
+}
+
+fn no_test_images() -> Error {
+    Error::TooFewImages("there are no test images to measure on".to_owned())
+}
+
+fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {
+    let batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
+    let mut workspace = Workspace::new(network, batches.batch_size());
+    Ok(evaluate(network, &mut Samples(batches), &mut workspace)?)
+}
+
+/// Weights worth keeping.
+struct Kept {
+    network: Network,
+    epoch: usize,
+    validation: Option<Evaluation>,
+}
+
+/// Training on its way.
+struct Session<'a> {
+    task: &'a Task<'a>,
+    data: &'a Data,
+    watch: &'a mut (dyn FnMut(Event) + Send),
+    trainer: Trainer,
+    samples: Samples<'a>,
+    images: Vec<f32>,
+    labels: Vec<usize>,
+    total_steps: u64,
+    check_every: u64,
+    time: Duration,
+    kept: Option<Kept>,
+    epochs: usize,
+}
+
+impl<'a> Session<'a> {
+    fn new(task: &'a Task<'a>, data: &'a Data, watch: &'a mut (dyn FnMut(Event) + Send)) -> Result<Self, Error> {
+        let recipe = &task.recipe;
+        check_fit(&task.network, data.train.height(), data.train.width(), || {
+            format!("the network {}", task.network)
+        })?;
+        let batches = Batches::new(&data.train, recipe.batch, task.seed, SCALING)?
+            .with_augmentation(recipe.augmentation.clone())?;
+        let network = Network::new(task.network.clone(), task.seed)?;
+        let steps = batches.batches_per_epoch();
+        Ok(Session {
+            trainer: Trainer::new(network, recipe.optimizer, batches.batch_size())?,
+            images: vec![0.0; batches.batch_size() * data.train.pixels()],
+            labels: vec![0; batches.batch_size()],
+            total_steps: steps as u64 * recipe.epochs as u64,
+            check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
+            samples: Samples(batches),
+            time: Duration::ZERO,
+            kept: None,
+            epochs: 0,
+            task,
+            data,
+            watch,
+        })
+    }
+
+    /// Goes through the training images once; breaks with the reason if training ends here.
+    fn epoch(&mut self, epoch: usize) -> Result<ControlFlow<End>, Error> {
+        let mut tally = Tally::new(epoch);
+        self.samples.start_epoch(epoch as u64 - 1);
+        let mut clock = Instant::now();
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue() {
+            if self.task.stop.load(Ordering::Relaxed) {
+                flow = ControlFlow::Break(End::Stopped);
+                break;
+            }
+            let count = self.samples.next_batch(&mut self.images, &mut self.labels);
+            if count == 0 {
+                break;
+            }
+            self.step(count, &mut tally)?;
+            tally.time += clock.elapsed();
+            let report = self.report(&tally);
+            (self.watch)(Event::Step(report));
+            if self.trainer.steps().is_multiple_of(self.check_every) && self.has_won()? {
+                flow = ControlFlow::Break(End::Reached);
+            }
+            clock = Instant::now();
+        }
+        self.time += tally.time;
+        if tally.images > 0 {
+            self.epochs = epoch;
+            self.close_epoch(&tally, flow == ControlFlow::Break(End::Reached))?;
+        }
+        Ok(flow)
+    }
+
+    fn step(&mut self, count: usize, tally: &mut Tally) -> Result<(), Error> {
+        let progress = self.trainer.steps() as f64 / self.total_steps as f64;
+        self.trainer
+            .set_learning_rate(self.task.recipe.learning_rate(progress))?;
+        let images = &self.images[..count * self.data.train.pixels()];
+        let report = self.trainer.step(images, &self.labels[..count])?;
+        tally.add(count, &report);
+        Ok(())
+    }
+
+    /// Whether the accuracy that training goes on until is reached.
+    fn has_won(&self) -> Result<bool, Error> {
+        let Some(wanted) = self.task.until_accuracy else {
+            return Ok(false);
+        };
+        Ok(evaluate_on(self.trainer.network(), &self.data.test, SCALING)?.accuracy >= wanted)
+    }
+
+    /// Keeps the weights if they are the best so far, and says how the epoch went.
+    fn close_epoch(&mut self, tally: &Tally, won: bool) -> Result<(), Error> {
+        let network = self.trainer.network();
+        let held_out = &self.data.validation;
+        let validation = if held_out.is_empty() {
+            None
+        } else {
+            Some(evaluate_on(network, held_out, SCALING)?)
+        };
+        let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
+        // Of equals the later: it has seen more. Without validation, the last.
+        let best = self
+            .kept
+            .as_ref()
+            .is_none_or(|kept| accuracy(kept.validation) <= accuracy(validation));
+        if best || won {
+            self.kept = Some(Kept {
+                network: network.clone(),
+                epoch: tally.epoch,
+                validation,
+            });
+        }
+        let report = EpochReport {
+            step: self.report(tally),
+            seconds: tally.time.as_secs_f64(),
+            validation_accuracy: accuracy(validation),
+        };
+        (self.watch)(Event::Epoch(report));
+        Ok(())
+    }
+
+    fn report(&self, tally: &Tally) -> StepReport {
+        let images = tally.images as f64;
+        StepReport {
+            epoch: tally.epoch,
+            steps: self.trainer.steps(),
+            total_steps: self.total_steps,
+            loss: tally.loss / images,
+            accuracy: tally.correct as f64 / images,
+            images_per_second: images / tally.time.as_secs_f64(),
+        }
+    }
+
+    fn finish(self, end: End) -> Result<Trained, Error> {
+        let Kept {
+            network,
+            epoch,
+            validation,
+        } = self.kept.ok_or(Error::NothingLearnt)?;
+        Ok(Trained {
+            test: evaluate_on(&network, &self.data.test, SCALING)?,
+            network,
+            epoch,
+            epochs: self.epochs,
+            validation,
+            seconds: self.time.as_secs_f64(),
+            end,
+        })
+    }
+}
+
+/// Sums of an epoch so far.
+struct Tally {
+    epoch: usize,
+    images: usize,
+    loss: f64,
+    correct: usize,
+    time: Duration,
+}
+
+impl Tally {
+    fn new(epoch: usize) -> Self {
+        Tally {
+            epoch,
+            images: 0,
+            loss: 0.0,
+            correct: 0,
+            time: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, images: usize, step: &BatchReport) {
+        self.images += images;
+        self.loss += f64::from(step.loss) * images as f64;
+        self.correct += step.correct;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist_io::{Augmentation, Split};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::presets::DEFAULT;
+
+    /// `count` images, each of a bright column that is its class.
+    fn columns(count: usize) -> Dataset {
+        let images = (0..count).flat_map(|i| (0..120).map(move |pixel| if pixel % 12 == i % 10 { 255 } else { 0 }));
+        Dataset::new(images.collect(), (0..count).map(|i| (i % 10) as u8).collect(), 10, 12).unwrap()
+    }
+
+    fn data(train: usize, validation: usize) -> Data {
+        let mnist = Mnist {
+            train: columns(train + validation),
+            test: columns(50),
+        };
+        Data::new(mnist, Some(validation), None).unwrap()
+    }
+
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    fn task(epochs: usize) -> Task<'static> {
+        let recipe = Recipe {
+            epochs,
+            batch: 10,
+            augmentation: Augmentation::none(),
+            ..DEFAULT.recipe.clone()
+        };
+        let network = "10x12x1 | flatten | dense 16 | relu | dense 10".parse().unwrap();
+        Task {
+            network,
+            recipe,
+            seed: 1,
+            until_accuracy: None,
+            stop: &GO_ON,
+        }
+    }
+
+    /// Trains, and says what was seen of it.
+    fn watched(task: &Task<'_>, data: &Data) -> (Trained, Vec<Event>) {
+        let mut events = Vec::new();
+        let trained = train(task, data, &mut |event| events.push(event)).unwrap();
+        (trained, events)
+    }
+
+    fn epochs(events: &[Event]) -> Vec<EpochReport> {
+        let epoch = |event: &Event| {
+            if let Event::Epoch(report) = event {
+                Some(*report)
+            } else {
+                None
+            }
+        };
+        events.iter().filter_map(epoch).collect()
+    }
+
+    #[test]
+    fn columns_are_learnt() {
+        let (trained, events) = watched(&task(8), &data(205, 40));
+        assert_eq!(
+            (trained.end, trained.epochs, trained.test.accuracy),
+            (End::Finished, 8, 1.0)
+        );
+        assert_eq!(trained.validation.unwrap().count, 40);
+        assert_eq!(trained.test.count, 50);
+        assert!(trained.seconds > 0.0);
+        let reports = epochs(&events);
+        assert_eq!(
+            reports.iter().map(|report| report.step.epoch).collect::<Vec<_>>(),
+            (1..=8).collect::<Vec<_>>()
+        );
+        assert!(reports[7].step.loss < reports[0].step.loss);
+        let steps: Vec<u64> = events
+            .iter()
+            .filter_map(|e| {
+                if let Event::Step(step) = e {
+                    Some(step.steps)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert_eq!(steps, (1..=8 * 21).collect::<Vec<_>>());
+        assert_eq!(reports[7].step.total_steps, 8 * 21);
+    }
+
+    #[test]
+    fn the_same_task_gives_the_same_weights_on_any_number_of_threads() {
+        let data = data(100, 20);
+        let task = Task {
+            recipe: Recipe {
+                augmentation: Augmentation::default(),
+                ..task(3).recipe
+            },
+            ..task(3)
+        };
+        let weights = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| watched(&task, &data)).0.network.tensors()
+        };
+        let one = weights(1);
+        assert_eq!(one, weights(1));
+        assert_eq!(one, weights(3));
+        assert_ne!(
+            one,
+            train(
+                &Task {
+                    seed: 2,
+                    ..task.clone()
+                },
+                &data,
+                &mut |_| ()
+            )
+            .unwrap()
+            .network
+            .tensors()
+        );
+    }
+
+    #[test]
+    fn the_best_weights_are_kept() {
+        let (trained, events) = watched(&task(6), &data(100, 30));
+        let reports = epochs(&events);
+        let best = reports
+            .iter()
+            .map(|report| report.validation_accuracy.unwrap())
+            .fold(0.0, f64::max);
+        assert_eq!(trained.validation.unwrap().accuracy, best);
+        let last_best = reports
+            .iter()
+            .rfind(|report| report.validation_accuracy == Some(best))
+            .unwrap();
+        assert_eq!(trained.epoch, last_best.step.epoch);
+        let kept = evaluate_on(&trained.network, &data(100, 30).validation, SCALING).unwrap();
+        assert_eq!(kept.accuracy, best);
+    }
+
+    #[test]
+    fn without_validation_the_last_weights_are_kept() {
+        let (trained, events) = watched(&task(3), &data(100, 0));
+        assert_eq!((trained.epoch, trained.validation), (3, None));
+        assert!(
+            epochs(&events)
+                .iter()
+                .all(|report| report.validation_accuracy.is_none())
+        );
+    }
+
+    #[test]
+    fn a_race_ends_when_it_is_won() {
+        let task = Task {
+            until_accuracy: Some(0.9),
+            ..task(50)
+        };
+        let (trained, events) = watched(&task, &data(200, 20));
+        assert_eq!(trained.end, End::Reached);
+        assert!(trained.test.accuracy >= 0.9 && trained.epochs < 50);
+        assert_eq!(trained.epoch, trained.epochs);
+        let Some(Event::Step(last)) = events.iter().rfind(|event| matches!(event, Event::Step(_))) else {
+            panic!()
+        };
+        assert_eq!(last.steps % 5, 0, "checks are every quarter of 20 steps");
+    }
+
+    #[test]
+    fn a_race_that_is_lost_says_so() {
+        let mut task = Task {
+            until_accuracy: Some(1.0),
+            ..task(1)
+        };
+        task.recipe.optimizer.learning_rate = 0.0;
+        assert_eq!(watched(&task, &data(50, 10)).0.end, End::Finished);
+    }
+
+    #[test]
+    fn stopping_keeps_what_was_learnt() {
+        let stop = AtomicBool::new(false);
+        let task = Task {
+            stop: &stop,
+            ..task(1000)
+        };
+        let mut reports = Vec::new();
+        let trained = train(&task, &data(100, 20), &mut |event| match event {
+            Event::Step(step) => stop.store(step.steps == 25, Ordering::Relaxed),
+            Event::Epoch(report) => reports.push(report),
+        });
+        let trained = trained.unwrap();
+        assert_eq!((trained.end, trained.epochs), (End::Stopped, 3));
+        // The third epoch counts, as far as it went.
+        assert_eq!(
+            reports.iter().map(|report| report.step.steps).collect::<Vec<_>>(),
+            [10, 20, 25]
+        );
+    }
+
+    #[test]
+    fn stopping_before_the_first_step_leaves_nothing() {
+        let stop = AtomicBool::new(true);
+        let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_| ()).unwrap_err();
+        assert!(matches!(error, Error::NothingLearnt), "{error}");
+    }
+
+    #[test]
+    fn a_network_for_other_images_is_refused() {
+        for network in ["784 | dense 10", "120 | dense 9"] {
+            let task = Task {
+                network: network.parse().unwrap(),
+                ..task(1)
+            };
+            let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+            assert!(error.contains(network) && error.contains("10x12x1 or 120"), "{error}");
+        }
+    }
+
+    #[test]
+    fn divergence_is_an_error() {
+        let mut task = task(50);
+        task.recipe.optimizer.learning_rate = 1e30;
+        let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+        assert!(error.contains("diverged"), "{error}");
+    }
+
+    #[test]
+    fn mnist_is_split_as_documented() {
+        let mnist = || {
+            let test = Mnist::embedded_split(Split::Test).unwrap();
+            Mnist {
+                train: test.clone(),
+                test,
+            }
+        };
+        let whole = mnist().train;
+        let data = Data::new(mnist(), None, Some(1000)).unwrap();
+        assert_eq!(
+            (data.train.len(), data.validation.len(), data.test.len()),
+            (1000, 833, 10_000)
+        );
+        assert_eq!(data.train.labels(), &whole.labels()[..1000]);
+        assert_eq!(data.validation.labels(), &whole.labels()[10_000 - 833..]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_split_loses_or_shares_an_image(
+            count in 1usize..60, validation in proptest::option::of(0usize..70), limit in proptest::option::of(0usize..70)
+        ) {
+            let held_out = validation.unwrap_or(count / VALIDATION_SHARE);
+            match Data::new(Mnist { train: columns(count), test: columns(1) }, validation, limit) {
+                Ok(data) => {
+                    prop_assert_eq!(data.validation.len(), held_out);
+                    prop_assert_eq!(data.train.len(), limit.unwrap_or(count).min(count - held_out));
+                    prop_assert!(!data.train.is_empty());
+                }
+                Err(error) => {
+                    prop_assert!(held_out >= count || limit == Some(0), "{}", error);
+                    prop_assert!(matches!(error, Error::TooFewImages(_)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_test_images_nothing_is_trained() {
+        let error = Data::new(
+            Mnist {
+                train: columns(9),
+                test: columns(0),
+            },
+            None,
+            None,
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("no test images"), "{error}");
+    }
+}

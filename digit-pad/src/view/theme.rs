@@ -1,0 +1,130 @@
+//! Colours and their roles; every pair of text and ground is checked for contrast in the tests.
+
+/// A colour as the window takes it: `0x00RRGGBB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Color(pub u32);
+
+impl Color {
+    /// This colour under `top`, which covers `alpha` of 255 of it.
+    pub fn under(self, top: Color, alpha: u8) -> Color {
+        let alpha = u32::from(alpha);
+        let channel = |shift: u32| {
+            let (below, above) = ((self.0 >> shift) & 0xFF, (top.0 >> shift) & 0xFF);
+            ((below * (255 - alpha) + above * alpha + 127) / 255) << shift
+        };
+        Color(channel(16) | channel(8) | channel(0))
+    }
+}
+
+/// What has which colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// Behind everything.
+    pub background: Color,
+    /// The sheet to draw on, and the picture of what the network sees.
+    pub canvas: Color,
+    /// The thin line around the canvas and around keys.
+    pub border: Color,
+    /// What is drawn.
+    pub ink: Color,
+    /// Text to be read first.
+    pub text: Color,
+    /// Captions, hints, units.
+    pub muted: Color,
+    /// The empty part of a bar.
+    pub track: Color,
+    /// The bars of digits that did not win.
+    pub bar: Color,
+    /// The winner, when it is known to be a digit.
+    pub accent: Color,
+    /// The winner, when it may be no digit at all.
+    pub doubt: Color,
+    /// A button at rest.
+    pub button: Color,
+    /// A button under the pointer.
+    pub button_hover: Color,
+    /// A button held down.
+    pub button_pressed: Color,
+}
+
+impl Theme {
+    /// Light on dark. Blue for what is known and orange for what is not stay apart in every kind of colour blindness.
+    pub const DARK: Theme = Theme {
+        background: Color(0x0012_151B),
+        canvas: Color(0x0009_0B0F),
+        border: Color(0x002B_323D),
+        ink: Color(0x00F3_F5F9),
+        text: Color(0x00E9_EDF3),
+        muted: Color(0x009A_A5B4),
+        track: Color(0x001F_252E),
+        bar: Color(0x0056_6377),
+        accent: Color(0x005C_ADFF),
+        doubt: Color(0x00FF_B454),
+        button: Color(0x001E_242D),
+        button_hover: Color(0x0029_313C),
+        button_pressed: Color(0x0017_1C23),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance and contrast as in the Web Content Accessibility Guidelines 2.2.
+    fn luminance(color: Color) -> f64 {
+        let channel = |shift: u32| {
+            let c = f64::from((color.0 >> shift) & 0xFF) / 255.0;
+            if c <= 0.04045 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
+    }
+
+    fn contrast(a: Color, b: Color) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn contrast_is_the_guidelines_own() {
+        assert!((contrast(Color(0), Color(0x00FF_FFFF)) - 21.0).abs() < 1e-9);
+        assert!((contrast(Color(0x0077_7777), Color(0x00FF_FFFF)) - 4.48).abs() < 0.01);
+    }
+
+    #[test]
+    fn text_can_be_read_on_its_ground() {
+        let t = Theme::DARK;
+        let on_background = [t.text, t.muted, t.accent, t.doubt];
+        let on_buttons = [t.text, t.muted];
+        let pairs = on_background.map(|text| (text, t.background)).into_iter();
+        let buttons = [t.button, t.button_hover, t.button_pressed];
+        let pairs = pairs.chain(buttons.into_iter().flat_map(|b| on_buttons.map(|text| (text, b))));
+        for (text, ground) in pairs.chain([(t.muted, t.canvas), (t.ink, t.canvas)]) {
+            let contrast = contrast(text, ground);
+            assert!(contrast >= 4.5, "{text:06X?} on {ground:06X?}: {contrast:.2}");
+        }
+    }
+
+    #[test]
+    fn bars_stand_out_from_their_tracks() {
+        let t = Theme::DARK;
+        for bar in [t.bar, t.accent, t.doubt] {
+            assert!(
+                contrast(bar, t.track) >= 2.5,
+                "{bar:06X?}: {:.2}",
+                contrast(bar, t.track)
+            );
+        }
+    }
+
+    #[test]
+    fn blending_is_exact_at_both_ends() {
+        let (below, above) = (Color(0x0010_80F0), Color(0x00FE_0133));
+        assert_eq!(below.under(above, 0), below);
+        assert_eq!(below.under(above, 255), above);
+        assert_eq!(Color(0).under(Color(0x00FF_FFFF), 128), Color(0x0080_8080));
+    }
+}

@@ -1,0 +1,451 @@
+//! Bad input of every kind: the program says what is wrong with what, and fails. It never panics, hangs, takes the
+//! machine's memory or answers all the same.
+
+mod common;
+
+use std::{
+    fs,
+    io::{self, Cursor, Write},
+    path::Path,
+};
+
+use common::{Folder, Run, idx, program, run, succeed};
+use flate2::{Compression, Crc, write::ZlibEncoder};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
+use nn_core::{Network, formats::Model};
+
+/// The program fails at what it was asked for, and says these words.
+fn assert_fails(args: &[&str], words: &[&str]) -> Run {
+    assert_ends(args, 1, words)
+}
+
+/// The program was asked for what makes no sense, and says these words.
+fn assert_wrong_usage(args: &[&str], words: &[&str]) -> Run {
+    assert_ends(args, 2, words)
+}
+
+fn assert_ends(args: &[&str], status: i32, words: &[&str]) -> Run {
+    let run = run(args);
+    assert_eq!(run.status, status, "{args:?}: {run:?}");
+    assert!(
+        run.stderr.contains("error: ") && !run.stderr.contains("panicked"),
+        "{args:?}: {run:?}"
+    );
+    for word in words {
+        assert!(
+            run.stderr.contains(word),
+            "{args:?} says nothing of {word:?}: {}",
+            run.stderr
+        );
+    }
+    run
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn arguments_out_of_range_are_wrong_usage() {
+    for (args, words) in [
+        (&["train", "--epochs", "0"][..], &["'0'", "--epochs", "1 to"][..]),
+        (&["train", "--epochs", "-3"], &["'-3'", "--epochs"]),
+        (&["train", "--epochs", "many"], &["'many'", "--epochs"]),
+        (&["train", "--batch", "0"], &["--batch", "1 to 65536"]),
+        (&["train", "--batch", "99999999999999999999"], &["--batch"]),
+        (&["train", "--lr", "0"], &["--lr", "above 0"]),
+        (&["train", "--lr", "-0.1"], &["--lr", "above 0"]),
+        (&["train", "--lr", "NaN"], &["--lr"]),
+        (&["train", "--lr", "inf"], &["--lr"]),
+        (&["train", "--seed", "-1"], &["--seed"]),
+        (&["train", "--threads", "0"], &["--threads", "1 to 1024"]),
+        (&["train", "--limit", "0"], &["--limit"]),
+        (&["train", "--val", "-1"], &["--val"]),
+        (
+            &["train", "--until-accuracy", "98"],
+            &["'98'", "--until-accuracy", "as in 0.98"],
+        ),
+        (&["train", "--until-accuracy", "0"], &["--until-accuracy"]),
+        (&["train", "--optimizer", "newton"], &["newton", "sgd"]),
+        (&["train", "--preset", "huge"], &["huge", "mlp"]),
+        (
+            &["train", "--preset", "mlp", "--net", "784 | dense 10"],
+            &["--preset", "--net"],
+        ),
+        (&["train", "--nonsense"], &["--nonsense"]),
+        (&["eval", "--net", "784 | dense 10"], &["--model"]),
+        (&["predict"], &["IMAGE"]),
+        (&["replay"], &["STROKES"]),
+        (&["info", "weights.safetensors"], &["weights.safetensors"]),
+        (&["--model", "a", "train"], &["train"]),
+        (&["one.png", "two.png"], &["two.png"]),
+    ] {
+        assert_wrong_usage(args, words);
+    }
+}
+
+#[test]
+fn a_network_that_cannot_be_read_is_wrong_usage() {
+    for (net, words) in [
+        ("", &["item 0"][..]),
+        ("784", &["at least one layer"]),
+        ("784 | lstm 10", &["item 1", "lstm 10", "no such layer"]),
+        ("784 | dense", &["item 1", "dense OUT"]),
+        ("784 | dense -5 | dense 10", &["item 1"]),
+        ("784 | dense 1000000000 | dense 10", &["2^30"]),
+        ("a x b | dense 10", &["item 0", "28x28x1"]),
+    ] {
+        assert_wrong_usage(&["train", "--net", net], &[&["--net"], words].concat());
+    }
+}
+
+#[test]
+fn a_network_for_other_images_is_refused() {
+    for net in ["100 | dense 10", "784 | dense 7", "14x14x4 | flatten | dense 10"] {
+        assert_fails(&["train", "--net", net], &[net, "28x28x1 or 784", "10"]);
+    }
+}
+
+#[test]
+fn a_place_where_no_weights_can_go_is_refused_before_training() {
+    let folder = Folder::new();
+    let missing = folder.file("missing").join("a.safetensors");
+    for (path, words) in [
+        (folder.path(), "this is a folder"),
+        (missing.as_path(), "there is no folder"),
+    ] {
+        let run = assert_fails(&["train", "--out", text(path)], &[text(path), words]);
+        assert!(!run.stderr.contains("epoch"), "{}", run.stderr);
+        assert_fails(&["eval", "--predictions", text(path)], &[text(path), words]);
+    }
+    if cfg!(unix) {
+        assert_fails(&["train", "--out", "/dev/null"], &["/dev/null: this is a device"]);
+    }
+}
+
+#[test]
+fn data_that_are_missing_are_named() {
+    let folder = Folder::new();
+    let (missing, file) = (folder.file("missing"), folder.write("file", "no folder"));
+    for command in ["train", "eval"] {
+        assert_fails(
+            &[command, "--data", text(&missing)],
+            &[text(&missing), "no such folder"],
+        );
+        assert_fails(&[command, "--data", text(&file)], &[text(&file), "no such folder"]);
+        assert_fails(
+            &[command, "--data", text(folder.path())],
+            &[text(folder.path()), "t10k-images-idx3-ubyte"],
+        );
+    }
+}
+
+#[test]
+fn damaged_data_are_named() {
+    let (images, labels) = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte");
+    let whole = idx(&[10, 28, 28], &[7; 7840]);
+    let huge = idx(&[u32::MAX, u32::MAX, 28], &[7; 7840]);
+    let garbage = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 300]].concat();
+    for (name, content, words) in [
+        (images, &b""[..], "there is nothing in it"),
+        (images, b"some text, and no images at all", "not an IDX file"),
+        (images, &whole[..9], "breaks off"),
+        (images, &whole[..5000], "claims 7840 bytes"),
+        (images, &[&whole[..], b"more"].concat(), "more bytes follow"),
+        (images, &huge, "download"),
+        (images, &garbage, "gzip"),
+        (images, &[0x1f, 0x8b], "gzip"),
+        (images, &idx(&[10], &[1; 10]), "give the file of the images"),
+        (images, &idx(&[10, 0, 28], &[]), "1 or more"),
+        (
+            labels,
+            &idx(&[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]),
+            "label 10 at index 9",
+        ),
+        (labels, &idx(&[9], &[1; 9]), "10 images and 9 labels"),
+        (labels, &idx(&[10, 28, 28], &[1; 7840]), "give the file of the labels"),
+    ] {
+        let folder = Folder::new();
+        folder.write_mnist(30, 10);
+        let path = folder.write(name, content);
+        for command in ["train", "eval"] {
+            assert_fails(&[command, "--data", text(folder.path())], &[text(&path), words]);
+        }
+    }
+}
+
+#[test]
+fn a_folder_in_the_place_of_data_is_named() {
+    let folder = Folder::new();
+    folder.write_mnist(30, 10);
+    let path = folder.file("train-images-idx3-ubyte");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_fails(
+        &["train", "--data", text(folder.path())],
+        &[text(folder.path()), "train-images-idx3-ubyte"],
+    );
+}
+
+#[test]
+fn too_few_images_are_an_error() {
+    let folder = Folder::new();
+    folder.write_mnist(30, 10);
+    assert_fails(
+        &["train", "--data", text(folder.path()), "--val", "30"],
+        &["30 training images", "nothing to learn"],
+    );
+    folder.write_mnist(0, 10);
+    assert_fails(&["train", "--data", text(folder.path())], &["0 training images"]);
+    folder.write_mnist(30, 0);
+    for command in ["train", "eval"] {
+        assert_fails(&[command, "--data", text(folder.path())], &["no test images"]);
+    }
+}
+
+#[test]
+fn training_that_diverges_says_so() {
+    let args = [
+        "train",
+        "--net",
+        "784 | dense 32 | relu | dense 10",
+        "--limit",
+        "3000",
+        "--epochs",
+        "9",
+        "--lr",
+        "1000",
+    ];
+    assert_fails(&args, &["diverged", "lower learning rate"]);
+}
+
+fn weights(folder: &Folder, name: &str, net: &str) -> String {
+    let path = folder.file(name);
+    Model::new(Network::new(net.parse().unwrap(), 1).unwrap())
+        .save(&path)
+        .unwrap();
+    text(&path).to_owned()
+}
+
+#[test]
+fn files_that_are_no_weights_are_named_by_every_command() {
+    let folder = Folder::new();
+    let good = fs::read(weights(&folder, "good", "784 | dense 10")).unwrap();
+    let image = folder.write(
+        "digit.png",
+        png(&GrayImage::from_fn(9, 9, |x, _| Luma([if x == 4 { 255 } else { 0 }]))),
+    );
+    let strokes = folder.write("strokes.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
+    let empty = folder.write("empty", "");
+    let words = folder.write(
+        "words",
+        "these are words and no weights, a line of them, and then some more of them\n",
+    );
+    let short = folder.write("short", &good[..good.len() - 100]);
+    let header = folder.write("header", [&[0xff; 8][..], &good[8..]].concat());
+    let missing = folder.file("missing");
+    for (path, reason) in [
+        (missing.as_path(), "cannot read"),
+        (folder.path(), "this is no file"),
+        (&empty, "no safetensors file"),
+        (&words, "no safetensors file"),
+        (&short, "no safetensors file"),
+        (&header, "no safetensors file"),
+        (&image, "no safetensors file"),
+    ] {
+        let model = ["--model", text(path)];
+        for command in [
+            &["eval"][..],
+            &["info"],
+            &["predict", text(&image)],
+            &["replay", text(&strokes)],
+            &[],
+        ] {
+            assert_fails(&[command, &model].concat(), &[text(path), reason]);
+        }
+        assert_fails(
+            &["eval", "--net", "784 | dense 10", "--model", text(path)],
+            &[text(path), reason],
+        );
+    }
+}
+
+#[test]
+fn models_of_other_shapes_are_refused() {
+    let folder = Folder::new();
+    let image = folder.write(
+        "digit.png",
+        png(&GrayImage::from_fn(9, 9, |x, _| Luma([if x == 4 { 255 } else { 0 }]))),
+    );
+    for (name, net) in [
+        ("small", "100 | dense 10"),
+        ("few", "784 | dense 3"),
+        ("deep", "14x14x4 | flatten | dense 10"),
+    ] {
+        let model = weights(&folder, name, net);
+        for command in [&["eval"][..], &["predict", text(&image)], &[]] {
+            assert_fails(&[command, &["--model", &model]].concat(), &[&model, "28x28x1 or 784"]);
+        }
+        succeed(["info", "--model", &model]);
+    }
+    let model = weights(&folder, "right", "784 | dense 10");
+    let other = "784 | dense 16 | relu | dense 10";
+    assert_fails(
+        &["eval", "--model", &model, "--net", other],
+        &[&model, other, "784 | dense 10"],
+    );
+}
+
+fn png(image: &GrayImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn images_that_cannot_be_read_are_named() {
+    let folder = Folder::new();
+    let line = GrayImage::from_fn(40, 40, |x, y| Luma([if x == 20 && y > 5 && y < 35 { 0 } else { 255 }]));
+    let whole = png(&line);
+    let missing = folder.file("missing.png");
+    let mut jpeg = Cursor::new(Vec::new());
+    DynamicImage::from(line).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    let jpeg = jpeg.into_inner();
+    let blank = |width, height, grey| png(&GrayImage::from_pixel(width, height, Luma([grey])));
+    for (name, content, words) in [
+        ("empty.png", &b""[..], "the file is empty"),
+        ("words.png", b"these are words", "neither a PNG nor a JPEG"),
+        ("short.png", &whole[..whole.len() / 2], "damaged"),
+        ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
+        ("1x1.png", &blank(1, 1, 0), "nothing is drawn"),
+        ("white.png", &blank(300, 200, 255), "nothing is drawn"),
+        ("black.png", &blank(300, 200, 0), "nothing is drawn"),
+    ] {
+        let path = folder.write(name, content);
+        let run = assert_fails(&["predict", text(&path)], &[text(&path), words]);
+        assert_eq!(run.stdout, "");
+        assert_fails(&[text(&path)], &[text(&path), words]);
+    }
+    assert_fails(&["predict", text(&missing)], &["cannot read", text(&missing)]);
+    assert_fails(
+        &["predict", text(folder.path())],
+        &[text(folder.path()), "this is a folder"],
+    );
+}
+
+#[test]
+fn after_a_bad_image_the_next_is_read() {
+    let folder = Folder::new();
+    let good = folder.write(
+        "good.png",
+        png(&GrayImage::from_fn(40, 40, |x, _| {
+            Luma([if x == 20 { 0 } else { 255 }])
+        })),
+    );
+    let bad = folder.write("bad.png", "no image");
+    let run = assert_fails(&["predict", text(&bad), text(&good)], &[text(&bad)]);
+    assert_eq!(run.stdout.lines().count(), 1);
+    assert!(run.stdout.starts_with(text(&good)), "{}", run.stdout);
+}
+
+/// A whole PNG file of that many white pixels, one bit each.
+fn white_png(side: u32) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        let mut sum = Crc::new();
+        sum.update(kind);
+        sum.update(data);
+        [
+            &(data.len() as u32).to_be_bytes(),
+            &kind[..],
+            data,
+            &sum.sum().to_be_bytes(),
+        ]
+        .concat()
+    };
+    let header = [&side.to_be_bytes()[..], &side.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
+    let row: Vec<u8> = io::Read::bytes(io::Read::chain(&[0][..], io::repeat(0xff)))
+        .take(1 + side.div_ceil(8) as usize)
+        .map(Result::unwrap)
+        .collect();
+    let mut pixels = ZlibEncoder::new(Vec::new(), Compression::fast());
+    for _ in 0..side {
+        pixels.write_all(&row).unwrap();
+    }
+    let pixels = pixels.finish().unwrap();
+    [
+        &b"\x89PNG\r\n\x1a\n"[..],
+        &chunk(b"IHDR", &header),
+        &chunk(b"IDAT", &pixels),
+        &chunk(b"IEND", b""),
+    ]
+    .concat()
+}
+
+#[test]
+fn huge_images_are_refused_in_little_memory() {
+    let folder = Folder::new();
+    let huge = folder.write("huge.png", white_png(20_000));
+    let mut jpeg = Cursor::new(Vec::new());
+    DynamicImage::from(GrayImage::new(8, 8))
+        .write_to(&mut jpeg, ImageFormat::Jpeg)
+        .unwrap();
+    let mut jpeg = jpeg.into_inner();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[20_000u16.to_be_bytes(), 20_000u16.to_be_bytes()].concat());
+    let huge_jpeg = folder.write("huge.jpg", jpeg);
+    for path in [&huge, &huge_jpeg] {
+        assert_fails(
+            &["predict", text(path)],
+            &[text(path), "20000×20000 pixels", "67 million"],
+        );
+    }
+    // The test of the test: an image below the limit is looked at.
+    let large = folder.write("large.png", white_png(2_000));
+    assert_fails(&["predict", text(&large)], &["nothing is drawn"]);
+
+    #[cfg(unix)]
+    {
+        // Decoded, it would take 400 MB.
+        let limited = format!("ulimit -v 300000; exec \"$0\" predict \"{}\"", text(&huge));
+        let mut shell = std::process::Command::new("sh");
+        let run: Run = shell
+            .arg("-c")
+            .arg(limited)
+            .arg(program().get_program())
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.stderr.contains("20000×20000"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_command_that_is_none_is_told_from_an_image() {
+    assert_fails(&["trian"], &["trian", "neither an image nor a command", "--help"]);
+}
+
+#[test]
+fn strokes_that_are_none_are_named_with_their_line() {
+    let folder = Folder::new();
+    let lines = [
+        r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#,
+        "these are words",
+        r#"{"label":12,"strokes":[[[5,0],[5,10]]]}"#,
+        r#"{"label":1,"strokes":[]}"#,
+        r#"{"label":1,"strokes":[[[5,0],[5,1e300]]]}"#,
+        r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#,
+    ];
+    let path = folder.write("strokes.jsonl", lines.join("\n"));
+    let words = ["line 2", "line 3", "the label is 12", "line 4", "line 5", "coordinates"];
+    let run = assert_fails(
+        &["replay", "--json", text(&path)],
+        &[&[text(&path)], &words[..]].concat(),
+    );
+    assert_eq!(run.objects().len(), 3, "two drawings and the total");
+    assert_eq!(run.objects()[2]["count"], 2);
+
+    let missing = folder.file("missing.jsonl");
+    assert_fails(&["replay", text(&missing)], &[text(&missing)]);
+    assert_fails(&["replay", text(folder.path())], &[text(folder.path())]);
+}

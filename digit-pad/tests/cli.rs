@@ -1,0 +1,490 @@
+//! The command line as its users have it: a process, its arguments, its output and its exit status.
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use common::{Folder, program, run, succeed};
+use image::{DynamicImage, GrayImage, Luma};
+use mnist_io::{Dataset, Mnist, Split};
+use serde_json::{Value, json};
+
+const TINY: &str = "28x28x1 | flatten | dense 16 | relu | dense 10";
+
+fn test_digits() -> Dataset {
+    Mnist::embedded_split(Split::Test).unwrap()
+}
+
+/// Trains a tiny network on a small part of MNIST; `more` follows the other arguments.
+fn tiny_training(more: &[&str]) -> Vec<String> {
+    let args = [
+        "train", "--net", TINY, "--limit", "2000", "--val", "500", "--epochs", "2",
+    ];
+    args.iter().chain(more).map(|&arg| arg.to_owned()).collect()
+}
+
+fn keys(object: &Value) -> Vec<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let help = succeed(["--help"]);
+    for command in ["train", "eval", "predict", "replay", "info", "[IMAGE]", "--model"] {
+        assert!(help.stdout.contains(command), "{}", help.stdout);
+    }
+    assert!(succeed(["--version"]).stdout.contains(env!("CARGO_PKG_VERSION")));
+    for command in ["train", "eval", "predict", "replay", "info"] {
+        assert!(succeed([command, "--help"]).stdout.contains("Usage"), "{command}");
+    }
+}
+
+#[test]
+fn training_reports_saves_and_can_be_used() {
+    let folder = Folder::new();
+    let path = folder.file("tiny.safetensors");
+    let trained = succeed(tiny_training(&["--json", "--out", text(&path)]));
+    let [first, second, last] = &trained.objects()[..] else {
+        panic!("{trained:?}")
+    };
+    for (number, epoch) in [(1, first), (2, second)] {
+        assert_eq!(
+            keys(epoch),
+            ["epoch", "images_per_s", "seconds", "train_loss", "val_accuracy"]
+        );
+        assert_eq!(epoch["epoch"], number);
+        assert!(epoch["seconds"].as_f64().unwrap() > 0.0 && epoch["images_per_s"].as_f64().unwrap() > 0.0);
+    }
+    assert!(second["train_loss"].as_f64() < first["train_loss"].as_f64());
+    assert_eq!(keys(last), ["parameters", "test_accuracy", "train_seconds"]);
+    assert_eq!(last["parameters"], 785 * 16 + 170);
+    let accuracy = last["test_accuracy"].as_f64().unwrap();
+    assert!((0.2..1.0).contains(&accuracy), "{accuracy}");
+
+    let eval = succeed(["eval", "--json", "--model", text(&path)]).objects();
+    assert_eq!(eval[0]["accuracy"], accuracy);
+    assert_eq!(eval[0]["count"], 10_000);
+    let info = succeed(["info", "--json", "--model", text(&path)]).objects();
+    assert_eq!(
+        (&info[0]["network"], &info[0]["parameters"]),
+        (&json!(TINY), &last["parameters"])
+    );
+    assert_eq!(
+        info[0]["labels"],
+        json!(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
+    );
+    let notes = &info[0]["notes"];
+    assert_eq!(
+        (&notes["seed"], &notes["epochs"], &notes["train_images"]),
+        (&json!("1"), &json!("2"), &json!("2000"))
+    );
+    assert_eq!(notes["test_accuracy"], accuracy.to_string());
+    assert!(notes.get("preset").is_none());
+}
+
+#[test]
+fn the_same_training_gives_the_same_file() {
+    let folder = Folder::new();
+    let weights = |name: &str, more: &[&str]| {
+        let path = folder.file(name);
+        succeed(tiny_training(&[more, &["--out", text(&path)]].concat()));
+        fs::read(&path).unwrap()
+    };
+    let one = weights("one", &["--threads", "1"]);
+    assert!(
+        one == weights("two", &["--threads", "3"]),
+        "the number of threads changes the weights"
+    );
+    // Over a file that is there already.
+    assert!(one == weights("two", &[]), "another run changes the weights");
+    assert!(one != weights("three", &["--seed", "2"]), "the seed changes nothing");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn without_a_terminal_progress_is_plain_lines() {
+    let trained = succeed(tiny_training(&[]));
+    let epochs: Vec<_> = trained
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("epoch "))
+        .collect();
+    assert_eq!(epochs.len(), 2, "{}", trained.stderr);
+    for word in ["loss", "accuracy", "validation", "images/s", "left"] {
+        assert!(epochs[0].contains(word), "{}", epochs[0]);
+    }
+    assert!(trained.stderr.contains("will not be kept"), "{}", trained.stderr);
+    assert!(!trained.stderr.contains('\x1b'), "{}", trained.stderr);
+    assert!(trained.stdout.starts_with("test accuracy"), "{}", trained.stdout);
+    assert!(!trained.stdout.contains("epoch 1/2"), "{}", trained.stdout);
+}
+
+#[test]
+fn training_takes_data_from_a_folder() {
+    let folder = Folder::new();
+    folder.write_mnist(240, 30);
+    let args = [
+        "train",
+        "--net",
+        "784 | dense 10",
+        "--epochs",
+        "3",
+        "--batch",
+        "20",
+        "--json",
+        "--data",
+    ];
+    let trained = succeed(args.into_iter().chain([text(folder.path())]));
+    assert!(
+        trained
+            .stderr
+            .contains("220 to learn from, 20 held out for validation, 30 to test on")
+    );
+    assert_eq!(trained.objects().len(), 4);
+}
+
+#[test]
+fn a_race_says_that_it_is_one() {
+    let won = succeed(tiny_training(&["--until-accuracy", "0.2", "--json"]));
+    assert!(
+        won.stderr.contains("race") && won.stderr.contains("no estimate"),
+        "{}",
+        won.stderr
+    );
+    assert!(won.objects().last().unwrap()["test_accuracy"].as_f64().unwrap() >= 0.2);
+
+    let lost = run(tiny_training(&["--until-accuracy", "1", "--json"]));
+    assert_eq!(lost.status, 1);
+    assert!(
+        lost.stderr.contains("error: no check of the test set reached 1"),
+        "{}",
+        lost.stderr
+    );
+    assert_eq!(lost.objects().len(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn control_c_ends_training_and_keeps_the_weights() {
+    let folder = Folder::new();
+    let path = folder.file("stopped.safetensors");
+    let args = ["train", "--net", TINY, "--limit", "500", "--epochs", "100000", "--out"];
+    let mut child = program()
+        .args(args)
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("epoch ") {
+        line.clear();
+        assert!(
+            stderr.read_line(&mut line).unwrap() > 0,
+            "the program ended before the first epoch did"
+        );
+    }
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{rest}");
+    assert!(
+        rest.contains("stopped; the best weights so far") && rest.contains("saved"),
+        "{rest}"
+    );
+    assert!(String::from_utf8(output.stdout).unwrap().contains("test accuracy"));
+    succeed(["info", "--model", text(&path)]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let folder = Folder::new();
+    // More lines than a pipe holds.
+    let strokes = folder.write("many.jsonl", "{\"strokes\":[[[0,0]]]}\n".repeat(5000));
+    let mut training = tiny_training(&["--json"]);
+    training.extend(["--batch".to_owned(), "500".to_owned()]);
+    let replay = vec!["replay".to_owned(), "--json".to_owned(), text(&strokes).to_owned()];
+    for args in [replay, training] {
+        let mut child = program()
+            .args(&args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.starts_with('{'), "{line}");
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+        assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{stderr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program().arg("info").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .starts_with("error: cannot write to standard output")
+    );
+}
+
+#[test]
+fn predictions_agree_with_the_accuracy() {
+    let folder = Folder::new();
+    let path = folder.file("predictions.csv");
+    let eval = succeed(["eval", "--json", "--predictions", text(&path)]).objects();
+    let accuracy = eval[0]["accuracy"].as_f64().unwrap();
+    assert!(
+        accuracy >= 0.983,
+        "the model inside the program has an accuracy of {accuracy}"
+    );
+
+    let csv = fs::read_to_string(&path).unwrap();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("index,label,digit,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9"));
+    let digits = test_digits();
+    let mut correct = 0;
+    for (index, line) in lines.by_ref().enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        let (label, digit) = (cells[1].parse::<usize>().unwrap(), cells[2].parse::<usize>().unwrap());
+        assert_eq!((cells[0], cells.len()), (index.to_string().as_str(), 13));
+        assert_eq!(label, usize::from(digits.label(index)));
+        let p: Vec<f64> = cells[3..].iter().map(|cell| cell.parse().unwrap()).collect();
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{line}");
+        assert!(p.iter().all(|&other| other <= p[digit]), "{line}");
+        correct += usize::from(label == digit);
+    }
+    assert_eq!(csv.lines().count(), 10_001);
+    assert_eq!(eval[0]["correct"], correct);
+    assert_eq!(accuracy, correct as f64 / 10_000.0);
+}
+
+#[test]
+fn eval_prints_a_table() {
+    let eval = succeed(["eval"]);
+    assert!(
+        eval.stdout.contains("test accuracy") && eval.stdout.contains("of 10,000"),
+        "{}",
+        eval.stdout
+    );
+    assert_eq!(eval.stderr, "");
+}
+
+#[test]
+fn weights_without_metadata_need_their_network() {
+    let folder = Folder::new();
+    let path = folder.write("bare.safetensors", bare_weights());
+    let net = "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10";
+    let silent = run(["eval", "--model", text(&path)]);
+    assert_eq!(silent.status, 1);
+    assert!(
+        silent.stderr.contains("bare.safetensors") && silent.stderr.contains("--net"),
+        "{}",
+        silent.stderr
+    );
+    let named = succeed(["eval", "--json", "--model", text(&path), "--net", net]).objects();
+    assert!(named[0]["accuracy"].as_f64().unwrap() > 0.9);
+}
+
+/// The weights inside the program, as another program would save them.
+fn bare_weights() -> Vec<u8> {
+    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mlp.safetensors")).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let (header, data) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let mut header: Value = serde_json::from_slice(header).unwrap();
+    header.as_object_mut().unwrap().remove("__metadata__").unwrap();
+    let header = header.to_string();
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// Writes digits of the test set as image files, white on black, black on white and as a large photo would have them.
+fn write_digits(folder: &Folder, digits: &Dataset, indices: std::ops::Range<usize>) -> Vec<(String, u8)> {
+    let mut written = Vec::new();
+    for index in indices {
+        let image = GrayImage::from_raw(28, 28, digits.image(index).to_vec()).unwrap();
+        let mut inverted = image.clone();
+        image::imageops::invert(&mut inverted);
+        let mut sheet = GrayImage::from_pixel(400, 300, Luma([235]));
+        let large = image::imageops::resize(&inverted, 140, 140, image::imageops::FilterType::Triangle);
+        image::imageops::overlay(&mut sheet, &large, 60, 90);
+        for pixel in sheet.pixels_mut() {
+            pixel.0[0] = pixel.0[0].min(235);
+        }
+        for (name, image) in [("a.png", image), ("b.png", inverted), ("c.jpg", sheet)] {
+            let path = folder.file(&format!("{index}{name}"));
+            DynamicImage::from(image).save(&path).unwrap();
+            written.push((text(&path).to_owned(), digits.label(index)));
+        }
+    }
+    written
+}
+
+#[test]
+fn images_are_read_in_either_polarity_and_at_any_size() {
+    let folder = Folder::new();
+    let written = write_digits(&folder, &test_digits(), 0..10);
+    let paths: Vec<&str> = written.iter().map(|(path, _)| path.as_str()).collect();
+    let plain = succeed(["predict"].into_iter().chain(paths.iter().copied()));
+    assert_eq!(
+        (plain.stdout.lines().count(), plain.stderr.as_str()),
+        (written.len(), "")
+    );
+    let mut right = 0;
+    for (line, (path, label)) in plain.stdout.lines().zip(&written) {
+        let [name, digit, probability] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        assert_eq!(name, path);
+        assert!((0.1..=1.0).contains(&probability.parse::<f64>().unwrap()), "{line}");
+        right += usize::from(digit == label.to_string());
+    }
+    assert!(right >= written.len() - 2, "{}", plain.stdout);
+
+    let objects = succeed(["predict", "--json"].into_iter().chain(paths.iter().copied())).objects();
+    for (object, line) in objects.iter().zip(plain.stdout.lines()) {
+        assert_eq!(keys(object), ["digit", "known", "path", "probabilities", "probability"]);
+        let probabilities: Vec<f64> = object["probabilities"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_f64().unwrap())
+            .collect();
+        let digit = object["digit"].as_u64().unwrap() as usize;
+        assert_eq!(probabilities.len(), 10);
+        assert_eq!(object["probability"], probabilities[digit]);
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+        assert_eq!(object["known"], probabilities[digit] >= 0.5);
+        assert!(
+            line.starts_with(&format!("{}\t{digit}\t", object["path"].as_str().unwrap())),
+            "{line}"
+        );
+    }
+}
+
+/// A one, a zero and a seven, of any scale and place.
+fn strokes() -> String {
+    let zero: Vec<_> = (0..=40)
+        .map(|step| f64::from(step) / 40.0 * std::f64::consts::TAU)
+        .map(|angle| json!([1000.0 + 300.0 * angle.sin(), 900.0 - 480.0 * angle.cos()]))
+        .collect();
+    let drawings = [
+        json!({"label": 1, "writer": "someone", "strokes": [[[5, 0], [5, 10]]]}),
+        json!({"label": 0, "strokes": [zero]}),
+        json!({"strokes": [[[-20, 10], [60, 10], [20, 130]]]}),
+    ];
+    drawings.map(|drawing| drawing.to_string() + "\n").concat()
+}
+
+#[test]
+fn strokes_are_drawn_and_read() {
+    let folder = Folder::new();
+    let file = folder.write("strokes.jsonl", strokes());
+    let objects = succeed(["replay", "--json", text(&file)]).objects();
+    let [one, zero, seven, total] = &objects[..] else {
+        panic!("{objects:?}")
+    };
+    for (line, object, label, digit) in [
+        (1, one, json!(1), 1),
+        (2, zero, json!(0), 0),
+        (3, seven, Value::Null, 7),
+    ] {
+        assert_eq!(keys(object), ["digit", "known", "label", "line", "probability"]);
+        assert_eq!(
+            (&object["line"], &object["label"], &object["digit"]),
+            (&json!(line), &label, &json!(digit))
+        );
+    }
+    assert_eq!(total, &json!({"count": 2, "correct": 2, "accuracy": 1.0}));
+
+    let table = succeed(["replay", text(&file)]).stdout;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(
+        lines[0].starts_with("1\t1\t1\t") && lines[2].starts_with("3\t-\t7\t"),
+        "{table}"
+    );
+    assert_eq!(lines[3], "100.00 % of the labelled drawings read rightly: 2 of 2");
+}
+
+#[test]
+fn several_strokes_files_are_told_apart() {
+    let folder = Folder::new();
+    let (one, two) = (
+        folder.write("one.jsonl", strokes()),
+        folder.write("two.jsonl", "\n".to_owned() + &strokes()),
+    );
+    let objects = succeed(["replay", "--json", text(&one), text(&two)]).objects();
+    assert_eq!(
+        (&objects[0]["path"], &objects[0]["line"]),
+        (&json!(text(&one)), &json!(1))
+    );
+    assert_eq!(
+        (&objects[3]["path"], &objects[3]["line"]),
+        (&json!(text(&two)), &json!(2))
+    );
+    assert_eq!(objects[6]["count"], 4);
+}
+
+#[test]
+fn strokes_without_labels_have_no_accuracy() {
+    let folder = Folder::new();
+    let file = folder.write("strokes.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
+    let objects = succeed(["replay", "--json", text(&file)]).objects();
+    assert_eq!(objects[1], json!({"count": 0, "correct": 0, "accuracy": null}));
+    assert!(
+        succeed(["replay", text(&file)])
+            .stdout
+            .ends_with("no drawing has a label\n")
+    );
+}
+
+#[test]
+fn info_tells_of_the_model_inside_the_program() {
+    let table = succeed(["info"]).stdout;
+    for word in [
+        "the model inside the program",
+        "dense 10",
+        "parameters",
+        "preset",
+        "test accuracy",
+    ] {
+        assert!(table.contains(word), "{table}");
+    }
+    let info = &succeed(["info", "--json"]).objects()[0];
+    assert_eq!((&info["path"], &info["notes"]["preset"]), (&Value::Null, &json!("mlp")));
+}
+
+#[test]
+fn without_a_display_the_window_says_what_to_do() {
+    let run = run([] as [&str; 0]);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""));
+    assert!(
+        run.stderr.starts_with("error: ") && run.stderr.contains("xvfb-run"),
+        "{}",
+        run.stderr
+    );
+}
