@@ -262,17 +262,29 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Til
         for _ in 0..at.segments {
             let (mut a, mut b) = (a_segment, b_segment);
             for _ in 0..at.k {
-                let mut columns = [[S::zero(); V]; P];
-                for p in 0..P {
+                if P == 1 {
+                    let mut columns = [S::zero(); V];
                     for v in 0..V {
-                        columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
+                        columns[v] = S::load(b.add(v * S::LANES));
                     }
-                }
-                for m in 0..M {
-                    let x = S::splat(*a.add(m * at.a_row));
+                    for m in 0..M {
+                        let x = S::splat(*a.add(m * at.a_row));
+                        for v in 0..V {
+                            sums[m][0][v] = S::mul_add(x, columns[v], sums[m][0][v]);
+                        }
+                    }
+                } else {
+                    // Few rows and many columns: the rows' values wait in registers, the columns pass by.
+                    let mut xs = [S::zero(); M];
+                    for m in 0..M {
+                        xs[m] = S::splat(*a.add(m * at.a_row));
+                    }
                     for p in 0..P {
                         for v in 0..V {
-                            sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                            let column = S::load(b.add(p * at.b_panel + v * S::LANES));
+                            for m in 0..M {
+                                sums[m][p][v] = S::mul_add(xs[m], column, sums[m][p][v]);
+                            }
                         }
                     }
                 }
