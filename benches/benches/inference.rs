@@ -10,7 +10,7 @@ fn prediction(criterion: &mut Criterion) {
     let network = network(workload("mlp-s").expect("a workload").net).expect("a network");
     let mut group = criterion.benchmark_group("prediction");
     for batch in [1, 1_000] {
-        let mut workspace = Workspace::new(&network, batch);
+        let mut workspace = Workspace::new(&network, batch).expect("a small batch");
         group.throughput(Throughput::Elements(batch as u64));
         let mut index = 0;
         group.bench_function(BenchmarkId::new("mlp-s", batch), |bencher| {

@@ -15,7 +15,7 @@ fn dense(criterion: &mut Criterion) {
         let labels: Vec<usize> = (0..batch).map(|sample| sample % outputs).collect();
         let shape = format!("{batch}x{inputs}x{outputs}");
         group.throughput(Throughput::Elements(batch as u64));
-        let mut workspace = Workspace::new(&net, batch);
+        let mut workspace = Workspace::new(&net, batch).expect("a small batch");
         group.bench_function(BenchmarkId::new("forward", &shape), |bencher| {
             bencher.iter(|| net.logits(&images, &mut workspace).expect("the shapes fit")[0]);
         });

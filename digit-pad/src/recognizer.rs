@@ -50,7 +50,7 @@ impl Recognizer {
         let network = model.content.network;
         Ok(Recognizer {
             scaling,
-            workspace: Workspace::new(&network, 1),
+            workspace: Workspace::new(&network, 1)?,
             network,
             input: [0.0; SIDE * SIDE],
         })

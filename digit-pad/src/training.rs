@@ -204,7 +204,7 @@ fn no_test_images() -> Error {
 
 fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {
     let batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
-    let mut workspace = Workspace::new(network, batches.batch_size());
+    let mut workspace = Workspace::new(network, batches.batch_size())?;
     Ok(evaluate(network, &mut Samples(batches), &mut workspace)?)
 }
 

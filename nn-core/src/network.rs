@@ -288,6 +288,11 @@ impl Plan {
             }
             shape = output;
         }
+        if plan.stages.is_empty() {
+            // Only flattened: the output is a copy of the input.
+            let map = Map::new(1, shape.len(), 1);
+            plan.push(Box::new(Permute { map, to: Order::Planes }), 0, shape.len());
+        }
         plan
     }
 

@@ -23,7 +23,7 @@ impl Network {
     /// If `images` holds no whole number of samples, or none.
     pub fn predict(&self, images: &[f32]) -> Result<Vec<f32>> {
         let batch = images.len() / self.spec().input().len();
-        let mut workspace = Workspace::new(self, batch.max(1));
+        let mut workspace = Workspace::new(self, batch.max(1))?;
         let mut probabilities = self.logits(images, &mut workspace)?.to_vec();
         for row in probabilities.chunks_mut(self.spec().outputs()) {
             loss::softmax(row);

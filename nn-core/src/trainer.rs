@@ -86,7 +86,7 @@ impl Trainer {
     /// A trainer for batches of up to `batch` samples.
     ///
     /// # Errors
-    /// If a setting of the optimiser is out of range, or `batch` is 0.
+    /// If a setting of the optimiser is out of range, or `batch` is 0 or so large that it takes more than 16 GiB.
     pub fn new(network: Network, optimizer: impl Into<Optimizer>, batch: usize) -> Result<Self> {
         let optimizer = optimizer.into();
         optimizer.check()?;
@@ -100,7 +100,7 @@ impl Trainer {
         let len = network.parameters().len();
         let arena = |wanted: bool| Buffer::zeroed(if wanted { len } else { 0 });
         Ok(Self {
-            workspace: Workspace::for_training(&network, batch),
+            workspace: Workspace::for_training(&network, batch)?,
             gradients: arena(optimizer.linear().is_none()),
             first: arena(optimizer.state() >= State::One),
             second: arena(optimizer.state() >= State::Two),
@@ -246,7 +246,8 @@ impl Trainer {
 /// # Errors
 /// If the lengths do not fit or a label is no class.
 pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
-    let mut workspace = Workspace::for_training(network, labels.len().max(1));
+    let batch = images.len() / network.spec().input().len();
+    let mut workspace = Workspace::for_training(network, batch.max(1))?;
     let report = workspace.backward(network, images, labels)?;
     let images = MatRef::row_major(images, labels.len(), network.spec().input().len())?;
     let mut gradients = Buffer::zeroed(network.parameters().len());

@@ -9,8 +9,11 @@ use crate::{
     layers::{Backward, Forward, Gradient, LaneCut, Lanes},
     loss,
     network::{Network, Piece, Stage, sample_reason},
+    spec::NetworkSpec,
 };
 
+/// The most values of the records of a batch.
+const MAX_RECORDS: usize = 1 << 32;
 /// The most lanes of a batch: enough for as many threads, and few enough to add up quickly.
 const MAX_LANES: usize = 8;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
@@ -24,13 +27,15 @@ const THREAD_WORK: usize = 150_000;
 /// ```
 /// use nn_core::{Network, Workspace};
 /// let network = Network::new("2 | dense 3".parse()?, 0)?;
-/// let mut workspace = Workspace::new(&network, 8);
+/// let mut workspace = Workspace::new(&network, 8)?;
 /// let logits = network.logits(&[0.0, 1.0, 2.0, 3.0], &mut workspace)?;
 /// assert_eq!(logits.len(), 2 * 3);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Workspace {
+    /// The network that it was made for.
+    spec: NetworkSpec,
     capacity: usize,
     layout: Layout,
     /// The layers' outputs, `[capacity, stride]`; the last layer's are in `logits`.
@@ -104,16 +109,6 @@ impl Layout {
         }
     }
 
-    /// Whether it was made for a network of this form; cheap, since it is asked at every step.
-    fn fits(&self, network: &Network) -> bool {
-        let stages = &network.plan().stages;
-        let same = |(stage, slot, scratch): (&Stage, &Range<usize>, &Range<usize>)| {
-            slot.len() == stage.outputs && scratch.len() == stage.layer.scratch_len()
-        };
-        let places = stages.iter().zip(&self.slots).zip(&self.scratch);
-        stages.len() == self.slots.len() && places.map(|((stage, slot), scratch)| (stage, slot, scratch)).all(same)
-    }
-
     fn transposed_len(&self) -> usize {
         end_of(&self.transposed)
     }
@@ -155,13 +150,25 @@ fn end_of(ranges: &[Range<usize>]) -> usize {
 
 impl Workspace {
     /// Memory to predict batches of up to `capacity` samples.
-    #[must_use]
-    pub fn new(network: &Network, capacity: usize) -> Self {
+    ///
+    /// # Errors
+    /// If that is more memory than any machine here has: 2³² values, 16 GiB.
+    pub fn new(network: &Network, capacity: usize) -> Result<Self> {
         Self::with_layout(network, capacity, Layout::new(network, false))
     }
 
-    fn with_layout(network: &Network, capacity: usize, layout: Layout) -> Self {
-        Self {
+    fn with_layout(network: &Network, capacity: usize, layout: Layout) -> Result<Self> {
+        // Two records a sample, outputs and gradients, and the logits.
+        let values = capacity.checked_mul(2 * layout.stride + network.spec().outputs());
+        if values.is_none_or(|values| values > MAX_RECORDS) {
+            return Err(Error::Setting {
+                name: "batch",
+                value: capacity.to_string(),
+                reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
+            });
+        }
+        Ok(Self {
+            spec: network.spec().clone(),
             capacity,
             records: Buffer::zeroed(capacity * layout.stride),
             gradients: Buffer::zeroed(0),
@@ -171,21 +178,23 @@ impl Workspace {
             sums: Buffer::zeroed(0),
             scratch: Buffer::zeroed(0),
             layout,
-        }
+        })
     }
 
     /// Memory to train on batches of up to `capacity` samples.
-    #[must_use]
-    pub fn for_training(network: &Network, capacity: usize) -> Self {
-        let workspace = Self::with_layout(network, capacity, Layout::new(network, true));
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_training(network: &Network, capacity: usize) -> Result<Self> {
+        let workspace = Self::with_layout(network, capacity, Layout::new(network, true))?;
         let lanes = workspace.layout.cut(capacity).lanes;
-        Self {
+        Ok(Self {
             gradients: Buffer::zeroed(capacity * workspace.layout.stride),
             sums: Buffer::zeroed(lanes * workspace.layout.sums_len()),
             transposed: Buffer::zeroed(workspace.layout.transposed_len()),
             losses: vec![0.0; capacity],
             ..workspace
-        }
+        })
     }
 
     /// The largest batch.
@@ -298,7 +307,7 @@ impl Workspace {
                 capacity: self.capacity,
             });
         }
-        if !self.layout.fits(network) {
+        if self.spec != *network.spec() {
             return Err(Error::Setting {
                 name: "workspace",
                 value: "of another network".to_owned(),

@@ -168,7 +168,7 @@ fn train(
 
 fn infer(arguments: &Arguments, name: &str, network: &Network, batch: usize) -> Result<(), Failure> {
     let data = data_for(network)?;
-    let mut workspace = Workspace::new(network, batch);
+    let mut workspace = Workspace::new(network, batch)?;
     let mut failure = None;
     let mut call = |index: usize| {
         let logits = network.logits(data.batch(index, batch).0, &mut workspace);

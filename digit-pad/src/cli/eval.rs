@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 fn write_predictions(path: &Path, model: &Model, images: &Dataset) -> Result<(), Error> {
     let scaling = model.scaling()?;
     let network = &model.content.network;
-    let mut workspace = Workspace::new(network, 1);
+    let mut workspace = Workspace::new(network, 1)?;
     let mut input = vec![0.0; images.pixels()];
     files::replace(path, |file| {
         let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();

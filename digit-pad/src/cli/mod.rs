@@ -60,7 +60,10 @@ pub(crate) fn run() -> ExitCode {
 /// Ends the program where a command stands behind options and so was taken for the name of an image.
 fn refuse_late_command(args: &window::Args) {
     let mut cli = Cli::command();
-    let name = args.image().and_then(|image| cli.find_subcommand(image)).map(|command| command.get_name().to_owned());
+    let name = args
+        .image()
+        .and_then(|image| cli.find_subcommand(image))
+        .map(|command| command.get_name().to_owned());
     if let Some(name) = name {
         let message = format!("the command comes before its options: digit-pad {name} [OPTIONS]");
         cli.error(ErrorKind::ArgumentConflict, message).exit();

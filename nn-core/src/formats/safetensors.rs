@@ -104,7 +104,8 @@ impl Model {
     /// The bytes of a weights file.
     ///
     /// # Errors
-    /// If a note has the name of one of the model's own fields, or there are labels but not one for each output.
+    /// If a note has the name of one of the model's own fields, there are labels but not one for each output, the
+    /// scaling divides by nothing, or a weight is not finite: what could not be loaded is not written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         if let Some(key) = self.notes.keys().find(|key| OWN_KEYS.contains(&key.as_str())) {
             return Err(damaged(format!(
@@ -112,6 +113,11 @@ impl Model {
             )));
         }
         check_labels(&self.labels, &self.network)?;
+        check_scaling(self.scaling)?;
+        let tensors = self.network.tensors();
+        for tensor in &tensors {
+            check_finite(&tensor.name, &tensor.values)?;
+        }
         let mut metadata: HashMap<String, String> = self.notes.clone().into_iter().collect();
         let own = [
             FORMAT_VERSION.to_owned(),
@@ -121,9 +127,7 @@ impl Model {
             self.scaling.std.to_string(),
         ];
         metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
-        let tensors: Vec<_> = self
-            .network
-            .tensors()
+        let tensors: Vec<_> = tensors
             .into_iter()
             .map(|tensor| (tensor.name, tensor.shape, le_bytes(&tensor.values)))
             .collect();
@@ -190,9 +194,7 @@ impl Model {
             mean: number(take("mean"), "mean", 0.0)?,
             std: number(take("std"), "std", 1.0)?,
         };
-        if scaling.std <= 0.0 {
-            return Err(damaged(format!("std is {}; it has to be above 0", scaling.std)));
-        }
+        check_scaling(scaling)?;
         let labels = take("labels").map_or(Ok(Vec::new()), |text| parse_labels(&text))?;
         // Before any memory is asked for: the network's text may promise more than the file holds.
         if header.data_len() / 4 < spec.parameter_count() {
@@ -226,24 +228,28 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         action: "cannot read the weights",
         source,
     };
-    let mut file = File::open(path).map_err(failed)?;
-    let status = file.metadata().map_err(failed)?;
+    // Before it is opened: to open a pipe is to wait for who writes into it.
+    let status = std::fs::metadata(path).map_err(failed)?;
     if !status.is_file() {
         return Err(in_file(
             damaged("this is no file; give the path of a .safetensors file".to_owned()),
             path,
         ));
     }
+    let mut file = File::open(path).map_err(failed)?;
     let mut start = [0; 8];
     let header = file.read_exact(&mut start).map(|()| u64::from_le_bytes(start));
     let whole = status.len();
-    let plausible = header.is_ok_and(|header| header <= MAX_HEADER && header <= whole - 8);
+    let plausible = header.is_ok_and(|header| header <= MAX_HEADER && header <= whole.saturating_sub(8));
     if !plausible || whole > MAX_HEADER + 4 * MAX_VALUES as u64 {
         let reason = format!("this is no safetensors file ({whole} bytes, and the first 8 are not a header's length)");
         return Err(in_file(damaged(reason), path));
     }
     let mut bytes = start.to_vec();
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    // No more than was promised, should the file grow meanwhile or have lied.
+    file.take(whole.saturating_sub(8))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }
 
@@ -258,17 +264,33 @@ fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor> {
     let values: Vec<f32> = bytes
         .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         .collect();
-    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-        return Err(damaged(format!(
-            "tensor {name} holds {} at position {index}; weights have to be finite",
-            values[index]
-        )));
-    }
+    check_finite(name, &values)?;
     Ok(Tensor {
         name: name.to_owned(),
         shape: view.shape().to_vec(),
         values,
     })
+}
+
+fn check_finite(name: &str, values: &[f32]) -> Result<()> {
+    let Some(index) = values.iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    Err(damaged(format!(
+        "tensor {name} holds {} at position {index}; weights have to be finite",
+        values[index]
+    )))
+}
+
+fn check_scaling(scaling: Scaling) -> Result<()> {
+    let Scaling { mean, std } = scaling;
+    if !mean.is_finite() {
+        return Err(damaged(format!("mean is {mean}; it has to be a number")));
+    }
+    if !(std > 0.0 && std.is_finite()) {
+        return Err(damaged(format!("std is {std}; it has to be a number above 0")));
+    }
+    Ok(())
 }
 
 fn le_bytes(values: &[f32]) -> Vec<u8> {

@@ -1,0 +1,510 @@
+//! Naive twins in f64: the plainest code that can be right, written without a look at how `nn-core` does it.
+
+use std::ops::Range;
+
+use nn_core::{ConvSpec, LayerSpec, NetworkSpec, Padding, Shape, Tensor};
+
+/// How a matrix lies in a slice: element `(row, col)` at `row·row_stride + col·col_stride`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Distance of two rows.
+    pub row_stride: usize,
+    /// Distance of two columns.
+    pub col_stride: usize,
+}
+
+/// What a product should be.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The whole slice of C: its elements, and between them what was there.
+    pub values: Vec<f64>,
+    /// How far f32 may be off at most, whatever the order of the sum; 0 between the elements.
+    pub rounding: Vec<f64>,
+}
+
+/// Half of the distance from 1 to the next f32: the relative error of one operation.
+const UNIT: f64 = f32::EPSILON as f64 / 2.0;
+
+impl Layout {
+    /// Where an element stands.
+    #[must_use]
+    pub fn at(&self, row: usize, col: usize) -> usize {
+        row * self.row_stride + col * self.col_stride
+    }
+
+    /// Where all elements stand, row by row.
+    pub fn positions(self) -> impl Iterator<Item = usize> {
+        (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| self.at(row, col)))
+    }
+
+    /// How long a slice has to be.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.positions().max().map_or(0, |last| last + 1)
+    }
+}
+
+/// `alpha·a·b + beta·c` with rows of `a` against columns of `b`; `c` is not read where `beta` is 0.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[must_use]
+pub fn gemm(alpha: f32, a: (&[f32], Layout), b: (&[f32], Layout), beta: f32, c: (&[f32], Layout)) -> Product {
+    let ((a, a_layout), (b, b_layout), (c, c_layout)) = (a, b, c);
+    assert_eq!((a_layout.rows, b_layout.cols), (c_layout.rows, c_layout.cols));
+    assert_eq!(a_layout.cols, b_layout.rows);
+    let (alpha, beta) = (f64::from(alpha), f64::from(beta));
+    let mut product = Product {
+        values: c.iter().copied().map(f64::from).collect(),
+        rounding: vec![0.0; c.len()],
+    };
+    for row in 0..c_layout.rows {
+        for col in 0..c_layout.cols {
+            let (mut sum, mut magnitude) = (0.0, 0.0);
+            for k in 0..a_layout.cols {
+                let term = f64::from(a[a_layout.at(row, k)]) * f64::from(b[b_layout.at(k, col)]);
+                sum += term;
+                magnitude += term.abs();
+            }
+            let at = c_layout.at(row, col);
+            let old = if beta == 0.0 { 0.0 } else { beta * f64::from(c[at]) };
+            product.values[at] = alpha * sum + old;
+            // Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 3.1: one rounding a term, and
+            // a few for alpha, beta and blocks of the sum.
+            let operations = (a_layout.cols + a_layout.cols / 64 + 4) as f64;
+            product.rounding[at] = operations * UNIT * (alpha.abs() * magnitude + old.abs());
+        }
+    }
+    product
+}
+
+/// A network computed sample by sample in f64.
+#[derive(Clone, Debug)]
+pub struct NaiveNetwork {
+    layers: Vec<Layer>,
+    inputs: usize,
+    /// All parameters, one tensor behind the other, in the order of [`nn_core::Network::tensors`].
+    pub parameters: Vec<f64>,
+}
+
+/// A layer; `weight` and `bias` are its parts of the parameters.
+#[derive(Clone, Debug)]
+enum Layer {
+    /// Weights are `[outputs, inputs]`.
+    Dense {
+        weight: Range<usize>,
+        bias: Range<usize>,
+    },
+    /// Weights are `[output channels, input channels, kernel height, kernel width]`; the bias may be empty.
+    Conv {
+        conv: ConvSpec,
+        input: Image,
+        weight: Range<usize>,
+        bias: Range<usize>,
+    },
+    MaxPool {
+        input: Image,
+        size: usize,
+        stride: usize,
+    },
+    Relu,
+    Flatten,
+}
+
+/// The shape of `[channels, height, width]`.
+#[derive(Clone, Copy, Debug)]
+struct Image {
+    channels: usize,
+    height: usize,
+    width: usize,
+}
+
+/// What a forward pass gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// `[batch, outputs]`.
+    pub logits: Vec<f64>,
+    /// Which of its pieces each piecewise function was on: for every ReLU of every sample, whether its input was
+    /// above 0; for every window of a max pooling, which value was the largest. Where two passes differ in it, a kink
+    /// lies between them.
+    pub branches: Vec<u32>,
+}
+
+impl NaiveNetwork {
+    /// The network of a text form and the tensors that go with it.
+    ///
+    /// # Panics
+    /// If the tensors are not those of the network, or it has a layer that has no twin here.
+    #[must_use]
+    pub fn new(spec: &NetworkSpec, tensors: &[Tensor]) -> Self {
+        let range = |name: String, shape: &[usize]| -> Range<usize> {
+            let index = tensors.iter().position(|tensor| tensor.name == name);
+            let index = index.unwrap_or_else(|| panic!("{spec} has no tensor {name}"));
+            assert_eq!(tensors[index].shape, shape, "shape of {name}");
+            let start = tensors[..index].iter().map(|tensor| tensor.values.len()).sum();
+            start..start + tensors[index].values.len()
+        };
+        let mut shape = spec.input();
+        let mut layers = Vec::new();
+        for (item, layer) in spec.layers().iter().enumerate() {
+            let tensor = |name: &str, shape: &[usize]| range(format!("{item}.{name}"), shape);
+            let (layer, output) = match *layer {
+                LayerSpec::Dense { outputs } => {
+                    let weight = tensor("weight", &[outputs, shape.len()]);
+                    let bias = tensor("bias", &[outputs]);
+                    (Layer::Dense { weight, bias }, Shape::features(outputs))
+                }
+                LayerSpec::Conv(conv) => {
+                    let input = Image::of(shape);
+                    let bias = if conv.bias {
+                        tensor("bias", &[conv.channels])
+                    } else {
+                        0..0
+                    };
+                    let weight = tensor("weight", &[conv.channels, input.channels, conv.kernel.0, conv.kernel.1]);
+                    let output = input.convolved(&conv).shape();
+                    (
+                        Layer::Conv {
+                            conv,
+                            input,
+                            weight,
+                            bias,
+                        },
+                        output,
+                    )
+                }
+                LayerSpec::MaxPool { size, stride } => {
+                    let input = Image::of(shape);
+                    (
+                        Layer::MaxPool { input, size, stride },
+                        input.pooled(size, stride).shape(),
+                    )
+                }
+                LayerSpec::Relu => (Layer::Relu, shape),
+                LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
+                ref other => panic!("`{other}` has no naive twin yet"),
+            };
+            shape = output;
+            layers.push(layer);
+        }
+        Self {
+            layers,
+            inputs: spec.input().len(),
+            parameters: tensors
+                .iter()
+                .flat_map(|tensor| &tensor.values)
+                .copied()
+                .map(f64::from)
+                .collect(),
+        }
+    }
+
+    /// The logits of a batch of images, `[batch, …]`.
+    #[must_use]
+    pub fn forward(&self, images: &[f32]) -> Pass {
+        let mut pass = Pass {
+            logits: Vec::new(),
+            branches: Vec::new(),
+        };
+        for image in images.chunks(self.inputs) {
+            let mut x: Vec<f64> = image.iter().copied().map(f64::from).collect();
+            for layer in &self.layers {
+                x = self.layer(layer, x, &mut pass.branches);
+            }
+            pass.logits.extend(x);
+        }
+        pass
+    }
+
+    /// The mean cross-entropy of a batch, and the pass that it comes from.
+    #[must_use]
+    pub fn loss(&self, images: &[f32], labels: &[usize]) -> (f64, Pass) {
+        let pass = self.forward(images);
+        let rows = pass.logits.chunks(pass.logits.len() / labels.len());
+        let sum: f64 = rows
+            .zip(labels)
+            .map(|(logits, &label)| cross_entropy(logits, label))
+            .sum();
+        (sum / labels.len() as f64, pass)
+    }
+
+    fn layer(&self, layer: &Layer, x: Vec<f64>, branches: &mut Vec<u32>) -> Vec<f64> {
+        let parameters = |range: &Range<usize>| &self.parameters[range.clone()];
+        match layer {
+            Layer::Dense { weight, bias } => dense(&x, parameters(weight), parameters(bias)),
+            Layer::Conv {
+                conv,
+                input,
+                weight,
+                bias,
+            } => convolve(&x, *input, conv, parameters(weight), parameters(bias)),
+            Layer::MaxPool { input, size, stride } => max_pool(&x, *input, *size, *stride, branches),
+            Layer::Relu => {
+                branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
+                x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
+            }
+            Layer::Flatten => x,
+        }
+    }
+}
+
+impl Image {
+    fn of(shape: Shape) -> Self {
+        let Shape::Image {
+            channels,
+            height,
+            width,
+        } = shape
+        else {
+            panic!("{shape} is no image")
+        };
+        Self {
+            channels,
+            height,
+            width,
+        }
+    }
+
+    fn shape(self) -> Shape {
+        Shape::image(self.channels, self.height, self.width)
+    }
+
+    fn convolved(self, conv: &ConvSpec) -> Self {
+        let side = |length: usize, kernel: usize| match conv.padding {
+            Padding::Pixels(pixels) => (length + 2 * pixels - kernel) / conv.stride + 1,
+            Padding::Same => length,
+        };
+        Self {
+            channels: conv.channels,
+            height: side(self.height, conv.kernel.0),
+            width: side(self.width, conv.kernel.1),
+        }
+    }
+
+    fn pooled(self, size: usize, stride: usize) -> Self {
+        Self {
+            height: (self.height - size) / stride + 1,
+            width: (self.width - size) / stride + 1,
+            ..self
+        }
+    }
+
+    fn at(self, channel: usize, y: usize, x: usize) -> usize {
+        (channel * self.height + y) * self.width + x
+    }
+
+    /// Channel, row and column of every value, in order.
+    fn places(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let rows = (0..self.channels).flat_map(move |channel| (0..self.height).map(move |y| (channel, y)));
+        rows.flat_map(move |(channel, y)| (0..self.width).map(move |x| (channel, y, x)))
+    }
+}
+
+fn dense(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let rows = weight.chunks(x.len()).zip(bias);
+    rows.map(|(row, bias)| row.iter().zip(x).map(|(weight, x)| weight * x).sum::<f64>() + bias)
+        .collect()
+}
+
+fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let (kernel_height, kernel_width) = conv.kernel;
+    let (top, left) = match conv.padding {
+        Padding::Pixels(pixels) => (pixels, pixels),
+        Padding::Same => ((kernel_height - 1) / 2, (kernel_width - 1) / 2),
+    };
+    let output = |(output, y, x_out): (usize, usize, usize)| {
+        let mut sum = bias.get(output).copied().unwrap_or(0.0);
+        for channel in 0..input.channels {
+            for (row, col) in (0..kernel_height).flat_map(|row| (0..kernel_width).map(move |col| (row, col))) {
+                let (y, x_in) = (y * conv.stride + row, x_out * conv.stride + col);
+                let inside = (top..top + input.height).contains(&y) && (left..left + input.width).contains(&x_in);
+                if inside {
+                    let tap = ((output * input.channels + channel) * kernel_height + row) * kernel_width + col;
+                    sum += weight[tap] * x[input.at(channel, y - top, x_in - left)];
+                }
+            }
+        }
+        sum
+    };
+    input.convolved(conv).places().map(output).collect()
+}
+
+fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut Vec<u32>) -> Vec<f64> {
+    let largest = |(channel, y, x_out): (usize, usize, usize)| {
+        let pixel = |index: usize| x[input.at(channel, y * stride + index / size, x_out * stride + index % size)];
+        let better = |best: usize, index: usize| if pixel(index) > pixel(best) { index } else { best };
+        let best = (0..size * size).reduce(better).unwrap_or(0);
+        branches.push(best as u32);
+        pixel(best)
+    };
+    input.pooled(size, stride).places().map(largest).collect()
+}
+
+/// `softmax(logits)`.
+#[must_use]
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    logits
+        .iter()
+        .map(|logit| 1.0 / logits.iter().map(|other| (other - logit).exp()).sum::<f64>())
+        .collect()
+}
+
+/// `-ln softmax(logits)[label]`.
+#[must_use]
+pub fn cross_entropy(logits: &[f64], label: usize) -> f64 {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    sum.ln() + (largest - logits[label])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::{Tolerance, assert_close};
+
+    const EXACT: Tolerance = Tolerance {
+        absolute: 1e-15,
+        relative: 1e-14,
+    };
+
+    /// A matrix by rows.
+    fn rows(rows: usize, cols: usize) -> Layout {
+        Layout {
+            rows,
+            cols,
+            row_stride: cols,
+            col_stride: 1,
+        }
+    }
+
+    #[test]
+    fn a_product_by_hand() {
+        let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let b = [1.0, 0.0, -1.0, 1.0, 2.0, 1.0];
+        let product = gemm(
+            2.0,
+            (&a, rows(2, 3)),
+            (&b, rows(3, 2)),
+            -1.0,
+            (&[1.0, 2.0, 3.0, 4.0], rows(2, 2)),
+        );
+        assert_eq!(product.values, [9.0, 8.0, 19.0, 18.0]);
+        assert!(product.rounding.iter().all(|rounding| (1e-6..1e-4).contains(rounding)));
+    }
+
+    #[test]
+    fn strides_are_followed_and_what_is_between_is_kept() {
+        let b = Layout {
+            rows: 1,
+            cols: 3,
+            row_stride: 0,
+            col_stride: 2,
+        };
+        let c = Layout {
+            rows: 2,
+            cols: 3,
+            row_stride: 1,
+            col_stride: 3,
+        };
+        let product = gemm(
+            1.0,
+            (&[1.0, 2.0], rows(2, 1)),
+            (&[3.0, 9.0, 4.0, 9.0, 5.0], b),
+            0.0,
+            (&[-1.0; 8], c),
+        );
+        assert_eq!(product.values, [3.0, 6.0, -1.0, 4.0, 8.0, -1.0, 5.0, 10.0]);
+        assert_eq!((product.rounding[2], product.rounding[5]), (0.0, 0.0));
+        assert_eq!((c.span(), b.span(), rows(0, 3).span()), (8, 5, 0));
+    }
+
+    #[test]
+    fn with_beta_0_c_is_not_read_and_otherwise_nan_spreads() {
+        let (a, nan) = ([0.0], [f32::NAN]);
+        let one = rows(1, 1);
+        assert_eq!(gemm(1.0, (&a, one), (&a, one), 0.0, (&nan, one)).values, [0.0]);
+        assert!(gemm(1.0, (&a, one), (&a, one), 1.0, (&nan, one)).values[0].is_nan());
+        assert!(gemm(0.0, (&nan, one), (&a, one), 1.0, (&a, one)).values[0].is_nan());
+    }
+
+    fn tensor(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+        Tensor {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            values: values.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_network_by_hand() {
+        let spec: NetworkSpec = "1x2x1 | dense 2 | relu | dense 2".parse().unwrap();
+        let tensors = [
+            tensor("1.weight", &[2, 2], &[1.0, -2.0, 3.0, 4.0]),
+            tensor("1.bias", &[2], &[0.5, -1.0]),
+            tensor("3.weight", &[2, 2], &[1.0, 1.0, -1.0, 2.0]),
+            tensor("3.bias", &[2], &[0.0, 0.25]),
+        ];
+        let network = NaiveNetwork::new(&spec, &tensors);
+        // Hidden: (1 - 4 + 0.5, 3 + 8 - 1) = (-2.5, 10) and (-1 + 0.5, -3 - 1) = (-0.5, -4).
+        let (loss, pass) = network.loss(&[1.0, 2.0, -1.0, 0.0], &[1, 0]);
+        assert_eq!(pass.logits, [10.0, 20.25, 0.0, 0.25]);
+        assert_eq!(pass.branches, [0, 1, 0, 0]);
+        let by_hand = ((1.0 + (-10.25f64).exp()).ln() + (1.0 + 0.25f64.exp()).ln()) / 2.0;
+        assert_close("loss", &[loss], &[by_hand], EXACT);
+    }
+
+    /// The logits of `text`, whose only layer with parameters is layer 0.
+    fn logits(text: &str, weight: (&[usize], &[f32]), bias: &[f32], image: &[f32]) -> Pass {
+        let mut tensors = vec![tensor("0.weight", weight.0, weight.1)];
+        if !bias.is_empty() {
+            tensors.push(tensor("0.bias", &[bias.len()], bias));
+        }
+        NaiveNetwork::new(&text.parse().unwrap(), &tensors).forward(image)
+    }
+
+    #[test]
+    fn convolutions_by_hand() {
+        let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        // Two rows of three pixels; a kernel of one row and two columns.
+        let weight = (&[1, 1, 1, 2][..], &[1.0, 10.0][..]);
+        let plain = logits("2x3x1 | conv 1 1x2 | flatten", weight, &[0.5], &image);
+        assert_eq!(plain.logits, [21.5, 32.5, 54.5, 65.5]);
+        let same = logits("2x3x1 | conv 1 1x2 pad same nobias | flatten", weight, &[], &image);
+        assert_eq!(same.logits, [21.0, 32.0, 3.0, 54.0, 65.0, 6.0]);
+        let padded = logits(
+            "2x3x1 | conv 1 1x2 stride 2 pad 1 nobias | flatten",
+            weight,
+            &[],
+            &image,
+        );
+        assert_eq!(padded.logits, [0.0, 0.0, 40.0, 65.0]);
+        // Two channels of one row of two pixels, into two channels.
+        let weight = (&[2, 2, 1, 1][..], &[1.0, 10.0, 0.0, -1.0][..]);
+        let channels = logits("1x2x2 | conv 2 1x1 | flatten", weight, &[0.0, 0.25], &image[..4]);
+        assert_eq!(channels.logits, [31.0, 42.0, -2.75, -3.75]);
+    }
+
+    #[test]
+    fn max_pooling_by_hand() {
+        let image = [1.0, 2.0, 9.0, 4.0, 5.0, 3.0, 7.0, 8.0, 6.0, -1.0, -2.0, -3.0];
+        let pool = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&image);
+        let pass = pool("4x3x1 | maxpool 2 | flatten");
+        assert_eq!((pass.logits, pass.branches), (vec![5.0, 8.0], vec![3, 1]));
+        let pass = pool("4x3x1 | maxpool 2 stride 1 | flatten");
+        assert_eq!(pass.logits, [5.0, 9.0, 8.0, 8.0, 8.0, 8.0]);
+        let pass = pool("2x3x2 | maxpool 2 | flatten");
+        assert_eq!(pass.logits, [5.0, 8.0], "one window for each channel");
+    }
+
+    #[test]
+    fn softmax_and_cross_entropy_by_hand() {
+        assert_close("softmax", &softmax(&[0.0, 3f64.ln()]), &[0.25, 0.75], EXACT);
+        assert_close("extremes", &softmax(&[1e4, -1e4]), &[1.0, 0.0], EXACT);
+        assert_close("loss", &[cross_entropy(&[0.0, 3f64.ln()], 0)], &[4f64.ln()], EXACT);
+        assert_close("extreme loss", &[cross_entropy(&[1e4, -1e4], 1)], &[2e4], EXACT);
+    }
+}

@@ -1,0 +1,80 @@
+//! After the first step, training and prediction allocate nothing. A binary of its own, with one test, since every
+//! thread of the process is counted.
+
+use std::{alloc::System, ops::ControlFlow};
+
+use nn_core::{
+    Network, Trainer, Workspace, loss,
+    optim::{Adam, Optimizer, Sgd},
+};
+use rayon::ThreadPoolBuilder;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tests::data::{Slices, batch, on_kernels, trained};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Asserts that `f` allocates nothing, once it has been called a first time.
+fn assert_no_allocations(what: &str, mut f: impl FnMut()) {
+    f();
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..20 {
+        f();
+    }
+    let change = region.change();
+    assert_eq!((change.allocations, change.reallocations), (0, 0), "{what}: {change:?}");
+}
+
+fn check(what: &str, network: &Network) {
+    let (images, labels) = batch(network, 1, 64);
+    let smaller = (37 * network.spec().input().len(), 37);
+    let momentum = Sgd {
+        momentum: 0.9,
+        weight_decay: 1e-3,
+        ..Sgd::new(0.01)
+    };
+    for optimizer in [
+        Optimizer::from(Sgd::new(0.01)),
+        momentum.into(),
+        Adam::new(0.001).into(),
+    ] {
+        let mut trainer = Trainer::new(network.clone(), optimizer, 64).unwrap();
+        assert_no_allocations(&format!("{what}: a step of {optimizer:?}"), || {
+            trainer.step(&images, &labels).unwrap();
+            trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
+        });
+        assert_no_allocations(&format!("{what}: an epoch of {optimizer:?}"), || {
+            let mut source = Slices::new(&images, &labels);
+            trainer.epoch(&mut source, 0, |_| ControlFlow::Continue(())).unwrap();
+        });
+    }
+    let mut workspace = Workspace::new(network, 64).unwrap();
+    assert_no_allocations(&format!("{what}: logits"), || {
+        let logits = network.logits(&images, &mut workspace).unwrap();
+        assert!(loss::argmax(logits) < logits.len());
+        network.logits(&images[..smaller.0], &mut workspace).unwrap();
+    });
+}
+
+#[test]
+fn nothing_is_allocated_after_the_first_step() {
+    // The counter counts.
+    let region = Region::new(ALLOCATOR);
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(region.change().allocations, 1);
+
+    let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    // Both threads have started, and have what rayon itself gives a thread.
+    pool.broadcast(|_| ());
+    for text in [
+        "784 | dense 128 | relu | dense 10",
+        "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
+        "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same | relu | maxpool 2 stride 1 | dense 10",
+    ] {
+        for (kernel, network) in on_kernels(&trained(text, 2)) {
+            // The calls come from inside the pool, as in a program that trains: rayon's queue for calls from outside
+            // allocates a block now and then.
+            pool.install(|| check(&format!("{text}, {kernel}"), &network));
+        }
+    }
+}

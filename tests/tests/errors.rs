@@ -1,0 +1,439 @@
+//! What a caller can get wrong: each mistake is an error that names it, and changes nothing.
+
+use std::{ops::ControlFlow, process::Command};
+
+use nn_core::{
+    Error, Kernel, Network, Trainer, Workspace, evaluate, gradients,
+    loss::softmax,
+    optim::{Adam, Sgd},
+};
+use tests::{
+    close::assert_same_bits,
+    data::{Slices, assert_error, batch, on_kernels, parameters, trained},
+};
+
+const NETWORK: &str = "2x3x1 | dense 17 | relu | dense 4";
+const BATCH: usize = 5;
+
+fn network() -> Network {
+    trained(NETWORK, 1)
+}
+
+/// A trainer that has taken steps, so that momentum has gathered.
+fn trainer() -> Trainer {
+    let (images, labels) = batch(&network(), 2, BATCH);
+    let sgd = Sgd {
+        momentum: 0.9,
+        ..Sgd::new(0.1)
+    };
+    let mut trainer = Trainer::new(network(), sgd, BATCH).unwrap();
+    for _ in 0..3 {
+        trainer.step(&images, &labels).unwrap();
+    }
+    trainer
+}
+
+/// Asserts that a failed call has left no trace: the next step is what it would have been without it.
+fn assert_untouched(what: &str, trainer: &mut Trainer) {
+    let mut expected = self::trainer();
+    assert_eq!(trainer.steps(), expected.steps(), "{what}");
+    assert_same_bits(what, &parameters(trainer.network()), &parameters(expected.network()));
+    let (images, labels) = batch(trainer.network(), 3, BATCH);
+    assert_eq!(
+        trainer.step(&images, &labels).unwrap(),
+        expected.step(&images, &labels).unwrap()
+    );
+    assert_same_bits(what, &parameters(trainer.network()), &parameters(expected.network()));
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let good = Sgd::new(0.1);
+    for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let text = value.to_string();
+        for (sgd, name) in [
+            (
+                Sgd {
+                    learning_rate: value,
+                    ..good
+                },
+                "learning rate",
+            ),
+            (
+                Sgd {
+                    weight_decay: value,
+                    ..good
+                },
+                "weight decay",
+            ),
+            (
+                Sgd {
+                    momentum: value,
+                    ..good
+                },
+                "momentum",
+            ),
+        ] {
+            assert_error(Trainer::new(network(), sgd, BATCH), &[name, &text, "at least 0"]);
+        }
+        let mut trainer = trainer();
+        assert_error(
+            trainer.set_learning_rate(value),
+            &["learning rate", &text, "at least 0"],
+        );
+        assert_eq!(trainer.optimizer().learning_rate(), 0.1);
+        assert_untouched(&text, &mut trainer);
+    }
+    for momentum in [1.0, 1.5] {
+        let text = format!("momentum = {momentum}");
+        assert_error(
+            Trainer::new(network(), Sgd { momentum, ..good }, BATCH),
+            &[&text, "less than 1"],
+        );
+    }
+    let nesterov = Sgd { nesterov: true, ..good };
+    assert_error(
+        Trainer::new(network(), nesterov, BATCH),
+        &["nesterov", "momentum above 0"],
+    );
+}
+
+#[test]
+fn settings_of_adam_out_of_range_are_named() {
+    let good = Adam::new(0.1);
+    for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for (adam, name) in [
+            (
+                Adam {
+                    learning_rate: value,
+                    ..good
+                },
+                "learning rate",
+            ),
+            (
+                Adam {
+                    weight_decay: value,
+                    ..good
+                },
+                "weight decay",
+            ),
+            (Adam { epsilon: value, ..good }, "epsilon"),
+            (Adam { beta1: value, ..good }, "beta1"),
+            (Adam { beta2: value, ..good }, "beta2"),
+        ] {
+            assert_error(
+                Trainer::new(network(), adam, BATCH),
+                &[name, &value.to_string(), "at least 0"],
+            );
+        }
+    }
+    for (adam, name) in [
+        (Adam { beta1: 1.0, ..good }, "beta1 = 1"),
+        (Adam { beta2: 1.0, ..good }, "beta2 = 1"),
+    ] {
+        assert_error(Trainer::new(network(), adam, BATCH), &[name, "less than 1"]);
+    }
+}
+
+#[test]
+fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
+    assert_error(
+        Trainer::new(network(), Sgd::new(0.1), 0),
+        &["batch = 0", "at least one"],
+    );
+    for batch in [usize::MAX, usize::MAX / 8, 1 << 60, 1 << 45] {
+        assert_error(
+            Trainer::new(network(), Sgd::new(0.1), batch),
+            &["batch", &batch.to_string()],
+        );
+    }
+}
+
+#[test]
+fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
+    let (images, labels) = batch(&network(), 4, BATCH + 1);
+    let (fit, shape) = (BATCH * 6, "shape 2x3x1");
+    for (what, images, labels, message) in [
+        (
+            "no images",
+            &images[..0],
+            &labels[..0],
+            &["images", "expected 6", shape, "got 0"][..],
+        ),
+        (
+            "half an image",
+            &images[..3],
+            &labels[..1],
+            &["images", "expected 6", "got 3"],
+        ),
+        (
+            "one value less",
+            &images[..fit - 1],
+            &labels[..BATCH],
+            &["images", shape, "got 29"],
+        ),
+        (
+            "one value more",
+            &images[..fit + 1],
+            &labels[..BATCH],
+            &["images", "expected 30", shape, "got 31"],
+        ),
+        (
+            "a label less",
+            &images[..fit],
+            &labels[..BATCH - 1],
+            &["labels", "expected 5", "5 samples", "got 4"],
+        ),
+        (
+            "a label more",
+            &images[..fit],
+            &labels,
+            &["labels", "expected 5", "got 6"],
+        ),
+        ("no labels", &images[..fit], &[], &["labels", "expected 5", "got 0"]),
+        (
+            "a large batch",
+            &images,
+            &labels,
+            &["6 samples", "made for 5", "larger"],
+        ),
+    ] {
+        let mut trainer = trainer();
+        assert_error(trainer.step(images, labels), message);
+        assert_untouched(what, &mut trainer);
+    }
+}
+
+#[test]
+fn a_label_that_is_no_class_is_named_and_changes_nothing() {
+    let (images, labels) = batch(&network(), 5, BATCH);
+    for (sample, label) in [(0, 4), (3, 10), (4, usize::MAX)] {
+        let mut wrong = labels.clone();
+        wrong[sample] = label;
+        let (label, sample) = (format!("label {label}"), format!("sample {sample}"));
+        let message = [&*label, &sample, "4 outputs", "0 to 3"];
+        let mut trainer = trainer();
+        assert_error(trainer.step(&images, &wrong), &message);
+        assert_untouched(&label, &mut trainer);
+        assert_error(gradients(&network(), &images, &wrong), &message);
+        let mut workspace = Workspace::new(&network(), BATCH).unwrap();
+        assert_error(
+            evaluate(&network(), &mut Slices::new(&images, &wrong), &mut workspace),
+            &message,
+        );
+    }
+}
+
+#[test]
+fn an_epoch_passes_errors_on_and_can_be_tried_again() {
+    let (images, mut labels) = batch(&network(), 6, 2 * BATCH);
+    let right = labels.clone();
+    labels[BATCH + 2] = 4;
+    let mut trainer = trainer();
+    let before = trainer.steps();
+    let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_| ControlFlow::Continue(()));
+    assert_error(outcome, &["label 4", "sample 2"]);
+    assert_eq!(trainer.steps(), before + 1, "the first batch was fine");
+    let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_| ControlFlow::Continue(()));
+    assert_eq!(report.unwrap().samples, 2 * BATCH);
+}
+
+#[test]
+fn inputs_that_are_not_finite_stop_training_before_they_do_harm() {
+    let (images, labels) = batch(&network(), 7, BATCH);
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for position in [0, 17, images.len() - 1] {
+            let mut images = images.clone();
+            images[position] = value;
+            let mut trainer = trainer();
+            let error = trainer.step(&images, &labels).unwrap_err();
+            let Error::Diverged {
+                loss,
+                step,
+                learning_rate,
+            } = error
+            else {
+                panic!("{error}")
+            };
+            assert!(!loss.is_finite());
+            assert_eq!((step, learning_rate), (3, 0.1));
+            assert_error(
+                Err::<(), _>(error),
+                &["step 3", "0.1", "not finite", "lower learning rate"],
+            );
+            assert_untouched(&format!("{value} at {position}"), &mut trainer);
+        }
+    }
+}
+
+#[test]
+fn a_learning_rate_that_is_far_too_high_ends_in_divergence() {
+    let (images, labels) = batch(&network(), 8, BATCH);
+    for momentum in [0.0, 0.9] {
+        for (kernel, network) in on_kernels(&network()) {
+            let sgd = Sgd {
+                momentum,
+                ..Sgd::new(1e25)
+            };
+            let mut trainer = Trainer::new(network, sgd, BATCH).unwrap();
+            let outcome = (0..100).find_map(|_| trainer.step(&images, &labels).err());
+            let Some(Error::Diverged { step, .. }) = outcome else {
+                panic!("{kernel}: {outcome:?}")
+            };
+            assert_eq!(step, trainer.steps());
+        }
+    }
+}
+
+#[test]
+fn prediction_refuses_what_does_not_fit() {
+    let network = network();
+    let mut workspace = Workspace::new(&network, 2).unwrap();
+    assert_eq!(workspace.capacity(), 2);
+    let (images, _) = batch(&network, 9, 3);
+    assert_error(
+        network.logits(&images, &mut workspace),
+        &["3 samples", "made for 2", "larger"],
+    );
+    assert_error(
+        network.logits(&images[..7], &mut workspace),
+        &["images", "shape 2x3x1", "got 7"],
+    );
+    assert_error(network.logits(&[], &mut workspace), &["images", "expected 6", "got 0"]);
+    assert_error(
+        network.logits(&images[..6], &mut Workspace::new(&network, 0).unwrap()),
+        &["1 samples", "made for 0"],
+    );
+    assert_error(network.predict(&[]), &["images", "expected 6", "got 0"]);
+    assert_error(network.predict(&images[..17]), &["images", "got 17"]);
+    assert_eq!(
+        network.logits(&images[..12], &mut workspace).unwrap().len(),
+        8,
+        "and goes on"
+    );
+}
+
+#[test]
+fn a_workspace_of_another_network_is_refused() {
+    let network = network();
+    let (images, labels) = batch(&network, 10, 2);
+    for other in [
+        "2x3x1 | dense 16 | relu | dense 4",
+        "2x3x1 | dense 17 | relu | dense 5",
+        "2x3x1 | dense 4",
+        "2x3x1 | dense 17 | relu | relu | dense 4",
+        "2x3x1 | dense 100 | relu | dense 4",
+    ] {
+        let mut workspace = Workspace::new(&trained(other, 0), 2).unwrap();
+        assert_error(
+            network.logits(&images, &mut workspace),
+            &["workspace", "another network"],
+        );
+        let outcome = evaluate(&network, &mut Slices::new(&images, &labels), &mut workspace);
+        assert_error(outcome, &["workspace", "another network"]);
+    }
+    // The same layers with other weights are the same network to a workspace, whatever it was used for before.
+    let mut workspace = Workspace::for_training(&trained(NETWORK, 11), 9).unwrap();
+    let logits = network.logits(&images, &mut workspace).unwrap().to_vec();
+    assert_same_bits(
+        "logits",
+        &logits,
+        network
+            .logits(&images, &mut Workspace::new(&network, 2).unwrap())
+            .unwrap(),
+    );
+}
+
+/// Layers may keep zeros in their scratch memory, such as padding, in places that only their own shape knows.
+#[test]
+fn a_workspace_of_a_network_of_other_shape_but_equal_sizes_is_refused_or_harmless() {
+    for (text, other) in [
+        (
+            "4x6x1 | conv 2 3x3 pad 1 | flatten",
+            "6x4x1 | conv 2 3x3 pad 1 | flatten",
+        ),
+        (
+            "4x4x1 | conv 1 3x3 pad 1 | flatten",
+            "4x4x1 | conv 1 3x3 pad same | flatten",
+        ),
+        (
+            "6x4x1 | conv 2 1x3 pad same | dense 3",
+            "6x4x1 | conv 2 3x1 pad same | dense 3",
+        ),
+        ("8x4x1 | maxpool 2 | flatten", "4x8x1 | maxpool 2 | flatten"),
+    ] {
+        let (network, other) = (trained(text, 13), trained(other, 14));
+        let (images, _) = batch(&network, 15, 3);
+        let expected = network.predict(&images).unwrap();
+        let mut workspace = Workspace::new(&other, 3).unwrap();
+        other.logits(&batch(&other, 16, 3).0, &mut workspace).unwrap();
+        if let Ok(logits) = network.logits(&images, &mut workspace) {
+            let mut probabilities = logits.to_vec();
+            probabilities.chunks_mut(network.spec().outputs()).for_each(softmax);
+            assert_same_bits(text, &probabilities, &expected);
+        }
+    }
+}
+
+#[test]
+fn gradients_refuse_what_does_not_fit() {
+    let network = network();
+    let (images, labels) = batch(&network, 12, 3);
+    assert_error(
+        gradients(&network, &images[..7], &labels[..1]),
+        &["images", "shape 2x3x1", "got 7"],
+    );
+    assert_error(
+        gradients(&network, &images[..12], &labels),
+        &["labels", "expected 2", "got 3"],
+    );
+    assert_error(
+        gradients(&network, &images, &labels[..2]),
+        &["labels", "expected 3", "got 2"],
+    );
+    assert_error(gradients(&network, &images, &[]), &["labels", "expected 3", "got 0"]);
+    assert_error(gradients(&network, &[], &[]), &["images", "expected 6", "got 0"]);
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_named_with_those_that_are() {
+    let available: Vec<_> = Kernel::available().map(|kernel| kernel.to_string()).collect();
+    assert_error(
+        "sse9".parse::<Kernel>(),
+        &["sse9", "no such kernel", &available.join(", ")],
+    );
+    assert_error("".parse::<Kernel>(), &["no such kernel"]);
+    assert_error("Portable".parse::<Kernel>(), &["Portable"]);
+}
+
+/// Runs the test below in a process of its own, in which `NN_CORE_KERNEL` is set, and gives what it prints.
+fn kernel_in_use(name: &str) -> String {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_kernel_in_use_is_printed", "--nocapture"])
+        .env("NN_CORE_KERNEL", name)
+        .output();
+    String::from_utf8(child.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn the_kernel_in_use_is_printed() {
+    match Network::new(NETWORK.parse().unwrap(), 0) {
+        Ok(_) => println!("in use: {}", Kernel::active().unwrap()),
+        Err(error) => println!("refused: {error}"),
+    }
+}
+
+#[test]
+fn the_environment_chooses_the_kernel_or_is_told_why_not() {
+    for kernel in Kernel::available() {
+        let said = kernel_in_use(&kernel.to_string());
+        assert!(said.contains(&format!("in use: {kernel}")), "{said}");
+    }
+    for name in ["sse9", "", "PORTABLE"] {
+        let said = kernel_in_use(name);
+        assert!(
+            said.contains(&format!("refused: kernel {name:?}")) && said.contains("portable"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! Golden values from PyTorch (`golden/make.py` made them), and weights files read on the other side.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use nn_core::{
+    Network, NetworkSpec, Tensor, Trainer, Workspace,
+    formats::Model,
+    gradients, loss,
+    optim::{Adam, Optimizer, Sgd},
+};
+use safetensors::{Dtype, SafeTensors};
+use tests::{
+    close::{Tolerance, assert_close, compare_ieee},
+    data::{batch, on_kernels, trained},
+};
+
+/// The networks of `golden/make.py`, and the names of their tensors.
+const MLP: (&str, &str, &[&str]) = (
+    "mlp",
+    "3x4x2 | dense 17 | relu | dense 5",
+    &["1.weight", "1.bias", "3.weight", "3.bias"],
+);
+const CONV: (&str, &str, &[&str]) = (
+    "conv",
+    "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same nobias | relu | maxpool 2 stride 1 | dense 5",
+    &["0.weight", "0.bias", "3.weight", "7.weight", "7.bias"],
+);
+const SAMPLES_A_STEP: usize = 6;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// A network with the weights that PyTorch wrote.
+fn network((file, text, names): (&str, &str, &[&str])) -> Network {
+    let spec: NetworkSpec = text.parse().unwrap();
+    let model = Model::load_as(folder().join(file).with_extension("safetensors"), spec).unwrap();
+    assert_eq!((model.labels.len(), model.notes.len()), (0, 0));
+    let tensors = model.network.tensors();
+    let ours: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
+    assert_eq!(ours, names);
+    model.network
+}
+
+/// What PyTorch made of them.
+struct Golden {
+    bytes: Vec<u8>,
+}
+
+impl Golden {
+    fn open() -> Self {
+        let bytes = std::fs::read(folder().join("golden.safetensors")).unwrap();
+        Self { bytes }
+    }
+
+    fn values(&self, name: &str) -> Vec<f64> {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let tensor = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let bytes = tensor.data();
+        match tensor.dtype() {
+            Dtype::F32 => values_of(bytes, |bytes| f32::from_le_bytes(bytes).into()),
+            Dtype::F64 => values_of(bytes, f64::from_le_bytes),
+            Dtype::I64 => values_of(bytes, |bytes| i64::from_le_bytes(bytes) as f64),
+            other => panic!("{name} is {other:?}"),
+        }
+    }
+
+    fn inputs(&self, name: &str) -> Vec<f32> {
+        self.values(name).iter().map(|&value| value as f32).collect()
+    }
+
+    fn batch(&self, model: &str) -> (Vec<f32>, Vec<usize>) {
+        let labels = self.values(&format!("{model}.labels"));
+        let labels = labels.iter().map(|&label| label as usize).collect();
+        (self.inputs(&format!("{model}.images")), labels)
+    }
+
+    fn assert_tensors(&self, prefix: &str, tensors: &[Tensor], tolerance: Tolerance) {
+        for Tensor { name, values, .. } in tensors {
+            let name = format!("{prefix}.{name}");
+            assert_close(&name, values, &self.values(&name), tolerance);
+        }
+    }
+
+    /// The names of the cases of the loss.
+    fn losses(&self) -> Vec<String> {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let names = file.names().into_iter();
+        names
+            .filter_map(|name| Some(name.strip_prefix("loss.")?.strip_suffix(".label")?.to_owned()))
+            .collect()
+    }
+}
+
+fn values_of<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    let (chunks, rest) = bytes.as_chunks();
+    assert!(rest.is_empty());
+    chunks.iter().map(|&bytes| value(bytes)).collect()
+}
+
+#[test]
+fn logits_loss_and_gradients() {
+    let golden = Golden::open();
+    for model in [MLP, CONV] {
+        let name = model.0;
+        let (images, labels) = golden.batch(name);
+        for (kernel, network) in on_kernels(&network(model)) {
+            let what = format!("{name}, {kernel}");
+            let mut workspace = Workspace::new(&network, labels.len()).unwrap();
+            let logits = network.logits(&images, &mut workspace).unwrap();
+            let expected = golden.values(&format!("{name}.logits"));
+            assert_close(&what, logits, &expected, Tolerance::new(5e-7, 1e-6));
+            let (loss, gradients) = gradients(&network, &images, &labels).unwrap();
+            let expected = golden.values(&format!("{name}.loss"));
+            assert_close(&what, &[loss], &expected, Tolerance::new(0.0, 5e-7));
+            golden.assert_tensors(&format!("{name}.gradient"), &gradients, Tolerance::new(2e-7, 2e-6));
+        }
+    }
+}
+
+/// The optimiser by the name of its rule, with the settings that PyTorch had.
+fn optimizer(golden: &Golden, rule: &str) -> Optimizer {
+    let settings = golden.inputs(&format!("{rule}.settings"));
+    match (rule, &settings[..]) {
+        ("adam" | "adamw", &[learning_rate, beta1, beta2, epsilon, weight_decay]) => Adam {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            decoupled: rule == "adamw",
+        }
+        .into(),
+        (_, &[learning_rate, momentum, weight_decay, ref nesterov @ ..]) => Sgd {
+            learning_rate,
+            momentum,
+            weight_decay,
+            nesterov: !nesterov.is_empty(),
+        }
+        .into(),
+        _ => panic!("settings of {rule}: {settings:?}"),
+    }
+}
+
+/// Takes PyTorch's 12 steps by one of its rules.
+fn twelve_steps(golden: &Golden, model: &str, network: Network, rule: &str) {
+    let (images, labels) = golden.batch(model);
+    let sample = network.spec().input().len();
+    let mut trainer = Trainer::new(network, optimizer(golden, rule), SAMPLES_A_STEP).unwrap();
+    let mut losses = Vec::new();
+    let what = format!("{model}.{rule}");
+    let expected = golden.values(&format!("{what}.losses"));
+    for step in 0..expected.len() {
+        let start = step * SAMPLES_A_STEP % labels.len();
+        let samples = start..start + SAMPLES_A_STEP;
+        let pixels = samples.start * sample..samples.end * sample;
+        losses.push(trainer.step(&images[pixels], &labels[samples]).unwrap().loss);
+        if step == 0 {
+            let tensors = trainer.network().tensors();
+            golden.assert_tensors(&format!("{what}.first"), &tensors, Tolerance::new(3e-7, 1e-6));
+        }
+    }
+    assert_close(format!("{what}: losses"), &losses, &expected, Tolerance::new(0.0, 3e-6));
+    let tensors = trainer.network().tensors();
+    golden.assert_tensors(&format!("{what}.last"), &tensors, Tolerance::new(2e-6, 3e-6));
+}
+
+#[test]
+fn twelve_steps_by_each_rule() {
+    let golden = Golden::open();
+    for model in [MLP, CONV] {
+        for (_, network) in on_kernels(&network(model)) {
+            for rule in ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"] {
+                twelve_steps(&golden, model.0, network.clone(), rule);
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_and_cross_entropy_extremes_included() {
+    let golden = Golden::open();
+    let cases = golden.losses();
+    assert!(cases.len() >= 10, "{cases:?}");
+    for case in cases {
+        let values = |name: &str| golden.values(&format!("loss.{case}.{name}"));
+        let logits = golden.inputs(&format!("loss.{case}.logits"));
+        let label = values("label")[0] as usize;
+        let mut probabilities = logits.clone();
+        loss::softmax(&mut probabilities);
+        let mut gradient = vec![0.0; logits.len()];
+        let loss = loss::cross_entropy(&logits, label, 1.0, &mut gradient);
+        // NaN and infinity where PyTorch has them, and nowhere else.
+        for (what, actual) in [
+            ("softmax", &probabilities),
+            ("loss", &vec![loss]),
+            ("gradient", &gradient),
+        ] {
+            let expected = values(what);
+            let allowed: Vec<_> = expected.iter().map(|value| 1e-7 + 5e-7 * value.abs()).collect();
+            if let Err(mismatch) = compare_ieee(actual, &expected, &allowed) {
+                panic!("{case}: {what}: {mismatch}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_from_pytorch_survive_a_file_of_ours() {
+    for model in [MLP, CONV] {
+        let network = network(model);
+        let again = Model::from_bytes(&Model::new(network.clone()).to_bytes().unwrap()).unwrap();
+        assert_eq!(again.network.tensors(), network.tensors());
+    }
+}
+
+/// A Python that has PyTorch and safetensors: the one that `PYTHON_WITH_TORCH` names, or else `python3`.
+fn python_with_torch() -> Option<String> {
+    let named = std::env::var("PYTHON_WITH_TORCH").ok();
+    let python = named.clone().unwrap_or_else(|| "python3".to_owned());
+    let find = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, ('torch', 'safetensors'))))";
+    let probe = Command::new(&python).args(["-c", find]).output();
+    let works = probe.is_ok_and(|output| output.status.success());
+    assert!(
+        works || named.is_none(),
+        "PYTHON_WITH_TORCH={python} has no torch and safetensors"
+    );
+    works.then_some(python)
+}
+
+/// The logits that PyTorch computes from a weights file, loaded with `strict=True`.
+fn read_back(python: &str, weights: &Path, images: &[f32]) -> Vec<f32> {
+    let mut child = Command::new(python)
+        .arg(folder().join("read_back.py"))
+        .arg(weights)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let images = serde_json::to_string(images).unwrap();
+    child.stdin.take().unwrap().write_all(images.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "read_back.py: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn pytorch_loads_our_files_strictly_and_computes_the_same() {
+    let Some(python) = python_with_torch() else {
+        println!("skipped: no python3 with torch and safetensors here; PYTHON_WITH_TORCH can name one");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, text) in [
+        MLP.1,
+        "9 | relu | dense 33 | relu | dense 16 | dense 3",
+        "7x6x3 | conv 17 3x2 stride 2 pad 1 nobias | relu | maxpool 2 stride 1 | conv 4 2x2 pad same | relu | dense 3",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let network = trained(text, seed as u64);
+        let (images, labels) = batch(&network, 3, 5);
+        let path = folder.path().join(format!("{seed}.safetensors"));
+        let mut model = Model::new(network);
+        model.labels = (0..model.network.spec().outputs())
+            .map(|label| format!("digit \"{label}\""))
+            .collect();
+        model.notes.insert("preset".to_owned(), "none".to_owned());
+        model.save(&path).unwrap();
+        let mut workspace = Workspace::new(&model.network, labels.len()).unwrap();
+        let logits = model.network.logits(&images, &mut workspace).unwrap();
+        assert_close(
+            text,
+            logits,
+            &read_back(&python, &path, &images),
+            Tolerance::new(1e-6, 2e-6),
+        );
+    }
+}

@@ -1,0 +1,155 @@
+"""Golden values: what PyTorch makes of two small networks, written beside this script.
+
+    python make.py        # needs torch and safetensors; the files here are from torch 2.15.0
+
+mlp.safetensors and conv.safetensors hold initial weights, just as `save_file(model.state_dict(), ...)` writes them.
+golden.safetensors holds what should come of them:
+
+    <model>.images, <model>.labels                  18 samples, [18, channels, height, width] and [18]
+    <model>.logits, loss, gradient.<name>           of all samples at once
+    <rule>.settings                                 the optimiser's, in the order they have below
+    <model>.<rule>.losses                           one for each of 12 steps, before the step
+    <model>.<rule>.first.<name>, last.<name>        weights after the first and after the last step
+    loss.<case>.logits, label                       of one sample
+    loss.<case>.softmax, loss, gradient
+
+The networks are computed in float64 from float32 weights, so that the rounding errors in a comparison are all
+nn-core's. Softmax and cross-entropy alone are computed in float32, since their cases overflow there.
+"""
+
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+HERE = pathlib.Path(__file__).parent
+SAMPLES, STEPS, BATCH = 18, 12, 6
+# The input's shape, and the layers.
+MODELS = {
+    # 3x4x2 | dense 17 | relu | dense 5
+    "mlp": ([2, 3, 4], lambda: [nn.Flatten(), nn.Linear(24, 17), nn.ReLU(), nn.Linear(17, 5)]),
+    # 9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same nobias | relu | maxpool 2 stride 1 | dense 5
+    "conv": (
+        [2, 9, 8],
+        lambda: [
+            nn.Conv2d(2, 5, (3, 2), padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(5, 3, (2, 4), padding="same", bias=False),
+            nn.ReLU(),
+            nn.MaxPool2d(2, stride=1),
+            nn.Flatten(),
+            nn.Linear(27, 5),
+        ],
+    ),
+}
+RULES = {
+    "plain": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.0, "weight_decay": 0.0}),
+    "momentum": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.9, "weight_decay": 0.0}),
+    "decay": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.0, "weight_decay": 0.05}),
+    "both": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.9, "weight_decay": 0.05}),
+    "nesterov": (torch.optim.SGD, {"lr": 0.0625, "momentum": 0.9, "weight_decay": 0.05, "nesterov": True}),
+    # An epsilon that is large, since small ones make large steps of the rounding errors of tiny gradients.
+    "adam": (torch.optim.Adam, {"lr": 0.03125, "betas": (0.9, 0.99), "eps": 1e-3, "weight_decay": 0.05}),
+    "adamw": (torch.optim.AdamW, {"lr": 0.03125, "betas": (0.8, 0.999), "eps": 1e-3, "weight_decay": 0.5}),
+}
+INF, NAN = float("inf"), float("nan")
+LOSSES = {
+    "even": ([0.0, 0.0, 0.0, 0.0], 2),
+    "ordinary": ([1.5, -0.25, 0.75, 3.0, -2.0], 0),
+    "sure": ([20.0, 0.0, -3.0], 0),
+    "sure-and-wrong": ([20.0, 0.0, -3.0], 2),
+    "large": ([1000.0, 1000.0, 998.0], 2),
+    "far-apart": ([1000.0, -1000.0, 0.0], 1),
+    "negative": ([-5000.0, -5001.0], 1),
+    "huge": ([1e30, -1e30, 0.0], 1),
+    "underflow": ([-104.0, 0.0], 0),
+    "one-class": ([7.0], 0),
+    "impossible-right": ([0.0, -INF, 1.0], 0),
+    "impossible-label": ([0.0, -INF, 1.0], 1),
+    "infinite": ([0.0, INF, 1.0], 0),
+    "nan": ([0.0, NAN, 1.0], 0),
+}
+
+
+def new_model(name):
+    """A model with the same weights each time."""
+    torch.manual_seed(20)
+    return nn.Sequential(*MODELS[name][1]())
+
+
+def new_batch(name):
+    generator = torch.Generator().manual_seed(21)
+    images = torch.randn(SAMPLES, *MODELS[name][0], generator=generator)
+    return images, torch.randint(5, (SAMPLES,), generator=generator)
+
+
+def forward_and_gradients(name):
+    model, (images, labels) = new_model(name).double(), new_batch(name)
+    logits = model(images.double())
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
+    values = {"images": images, "labels": labels, "logits": logits.detach(), "loss": loss.detach()}
+    values |= {f"gradient.{tensor}": weight.grad for tensor, weight in model.named_parameters()}
+    return {f"{name}.{value}": tensor for value, tensor in values.items()}
+
+
+def settings(rule):
+    values = RULES[rule][1].values()
+    numbers = [number for value in values for number in (value if isinstance(value, tuple) else [value])]
+    return {f"{rule}.settings": torch.tensor(numbers, dtype=torch.float64)}
+
+
+def twelve_steps(name, rule):
+    model, (images, labels) = new_model(name).double(), new_batch(name)
+    optimizer = RULES[rule][0](model.parameters(), **RULES[rule][1])
+    values, losses = {}, []
+    for step in range(STEPS):
+        start = step * BATCH % SAMPLES
+        batch = slice(start, start + BATCH)
+        loss = F.cross_entropy(model(images[batch].double()), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        if step in (0, STEPS - 1):
+            when = "first" if step == 0 else "last"
+            values |= {f"{when}.{tensor}": weight.clone() for tensor, weight in model.state_dict().items()}
+    values["losses"] = torch.stack(losses)
+    return {f"{name}.{rule}.{value}": tensor for value, tensor in values.items()}
+
+
+def softmax_and_loss(case, logits, label):
+    logits = torch.tensor(logits, requires_grad=True)
+    loss = F.cross_entropy(logits, torch.tensor(label))
+    loss.backward()
+    values = {
+        "logits": logits.detach(),
+        "label": torch.tensor(label),
+        "softmax": F.softmax(logits.detach(), dim=0),
+        "loss": loss.detach(),
+        "gradient": logits.grad,
+    }
+    return {f"loss.{case}.{name}": value for name, value in values.items()}
+
+
+def main():
+    golden = {}
+    for name in MODELS:
+        save_file(new_model(name).state_dict(), HERE / f"{name}.safetensors")
+        golden |= forward_and_gradients(name)
+    for rule in RULES:
+        golden |= settings(rule)
+        for name in MODELS:
+            golden |= twelve_steps(name, rule)
+    for case, (logits, label) in LOSSES.items():
+        golden |= softmax_and_loss(case, logits, label)
+    golden = {name: value.contiguous() for name, value in golden.items()}
+    save_file(golden, HERE / "golden.safetensors", metadata={"torch": torch.__version__})
+    print(f"torch {torch.__version__}: {len(golden)} tensors")
+
+
+if __name__ == "__main__":
+    main()

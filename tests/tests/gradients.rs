@@ -1,0 +1,242 @@
+//! Gradients of networks and of the loss against central differences in f64, on every kernel.
+
+use nn_core::{gradients, loss};
+use tests::{
+    close::{Tolerance, assert_close},
+    data::{batch, labels, network, on_kernels, trained, values},
+    gradcheck::assert_gradients,
+    naive,
+};
+
+/// One row a network: every layer, alone and next to others, at widths around the panels of 16 and the pieces of 1,024
+/// rows.
+const NETWORKS: &[&str] = &[
+    // Dense alone.
+    "1 | dense 2",
+    "3 | dense 4",
+    "15 | dense 16",
+    "16 | dense 15",
+    "17 | dense 33",
+    "33 | dense 17",
+    "4 | dense 6 | dense 3",
+    "1023 | dense 2",
+    "1024 | dense 17",
+    "1025 | dense 3",
+    // Dense and ReLU.
+    "1 | dense 1 | relu | dense 2",
+    "5 | dense 15 | relu | dense 3",
+    "16 | dense 16 | relu | dense 16",
+    "17 | dense 33 | relu | dense 15 | relu | dense 17",
+    "1025 | dense 17 | relu | dense 3",
+    "2050 | dense 33 | relu | dense 2",
+    "3 | dense 1030 | relu | dense 3",
+    "6 | dense 270 | relu | dense 30 | relu | dense 4",
+    // ReLU where no dense layer can do it on the way.
+    "4 | relu | dense 3",
+    "17 | relu | relu | dense 3",
+    "6 | dense 5 | relu | relu | dense 4",
+    "5 | dense 17 | flatten | relu | dense 3",
+    "3 | dense 5 | relu",
+    "3 | dense 5 | relu | relu",
+    // Images.
+    "2x3x3 | dense 5",
+    "3x2x3 | dense 17 | relu | dense 4",
+    "4x1x2 | relu | flatten | relu | dense 3",
+    "1x1x1 | flatten | dense 3",
+    // Convolutions: kernel, stride, padding, oblong images and kernels, channels around the panels of 16.
+    "5x5x1 | conv 2 3x3 | flatten",
+    "4x6x3 | conv 5 3x2 | flatten",
+    "6x4x2 | conv 3 2x3 nobias | flatten",
+    "1x7x1 | conv 2 1x3 | flatten",
+    "7x1x2 | conv 2 4x1 | flatten",
+    "3x3x3 | conv 17 1x1 | flatten | dense 3",
+    "2x3x2 | conv 4 2x3 | flatten",
+    "6x7x1 | conv 3 3x3 stride 2 | dense 3",
+    "7x6x2 | conv 3 2x3 stride 3 nobias | dense 3",
+    "5x8x2 | conv 2 1x2 stride 4 | dense 3",
+    "5x4x2 | conv 3 3x3 pad 1 | dense 3",
+    "4x5x1 | conv 2 3x2 pad 4 | dense 3",
+    "4x5x2 | conv 3 2x2 stride 2 pad 1 | dense 3",
+    "5x6x1 | conv 2 4x3 pad same | dense 3",
+    "3x4x2 | conv 2 5x2 pad same nobias | dense 3",
+    "4x4x16 | conv 16 3x3 | dense 2",
+    "3x4x17 | conv 33 2x2 | relu | dense 2",
+    // Stacks, in which a convolution has to give the gradient of its input.
+    "6x6x1 | conv 3 3x3 | relu | conv 2 2x2 | relu | dense 3",
+    "7x5x2 | conv 3 3x2 stride 2 pad 1 | relu | conv 17 2x2 pad 1 | relu | dense 3",
+    "6x7x2 | conv 4 3x3 pad same | conv 3 2x4 stride 2 pad 3 nobias | relu | dense 3",
+    "5x5x1 | conv 2 1x1 | relu | conv 3 1x1 stride 2 | conv 2 3x3 | dense 3",
+    "4x4x1 | conv 2 2x2 pad 3 | conv 2 3x3 stride 3 pad 2 | dense 3",
+    "4x5x3 | relu | conv 3 2x2 | relu | relu | conv 2 2x2 | dense 3",
+    // Pooling: next to a convolution and apart from it, with windows that overlap, leave gaps, or do not fit whole.
+    "4x6x3 | maxpool 2 | dense 3",
+    "5x7x2 | maxpool 2 stride 1 | flatten | dense 3",
+    "7x7x1 | conv 3 2x2 | maxpool 2 | dense 3",
+    "7x6x2 | conv 3 2x2 | relu | maxpool 2 | dense 3",
+    "8x7x1 | conv 17 3x3 pad 1 | relu | maxpool 3 | dense 3",
+    "8x9x1 | conv 2 2x2 | relu | maxpool 2 stride 3 | conv 3 2x2 | dense 3",
+    "7x8x1 | conv 2 2x2 | relu | maxpool 3 stride 2 | conv 3 2x2 | relu | dense 3",
+    "7x7x1 | conv 2 2x2 | maxpool 2 | relu | conv 3 2x2 pad 1 | maxpool 2 | relu | dense 3",
+    "6x6x2 | conv 3 3x3 pad same | relu | maxpool 1 | maxpool 2 | dense 3",
+    "6x6x1 | conv 2 3x3 stride 2 pad 1 | relu | maxpool 2 | flatten",
+    "8x8x1 | conv 4 3x3 pad 1 | relu | maxpool 2 | conv 5 3x3 pad 1 | relu | maxpool 2 | dense 7 | relu | dense 3",
+];
+
+#[test]
+fn networks() {
+    for text in NETWORKS {
+        for (seed, samples) in [(1, 1), (2, 2), (3, 7)] {
+            let network = trained(text, seed);
+            let (images, labels) = batch(&network, seed + 10, samples);
+            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+        }
+    }
+}
+
+#[test]
+fn batches_that_threads_share() {
+    for (text, samples) in [
+        ("40 | dense 100 | relu | dense 10", 37),
+        ("40 | dense 100 | relu | dense 10", 130),
+        (
+            "6x7x2 | conv 5 3x3 pad 1 | relu | maxpool 2 | conv 3 2x2 | relu | dense 4",
+            9,
+        ),
+        (
+            "6x7x2 | conv 5 3x3 pad 1 | relu | maxpool 2 | conv 3 2x2 | relu | dense 4",
+            43,
+        ),
+    ] {
+        let network = trained(text, 4);
+        let (images, labels) = batch(&network, 14, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+    }
+}
+
+#[test]
+fn one_class_has_no_loss_and_nothing_to_learn() {
+    let network = trained("3 | dense 4 | relu | dense 1", 5);
+    let (images, labels) = batch(&network, 15, 3);
+    assert_gradients("one class", &network, &images, &labels);
+}
+
+#[test]
+fn a_network_without_parameters_has_no_gradients_but_a_loss() {
+    for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
+        let network = network(text, 0);
+        let (images, labels) = batch(&network, 16, 3);
+        assert_gradients(text, &network, &images, &labels);
+    }
+}
+
+/// At a ReLU's kink the gradient is 0, as it is in PyTorch.
+#[test]
+fn at_the_kink_the_gradient_is_zero() {
+    let (images, labels) = (values(6, 8), [0, 1]);
+    for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
+        let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
+        for (kernel, network) in on_kernels(&network) {
+            let (_, gradients) = gradients(&network, &images, &labels).unwrap();
+            let (last, others) = gradients.split_last().unwrap();
+            for tensor in others {
+                assert!(
+                    tensor.values.iter().all(|&value| value == 0.0),
+                    "{text}, {kernel}: {tensor:?}"
+                );
+            }
+            let expected = [1.0 / 3.0 - 0.5, 1.0 / 3.0 - 0.5, 1.0 / 3.0];
+            assert_close(kernel, &last.values, &expected, Tolerance::new(1e-7, 0.0));
+        }
+    }
+}
+
+/// The gradient of the loss alone by central differences.
+fn loss_gradient(logits: &[f32], label: usize, scale: f32) -> Vec<f64> {
+    let step = 1e-5;
+    let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();
+    let moved = |index: usize, step: f64| {
+        let mut logits = logits.clone();
+        logits[index] += step;
+        naive::cross_entropy(&logits, label)
+    };
+    let slope = |index| f64::from(scale) * (moved(index, step) - moved(index, -step)) / (2.0 * step);
+    (0..logits.len()).map(slope).collect()
+}
+
+#[test]
+fn the_loss_alone() {
+    for (seed, classes) in [1, 2, 3, 10, 17, 1000].into_iter().enumerate() {
+        for spread in [0.01, 1.0, 10.0] {
+            for scale in [1.0, 0.125, 3.0] {
+                let logits: Vec<f32> = values(seed as u64, classes)
+                    .iter()
+                    .map(|value| value * spread)
+                    .collect();
+                let label = labels(seed as u64, 1, classes)[0];
+                let mut gradient = vec![f32::NAN; classes];
+                let loss = loss::cross_entropy(&logits, label, scale, &mut gradient);
+                let what = format!("{classes} classes, spread {spread}, scale {scale}");
+                let exact: Vec<f64> = logits.iter().copied().map(f64::from).collect();
+                let expected = naive::cross_entropy(&exact, label);
+                if classes == 1 {
+                    assert_eq!((loss, &gradient[..]), (0.0, &[0.0][..]), "{what}");
+                    continue;
+                }
+                assert_close(&what, &[loss], &[expected], Tolerance::new(3e-7, 1e-6));
+                let tolerance = Tolerance::new(3e-7 * f64::from(scale), 1e-5);
+                assert_close(&what, &gradient, &loss_gradient(&logits, label, scale), tolerance);
+
+                let mut probabilities = logits.clone();
+                loss::softmax(&mut probabilities);
+                assert_close(
+                    &what,
+                    &probabilities,
+                    &naive::softmax(&exact),
+                    Tolerance::new(1e-9, 3e-6),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn extreme_logits() {
+    for (logits, label) in [
+        (&[80.0, -80.0, 0.0][..], 0),
+        (&[80.0, -80.0, 0.0], 1),
+        (&[1e4, -1e4, 9_999.0], 2),
+        (&[-1e5, -1e5 + 1.0, -1e5], 1),
+        (&[1e30, -1e30, 0.0], 1),
+        (&[88.8, 88.8, 88.8], 2),
+        (&[3e38, 3e38], 0),
+    ] {
+        let exact: Vec<f64> = logits.iter().copied().map(f64::from).collect();
+        let mut probabilities = naive::softmax(&exact);
+        let mut values = logits.to_vec();
+        loss::softmax(&mut values);
+        let tolerance = Tolerance::new(1e-12, 1e-6);
+        assert_close(format!("softmax of {logits:?}"), &values, &probabilities, tolerance);
+
+        let mut gradient = vec![f32::NAN; logits.len()];
+        let loss = loss::cross_entropy(logits, label, 1.0, &mut gradient);
+        let expected = naive::cross_entropy(&exact, label);
+        if expected > 1e-7 {
+            assert_close(format!("loss of {logits:?}"), &[loss], &[expected], tolerance);
+        } else {
+            assert!((0.0..1e-7).contains(&loss), "{logits:?}: {loss}");
+        }
+        // Its closed form: differences have no meaning where a step vanishes in the logit.
+        probabilities[label] -= 1.0;
+        let largest = probabilities
+            .iter()
+            .fold(0.0f64, |largest, value| largest.max(value.abs()));
+        if largest > 1e-7 {
+            assert_close(format!("gradient of {logits:?}"), &gradient, &probabilities, tolerance);
+        } else {
+            assert!(
+                gradient.iter().all(|value| value.abs() < 1e-7),
+                "{logits:?}: {gradient:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Training and prediction: the same bits on any number of threads, what an epoch is, and MNIST from scratch.
+
+use std::ops::ControlFlow;
+
+use mnist_io::{Batches, Mnist, Scaling};
+use nn_core::{
+    Network, Source, Trainer, Workspace, evaluate, gradients,
+    optim::{Adam, Optimizer, Sgd},
+};
+use tests::{
+    close::{Tolerance, assert_close, assert_same_bits},
+    data::{Slices, batch, network, on_kernels, parameters, trained},
+    naive::{self, NaiveNetwork},
+    threads::{THREADS, assert_same_on_any_threads, on_threads},
+};
+
+/// Large enough for batches and parameters to be shared out, with widths that are no multiples of 16.
+const DENSE: &str = "13x14x2 | dense 50 | relu | dense 33 | relu | dense 10";
+const CONV: &str = "7x8x2 | conv 9 3x3 pad 1 | relu | maxpool 2 | conv 17 2x2 | relu | dense 20 | relu | dense 10";
+
+const MOMENTUM: Sgd = Sgd {
+    momentum: 0.9,
+    weight_decay: 1e-3,
+    ..Sgd::new(0.05)
+};
+
+/// The losses of 30 steps, and the weights after them.
+fn train(network: &Network, optimizer: Optimizer, samples: usize) -> Vec<f32> {
+    let (images, labels) = batch(network, 7, 3 * samples);
+    let sample = network.spec().input().len();
+    let mut trainer = Trainer::new(network.clone(), optimizer, samples).unwrap();
+    let mut values = Vec::new();
+    for step in 0..30 {
+        let chosen = step % 3 * samples..(step % 3 + 1) * samples;
+        let pixels = chosen.start * sample..chosen.end * sample;
+        values.push(trainer.step(&images[pixels], &labels[chosen]).unwrap().loss);
+    }
+    values.extend(parameters(trainer.network()));
+    values
+}
+
+#[test]
+fn weights_have_the_same_bits_on_any_number_of_threads() {
+    let plain = Sgd::new(0.05).into();
+    for (text, optimizers) in [
+        (DENSE, [plain, MOMENTUM.into()]),
+        (CONV, [plain, Adam::new(0.002).into()]),
+    ] {
+        for (kernel, network) in on_kernels(&network(text, 1)) {
+            for (optimizer, samples) in optimizers
+                .into_iter()
+                .flat_map(|rule| [32, 37, 128].map(|count| (rule, count)))
+            {
+                let what = format!("{text}, {kernel}, {optimizer:?}, {samples} samples");
+                let values = assert_same_on_any_threads(&what, || train(&network, optimizer, samples));
+                assert!(values[29] < values[0], "{what}: the loss falls: {:?}", &values[..30]);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_have_the_same_bits_on_any_number_of_threads() {
+    for text in [DENSE, CONV] {
+        for (kernel, network) in on_kernels(&trained(text, 2)) {
+            let (images, labels) = batch(&network, 8, 150);
+            assert_same_on_any_threads(format!("{text}, {kernel}"), || {
+                let (_, gradients) = gradients(&network, &images, &labels).unwrap();
+                gradients.into_iter().flat_map(|tensor| tensor.values).collect()
+            });
+        }
+    }
+}
+
+#[test]
+fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
+    for text in [DENSE, CONV] {
+        for (kernel, network) in on_kernels(&trained(text, 3)) {
+            let (images, _) = batch(&network, 9, 200);
+            let sample = network.spec().input().len();
+            let mut expected = Vec::new();
+            for image in images.chunks(sample) {
+                expected.extend_from_slice(
+                    network
+                        .logits(image, &mut Workspace::new(&network, 1).unwrap())
+                        .unwrap(),
+                );
+            }
+            for threads in THREADS {
+                on_threads(threads, || {
+                    let mut workspace = Workspace::new(&network, 256).unwrap();
+                    for samples in [200, 1, 2, 7, 64, 200] {
+                        let what = format!("{text}, {kernel}, batches of {samples}, {threads} threads");
+                        for (images, expected) in images.chunks(samples * sample).zip(expected.chunks(samples * 10)) {
+                            assert_same_bits(&what, network.logits(images, &mut workspace).unwrap(), expected);
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn one_network_serves_many_threads_at_once() {
+    use rayon::prelude::*;
+    for text in [DENSE, CONV] {
+        let network = trained(text, 4);
+        let (images, _) = batch(&network, 10, 60);
+        let expected = network.predict(&images).unwrap();
+        let samples = images.par_chunks(network.spec().input().len());
+        let all: Vec<_> = samples.flat_map_iter(|image| network.predict(image).unwrap()).collect();
+        assert_same_bits(text, &all, &expected);
+    }
+}
+
+#[test]
+fn probabilities_are_the_softmax_of_the_naive_logits() {
+    let network = trained("5x5x2 | conv 3 2x2 | relu | dense 10", 5);
+    let (images, _) = batch(&network, 11, 9);
+    let logits = NaiveNetwork::new(network.spec(), &network.tensors())
+        .forward(&images)
+        .logits;
+    let expected: Vec<f64> = logits.chunks(10).flat_map(naive::softmax).collect();
+    let tolerance = Tolerance::new(1e-8, 3e-6);
+    assert_close(
+        "probabilities",
+        &network.predict(&images).unwrap(),
+        &expected,
+        tolerance,
+    );
+}
+
+#[test]
+fn the_seed_alone_decides_the_first_weights() {
+    for text in [DENSE, CONV, "28x28x1 | dense 3", "1 | dense 1"] {
+        let weights = assert_same_on_any_threads(text, || parameters(&network(text, 6)));
+        assert_ne!(parameters(&network(text, 7)), weights);
+    }
+}
+
+/// He et al., 2015: before a ReLU the variance is 2 / inputs; biases are 0.
+#[test]
+fn the_first_weights_have_the_variance_of_he() {
+    let text = "9x10x40 | conv 100 2x3 | relu | conv 60 1x2 | dense 70 | relu | dense 300";
+    let tensors = network(text, 8).tensors();
+    let (weights, biases): (Vec<_>, Vec<_>) = tensors.iter().partition(|tensor| tensor.name.ends_with("weight"));
+    let inputs = [40.0 * 6.0, 100.0 * 2.0, 60.0 * 8.0 * 7.0, 70.0];
+    for ((tensor, inputs), gain) in weights.into_iter().zip(inputs).zip([2.0, 1.0, 2.0, 1.0]) {
+        let variance: f64 = gain / inputs;
+        let count = tensor.values.len() as f64;
+        let values = tensor.values.iter().copied().map(f64::from);
+        let mean = values.clone().sum::<f64>() / count;
+        let squares = values.clone().map(|value| value * value).sum::<f64>() / count;
+        let name = &tensor.name;
+        assert!(mean.abs() < 4.0 * (variance / count).sqrt(), "{name}: mean {mean}");
+        assert_close(name, &[squares], &[variance], Tolerance::new(0.0, 0.03));
+    }
+    assert!(biases.iter().flat_map(|tensor| &tensor.values).all(|&bias| bias == 0.0));
+}
+
+#[test]
+fn an_epoch_is_its_steps_the_last_and_smaller_one_included() {
+    let network = trained("6 | dense 17 | relu | dense 4", 9);
+    let (images, labels) = batch(&network, 12, 23);
+    let mut by_epoch = Trainer::new(network.clone(), MOMENTUM, 8).unwrap();
+    let mut by_step = by_epoch.clone();
+    for epoch in 0..3 {
+        let mut seen = Vec::new();
+        let report = by_epoch.epoch(&mut Slices::new(&images, &labels), epoch, |step| {
+            seen.push(*step);
+            ControlFlow::Continue(())
+        });
+        let report = report.unwrap();
+        let (mut loss, mut correct) = (0.0, 0);
+        for (index, (images, labels)) in images.chunks(8 * 6).zip(labels.chunks(8)).enumerate() {
+            let step = by_step.step(images, labels).unwrap();
+            assert_eq!(step, seen[index]);
+            loss += f64::from(step.loss) * labels.len() as f64;
+            correct += step.correct;
+        }
+        assert_eq!((seen.len(), report.samples, report.stopped), (3, 23, false));
+        assert_close("loss", &[report.loss], &[loss / 23.0], Tolerance::new(0.0, 1e-12));
+        assert_eq!(report.accuracy, correct as f64 / 23.0);
+    }
+    assert_eq!((by_epoch.steps(), by_step.steps()), (9, 9));
+    assert_same_bits(
+        "weights",
+        &parameters(by_epoch.network()),
+        &parameters(by_step.network()),
+    );
+}
+
+#[test]
+fn an_epoch_ends_when_it_is_told_to() {
+    let network = trained("6 | dense 4", 10);
+    let (images, labels) = batch(&network, 13, 40);
+    let mut trainer = Trainer::new(network, Sgd::new(0.1), 8).unwrap();
+    let mut left = 2;
+    let stop_at_second = |_: &_| {
+        left -= 1;
+        if left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let report = trainer
+        .epoch(&mut Slices::new(&images, &labels), 0, stop_at_second)
+        .unwrap();
+    assert_eq!((report.samples, report.stopped, trainer.steps()), (16, true, 2));
+    let nothing = trainer
+        .epoch(&mut Slices::new(&[], &[]), 1, |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((nothing.samples, nothing.loss, nothing.accuracy), (0, 0.0, 0.0));
+}
+
+#[test]
+fn a_report_is_of_the_network_before_the_step() {
+    let network = trained("6 | dense 17 | relu | dense 4", 11);
+    let (images, labels) = batch(&network, 14, 9);
+    let (loss, pass) = NaiveNetwork::new(network.spec(), &network.tensors()).loss(&images, &labels);
+    let largest = |logits: &[f64]| (0..4).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+    let correct = pass
+        .logits
+        .chunks(4)
+        .zip(&labels)
+        .filter(|(logits, label)| largest(logits) == **label)
+        .count();
+
+    let evaluation = evaluate(
+        &network,
+        &mut Slices::new(&images, &labels),
+        &mut Workspace::new(&network, 4).unwrap(),
+    );
+    let evaluation = evaluation.unwrap();
+    assert_close("evaluation", &[evaluation.loss], &[loss], Tolerance::new(0.0, 1e-6));
+    assert_eq!((evaluation.correct, evaluation.count), (correct, 9));
+    assert_eq!(evaluation.accuracy, correct as f64 / 9.0);
+
+    let report = Trainer::new(network, Sgd::new(0.5), 9)
+        .unwrap()
+        .step(&images, &labels)
+        .unwrap();
+    assert_close("report", &[report.loss], &[loss], Tolerance::new(0.0, 1e-6));
+    assert_eq!(report.correct, correct);
+}
+
+#[test]
+fn a_learning_rate_of_0_changes_nothing_and_a_new_one_counts_from_the_next_step() {
+    let network = trained("6 | dense 17 | relu | dense 4", 12);
+    let (images, labels) = batch(&network, 15, 9);
+    let before = parameters(&network);
+    for sgd in [
+        Sgd::new(0.0),
+        Sgd {
+            learning_rate: 0.0,
+            ..MOMENTUM
+        },
+    ] {
+        let mut trainer = Trainer::new(network.clone(), sgd, 9).unwrap();
+        trainer.step(&images, &labels).unwrap();
+        assert_same_bits("weights", &parameters(trainer.network()), &before);
+        trainer.set_learning_rate(0.25).unwrap();
+        assert_eq!(trainer.optimizer().learning_rate(), 0.25);
+        trainer.step(&images, &labels).unwrap();
+        assert_ne!(parameters(&trainer.into_network()), before);
+    }
+}
+
+/// Batches of MNIST as a source.
+struct Digits<'a>(Batches<'a>);
+
+impl Source for Digits<'_> {
+    fn start_epoch(&mut self, epoch: u64) {
+        self.0.start_epoch(epoch);
+    }
+
+    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
+        self.0.next_into(images, labels)
+    }
+}
+
+#[test]
+fn mnist_from_scratch() {
+    let mnist = Mnist::embedded().unwrap();
+    let mut training = Digits(Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap());
+    let mut test = Digits(Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap());
+    let network = network("28x28x1 | dense 64 | relu | dense 10", 1);
+    let mut trainer = Trainer::new(network, MOMENTUM, 64).unwrap();
+    for (epoch, learning_rate) in [(0, 0.05), (1, 0.05), (2, 0.01)] {
+        trainer.set_learning_rate(learning_rate).unwrap();
+        let report = trainer
+            .epoch(&mut training, epoch, |_| ControlFlow::Continue(()))
+            .unwrap();
+        assert_eq!((report.samples, report.stopped), (60_000, false));
+    }
+    let mut workspace = Workspace::new(trainer.network(), 500).unwrap();
+    let evaluation = evaluate(trainer.network(), &mut test, &mut workspace).unwrap();
+    assert_eq!(evaluation.count, 10_000);
+    assert!(evaluation.accuracy >= 0.97, "{evaluation:?}");
+}

@@ -1,0 +1,587 @@
+//! Weights files: what is saved is what is loaded, and every kind of damage is an error that helps.
+
+use std::{collections::HashMap, fs, path::Path, process::Command, sync::mpsc, time::Duration};
+
+use nn_core::{
+    Error, NetworkSpec, Tensor,
+    formats::{Model, Scaling},
+};
+use proptest::prelude::*;
+use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+use serde_json::Value;
+use tests::{
+    close::assert_same_bits,
+    data::{assert_error, batch, parameters, trained},
+};
+
+const NETWORK: &str = "4 | dense 17 | relu | dense 3";
+
+fn model() -> Model {
+    let mut model = Model::new(trained(NETWORK, 1));
+    model.scaling = Scaling {
+        mean: 0.1307,
+        std: 0.308_1,
+    };
+    model.labels = ["Zero", "ein\n\"s\"", "二"].map(str::to_owned).to_vec();
+    model.notes = [("preset", "mlp"), ("accuracy", "0.98")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    model
+}
+
+fn bytes() -> Vec<u8> {
+    model().to_bytes().unwrap()
+}
+
+fn spec(text: &str) -> NetworkSpec {
+    text.parse().unwrap()
+}
+
+/// What does the damage, and parts of the message that answers it.
+type Case<T> = (fn(&mut T), &'static [&'static str]);
+
+/// Name, type, shape and bytes of a tensor.
+type RawTensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// A weights file taken apart, so that it can be put together wrongly.
+#[derive(Clone)]
+struct Parts {
+    metadata: HashMap<String, String>,
+    tensors: Vec<RawTensor>,
+}
+
+impl Parts {
+    fn good() -> Self {
+        let bytes = bytes();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = |(name, view): (&str, TensorView<'_>)| {
+            (
+                name.to_owned(),
+                view.dtype(),
+                view.shape().to_vec(),
+                view.data().to_vec(),
+            )
+        };
+        Self {
+            metadata: header.metadata().clone().unwrap(),
+            tensors: file.iter().map(tensor).collect(),
+        }
+    }
+
+    fn tensor(&mut self, name: &str) -> &mut RawTensor {
+        self.tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap()
+    }
+
+    fn say(&mut self, key: &str, value: &str) {
+        self.metadata.insert(key.to_owned(), value.to_owned());
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let tensors = self.tensors.iter();
+        let views =
+            tensors.map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+        serialize(views, Some(self.metadata.clone())).unwrap()
+    }
+}
+
+/// The file with its header edited as JSON.
+fn with_header(bytes: &[u8], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    edit(&mut header);
+    let header = header.to_string();
+    [
+        &(header.len() as u64).to_le_bytes(),
+        header.as_bytes(),
+        &bytes[8 + length..],
+    ]
+    .concat()
+}
+
+#[test]
+fn a_model_comes_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in [
+        NETWORK,
+        "1 | dense 1",
+        "3x4x2 | dense 16 | relu | dense 33",
+        "5x6x3 | conv 17 3x2 stride 2 pad 1 | relu | maxpool 2 stride 1 | conv 2 1x2 pad same nobias | dense 2",
+        "5 | relu",
+        "2x2x1 | flatten",
+    ] {
+        let path = folder.path().join("model.safetensors");
+        let mut model = model();
+        model.network = trained(text, 2);
+        model.labels.resize(if text == NETWORK { 3 } else { 0 }, String::new());
+        model.save(&path).unwrap();
+        let again = Model::load(&path).unwrap();
+        assert_eq!(again.network.spec(), model.network.spec());
+        assert_same_bits(text, &parameters(&again.network), &parameters(&model.network));
+        assert_eq!(again.network.tensors(), model.network.tensors());
+        assert_eq!(
+            (again.scaling, &again.labels, &again.notes),
+            (model.scaling, &model.labels, &model.notes)
+        );
+        let images = batch(&model.network, 3, 2).0;
+        let expected = model.network.predict(&images).unwrap();
+        assert_same_bits(text, &again.network.predict(&images).unwrap(), &expected);
+        let named = Model::load_as(&path, spec(text)).unwrap();
+        assert_eq!(named.network.tensors(), model.network.tensors());
+    }
+}
+
+#[test]
+fn numbers_that_are_hard_to_write_come_back_too() {
+    let mut model = model();
+    let mut tensors = model.network.tensors();
+    let hard = [f32::MIN_POSITIVE, 1e-45, -0.0, f32::MAX, f32::MIN, 1.0 + f32::EPSILON];
+    tensors[0].values[..6].copy_from_slice(&hard);
+    model.network.set_tensors(&tensors).unwrap();
+    for scaling in [(f32::MAX, f32::MIN_POSITIVE), (-0.1, 1e-45), (1.0 / 3.0, f32::MAX)] {
+        model.scaling = Scaling {
+            mean: scaling.0,
+            std: scaling.1,
+        };
+        let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        assert_eq!(again.scaling, model.scaling);
+        assert_same_bits("weights", &parameters(&again.network), &parameters(&model.network));
+    }
+}
+
+#[test]
+fn the_same_model_gives_the_same_bytes() {
+    let expected = bytes();
+    for _ in 0..20 {
+        assert!(model().to_bytes().unwrap() == expected);
+    }
+    let again = Model::from_bytes(&expected).unwrap();
+    assert!(again.to_bytes().unwrap() == expected, "also after a round trip");
+    let data = u64::from_le_bytes(expected[..8].try_into().unwrap()) + 8;
+    assert_eq!((data % 8, expected.len() as u64), (0, data + 4 * (17 * 5 + 3 * 18)));
+}
+
+#[test]
+fn a_file_is_replaced_whole_or_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    fs::write(&path, "something else").unwrap();
+    let mut model = model();
+    model.labels.pop();
+    assert_error(model.save(&path), &["model.safetensors", "2 labels for 3 outputs"]);
+    assert_eq!(fs::read(&path).unwrap(), b"something else");
+    model.labels.clear();
+    model.notes.insert("network".to_owned(), "mine".to_owned());
+    assert_error(model.save(&path), &["model.safetensors", "\"network\""]);
+    model.notes.clear();
+    model.save(&path).unwrap();
+    assert!(fs::read(&path).unwrap() == model.to_bytes().unwrap());
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no/such/folder/model.safetensors");
+    assert_error(
+        model().save(&missing),
+        &["no/such/folder/model.safetensors", "cannot write"],
+    );
+    let taken = folder.path().join("folder");
+    fs::create_dir(&taken).unwrap();
+    assert_error(model().save(&taken), &["folder", "cannot write"]);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn what_could_not_be_loaded_is_not_saved() {
+    let bad = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    for value in bad {
+        let mut model = model();
+        let mut tensors = model.network.tensors();
+        tensors[1].values[2] = value;
+        model.network.set_tensors(&tensors).unwrap();
+        assert_error(model.to_bytes(), &["0.bias", "finite"]);
+    }
+    for (mean, std) in bad
+        .into_iter()
+        .flat_map(|value| [(value, 1.0), (0.0, value)])
+        .chain([(0.0, 0.0), (0.0, -1.0)])
+    {
+        let mut model = model();
+        model.scaling = Scaling { mean, std };
+        assert_error(model.to_bytes(), &[if std == 1.0 { "mean" } else { "std" }]);
+    }
+}
+
+#[test]
+fn what_is_no_weights_file_is_named_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("short"), [3, 0, 0]).unwrap();
+    fs::write(path("eight"), [0; 8]).unwrap();
+    fs::write(
+        path("text"),
+        "784 | dense 10, said the file, and was no weights file.\n".repeat(9),
+    )
+    .unwrap();
+    fs::write(
+        path("gzip"),
+        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    )
+    .unwrap();
+    fs::write(path("zeros"), vec![0; 1000]).unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    for (name, reason) in [
+        ("missing", "cannot read the weights"),
+        ("empty", "no safetensors file"),
+        ("short", "no safetensors file"),
+        ("eight", "no safetensors file"),
+        ("text", "no safetensors file"),
+        ("gzip", "no safetensors file"),
+        ("zeros", "no safetensors file"),
+        ("folder", "no file"),
+    ] {
+        let full = path(name).display().to_string();
+        assert_error(Model::load(path(name)), &[&full, reason]);
+        assert_error(Model::load_as(path(name), spec(NETWORK)), &[&full, reason]);
+    }
+}
+
+/// Files of the system may say that they are empty, and are not; this one begins with a small number.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_lies_about_its_size_is_no_weights_file() {
+    for path in ["/proc/self/auxv", "/proc/self/maps", "/dev/zero"] {
+        if Path::new(path).exists() {
+            assert_error(Model::load(path), &[path]);
+        }
+    }
+}
+
+/// To open a pipe is to wait for somebody who writes into it.
+#[test]
+fn a_pipe_is_no_weights_file_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    if !Command::new("mkfifo")
+        .arg(&path)
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        println!("skipped: there is no mkfifo here");
+        return;
+    }
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(Model::load(path).map(drop)).expect("the test waits"));
+    let outcome = receiver.recv_timeout(Duration::from_secs(10)).expect("an answer");
+    assert_error(outcome, &["pipe", "no file"]);
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused() {
+    let bytes = bytes();
+    let mut lengths: Vec<_> = (0..50).map(|part| bytes.len() * part / 50).collect();
+    lengths.extend([1, 7, 8, 9, bytes.len() - 4, bytes.len() - 1]);
+    for length in lengths {
+        assert_error(Model::from_bytes(&bytes[..length]), &["safetensors"]);
+    }
+    let longer = [&bytes[..], &[0; 4]].concat();
+    assert_error(Model::from_bytes(&longer), &["safetensors"]);
+}
+
+#[test]
+fn a_header_of_any_length_but_its_own_is_refused() {
+    let good = bytes();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let length = u64::from_le_bytes(good[..8].try_into().unwrap());
+    for wrong in [
+        0,
+        1,
+        length - 8,
+        length + 8,
+        100_000_000,
+        100_000_001,
+        1 << 40,
+        u64::MAX / 2,
+        u64::MAX,
+    ] {
+        let bytes = [&wrong.to_le_bytes(), &good[8..]].concat();
+        assert_error(Model::from_bytes(&bytes), &["safetensors"]);
+        fs::write(&path, &bytes).unwrap();
+        assert_error(Model::load(&path), &["model.safetensors"]);
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_the_header_is_refused_or_harmless() {
+    let good = bytes();
+    let (spec, tensors) = (model().network.spec().clone(), model().network.tensors());
+    let end = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let mut refused = 0;
+    for position in 0..end {
+        for flip in [0x01, 0x02, 0x10, 0x80, 0xff] {
+            let mut bytes = good.clone();
+            bytes[position] ^= flip;
+            match Model::from_bytes(&bytes) {
+                // A letter of a label or of a note, or a digit of the scaling.
+                Ok(model) => assert_eq!(
+                    (model.network.spec(), model.network.tensors()),
+                    (&spec, tensors.clone())
+                ),
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().len() > 20, "{error}");
+                }
+            }
+        }
+    }
+    assert!(refused > end, "only {refused} of {} were refused", end * 5);
+}
+
+#[test]
+fn tensors_that_are_not_the_networks_are_named() {
+    let cases: [Case<Parts>; 10] = [
+        (
+            |parts| parts.tensor("0.weight").1 = Dtype::I32,
+            &["0.weight", "I32", "F32"],
+        ),
+        (
+            |parts| {
+                parts.tensor("0.weight").1 = Dtype::F16;
+                parts.tensor("0.weight").2 = vec![17, 8];
+            },
+            &["0.weight", "F16", "F32", ".float()"],
+        ),
+        (
+            |parts| {
+                let weight = parts.tensor("2.weight");
+                *weight = ("2.weight".to_owned(), Dtype::F64, vec![3, 17], vec![0; 3 * 17 * 8]);
+            },
+            &["2.weight", "F64", "F32"],
+        ),
+        (
+            |parts| parts.tensors.retain(|tensor| tensor.0 != "2.bias"),
+            &["parameters", "bytes"],
+        ),
+        (
+            |parts| parts.tensor("2.bias").0 = "3.bias".to_owned(),
+            &["3.bias", "no part of the network", "2.bias"],
+        ),
+        (
+            |parts| {
+                let extra = ("4.bias".to_owned(), Dtype::F32, vec![1], vec![0; 4]);
+                parts.tensors.push(extra);
+            },
+            &["4.bias", "no part of the network"],
+        ),
+        (
+            |parts| {
+                parts.tensors.retain(|tensor| tensor.0 != "2.bias");
+                parts.tensor("2.weight").2 = vec![3, 18];
+                parts.tensor("2.weight").3.extend([0; 12]);
+            },
+            &["2.weight", "[3, 18]", "[3, 17]"],
+        ),
+        (
+            |parts| parts.tensor("0.weight").2 = vec![4, 17],
+            &["0.weight", "[4, 17]", "[17, 4]"],
+        ),
+        (
+            |parts| parts.tensor("0.weight").2 = vec![68],
+            &["0.weight", "[68]", "[17, 4]"],
+        ),
+        (|parts| parts.tensors.clear(), &["0 bytes"]),
+    ];
+    for (spoil, message) in cases {
+        let mut parts = Parts::good();
+        spoil(&mut parts);
+        assert_error(Model::from_bytes(&parts.bytes()), message);
+    }
+    assert!(Model::from_bytes(&Parts::good().bytes()).is_ok());
+}
+
+#[test]
+fn a_network_text_with_other_layers_is_refused() {
+    for other in [
+        "4 | dense 17 | relu",
+        "4 | dense 17 | dense 3",
+        "4 | relu | dense 17 | relu | dense 3",
+    ] {
+        let mut parts = Parts::good();
+        parts.say("network", other);
+        assert_error(Model::from_bytes(&parts.bytes()), &["is no part of the network", other]);
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_named() {
+    for value in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut parts = Parts::good();
+        parts.tensor("2.weight").3[5 * 4..6 * 4].copy_from_slice(&value.to_le_bytes());
+        assert_error(Model::from_bytes(&parts.bytes()), &["2.weight", "position 5", "finite"]);
+    }
+}
+
+#[test]
+fn metadata_that_make_no_sense_are_named() {
+    for (key, value, message) in [
+        ("labels", r#"["a","b"]"#, &["2 labels", "3 outputs"][..]),
+        ("labels", r#"["a","b","c","d"]"#, &["4 labels", "3 outputs"]),
+        ("labels", r#"["a","b",3]"#, &["labels", "list of strings"]),
+        ("labels", "a, b, c", &["labels", "list of strings"]),
+        ("std", "0", &["std", "above 0"]),
+        ("std", "-1", &["std", "above 0"]),
+        ("std", "1e-60", &["std", "above 0"]),
+        ("std", "NaN", &["std", "NaN", "number"]),
+        ("std", "inf", &["std", "inf", "number"]),
+        ("mean", "1e60", &["mean", "1e60", "number"]),
+        ("mean", "", &["mean", "number"]),
+        ("mean", "a lot", &["mean", "a lot", "number"]),
+        ("format_version", "2", &["format_version", "\"2\"", "newer"]),
+        ("network", "", &["item 0"]),
+        ("network", "4 | lstm 3", &["item 1", "lstm"]),
+        ("network", "4 | dense 0", &["item 1", "above 0"]),
+        ("network", "5 | dense 17 | relu | dense 3", &["parameters", "bytes"]),
+        (
+            "network",
+            "4 | dense 16 | relu | dense 3",
+            &["0.weight", "[17, 4]", "[16, 4]"],
+        ),
+        ("network", "32768 | dense 32000", &["32768", "parameters", "bytes"]),
+        ("network", "99999999 | dense 99999999", &["2^30"]),
+        ("network", "1073741824 | relu | dense 1", &["2^30"]),
+    ] {
+        let mut parts = Parts::good();
+        parts.say(key, value);
+        assert_error(Model::from_bytes(&parts.bytes()), message);
+    }
+}
+
+#[test]
+fn a_file_from_elsewhere_needs_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elsewhere.safetensors");
+    let mut parts = Parts::good();
+    parts.metadata = [("format".to_owned(), "pt".to_owned())].into();
+    fs::write(&path, parts.bytes()).unwrap();
+    assert_error(Model::load(&path), &["elsewhere.safetensors", "--net"]);
+    let model = Model::load_as(&path, spec(NETWORK)).unwrap();
+    assert_eq!(model.network.tensors(), self::model().network.tensors());
+    assert_eq!((model.scaling, model.labels.len()), (Scaling::default(), 0));
+    assert_eq!(model.notes["format"], "pt");
+    let wrong = "4 | dense 16 | relu | dense 3";
+    assert_error(
+        Model::load_as(&path, spec(wrong)),
+        &["elsewhere.safetensors", wrong, "[17, 4]"],
+    );
+    // What a file says of itself counts.
+    fs::write(&path, bytes()).unwrap();
+    assert_error(
+        Model::load_as(&path, spec(wrong)),
+        &["elsewhere.safetensors", NETWORK, wrong],
+    );
+}
+
+#[test]
+fn a_header_that_contradicts_itself_is_refused() {
+    let good = bytes();
+    let edits: [fn(&mut Value); 8] = [
+        |header| header["0.weight"]["data_offsets"] = serde_json::json!([0, 4]),
+        |header| header["0.weight"]["data_offsets"] = serde_json::json!([0, u64::MAX]),
+        |header| header["0.weight"]["data_offsets"] = serde_json::json!([u64::MAX, 0]),
+        |header| header["0.weight"]["shape"] = serde_json::json!([u64::MAX, u64::MAX]),
+        |header| header["0.weight"]["shape"] = serde_json::json!([-17, -4]),
+        |header| header["0.weight"]["dtype"] = serde_json::json!("F33"),
+        |header| header["0.weight"] = header["0.bias"].clone(),
+        |header| header["__metadata__"] = serde_json::json!([1, 2]),
+    ];
+    for (index, edit) in edits.into_iter().enumerate() {
+        assert!(Model::from_bytes(&with_header(&good, |_| {})).is_ok());
+        let outcome = Model::from_bytes(&with_header(&good, edit));
+        assert!(
+            matches!(outcome, Err(Error::Weights { .. })),
+            "edit {index}: {outcome:?}"
+        );
+        assert_error(outcome, &["safetensors"]);
+    }
+}
+
+#[test]
+fn tensors_that_do_not_fit_leave_the_network_as_it_was() {
+    let mut network = trained(NETWORK, 4);
+    let before = network.tensors();
+    let cases: [Case<Vec<Tensor>>; 6] = [
+        (|tensors| tensors.truncate(3), &["2.bias", "missing", "[3]"]),
+        (|tensors| tensors.push(tensors[0].clone()), &["0.weight", "given twice"]),
+        (
+            |tensors| tensors[1].name = "1.bias".to_owned(),
+            &["1.bias", "no part of the network", "0.bias"],
+        ),
+        (
+            |tensors| tensors[2].shape = vec![17, 3],
+            &["2.weight", "[17, 3]", "[3, 17]"],
+        ),
+        (|tensors| tensors[2].values.truncate(50), &["2.weight", "51", "50"]),
+        (Vec::clear, &["0.weight", "missing"]),
+    ];
+    for (spoil, message) in cases {
+        let mut tensors = trained(NETWORK, 5).tensors();
+        spoil(&mut tensors);
+        assert_error(network.set_tensors(&tensors), message);
+        assert_eq!(network.tensors(), before);
+    }
+    let mut reversed = trained(NETWORK, 5).tensors();
+    reversed.reverse();
+    network.set_tensors(&reversed).unwrap();
+    assert_eq!(network.tensors(), trained(NETWORK, 5).tensors(), "in any order");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever the damage, there is an answer, and no panic.
+    #[test]
+    fn random_damage_never_panics(
+        flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..6),
+        inserted in proptest::collection::vec(any::<u8>(), 0..9),
+        place in any::<proptest::sample::Index>(),
+        length in prop_oneof![3 => Just(usize::MAX), 1 => 0..2000usize],
+    ) {
+        let mut bytes = bytes();
+        for (position, value) in flips {
+            let position = position.index(bytes.len());
+            bytes[position] = value;
+        }
+        let place = place.index(bytes.len());
+        bytes.splice(place..place, inserted);
+        bytes.truncate(length);
+        let _ = Model::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn random_metadata_never_panic(key in "network|labels|mean|std|format_version", value in ".{0,30}") {
+        let mut parts = Parts::good();
+        parts.say(&key, &value);
+        let _ = Model::from_bytes(&parts.bytes());
+    }
+
+    #[test]
+    fn random_network_texts_never_panic(value in "[0-9x| ]{0,12}(dense|relu|flatten|\\|| |[0-9]{1,20}){0,8}") {
+        let mut parts = Parts::good();
+        parts.say("network", &value);
+        if let Ok(model) = Model::from_bytes(&parts.bytes()) {
+            prop_assert_eq!(model.network.parameter_count(), 17 * 5 + 3 * 18);
+        }
+    }
+}
