@@ -54,3 +54,8 @@ pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
 pub use trainer::{EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
 pub use workspace::{BatchReport, Workspace};
+
+/// The example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,3 +9,8 @@ pub mod data;
 pub mod gradcheck;
 pub mod naive;
 pub mod threads;
+
+/// The library's example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,199 @@
+//! The real window under Xvfb, driven by xdotool as a hand would.
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use digit_pad::view::{DEFAULT_SIZE, Layout};
+
+/// Longer than anything takes on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A child that does not outlive the test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines that a child writes, as they come.
+fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// Waits for a line that begins so; returns it and, before it, those that came first.
+fn wait_for(lines: &Receiver<String>, beginning: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let line = lines
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("no line {beginning:?}: {error}"));
+        let found = line.starts_with(beginning);
+        seen.push(line);
+        if found {
+            return seen;
+        }
+    }
+}
+
+/// The pad in a display of its own.
+struct Pad {
+    window: String,
+    display: String,
+    lines: Receiver<String>,
+    /// What it said until its first picture was shown.
+    greeting: Vec<String>,
+    pad: Ending,
+    _xvfb: Ending,
+}
+
+impl Pad {
+    /// Starts both; says why not where the machine lacks what it takes.
+    fn open(args: &[&str]) -> Option<Self> {
+        let mut xvfb = Command::new("Xvfb");
+        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]);
+        let missing = |name: &str| Command::new(name).arg("-version").output().is_err();
+        if missing("xdotool") {
+            println!("skipped: the window is not tested, since there is no xdotool here");
+            return None;
+        }
+        let Ok(mut xvfb) = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+            println!("skipped: the window is not tested, since there is no Xvfb here");
+            return None;
+        };
+        let number = lines(xvfb.stdout.take().expect("piped"));
+        let xvfb = Ending(xvfb);
+        let display = format!(":{}", wait_for(&number, "")[0].trim());
+        let mut pad = common::program()
+            .arg("--log-predictions")
+            .args(args)
+            .env("DISPLAY", &display)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = lines(pad.stderr.take().expect("piped"));
+        let pad = Ending(pad);
+        let greeting = wait_for(&lines, "ready");
+        let mut opened = Self {
+            greeting,
+            window: String::new(),
+            display,
+            lines,
+            pad,
+            _xvfb: xvfb,
+        };
+        let windows = opened.hand(&["search", "--sync", "--onlyvisible", "--name", "digit-pad"]);
+        opened.window = windows.lines().last().expect("a window").to_owned();
+        Some(opened)
+    }
+
+    /// What xdotool does and says.
+    fn hand(&self, args: &[&str]) -> String {
+        let output = Command::new("xdotool")
+            .args(args)
+            .env("DISPLAY", &self.display)
+            .output()
+            .expect("xdotool runs");
+        String::from_utf8(output.stdout).expect("xdotool writes UTF-8")
+    }
+
+    /// Draws a stroke through points of the canvas, from 0 to 1, without a rest.
+    fn draw(&self, points: impl IntoIterator<Item = (f32, f32)>) {
+        let canvas = Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas;
+        let mut args: Vec<String> = Vec::new();
+        for (x, y) in points {
+            let x = canvas.x as f32 + x * canvas.width as f32;
+            let y = canvas.y as f32 + y * canvas.height as f32;
+            args.extend(["mousemove", "--window", &self.window].map(str::to_owned));
+            args.extend([x.round().to_string(), y.round().to_string()]);
+            if args.len() == 5 {
+                args.extend(["mousedown", "1"].map(str::to_owned));
+            }
+        }
+        args.extend(["mouseup", "1"].map(str::to_owned));
+        self.hand(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    fn press(&self, key: &str) {
+        self.hand(&["key", "--window", &self.window, key]);
+    }
+
+    /// Presses the middle of a button.
+    fn click(&self, button: usize) {
+        let (x, y) = {
+            let rect = Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1).buttons[button].rect;
+            (rect.x + rect.width / 2, rect.y + rect.height / 2)
+        };
+        let (x, y) = (x.to_string(), y.to_string());
+        self.hand(&["mousemove", "--window", &self.window, &x, &y, "click", "1"]);
+    }
+
+    fn wait_for(&self, beginning: &str) {
+        wait_for(&self.lines, beginning);
+    }
+}
+
+fn one() -> impl Iterator<Item = (f32, f32)> {
+    (0..=20).map(|step| (0.5, 0.2 + 0.03 * step as f32))
+}
+
+fn zero() -> impl Iterator<Item = (f32, f32)> {
+    (0..=40).map(|step| {
+        let (sin, cos) = (step as f32 / 40.0 * std::f32::consts::TAU).sin_cos();
+        (0.5 + 0.2 * sin, 0.5 - 0.33 * cos)
+    })
+}
+
+#[test]
+fn a_one_and_a_zero_are_drawn_and_read() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    pad.draw(one());
+    pad.wait_for("reading: digit=1 ");
+    pad.press("c");
+    pad.wait_for("reading: none");
+    pad.draw(zero());
+    pad.wait_for("reading: digit=0 ");
+    pad.click(0);
+    pad.wait_for("reading: none");
+    // A click without a movement is a dot, and a stroke taken back is gone.
+    pad.draw([(0.5, 0.5)]);
+    pad.wait_for("reading: digit=");
+    pad.press("z");
+    pad.wait_for("reading: none");
+    pad.press("q");
+    assert!(pad.pad.0.wait().expect("the program ends").success());
+}
+
+#[test]
+fn a_picture_opens_with_the_window_and_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("one.png");
+    let picture = image::GrayImage::from_fn(60, 60, |x, y| {
+        let ink = (28..33).contains(&x) && (8..52).contains(&y);
+        image::Luma([if ink { 0 } else { 255 }])
+    });
+    picture.save(&path).expect("the picture is written");
+    let Some(pad) = Pad::open(&[path.to_str().expect("a path in UTF-8")]) else {
+        return;
+    };
+    let read = |line: &String| line.starts_with("reading: digit=1 ");
+    assert!(pad.greeting.iter().any(read), "{:?}", pad.greeting);
+}
