@@ -3,7 +3,10 @@
 use std::f64::consts::PI;
 
 use mnist_io::Augmentation;
-use nn_core::{NetworkSpec, optim::Sgd};
+use nn_core::{
+    NetworkSpec,
+    optim::{Optimizer, Sgd},
+};
 
 /// A network and how it is trained, by name.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +29,7 @@ pub struct Recipe {
     /// Images to a step.
     pub batch: usize,
     /// The rule of the steps, with the learning rate at its highest.
-    pub optimizer: Sgd,
+    pub optimizer: Optimizer,
     /// What is done to each image each time it is seen.
     pub augmentation: Augmentation,
 }
@@ -42,11 +45,11 @@ pub const PRESETS: [Preset; 1] = [Preset {
     recipe: Recipe {
         epochs: 25,
         batch: 128,
-        optimizer: Sgd {
+        optimizer: Optimizer::Sgd(Sgd {
             momentum: 0.9,
             weight_decay: 1e-4,
             ..Sgd::new(0.1)
-        },
+        }),
         augmentation: Augmentation::none()
             .rotation(12.0)
             .scale(0.85, 1.15)
@@ -83,7 +86,7 @@ impl Recipe {
         } else {
             0.5 * (1.0 + (PI * (progress - WARM_UP) / (1.0 - WARM_UP)).cos())
         };
-        (f64::from(self.optimizer.learning_rate) * height) as f32
+        (f64::from(self.optimizer.learning_rate()) * height) as f32
     }
 }
 
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn the_learning_rate_rises_and_falls_to_nothing() {
         let recipe = &DEFAULT.recipe;
-        let highest = recipe.optimizer.learning_rate;
+        let highest = recipe.optimizer.learning_rate();
         assert_eq!(recipe.learning_rate(0.0), 0.0);
         assert_eq!(recipe.learning_rate(WARM_UP), highest);
         assert_eq!(recipe.learning_rate(1.0), 0.0);

@@ -568,7 +568,7 @@ mod tests {
             until_accuracy: Some(1.0),
             ..task(1)
         };
-        task.recipe.optimizer.learning_rate = 0.0;
+        task.recipe.optimizer.set_learning_rate(0.0);
         assert_eq!(watched(&task, &data(50, 10)).0.end, End::Finished);
     }
 
@@ -615,7 +615,7 @@ mod tests {
     #[test]
     fn divergence_is_an_error() {
         let mut task = task(50);
-        task.recipe.optimizer.learning_rate = 1e30;
+        task.recipe.optimizer.set_learning_rate(1e30);
         let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains("diverged"), "{error}");
     }

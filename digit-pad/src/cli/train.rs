@@ -25,7 +25,7 @@ use mnist_io::Dataset;
 use nn_core::{
     Evaluation, NetworkSpec,
     formats::{self, Model},
-    optim::Sgd,
+    optim::{Adam, Optimizer},
 };
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
@@ -63,9 +63,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "X", value_parser = learning_rate, allow_negative_numbers = true)]
     lr: Option<f32>,
 
-    /// The rule of the steps
-    #[arg(long, value_enum, default_value_t = Optimizer::Sgd)]
-    optimizer: Optimizer,
+    /// The rule of the steps [default: the preset's]
+    #[arg(long, value_enum)]
+    optimizer: Option<Rule>,
 
     /// Decides the first weights, the order of the images and their changes
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
@@ -98,9 +98,11 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Optimizer {
-    /// Stochastic gradient descent with momentum
+enum Rule {
+    /// Stochastic gradient descent, with momentum
     Sgd,
+    /// Adam; its learning rate is 0.001 unless it is given
+    Adam,
 }
 
 #[derive(Serialize)]
@@ -136,13 +138,16 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     let mut recipe = preset.recipe.clone();
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
-    let learning_rate = args.lr.unwrap_or(recipe.optimizer.learning_rate);
-    recipe.optimizer = match args.optimizer {
-        Optimizer::Sgd => Sgd {
-            learning_rate,
-            ..recipe.optimizer
-        },
-    };
+    match args.optimizer {
+        Some(Rule::Adam) => recipe.optimizer = Adam::new(1e-3).into(),
+        Some(Rule::Sgd) if !matches!(recipe.optimizer, Optimizer::Sgd(_)) => {
+            recipe.optimizer = DEFAULT.recipe.optimizer;
+        }
+        _ => {}
+    }
+    if let Some(learning_rate) = args.lr {
+        recipe.optimizer.set_learning_rate(learning_rate);
+    }
     let network = args.net.clone().unwrap_or_else(|| preset.network());
     Task {
         network,
@@ -230,7 +235,7 @@ fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeM
         ("epochs", Some(trained.epochs.to_string())),
         ("best_epoch", Some(trained.epoch.to_string())),
         ("batch", Some(task.recipe.batch.to_string())),
-        ("learning_rate", Some(task.recipe.optimizer.learning_rate.to_string())),
+        ("learning_rate", Some(task.recipe.optimizer.learning_rate().to_string())),
         ("train_images", Some(data.train.len().to_string())),
         ("validation_images", Some(data.validation.len().to_string())),
         ("validation_accuracy", trained.validation.as_ref().map(accuracy)),

@@ -1,7 +1,7 @@
 //! Matrix multiplication: five loops over cache-sized blocks, packing, and the split over threads.
 //!
 //! The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), in the
-//! five-loop form of BLIS. Its innermost loops, and all unsafe code, are in [`kernel`].
+//! five-loop form of BLIS. Its innermost loops, and all unsafe code, are in `kernel`.
 
 pub(crate) mod kernel;
 mod pack;

@@ -40,8 +40,8 @@ impl Optimizer {
         }
     }
 
-    /// Sets the learning rate, of this rule alone: what it has gathered stays.
-    pub(crate) fn set_learning_rate(&mut self, learning_rate: f32) {
+    /// Sets the learning rate; what a trainer has gathered for the rule stays.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) {
         match self {
             Self::Sgd(sgd) => sgd.learning_rate = learning_rate,
             Self::Adam(adam) => adam.learning_rate = learning_rate,
