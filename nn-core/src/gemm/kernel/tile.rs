@@ -129,7 +129,10 @@ unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: 
         c_row: c.row_stride(),
         c_panel: c.panel_stride(),
         cols: b.n,
-        epilogue,
+        bias: epilogue.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        alpha: epilogue.alpha,
+        beta: epilogue.beta,
+        relu: epilogue.relu,
     };
     let (rows, cols) = (c.rows(), c.cols());
     let panels_at_once = match (S::WIDE, rows) {
@@ -172,60 +175,11 @@ unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: 
     }
 }
 
-/// Where the operands of a tile begin.
-struct Operands<'a> {
-    k: usize,
+/// Where the operands of a tile begin, and how they go on.
+#[derive(Clone, Copy)]
+struct Operands {
     segments: usize,
-    a: *const f32,
-    a_row: usize,
-    a_col: usize,
-    a_segment: usize,
-    b: *const f32,
-    b_panel: usize,
-    b_row: usize,
-    b_segment: usize,
-    c: *mut f32,
-    c_row: usize,
-    c_panel: usize,
-    cols: usize,
-    epilogue: &'a Epilogue<'a>,
-}
-
-impl Operands<'_> {
-    /// The operands of the tile whose first element of C is `(row, col)`; `col` is a multiple of [`PANEL`].
-    ///
-    /// # Safety
-    /// `(row, col)` is an element of C.
-    #[inline(always)]
-    unsafe fn at(&self, row: usize, col: usize) -> TileOperands {
-        let (bias, epilogue) = (self.epilogue.bias, self.epilogue);
-        TileOperands {
-            k: self.k,
-            segments: self.segments,
-            a: self.a.wrapping_add(row * self.a_row),
-            a_row: self.a_row,
-            a_col: self.a_col,
-            a_segment: self.a_segment,
-            b: self.b.wrapping_add(col / PANEL * self.b_panel),
-            b_panel: self.b_panel,
-            b_row: self.b_row,
-            b_segment: self.b_segment,
-            // SAFETY: `(row, col)` is an element of C, by the caller's promise.
-            c: unsafe { self.c.add(row * self.c_row + col / PANEL * self.c_panel) },
-            c_row: self.c_row,
-            c_panel: self.c_panel,
-            cols: self.cols - col,
-            bias: bias.map_or(std::ptr::null(), |bias| bias[col..].as_ptr()),
-            alpha: epilogue.alpha,
-            beta: epilogue.beta,
-            relu: epilogue.relu,
-        }
-    }
-}
-
-struct TileOperands {
     k: usize,
-    segments: usize,
     a: *const f32,
     a_row: usize,
     a_col: usize,
@@ -246,6 +200,26 @@ struct TileOperands {
     relu: bool,
 }
 
+impl Operands {
+    /// The operands of the tile whose first element of C is `(row, col)`; `col` is a multiple of [`PANEL`].
+    ///
+    /// # Safety
+    /// `self` begins at the first element of C, and `(row, col)` is an element of it.
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, col: usize) -> Self {
+        let bias = self.bias;
+        Self {
+            a: self.a.wrapping_add(row * self.a_row),
+            b: self.b.wrapping_add(col / PANEL * self.b_panel),
+            // SAFETY: `(row, col)` is an element of C, by the caller's promise.
+            c: unsafe { self.c.add(row * self.c_row + col / PANEL * self.c_panel) },
+            cols: self.cols - col,
+            bias: if bias.is_null() { bias } else { bias.wrapping_add(col) },
+            ..*self
+        }
+    }
+}
+
 /// `M` rows times `P` panels of `V` vectors each.
 ///
 /// # Safety
@@ -253,7 +227,7 @@ struct TileOperands {
 /// columns from here on, of which at least one lies in the last panel.
 #[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &TileOperands) {
+unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) {
     // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are read inside the
     // bounds that the caller vouches for.
     let sums = unsafe {
@@ -319,7 +293,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Til
 /// The CPU has what `S` needs; `c`, and `bias` where it is not null, have the smaller of `cols` and [`PANEL`] values.
 #[inline(always)]
 unsafe fn finish<S: Simd, const V: usize>(
-    at: &TileOperands,
+    at: &Operands,
     sums: [S::Vector; V],
     c: *mut f32,
     bias: *const f32,
@@ -349,12 +323,7 @@ unsafe fn finish<S: Simd, const V: usize>(
 /// # Safety
 /// The CPU has what `S` needs; `c`, and `bias` where it is not null, have [`PANEL`] values.
 #[inline(always)]
-unsafe fn finish_panel<S: Simd, const V: usize>(
-    at: &TileOperands,
-    sums: [S::Vector; V],
-    c: *mut f32,
-    bias: *const f32,
-) {
+unsafe fn finish_panel<S: Simd, const V: usize>(at: &Operands, sums: [S::Vector; V], c: *mut f32, bias: *const f32) {
     for (v, sum) in sums.into_iter().enumerate() {
         // SAFETY: vector `v` lies inside the panel's values.
         unsafe {
