@@ -91,10 +91,15 @@ impl Model {
             source,
         };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::Builder::new()
-            .prefix(".weights-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".weights-");
+        #[cfg(unix)]
+        {
+            // As any new file; a temporary one would be for its owner alone. The user's mask takes its part off.
+            use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+            builder.permissions(Permissions::from_mode(0o666));
+        }
+        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
         file.write_all(&bytes).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(path).map_err(|error| failed(error.error))?;
@@ -354,5 +359,23 @@ fn in_file(error: Error, path: &Path) -> Error {
     Error::Weights {
         path: Some(path.to_owned()),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn others_may_read_what_they_may_read_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (weights, other) = (folder.path().join("weights"), folder.path().join("other"));
+        let network = Network::new("2 | dense 1".parse().unwrap(), 0).unwrap();
+        Model::new(network).save(&weights).unwrap();
+        std::fs::write(&other, "").unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode(&weights), mode(&other));
     }
 }
