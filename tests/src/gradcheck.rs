@@ -62,17 +62,9 @@ struct SignedSum {
 /// If something is wrong.
 #[track_caller]
 pub fn assert_gradients(what: impl fmt::Display, network: &Network, images: &[f32], labels: &[usize]) {
-    let reference = Reference::new(network, images, labels).unwrap_or_else(|problem| panic!("{what}: {problem}"));
-    for (kernel, network) in on_kernels(network) {
-        let what = format!("{what}, {kernel}");
-        let (loss, gradients) = gradients(&network, images, labels).unwrap_or_else(|error| panic!("{what}: {error}"));
-        if loss != 0.0 || reference.loss != 0.0 {
-            let tolerance = Tolerance::new(1e-7, 1e-6);
-            assert_close(format!("{what}: loss"), &[loss], &[reference.loss], tolerance);
-        }
-        if let Err(problem) = reference.check(&gradients) {
-            panic!("{what}: {problem}");
-        }
+    match Reference::new(network, images, labels) {
+        Ok(reference) => reference.assert_on_kernels(what, network, images, labels),
+        Err(problem) => panic!("{what}: {problem}"),
     }
 }
 
@@ -123,6 +115,26 @@ impl Reference {
             singles,
             sums,
         })
+    }
+
+    /// [`assert_gradients`] for the batch that the reference is of.
+    ///
+    /// # Panics
+    /// If something is wrong.
+    #[track_caller]
+    pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, images: &[f32], labels: &[usize]) {
+        for (kernel, network) in on_kernels(network) {
+            let what = format!("{what}, {kernel}");
+            let outcome = gradients(&network, images, labels);
+            let (loss, gradients) = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
+            if loss != 0.0 || self.loss != 0.0 {
+                let tolerance = Tolerance::new(1e-7, 1e-6);
+                assert_close(format!("{what}: loss"), &[loss], &[self.loss], tolerance);
+            }
+            if let Err(problem) = self.check(&gradients) {
+                panic!("{what}: {problem}");
+            }
+        }
     }
 
     /// How many gradients are compared one by one.

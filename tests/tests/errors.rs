@@ -142,6 +142,11 @@ fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
         &["batch = 0", "at least one"],
     );
     for batch in [usize::MAX, usize::MAX / 8, 1 << 60, 1 << 45] {
+        assert_error(Workspace::new(&network(), batch), &["batch", &batch.to_string()]);
+        assert_error(
+            Workspace::for_training(&network(), batch),
+            &["batch", &batch.to_string()],
+        );
         assert_error(
             Trainer::new(network(), Sgd::new(0.1), batch),
             &["batch", &batch.to_string()],
