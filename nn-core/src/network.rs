@@ -7,7 +7,7 @@ use crate::{
     conv::Map,
     error::{Error, Result, check_length},
     gemm::Kernel,
-    layers::{Conv, Dense, Layer, MaxPool, Order, Permute, Pool, Relu, TensorSpec},
+    layers::{Activation, AvgPool, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, TensorSpec},
     random,
     shape::Shape,
     spec::{LayerSpec, NetworkSpec},
@@ -231,8 +231,7 @@ impl Plan {
         };
         let mut shape = spec.input();
         // Convolutions and pooling want pictures by pixels; without them, samples stay as they come.
-        let spatial = |layer: &LayerSpec| matches!(layer, LayerSpec::Conv(_) | LayerSpec::MaxPool { .. });
-        let by_pixels = spec.layers().iter().any(spatial);
+        let by_pixels = spec.layers().iter().any(LayerSpec::has_windows);
         if let Some(map) = planes(shape).filter(|_| by_pixels) {
             plan.push(Box::new(Permute { map, to: Order::Pixels }), 0, shape.len());
         }
@@ -262,10 +261,28 @@ impl Plan {
                     Some(Box::new(Conv::new(input, &conv, relu, pool, !plan.stages.is_empty())))
                 }
                 LayerSpec::MaxPool { size, stride } => {
-                    let pool = Pool::new(map(shape), size, stride);
+                    let pool = Pool::new(map(shape), (size, size), stride);
                     Some(Box::new(MaxPool { pool }))
                 }
-                LayerSpec::Relu => Some(Box::new(Relu)),
+                LayerSpec::AvgPool { size, stride } => {
+                    let pool = Pool::new(map(shape), (size, size), stride);
+                    Some(Box::new(AvgPool { pool }))
+                }
+                LayerSpec::GlobalAvgPool => {
+                    let map = map(shape);
+                    let pool = Pool::new(map, (map.height, map.width), 1);
+                    Some(Box::new(AvgPool { pool }))
+                }
+                LayerSpec::Dropout { probability } => Some(Box::new(Dropout {
+                    len: shape.len(),
+                    probability,
+                    item,
+                })),
+                LayerSpec::Relu => Some(Box::new(Activation::Relu)),
+                LayerSpec::LeakyRelu { slope } => Some(Box::new(Activation::LeakyRelu(slope))),
+                LayerSpec::Tanh => Some(Box::new(Activation::Tanh)),
+                LayerSpec::Sigmoid => Some(Box::new(Activation::Sigmoid)),
+                LayerSpec::Gelu => Some(Box::new(Activation::Gelu)),
                 LayerSpec::Flatten => match planes(shape).filter(|_| by_pixels) {
                     None => None,
                     Some(map) => match items.peek() {

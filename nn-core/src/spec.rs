@@ -38,8 +38,35 @@ pub enum LayerSpec {
         /// Distance of the windows, in pixels.
         stride: usize,
     },
+    /// `avgpool K [stride S]`: the mean of each `K`×`K` window; windows as with `maxpool`.
+    AvgPool {
+        /// Side of the window, in pixels.
+        size: usize,
+        /// Distance of the windows, in pixels.
+        stride: usize,
+    },
+    /// `globalavgpool`: the mean of each channel.
+    GlobalAvgPool,
+    /// `dropout P`: in training, each value becomes 0 with probability `P`, and the others grow by `1 / (1 - P)`
+    /// (Srivastava et al., 2014, "Dropout"); in prediction nothing happens.
+    Dropout {
+        /// Probability of a value to be dropped, in `0..1`.
+        probability: f32,
+    },
     /// `relu`: `y = max(x, 0)`.
     Relu,
+    /// `leakyrelu A`: `y = x` where `x` is above 0, else `A·x`.
+    LeakyRelu {
+        /// The slope below 0.
+        slope: f32,
+    },
+    /// `tanh`: the hyperbolic tangent.
+    Tanh,
+    /// `sigmoid`: `y = 1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `gelu`: `y = x·Φ(x)` with the normal distribution's `Φ` (Hendrycks and Gimpel, 2016, "Gaussian Error Linear
+    /// Units"), not its approximation.
+    Gelu,
     /// `flatten`: an image becomes a vector, in channel-height-width order.
     Flatten,
 }
@@ -199,6 +226,21 @@ impl NetworkSpecBuilder {
         self.layer(LayerSpec::MaxPool { size, stride: size })
     }
 
+    /// Adds the mean of each `size`×`size` window; windows lie side by side.
+    pub fn avg_pool(self, size: usize) -> Self {
+        self.layer(LayerSpec::AvgPool { size, stride: size })
+    }
+
+    /// Adds the mean of each channel.
+    pub fn global_avg_pool(self) -> Self {
+        self.layer(LayerSpec::GlobalAvgPool)
+    }
+
+    /// Adds dropout with that probability of a value to be dropped.
+    pub fn dropout(self, probability: f32) -> Self {
+        self.layer(LayerSpec::Dropout { probability })
+    }
+
     /// Adds `y = max(x, 0)`.
     pub fn relu(self) -> Self {
         self.layer(LayerSpec::Relu)
@@ -261,7 +303,17 @@ impl LayerSpec {
         let name = self.to_string();
         let output = match self {
             Self::Dense { outputs } => Shape::Features(*outputs),
-            Self::Relu => input,
+            Self::Dropout { probability } if !(0.0..1.0).contains(probability) => {
+                let reason = "the probability has to be at least 0 and less than 1";
+                return Err(mismatch(index, &name, input, reason));
+            }
+            Self::LeakyRelu { slope } if !slope.is_finite() => {
+                return Err(mismatch(index, &name, input, "the slope has to be a number"));
+            }
+            Self::Dropout { .. } | Self::Relu | Self::LeakyRelu { .. } | Self::Tanh | Self::Sigmoid | Self::Gelu => {
+                input
+            }
+            Self::GlobalAvgPool => Shape::image(image(index, &name, input)?.0, 1, 1),
             Self::Flatten => Shape::Features(input.len()),
             Self::Conv(conv) => {
                 conv.check().map_err(|reason| mismatch(index, &name, input, reason))?;
@@ -272,7 +324,7 @@ impl LayerSpec {
                 let width = windows(image.2 + left + right, conv.kernel.1, conv.stride);
                 Shape::image(conv.channels, height, width)
             }
-            Self::MaxPool { size, stride } => {
+            Self::MaxPool { size, stride } | Self::AvgPool { size, stride } => {
                 if *size == 0 || *stride == 0 {
                     return Err(mismatch(index, &name, input, "window and stride have to be at least 1"));
                 }
@@ -284,7 +336,7 @@ impl LayerSpec {
                 )
             }
         };
-        if matches!(self, Self::Conv(_) | Self::MaxPool { .. }) && output.is_empty() {
+        if self.has_windows() && output.is_empty() {
             return Err(mismatch(index, &name, input, "no window fits into the image"));
         }
         check_size(index, &name, input, output)?;
@@ -293,6 +345,14 @@ impl LayerSpec {
             return Err(mismatch(index, &name, input, "it has more than 2^30 parameters"));
         }
         Ok(output)
+    }
+
+    /// Whether it looks at windows of an image.
+    pub(crate) fn has_windows(&self) -> bool {
+        matches!(
+            self,
+            Self::Conv(_) | Self::MaxPool { .. } | Self::AvgPool { .. } | Self::GlobalAvgPool
+        )
     }
 
     /// An upper bound of the parameters for an input of shape `input`, or `None` where it does not fit.
@@ -370,7 +430,15 @@ impl fmt::Display for LayerSpec {
             }
             Self::MaxPool { size, stride } if size == stride => write!(f, "maxpool {size}"),
             Self::MaxPool { size, stride } => write!(f, "maxpool {size} stride {stride}"),
+            Self::AvgPool { size, stride } if size == stride => write!(f, "avgpool {size}"),
+            Self::AvgPool { size, stride } => write!(f, "avgpool {size} stride {stride}"),
+            Self::GlobalAvgPool => f.write_str("globalavgpool"),
+            Self::Dropout { probability } => write!(f, "dropout {probability}"),
             Self::Relu => f.write_str("relu"),
+            Self::LeakyRelu { slope } => write!(f, "leakyrelu {slope}"),
+            Self::Tanh => f.write_str("tanh"),
+            Self::Sigmoid => f.write_str("sigmoid"),
+            Self::Gelu => f.write_str("gelu"),
             Self::Flatten => f.write_str("flatten"),
         }
     }
@@ -444,20 +512,30 @@ impl<'a> Item<'a> {
             },
             "conv" => LayerSpec::Conv(self.conv(&mut words)?),
             "maxpool" => {
-                let form = "`maxpool K [stride S]`, as in `maxpool 2`";
-                let size = self.number(words.next(), form)?;
-                let stride = match words.clone().next() {
-                    Some("stride") => self.number(words.nth(1), form)?,
-                    _ => size,
-                };
+                let (size, stride) = self.pool(&mut words, "`maxpool K [stride S]`, as in `maxpool 2`")?;
                 LayerSpec::MaxPool { size, stride }
             }
+            "avgpool" => {
+                let (size, stride) = self.pool(&mut words, "`avgpool K [stride S]`, as in `avgpool 2`")?;
+                LayerSpec::AvgPool { size, stride }
+            }
+            "globalavgpool" => LayerSpec::GlobalAvgPool,
+            "dropout" => LayerSpec::Dropout {
+                probability: self.real(words.next(), "`dropout P`, as in `dropout 0.5`")?,
+            },
+            "leakyrelu" => LayerSpec::LeakyRelu {
+                slope: self.real(words.next(), "`leakyrelu A`, as in `leakyrelu 0.01`")?,
+            },
+            "tanh" => LayerSpec::Tanh,
+            "sigmoid" => LayerSpec::Sigmoid,
+            "gelu" => LayerSpec::Gelu,
             "relu" => LayerSpec::Relu,
             "flatten" => LayerSpec::Flatten,
             "" => return Err(self.error("there is no layer between two `|`")),
             _ => {
                 return Err(self.error(
-                    "there is no such layer; known are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `relu`, `flatten`",
+                    "there is no such layer; known are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `avgpool K`, \
+                     `globalavgpool`, `dropout P`, `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu`, `flatten`",
                 ));
             }
         };
@@ -494,6 +572,22 @@ impl<'a> Item<'a> {
         Ok(conv)
     }
 
+    /// Side and distance of windows; the distance is the side unless it is given.
+    fn pool(&self, words: &mut SplitWhitespace<'_>, form: &str) -> Result<(usize, usize)> {
+        let size = self.number(words.next(), form)?;
+        let stride = match words.clone().next() {
+            Some("stride") => self.number(words.nth(1), form)?,
+            _ => size,
+        };
+        Ok((size, stride))
+    }
+
+    fn real(&self, word: Option<&str>, form: &str) -> Result<f32> {
+        word.and_then(|word| word.parse().ok())
+            .filter(|number: &f32| number.is_finite())
+            .ok_or_else(|| self.error(format!("the form is {form}, with a number")))
+    }
+
     fn number(&self, word: Option<&str>, form: &str) -> Result<usize> {
         word.and_then(|word| word.parse().ok())
             .filter(|&number| number > 0)
@@ -514,6 +608,7 @@ mod tests {
         for text in [
             "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 8 5x3 stride 2 pad 1 nobias | flatten | dense 10",
             "9x9x3 | conv 4 2x2 pad same | maxpool 3 stride 1 | flatten",
+            "9x9x3 | avgpool 2 stride 1 | leakyrelu 0.01 | tanh | globalavgpool | flatten | sigmoid | gelu | dropout 0.25",
             "784|dense 10",
             " 28 x 28 x 1 |  flatten|dense   128 | relu | dense 10 ",
             "3x5x2 | relu | flatten",
@@ -547,6 +642,12 @@ mod tests {
             ("28x28x1 | conv 8 3x3 nobias pad 1", "`pad` is one word too many"),
             ("28x28x1 | conv 8 3x3 pad 99999999", "65536"),
             ("4x4x1 | maxpool 5", "no window fits"),
+            ("4x4x1 | avgpool 5", "no window fits"),
+            ("16 | globalavgpool", "needs an image"),
+            ("16 | dropout 1", "less than 1"),
+            ("16 | dropout -0.1", "at least 0"),
+            ("16 | dropout nan", "dropout P"),
+            ("16 | leakyrelu", "leakyrelu A"),
             ("16 | maxpool 2", "needs an image"),
             ("99999999999x99999999999x9 | dense 10", "2^30"),
             ("1000000 | dense 1000000", "2^30 parameters"),

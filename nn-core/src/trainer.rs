@@ -6,6 +6,7 @@ use crate::{
     buffer::Buffer,
     error::{Error, Result},
     gemm::MatRef,
+    layers::Moment,
     loss,
     network::{Network, Piece, Tensor},
     optim::{Arenas, Optimizer, State},
@@ -51,6 +52,7 @@ pub struct Trainer {
     first: Buffer,
     second: Buffer,
     steps: u64,
+    seed: u64,
     // A batch on its way from a `Source`.
     images: Vec<f32>,
     labels: Vec<usize>,
@@ -107,9 +109,24 @@ impl Trainer {
             images: vec![0.0; batch * network.spec().input().len()],
             labels: vec![0; batch],
             steps: 0,
+            seed: 0,
             optimizer,
             network,
         })
+    }
+
+    /// Sets the seed of what is random in training, such as dropout; it is 0 unless it is set.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            seed: self.seed,
+            step: self.steps,
+            first_sample: 0,
+        }
     }
 
     /// The network as it is now.
@@ -202,7 +219,7 @@ impl Trainer {
     }
 
     fn step_here(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
-        let report = self.workspace.backward(&self.network, images, labels)?;
+        let report = self.workspace.backward(&self.network, images, labels, self.moment())?;
         if !report.loss.is_finite() {
             return Err(Error::Diverged {
                 loss: report.loss,
@@ -248,7 +265,7 @@ impl Trainer {
 pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let batch = images.len() / network.spec().input().len();
     let mut workspace = Workspace::for_training(network, batch.max(1))?;
-    let report = workspace.backward(network, images, labels)?;
+    let report = workspace.backward(network, images, labels, Moment::default())?;
     let images = MatRef::row_major(images, labels.len(), network.spec().input().len())?;
     let mut gradients = Buffer::zeroed(network.parameters().len());
     let arenas = Arenas {

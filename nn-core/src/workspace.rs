@@ -6,7 +6,7 @@ use crate::{
     buffer::Buffer,
     error::{Error, Result, check_length},
     gemm::{MatMut, MatRef, PANEL, Panels},
-    layers::{Backward, Forward, Gradient, LaneCut, Lanes},
+    layers::{Backward, Forward, Gradient, LaneCut, Lanes, Moment},
     loss,
     network::{Network, Piece, Stage, sample_reason},
     spec::NetworkSpec,
@@ -209,13 +209,19 @@ impl Workspace {
         let outputs = network.spec().outputs();
         let threads = threads_for(batch * network.plan().work).min(batch);
         let chunk = self.chunk(network, threads, images, &[])?;
-        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network));
+        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network, None));
         Ok(&self.logits[..batch * outputs])
     }
 
     /// Forward, loss, and the gradients of all layers' outputs; those of the parameters come from
     /// [`parameter_gradient`](Self::parameter_gradient).
-    pub(crate) fn backward(&mut self, network: &Network, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
+    pub(crate) fn backward(
+        &mut self,
+        network: &Network,
+        images: &[f32],
+        labels: &[usize],
+        moment: Moment,
+    ) -> Result<BatchReport> {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
         check_length("labels", labels.len(), batch, || format!("{batch} samples"))?;
@@ -236,7 +242,7 @@ impl Workspace {
         let threads = threads_for(3 * batch * network.plan().work).min(self.layout.cut(batch).lanes);
         let shared = self.chunk(network, threads, images, labels).map(|chunk| {
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
-                chunk.forward(network);
+                chunk.forward(network, Some(moment));
                 chunk.loss();
                 chunk.backward(network, &transposed);
             });
@@ -430,7 +436,9 @@ impl Chunk<'_> {
         (first, second)
     }
 
-    fn forward(&mut self, network: &Network) {
+    fn forward(&mut self, network: &Network, moment: Option<Moment>) {
+        let first_sample = self.cut.start(self.lanes.start);
+        let training = moment.map(|moment| Moment { first_sample, ..moment });
         let stages = &network.plan().stages;
         for (index, stage) in stages.iter().enumerate() {
             let slot = &self.layout.slots[index];
@@ -450,6 +458,7 @@ impl Chunk<'_> {
                 kernel: network.kernel(),
                 parameters: parameters(network, stage),
                 x,
+                training,
                 kept,
                 scratch: &mut self.scratch[self.layout.scratch[index].clone()],
             };

@@ -111,7 +111,15 @@ enum Layer {
         size: usize,
         stride: usize,
     },
+    AvgPool {
+        input: Image,
+        size: (usize, usize),
+        stride: usize,
+    },
     Relu,
+    LeakyRelu(f64),
+    /// A function without kinks.
+    Smooth(fn(f64) -> f64),
     Flatten,
 }
 
@@ -181,9 +189,18 @@ impl NaiveNetwork {
                     let input = Image::of(shape);
                     (
                         Layer::MaxPool { input, size, stride },
-                        input.pooled(size, stride).shape(),
+                        input.pooled((size, size), stride).shape(),
                     )
                 }
+                LayerSpec::AvgPool { size, stride } => avg_pool_layer(Image::of(shape), (size, size), stride),
+                LayerSpec::GlobalAvgPool => {
+                    let input = Image::of(shape);
+                    avg_pool_layer(input, (input.height, input.width), 1)
+                }
+                LayerSpec::LeakyRelu { slope } => (Layer::LeakyRelu(slope.into()), shape),
+                LayerSpec::Tanh => (Layer::Smooth(f64::tanh), shape),
+                LayerSpec::Sigmoid => (Layer::Smooth(|x| 1.0 / (1.0 + (-x).exp())), shape),
+                LayerSpec::Gelu => (Layer::Smooth(gelu), shape),
                 LayerSpec::Relu => (Layer::Relu, shape),
                 LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
                 ref other => panic!("`{other}` has no naive twin yet"),
@@ -243,6 +260,12 @@ impl NaiveNetwork {
                 bias,
             } => convolve(&x, *input, conv, parameters(weight), parameters(bias)),
             Layer::MaxPool { input, size, stride } => max_pool(&x, *input, *size, *stride, branches),
+            Layer::AvgPool { input, size, stride } => avg_pool(&x, *input, *size, *stride),
+            Layer::Smooth(function) => x.into_iter().map(function).collect(),
+            Layer::LeakyRelu(slope) => {
+                branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
+                x.into_iter().map(|x| if x < 0.0 { slope * x } else { x }).collect()
+            }
             Layer::Relu => {
                 branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
                 x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
@@ -285,10 +308,10 @@ impl Image {
         }
     }
 
-    fn pooled(self, size: usize, stride: usize) -> Self {
+    fn pooled(self, size: (usize, usize), stride: usize) -> Self {
         Self {
-            height: (self.height - size) / stride + 1,
-            width: (self.width - size) / stride + 1,
+            height: (self.height - size.0) / stride + 1,
+            width: (self.width - size.1) / stride + 1,
             ..self
         }
     }
@@ -341,7 +364,29 @@ fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut 
         branches.push(best as u32);
         pixel(best)
     };
-    input.pooled(size, stride).places().map(largest).collect()
+    input.pooled((size, size), stride).places().map(largest).collect()
+}
+
+fn avg_pool_layer(input: Image, size: (usize, usize), stride: usize) -> (Layer, Shape) {
+    (
+        Layer::AvgPool { input, size, stride },
+        input.pooled(size, stride).shape(),
+    )
+}
+
+fn avg_pool(x: &[f64], input: Image, size: (usize, usize), stride: usize) -> Vec<f64> {
+    let mean = |(channel, y, x_out): (usize, usize, usize)| {
+        let places = (0..size.0).flat_map(|dy| (0..size.1).map(move |dx| (dy, dx)));
+        let sum: f64 = places
+            .map(|(dy, dx)| x[input.at(channel, y * stride + dy, x_out * stride + dx)])
+            .sum();
+        sum / (size.0 * size.1) as f64
+    };
+    input.pooled(size, stride).places().map(mean).collect()
+}
+
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2))
 }
 
 /// `softmax(logits)`.
@@ -486,6 +531,23 @@ mod tests {
         let weight = (&[2, 2, 1, 1][..], &[1.0, 10.0, 0.0, -1.0][..]);
         let channels = logits("1x2x2 | conv 2 1x1 | flatten", weight, &[0.0, 0.25], &image[..4]);
         assert_eq!(channels.logits, [31.0, 42.0, -2.75, -3.75]);
+    }
+
+    #[test]
+    fn average_pooling_and_functions_by_hand() {
+        let image = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0];
+        let logits = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&image).logits;
+        assert_eq!(logits("2x3x1 | avgpool 2 stride 1 | flatten"), [3.0, 4.75]);
+        assert_eq!(logits("1x3x2 | globalavgpool | flatten"), [2.0, 6.0]);
+        assert_eq!(logits("6 | leakyrelu 0.5"), image.map(f64::from));
+        let values = [-1.0, 0.0, 1.0];
+        let at = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&values).logits;
+        assert_eq!(at("3 | leakyrelu 0.5"), [-0.5, 0.0, 1.0]);
+        assert_eq!(at("3 | sigmoid")[1], 0.5);
+        assert_eq!(at("3 | tanh")[1], 0.0);
+        // From a table of the normal distribution.
+        assert!((at("3 | gelu")[2] - 0.841_344_746_068_543).abs() < 1e-12);
+        assert!((at("3 | gelu")[0] + 0.158_655_253_931_457).abs() < 1e-12);
     }
 
     #[test]

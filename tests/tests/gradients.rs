@@ -73,6 +73,16 @@ const NETWORKS: &[&str] = &[
     "3x3x43 | conv 2 3x3 pad 1 | relu | dense 2",
     "3x3x1 | conv 2 2x2 | relu | conv 43 3x3 pad 1 | relu | dense 2",
     "1x5x44 | conv 35 1x3 pad same | relu | dense 2",
+    // Functions of single values, first, between and last, and other pooling.
+    "5 | leakyrelu 0.1 | dense 4 | leakyrelu -0.5 | dense 3",
+    "5 | tanh | dense 17 | tanh | dense 3 | tanh",
+    "5 | sigmoid | dense 17 | sigmoid | dense 3 | sigmoid",
+    "5 | gelu | dense 17 | gelu | dense 3 | gelu",
+    "4x5x3 | conv 5 2x2 | gelu | conv 3 2x2 | tanh | flatten | sigmoid | dense 3",
+    "5x7x3 | avgpool 2 | dense 3",
+    "5x6x2 | conv 3 2x2 | avgpool 3 stride 1 | leakyrelu 0.2 | conv 4 2x2 | flatten",
+    "6x5x1 | conv 17 2x2 | relu | avgpool 2 stride 2 | conv 2 1x1 | globalavgpool | dense 3",
+    "4x3x5 | conv 3 2x2 | globalavgpool | flatten",
     // Pooling: next to a convolution and apart from it, with windows that overlap, leave gaps, or do not fit whole.
     "4x6x3 | maxpool 2 | dense 3",
     "5x7x2 | maxpool 2 stride 1 | flatten | dense 3",

@@ -76,7 +76,7 @@ impl Conv {
             output,
             bias: spec.bias,
             relu,
-            pool: pool.map(|(size, stride)| Pool::new(output, size, stride)),
+            pool: pool.map(|(size, stride)| Pool::new(output, (size, size), stride)),
             dy,
         }
     }
@@ -156,7 +156,7 @@ impl Vectorize for SpreadGradient<'_> {
                 continue;
             };
             let which = &self.which[index * channels..][..channels];
-            for j in 0..pool.size * pool.size {
+            for j in 0..pool.pixels() {
                 let (row, col) = pool.offset(index, j);
                 let to = &mut self.spread[conv.dy.position(row, col)..][..channels];
                 for ((to, &dy), &which) in to.iter_mut().zip(&*dy).zip(which) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, relu};
+use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
 use crate::{
     conv::Map,
     gemm::{Epilogue, Kernel, MatMut, PANEL, Panels, multiply_packed},
@@ -140,7 +140,7 @@ impl Layer for Dense {
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         if self.relu {
-            relu::mask(pass.y, &mut dy);
+            activation::mask(pass.y, &mut dy);
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);

@@ -7,40 +7,52 @@ use crate::{
     spec::windows,
 };
 
-/// Square windows of a picture, of each channel on its own.
+/// Windows of a picture, of each channel on its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pool {
     pub(crate) input: Map,
     pub(crate) output: Map,
-    pub(crate) size: usize,
+    /// Height and width, in pixels.
+    pub(crate) window: (usize, usize),
     pub(crate) stride: usize,
 }
 
 impl Pool {
-    pub(crate) fn new(input: Map, size: usize, stride: usize) -> Self {
-        let height = windows(input.height, size, stride);
-        let width = windows(input.width, size, stride);
+    pub(crate) fn new(input: Map, window: (usize, usize), stride: usize) -> Self {
+        let height = windows(input.height, window.0, stride);
+        let width = windows(input.width, window.1, stride);
         Self {
             input,
             output: Map::new(height, width, input.channels),
-            size,
+            window,
             stride,
         }
+    }
+
+    /// Pixels of a window.
+    pub(crate) fn pixels(&self) -> usize {
+        self.window.0 * self.window.1
     }
 
     /// Row and column of pixel `j` of window `index`.
     #[inline(always)]
     pub(crate) fn offset(&self, index: usize, j: usize) -> (usize, usize) {
-        let y = index / self.output.width * self.stride + j / self.size;
-        let x = index % self.output.width * self.stride + j % self.size;
+        let y = index / self.output.width * self.stride + j / self.window.1;
+        let x = index % self.output.width * self.stride + j % self.window.1;
         (y, x)
+    }
+
+    /// Where pixel `j` of window `index` begins in the picture.
+    #[inline(always)]
+    pub(crate) fn position(&self, index: usize, j: usize) -> usize {
+        let (row, col) = self.offset(index, j);
+        row * self.input.row() + col * self.input.channels
     }
 
     /// Pixel `j` of window `index`.
     #[inline(always)]
-    fn pixel<'a>(&self, x: &'a [f32], index: usize, j: usize) -> &'a [f32] {
-        let (row, col) = self.offset(index, j);
-        let start = row * self.input.row() + col * self.input.channels;
+    pub(crate) fn pixel<'a>(&self, x: &'a [f32], index: usize, j: usize) -> &'a [f32] {
+        let start = self.position(index, j);
         &x[start..start + self.input.channels]
     }
 }
@@ -69,14 +81,14 @@ impl Vectorize for Maxima<'_> {
             };
             match which {
                 None => {
-                    for j in 1..pool.size * pool.size {
+                    for j in 1..pool.pixels() {
                         for (y, &x) in y.iter_mut().zip(pool.pixel(self.x, index, j)) {
                             *y = if (x > *y) | x.is_nan() { x } else { *y };
                         }
                     }
                 }
                 Some(which) => {
-                    for j in 1..pool.size * pool.size {
+                    for j in 1..pool.pixels() {
                         let x = pool.pixel(self.x, index, j);
                         for ((y, which), &x) in y.iter_mut().zip(which.iter_mut()).zip(x) {
                             // Without short cuts, so that it becomes a comparison of whole vectors.
@@ -123,8 +135,7 @@ impl Layer for MaxPool {
             let gradients = dy.as_ref().row(row).chunks_exact(channels);
             for (index, (dy, which)) in gradients.zip(pass.kept.row(row).chunks_exact(channels)).enumerate() {
                 for (channel, (dy, which)) in dy.iter().zip(which).enumerate() {
-                    let (y, x) = self.pool.offset(index, *which as usize);
-                    dx[y * self.pool.input.row() + x * channels + channel] += dy;
+                    dx[self.pool.position(index, *which as usize) + channel] += dy;
                 }
             }
         }

@@ -1,20 +1,24 @@
 //! What a layer is: shapes, parameters, forward, and the two halves of backward. One file a layer.
 
+mod activation;
+mod avgpool;
 mod conv;
 mod dense;
+mod dropout;
 mod maxpool;
 mod permute;
-mod relu;
 
 use std::{fmt, ops::Range};
 
 use rand::rngs::ChaCha8Rng;
 
+pub(crate) use activation::Activation;
+pub(crate) use avgpool::AvgPool;
 pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
+pub(crate) use dropout::Dropout;
 pub(crate) use maxpool::{MaxPool, Maxima, Pool};
 pub(crate) use permute::{Order, Permute};
-pub(crate) use relu::Relu;
 
 use crate::gemm::{Kernel, MatMut, MatRef, Panels};
 
@@ -91,9 +95,21 @@ pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
     pub(crate) x: MatRef<'a>,
+    /// Where training stands; nothing in prediction.
+    pub(crate) training: Option<Moment>,
     /// `[batch, kept_len]` in training, of no columns in prediction.
     pub(crate) kept: MatMut<'a>,
     pub(crate) scratch: &'a mut [f32],
+}
+
+/// A moment of training, which decides what is random in a forward pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moment {
+    pub(crate) seed: u64,
+    /// The training step, counted from 0.
+    pub(crate) step: u64,
+    /// The place in the batch of the first sample at hand.
+    pub(crate) first_sample: usize,
 }
 
 /// What the first half of backward reads, and the memory it may use.

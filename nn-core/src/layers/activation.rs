@@ -1,0 +1,99 @@
+//! Functions of single values, where they do not follow a layer that can do them on the way.
+
+use std::f32::consts::{FRAC_1_SQRT_2, PI};
+
+use super::{Backward, Forward, Layer};
+use crate::gemm::{MatMut, MatRef};
+
+/// A function of each value on its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Activation {
+    Relu,
+    LeakyRelu(f32),
+    Tanh,
+    Sigmoid,
+    Gelu,
+}
+
+impl Activation {
+    fn value(self, x: f32) -> f32 {
+        match self {
+            // Not `f32::max`, which would hide a NaN.
+            Self::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
+            Self::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
+            Self::Tanh => x.tanh(),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Gelu => x * normal(x),
+        }
+    }
+
+    /// The slope at `x`, where the function gave `y`.
+    fn slope(self, x: f32, y: f32) -> f32 {
+        match self {
+            Self::Relu => {
+                if y > 0.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Self::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    slope
+                }
+            }
+            Self::Tanh => 1.0 - y * y,
+            Self::Sigmoid => y * (1.0 - y),
+            Self::Gelu => normal(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
+        }
+    }
+}
+
+/// The normal distribution's share below `x`.
+fn normal(x: f32) -> f32 {
+    0.5 * (1.0 + libm::erff(x * FRAC_1_SQRT_2))
+}
+
+impl Layer for Activation {
+    fn forward(&self, pass: Forward<'_>, mut y: MatMut<'_>) {
+        for row in 0..y.rows() {
+            for (y, &x) in y.row_mut(row).iter_mut().zip(pass.x.row(row)) {
+                *y = self.value(x);
+            }
+        }
+    }
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        let Some(mut dx) = dx else { return };
+        for row in 0..dx.rows() {
+            let forward = pass.x.row(row).iter().zip(pass.y.row(row));
+            let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
+            for ((dx, &dy), (&x, &y)) in gradients.zip(forward) {
+                *dx = dy * self.slope(x, y);
+            }
+        }
+    }
+}
+
+/// `dy = 0` where the output `y` of a ReLU is not above 0.
+pub(super) fn mask(y: MatRef<'_>, dy: &mut MatMut<'_>) {
+    for row in 0..y.rows() {
+        for (dy, &y) in dy.row_mut(row).iter_mut().zip(y.row(row)) {
+            *dy = if y > 0.0 { *dy } else { 0.0 };
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Values that are dropped at random in training.
+
+use rand::RngExt;
+
+use super::{Backward, Forward, Layer};
+use crate::{gemm::MatMut, random};
+
+/// Keeps the random numbers of dropout apart from those of initial weights with the same seed.
+const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
+
+/// What is dropped is decided by seed, step, sample and layer alone, so that neither threads nor a pause between two
+/// steps change it.
+#[derive(Debug)]
+pub(crate) struct Dropout {
+    pub(crate) len: usize,
+    pub(crate) probability: f32,
+    /// The layer's number, for random numbers of its own.
+    pub(crate) item: usize,
+}
+
+impl Layer for Dropout {
+    /// The factor of each value.
+    fn kept_len(&self) -> usize {
+        self.len
+    }
+
+    fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
+        let kept = 1.0 / (1.0 - self.probability);
+        for row in 0..y.rows() {
+            let (x, y) = (pass.x.row(row), y.row_mut(row));
+            let Some(moment) = pass.training else {
+                y.copy_from_slice(x);
+                continue;
+            };
+            let seed = (moment.seed ^ SEED_SALT).wrapping_add(self.item as u64);
+            // No batch has more than 2^32 samples.
+            let sample = (moment.first_sample + row) as u64;
+            let mut generator = random::stream(seed, (moment.step << 32) | sample);
+            for ((y, x), factor) in y.iter_mut().zip(x).zip(pass.kept.row_mut(row)) {
+                let dropped = generator.random::<f32>() < self.probability;
+                *factor = if dropped { 0.0 } else { kept };
+                *y = x * *factor;
+            }
+        }
+    }
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        let Some(mut dx) = dx else { return };
+        for row in 0..dx.rows() {
+            let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
+            for ((dx, dy), factor) in gradients.zip(pass.kept.row(row)) {
+                *dx = dy * factor;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        gemm::{Kernel, MatRef},
+        layers::Moment,
+    };
+
+    const LEN: usize = 4000;
+
+    /// Outputs and factors of two samples whose values are all 1.
+    fn forward(training: Option<Moment>) -> (Vec<f32>, Vec<f32>) {
+        let layer = Dropout {
+            len: LEN,
+            probability: 0.25,
+            item: 3,
+        };
+        let x = vec![1.0; 2 * LEN];
+        let (mut y, mut kept) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
+        let pass = Forward {
+            kernel: Kernel::PORTABLE,
+            parameters: &[],
+            x: MatRef::row_major(&x, 2, LEN).unwrap(),
+            training,
+            kept: MatMut::row_major(&mut kept, 2, LEN).unwrap(),
+            scratch: &mut [],
+        };
+        layer.forward(pass, MatMut::row_major(&mut y, 2, LEN).unwrap());
+        (y, kept)
+    }
+
+    #[test]
+    fn prediction_drops_nothing() {
+        assert!(forward(None).0.iter().all(|&y| y == 1.0));
+    }
+
+    #[test]
+    fn training_drops_the_share_that_was_asked_for_and_keeps_the_mean() {
+        let (y, kept) = forward(Some(Moment::default()));
+        assert_eq!(y, kept);
+        assert!(y.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
+        let mean = y.iter().sum::<f32>() / y.len() as f32;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    }
+
+    #[test]
+    fn seed_step_and_sample_decide_and_nothing_else() {
+        let moment = |seed, step, first_sample| {
+            Some(Moment {
+                seed,
+                step,
+                first_sample,
+            })
+        };
+        let (y, _) = forward(moment(1, 2, 5));
+        assert_eq!(forward(moment(1, 2, 5)).0, y);
+        // The second sample at hand is the first one of who begins there.
+        assert_eq!(forward(moment(1, 2, 6)).0[..LEN], y[LEN..]);
+        for other in [moment(2, 2, 5), moment(1, 3, 5), moment(1, 2, 9)] {
+            assert_ne!(forward(other).0[..LEN], y[..LEN]);
+        }
+        assert_ne!(y[..LEN], y[LEN..]);
+    }
+}
