@@ -1,5 +1,5 @@
-//! Small neural networks on the CPU, from scratch: dense layers, ReLU, softmax cross-entropy and SGD on our own
-//! parallel matrix multiplication.
+//! Small neural networks on the CPU, from scratch: dense and convolutional layers, softmax cross-entropy, SGD and Adam
+//! on our own parallel matrix multiplication.
 //!
 //! A network is described by a line of text, or by a [builder](NetworkSpec::builder):
 //!
