@@ -191,7 +191,7 @@ fn k_blocks(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 }
 
 /// Cuts `0..len` into as few blocks of at most `limit` as do, of nearly equal length.
-fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(crate) fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let count = len.div_ceil(limit);
     (0..count).map(move |i| (len * i / count)..(len * (i + 1) / count))
 }

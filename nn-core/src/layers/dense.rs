@@ -3,17 +3,23 @@
 use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{Epilogue, Kernel, MatMut, PANEL, Panels, multiply_packed},
+    gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, even_blocks, multiply_packed},
     random,
 };
 
-/// Input rows of one piece of the weights: enough work for a thread, and 64 KiB that stay in its cache while an
-/// optimiser passes over them.
-const PIECE_ROWS: usize = 1024;
+/// Panels of one piece of wide layers: the inputs are then read once for all of them.
+const PIECE_PANELS: usize = 4;
+/// Layers of fewer panels have pieces of one, so that there are enough of them for all threads.
+const MANY_PANELS: usize = 8 * PIECE_PANELS;
+/// Inputs of a block of the weights' gradient: those of 256 samples take a quarter of a 512 KiB second-level cache.
+const BLOCK_INPUTS: usize = 128;
+/// Fewer weights are transposed on one thread: it takes no longer than to wake another.
+const PARALLEL_LEN: usize = 1 << 16;
 
 /// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
 /// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
@@ -44,18 +50,9 @@ impl Dense {
         self.panels() * self.inputs * PANEL
     }
 
-    /// Pieces of one panel.
-    fn pieces_per_panel(&self) -> usize {
-        self.inputs.div_ceil(PIECE_ROWS)
-    }
-
-    /// The panel and the input rows of a piece of the weights.
-    fn piece_rows(&self, piece: usize) -> (usize, Range<usize>) {
-        let first = piece % self.pieces_per_panel() * PIECE_ROWS;
-        (
-            piece / self.pieces_per_panel(),
-            first..self.inputs.min(first + PIECE_ROWS),
-        )
+    /// Panels of a piece of the weights; the last one may have fewer.
+    fn piece_panels(&self) -> usize {
+        if self.panels() < MANY_PANELS { 1 } else { PIECE_PANELS }
     }
 }
 
@@ -65,11 +62,9 @@ impl Layer for Dense {
     }
 
     fn pieces(&self) -> Vec<Range<usize>> {
-        let weights = (0..self.panels() * self.pieces_per_panel()).map(|piece| {
-            let (panel, rows) = self.piece_rows(piece);
-            let start = panel * self.inputs;
-            (start + rows.start) * PANEL..(start + rows.end) * PANEL
-        });
+        let len = self.piece_panels() * self.inputs * PANEL;
+        let starts = (0..self.weight_len()).step_by(len);
+        let weights = starts.map(|start| start..self.weight_len().min(start + len));
         weights
             .chain(std::iter::once(self.weight_len()..self.parameter_len()))
             .collect()
@@ -122,19 +117,30 @@ impl Layer for Dense {
         self.inputs.div_ceil(PANEL) * self.outputs * PANEL
     }
 
-    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`.
+    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each turned in the nearest cache.
     fn transpose(&self, parameters: &[f32], transposed: &mut [f32]) {
-        let weights = parameters[..self.weight_len()].chunks(self.inputs * PANEL);
-        for (panel, weights) in weights.enumerate() {
-            let first = panel * PANEL;
-            let lanes = PANEL.min(self.outputs - first);
-            for (input, row) in weights.chunks(PANEL).enumerate() {
-                let start = (input / PANEL * self.outputs + first) * PANEL + input % PANEL;
-                let column = transposed[start..].iter_mut().step_by(PANEL);
-                for (to, from) in column.zip(&row[..lanes]) {
-                    *to = *from;
+        let weights = &parameters[..self.weight_len()];
+        let transpose_panel = |(index, target): (usize, &mut [f32])| {
+            let first = index * PANEL;
+            let inputs = PANEL.min(self.inputs - first);
+            for (panel, target) in target.chunks_mut(PANEL * PANEL).enumerate() {
+                let source = &weights[(panel * self.inputs + first) * PANEL..][..inputs * PANEL];
+                for (lane, source) in source.chunks_exact(PANEL).enumerate() {
+                    for (row, &value) in target.chunks_exact_mut(PANEL).zip(source) {
+                        row[lane] = value;
+                    }
                 }
             }
+        };
+        let panel = self.outputs * PANEL;
+        if weights.len() < PARALLEL_LEN {
+            transposed.chunks_mut(panel).enumerate().for_each(transpose_panel);
+        } else {
+            transposed
+                .par_chunks_mut(panel)
+                .with_min_len(8)
+                .enumerate()
+                .for_each(transpose_panel);
         }
     }
 
@@ -148,26 +154,29 @@ impl Layer for Dense {
         }
     }
 
-    /// `dW = Xᵀ·dY` for a piece of a panel; for the last piece `db`, the sum of the rows of `dY`.
+    /// `dW = Xᵀ·dY` for some panels; for the last piece `db`, the sum of the rows of `dY`.
     fn gradient(&self, kernel: Kernel, piece: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-        let batch = pass.x.rows();
-        let (panel, rows) = self.piece_rows(piece);
-        if panel == self.panels() {
+        let first = piece * self.piece_panels();
+        if first >= self.panels() {
             return bias_gradient(&pass.dy, alpha, beta, out);
         }
+        let batch = pass.x.rows();
         let dy = Panels {
-            data: &pass.dy.data[panel * pass.dy.panel_stride..],
-            n: PANEL,
+            data: &pass.dy.data[first * pass.dy.panel_stride..],
+            n: out.len() / self.inputs,
             ..pass.dy
         };
-        let x = pass.x.block(0..batch, rows.clone()).transposed();
-        let out = MatMut::row_major(out, rows.len(), PANEL).expect("a piece is as long as its rows");
         let epilogue = Epilogue {
             alpha,
             beta,
             ..Epilogue::STORE
         };
-        kernel.multiply(x, dy, out, epilogue);
+        for inputs in even_blocks(self.inputs, BLOCK_INPUTS) {
+            let x = pass.x.block(0..batch, inputs.clone()).transposed();
+            let out = &mut out[inputs.start * PANEL..];
+            let out = Output::panels(out, inputs.len(), dy.n, self.inputs * PANEL);
+            kernel.multiply(x, dy, out, epilogue);
+        }
     }
 }
 
