@@ -1,4 +1,19 @@
-//! digit-pad
+//! What the pad is made of: drawing and reading digits, and training what reads them.
+//!
+//! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
+//! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
+//! file comes in by [`photo`]. [`presets`] says which networks there are, and [`training`] makes their weights.
+//!
+//! ```
+//! use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
+//!
+//! let seven = Drawing::from_json(r#"{"strokes":[[[0,0],[80,0],[40,120]]]}"#)?;
+//! let seen = normalize_ink(&seven.ink.fit()).expect("something is drawn");
+//! let reading = Recognizer::embedded()?.read(&seen);
+//! assert_eq!(reading.digit(), 7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod error;
 pub mod files;
 pub mod grey;

@@ -1,6 +1,10 @@
 //! Layers in order, and their parameters in one arena.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use crate::{
     buffer::Buffer,
@@ -152,25 +156,29 @@ impl Network {
     /// # Errors
     /// If a tensor is missing, unknown, given twice, or of another shape; the parameters then stay as they were.
     pub fn set_tensors(&mut self, tensors: &[Tensor]) -> Result<()> {
-        let mut parameters = Buffer::zeroed(self.parameters.len());
+        let known: BTreeSet<String> = self.tensor_specs().map(|(name, _)| name).collect();
+        let refuse = |tensor: &str, problem: &str| {
+            let known: Vec<_> = known.iter().map(String::as_str).collect();
+            let known = known.join(", ");
+            Err(weights_error(format!(
+                "tensor {tensor} is {problem}; the network {} has {known}",
+                self.spec
+            )))
+        };
+        let mut by_name = BTreeMap::new();
         for tensor in tensors {
-            let known = self.tensor_specs().any(|(name, _)| name == tensor.name);
-            let times = tensors.iter().filter(|other| other.name == tensor.name).count();
-            if !known || times > 1 {
-                let names: Vec<_> = self.tensor_specs().map(|(name, _)| name).collect();
-                return Err(weights_error(format!(
-                    "tensor {} is {}; the network {} has {}",
-                    tensor.name,
-                    if known { "given twice" } else { "no part of the network" },
-                    self.spec,
-                    names.join(", ")
-                )));
+            if by_name.insert(tensor.name.as_str(), tensor).is_some() {
+                return refuse(&tensor.name, "given twice");
             }
         }
+        if let Some(name) = by_name.keys().find(|name| !known.contains(**name)) {
+            return refuse(name, "no part of the network");
+        }
+        let mut parameters = Buffer::zeroed(self.parameters.len());
         for stage in &self.plan.stages {
             for (index, spec) in stage.layer.tensors().iter().enumerate() {
                 let name = tensor_name(stage, spec);
-                let tensor = find_tensor(tensors, &name, spec, &self.spec)?;
+                let tensor = find_tensor(&by_name, &name, spec, &self.spec)?;
                 for (i, &value) in tensor.values.iter().enumerate() {
                     parameters[stage.parameters.start + stage.layer.position(index, i)] = value;
                 }
@@ -362,8 +370,13 @@ fn tensor_name(stage: &Stage, tensor: &TensorSpec) -> String {
     format!("{}.{}", stage.item, tensor.name)
 }
 
-fn find_tensor<'a>(tensors: &'a [Tensor], name: &str, spec: &TensorSpec, network: &NetworkSpec) -> Result<&'a Tensor> {
-    let Some(tensor) = tensors.iter().find(|tensor| tensor.name == name) else {
+fn find_tensor<'a>(
+    by_name: &BTreeMap<&str, &'a Tensor>,
+    name: &str,
+    spec: &TensorSpec,
+    network: &NetworkSpec,
+) -> Result<&'a Tensor> {
+    let Some(tensor) = by_name.get(name) else {
         return Err(weights_error(format!(
             "tensor {name} is missing; the network {network} needs it, with shape {:?}",
             spec.shape

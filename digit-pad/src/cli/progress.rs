@@ -57,8 +57,6 @@ impl Progress {
         if self.bar.is_hidden() {
             return;
         }
-        self.bar.set_length(step.total_steps);
-        self.bar.set_position(step.steps);
         self.bar.set_message(format!(
             "epoch {}/{}  loss {:.4}  accuracy {}  {} images/s",
             step.epoch,
@@ -67,6 +65,8 @@ impl Progress {
             percent(step.accuracy),
             grouped(step.images_per_second as u64),
         ));
+        self.bar.set_length(step.total_steps);
+        self.bar.set_position(step.steps);
     }
 
     fn show_epoch(&mut self, report: &EpochReport) {
