@@ -313,7 +313,11 @@ const WORTH_A_DOT: f32 = 0.005;
 /// A probability to a tenth of a percent; what rounds to certainty needs no decimals.
 fn percent(probability: f32) -> String {
     let percent = format!("{:.1}%", 100.0 * probability);
-    if percent == "100.0%" { "100%".to_owned() } else { percent }
+    if percent == "100.0%" {
+        "100%".to_owned()
+    } else {
+        percent
+    }
 }
 
 /// The second most probable digit, where it is worth a word.
@@ -417,8 +421,7 @@ mod tests {
             .into_iter()
             .find_map(|item| match item {
                 Item::Text { rect, text, style, .. }
-                    if TEXT.width(&text, style) > rect.width as f32
-                        || TEXT.cap_height(style) > rect.height as f32 =>
+                    if TEXT.width(&text, style) > rect.width as f32 || TEXT.cap_height(style) > rect.height as f32 =>
                 {
                     Some(format!("{text:?} in {rect:?} at {width}×{height}"))
                 }
