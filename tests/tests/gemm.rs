@@ -16,8 +16,8 @@ use tests::{
 const CANARY: f32 = -12_345.678;
 /// Canaries before and after C.
 const MARGIN: usize = 7;
-/// Sizes on both sides of the edges of tiles (6, 16), of pairs of panels (32) and of blocks (128, 256).
-const SMALL: [usize; 9] = [0, 1, 2, 5, 6, 7, 15, 16, 17];
+/// Sizes on both sides of the edges of tiles (6, 14, 16), of pairs of panels (32) and of blocks (128, 256).
+const SMALL: [usize; 12] = [0, 1, 2, 5, 6, 7, 13, 14, 15, 16, 17, 29];
 const LARGE: [usize; 8] = [31, 33, 127, 128, 129, 255, 256, 257];
 /// Factors of the product and of what C holds.
 const FACTORS: [(f32, f32); 8] = [
@@ -179,6 +179,18 @@ fn small_shapes() {
         for n in SMALL {
             for (other, k) in SMALL.into_iter().enumerate() {
                 check(&Case::new([m, n, k], [Rows; 3], FACTORS[(index + other) % 4]));
+            }
+        }
+    }
+}
+
+/// Every tile has its own code: as many rows as any kernel's tiles have, and any number of panels at once.
+#[test]
+fn every_tile() {
+    for m in 1..=16 {
+        for n in [1, 16, 17, 32, 33, 48, 50, 64, 66, 80, 96, 97, 112, 128] {
+            for (index, k) in [1, 3, 16].into_iter().enumerate() {
+                check(&Case::new([m, n, k], [Rows; 3], FACTORS[(m + index) % 4]));
             }
         }
     }

@@ -22,8 +22,8 @@ pub(crate) const PANEL: usize = 16;
 
 /// Which implementation of the inner loop runs.
 ///
-/// The fastest one that the CPU has is chosen once; the environment variable `NN_CORE_KERNEL` (`portable`, `avx2`)
-/// forces another, for tests and measurements. Results of different kernels agree to rounding, not to the bit.
+/// The fastest one that the CPU has is chosen once; the environment variable `NN_CORE_KERNEL` (`portable`, `avx2`,
+/// `avx512`) forces another, for tests and measurements. Results of different kernels agree to rounding, not to the bit.
 ///
 /// ```
 /// use nn_core::Kernel;
@@ -38,6 +38,8 @@ enum Isa {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 /// Loops over slices for [`Kernel::vectorize`]. A trait and not a closure, since `run`, and all that it calls, has to
@@ -53,11 +55,7 @@ impl Kernel {
 
     /// The kernels this machine can run, the fastest first.
     pub fn available() -> impl Iterator<Item = Self> {
-        #[cfg(target_arch = "x86_64")]
-        let best = (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(Isa::Avx2));
-        #[cfg(not(target_arch = "x86_64"))]
-        let best = None;
-        best.into_iter().chain([Self::PORTABLE])
+        Isa::ALL.into_iter().filter(|isa| isa.runs_here()).map(Self)
     }
 
     /// The kernel in use: the one `NN_CORE_KERNEL` names, or else the fastest; decided at the first call.
@@ -98,6 +96,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, and `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
             Isa::Avx2 => unsafe { tile::strip_avx2(a, b, c, epilogue) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, with AVX-512F.
+            Isa::Avx512 => unsafe { tile::strip_avx512(a, b, c, epilogue) },
         }
     }
 
@@ -109,14 +110,41 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
             Isa::Avx2 => unsafe { vectorize_avx2(work) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, with AVX-512F.
+            Isa::Avx512 => unsafe { vectorize_avx512(work) },
         }
     }
 
     fn name(self) -> &'static str {
-        match self.0 {
-            Isa::Portable => "portable",
+        self.0.name()
+    }
+}
+
+impl Isa {
+    /// All that are compiled for this target, the fastest first.
+    #[cfg(target_arch = "x86_64")]
+    const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    #[cfg(not(target_arch = "x86_64"))]
+    const ALL: [Self; 1] = [Self::Portable];
+
+    fn runs_here(self) -> bool {
+        match self {
+            Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => "avx2",
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.runs_here(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
         }
     }
 }
@@ -126,6 +154,14 @@ impl Kernel {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn vectorize_avx2(work: impl Vectorize) {
+    work.run();
+}
+
+/// # Safety
+/// The CPU has AVX-512F, AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn vectorize_avx512(work: impl Vectorize) {
     work.run();
 }
 
@@ -145,10 +181,10 @@ impl FromStr for Kernel {
         let available: Vec<_> = Self::available().map(Self::name).collect();
         Err(Error::Kernel {
             name: name.to_owned(),
-            reason: if name == "avx2" {
-                "this CPU or this target lacks AVX2 or FMA"
-            } else {
-                "there is no such kernel"
+            reason: match name {
+                "avx512" => "this CPU or this target lacks AVX-512F",
+                "avx2" => "this CPU or this target lacks AVX2 or FMA",
+                _ => "there is no such kernel",
             },
             available: available.join(", "),
         })

@@ -3,7 +3,7 @@
 use std::{hint::black_box, time::Instant};
 
 #[cfg(target_arch = "x86_64")]
-use super::simd::Avx2;
+use super::simd::{Avx2, Avx512};
 use super::{
     Isa, Kernel,
     simd::{Portable, Simd},
@@ -24,6 +24,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::Avx2` is made only where the CPU has AVX2 and FMA.
             Isa::Avx2 => unsafe { rate_avx2() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::Avx512` is made only where the CPU has AVX-512F.
+            Isa::Avx512 => unsafe { rate_avx512() },
         };
         (0..5).map(|_| measure()).fold(0.0, f64::max)
     }
@@ -43,6 +46,15 @@ unsafe fn rate_portable() -> f64 {
 unsafe fn rate_avx2() -> f64 {
     // SAFETY: the caller's promise.
     unsafe { rate::<Avx2>() }
+}
+
+/// # Safety
+/// The CPU has AVX-512F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn rate_avx512() -> f64 {
+    // SAFETY: the caller's promise.
+    unsafe { rate::<Avx512>() }
 }
 
 /// # Safety

@@ -10,10 +10,10 @@ pub(super) trait Simd {
     type Vector: Copy;
     /// Values in a register.
     const LANES: usize;
-    /// Rows of a full tile, so that its sums and operands fit into the register file.
-    const ROWS: usize;
-    /// Whether a tile of few rows has registers left for several panels at once.
-    const WIDE: bool;
+    /// Vectors that a tile sums in at most, so that they and its operands fit into the register file.
+    const SUMS: usize;
+    /// Panels that a tile of 1, 2, 3, and of more rows takes at once.
+    const PANELS: [usize; 4];
 
     /// All lanes zero.
     unsafe fn zero() -> Self::Vector;
@@ -40,8 +40,8 @@ impl Simd for Portable {
     type Vector = [f32; 4];
     const LANES: usize = 4;
     // 32 registers on AArch64, 16 on the x86-64 baseline.
-    const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
-    const WIDE: bool = false;
+    const SUMS: usize = if cfg!(target_arch = "aarch64") { 24 } else { 8 };
+    const PANELS: [usize; 4] = [1; 4];
 
     #[inline(always)]
     unsafe fn zero() -> [f32; 4] {
@@ -113,8 +113,8 @@ mod avx2 {
         type Vector = __m256;
         const LANES: usize = 8;
         // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle, and 4 registers stay free.
-        const ROWS: usize = 6;
-        const WIDE: bool = true;
+        const SUMS: usize = 12;
+        const PANELS: [usize; 4] = [4, 3, 2, 1];
 
         #[inline(always)]
         unsafe fn zero() -> __m256 {
@@ -163,6 +163,77 @@ mod avx2 {
             // The instruction gives its second operand where one is not a number, so NaN passes through.
             // SAFETY: as in `zero`.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+        }
+    }
+}
+
+/// Sixteen lanes, and 32 registers.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+
+    use super::{Avx512, Simd};
+
+    impl Simd for Avx512 {
+        type Vector = __m512;
+        const LANES: usize = 16;
+        // 14 rows of 2 panels; 4 registers stay free.
+        const SUMS: usize = 28;
+        const PANELS: [usize; 4] = [4, 4, 4, 2];
+
+        #[inline(always)]
+        unsafe fn zero() -> __m512 {
+            // SAFETY: the CPU has AVX-512F, by the trait's contract.
+            unsafe { _mm512_setzero_ps() }
+        }
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_set1_ps(x) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m512 {
+            // SAFETY: as in `zero`; the caller vouches for sixteen values at `from`.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, x: __m512) {
+            // SAFETY: as in `zero`; the caller vouches for sixteen values at `to`.
+            unsafe { _mm512_storeu_ps(to, x) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(x: __m512, y: __m512, z: __m512) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_fmadd_ps(x, y, z) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul(x: __m512, y: __m512) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_mul_ps(x, y) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(x: __m512, y: __m512) -> __m512 {
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_add_ps(x, y) }
+        }
+
+        #[inline(always)]
+        unsafe fn relu(x: __m512) -> __m512 {
+            // As for AVX2, NaN passes through.
+            // SAFETY: as in `zero`.
+            unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
         }
     }
 }

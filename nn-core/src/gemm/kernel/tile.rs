@@ -1,7 +1,7 @@
 //! The register-blocked inner loops: a few rows of A times a panel of B, summed in registers.
 
 #[cfg(target_arch = "x86_64")]
-use super::simd::Avx2;
+use super::simd::{Avx2, Avx512};
 use super::{
     Output, PANEL, Segments,
     simd::{Portable, Simd},
@@ -105,8 +105,27 @@ pub(super) unsafe fn strip_avx2(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, e
     unsafe { strip::<Avx2, 2>(a, b, c, &epilogue) }
 }
 
-/// All of C: a panel (or, for few rows, several) at a time, and under it a tile of rows at a time, so that the panel
-/// stays in the nearest cache. `V` is `PANEL / S::LANES`.
+/// # Safety
+/// [`check`] has passed for these operands, and the CPU has AVX-512F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn strip_avx512(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { strip::<Avx512, 1>(a, b, c, &epilogue) }
+}
+
+/// Calls `tile` with the shape, rows and panels, that is known at run time.
+macro_rules! tile_of {
+    ($at:expr, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
+        match $shape {
+            $($(($rows, $panels) => tile::<S, $rows, $panels, V>($at),)+)+
+            shape => unreachable!("no tile has the shape {shape:?}"),
+        }
+    };
+}
+
+/// All of C: a few panels at a time, and under them a tile of rows at a time, so that the panels stay in the nearest
+/// caches. `V` is `PANEL / S::LANES`.
 ///
 /// # Safety
 /// [`check`] has passed for these operands, and the CPU has what `S` needs.
@@ -135,41 +154,25 @@ unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: 
         relu: epilogue.relu,
     };
     let (rows, cols) = (c.rows(), c.cols());
-    let panels_at_once = match (S::WIDE, rows) {
-        (true, 1) => 4,
-        (true, 2) => 3,
-        (true, 3) => 2,
-        _ => 1,
-    };
+    // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
+    let tiles = rows.div_ceil(S::SUMS / V / S::PANELS[3]);
+    let panels_at_once = S::PANELS[rows.clamp(1, 4) - 1];
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
-        // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
-        let mut left = rows.div_ceil(S::ROWS);
         let mut row = 0;
-        while left > 0 {
+        for left in (1..=tiles).rev() {
             let height = (rows - row).div_ceil(left);
             // SAFETY: rows `row..row + height` and `panels` panels from column `col` on lie inside the operands, of
             // which `check` has seen that they fit each other.
             unsafe {
                 let at = ops.at(row, col);
-                match (height, panels) {
-                    (1, 4) => tile::<S, 1, 4, V>(&at),
-                    (1, 3) => tile::<S, 1, 3, V>(&at),
-                    (1, 2) => tile::<S, 1, 2, V>(&at),
-                    (2, 3) => tile::<S, 2, 3, V>(&at),
-                    (2, 2) => tile::<S, 2, 2, V>(&at),
-                    (3, 2) => tile::<S, 3, 2, V>(&at),
-                    (1, _) => tile::<S, 1, 1, V>(&at),
-                    (2, _) => tile::<S, 2, 1, V>(&at),
-                    (3, _) => tile::<S, 3, 1, V>(&at),
-                    (4, _) => tile::<S, 4, 1, V>(&at),
-                    (5, _) => tile::<S, 5, 1, V>(&at),
-                    _ => tile::<S, 6, 1, V>(&at),
-                }
+                tile_of!(&at, (height, panels),
+                    1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
+                    4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
+                );
             }
             row += height;
-            left -= 1;
         }
         col += panels * PANEL;
     }
@@ -228,27 +231,34 @@ impl Operands {
 #[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) {
-    // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are read inside the
-    // bounds that the caller vouches for.
+    if const { M * P * V > S::SUMS } {
+        unreachable!("`strip` takes no tile of so many sums");
+    }
+    // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are
+    // read inside the bounds that the caller vouches for.
     let sums = unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
         for _ in 0..at.segments {
             let (mut a, mut b) = (a_segment, b_segment);
             for _ in 0..at.k {
-                if P == 1 {
-                    let mut columns = [S::zero(); V];
-                    for v in 0..V {
-                        columns[v] = S::load(b.add(v * S::LANES));
+                // The smaller operand waits in registers, the other passes by.
+                if const { P * V <= M } {
+                    let mut columns = [[S::zero(); V]; P];
+                    for p in 0..P {
+                        for v in 0..V {
+                            columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
+                        }
                     }
                     for m in 0..M {
                         let x = S::splat(*a.add(m * at.a_row));
-                        for v in 0..V {
-                            sums[m][0][v] = S::mul_add(x, columns[v], sums[m][0][v]);
+                        for p in 0..P {
+                            for v in 0..V {
+                                sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                            }
                         }
                     }
                 } else {
-                    // Few rows and many columns: the rows' values wait in registers, the columns pass by.
                     let mut xs = [S::zero(); M];
                     for m in 0..M {
                         xs[m] = S::splat(*a.add(m * at.a_row));
