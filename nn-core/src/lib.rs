@@ -36,6 +36,7 @@ mod conv;
 mod error;
 pub mod formats;
 pub mod gemm;
+mod lanes;
 mod layers;
 pub mod loss;
 mod network;

@@ -3,14 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crate::{
     buffer::Buffer,
     conv::Map,
     error::{Error, Result, check_length},
-    gemm::Kernel,
+    gemm::{Kernel, PANEL},
     layers::{Activation, AvgPool, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, TensorSpec},
     random,
     shape::Shape,
@@ -35,6 +35,8 @@ pub struct Network {
     spec: NetworkSpec,
     plan: Arc<Plan>,
     parameters: Buffer,
+    /// The parameters in the form in which prediction reads them, made when they are first wanted.
+    prepared: OnceLock<Buffer>,
     kernel: Kernel,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) outputs: usize,
     /// Its part of the arena.
     pub(crate) parameters: Range<usize>,
+    /// Its part of the arena of prepared parameters.
+    pub(crate) prepared: Range<usize>,
 }
 
 /// A stretch of the arena whose gradient is computed on its own.
@@ -111,6 +115,7 @@ impl Network {
             spec,
             plan: Arc::new(plan),
             parameters: Buffer::zeroed(len),
+            prepared: OnceLock::new(),
             kernel: Kernel::active()?,
         })
     }
@@ -118,7 +123,11 @@ impl Network {
     /// The same network, computed by another kernel.
     #[must_use]
     pub fn with_kernel(self, kernel: Kernel) -> Self {
-        Self { kernel, ..self }
+        Self {
+            kernel,
+            prepared: OnceLock::new(),
+            ..self
+        }
     }
 
     /// The layers and shapes.
@@ -184,7 +193,7 @@ impl Network {
                 }
             }
         }
-        self.parameters = parameters;
+        *self.parameters_mut() = parameters;
         Ok(())
     }
 
@@ -201,7 +210,27 @@ impl Network {
     }
 
     pub(crate) fn parameters_mut(&mut self) -> &mut Buffer {
+        self.prepared.take();
         &mut self.parameters
+    }
+
+    /// What [`prepare`](Self::prepare) makes of the parameters as they are.
+    pub(crate) fn prepared(&self) -> &[f32] {
+        self.prepared.get_or_init(|| {
+            let mut prepared = Buffer::zeroed(self.plan.prepared_len());
+            self.prepare(&mut prepared);
+            prepared
+        })
+    }
+
+    /// Writes the parameters in the form in which the layers' forward passes read them.
+    pub(crate) fn prepare(&self, prepared: &mut [f32]) {
+        for stage in self.plan.stages.iter().filter(|stage| !stage.prepared.is_empty()) {
+            let parameters = &self.parameters[stage.parameters.clone()];
+            stage
+                .layer
+                .prepare(self.kernel, parameters, &mut prepared[stage.prepared.clone()]);
+        }
     }
 
     /// An arena of this network's layout as named tensors.
@@ -321,6 +350,10 @@ impl Plan {
         plan
     }
 
+    pub(crate) fn prepared_len(&self) -> usize {
+        self.stages.last().map_or(0, |stage| stage.prepared.end)
+    }
+
     /// Counts multiply-adds.
     fn count(&mut self, work: usize) {
         self.work += work;
@@ -331,6 +364,7 @@ impl Plan {
 
     fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
         let start = self.stages.last().map_or(0, |stage| stage.parameters.end);
+        let prepared = self.prepared_len();
         for (piece, range) in layer.pieces().into_iter().enumerate() {
             self.pieces.push(Piece {
                 stage: self.stages.len(),
@@ -341,6 +375,7 @@ impl Plan {
         }
         self.stages.push(Stage {
             parameters: start..start + layer.parameter_len(),
+            prepared: prepared..prepared + layer.prepared_len().next_multiple_of(PANEL),
             layer,
             item,
             outputs,

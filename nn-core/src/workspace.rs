@@ -42,7 +42,9 @@ pub struct Workspace {
     records: Buffer,
     /// Their gradients, in the same places; the padding stays zero. Empty where the workspace is for prediction.
     gradients: Buffer,
-    /// Parameters in the order in which the first half of backward reads them.
+    /// Parameters in the form in which forward reads them, in training; in prediction the network has them.
+    prepared: Buffer,
+    /// Parameters in the form in which the first half of backward reads them.
     transposed: Buffer,
     /// `[capacity, outputs]`.
     logits: Buffer,
@@ -105,7 +107,7 @@ impl Layout {
             stride: lines * PANEL,
             transposed: ranges(transposed),
             sums: ranges(stages.iter().map(|stage| in_training(stage.layer.lane_len()))),
-            scratch: ranges(stages.iter().map(|stage| stage.layer.scratch_len())),
+            scratch: ranges(stages.iter().map(|stage| stage.layer.scratch_len(training))),
         }
     }
 
@@ -172,6 +174,7 @@ impl Workspace {
             capacity,
             records: Buffer::zeroed(capacity * layout.stride),
             gradients: Buffer::zeroed(0),
+            prepared: Buffer::zeroed(0),
             transposed: Buffer::zeroed(0),
             logits: Buffer::zeroed(capacity * network.spec().outputs()),
             losses: Vec::new(),
@@ -191,6 +194,7 @@ impl Workspace {
         Ok(Self {
             gradients: Buffer::zeroed(capacity * workspace.layout.stride),
             sums: Buffer::zeroed(lanes * workspace.layout.sums_len()),
+            prepared: Buffer::zeroed(network.plan().prepared_len()),
             transposed: Buffer::zeroed(workspace.layout.transposed_len()),
             losses: vec![0.0; capacity],
             ..workspace
@@ -208,8 +212,9 @@ impl Workspace {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
         let threads = threads_for(batch * network.plan().work).min(batch);
+        let prepared = network.prepared();
         let chunk = self.chunk(network, threads, images, &[])?;
-        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network, None));
+        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network, prepared, None));
         Ok(&self.logits[..batch * outputs])
     }
 
@@ -232,22 +237,26 @@ impl Workspace {
                 classes: outputs,
             });
         }
+        let mut prepared = std::mem::take(&mut self.prepared);
         let mut transposed = std::mem::take(&mut self.transposed);
+        network.prepare(&mut prepared);
         for (stage, range) in network.plan().stages.iter().zip(&self.layout.transposed) {
             if !range.is_empty() {
-                let parameters = &network.parameters()[stage.parameters.clone()];
-                stage.layer.transpose(parameters, &mut transposed[range.clone()]);
+                let transposed = &mut transposed[range.clone()];
+                stage
+                    .layer
+                    .transpose(network.kernel(), parameters(network, stage), transposed);
             }
         }
         let threads = threads_for(3 * batch * network.plan().work).min(self.layout.cut(batch).lanes);
         let shared = self.chunk(network, threads, images, labels).map(|chunk| {
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
-                chunk.forward(network, Some(moment));
+                chunk.forward(network, &prepared, Some(moment));
                 chunk.loss();
                 chunk.backward(network, &transposed);
             });
         });
-        self.transposed = transposed;
+        (self.prepared, self.transposed) = (prepared, transposed);
         shared?;
         Ok(self.report(labels, outputs))
     }
@@ -436,7 +445,7 @@ impl Chunk<'_> {
         (first, second)
     }
 
-    fn forward(&mut self, network: &Network, moment: Option<Moment>) {
+    fn forward(&mut self, network: &Network, prepared: &[f32], moment: Option<Moment>) {
         let first_sample = self.cut.start(self.lanes.start);
         let training = moment.map(|moment| Moment { first_sample, ..moment });
         let stages = &network.plan().stages;
@@ -457,6 +466,7 @@ impl Chunk<'_> {
             let pass = Forward {
                 kernel: network.kernel(),
                 parameters: parameters(network, stage),
+                prepared: &prepared[stage.prepared.clone()],
                 x,
                 training,
                 kept,

@@ -5,6 +5,11 @@
 //! are its rows, at the distance of a pixel. The products with the weights, and with the gradient of the output, are
 //! therefore ordinary tiles.
 
+mod minimal;
+mod winograd;
+
+pub(crate) use minimal::{InputGradient, Minimal, Sums};
+
 use crate::gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, Segments};
 
 /// Values of the weights that the tiles of one pass share: three quarters of a 32 KiB first-level cache.
@@ -163,5 +168,13 @@ pub(crate) fn place(from: &[f32], map: Map, to: &mut [f32], outer: Map, (top, le
     for (y, row) in from.chunks_exact(map.row()).enumerate() {
         let start = (top + y) * outer.row() + left * outer.channels;
         to[start..start + row.len()].copy_from_slice(row);
+    }
+}
+
+/// The inverse of [`place`]: cuts a picture out of a larger one.
+pub(crate) fn crop(from: &[f32], outer: Map, (top, left): (usize, usize), to: &mut [f32], map: Map) {
+    for (y, row) in to.chunks_exact_mut(map.row()).enumerate() {
+        let start = (top + y) * outer.row() + left * outer.channels;
+        row.copy_from_slice(&from[start..start + row.len()]);
     }
 }

@@ -3,7 +3,10 @@
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
 use super::{Backward, Forward, Layer};
-use crate::gemm::{MatMut, MatRef};
+use crate::{
+    gemm::{Kernel, MatMut, MatRef, Vectorize},
+    lanes::{LANES, Lanes},
+};
 
 /// A function of each value on its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,10 +93,25 @@ impl Layer for Activation {
 }
 
 /// `dy = 0` where the output `y` of a ReLU is not above 0.
-pub(super) fn mask(y: MatRef<'_>, dy: &mut MatMut<'_>) {
+pub(super) fn mask(kernel: Kernel, y: MatRef<'_>, dy: &mut MatMut<'_>) {
     for row in 0..y.rows() {
-        for (dy, &y) in dy.row_mut(row).iter_mut().zip(y.row(row)) {
-            *dy = if y > 0.0 { *dy } else { 0.0 };
+        kernel.vectorize(Mask {
+            y: y.row(row),
+            dy: dy.row_mut(row),
+        });
+    }
+}
+
+struct Mask<'a> {
+    y: &'a [f32],
+    dy: &'a mut [f32],
+}
+
+impl Vectorize for Mask<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (dy, y) in self.dy.chunks_mut(LANES).zip(self.y.chunks(LANES)) {
+            Lanes::load(dy).where_positive(Lanes::load(y)).store(dy);
         }
     }
 }

@@ -6,8 +6,9 @@ use rand::rngs::ChaCha8Rng;
 
 use super::{Backward, Forward, Layer, Maxima, Pool, TensorSpec};
 use crate::{
-    conv::{Correlation, Map, WeightGradient, Windows, place},
-    gemm::{MatMut, PANEL, Vectorize},
+    conv::{Correlation, InputGradient, Map, Minimal, Sums, WeightGradient, Windows, crop, place},
+    gemm::{Kernel, MatMut, PANEL, Vectorize},
+    lanes::{LANES, Lanes},
     random,
     spec::ConvSpec,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Conv {
     pool: Option<Pool>,
     /// Where the gradient of the output lies in scratch memory.
     dy: Spread,
+    /// How it is computed, if not the direct way.
+    minimal: Option<Minimal>,
 }
 
 /// A picture spread out in a larger one, which is zero elsewhere.
@@ -58,15 +61,11 @@ impl Conv {
             crate::spec::windows(padded.width, windows.width, windows.stride),
             spec.channels,
         );
-        let dy = if needs_dx {
-            Spread::for_input_gradient(input, output, windows, (top, left))
-        } else {
-            Spread {
-                outer: output,
-                before: (0, 0),
-                step: 1,
-                skip: (0, 0),
-            }
+        let minimal = Minimal::new(input, (top, left), spec.kernel, spec.stride, output);
+        let dy = match minimal {
+            Some(minimal) => Spread::into(minimal.target),
+            None if needs_dx => Spread::for_input_gradient(input, output, windows, (top, left)),
+            None => Spread::into(output),
         };
         Self {
             input,
@@ -78,6 +77,7 @@ impl Conv {
             relu,
             pool: pool.map(|(size, stride)| Pool::new(output, (size, size), stride)),
             dy,
+            minimal,
         }
     }
 
@@ -98,7 +98,7 @@ impl Conv {
         self.padded != self.input
     }
 
-    /// Scratch memory: the padded input, the output before pooling, the gradient of that.
+    /// Scratch memory of the direct way: the padded input, the output before pooling, the gradient of that.
     fn scratch_lens(&self) -> [usize; 3] {
         [
             if self.is_padded() { self.padded.len() } else { 0 },
@@ -115,6 +115,97 @@ impl Conv {
         [padded, output, dy]
     }
 
+    fn exchanged_len(&self) -> usize {
+        self.input.channels.div_ceil(PANEL) * self.windows.height * self.windows.width * self.output.channels * PANEL
+    }
+
+    /// The kernel with inputs and outputs exchanged, `[input channels / 16, kernel height, kernel width, channels,
+    /// 16]`, and turned by half a turn if so wished.
+    fn exchange(&self, parameters: &[f32], exchanged: &mut [f32], turned: bool) {
+        let (inputs, outputs) = (self.input.channels, self.output.channels);
+        let area = self.windows.height * self.windows.width;
+        for output in 0..outputs {
+            let weights = &parameters[output / PANEL * self.window_len() * PANEL + output % PANEL..];
+            for tap in 0..area {
+                let to = if turned { area - 1 - tap } else { tap };
+                for input in 0..inputs {
+                    let row = input / PANEL * area * outputs + to * outputs + output;
+                    exchanged[row * PANEL + input % PANEL] = weights[(tap * inputs + input) * PANEL];
+                }
+            }
+        }
+    }
+
+    fn forward_minimal(&self, minimal: &Minimal, mut pass: Forward<'_>, mut y: MatMut<'_>) {
+        let bias = &pass.parameters[self.weight_len()..];
+        let bias = self.bias.then(|| &bias[..self.output.channels]);
+        let (rows, training) = (y.rows(), pass.training.is_some());
+        // The largest of the sums gives the largest output: neither bias nor ReLU changes the order.
+        let pool = self.pool.map(|pool| Pool {
+            input: minimal.target,
+            ..pool
+        });
+        for first in (0..rows).step_by(minimal.block()) {
+            let block = first..rows.min(first + minimal.block());
+            let xs = block.clone().map(|row| pass.x.row(row));
+            let finish = |sample: usize, target: &[f32]| {
+                let row = first + sample;
+                let y = y.row_mut(row);
+                match &pool {
+                    Some(pool) => pass.kernel.vectorize(Maxima {
+                        pool,
+                        x: target,
+                        y,
+                        which: pass.kept.row_mut(row),
+                    }),
+                    None => crop(target, minimal.target, (0, 0), y, self.output),
+                }
+                pass.kernel.vectorize(BiasAndRelu {
+                    y,
+                    channels: self.output.channels,
+                    bias,
+                    relu: self.relu,
+                });
+            };
+            minimal.forward(pass.kernel, pass.prepared, xs, (pass.scratch, training), finish);
+        }
+    }
+
+    fn backward_minimal(&self, minimal: &Minimal, mut pass: Backward<'_>, dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
+        let filters = &pass.transposed[self.exchanged_len().min(pass.transposed.len())..];
+        let (mut first, rows) = (0, dy.rows());
+        while first < rows {
+            let lane_end = pass.lanes.end_of_row(first);
+            let end = lane_end.min(first + minimal.block());
+            let (gradient, fresh) = pass.lanes.of_row(first);
+            let (weights, sums) = gradient.split_at_mut(self.weight_len());
+            let sums = &mut sums[..self.output.channels];
+            if fresh {
+                sums.fill(0.0);
+            }
+            let spread = |sample: usize, spread: &mut [f32]| {
+                let row = first + sample;
+                pass.kernel.vectorize(SpreadGradient {
+                    conv: self,
+                    y: pass.y.row(row),
+                    dy: dy.as_ref().row(row),
+                    which: pass.kept.row(row),
+                    spread,
+                    sums,
+                });
+            };
+            let lane = Sums {
+                weights,
+                fresh,
+                complete: end == lane_end,
+            };
+            let gradient = dx.as_mut().map(|dx| InputGradient { filters, dx, first });
+            let xs = (first..end).map(|row| pass.x.row(row));
+            minimal.backward(pass.kernel, xs, pass.scratch, spread, lane, gradient);
+            first = end;
+        }
+    }
+
     /// The sample with its padding.
     fn padded<'a>(&self, x: &'a [f32], padded: &'a mut [f32]) -> &'a [f32] {
         if !self.is_padded() {
@@ -125,12 +216,34 @@ impl Conv {
     }
 }
 
+/// What is left to do with the sums of a convolution.
+struct BiasAndRelu<'a> {
+    y: &'a mut [f32],
+    channels: usize,
+    bias: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Vectorize for BiasAndRelu<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for pixel in self.y.chunks_exact_mut(self.channels) {
+            let mut bias = self.bias.unwrap_or_default().chunks(LANES);
+            for y in pixel.chunks_mut(LANES) {
+                let sum = Lanes::load(y) + Lanes::load(bias.next().unwrap_or_default());
+                let value = if self.relu { sum.relu() } else { sum };
+                value.store(y);
+            }
+        }
+    }
+}
+
 /// Turns the gradient of one sample's output into the one before activation and pooling, writes it spread out, and
 /// adds its sums over all pixels to `sums`.
 struct SpreadGradient<'a> {
     conv: &'a Conv,
     y: &'a [f32],
-    dy: &'a mut [f32],
+    dy: &'a [f32],
     which: &'a [f32],
     spread: &'a mut [f32],
     sums: &'a mut [f32],
@@ -140,27 +253,37 @@ impl Vectorize for SpreadGradient<'_> {
     #[inline(always)]
     fn run(self) {
         let (conv, channels) = (self.conv, self.conv.output.channels);
-        let pixels = self.dy.chunks_exact_mut(channels).zip(self.y.chunks_exact(channels));
+        let (width, (rows, cols)) = match &conv.pool {
+            Some(pool) => (pool.output.width, pool.window),
+            None => (conv.output.width, (1, 1)),
+        };
+        let stride = conv.pool.map_or(1, |pool| pool.stride);
+        let (down, right) = (
+            conv.dy.step * conv.dy.outer.row(),
+            conv.dy.step * conv.dy.outer.channels,
+        );
+        let mut which = self.which.chunks_exact(channels);
+        let pixels = self.dy.chunks_exact(channels).zip(self.y.chunks_exact(channels));
         for (index, (dy, y)) in pixels.enumerate() {
-            if conv.relu {
-                for (dy, &y) in dy.iter_mut().zip(y) {
-                    *dy = if y > 0.0 { *dy } else { 0.0 };
+            let corner = conv.dy.position(index / width * stride, index % width * stride);
+            let corner = &mut self.spread[corner..];
+            let mut which = which.next().unwrap_or_default().chunks(LANES);
+            let parts = dy.chunks(LANES).zip(y.chunks(LANES)).zip(self.sums.chunks_mut(LANES));
+            for (part, ((dy, y), sum)) in parts.enumerate() {
+                let len = dy.len();
+                let mut dy = Lanes::load(dy);
+                if conv.relu {
+                    dy = dy.where_positive(Lanes::load(y));
                 }
-            }
-            for (sum, &dy) in self.sums.iter_mut().zip(&*dy) {
-                *sum += dy;
-            }
-            let Some(pool) = &conv.pool else {
-                let (row, col) = (index / conv.output.width, index % conv.output.width);
-                self.spread[conv.dy.position(row, col)..][..channels].copy_from_slice(dy);
-                continue;
-            };
-            let which = &self.which[index * channels..][..channels];
-            for j in 0..pool.pixels() {
-                let (row, col) = pool.offset(index, j);
-                let to = &mut self.spread[conv.dy.position(row, col)..][..channels];
-                for ((to, &dy), &which) in to.iter_mut().zip(&*dy).zip(which) {
-                    *to = if which == j as f32 { dy } else { 0.0 };
+                (Lanes::load(sum) + dy).store(sum);
+                let which = Lanes::load(which.next().unwrap_or_default());
+                let mut name = 0.0;
+                for row in 0..rows {
+                    for col in 0..cols {
+                        let to = &mut corner[row * down + col * right + part * LANES..][..len];
+                        dy.where_equal(which, Lanes::splat(name)).store(to);
+                        name += 1.0;
+                    }
                 }
             }
         }
@@ -168,6 +291,16 @@ impl Vectorize for SpreadGradient<'_> {
 }
 
 impl Spread {
+    /// At the upper left of a picture.
+    fn into(outer: Map) -> Self {
+        Self {
+            outer,
+            before: (0, 0),
+            step: 1,
+            skip: (0, 0),
+        }
+    }
+
     /// The gradient of the input is a correlation of the output's gradient, spread out by the stride and with zeros
     /// around it, with the kernel turned by half a turn.
     fn for_input_gradient(input: Map, output: Map, windows: Windows, (top, left): (usize, usize)) -> Self {
@@ -246,11 +379,27 @@ impl Layer for Conv {
         self.pool.map_or(0, |pool| pool.output.len())
     }
 
-    fn scratch_len(&self) -> usize {
-        self.scratch_lens().into_iter().sum()
+    fn scratch_len(&self, training: bool) -> usize {
+        match &self.minimal {
+            Some(minimal) => minimal.scratch_len(training),
+            None => self.scratch_lens().into_iter().sum(),
+        }
+    }
+
+    fn prepared_len(&self) -> usize {
+        self.minimal.map_or(0, |minimal| minimal.filters_len())
+    }
+
+    fn prepare(&self, kernel: Kernel, parameters: &[f32], prepared: &mut [f32]) {
+        if let Some(minimal) = &self.minimal {
+            minimal.filters(kernel, &parameters[..self.weight_len()], prepared);
+        }
     }
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
+        if let Some(minimal) = &self.minimal {
+            return self.forward_minimal(minimal, pass, y);
+        }
         let correlation = Correlation {
             source: self.padded,
             windows: self.windows,
@@ -279,26 +428,24 @@ impl Layer for Conv {
     }
 
     fn transposed_len(&self) -> usize {
-        self.input.channels.div_ceil(PANEL) * self.windows.height * self.windows.width * self.output.channels * PANEL
+        self.exchanged_len() + self.minimal.map_or(0, |minimal| minimal.transposed_len())
     }
 
-    /// The kernel turned by half a turn, inputs and outputs exchanged: `[input channels / 16, kernel height, kernel
-    /// width, channels, 16]`.
-    fn transpose(&self, parameters: &[f32], transposed: &mut [f32]) {
-        let (inputs, outputs) = (self.input.channels, self.output.channels);
-        let area = self.windows.height * self.windows.width;
-        for output in 0..outputs {
-            let weights = &parameters[output / PANEL * self.window_len() * PANEL + output % PANEL..];
-            for tap in 0..area {
-                for input in 0..inputs {
-                    let row = input / PANEL * area * outputs + (area - 1 - tap) * outputs + output;
-                    transposed[row * PANEL + input % PANEL] = weights[(tap * inputs + input) * PANEL];
-                }
+    fn transpose(&self, kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
+        let (exchanged, points) = transposed.split_at_mut(self.exchanged_len());
+        match &self.minimal {
+            None => self.exchange(parameters, exchanged, true),
+            Some(minimal) => {
+                self.exchange(parameters, exchanged, false);
+                minimal.transposed_filters(kernel, exchanged, points);
             }
         }
     }
 
-    fn backward(&self, mut pass: Backward<'_>, mut dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
+    fn backward(&self, mut pass: Backward<'_>, dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
+        if let Some(minimal) = &self.minimal {
+            return self.backward_minimal(minimal, pass, dy, dx);
+        }
         let weight_gradient = WeightGradient {
             source: self.padded,
             windows: self.windows,
@@ -330,7 +477,7 @@ impl Layer for Conv {
             pass.kernel.vectorize(SpreadGradient {
                 conv: self,
                 y: pass.y.row(row),
-                dy: dy.row_mut(row),
+                dy: dy.as_ref().row(row),
                 which: pass.kept.row(row),
                 spread,
                 sums,

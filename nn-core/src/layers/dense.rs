@@ -118,7 +118,7 @@ impl Layer for Dense {
     }
 
     /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each turned in the nearest cache.
-    fn transpose(&self, parameters: &[f32], transposed: &mut [f32]) {
+    fn transpose(&self, _kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let weights = &parameters[..self.weight_len()];
         let transpose_panel = |(index, target): (usize, &mut [f32])| {
             let first = index * PANEL;
@@ -146,7 +146,7 @@ impl Layer for Dense {
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         if self.relu {
-            activation::mask(pass.y, &mut dy);
+            activation::mask(pass.kernel, pass.y, &mut dy);
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);

@@ -77,6 +77,7 @@ mod tests {
         let pass = Forward {
             kernel: Kernel::PORTABLE,
             parameters: &[],
+            prepared: &[],
             x: MatRef::row_major(&x, 2, LEN).unwrap(),
             training,
             kept: MatMut::row_major(&mut kept, 2, LEN).unwrap(),

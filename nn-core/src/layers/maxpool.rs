@@ -4,6 +4,7 @@ use super::{Backward, Forward, Layer};
 use crate::{
     conv::Map,
     gemm::{MatMut, Vectorize},
+    lanes::{LANES, Lanes},
     spec::windows,
 };
 
@@ -34,19 +35,18 @@ impl Pool {
         self.window.0 * self.window.1
     }
 
-    /// Row and column of pixel `j` of window `index`.
+    /// Row and column of the first pixel of window `index`.
     #[inline(always)]
-    pub(crate) fn offset(&self, index: usize, j: usize) -> (usize, usize) {
-        let y = index / self.output.width * self.stride + j / self.window.1;
-        let x = index % self.output.width * self.stride + j % self.window.1;
-        (y, x)
+    pub(crate) fn corner(&self, index: usize) -> (usize, usize) {
+        let (y, x) = (index / self.output.width, index % self.output.width);
+        (y * self.stride, x * self.stride)
     }
 
     /// Where pixel `j` of window `index` begins in the picture.
     #[inline(always)]
     pub(crate) fn position(&self, index: usize, j: usize) -> usize {
-        let (row, col) = self.offset(index, j);
-        row * self.input.row() + col * self.input.channels
+        let (row, col) = self.corner(index);
+        (row + j / self.window.1) * self.input.row() + (col + j % self.window.1) * self.input.channels
     }
 
     /// Pixel `j` of window `index`.
@@ -70,33 +70,23 @@ impl Vectorize for Maxima<'_> {
     #[inline(always)]
     fn run(self) {
         let (pool, channels) = (self.pool, self.pool.input.channels);
+        let mut places = self.which.chunks_exact_mut(channels);
         for (index, y) in self.y.chunks_exact_mut(channels).enumerate() {
-            y.copy_from_slice(pool.pixel(self.x, index, 0));
-            let which = if self.which.is_empty() {
-                None
-            } else {
-                let which = &mut self.which[index * channels..][..channels];
-                which.fill(0.0);
-                Some(which)
-            };
-            match which {
-                None => {
-                    for j in 1..pool.pixels() {
-                        for (y, &x) in y.iter_mut().zip(pool.pixel(self.x, index, j)) {
-                            *y = if (x > *y) | x.is_nan() { x } else { *y };
-                        }
+            let mut places = places.next().unwrap_or_default().chunks_mut(LANES);
+            let corner = &self.x[pool.position(index, 0)..];
+            for (part, y) in y.chunks_mut(LANES).enumerate() {
+                let (mut largest, mut which) = (Lanes::load(&corner[part * LANES..][..y.len()]), Lanes::ZERO);
+                let mut name = 0.0;
+                for row in 0..pool.window.0 {
+                    for col in 0..pool.window.1 {
+                        let at = row * pool.input.row() + col * channels + part * LANES;
+                        largest.take_larger(Lanes::load(&corner[at..][..y.len()]), &mut which, name);
+                        name += 1.0;
                     }
                 }
-                Some(which) => {
-                    for j in 1..pool.pixels() {
-                        let x = pool.pixel(self.x, index, j);
-                        for ((y, which), &x) in y.iter_mut().zip(which.iter_mut()).zip(x) {
-                            // Without short cuts, so that it becomes a comparison of whole vectors.
-                            let larger = (x > *y) | (x.is_nan() & !y.is_nan());
-                            *which = if larger { j as f32 } else { *which };
-                            *y = if larger { x } else { *y };
-                        }
-                    }
+                largest.store(y);
+                if let Some(place) = places.next() {
+                    which.store(place);
                 }
             }
         }

@@ -57,9 +57,17 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     }
 
     /// Values of scratch memory, which a thread has for this layer alone: zero at first, then as the layer left it.
-    fn scratch_len(&self) -> usize {
+    fn scratch_len(&self, _training: bool) -> usize {
         0
     }
+
+    /// How many values [`prepare`](Layer::prepare) writes.
+    fn prepared_len(&self) -> usize {
+        0
+    }
+
+    /// Writes what `forward` needs of the parameters in another form; once for as long as they stay the same.
+    fn prepare(&self, _kernel: Kernel, _parameters: &[f32], _prepared: &mut [f32]) {}
 
     /// `y` from `x`, both for some rows of the batch.
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
@@ -69,8 +77,8 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         0
     }
 
-    /// Writes what `backward` needs of the parameters in another order; once a step.
-    fn transpose(&self, _parameters: &[f32], _transposed: &mut [f32]) {}
+    /// Writes what `backward` needs of the parameters in another form; once a step.
+    fn transpose(&self, _kernel: Kernel, _parameters: &[f32], _transposed: &mut [f32]) {}
 
     /// The first half of backward, for some rows of the batch: turns `dy` into the gradient before the activation,
     /// in place, and computes `dx`, unless nobody needs it.
@@ -94,6 +102,8 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
 pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
+    /// What [`Layer::prepare`] wrote.
+    pub(crate) prepared: &'a [f32],
     pub(crate) x: MatRef<'a>,
     /// Where training stands; nothing in prediction.
     pub(crate) training: Option<Moment>,
@@ -156,12 +166,23 @@ impl Lanes<'_> {
     /// The sums of the lane to which row `row` at hand belongs, and whether it is the lane's first.
     pub(crate) fn of_row(&mut self, row: usize) -> (&mut [f32], bool) {
         let sample = self.cut.start(self.first) + row;
-        let lane = ((sample + 1) * self.cut.lanes - 1) / self.cut.batch;
+        let lane = self.lane_of(row);
         let start = (lane - self.first) * self.stride + self.range.start;
         (
             &mut self.sums[start..start + self.range.len()],
             sample == self.cut.start(lane),
         )
+    }
+
+    /// The row after the last one of the lane to which row `row` at hand belongs.
+    pub(crate) fn end_of_row(&self, row: usize) -> usize {
+        let first = self.cut.start(self.first);
+        self.cut.start(self.lane_of(row) + 1) - first
+    }
+
+    fn lane_of(&self, row: usize) -> usize {
+        let sample = self.cut.start(self.first) + row;
+        ((sample + 1) * self.cut.lanes - 1) / self.cut.batch
     }
 }
 
