@@ -4,10 +4,28 @@
 //! others on some CPUs; values that are chosen here first, and stored whole, do not.
 #![allow(clippy::needless_range_loop)] // Closures would not always be inlined into code for the CPU at hand.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, Mul, Range, Sub};
 
 /// Values that are computed at once.
 pub(crate) const LANES: usize = 8;
+
+/// Loops that take a stretch of at most [`LANES`] values at a time, so that each can be compiled for whole stretches.
+pub(crate) trait Stretches {
+    /// Takes the values `range`: `LANES` of them if it is `WHOLE`, else fewer.
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>);
+
+    /// Takes `0..len`.
+    #[inline(always)]
+    fn each(&mut self, len: usize) {
+        let whole = len / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            self.stretch::<true>(start..start + LANES);
+        }
+        if whole < len {
+            self.stretch::<false>(whole..len);
+        }
+    }
+}
 
 /// That many values; where a slice has fewer, the others are zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,25 +39,25 @@ impl Lanes {
         Self([x; LANES])
     }
 
-    /// The first values of a slice.
+    /// The values of a slice: `LANES` of them if it is `WHOLE`, else fewer.
     #[inline(always)]
-    pub(crate) fn load(from: &[f32]) -> Self {
-        match from.first_chunk() {
-            Some(&lanes) => Self(lanes),
-            None => {
-                let mut lanes = Self::ZERO;
-                lanes.0[..from.len()].copy_from_slice(from);
-                lanes
-            }
+    pub(crate) fn load<const WHOLE: bool>(from: &[f32]) -> Self {
+        let mut lanes = Self::ZERO;
+        if WHOLE {
+            lanes.0.copy_from_slice(from);
+        } else {
+            lanes.0[..from.len()].copy_from_slice(from);
         }
+        lanes
     }
 
-    /// To the beginning of a slice.
+    /// To a slice, which has `LANES` values if it is `WHOLE`, else fewer.
     #[inline(always)]
-    pub(crate) fn store(self, to: &mut [f32]) {
-        match to.first_chunk_mut() {
-            Some(lanes) => *lanes = self.0,
-            None => to.copy_from_slice(&self.0[..to.len()]),
+    pub(crate) fn store<const WHOLE: bool>(self, to: &mut [f32]) {
+        if WHOLE {
+            to.copy_from_slice(&self.0);
+        } else {
+            to.copy_from_slice(&self.0[..to.len()]);
         }
     }
 
@@ -84,7 +102,7 @@ impl Lanes {
 
     /// Zeros before lane `first`.
     #[inline(always)]
-    pub(crate) fn from_lane(mut self, first: usize) -> Self {
+    pub(crate) fn zero_before(mut self, first: usize) -> Self {
         for i in 0..LANES {
             self.0[i] = if i < first { 0.0 } else { self.0[i] };
         }
@@ -133,14 +151,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_slices_are_read_and_written_whole() {
-        for len in 0..=2 * LANES {
-            let from: Vec<f32> = (0..len).map(|i| i as f32 + 1.0).collect();
-            let mut to = vec![0.0; len];
-            for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
-                (Lanes::load(from) + Lanes::ZERO).store(to);
+    fn every_value_is_taken_once() {
+        struct AddOne<'a>(&'a mut [f32]);
+        impl Stretches for AddOne<'_> {
+            fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+                let sum = Lanes::load::<WHOLE>(&self.0[range.clone()]) + Lanes::splat(1.0);
+                sum.store::<WHOLE>(&mut self.0[range]);
             }
-            assert_eq!(to, from);
+        }
+        for len in 0..=3 * LANES {
+            let mut values: Vec<f32> = (0..len).map(|i| i as f32).collect();
+            AddOne(&mut values).each(len);
+            assert!(values.iter().enumerate().all(|(i, &x)| x == i as f32 + 1.0));
         }
     }
 

@@ -22,8 +22,9 @@ const DIRECTION_STEPS: [f64; 4] = [1e-5, 1e-6, 1e-7, 1e-8];
 const OF_LARGEST: f64 = 2e-6;
 /// Tolerance in proportion to the value itself.
 const OF_VALUE: f64 = 1e-5;
-/// Tolerance of a sum with random signs, in proportion to the sum of the magnitudes and the largest gradient.
-const OF_SUM: f64 = 1e-6;
+/// Tolerance of a sum with random signs, in proportion to the sum of the magnitudes and the largest gradient; minimal
+/// filtering rounds a few times as coarsely as direct sums do.
+const OF_SUM: f64 = 4e-6;
 /// One coordinate in so many may lie at a kink, where there is no gradient to compare with.
 const ONE_SKIPPED_IN: usize = 50;
 
@@ -128,7 +129,8 @@ impl Reference {
             let outcome = gradients(&network, images, labels);
             let (loss, gradients) = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
             if loss != 0.0 || self.loss != 0.0 {
-                let tolerance = Tolerance::new(1e-7, 1e-6);
+                // Minimal filtering rounds a few times as coarsely as direct sums.
+                let tolerance = Tolerance::new(1e-7, 5e-6);
                 assert_close(format!("{what}: loss"), &[loss], &[self.loss], tolerance);
             }
             if let Err(problem) = self.check(&gradients) {

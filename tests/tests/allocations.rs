@@ -14,9 +14,10 @@ use tests::data::{Slices, batch, on_kernels, trained};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const NETWORKS: [&str; 3] = [
+const NETWORKS: [&str; 4] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
+    "6x7x16 | conv 17 3x3 | relu | maxpool 2 | dense 10",
     "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same | relu | maxpool 2 stride 1 | dense 10",
 ];
 

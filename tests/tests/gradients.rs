@@ -108,6 +108,27 @@ fn networks() {
     }
 }
 
+/// Many channels and several tiles, for kernels of 2 to 5 taps, with and without padding and pooling.
+#[test]
+fn minimal_filtering() {
+    for (text, samples) in [
+        ("5x6x16 | conv 16 3x3 | relu | dense 2", 1),
+        ("5x5x16 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | dense 2", 13),
+        ("7x6x18 | relu | conv 16 2x2 nobias | relu | globalavgpool | dense 2", 2),
+        ("5x4x16 | relu | conv 20 4x4 pad 2 | maxpool 2 stride 3 | dense 2", 3),
+        ("3x3x19 | relu | conv 16 5x5 pad 3 | relu | dense 2", 2),
+        (
+            "5x5x16 | relu | conv 16 2x2 pad 1 | relu | conv 16 3x3 pad same | globalavgpool | dense 2",
+            2,
+        ),
+        ("3x2x16 | relu | conv 16 3x3 pad 2 | relu | dense 4", 110),
+    ] {
+        let network = trained(text, 5);
+        let (images, labels) = batch(&network, 15, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+    }
+}
+
 #[test]
 fn batches_that_threads_share() {
     for (text, samples) in [

@@ -16,7 +16,7 @@ use tests::{
 
 /// Large enough for batches and parameters to be shared out, with widths that are no multiples of 16.
 const DENSE: &str = "13x14x2 | dense 50 | relu | dense 33 | relu | dense 10";
-const CONV: &str = "7x8x2 | conv 9 3x3 pad 1 | relu | maxpool 2 | conv 17 2x2 | relu | dense 20 | relu | dense 10";
+const CONV: &str = "7x8x2 | conv 16 3x3 pad 1 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | conv 9 2x2 | relu | dense 20 | relu | dense 10";
 
 const MOMENTUM: Sgd = Sgd {
     momentum: 0.9,

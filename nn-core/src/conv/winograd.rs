@@ -125,7 +125,7 @@ impl PointLayout {
     pub(crate) fn new(tiles: usize, channels: usize) -> Self {
         let tile = channels.next_multiple_of(PANEL);
         // An odd number of cache lines, so that the points of a tile do not share a few cache sets.
-        let point = (tiles * tile / PANEL | 1) * PANEL;
+        let point = ((tiles * tile / PANEL) | 1) * PANEL;
         Self { channels, point, tile }
     }
 
@@ -253,7 +253,7 @@ impl Transform<'_> {
                     let from = &from[i * from_grid.row + start..];
                     M::apply(
                         #[inline(always)]
-                        |j| Lanes::load(&from[j * from_grid.col..][..LANES]),
+                        |j| Lanes::load::<true>(&from[j * from_grid.col..][..LANES]),
                         #[inline(always)]
                         |j, x| between[j][i] = x,
                     );
@@ -267,9 +267,9 @@ impl Transform<'_> {
                         |i, mut x| {
                             let to = &mut to[i * to_grid.row..][..LANES];
                             if self.add {
-                                x = x.from_lane(first - start) + Lanes::load(to);
+                                x = x.zero_before(first - start) + Lanes::load::<true>(to);
                             }
-                            x.store(to);
+                            x.store::<true>(to);
                         },
                     );
                 }

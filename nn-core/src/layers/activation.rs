@@ -1,11 +1,14 @@
 //! Functions of single values, where they do not follow a layer that can do them on the way.
 
-use std::f32::consts::{FRAC_1_SQRT_2, PI};
+use std::{
+    f32::consts::{FRAC_1_SQRT_2, PI},
+    ops::Range,
+};
 
 use super::{Backward, Forward, Layer};
 use crate::{
     gemm::{Kernel, MatMut, MatRef, Vectorize},
-    lanes::{LANES, Lanes},
+    lanes::{Lanes, Stretches},
 };
 
 /// A function of each value on its own.
@@ -109,9 +112,16 @@ struct Mask<'a> {
 
 impl Vectorize for Mask<'_> {
     #[inline(always)]
-    fn run(self) {
-        for (dy, y) in self.dy.chunks_mut(LANES).zip(self.y.chunks(LANES)) {
-            Lanes::load(dy).where_positive(Lanes::load(y)).store(dy);
-        }
+    fn run(mut self) {
+        self.each(self.dy.len());
+    }
+}
+
+impl Stretches for Mask<'_> {
+    #[inline(always)]
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
+        let dy = &mut self.dy[range];
+        Lanes::load::<WHOLE>(dy).where_positive(y).store::<WHOLE>(dy);
     }
 }

@@ -8,7 +8,7 @@ use super::{Backward, Forward, Layer, Maxima, Pool, TensorSpec};
 use crate::{
     conv::{Correlation, InputGradient, Map, Minimal, Sums, WeightGradient, Windows, crop, place},
     gemm::{Kernel, MatMut, PANEL, Vectorize},
-    lanes::{LANES, Lanes},
+    lanes::{Lanes, Stretches},
     random,
     spec::ConvSpec,
 };
@@ -227,14 +227,21 @@ struct BiasAndRelu<'a> {
 impl Vectorize for BiasAndRelu<'_> {
     #[inline(always)]
     fn run(self) {
-        for pixel in self.y.chunks_exact_mut(self.channels) {
-            let mut bias = self.bias.unwrap_or_default().chunks(LANES);
-            for y in pixel.chunks_mut(LANES) {
-                let sum = Lanes::load(y) + Lanes::load(bias.next().unwrap_or_default());
-                let value = if self.relu { sum.relu() } else { sum };
-                value.store(y);
-            }
+        for y in self.y.chunks_exact_mut(self.channels) {
+            BiasAndRelu { y, ..self }.each(self.channels);
         }
+    }
+}
+
+impl Stretches for BiasAndRelu<'_> {
+    #[inline(always)]
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let mut y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
+        if let Some(bias) = self.bias {
+            y = y + Lanes::load::<WHOLE>(&bias[range.clone()]);
+        }
+        let value = if self.relu { y.relu() } else { y };
+        value.store::<WHOLE>(&mut self.y[range]);
     }
 }
 
@@ -253,38 +260,61 @@ impl Vectorize for SpreadGradient<'_> {
     #[inline(always)]
     fn run(self) {
         let (conv, channels) = (self.conv, self.conv.output.channels);
-        let (width, (rows, cols)) = match &conv.pool {
-            Some(pool) => (pool.output.width, pool.window),
-            None => (conv.output.width, (1, 1)),
+        let (stride, width, window) = match &conv.pool {
+            Some(pool) => (pool.stride, pool.output.width, pool.window),
+            None => (1, conv.output.width, (1, 1)),
         };
-        let stride = conv.pool.map_or(1, |pool| pool.stride);
-        let (down, right) = (
-            conv.dy.step * conv.dy.outer.row(),
-            conv.dy.step * conv.dy.outer.channels,
-        );
         let mut which = self.which.chunks_exact(channels);
         let pixels = self.dy.chunks_exact(channels).zip(self.y.chunks_exact(channels));
         for (index, (dy, y)) in pixels.enumerate() {
             let corner = conv.dy.position(index / width * stride, index % width * stride);
-            let corner = &mut self.spread[corner..];
-            let mut which = which.next().unwrap_or_default().chunks(LANES);
-            let parts = dy.chunks(LANES).zip(y.chunks(LANES)).zip(self.sums.chunks_mut(LANES));
-            for (part, ((dy, y), sum)) in parts.enumerate() {
-                let len = dy.len();
-                let mut dy = Lanes::load(dy);
-                if conv.relu {
-                    dy = dy.where_positive(Lanes::load(y));
-                }
-                (Lanes::load(sum) + dy).store(sum);
-                let which = Lanes::load(which.next().unwrap_or_default());
-                let mut name = 0.0;
-                for row in 0..rows {
-                    for col in 0..cols {
-                        let to = &mut corner[row * down + col * right + part * LANES..][..len];
-                        dy.where_equal(which, Lanes::splat(name)).store(to);
-                        name += 1.0;
-                    }
-                }
+            let mut pixel = SpreadPixel {
+                y: conv.relu.then_some(y),
+                dy,
+                which: which.next(),
+                window,
+                distances: (conv.dy.step * conv.dy.outer.row(), conv.dy.step * channels),
+                spread: &mut self.spread[corner..],
+                sums: self.sums,
+            };
+            pixel.each(channels);
+        }
+    }
+}
+
+/// One pixel of the output, and the window that it was pooled from.
+struct SpreadPixel<'a> {
+    /// The output, where a ReLU is to be gone back through.
+    y: Option<&'a [f32]>,
+    dy: &'a [f32],
+    which: Option<&'a [f32]>,
+    window: (usize, usize),
+    /// Distances of the window's rows and pixels in `spread`, which begins with its first.
+    distances: (usize, usize),
+    spread: &'a mut [f32],
+    sums: &'a mut [f32],
+}
+
+impl Stretches for SpreadPixel<'_> {
+    #[inline(always)]
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let mut dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]);
+        if let Some(y) = self.y {
+            dy = dy.where_positive(Lanes::load::<WHOLE>(&y[range.clone()]));
+        }
+        let sums = &mut self.sums[range.clone()];
+        (Lanes::load::<WHOLE>(sums) + dy).store::<WHOLE>(sums);
+        let Some(which) = self.which else {
+            return dy.store::<WHOLE>(&mut self.spread[range]);
+        };
+        let which = Lanes::load::<WHOLE>(&which[range.clone()]);
+        let mut name = 0.0;
+        for row in 0..self.window.0 {
+            for col in 0..self.window.1 {
+                let start = row * self.distances.0 + col * self.distances.1 + range.start;
+                let to = &mut self.spread[start..][..range.len()];
+                dy.where_equal(which, Lanes::splat(name)).store::<WHOLE>(to);
+                name += 1.0;
             }
         }
     }

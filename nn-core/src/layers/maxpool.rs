@@ -1,10 +1,12 @@
 //! The largest value of each window.
 
+use std::ops::Range;
+
 use super::{Backward, Forward, Layer};
 use crate::{
     conv::Map,
     gemm::{MatMut, Vectorize},
-    lanes::{LANES, Lanes},
+    lanes::{Lanes, Stretches},
     spec::windows,
 };
 
@@ -35,18 +37,18 @@ impl Pool {
         self.window.0 * self.window.1
     }
 
-    /// Row and column of the first pixel of window `index`.
+    /// Where window `index` begins in the picture.
     #[inline(always)]
-    pub(crate) fn corner(&self, index: usize) -> (usize, usize) {
+    pub(crate) fn corner(&self, index: usize) -> usize {
         let (y, x) = (index / self.output.width, index % self.output.width);
-        (y * self.stride, x * self.stride)
+        y * self.stride * self.input.row() + x * self.stride * self.input.channels
     }
 
     /// Where pixel `j` of window `index` begins in the picture.
     #[inline(always)]
     pub(crate) fn position(&self, index: usize, j: usize) -> usize {
-        let (row, col) = self.corner(index);
-        (row + j / self.window.1) * self.input.row() + (col + j % self.window.1) * self.input.channels
+        let (row, col) = (j / self.window.1, j % self.window.1);
+        self.corner(index) + row * self.input.row() + col * self.input.channels
     }
 
     /// Pixel `j` of window `index`.
@@ -69,26 +71,45 @@ pub(crate) struct Maxima<'a> {
 impl Vectorize for Maxima<'_> {
     #[inline(always)]
     fn run(self) {
-        let (pool, channels) = (self.pool, self.pool.input.channels);
-        let mut places = self.which.chunks_exact_mut(channels);
+        let channels = self.pool.input.channels;
+        let mut which = self.which.chunks_exact_mut(channels);
         for (index, y) in self.y.chunks_exact_mut(channels).enumerate() {
-            let mut places = places.next().unwrap_or_default().chunks_mut(LANES);
-            let corner = &self.x[pool.position(index, 0)..];
-            for (part, y) in y.chunks_mut(LANES).enumerate() {
-                let (mut largest, mut which) = (Lanes::load(&corner[part * LANES..][..y.len()]), Lanes::ZERO);
-                let mut name = 0.0;
-                for row in 0..pool.window.0 {
-                    for col in 0..pool.window.1 {
-                        let at = row * pool.input.row() + col * channels + part * LANES;
-                        largest.take_larger(Lanes::load(&corner[at..][..y.len()]), &mut which, name);
-                        name += 1.0;
-                    }
-                }
-                largest.store(y);
-                if let Some(place) = places.next() {
-                    which.store(place);
-                }
+            let mut maximum = Maximum {
+                pool: self.pool,
+                x: &self.x[self.pool.corner(index)..],
+                y,
+                which: which.next(),
+            };
+            maximum.each(channels);
+        }
+    }
+}
+
+/// One window.
+struct Maximum<'a> {
+    pool: &'a Pool,
+    /// The picture from the window's first pixel on.
+    x: &'a [f32],
+    y: &'a mut [f32],
+    which: Option<&'a mut [f32]>,
+}
+
+impl Stretches for Maximum<'_> {
+    #[inline(always)]
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let (mut largest, mut which) = (Lanes::load::<WHOLE>(&self.x[range.clone()]), Lanes::ZERO);
+        let mut name = 0.0;
+        for row in 0..self.pool.window.0 {
+            for col in 0..self.pool.window.1 {
+                let pixel = row * self.pool.input.row() + col * self.pool.input.channels;
+                let x = Lanes::load::<WHOLE>(&self.x[pixel + range.start..][..range.len()]);
+                largest.take_larger(x, &mut which, name);
+                name += 1.0;
             }
+        }
+        largest.store::<WHOLE>(&mut self.y[range.clone()]);
+        if let Some(place) = &mut self.which {
+            which.store::<WHOLE>(&mut place[range]);
         }
     }
 }
