@@ -113,6 +113,32 @@ pub enum Error {
         learning_rate: f32,
     },
 
+    /// The gradients became infinite or not a number, so they cannot be clipped.
+    #[error(
+        "the norm of the gradients is {norm} at step {step}: training has diverged; use a lower learning rate (now \
+         {learning_rate}), or look for very large values in the inputs"
+    )]
+    GradientNorm {
+        /// The norm that was computed.
+        norm: f64,
+        /// The training step, counted from 0.
+        step: u64,
+        /// The learning rate of that step.
+        learning_rate: f32,
+    },
+
+    /// A source of samples says that it brought more of them than it was asked for.
+    #[error(
+        "the source of samples reports {reported} of them in a batch that has room for {room}; its next_batch may fill \
+         in at most as many as there are labels"
+    )]
+    Source {
+        /// Samples that the source reports.
+        reported: usize,
+        /// The most that it was asked for.
+        room: usize,
+    },
+
     /// The kernel asked for is not one that this machine can run.
     #[error("kernel {name:?} cannot be used here: {reason}; available: {available}")]
     Kernel {

@@ -45,15 +45,17 @@ mod predict;
 mod random;
 mod shape;
 mod spec;
+mod step;
 mod trainer;
 mod workspace;
 
 pub use error::{Error, Result};
 pub use gemm::Kernel;
+pub use loss::Loss;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
-pub use trainer::{EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
+pub use trainer::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
 pub use workspace::{BatchReport, Workspace};
 
 /// The example in the README.

@@ -2,24 +2,24 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     buffer::Buffer,
     error::{Error, Result},
     gemm::MatRef,
     layers::Moment,
-    loss,
+    loss::{self, Loss},
     network::{Network, Piece, Tensor},
-    optim::{Arenas, Optimizer, State},
+    optim::{Arenas, Optimizer, Schedule, check_fraction},
+    step::{Memory, Step, for_pieces},
     workspace::{BatchReport, Workspace},
 };
-
-/// Parameters whose gradients one thread takes at least, times the samples of the batch.
-const THREAD_WORK: usize = 150_000;
 
 /// Where training data come from.
 pub trait Source: Send {
     /// Begins epoch `epoch`, counted from 0. What it brings may depend on the number alone, so that a run can be
-    /// resumed.
+    /// resumed ([`Trainer::resume`]).
     fn start_epoch(&mut self, epoch: u64);
 
     /// Fills in up to as many samples as there are labels, and says how many; 0 at the end of the epoch.
@@ -27,6 +27,9 @@ pub trait Source: Send {
 }
 
 /// Trains a network: owns it, the workspace and the optimiser's memory.
+///
+/// Loss, schedule, clipping and averaging are chosen when it is made; [`save_checkpoint`](Self::save_checkpoint) and
+/// [`resume`](Self::resume) keep all of it in a file.
 ///
 /// ```
 /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -47,15 +50,45 @@ pub trait Source: Send {
 pub struct Trainer {
     network: Network,
     workspace: Workspace,
-    optimizer: Optimizer,
-    gradients: Buffer,
-    first: Buffer,
-    second: Buffer,
-    steps: u64,
-    seed: u64,
+    settings: Settings,
+    memory: Memory,
+    progress: Progress,
     // A batch on its way from a `Source`.
     images: Vec<f32>,
     labels: Vec<usize>,
+}
+
+/// How a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) optimizer: Optimizer,
+    schedule: Schedule,
+    loss: Loss,
+    /// What the gradients' norm is clipped to.
+    pub(crate) max_norm: Option<f32>,
+    /// How much of the parameters' average stays from step to step.
+    pub(crate) average: Option<f32>,
+    seed: u64,
+}
+
+/// How far training has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    steps: u64,
+    /// Steps that are in the average.
+    averaged: u64,
+}
+
+/// A place in a run of training: an epoch, and how many of its batches are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// The epoch, counted from 0.
+    pub epoch: u64,
+    /// Its batches that have been learnt from.
+    pub batches: u64,
 }
 
 /// What an epoch gave.
@@ -69,12 +102,14 @@ pub struct EpochReport {
     pub samples: usize,
     /// Whether the callback ended the epoch early.
     pub stopped: bool,
+    /// Where training goes on.
+    pub next: Position,
 }
 
 /// How a network does on data it is not being trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evaluation {
-    /// Mean loss.
+    /// Mean cross-entropy, whatever the loss in training.
     pub loss: f64,
     /// Share of samples that were classified rightly.
     pub accuracy: f64,
@@ -90,8 +125,19 @@ impl Trainer {
     /// # Errors
     /// If a setting of the optimiser is out of range, or `batch` is 0 or so large that it takes more than 16 GiB.
     pub fn new(network: Network, optimizer: impl Into<Optimizer>, batch: usize) -> Result<Self> {
-        let optimizer = optimizer.into();
-        optimizer.check()?;
+        let settings = Settings {
+            optimizer: optimizer.into(),
+            schedule: Schedule::default(),
+            loss: Loss::default(),
+            max_norm: None,
+            average: None,
+            seed: 0,
+        };
+        Self::with_settings(network, settings, batch)
+    }
+
+    pub(crate) fn with_settings(network: Network, settings: Settings, batch: usize) -> Result<Self> {
+        settings.check()?;
         if batch == 0 {
             return Err(Error::Setting {
                 name: "batch",
@@ -99,32 +145,73 @@ impl Trainer {
                 reason: "a batch holds at least one sample",
             });
         }
-        let len = network.parameters().len();
-        let arena = |wanted: bool| Buffer::zeroed(if wanted { len } else { 0 });
         Ok(Self {
             workspace: Workspace::for_training(&network, batch)?,
-            gradients: arena(optimizer.linear().is_none()),
-            first: arena(optimizer.state() >= State::One),
-            second: arena(optimizer.state() >= State::Two),
+            memory: Memory::new(&network, &settings),
+            progress: Progress::default(),
             images: vec![0.0; batch * network.spec().input().len()],
             labels: vec![0; batch],
-            steps: 0,
-            seed: 0,
-            optimizer,
+            settings,
             network,
         })
     }
 
     /// Sets the seed of what is random in training, such as dropout; it is 0 unless it is set.
     #[must_use]
-    pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// Makes another loss small than cross-entropy without smoothing.
+    ///
+    /// # Errors
+    /// If a setting of the loss is out of range.
+    pub fn with_loss(mut self, loss: Loss) -> Result<Self> {
+        self.settings.loss = loss;
+        self.settings.check().map(|()| self)
+    }
+
+    /// Lets the learning rate follow a schedule: step number [`steps`](Self::steps) takes the schedule's rate for that
+    /// number.
+    ///
+    /// # Errors
+    /// If a setting of the schedule is out of range.
+    pub fn with_schedule(mut self, schedule: impl Into<Schedule>) -> Result<Self> {
+        self.settings.schedule = schedule.into();
+        self.settings.check().map(|()| self)
+    }
+
+    /// Clips the gradients: where the norm of all of them together is above `max_norm`, they are scaled down to it
+    /// before each step, as by `torch.nn.utils.clip_grad_norm_` (Pascanu et al., 2013, "On the difficulty of training
+    /// recurrent neural networks").
+    ///
+    /// # Errors
+    /// If `max_norm` is not a finite number above 0.
+    pub fn with_clipping(mut self, max_norm: f32) -> Result<Self> {
+        self.settings.max_norm = Some(max_norm);
+        self.settings.check()?;
+        self.memory.fit(&self.network, &self.settings);
+        Ok(self)
+    }
+
+    /// Keeps an exponential moving average of the parameters beside them, as PyTorch's `AveragedModel` with
+    /// `get_ema_multi_avg_fn(decay)`: after the first step it is what they are, after each further one
+    /// `decay` times itself plus `1 - decay` times what they are. [`averaged_network`](Self::averaged_network) has it.
+    ///
+    /// # Errors
+    /// If `decay` is not in `0..1`.
+    pub fn with_average(mut self, decay: f32) -> Result<Self> {
+        self.settings.average = Some(decay);
+        self.settings.check()?;
+        self.memory.fit(&self.network, &self.settings);
+        Ok(self)
     }
 
     fn moment(&self) -> Moment {
         Moment {
-            seed: self.seed,
-            step: self.steps,
+            seed: self.settings.seed,
+            step: self.progress.steps,
             first_sample: 0,
         }
     }
@@ -141,27 +228,47 @@ impl Trainer {
         self.network
     }
 
+    /// The network with the average of the parameters ([`with_average`](Self::with_average)) in place of them; what
+    /// is no parameter, such as running statistics, is as it is now. None where no average is kept; before the first
+    /// step, the network itself.
+    #[must_use]
+    pub fn averaged_network(&self) -> Option<Network> {
+        self.settings.average?;
+        let mut network = self.network.clone();
+        if self.progress.averaged > 0 {
+            network.parameters_mut().copy_from_slice(&self.memory.average);
+        }
+        Some(network)
+    }
+
     /// Steps taken so far.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.progress.steps
     }
 
-    /// The rule in force.
+    /// The rule, with the learning rate that the schedule starts from.
     #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
-        &self.optimizer
+        &self.settings.optimizer
     }
 
-    /// Sets the learning rate from the next step on.
+    /// The learning rate of the next step.
+    #[must_use]
+    pub fn learning_rate(&self) -> f32 {
+        let Settings { optimizer, schedule, .. } = &self.settings;
+        schedule.learning_rate(optimizer.learning_rate(), self.progress.steps)
+    }
+
+    /// Sets the optimiser's learning rate from the next step on; the schedule's rates change with it.
     ///
     /// # Errors
     /// If it is negative or not finite.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
-        let mut optimizer = self.optimizer;
-        optimizer.set_learning_rate(learning_rate);
-        optimizer.check()?;
-        self.optimizer = optimizer;
+        let mut settings = self.settings;
+        settings.optimizer.set_learning_rate(learning_rate);
+        settings.check()?;
+        self.settings = settings;
         Ok(())
     }
 
@@ -175,89 +282,147 @@ impl Trainer {
         in_pool(|| self.step_here(images, labels))
     }
 
-    /// An epoch: one step for each batch of the source. `on_step` sees each one's report and may end the epoch.
+    /// An epoch: one step for each batch of the source. `on_step` sees the trainer and the step's report after each,
+    /// and may end the epoch.
     ///
     /// # Errors
-    /// Those of [`step`](Self::step).
+    /// Those of [`step`](Self::step), and if the source reports more samples than there is room for.
     pub fn epoch<S: Source>(
         &mut self,
         source: &mut S,
         epoch: u64,
-        mut on_step: impl FnMut(&BatchReport) -> ControlFlow<()> + Send,
+        on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
+    ) -> Result<EpochReport> {
+        self.epoch_from(source, Position { epoch, batches: 0 }, on_step)
+    }
+
+    /// The rest of an epoch of which some batches are done: these are asked of the source and passed over. What is
+    /// reported is about the others.
+    ///
+    /// # Errors
+    /// As [`epoch`](Self::epoch).
+    pub fn epoch_from<S: Source>(
+        &mut self,
+        source: &mut S,
+        position: Position,
+        on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
     ) -> Result<EpochReport> {
         in_pool(|| {
-            let (mut loss, mut correct) = (0.0, 0);
-            let mut report = EpochReport::default();
             let mut images = std::mem::take(&mut self.images);
             let mut labels = std::mem::take(&mut self.labels);
-            let sample = self.network.spec().input().len();
-            source.start_epoch(epoch);
-            let outcome = loop {
-                let count = source.next_batch(&mut images, &mut labels);
-                if count == 0 {
-                    break Ok(());
-                }
-                let step = match self.step_here(&images[..count * sample], &labels[..count]) {
-                    Ok(step) => step,
-                    Err(error) => break Err(error),
-                };
-                loss += f64::from(step.loss) * count as f64;
-                correct += step.correct;
-                report.samples += count;
-                if on_step(&step).is_break() {
-                    report.stopped = true;
-                    break Ok(());
-                }
-            };
+            let outcome = self.epoch_with(source, position, on_step, &mut images, &mut labels);
             (self.images, self.labels) = (images, labels);
-            outcome?;
-            let samples = report.samples.max(1) as f64;
-            report.loss = loss / samples;
-            report.accuracy = correct as f64 / samples;
-            Ok(report)
+            outcome
         })
     }
 
+    fn epoch_with<S: Source>(
+        &mut self,
+        source: &mut S,
+        position: Position,
+        mut on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()>,
+        images: &mut [f32],
+        labels: &mut [usize],
+    ) -> Result<EpochReport> {
+        let (mut loss, mut correct) = (0.0, 0);
+        let mut report = EpochReport::default();
+        let sample = self.network.spec().input().len();
+        let Position { epoch, mut batches } = position;
+        source.start_epoch(epoch);
+        let mut done = 0;
+        loop {
+            let count = next_batch(source, images, labels)?;
+            if count == 0 {
+                (report.next.epoch, batches) = (epoch + 1, 0);
+                break;
+            }
+            done += 1;
+            if done <= batches {
+                continue;
+            }
+            let step = self.step_here(&images[..count * sample], &labels[..count])?;
+            batches = done;
+            loss += f64::from(step.loss) * count as f64;
+            correct += step.correct;
+            report.samples += count;
+            if on_step(self, &step).is_break() {
+                (report.next.epoch, report.stopped) = (epoch, true);
+                break;
+            }
+        }
+        let samples = report.samples.max(1) as f64;
+        report.loss = loss / samples;
+        report.accuracy = correct as f64 / samples;
+        report.next.batches = batches;
+        Ok(report)
+    }
+
     fn step_here(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
-        let report = self.workspace.backward(&self.network, images, labels, self.moment())?;
+        let rule = self.settings.rule(self.progress.steps)?;
+        let loss = self.settings.loss;
+        let moment = self.moment();
+        let report = self.workspace.backward(&self.network, images, labels, loss, moment)?;
         if !report.loss.is_finite() {
             return Err(Error::Diverged {
                 loss: report.loss,
-                step: self.steps,
-                learning_rate: self.optimizer.learning_rate(),
+                step: self.progress.steps,
+                learning_rate: rule.learning_rate(),
             });
         }
         let images = MatRef::row_major(images, labels.len(), self.network.spec().input().len())?;
-        let Self {
-            network,
-            workspace,
-            optimizer,
-            ..
-        } = self;
-        // The parameters are lent out piece by piece while the rest of the network is read.
-        let mut parameters = std::mem::take(network.parameters_mut());
-        let arenas = Arenas {
-            parameters: &mut parameters,
-            gradients: &mut self.gradients,
-            first: &mut self.first,
-            second: &mut self.second,
+        let first = self.progress.averaged == 0;
+        let step = Step {
+            rule,
+            number: self.progress.steps,
+            max_norm: self.settings.max_norm,
+            newest: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
         };
-        let (network, steps) = (&*network, self.steps);
-        let update = |piece: &Piece, arenas: Arenas<'_>| match optimizer.linear() {
-            Some(factors) => workspace.parameter_gradient(network, images, piece, factors, arenas.parameters),
-            None => {
-                workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
-                optimizer.update(steps, arenas);
-            }
-        };
-        for_pieces(&network.plan().pieces, THREAD_WORK / labels.len(), arenas, &update);
-        *self.network.parameters_mut() = parameters;
-        self.steps += 1;
+        step.take(&mut self.network, &self.workspace, &mut self.memory, images)?;
+        self.progress.steps += 1;
+        self.progress.averaged += u64::from(self.settings.average.is_some());
         Ok(report)
     }
 }
 
-/// The gradient of a batch's mean loss with respect to every parameter, as tensors like [`Network::tensors`]; and the
+impl Settings {
+    /// Refuses settings that make no sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.optimizer.check()?;
+        self.schedule.check()?;
+        self.loss.check()?;
+        match self.max_norm {
+            Some(max_norm) if !(max_norm > 0.0 && max_norm.is_finite()) => Err(Error::Setting {
+                name: "max_norm",
+                value: max_norm.to_string(),
+                reason: "it has to be a finite number above 0",
+            }),
+            _ => self.average.map_or(Ok(()), |decay| check_fraction("decay", decay)),
+        }
+    }
+
+    /// The rule with the learning rate of a step.
+    fn rule(&self, step: u64) -> Result<Optimizer> {
+        let mut rule = self.optimizer;
+        rule.set_learning_rate(self.schedule.learning_rate(rule.learning_rate(), step));
+        // A schedule can leave the range of numbers, as by growing at each step.
+        rule.check()?;
+        Ok(rule)
+    }
+}
+
+/// The next batch of a source that is not trusted to count rightly.
+fn next_batch<S: Source>(source: &mut S, images: &mut [f32], labels: &mut [usize]) -> Result<usize> {
+    let reported = source.next_batch(images, labels);
+    if reported > labels.len() {
+        return Err(Error::Source {
+            reported,
+            room: labels.len(),
+        });
+    }
+    Ok(reported)
+}
+
+/// The gradient of a batch's mean cross-entropy with respect to every parameter, as tensors like [`Network::tensors`]; and the
 /// loss. For checks and experiments: training does not need it.
 ///
 /// # Errors
@@ -265,7 +430,7 @@ impl Trainer {
 pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let batch = images.len() / network.spec().input().len();
     let mut workspace = Workspace::for_training(network, batch.max(1))?;
-    let report = workspace.backward(network, images, labels, Moment::default())?;
+    let report = workspace.backward(network, images, labels, Loss::default(), Moment::default())?;
     let images = MatRef::row_major(images, labels.len(), network.spec().input().len())?;
     let mut gradients = Buffer::zeroed(network.parameters().len());
     let arenas = Arenas {
@@ -282,8 +447,16 @@ pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<
 /// How a network does on all that `source` brings in one epoch.
 ///
 /// # Errors
-/// If the source brings labels that are no classes, or images of another size.
+/// If the source brings labels that are no classes or more samples than the workspace has room for, or the workspace
+/// has no room at all or was made for another network.
 pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Workspace) -> Result<Evaluation> {
+    if workspace.capacity() == 0 {
+        return Err(Error::Setting {
+            name: "the workspace's capacity",
+            value: "0".to_owned(),
+            reason: "evaluation needs room for at least one sample; make a larger one",
+        });
+    }
     in_pool(|| {
         let (sample, outputs) = (network.spec().input().len(), network.spec().outputs());
         let mut images = vec![0.0; workspace.capacity() * sample];
@@ -292,7 +465,7 @@ pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Wo
         let mut evaluation = Evaluation::default();
         source.start_epoch(0);
         loop {
-            let count = source.next_batch(&mut images, &mut labels);
+            let count = next_batch(source, &mut images, &mut labels)?;
             if count == 0 {
                 break;
             }
@@ -315,32 +488,6 @@ pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Wo
         evaluation.accuracy = evaluation.correct as f64 / count;
         Ok(evaluation)
     })
-}
-
-/// Hands out the pieces and their part of the arenas, in parallel where each half has at least `least` parameters.
-fn for_pieces(pieces: &[Piece], least: usize, arenas: Arenas<'_>, work: &(impl Fn(&Piece, Arenas<'_>) + Sync)) {
-    let len = |pieces: &[Piece]| pieces.iter().map(|piece| piece.len).sum::<usize>();
-    match pieces {
-        [] => {}
-        [piece] => work(piece, arenas),
-        _ => {
-            let total = len(pieces);
-            let mut middle = 1;
-            while middle + 1 < pieces.len() && len(&pieces[..middle + 1]) <= total.div_ceil(2) {
-                middle += 1;
-            }
-            let (left, right) = pieces.split_at(middle);
-            let (left_arenas, right_arenas) = arenas.split_at(len(left));
-            let left_work = || for_pieces(left, least, left_arenas, work);
-            let right_work = || for_pieces(right, least, right_arenas, work);
-            if total / 2 >= least {
-                rayon::join(left_work, right_work);
-            } else {
-                left_work();
-                right_work();
-            }
-        }
-    }
 }
 
 /// Runs `f` on a thread of the current pool, so that what it shares out need not cross into the pool each time.

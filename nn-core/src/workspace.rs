@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result, check_length},
     gemm::{MatMut, MatRef, PANEL, Panels},
     layers::{Backward, Forward, Gradient, LaneCut, Lanes, Moment},
-    loss,
+    loss::{self, Loss},
     network::{Network, Piece, Stage, sample_reason},
     spec::NetworkSpec,
 };
@@ -225,6 +225,7 @@ impl Workspace {
         network: &Network,
         images: &[f32],
         labels: &[usize],
+        loss: Loss,
         moment: Moment,
     ) -> Result<BatchReport> {
         let batch = self.check(network, images)?;
@@ -252,7 +253,7 @@ impl Workspace {
         let shared = self.chunk(network, threads, images, labels).map(|chunk| {
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
                 chunk.forward(network, &prepared, Some(moment));
-                chunk.loss();
+                chunk.loss(loss);
                 chunk.backward(network, &transposed);
             });
         });
@@ -477,13 +478,13 @@ impl Chunk<'_> {
     }
 
     /// The loss of each sample, and the gradient of the mean over the batch.
-    fn loss(&mut self) {
+    fn loss(&mut self, loss: Loss) {
         let Some(slot) = self.layout.slots.last() else { return };
         let scale = 1.0 / self.cut.batch as f32;
         let mut gradients = columns(self.gradients.reborrow(), slot);
         for (row, &label) in self.labels.iter().enumerate() {
             let logits = self.logits.as_ref().row(row);
-            self.losses[row] = loss::cross_entropy(logits, label, scale, gradients.row_mut(row));
+            self.losses[row] = loss.of_sample(logits, label, scale, gradients.row_mut(row));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Adam and AdamW.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Arenas, State, check_fraction, check_not_negative};
 use crate::error::Result;
 
@@ -14,7 +16,8 @@ use crate::error::Result;
 /// let adamw = Adam { weight_decay: 0.01, decoupled: true, ..Adam::new(1e-3) };
 /// assert_eq!((adamw.beta1, adamw.beta2), (0.9, 0.999));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Adam {
     /// Length of a step.
     pub learning_rate: f32,

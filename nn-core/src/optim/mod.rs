@@ -1,15 +1,19 @@
-//! Rules that turn gradients into steps of the parameters.
+//! Rules that turn gradients into steps of the parameters, and schedules of their learning rates.
 
 mod adam;
+mod schedule;
 mod sgd;
 
+use serde::{Deserialize, Serialize};
+
 pub use adam::Adam;
+pub use schedule::{Annealing, OneCycle, Schedule};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
 
 /// Which rule a [`Trainer`](crate::Trainer) follows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Optimizer {
     /// Stochastic gradient descent.
@@ -75,6 +79,12 @@ impl Optimizer {
 
     /// Takes step `step`, counted from 0, for some of the parameters.
     pub(crate) fn update(&self, step: u64, arenas: Arenas<'_>) {
+        if let Some((alpha, beta)) = self.linear() {
+            for (parameter, gradient) in arenas.parameters.iter_mut().zip(arenas.gradients) {
+                *parameter = beta * *parameter + alpha * *gradient;
+            }
+            return;
+        }
         match self {
             Self::Sgd(sgd) => sgd.update(arenas),
             Self::Adam(adam) => adam.update(step, arenas),
@@ -93,41 +103,66 @@ pub(crate) enum State {
     Two,
 }
 
-/// The same stretch of all arenas; empty where the rule has no use for it.
+/// The same stretch of all arenas; empty where nobody has a use for it.
 #[derive(Default)]
 pub(crate) struct Arenas<'a> {
     pub(crate) parameters: &'a mut [f32],
     pub(crate) gradients: &'a mut [f32],
     pub(crate) first: &'a mut [f32],
     pub(crate) second: &'a mut [f32],
+    pub(crate) average: &'a mut [f32],
+    /// Sums of squares of gradients, one a piece.
+    pub(crate) squares: &'a mut [f64],
 }
 
-impl<'a> Arenas<'a> {
-    pub(crate) fn split_at(self, at: usize) -> (Self, Self) {
-        let halves = |arena: &'a mut [f32]| {
-            let at = at.min(arena.len());
-            arena.split_at_mut(at)
-        };
-        let (parameters, gradients) = (halves(self.parameters), halves(self.gradients));
-        let (first, second) = (halves(self.first), halves(self.second));
+impl Arenas<'_> {
+    pub(crate) fn reborrow(&mut self) -> Arenas<'_> {
+        Arenas {
+            parameters: &mut *self.parameters,
+            gradients: &mut *self.gradients,
+            first: &mut *self.first,
+            second: &mut *self.second,
+            average: &mut *self.average,
+            squares: &mut *self.squares,
+        }
+    }
+
+    /// The first `values` of each arena, which make up `pieces` pieces, and the others.
+    pub(crate) fn split_at(self, values: usize, pieces: usize) -> (Self, Self) {
+        let parameters = halves(self.parameters, values);
+        let gradients = halves(self.gradients, values);
+        let first = halves(self.first, values);
+        let second = halves(self.second, values);
+        let average = halves(self.average, values);
+        let squares = halves(self.squares, pieces);
         let left = Arenas {
             parameters: parameters.0,
             gradients: gradients.0,
             first: first.0,
             second: second.0,
+            average: average.0,
+            squares: squares.0,
         };
         let right = Arenas {
             parameters: parameters.1,
             gradients: gradients.1,
             first: first.1,
             second: second.1,
+            average: average.1,
+            squares: squares.1,
         };
         (left, right)
     }
 }
 
+/// An arena cut in two; both halves are empty where it is.
+fn halves<T>(arena: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
+    let at = at.min(arena.len());
+    arena.split_at_mut(at)
+}
+
 /// Refuses a setting that is not a finite number of at least 0.
-fn check_not_negative(name: &'static str, value: f32) -> Result<()> {
+pub(crate) fn check_not_negative(name: &'static str, value: f32) -> Result<()> {
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }
@@ -139,7 +174,7 @@ fn check_not_negative(name: &'static str, value: f32) -> Result<()> {
 }
 
 /// Refuses a setting that is not in `0..1`.
-fn check_fraction(name: &'static str, value: f32) -> Result<()> {
+pub(crate) fn check_fraction(name: &'static str, value: f32) -> Result<()> {
     if (0.0..1.0).contains(&value) {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Arenas, State, check_fraction, check_not_negative};
 use crate::error::{Error, Result};
 
@@ -12,7 +14,8 @@ use crate::error::{Error, Result};
 /// let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::new(0.1) };
 /// assert_eq!((sgd.learning_rate, sgd.weight_decay), (0.1, 0.0));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sgd {
     /// Length of a step.
     pub learning_rate: f32,

@@ -1,0 +1,303 @@
+//! Learning rates that change from step to step.
+
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+use super::{check_fraction, check_not_negative};
+use crate::error::{Error, Result};
+
+/// The learning rate as a function of the number of steps taken. It is given relative to the optimiser's learning
+/// rate, which is the one at the start of a decline and the highest one of a cycle.
+///
+/// Each is PyTorch's scheduler of that name, if that one's `step` is called after each step of the optimiser.
+///
+/// ```
+/// use nn_core::optim::Schedule;
+/// let schedule = Schedule::cosine(100, 0.0).with_warm_up(10, 0.1);
+/// assert_eq!(schedule.learning_rate(0.5, 0), 0.05);
+/// assert_eq!(schedule.learning_rate(0.5, 10), 0.5);
+/// assert_eq!(schedule.learning_rate(0.5, 60), 0.25);
+/// assert_eq!(schedule.learning_rate(0.5, 110), 0.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    warm_up: Option<WarmUp>,
+    course: Course,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WarmUp {
+    steps: u64,
+    from: f32,
+}
+
+/// What follows the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+enum Course {
+    #[default]
+    Constant,
+    Step {
+        every: u64,
+        factor: f32,
+    },
+    Exponential {
+        factor: f32,
+    },
+    Cosine {
+        steps: u64,
+        lowest: f32,
+    },
+    OneCycle(OneCycle),
+}
+
+/// One rise to the optimiser's learning rate and one fall (Smith and Topin, 2018, "Super-Convergence"), as PyTorch's
+/// `OneCycleLR` with `cycle_momentum=False`: momentum stays as it is. After the last step the rate stays the lowest.
+///
+/// ```
+/// use nn_core::optim::{OneCycle, Schedule};
+/// let cycle = Schedule::from(OneCycle { rise: 0.5, ..OneCycle::new(101) });
+/// assert_eq!(cycle.learning_rate(1.0, 0), 1.0 / 25.0);
+/// assert_eq!(cycle.learning_rate(1.0, 50), 1.0);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneCycle {
+    /// Steps of the whole cycle (`total_steps`).
+    pub steps: u64,
+    /// The share of them in which the rate rises, above 0 and below 1 (`pct_start`).
+    pub rise: f32,
+    /// What the highest rate is divided by to give the first, at least 1 (`div_factor`).
+    pub first_divisor: f32,
+    /// What the first rate is divided by to give the last, at least 1 (`final_div_factor`).
+    pub last_divisor: f32,
+    /// The way from one rate to the next.
+    pub annealing: Annealing,
+}
+
+/// The way from one learning rate to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Annealing {
+    /// Half a cosine.
+    Cosine,
+    /// A straight line.
+    Linear,
+}
+
+impl Schedule {
+    /// Always the optimiser's learning rate.
+    #[must_use]
+    pub fn constant() -> Self {
+        Self::default()
+    }
+
+    /// Times `factor` after each `every` steps (`StepLR`).
+    #[must_use]
+    pub fn step(every: u64, factor: f32) -> Self {
+        Course::Step { every, factor }.into()
+    }
+
+    /// Times `factor` after each step (`ExponentialLR`).
+    #[must_use]
+    pub fn exponential(factor: f32) -> Self {
+        Course::Exponential { factor }.into()
+    }
+
+    /// Along half a cosine down to the learning rate `lowest` in `steps` steps (Loshchilov and Hutter, 2017, "SGDR");
+    /// after them it goes up the same way, as `CosineAnnealingLR`'s does.
+    #[must_use]
+    pub fn cosine(steps: u64, lowest: f32) -> Self {
+        Course::Cosine { steps, lowest }.into()
+    }
+
+    /// Before all else, `steps` steps in which the rate rises in a straight line from `from` times the optimiser's to
+    /// the optimiser's (`LinearLR`; the two in turn are `SequentialLR`).
+    #[must_use]
+    pub fn with_warm_up(self, steps: u64, from: f32) -> Self {
+        let warm_up = Some(WarmUp { steps, from });
+        Self { warm_up, ..self }
+    }
+
+    /// The learning rate of step `step`, counted from 0, where the optimiser's is `base`.
+    #[must_use]
+    pub fn learning_rate(&self, base: f32, step: u64) -> f32 {
+        let base = f64::from(base);
+        let rate = match self.warm_up {
+            Some(warm_up) if step < warm_up.steps => base * warm_up.factor(step),
+            Some(warm_up) => self.course.learning_rate(base, step - warm_up.steps),
+            None => self.course.learning_rate(base, step),
+        };
+        rate as f32
+    }
+
+    /// Refuses settings that make no sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(warm_up) = self.warm_up {
+            check_not_negative("warm-up from", warm_up.from)?;
+        }
+        match self.course {
+            Course::Constant => Ok(()),
+            Course::Step { every, factor } => {
+                check_steps("step every", every)?;
+                check_not_negative("step factor", factor)
+            }
+            Course::Exponential { factor } => check_not_negative("exponential factor", factor),
+            Course::Cosine { steps, lowest } => {
+                check_steps("cosine steps", steps)?;
+                check_not_negative("cosine lowest", lowest)
+            }
+            Course::OneCycle(cycle) => cycle.check(),
+        }
+    }
+}
+
+impl From<Course> for Schedule {
+    fn from(course: Course) -> Self {
+        Self { warm_up: None, course }
+    }
+}
+
+impl From<OneCycle> for Schedule {
+    fn from(cycle: OneCycle) -> Self {
+        Course::OneCycle(cycle).into()
+    }
+}
+
+impl WarmUp {
+    fn factor(&self, step: u64) -> f64 {
+        let from = f64::from(self.from);
+        from + (1.0 - from) * step as f64 / self.steps as f64
+    }
+}
+
+impl Course {
+    fn learning_rate(&self, base: f64, step: u64) -> f64 {
+        match *self {
+            Self::Constant => base,
+            Self::Step { every, factor } => base * f64::from(factor).powf((step / every) as f64),
+            Self::Exponential { factor } => base * f64::from(factor).powf(step as f64),
+            Self::Cosine { steps, lowest } => {
+                Annealing::Cosine.between(base, lowest.into(), step as f64 / steps as f64)
+            }
+            Self::OneCycle(cycle) => cycle.learning_rate(base, step),
+        }
+    }
+}
+
+impl OneCycle {
+    /// A cycle with PyTorch's settings: 30 % of the steps rise, from a 25th of the highest rate; the last rate is a
+    /// ten-thousandth of the first; both ways are half a cosine.
+    #[must_use]
+    pub const fn new(steps: u64) -> Self {
+        Self {
+            steps,
+            rise: 0.3,
+            first_divisor: 25.0,
+            last_divisor: 1e4,
+            annealing: Annealing::Cosine,
+        }
+    }
+
+    fn learning_rate(&self, highest: f64, step: u64) -> f64 {
+        let first = highest / f64::from(self.first_divisor);
+        let lowest = first / f64::from(self.last_divisor);
+        // PyTorch's: the steps at which the rise and the fall are complete, counted from 0.
+        let top = f64::from(self.rise) * self.steps as f64 - 1.0;
+        let last = self.steps as f64 - 1.0;
+        let step = (step as f64).min(last);
+        if step <= top {
+            self.annealing.between(first, highest, step / top)
+        } else {
+            self.annealing.between(highest, lowest, (step - top) / (last - top))
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_fraction("one-cycle rise", self.rise)?;
+        if f64::from(self.rise) * (self.steps as f64) <= 1.0 {
+            return Err(Error::Setting {
+                name: "one-cycle rise",
+                value: format!("{} of {} steps", self.rise, self.steps),
+                reason: "the rate has to rise for more than one step",
+            });
+        }
+        for (name, divisor) in [
+            ("one-cycle first divisor", self.first_divisor),
+            ("one-cycle last divisor", self.last_divisor),
+        ] {
+            if !(divisor >= 1.0 && divisor.is_finite()) {
+                return Err(Error::Setting {
+                    name,
+                    value: divisor.to_string(),
+                    reason: "it has to be a finite number of at least 1",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Annealing {
+    /// `from` where `share` is 0, `to` where it is 1.
+    fn between(self, from: f64, to: f64, share: f64) -> f64 {
+        match self {
+            Self::Cosine => to + (from - to) * 0.5 * (1.0 + (PI * share).cos()),
+            Self::Linear => from + (to - from) * share,
+        }
+    }
+}
+
+fn check_steps(name: &'static str, steps: u64) -> Result<()> {
+    if steps > 0 {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name,
+        value: steps.to_string(),
+        reason: "it has to be at least one step",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cycle_stays_at_its_end() {
+        let cycle = Schedule::from(OneCycle::new(10));
+        let last = cycle.learning_rate(1.0, 9);
+        assert!((last - 4e-6).abs() < 1e-11, "{last}");
+        for step in [10, 1000, u64::MAX] {
+            assert_eq!(cycle.learning_rate(1.0, step), last);
+        }
+    }
+
+    #[test]
+    fn every_step_of_a_schedule_that_was_not_refused_has_a_rate() {
+        let cycle = OneCycle::new(10);
+        for schedule in [
+            Schedule::constant(),
+            Schedule::constant().with_warm_up(0, 0.0),
+            Schedule::step(1, 0.0),
+            Schedule::exponential(0.5).with_warm_up(u64::MAX, 0.0),
+            Schedule::cosine(1, 0.0),
+            Schedule::cosine(u64::MAX, 1.0),
+            OneCycle { steps: 4, ..cycle }.into(),
+            OneCycle { rise: 0.99, ..cycle }.into(),
+            OneCycle {
+                steps: u64::MAX,
+                ..cycle
+            }
+            .into(),
+        ] {
+            schedule.check().unwrap();
+            for step in [0, 1, 2, 8, 9, 10, 1 << 40, u64::MAX] {
+                let rate = schedule.learning_rate(0.5, step);
+                assert!((0.0..=1.0).contains(&rate), "{schedule:?}, step {step}: {rate}");
+            }
+        }
+    }
+}
