@@ -1,11 +1,9 @@
 //! Each network and how it is trained, defined once.
 
-use std::f64::consts::PI;
-
 use mnist_io::Augmentation;
 use nn_core::{
     NetworkSpec,
-    optim::{Optimizer, Sgd},
+    optim::{Optimizer, Schedule, Sgd},
 };
 
 /// A network and how it is trained, by name.
@@ -78,15 +76,11 @@ impl Preset {
 }
 
 impl Recipe {
-    /// The learning rate when that share of all steps has been taken: it rises linearly at first, so that momentum
-    /// builds up before steps are long, and then falls along half a cosine to 0 (Loshchilov, Hutter, "SGDR", 2017).
-    pub fn learning_rate(&self, progress: f64) -> f32 {
-        let height = if progress < WARM_UP {
-            progress / WARM_UP
-        } else {
-            0.5 * (1.0 + (PI * (progress - WARM_UP) / (1.0 - WARM_UP)).cos())
-        };
-        (f64::from(self.optimizer.learning_rate()) * height) as f32
+    /// The learning rate in a run of that many steps: it rises linearly at first, so that momentum builds up before
+    /// steps are long, and then falls along half a cosine to 0.
+    pub fn schedule(&self, steps: u64) -> Schedule {
+        let steps = steps as f64;
+        Schedule::cosine((1.0 - WARM_UP) * steps, 0.0).with_warm_up(WARM_UP * steps, 0.0)
     }
 }
 
@@ -109,14 +103,20 @@ mod tests {
     fn the_learning_rate_rises_and_falls_to_nothing() {
         let recipe = &DEFAULT.recipe;
         let highest = recipe.optimizer.learning_rate();
-        assert_eq!(recipe.learning_rate(0.0), 0.0);
-        assert_eq!(recipe.learning_rate(WARM_UP), highest);
-        assert_eq!(recipe.learning_rate(1.0), 0.0);
-        let rates: Vec<f32> = (0..=1000)
-            .map(|step| recipe.learning_rate(f64::from(step) / 1000.0))
-            .collect();
+        let schedule = recipe.schedule(1000);
+        let rates: Vec<f32> = (0..=1000).map(|step| schedule.learning_rate(highest, step)).collect();
         assert!(rates.iter().all(|rate| (0.0..=highest).contains(rate)));
         let top = (WARM_UP * 1000.0) as usize;
+        assert_eq!((rates[0], rates[top], rates[1000]), (0.0, highest, 0.0));
         assert!(rates[..=top].is_sorted() && rates[top..].iter().rev().is_sorted());
+    }
+
+    #[test]
+    fn the_shortest_run_has_a_schedule() {
+        for steps in 1..40 {
+            let network = nn_core::Network::new(DEFAULT.network(), 0).unwrap();
+            let trainer = nn_core::Trainer::new(network, DEFAULT.recipe.optimizer, 1).unwrap();
+            assert!(trainer.with_schedule(DEFAULT.recipe.schedule(steps)).is_ok(), "{steps}");
+        }
     }
 }

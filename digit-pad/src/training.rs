@@ -222,8 +222,6 @@ struct Session<'a> {
     watch: &'a mut (dyn FnMut(Event) + Send),
     trainer: Trainer,
     samples: Samples<'a>,
-    images: Vec<f32>,
-    labels: Vec<usize>,
     total_steps: u64,
     check_every: u64,
     time: Duration,
@@ -241,11 +239,13 @@ impl<'a> Session<'a> {
             .with_augmentation(recipe.augmentation.clone())?;
         let network = Network::new(task.network.clone(), task.seed)?;
         let steps = batches.batches_per_epoch();
+        let total_steps = steps as u64 * recipe.epochs as u64;
+        let trainer = Trainer::new(network, recipe.optimizer, batches.batch_size())?;
         Ok(Session {
-            trainer: Trainer::new(network, recipe.optimizer, batches.batch_size())?,
-            images: vec![0.0; batches.batch_size() * data.train.pixels()],
-            labels: vec![0; batches.batch_size()],
-            total_steps: steps as u64 * recipe.epochs as u64,
+            trainer: trainer
+                .with_seed(task.seed)
+                .with_schedule(recipe.schedule(total_steps))?,
+            total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
             samples: Samples(batches),
             time: Duration::ZERO,
@@ -259,52 +259,42 @@ impl<'a> Session<'a> {
 
     /// Goes through the training images once; breaks with the reason if training ends here.
     fn epoch(&mut self, epoch: usize) -> Result<ControlFlow<End>, Error> {
-        let mut tally = Tally::new(epoch);
-        self.samples.start_epoch(epoch as u64 - 1);
+        if self.task.stop.load(Ordering::Relaxed) {
+            return Ok(ControlFlow::Break(End::Stopped));
+        }
+        let mut tally = Tally::new(epoch, self.total_steps);
+        let mut flow = Ok(ControlFlow::Continue(()));
         let mut clock = Instant::now();
-        let mut flow = ControlFlow::Continue(());
-        while flow.is_continue() {
-            if self.task.stop.load(Ordering::Relaxed) {
-                flow = ControlFlow::Break(End::Stopped);
-                break;
-            }
-            let count = self.samples.next_batch(&mut self.images, &mut self.labels);
-            if count == 0 {
-                break;
-            }
-            self.step(count, &mut tally)?;
-            tally.time += clock.elapsed();
-            let report = self.report(&tally);
-            (self.watch)(Event::Step(report));
-            if self.trainer.steps().is_multiple_of(self.check_every) && self.has_won()? {
-                flow = ControlFlow::Break(End::Reached);
-            }
+        let Self {
+            task,
+            data,
+            watch,
+            trainer,
+            samples,
+            check_every,
+            ..
+        } = self;
+        trainer.epoch(samples, epoch as u64 - 1, |trainer, step| {
+            tally.add(step, clock.elapsed());
+            watch(Event::Step(tally.report(trainer)));
+            flow = if task.stop.load(Ordering::Relaxed) {
+                Ok(ControlFlow::Break(End::Stopped))
+            } else if trainer.steps().is_multiple_of(*check_every) {
+                check_goal(task, data, trainer)
+            } else {
+                Ok(ControlFlow::Continue(()))
+            };
             clock = Instant::now();
-        }
+            match flow {
+                Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        })?;
+        let flow = flow?;
         self.time += tally.time;
-        if tally.images > 0 {
-            self.epochs = epoch;
-            self.close_epoch(&tally, flow == ControlFlow::Break(End::Reached))?;
-        }
+        self.epochs = epoch;
+        self.close_epoch(&tally, flow == ControlFlow::Break(End::Reached))?;
         Ok(flow)
-    }
-
-    fn step(&mut self, count: usize, tally: &mut Tally) -> Result<(), Error> {
-        let progress = self.trainer.steps() as f64 / self.total_steps as f64;
-        self.trainer
-            .set_learning_rate(self.task.recipe.learning_rate(progress))?;
-        let images = &self.images[..count * self.data.train.pixels()];
-        let report = self.trainer.step(images, &self.labels[..count])?;
-        tally.add(count, &report);
-        Ok(())
-    }
-
-    /// Whether the accuracy that training goes on until is reached.
-    fn has_won(&self) -> Result<bool, Error> {
-        let Some(wanted) = self.task.until_accuracy else {
-            return Ok(false);
-        };
-        Ok(evaluate_on(self.trainer.network(), &self.data.test, SCALING)?.accuracy >= wanted)
     }
 
     /// Keeps the weights if they are the best so far, and says how the epoch went.
@@ -330,24 +320,12 @@ impl<'a> Session<'a> {
             });
         }
         let report = EpochReport {
-            step: self.report(tally),
+            step: tally.report(&self.trainer),
             seconds: tally.time.as_secs_f64(),
             validation_accuracy: accuracy(validation),
         };
         (self.watch)(Event::Epoch(report));
         Ok(())
-    }
-
-    fn report(&self, tally: &Tally) -> StepReport {
-        let images = tally.images as f64;
-        StepReport {
-            epoch: tally.epoch,
-            steps: self.trainer.steps(),
-            total_steps: self.total_steps,
-            loss: tally.loss / images,
-            accuracy: tally.correct as f64 / images,
-            images_per_second: images / tally.time.as_secs_f64(),
-        }
     }
 
     fn finish(self, end: End) -> Result<Trained, Error> {
@@ -368,9 +346,23 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Breaks if the accuracy that training goes on until is reached.
+fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<ControlFlow<End>, Error> {
+    let Some(wanted) = task.until_accuracy else {
+        return Ok(ControlFlow::Continue(()));
+    };
+    let reached = evaluate_on(trainer.network(), &data.test, SCALING)?.accuracy >= wanted;
+    Ok(if reached {
+        ControlFlow::Break(End::Reached)
+    } else {
+        ControlFlow::Continue(())
+    })
+}
+
 /// Sums of an epoch so far.
 struct Tally {
     epoch: usize,
+    total_steps: u64,
     images: usize,
     loss: f64,
     correct: usize,
@@ -378,9 +370,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(epoch: usize) -> Self {
+    fn new(epoch: usize, total_steps: u64) -> Self {
         Tally {
             epoch,
+            total_steps,
             images: 0,
             loss: 0.0,
             correct: 0,
@@ -388,10 +381,23 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, images: usize, step: &BatchReport) {
-        self.images += images;
-        self.loss += f64::from(step.loss) * images as f64;
+    fn add(&mut self, step: &BatchReport, time: Duration) {
+        self.images += step.samples;
+        self.loss += f64::from(step.loss) * step.samples as f64;
         self.correct += step.correct;
+        self.time += time;
+    }
+
+    fn report(&self, trainer: &Trainer) -> StepReport {
+        let images = self.images as f64;
+        StepReport {
+            epoch: self.epoch,
+            steps: trainer.steps(),
+            total_steps: self.total_steps,
+            loss: self.loss / images,
+            accuracy: self.correct as f64 / images,
+            images_per_second: images / self.time.as_secs_f64(),
+        }
     }
 }
 

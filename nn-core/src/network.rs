@@ -250,6 +250,20 @@ impl Network {
         self.plan.stages.iter().flat_map(of_stage).collect()
     }
 
+    /// An arena of this network's layout out of the tensors that [`export`](Self::export) would give of it, in any
+    /// order.
+    ///
+    /// # Errors
+    /// As [`set_tensors`](Self::set_tensors).
+    pub(crate) fn import(&self, mut tensors: Vec<Tensor>) -> Result<Buffer> {
+        let parameters: BTreeSet<String> = self.export(&self.parameters).into_iter().map(|t| t.name).collect();
+        // What is no parameter stays as it is.
+        tensors.extend(self.tensors().into_iter().filter(|t| !parameters.contains(&t.name)));
+        let mut network = self.clone();
+        network.set_tensors(&tensors)?;
+        Ok(std::mem::take(&mut network.parameters))
+    }
+
     fn tensor_specs(&self) -> impl Iterator<Item = (String, TensorSpec)> {
         self.plan.stages.iter().flat_map(|stage| {
             let tensors = stage.layer.tensors().into_iter();

@@ -17,13 +17,16 @@ const THREAD_UPDATES: usize = 20_000;
 /// PyTorch's: keeps a norm of 0 from being divided by.
 const LEAST_NORM: f64 = 1e-6;
 
+/// Names of the arenas that last from step to step.
+const NAMES: [&str; 3] = ["first", "second", "average"];
+
 /// What a trainer keeps for each parameter. What the settings have no use for is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     gradients: Buffer,
     /// What the rule gathers: its velocity or its two moments.
-    pub(crate) first: Buffer,
-    pub(crate) second: Buffer,
+    first: Buffer,
+    second: Buffer,
     /// The running average of the parameters.
     pub(crate) average: Buffer,
     /// The sum of the squares of each piece's gradients.
@@ -65,6 +68,17 @@ impl Memory {
         if clips {
             self.squares.resize(network.plan().pieces.len(), 0.0);
         }
+    }
+
+    /// What lasts from step to step, by name.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
+        let arenas = [&self.first, &self.second, &self.average].map(|arena| &**arena);
+        NAMES.into_iter().zip(arenas).filter(|(_, arena)| !arena.is_empty())
+    }
+
+    pub(crate) fn lasting_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut [f32])> {
+        let arenas = [&mut self.first, &mut self.second, &mut self.average].map(|arena| &mut **arena);
+        NAMES.into_iter().zip(arenas).filter(|(_, arena)| !arena.is_empty())
     }
 
     fn arenas<'a>(&'a mut self, parameters: &'a mut [f32]) -> Arenas<'a> {
@@ -166,7 +180,12 @@ impl Step {
 }
 
 /// Hands out the pieces and their part of the arenas, in parallel where each half has at least `least` parameters.
-pub(crate) fn for_pieces(pieces: &[Piece], least: usize, arenas: Arenas<'_>, work: &(impl Fn(&Piece, Arenas<'_>) + Sync)) {
+pub(crate) fn for_pieces(
+    pieces: &[Piece],
+    least: usize,
+    arenas: Arenas<'_>,
+    work: &(impl Fn(&Piece, Arenas<'_>) + Sync),
+) {
     let len = |pieces: &[Piece]| pieces.iter().map(|piece| piece.len).sum::<usize>();
     match pieces {
         [] => {}

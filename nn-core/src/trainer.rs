@@ -208,6 +208,26 @@ impl Trainer {
         Ok(self)
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             seed: self.settings.seed,
@@ -256,7 +276,9 @@ impl Trainer {
     /// The learning rate of the next step.
     #[must_use]
     pub fn learning_rate(&self) -> f32 {
-        let Settings { optimizer, schedule, .. } = &self.settings;
+        let Settings {
+            optimizer, schedule, ..
+        } = &self.settings;
         schedule.learning_rate(optimizer.learning_rate(), self.progress.steps)
     }
 
@@ -327,33 +349,34 @@ impl Trainer {
         let (mut loss, mut correct) = (0.0, 0);
         let mut report = EpochReport::default();
         let sample = self.network.spec().input().len();
-        let Position { epoch, mut batches } = position;
+        let epoch = position.epoch;
+        report.next.epoch = epoch;
         source.start_epoch(epoch);
-        let mut done = 0;
         loop {
             let count = next_batch(source, images, labels)?;
             if count == 0 {
-                (report.next.epoch, batches) = (epoch + 1, 0);
+                report.next = Position {
+                    epoch: epoch.saturating_add(1),
+                    batches: 0,
+                };
                 break;
             }
-            done += 1;
-            if done <= batches {
+            report.next.batches += 1;
+            if report.next.batches <= position.batches {
                 continue;
             }
             let step = self.step_here(&images[..count * sample], &labels[..count])?;
-            batches = done;
-            loss += f64::from(step.loss) * count as f64;
+            loss += f64::from(step.loss) * step.samples as f64;
             correct += step.correct;
-            report.samples += count;
+            report.samples += step.samples;
             if on_step(self, &step).is_break() {
-                (report.next.epoch, report.stopped) = (epoch, true);
+                report.stopped = true;
                 break;
             }
         }
         let samples = report.samples.max(1) as f64;
         report.loss = loss / samples;
         report.accuracy = correct as f64 / samples;
-        report.next.batches = batches;
         Ok(report)
     }
 

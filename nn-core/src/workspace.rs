@@ -79,6 +79,8 @@ pub struct BatchReport {
     pub loss: f32,
     /// How many samples the largest logit was right for.
     pub correct: usize,
+    /// How many samples there were.
+    pub samples: usize,
 }
 
 impl Layout {
@@ -366,6 +368,7 @@ impl Workspace {
         BatchReport {
             loss: (sum / labels.len() as f64) as f32,
             correct: rows.filter(|(logits, label)| loss::argmax(logits) == **label).count(),
+            samples: labels.len(),
         }
     }
 }

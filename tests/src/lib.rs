@@ -8,6 +8,7 @@ pub mod close;
 pub mod data;
 pub mod gradcheck;
 pub mod naive;
+pub mod parts;
 pub mod threads;
 
 /// The library's example in the README.

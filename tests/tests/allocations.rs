@@ -5,7 +5,7 @@ use std::{alloc::System, ops::ControlFlow};
 
 use nn_core::{
     Network, Trainer, Workspace, loss,
-    optim::{Adam, Optimizer, Sgd},
+    optim::{Adam, OneCycle, Optimizer, Sgd},
 };
 use rayon::ThreadPoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -45,15 +45,20 @@ fn check(what: &str, network: &Network) {
         momentum.into(),
         Adam::new(0.001).into(),
     ] {
-        let mut trainer = Trainer::new(network.clone(), optimizer, 64).unwrap();
-        assert_no_allocations(&format!("{what}: a step of {optimizer:?}"), || {
-            trainer.step(&images, &labels).unwrap();
-            trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
-        });
-        assert_no_allocations(&format!("{what}: an epoch of {optimizer:?}"), || {
-            let mut source = Slices::new(&images, &labels);
-            trainer.epoch(&mut source, 0, |_| ControlFlow::Continue(())).unwrap();
-        });
+        let plain = Trainer::new(network.clone(), optimizer, 64).unwrap();
+        let clipped = plain.clone().with_clipping(0.5);
+        let all = clipped.and_then(|trainer| trainer.with_average(0.9)?.with_schedule(OneCycle::new(100)));
+        for (settings, mut trainer) in [("", plain), (", clipped and averaged", all.unwrap())] {
+            let what = format!("{what}: {optimizer:?}{settings}");
+            assert_no_allocations(&format!("{what}: a step"), || {
+                trainer.step(&images, &labels).unwrap();
+                trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
+            });
+            assert_no_allocations(&format!("{what}: an epoch"), || {
+                let mut source = Slices::new(&images, &labels);
+                trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
+            });
+        }
     }
     let mut workspace = Workspace::new(network, 64).unwrap();
     assert_no_allocations(&format!("{what}: logits"), || {

@@ -3,9 +3,9 @@
 use std::{ops::ControlFlow, process::Command};
 
 use nn_core::{
-    Error, Kernel, Network, Trainer, Workspace, evaluate, gradients,
+    Error, Kernel, Loss, Network, Source, Trainer, Workspace, evaluate, gradients,
     loss::softmax,
-    optim::{Adam, Sgd},
+    optim::{Adam, OneCycle, Schedule, Sgd},
 };
 use tests::{
     close::assert_same_bits,
@@ -136,6 +136,117 @@ fn settings_of_adam_out_of_range_are_named() {
 }
 
 #[test]
+fn settings_of_loss_schedule_clipping_and_average_out_of_range_are_named() {
+    for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let text = value.to_string();
+        let smoothed = Loss::CrossEntropy { label_smoothing: value };
+        assert_error(
+            trainer().with_loss(smoothed),
+            &["label smoothing", &text, "less than 1"],
+        );
+        assert_error(trainer().with_clipping(value), &["max_norm", &text, "above 0"]);
+        assert_error(trainer().with_average(value), &["decay", &text, "less than 1"]);
+        let steps = f64::from(value);
+        let cycle = OneCycle::new(100);
+        let (rise, first, last) = (
+            OneCycle { rise: value, ..cycle },
+            OneCycle {
+                first_divisor: value,
+                ..cycle
+            },
+            OneCycle {
+                last_divisor: value,
+                ..cycle
+            },
+        );
+        for (schedule, name) in [
+            (Schedule::step(3, value), "step factor"),
+            (Schedule::exponential(value), "exponential factor"),
+            (Schedule::cosine(10.0, value), "cosine lowest"),
+            (Schedule::cosine(steps, 0.0), "cosine steps"),
+            (Schedule::constant().with_warm_up(steps, 0.0), "warm-up steps"),
+            (Schedule::constant().with_warm_up(10.0, value), "warm-up from"),
+            (rise.into(), "one-cycle rise"),
+            (first.into(), "one-cycle first divisor"),
+            (last.into(), "one-cycle last divisor"),
+        ] {
+            assert_error(trainer().with_schedule(schedule), &[name, &text, "it has to be"]);
+        }
+    }
+    let most = Loss::CrossEntropy { label_smoothing: 1.0 };
+    assert_error(trainer().with_loss(most), &["label smoothing = 1"]);
+    assert_error(trainer().with_clipping(0.0), &["max_norm = 0"]);
+    assert_error(trainer().with_average(1.0), &["decay = 1"]);
+    assert_error(trainer().with_schedule(Schedule::step(0, 0.5)), &["step every = 0"]);
+    for steps in [0, 1, 3] {
+        let text = format!("of {steps} steps");
+        assert_error(
+            trainer().with_schedule(OneCycle::new(steps)),
+            &["one-cycle rise", &text],
+        );
+    }
+}
+
+#[test]
+fn a_schedule_that_leaves_the_range_of_numbers_is_an_error_that_changes_nothing() {
+    let (images, labels) = batch(&network(), 2, BATCH);
+    let growing = trainer().with_schedule(Schedule::exponential(1e19));
+    let mut growing = growing.unwrap();
+    assert_error(growing.step(&images, &labels), &["learning rate = inf"]);
+    let mut trainer = growing.with_schedule(Schedule::constant()).unwrap();
+    assert_untouched("a rate out of range", &mut trainer);
+}
+
+#[test]
+fn gradients_that_are_too_large_to_clip_are_an_error_that_changes_nothing() {
+    let mut network = trained("2 | dense 1 | dense 2", 1);
+    let mut tensors = network.tensors();
+    for (tensor, value) in tensors.iter_mut().zip([0.0, 0.0, 1e10, 0.0]) {
+        tensor.values.fill(value);
+    }
+    tensors[2].values[0] = -1e10;
+    network.set_tensors(&tensors).unwrap();
+    let trainer = Trainer::new(network, Adam::new(0.1), 1).unwrap();
+    let mut trainer = trainer.with_clipping(1.0).unwrap();
+    let error = trainer.step(&[3e38, 3e38], &[0]).unwrap_err();
+    assert!(matches!(error, Error::GradientNorm { step: 0, .. }), "{error}");
+    assert_error(Err::<(), _>(error), &["norm", "step 0", "0.1", "very large"]);
+    assert_eq!((trainer.steps(), trainer.network().tensors()), (0, tensors));
+}
+
+/// A source that says more than is true.
+struct Boaster(usize);
+
+impl Source for Boaster {
+    fn start_epoch(&mut self, _epoch: u64) {}
+
+    fn next_batch(&mut self, _images: &mut [f32], _labels: &mut [usize]) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn a_source_that_reports_more_samples_than_there_is_room_for_is_an_error() {
+    for reported in [BATCH + 1, usize::MAX] {
+        let message = [&*format!("reports {reported}"), "room for 5"];
+        let mut trainer = trainer();
+        let outcome = trainer.epoch(&mut Boaster(reported), 0, |_, _| ControlFlow::Continue(()));
+        assert_error(outcome, &message);
+        assert_untouched("a boaster", &mut trainer);
+        let mut workspace = Workspace::new(&network(), BATCH).unwrap();
+        assert_error(evaluate(&network(), &mut Boaster(reported), &mut workspace), &message);
+    }
+}
+
+#[test]
+fn evaluation_without_room_for_a_sample_is_an_error() {
+    let (images, labels) = batch(&network(), 2, BATCH);
+    let mut workspace = Workspace::new(&network(), 0).unwrap();
+    let outcome = evaluate(&network(), &mut Slices::new(&images, &labels), &mut workspace);
+    assert_error(outcome, &["capacity = 0", "at least one sample"]);
+}
+
+#[test]
 fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
     assert_error(
         Trainer::new(network(), Sgd::new(0.1), 0),
@@ -236,10 +347,10 @@ fn an_epoch_passes_errors_on_and_can_be_tried_again() {
     labels[BATCH + 2] = 4;
     let mut trainer = trainer();
     let before = trainer.steps();
-    let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_| ControlFlow::Continue(()));
+    let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_, _| ControlFlow::Continue(()));
     assert_error(outcome, &["label 4", "sample 2"]);
     assert_eq!(trainer.steps(), before + 1, "the first batch was fine");
-    let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_| ControlFlow::Continue(()));
+    let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);
 }
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use nn_core::{
-    Network, NetworkSpec, Tensor, Trainer, Workspace,
+    Loss, Network, NetworkSpec, Tensor, Trainer, Workspace,
     formats::Model,
     gradients, loss,
-    optim::{Adam, Optimizer, Sgd},
+    optim::{Adam, Annealing, OneCycle, Optimizer, Schedule, Sgd},
 };
 use safetensors::{Dtype, SafeTensors};
 use tests::{
@@ -146,11 +146,10 @@ fn optimizer(golden: &Golden, rule: &str) -> Optimizer {
     }
 }
 
-/// Takes PyTorch's 12 steps by one of its rules.
-fn twelve_steps(golden: &Golden, model: &str, network: Network, rule: &str) {
+/// Takes PyTorch's 12 steps by one of its rules or variants; returns the trainer after them.
+fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) -> Trainer {
     let (images, labels) = golden.batch(model);
-    let sample = network.spec().input().len();
-    let mut trainer = Trainer::new(network, optimizer(golden, rule), SAMPLES_A_STEP).unwrap();
+    let sample = trainer.network().spec().input().len();
     let mut losses = Vec::new();
     let what = format!("{model}.{rule}");
     let expected = golden.values(&format!("{what}.losses"));
@@ -167,6 +166,7 @@ fn twelve_steps(golden: &Golden, model: &str, network: Network, rule: &str) {
     assert_close(format!("{what}: losses"), &losses, &expected, Tolerance::new(0.0, 3e-6));
     let tensors = trainer.network().tensors();
     golden.assert_tensors(&format!("{what}.last"), &tensors, Tolerance::new(2e-6, 3e-6));
+    trainer
 }
 
 #[test]
@@ -175,7 +175,97 @@ fn twelve_steps_by_each_rule() {
     for model in [MLP, CONV] {
         for (_, network) in on_kernels(&network(model)) {
             for rule in ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"] {
-                twelve_steps(&golden, model.0, network.clone(), rule);
+                let optimizer = optimizer(&golden, rule);
+                let trainer = Trainer::new(network.clone(), optimizer, SAMPLES_A_STEP).unwrap();
+                twelve_steps(&golden, model.0, rule, trainer);
+            }
+        }
+    }
+}
+
+const SMOOTHED: Loss = Loss::CrossEntropy { label_smoothing: 0.125 };
+
+#[test]
+fn twelve_steps_with_other_losses_clipped_gradients_and_an_average() {
+    let golden = Golden::open();
+    let plain = Loss::default();
+    for model in [MLP, CONV] {
+        for (_, network) in on_kernels(&network(model)) {
+            for (variant, rule, loss, max_norm) in [
+                ("smoothed", "plain", SMOOTHED, None),
+                ("squared", "momentum", Loss::MeanSquaredError, None),
+                ("clipped", "decay", plain, Some(0.5)),
+                ("hardly-clipped", "both", plain, Some(1.5)),
+                ("clipped-adamw", "adamw", SMOOTHED, Some(0.25)),
+            ] {
+                let optimizer = optimizer(&golden, rule);
+                let mut trainer = Trainer::new(network.clone(), optimizer, SAMPLES_A_STEP).unwrap();
+                trainer = trainer.with_loss(loss).unwrap().with_average(0.875).unwrap();
+                if let Some(max_norm) = max_norm {
+                    trainer = trainer.with_clipping(max_norm).unwrap();
+                }
+                let trainer = twelve_steps(&golden, model.0, variant, trainer);
+                let averaged = trainer.averaged_network().unwrap().tensors();
+                let prefix = format!("{}.{variant}.average", model.0);
+                golden.assert_tensors(&prefix, &averaged, Tolerance::new(2e-6, 3e-6));
+            }
+        }
+    }
+}
+
+#[test]
+fn learning_rates_of_each_schedule() {
+    let golden = Golden::open();
+    let cycle = OneCycle {
+        rise: 0.25,
+        first_divisor: 16.0,
+        last_divisor: 1024.0,
+        ..OneCycle::new(40)
+    };
+    let line = OneCycle {
+        annealing: Annealing::Linear,
+        ..cycle
+    };
+    let network = Network::new("1 | dense 1".parse().unwrap(), 0).unwrap();
+    for (case, schedule) in [
+        ("step", Schedule::step(7, 0.75)),
+        ("exponential", Schedule::exponential(0.875)),
+        ("cosine", Schedule::cosine(15.0, 0.0625)),
+        ("linear", Schedule::constant().with_warm_up(9.0, 0.125)),
+        ("one-cycle", cycle.into()),
+        ("one-cycle-linear", line.into()),
+        ("warm-cosine", Schedule::cosine(32.0, 0.0).with_warm_up(8.0, 0.25)),
+        ("warm-step", Schedule::step(10, 0.25).with_warm_up(6.0, 0.5)),
+    ] {
+        let trainer = Trainer::new(network.clone(), Sgd::new(0.5), 1).unwrap();
+        let mut trainer = trainer.with_schedule(schedule).unwrap();
+        let mut rates = Vec::new();
+        for step in 0..40 {
+            rates.push(schedule.learning_rate(0.5, step));
+            assert_eq!((trainer.steps(), trainer.learning_rate()), (step, rates[step as usize]));
+            trainer.step(&[1.0], &[0]).unwrap();
+        }
+        let expected = golden.values(&format!("schedule.{case}"));
+        assert_close(case, &rates, &expected, Tolerance::new(1e-9, 1e-6));
+    }
+}
+
+#[test]
+fn smoothed_cross_entropy_and_mean_squared_error() {
+    let golden = Golden::open();
+    for case in golden.losses() {
+        let logits = golden.inputs(&format!("loss.{case}.logits"));
+        let label = golden.values(&format!("loss.{case}.label"))[0] as usize;
+        for (name, loss) in [("smoothed", SMOOTHED), ("squared", Loss::MeanSquaredError)] {
+            let what = format!("loss.{case}.{name}");
+            let mut gradient = vec![0.0; logits.len()];
+            let loss = loss.of_sample(&logits, label, 1.0, &mut gradient);
+            let (expected, expected_gradient) = (golden.values(&what), golden.values(&format!("{what}.gradient")));
+            if logits.iter().all(|logit| logit.is_finite()) && expected[0].is_finite() {
+                assert_close(&what, &[loss], &expected, Tolerance::new(1e-7, 1e-6));
+                assert_close(&what, &gradient, &expected_gradient, Tolerance::new(1e-7, 1e-6));
+            } else {
+                assert!(!loss.is_finite(), "{what}: {loss}");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    Network, Source, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Network, Position, Source, Trainer, Workspace, evaluate, gradients,
     optim::{Adam, Optimizer, Sgd},
 };
 use tests::{
@@ -167,7 +167,7 @@ fn an_epoch_is_its_steps_the_last_and_smaller_one_included() {
     let mut by_step = by_epoch.clone();
     for epoch in 0..3 {
         let mut seen = Vec::new();
-        let report = by_epoch.epoch(&mut Slices::new(&images, &labels), epoch, |step| {
+        let report = by_epoch.epoch(&mut Slices::new(&images, &labels), epoch, |_, step| {
             seen.push(*step);
             ControlFlow::Continue(())
         });
@@ -197,7 +197,7 @@ fn an_epoch_ends_when_it_is_told_to() {
     let (images, labels) = batch(&network, 13, 40);
     let mut trainer = Trainer::new(network, Sgd::new(0.1), 8).unwrap();
     let mut left = 2;
-    let stop_at_second = |_: &_| {
+    let stop_at_second = |_: &Trainer, _: &BatchReport| {
         left -= 1;
         if left == 0 {
             ControlFlow::Break(())
@@ -209,10 +209,12 @@ fn an_epoch_ends_when_it_is_told_to() {
         .epoch(&mut Slices::new(&images, &labels), 0, stop_at_second)
         .unwrap();
     assert_eq!((report.samples, report.stopped, trainer.steps()), (16, true, 2));
+    assert_eq!(report.next, Position { epoch: 0, batches: 2 });
     let nothing = trainer
-        .epoch(&mut Slices::new(&[], &[]), 1, |_| ControlFlow::Continue(()))
+        .epoch(&mut Slices::new(&[], &[]), 1, |_, _| ControlFlow::Continue(()))
         .unwrap();
     assert_eq!((nothing.samples, nothing.loss, nothing.accuracy), (0, 0.0, 0.0));
+    assert_eq!(nothing.next, Position { epoch: 2, batches: 0 });
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn mnist_from_scratch() {
     for (epoch, learning_rate) in [(0, 0.05), (1, 0.05), (2, 0.01)] {
         trainer.set_learning_rate(learning_rate).unwrap();
         let report = trainer
-            .epoch(&mut training, epoch, |_| ControlFlow::Continue(()))
+            .epoch(&mut training, epoch, |_, _| ControlFlow::Continue(()))
             .unwrap();
         assert_eq!((report.samples, report.stopped), (60_000, false));
     }

@@ -1,17 +1,18 @@
 //! Weights files: what is saved is what is loaded, and every kind of damage is an error that helps.
 
-use std::{collections::HashMap, fs, path::Path, process::Command, sync::mpsc, time::Duration};
+use std::{fs, path::Path, process::Command, sync::mpsc, time::Duration};
 
 use nn_core::{
     Error, NetworkSpec, Tensor,
     formats::{Model, Scaling},
 };
 use proptest::prelude::*;
-use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+use safetensors::Dtype;
 use serde_json::Value;
 use tests::{
     close::assert_same_bits,
     data::{assert_error, batch, parameters, trained},
+    parts::Parts,
 };
 
 const NETWORK: &str = "4 | dense 17 | relu | dense 3";
@@ -40,49 +41,8 @@ fn spec(text: &str) -> NetworkSpec {
 /// What does the damage, and parts of the message that answers it.
 type Case<T> = (fn(&mut T), &'static [&'static str]);
 
-/// Name, type, shape and bytes of a tensor.
-type RawTensor = (String, Dtype, Vec<usize>, Vec<u8>);
-
-/// A weights file taken apart, so that it can be put together wrongly.
-#[derive(Clone)]
-struct Parts {
-    metadata: HashMap<String, String>,
-    tensors: Vec<RawTensor>,
-}
-
-impl Parts {
-    fn good() -> Self {
-        let bytes = bytes();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let tensor = |(name, view): (&str, TensorView<'_>)| {
-            (
-                name.to_owned(),
-                view.dtype(),
-                view.shape().to_vec(),
-                view.data().to_vec(),
-            )
-        };
-        Self {
-            metadata: header.metadata().clone().unwrap(),
-            tensors: file.iter().map(tensor).collect(),
-        }
-    }
-
-    fn tensor(&mut self, name: &str) -> &mut RawTensor {
-        self.tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap()
-    }
-
-    fn say(&mut self, key: &str, value: &str) {
-        self.metadata.insert(key.to_owned(), value.to_owned());
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let tensors = self.tensors.iter();
-        let views =
-            tensors.map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
-        serialize(views, Some(self.metadata.clone())).unwrap()
-    }
+fn good() -> Parts {
+    Parts::of(&bytes())
 }
 
 /// The file with its header edited as JSON.
@@ -404,11 +364,11 @@ fn tensors_that_are_not_the_networks_are_named() {
         (|parts| parts.tensors.clear(), &["0 bytes"]),
     ];
     for (spoil, message) in cases {
-        let mut parts = Parts::good();
+        let mut parts = good();
         spoil(&mut parts);
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
-    assert!(Model::from_bytes(&Parts::good().bytes()).is_ok());
+    assert!(Model::from_bytes(&good().bytes()).is_ok());
 }
 
 #[test]
@@ -418,7 +378,7 @@ fn a_network_text_with_other_layers_is_refused() {
         "4 | dense 17 | dense 3",
         "4 | relu | dense 17 | relu | dense 3",
     ] {
-        let mut parts = Parts::good();
+        let mut parts = good();
         parts.say("network", other);
         assert_error(Model::from_bytes(&parts.bytes()), &["is no part of the network", other]);
     }
@@ -427,7 +387,7 @@ fn a_network_text_with_other_layers_is_refused() {
 #[test]
 fn weights_that_are_not_finite_are_named() {
     for value in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let mut parts = Parts::good();
+        let mut parts = good();
         parts.tensor("2.weight").3[5 * 4..6 * 4].copy_from_slice(&value.to_le_bytes());
         assert_error(Model::from_bytes(&parts.bytes()), &["2.weight", "position 5", "finite"]);
     }
@@ -462,7 +422,7 @@ fn metadata_that_make_no_sense_are_named() {
         ("network", "99999999 | dense 99999999", &["2^30"]),
         ("network", "1073741824 | relu | dense 1", &["2^30"]),
     ] {
-        let mut parts = Parts::good();
+        let mut parts = good();
         parts.say(key, value);
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
@@ -472,7 +432,7 @@ fn metadata_that_make_no_sense_are_named() {
 fn a_file_from_elsewhere_needs_a_network() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("elsewhere.safetensors");
-    let mut parts = Parts::good();
+    let mut parts = good();
     parts.metadata = [("format".to_owned(), "pt".to_owned())].into();
     fs::write(&path, parts.bytes()).unwrap();
     assert_error(Model::load(&path), &["elsewhere.safetensors", "--net"]);
@@ -571,14 +531,14 @@ proptest! {
 
     #[test]
     fn random_metadata_never_panic(key in "network|labels|mean|std|format_version", value in ".{0,30}") {
-        let mut parts = Parts::good();
+        let mut parts = good();
         parts.say(&key, &value);
         let _ = Model::from_bytes(&parts.bytes());
     }
 
     #[test]
     fn random_network_texts_never_panic(value in "[0-9x| ]{0,12}(dense|relu|flatten|\\|| |[0-9]{1,20}){0,8}") {
-        let mut parts = Parts::good();
+        let mut parts = good();
         parts.say("network", &value);
         if let Ok(model) = Model::from_bytes(&parts.bytes()) {
             prop_assert_eq!(model.network.parameter_count(), 17 * 5 + 3 * 18);

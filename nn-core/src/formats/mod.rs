@@ -1,5 +1,6 @@
 //! Networks in files.
 
+mod checkpoint;
 mod safetensors;
 
 pub use self::safetensors::{Model, Scaling};

@@ -19,6 +19,8 @@ use crate::{
 const FORMAT_VERSION: &str = "1";
 /// Keys of the metadata that [`Model`] has fields for.
 const OWN_KEYS: [&str; 5] = ["format_version", "labels", "mean", "network", "std"];
+/// The key under which a checkpoint says how training stands, and how the names of its own tensors begin.
+pub(super) const TRAINING: &str = "training";
 /// The largest header that safetensors itself reads.
 const MAX_HEADER: u64 = 100_000_000;
 
@@ -84,26 +86,7 @@ impl Model {
     /// If the file cannot be written, or the model cannot be put into one (see [`to_bytes`](Self::to_bytes)).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = self.to_bytes().map_err(|error| in_file(error, path))?;
-        let failed = |source| Error::Io {
-            path: path.to_owned(),
-            action: "cannot write the weights",
-            source,
-        };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".weights-");
-        #[cfg(unix)]
-        {
-            // As any new file; a temporary one would be for its owner alone. The user's mask takes its part off.
-            use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-            builder.permissions(Permissions::from_mode(0o666));
-        }
-        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write(path, &self.to_bytes().map_err(|error| in_file(error, path))?)
     }
 
     /// The bytes of a weights file.
@@ -112,14 +95,21 @@ impl Model {
     /// If a note has the name of one of the model's own fields, there are labels but not one for each output, the
     /// scaling divides by nothing, or a weight is not finite: what could not be loaded is not written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        if let Some(key) = self.notes.keys().find(|key| OWN_KEYS.contains(&key.as_str())) {
+        self.to_bytes_with(Vec::new(), None)
+    }
+
+    /// The same with how training stands and its tensors, which [`parse`](Self::parse) passes over.
+    pub(super) fn to_bytes_with(&self, extra: Vec<Tensor>, training: Option<String>) -> Result<Vec<u8>> {
+        let own = |key: &&String| OWN_KEYS.contains(&key.as_str()) || *key == TRAINING;
+        if let Some(key) = self.notes.keys().find(own) {
             return Err(damaged(format!(
                 "a note may not be called {key:?}, which the model itself writes"
             )));
         }
         check_labels(&self.labels, &self.network)?;
         check_scaling(self.scaling)?;
-        let tensors = self.network.tensors();
+        let mut tensors = self.network.tensors();
+        tensors.extend(extra);
         for tensor in &tensors {
             check_finite(&tensor.name, &tensor.values)?;
         }
@@ -132,6 +122,7 @@ impl Model {
             self.scaling.std.to_string(),
         ];
         metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        metadata.extend(training.map(|training| (TRAINING.to_owned(), training)));
         let tensors: Vec<_> = tensors
             .into_iter()
             .map(|tensor| (tensor.name, tensor.shape, le_bytes(&tensor.values)))
@@ -172,6 +163,11 @@ impl Model {
     }
 
     fn parse(bytes: &[u8], spec: Option<NetworkSpec>) -> Result<Self> {
+        Ok(Self::parse_with(bytes, spec)?.0)
+    }
+
+    /// The model; and if the file is a checkpoint, how training stands and its tensors.
+    pub(super) fn parse_with(bytes: &[u8], spec: Option<NetworkSpec>) -> Result<(Self, Option<String>, Vec<Tensor>)> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
         let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
         let mut metadata = header.metadata().clone().unwrap_or_default();
@@ -209,25 +205,51 @@ impl Model {
                 header.data_len()
             )));
         }
+        let training = take(TRAINING);
         let mut network = Network::zeroed(spec)?;
-        network.set_tensors(
-            &file
-                .iter()
-                .map(|(name, view)| tensor(name, &view))
-                .collect::<Result<Vec<_>>>()?,
-        )?;
+        let tensors: Vec<_> = file
+            .iter()
+            .map(|(name, view)| tensor(name, &view))
+            .collect::<Result<_>>()?;
+        let of_training = |tensor: &Tensor| training.is_some() && tensor.name.starts_with(TRAINING);
+        let (extra, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(of_training);
+        network.set_tensors(&tensors)?;
         check_labels(&labels, &network)?;
-        Ok(Self {
+        let model = Self {
             network,
             scaling,
             labels,
             notes: metadata.into_iter().collect(),
-        })
+        };
+        Ok((model, training, extra))
     }
 }
 
+/// Writes a file beside and renames it.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| Error::Io {
+        path: path.to_owned(),
+        action: "cannot write the weights",
+        source,
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".weights-");
+    #[cfg(unix)]
+    {
+        // As any new file; a temporary one would be for its owner alone. The user's mask takes its part off.
+        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+        builder.permissions(Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
 /// Reads the whole file, after a look at what can be said of its size.
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::Io {
         path: path.to_owned(),
         action: "cannot read the weights",
@@ -341,7 +363,7 @@ fn number(text: Option<String>, name: &str, default: f32) -> Result<f32> {
     number.ok_or_else(|| damaged(format!("{name} is {text:?}; it has to be a number")))
 }
 
-fn damaged(reason: String) -> Error {
+pub(super) fn damaged(reason: String) -> Error {
     Error::Weights { path: None, reason }
 }
 
@@ -350,7 +372,7 @@ fn not_safetensors(error: safetensors::SafeTensorError) -> Error {
 }
 
 /// Adds the path to an error about the content of a file.
-fn in_file(error: Error, path: &Path) -> Error {
+pub(super) fn in_file(error: Error, path: &Path) -> Error {
     let reason = match error {
         Error::Weights { path: None, reason } => reason,
         Error::Io { .. } => return error,

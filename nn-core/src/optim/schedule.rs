@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 ///
 /// ```
 /// use nn_core::optim::Schedule;
-/// let schedule = Schedule::cosine(100, 0.0).with_warm_up(10, 0.1);
+/// let schedule = Schedule::cosine(100.0, 0.0).with_warm_up(10.0, 0.1);
 /// assert_eq!(schedule.learning_rate(0.5, 0), 0.05);
 /// assert_eq!(schedule.learning_rate(0.5, 10), 0.5);
 /// assert_eq!(schedule.learning_rate(0.5, 60), 0.25);
@@ -30,7 +30,7 @@ pub struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WarmUp {
-    steps: u64,
+    steps: f64,
     from: f32,
 }
 
@@ -48,7 +48,7 @@ enum Course {
         factor: f32,
     },
     Cosine {
-        steps: u64,
+        steps: f64,
         lowest: f32,
     },
     OneCycle(OneCycle),
@@ -106,17 +106,17 @@ impl Schedule {
         Course::Exponential { factor }.into()
     }
 
-    /// Along half a cosine down to the learning rate `lowest` in `steps` steps (Loshchilov and Hutter, 2017, "SGDR");
-    /// after them it goes up the same way, as `CosineAnnealingLR`'s does.
+    /// Along half a cosine down to the learning rate `lowest` in `steps` steps, which need not be a whole number
+    /// (Loshchilov and Hutter, 2017, "SGDR"); after them it goes up the same way, as `CosineAnnealingLR`'s does.
     #[must_use]
-    pub fn cosine(steps: u64, lowest: f32) -> Self {
+    pub fn cosine(steps: f64, lowest: f32) -> Self {
         Course::Cosine { steps, lowest }.into()
     }
 
-    /// Before all else, `steps` steps in which the rate rises in a straight line from `from` times the optimiser's to
+    /// Before all else, `steps` steps, which need not be a whole number, in which the rate rises in a straight line from `from` times the optimiser's to
     /// the optimiser's (`LinearLR`; the two in turn are `SequentialLR`).
     #[must_use]
-    pub fn with_warm_up(self, steps: u64, from: f32) -> Self {
+    pub fn with_warm_up(self, steps: f64, from: f32) -> Self {
         let warm_up = Some(WarmUp { steps, from });
         Self { warm_up, ..self }
     }
@@ -124,7 +124,7 @@ impl Schedule {
     /// The learning rate of step `step`, counted from 0, where the optimiser's is `base`.
     #[must_use]
     pub fn learning_rate(&self, base: f32, step: u64) -> f32 {
-        let base = f64::from(base);
+        let (base, step) = (f64::from(base), step as f64);
         let rate = match self.warm_up {
             Some(warm_up) if step < warm_up.steps => base * warm_up.factor(step),
             Some(warm_up) => self.course.learning_rate(base, step - warm_up.steps),
@@ -137,11 +137,18 @@ impl Schedule {
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(warm_up) = self.warm_up {
             check_not_negative("warm-up from", warm_up.from)?;
+            if !(warm_up.steps >= 0.0 && warm_up.steps.is_finite()) {
+                return Err(Error::Setting {
+                    name: "warm-up steps",
+                    value: warm_up.steps.to_string(),
+                    reason: "it has to be a finite number of at least 0",
+                });
+            }
         }
         match self.course {
             Course::Constant => Ok(()),
             Course::Step { every, factor } => {
-                check_steps("step every", every)?;
+                check_steps("step every", every as f64)?;
                 check_not_negative("step factor", factor)
             }
             Course::Exponential { factor } => check_not_negative("exponential factor", factor),
@@ -167,21 +174,19 @@ impl From<OneCycle> for Schedule {
 }
 
 impl WarmUp {
-    fn factor(&self, step: u64) -> f64 {
+    fn factor(&self, step: f64) -> f64 {
         let from = f64::from(self.from);
-        from + (1.0 - from) * step as f64 / self.steps as f64
+        from + (1.0 - from) * step / self.steps
     }
 }
 
 impl Course {
-    fn learning_rate(&self, base: f64, step: u64) -> f64 {
+    fn learning_rate(&self, base: f64, step: f64) -> f64 {
         match *self {
             Self::Constant => base,
-            Self::Step { every, factor } => base * f64::from(factor).powf((step / every) as f64),
-            Self::Exponential { factor } => base * f64::from(factor).powf(step as f64),
-            Self::Cosine { steps, lowest } => {
-                Annealing::Cosine.between(base, lowest.into(), step as f64 / steps as f64)
-            }
+            Self::Step { every, factor } => base * f64::from(factor).powf((step / every as f64).floor()),
+            Self::Exponential { factor } => base * f64::from(factor).powf(step),
+            Self::Cosine { steps, lowest } => Annealing::Cosine.between(base, lowest.into(), step / steps),
             Self::OneCycle(cycle) => cycle.learning_rate(base, step),
         }
     }
@@ -201,13 +206,13 @@ impl OneCycle {
         }
     }
 
-    fn learning_rate(&self, highest: f64, step: u64) -> f64 {
+    fn learning_rate(&self, highest: f64, step: f64) -> f64 {
         let first = highest / f64::from(self.first_divisor);
         let lowest = first / f64::from(self.last_divisor);
         // PyTorch's: the steps at which the rise and the fall are complete, counted from 0.
         let top = f64::from(self.rise) * self.steps as f64 - 1.0;
         let last = self.steps as f64 - 1.0;
-        let step = (step as f64).min(last);
+        let step = step.min(last);
         if step <= top {
             self.annealing.between(first, highest, step / top)
         } else {
@@ -250,14 +255,14 @@ impl Annealing {
     }
 }
 
-fn check_steps(name: &'static str, steps: u64) -> Result<()> {
-    if steps > 0 {
+fn check_steps(name: &'static str, steps: f64) -> Result<()> {
+    if steps > 0.0 && steps.is_finite() {
         return Ok(());
     }
     Err(Error::Setting {
         name,
         value: steps.to_string(),
-        reason: "it has to be at least one step",
+        reason: "it has to be a finite number above 0",
     })
 }
 
@@ -280,11 +285,12 @@ mod tests {
         let cycle = OneCycle::new(10);
         for schedule in [
             Schedule::constant(),
-            Schedule::constant().with_warm_up(0, 0.0),
+            Schedule::constant().with_warm_up(0.0, 0.0),
             Schedule::step(1, 0.0),
-            Schedule::exponential(0.5).with_warm_up(u64::MAX, 0.0),
-            Schedule::cosine(1, 0.0),
-            Schedule::cosine(u64::MAX, 1.0),
+            Schedule::exponential(0.5).with_warm_up(1e300, 0.0),
+            Schedule::cosine(1.0, 0.0),
+            Schedule::cosine(9.5, 0.0).with_warm_up(0.5, 0.0),
+            Schedule::cosine(1e300, 1.0),
             OneCycle { steps: 4, ..cycle }.into(),
             OneCycle { rise: 0.99, ..cycle }.into(),
             OneCycle {

@@ -10,8 +10,16 @@ golden.safetensors holds what should come of them:
     <rule>.settings                                 the optimiser's, in the order they have below
     <model>.<rule>.losses                           one for each of 12 steps, before the step
     <model>.<rule>.first.<name>, last.<name>        weights after the first and after the last step
+    <model>.<variant>.…                             the same with another loss or clipped gradients, and
+    <model>.<variant>.average.<name>                the moving average of the weights after the last step
     loss.<case>.logits, label                       of one sample
-    loss.<case>.softmax, loss, gradient
+    loss.<case>.softmax, loss, gradient             and <loss>, <loss>.gradient of the other losses
+    schedule.<case>                                 the learning rates of 40 steps, from one of 0.5
+    loss.<case>.smoothed, smoothed_gradient         with a label smoothing of 0.125
+    loss.<case>.squared, squared_gradient           mean squared error against the one-hot target
+    schedule.<case>.rates                           the learning rates of 40 steps, from one of 0.5
+    <model>.clipped.<norm>.norm, gradient.<name>    of all samples, clipped to that norm
+    <model>.average.<name>                          of the weights of the 12 steps of "both", at a decay of 0.875
 
 The networks are computed in float64 from float32 weights, so that the rounding errors in a comparison are all
 nn-core's. Softmax and cross-entropy alone are computed in float32, since their cases overflow there.
@@ -23,6 +31,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    OneCycleLR,
+    SequentialLR,
+    StepLR,
+)
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 HERE = pathlib.Path(__file__).parent
 SAMPLES, STEPS, BATCH = 18, 12, 6
@@ -54,6 +71,42 @@ RULES = {
     # An epsilon that is large, since small ones make large steps of the rounding errors of tiny gradients.
     "adam": (torch.optim.Adam, {"lr": 0.03125, "betas": (0.9, 0.99), "eps": 1e-3, "weight_decay": 0.05}),
     "adamw": (torch.optim.AdamW, {"lr": 0.03125, "betas": (0.8, 0.999), "eps": 1e-3, "weight_decay": 0.5}),
+}
+
+
+def smoothed(logits, labels):
+    return F.cross_entropy(logits, labels, label_smoothing=0.125)
+
+
+def squared(logits, labels):
+    return F.mse_loss(logits, F.one_hot(labels, logits.shape[-1]).to(logits.dtype))
+
+
+# A rule, a loss, and what the gradients' norm is clipped to.
+VARIANTS = {
+    "smoothed": ("plain", smoothed, None),
+    "squared": ("momentum", squared, None),
+    "clipped": ("decay", F.cross_entropy, 0.5),
+    "hardly-clipped": ("both", F.cross_entropy, 1.5),
+    "clipped-adamw": ("adamw", smoothed, 0.25),
+}
+AVERAGE = 0.875
+RATES, RATE = 40, 0.5
+CYCLE = {"max_lr": RATE, "total_steps": RATES, "pct_start": 0.25, "div_factor": 16, "final_div_factor": 1024}
+SCHEDULES = {
+    "step": lambda rule: StepLR(rule, 7, 0.75),
+    "exponential": lambda rule: ExponentialLR(rule, 0.875),
+    # Ends, and goes up again.
+    "cosine": lambda rule: CosineAnnealingLR(rule, 15, 0.0625),
+    "linear": lambda rule: LinearLR(rule, 0.125, total_iters=9),
+    "one-cycle": lambda rule: OneCycleLR(rule, **CYCLE, cycle_momentum=False),
+    "one-cycle-linear": lambda rule: OneCycleLR(rule, **CYCLE, cycle_momentum=False, anneal_strategy="linear"),
+    "warm-cosine": lambda rule: SequentialLR(
+        rule, [LinearLR(rule, 0.25, total_iters=8), CosineAnnealingLR(rule, 32)], milestones=[8]
+    ),
+    "warm-step": lambda rule: SequentialLR(
+        rule, [LinearLR(rule, 0.5, total_iters=6), StepLR(rule, 10, 0.25)], milestones=[6]
+    ),
 }
 INF, NAN = float("inf"), float("nan")
 LOSSES = {
@@ -102,23 +155,42 @@ def settings(rule):
     return {f"{rule}.settings": torch.tensor(numbers, dtype=torch.float64)}
 
 
-def twelve_steps(name, rule):
+def twelve_steps(name, rule, variant=None):
+    rule, criterion, max_norm = VARIANTS.get(variant, (rule, F.cross_entropy, None))
     model, (images, labels) = new_model(name).double(), new_batch(name)
     optimizer = RULES[rule][0](model.parameters(), **RULES[rule][1])
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     values, losses = {}, []
     for step in range(STEPS):
         start = step * BATCH % SAMPLES
         batch = slice(start, start + BATCH)
-        loss = F.cross_entropy(model(images[batch].double()), labels[batch])
+        loss = criterion(model(images[batch].double()), labels[batch])
         optimizer.zero_grad()
         loss.backward()
+        if max_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
+        averaged.update_parameters(model)
         losses.append(loss.detach())
         if step in (0, STEPS - 1):
             when = "first" if step == 0 else "last"
             values |= {f"{when}.{tensor}": weight.clone() for tensor, weight in model.state_dict().items()}
     values["losses"] = torch.stack(losses)
-    return {f"{name}.{rule}.{value}": tensor for value, tensor in values.items()}
+    if variant:
+        values |= {f"average.{tensor}": weight for tensor, weight in averaged.module.state_dict().items()}
+    return {f"{name}.{variant or rule}.{value}": tensor for value, tensor in values.items()}
+
+
+def rates(case):
+    rule = torch.optim.SGD([torch.zeros(1)], lr=RATE)
+    schedule = SCHEDULES[case](rule)
+    values = []
+    for _ in range(RATES):
+        values.append(rule.param_groups[0]["lr"])
+        rule.step()
+        if len(values) < RATES:
+            schedule.step()
+    return {f"schedule.{case}": torch.tensor(values, dtype=torch.float64)}
 
 
 def softmax_and_loss(case, logits, label):
@@ -132,6 +204,11 @@ def softmax_and_loss(case, logits, label):
         "loss": loss.detach(),
         "gradient": logits.grad,
     }
+    for criterion in smoothed, squared:
+        logits.grad = None
+        loss = criterion(logits, torch.tensor(label))
+        loss.backward()
+        values |= {criterion.__name__: loss.detach(), f"{criterion.__name__}.gradient": logits.grad}
     return {f"loss.{case}.{name}": value for name, value in values.items()}
 
 
@@ -144,6 +221,11 @@ def main():
         golden |= settings(rule)
         for name in MODELS:
             golden |= twelve_steps(name, rule)
+    for variant in VARIANTS:
+        for name in MODELS:
+            golden |= twelve_steps(name, None, variant)
+    for case in SCHEDULES:
+        golden |= rates(case)
     for case, (logits, label) in LOSSES.items():
         golden |= softmax_and_loss(case, logits, label)
     golden = {name: value.contiguous() for name, value in golden.items()}

@@ -1,0 +1,67 @@
+//! A weights file taken apart, so that it can be put together wrongly.
+
+use std::collections::HashMap;
+
+use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+
+/// Name, type, shape and bytes of a tensor.
+pub type RawTensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// A weights file in its parts.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What the file says beside the tensors.
+    pub metadata: HashMap<String, String>,
+    /// The tensors.
+    pub tensors: Vec<RawTensor>,
+}
+
+impl Parts {
+    /// Takes a file apart.
+    ///
+    /// # Panics
+    /// If it is no safetensors file with metadata.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let (_, header) = SafeTensors::read_metadata(bytes).expect("safetensors");
+        let file = SafeTensors::deserialize(bytes).expect("safetensors");
+        let tensor = |(name, view): (&str, TensorView<'_>)| {
+            (
+                name.to_owned(),
+                view.dtype(),
+                view.shape().to_vec(),
+                view.data().to_vec(),
+            )
+        };
+        Self {
+            metadata: header.metadata().clone().expect("metadata"),
+            tensors: file.iter().map(tensor).collect(),
+        }
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn tensor(&mut self, name: &str) -> &mut RawTensor {
+        let mut tensors = self.tensors.iter_mut();
+        tensors.find(|tensor| tensor.0 == name).expect("a tensor of that name")
+    }
+
+    /// Sets what the file says of `key`.
+    pub fn say(&mut self, key: &str, value: &str) {
+        self.metadata.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// The file put together again.
+    ///
+    /// # Panics
+    /// If safetensors itself refuses the parts.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let tensors = self.tensors.iter();
+        let views = tensors
+            .map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).expect("a view")));
+        serialize(views, Some(self.metadata.clone())).expect("a file")
+    }
+}

@@ -1,0 +1,387 @@
+//! Checkpoints: an interrupted run ends in the same bits as an unbroken one, and every kind of damage is an error.
+
+use std::ops::ControlFlow;
+
+use nn_core::{
+    Loss, Network, Position, Source, Trainer,
+    formats::Model,
+    optim::{Adam, OneCycle, Schedule, Sgd},
+};
+use proptest::prelude::*;
+use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
+use tests::{
+    close::assert_same_bits,
+    data::{assert_error, batch, parameters, trained},
+    parts::Parts,
+    threads::{THREADS, on_threads},
+};
+
+const DENSE: &str = "13x14x2 | dense 50 | relu | dropout 0.25 | dense 33 | relu | dense 10";
+const CONV: &str = "7x8x2 | conv 9 3x3 pad 1 | relu | maxpool 2 | dropout 0.25 | conv 17 2x2 | relu | dense 10";
+const SMALL: &str = "4 | dense 17 | relu | dense 3";
+const SAMPLES: usize = 150;
+const BATCH: usize = 32;
+/// Of each epoch, the last one smaller.
+const STEPS: u64 = 5;
+const EPOCHS: u64 = 4;
+
+/// Samples in an order that the epoch decides.
+struct Shuffled<'a> {
+    images: &'a [f32],
+    labels: &'a [usize],
+    order: Vec<usize>,
+}
+
+impl<'a> Shuffled<'a> {
+    fn new((images, labels): &'a (Vec<f32>, Vec<usize>)) -> Self {
+        let order = Vec::new();
+        Self { images, labels, order }
+    }
+}
+
+impl Source for Shuffled<'_> {
+    fn start_epoch(&mut self, epoch: u64) {
+        self.order = (0..self.labels.len()).collect();
+        self.order.shuffle(&mut ChaCha8Rng::seed_from_u64(epoch));
+    }
+
+    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
+        let sample = self.images.len() / self.labels.len();
+        let count = labels.len().min(self.order.len());
+        for (place, index) in self.order.drain(..count).enumerate() {
+            let image = &self.images[index * sample..(index + 1) * sample];
+            images[place * sample..(place + 1) * sample].copy_from_slice(image);
+            labels[place] = self.labels[index];
+        }
+        count
+    }
+}
+
+/// Everything that a trainer can be set to.
+fn trainer(network: Network) -> Trainer {
+    let adam = Adam {
+        weight_decay: 0.01,
+        decoupled: true,
+        ..Adam::new(0.01)
+    };
+    let smoothed = Loss::CrossEntropy { label_smoothing: 0.1 };
+    Trainer::new(network, adam, BATCH)
+        .and_then(|trainer| trainer.with_loss(smoothed))
+        .and_then(|trainer| trainer.with_schedule(OneCycle::new(STEPS * EPOCHS)))
+        .and_then(|trainer| trainer.with_clipping(0.5))
+        .and_then(|trainer| trainer.with_average(0.9))
+        .unwrap()
+        .with_seed(7)
+}
+
+/// Trains from a place to the end or until that many steps are taken; adds the losses.
+fn go_on(
+    trainer: &mut Trainer,
+    mut position: Position,
+    until: u64,
+    samples: &mut Shuffled<'_>,
+    losses: &mut Vec<f32>,
+) -> Position {
+    while position.epoch < EPOCHS && trainer.steps() < until {
+        let report = trainer.epoch_from(samples, position, |trainer, step| {
+            losses.push(step.loss);
+            if trainer.steps() == until {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        position = report.unwrap().next;
+    }
+    position
+}
+
+/// The checkpoint at the end, and the losses; interrupted after some of the steps, and going on with as many threads.
+fn run(network: &Network, samples: &(Vec<f32>, Vec<usize>), interruptions: &[(u64, usize)]) -> (Vec<u8>, Vec<f32>) {
+    let (mut trainer, mut position) = (trainer(network.clone()), Position::default());
+    let mut losses = Vec::new();
+    let mut threads = 1;
+    for &(until, next_threads) in interruptions {
+        on_threads(threads, || {
+            position = go_on(&mut trainer, position, until, &mut Shuffled::new(samples), &mut losses);
+        });
+        let bytes = trainer.checkpoint(position).unwrap();
+        let resumed = Trainer::resume_from(&bytes, BATCH).unwrap();
+        assert_eq!((resumed.1, resumed.0.steps()), (position, until));
+        assert!(bytes == resumed.0.checkpoint(position).unwrap(), "the same file again");
+        (trainer, threads) = (resumed.0, next_threads);
+    }
+    on_threads(threads, || {
+        position = go_on(
+            &mut trainer,
+            position,
+            u64::MAX,
+            &mut Shuffled::new(samples),
+            &mut losses,
+        );
+    });
+    assert_eq!((position.epoch, trainer.steps()), (EPOCHS, EPOCHS * STEPS));
+    (trainer.checkpoint(position).unwrap(), losses)
+}
+
+#[test]
+fn an_interrupted_run_ends_in_the_same_bits_on_any_number_of_threads() {
+    for text in [DENSE, CONV] {
+        let network = trained(text, 1);
+        let samples = batch(&network, 2, SAMPLES);
+        let (expected, losses) = run(&network, &samples, &[]);
+        assert_eq!(losses.len() as u64, EPOCHS * STEPS);
+        let all: Vec<_> = (1..EPOCHS * STEPS)
+            .map(|step| (step, THREADS[step as usize % 4]))
+            .collect();
+        for interruptions in [
+            &[(3, 1)][..],
+            &[(7, 2)],
+            &[(2, 8), (9, 3), (14, 2)],
+            &[(5, 3), (19, 1)],
+            &all,
+        ] {
+            let (bytes, again) = run(&network, &samples, interruptions);
+            assert_same_bits(format!("{text}: {interruptions:?}: losses"), &again, &losses);
+            assert!(bytes == expected, "{text}: {interruptions:?}: another end");
+        }
+    }
+}
+
+#[test]
+fn what_a_rule_gathers_is_kept_for_each_rule_and_only_what_it_gathers() {
+    let network = trained(SMALL, 3);
+    let samples = batch(&network, 4, 20);
+    let plain = Sgd::new(0.1);
+    let momentum = Sgd { momentum: 0.9, ..plain };
+    let trainers = [
+        (Trainer::new(network.clone(), plain, 8), 0),
+        (Trainer::new(network.clone(), momentum, 8), 1),
+        (Trainer::new(network.clone(), Adam::new(0.01), 8), 2),
+        (
+            Trainer::new(network.clone(), plain, 8).and_then(|trainer| trainer.with_average(0.5)),
+            1,
+        ),
+        (
+            Trainer::new(network, plain, 8).and_then(|trainer| trainer.with_clipping(0.1)),
+            0,
+        ),
+    ];
+    for (trainer, arenas) in trainers {
+        let mut trainer = trainer.unwrap();
+        let mut source = Shuffled::new(&samples);
+        trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
+        let bytes = trainer.checkpoint(Position { epoch: 1, batches: 0 }).unwrap();
+        assert_eq!(Parts::of(&bytes).tensors.len(), 4 * (1 + arenas));
+        let (mut resumed, position) = Trainer::resume_from(&bytes, 8).unwrap();
+        for trainer in [&mut trainer, &mut resumed] {
+            trainer
+                .epoch_from(&mut source, position, |_, _| ControlFlow::Continue(()))
+                .unwrap();
+        }
+        assert_same_bits(
+            "weights",
+            &parameters(resumed.network()),
+            &parameters(trainer.network()),
+        );
+    }
+}
+
+#[test]
+fn settings_change_between_steps_and_lose_nothing() {
+    let network = trained(SMALL, 3);
+    let (images, labels) = batch(&network, 4, 8);
+    let mut trainer = trainer(network);
+    trainer.step(&images, &labels).unwrap();
+    let bytes = trainer.checkpoint(Position::default()).unwrap();
+    // Again what they are: the moments stay.
+    let trainer = trainer.with_clipping(0.5).unwrap().with_average(0.9).unwrap();
+    assert!(trainer.checkpoint(Position::default()).unwrap() == bytes);
+    let trainer = trainer.with_schedule(Schedule::constant()).unwrap();
+    assert_eq!(trainer.learning_rate(), 0.01);
+}
+
+#[test]
+fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let network = trained(SMALL, 5);
+    let (images, labels) = batch(&network, 6, 8);
+    let mut trainer = trainer(network);
+    for batches in 1..3 {
+        trainer.step(&images, &labels).unwrap();
+        trainer.save_checkpoint(&path, Position { epoch: 0, batches }).unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+        let (resumed, position) = Trainer::resume(&path, BATCH).unwrap();
+        assert_eq!((resumed.steps(), position.batches), (batches, batches));
+        let model = Model::load(&path).unwrap();
+        assert_eq!(model.network.tensors(), trainer.network().tensors());
+        assert!(model.notes.is_empty());
+        // What is made of it is an ordinary weights file again.
+        let weights = model.to_bytes().unwrap();
+        assert_eq!(Parts::of(&weights).tensors.len(), 4);
+    }
+    let missing = folder.path().join("missing");
+    assert_error(Trainer::resume(&missing, BATCH), &["missing", "cannot read"]);
+    assert_error(
+        trainer.save_checkpoint(missing.join("run"), Position::default()),
+        &["missing", "cannot write"],
+    );
+    std::fs::write(&path, Model::new(trained(SMALL, 5)).to_bytes().unwrap()).unwrap();
+    assert_error(Trainer::resume(&path, BATCH), &["run.safetensors", "no checkpoint"]);
+}
+
+fn bytes() -> Vec<u8> {
+    let network = trained(SMALL, 8);
+    let (images, labels) = batch(&network, 9, 8);
+    let mut trainer = trainer(network);
+    trainer.step(&images, &labels).unwrap();
+    trainer.checkpoint(Position { epoch: 3, batches: 2 }).unwrap()
+}
+
+/// The checkpoint with a change in what it says of training.
+fn saying(from: &str, to: &str) -> Parts {
+    let mut parts = Parts::of(&bytes());
+    let text = &parts.metadata["training"];
+    assert!(text.contains(from), "{from} in {text}");
+    let text = text.replacen(from, to, 1);
+    parts.say("training", &text);
+    parts
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_named() {
+    let text = &Parts::of(&bytes()).metadata["training"];
+    for (from, to, message) in [
+        (
+            "\"checkpoint_version\":1",
+            "\"checkpoint_version\":2",
+            &["checkpoint_version is 2"][..],
+        ),
+        ("\"checkpoint_version\":1,", "", &["checkpoint_version is null"]),
+        (
+            "\"learning_rate\":0.01",
+            "\"learning_rate\":null",
+            &["training", "null"],
+        ),
+        ("\"learning_rate\":0.01", "\"learning_rate\":NaN", &["training"]),
+        (
+            "\"learning_rate\":0.01",
+            "\"learning_rate\":1e39",
+            &["learning rate = inf"],
+        ),
+        (
+            "\"learning_rate\":0.01",
+            "\"learning_rate\":-1",
+            &["learning rate = -1"],
+        ),
+        (
+            "\"learning_rate\":0.01",
+            "\"learning_rate\":\"fast\"",
+            &["training", "fast"],
+        ),
+        ("\"beta1\":0.9", "\"beta1\":1.5", &["beta1 = 1.5"]),
+        (
+            "\"label_smoothing\":0.1",
+            "\"label_smoothing\":1",
+            &["label smoothing = 1"],
+        ),
+        ("\"max_norm\":0.5", "\"max_norm\":0", &["max_norm = 0"]),
+        ("\"average\":0.9", "\"average\":1", &["decay = 1"]),
+        ("\"steps\":20", "\"steps\":1", &["one-cycle rise", "of 1 steps"]),
+        (
+            "\"first_divisor\":25.0",
+            "\"first_divisor\":0.5",
+            &["first divisor = 0.5"],
+        ),
+        (
+            "\"annealing\":\"Cosine\"",
+            "\"annealing\":\"Sine\"",
+            &["training", "Sine"],
+        ),
+        ("\"epoch\":3", "\"epoch\":-3", &["training", "-3"]),
+        ("\"epoch\":3", "\"epoch\":3,\"era\":1", &["training", "era"]),
+        ("\"seed\":7", "\"seed\":7.5", &["training", "7.5"]),
+        ("{", "[", &["training"]),
+        (text, "", &["training"]),
+        (text, "null", &["checkpoint_version is null"]),
+        (text, &"[".repeat(100_000), &["training", "recursion"]),
+    ] {
+        assert_error(Trainer::resume_from(&saying(from, to).bytes(), BATCH), message);
+    }
+}
+
+#[test]
+fn a_tensor_that_does_not_fit_is_named() {
+    let good = || Parts::of(&bytes());
+    let mut cases = Vec::new();
+    let mut parts = good();
+    parts.tensors.retain(|tensor| tensor.0 != "training.second.2.weight");
+    cases.push((parts, &["training.second", "2.weight", "missing"][..]));
+    let mut parts = good();
+    parts.tensors.retain(|tensor| tensor.0 != "2.weight");
+    cases.push((parts, &["2.weight", "missing"]));
+    let mut parts = good();
+    parts.tensor("training.first.0.bias").0 = "training.first.1.bias".to_owned();
+    cases.push((parts, &["training.first", "1.bias", "no part"]));
+    let mut parts = good();
+    parts.tensor("training.first.0.bias").0 = "training.third.0.bias".to_owned();
+    cases.push((parts, &["training.first", "0.bias", "missing"]));
+    let mut parts = good();
+    let mut extra = parts.tensor("training.first.0.bias").clone();
+    extra.0 = "training.third.0.bias".to_owned();
+    parts.tensors.push(extra);
+    cases.push((parts, &["training.third.0.bias", "no part of a checkpoint"]));
+    let mut parts = good();
+    parts.tensor("training.average.0.weight").2 = vec![4, 17];
+    cases.push((parts, &["training.average", "[4, 17]", "[17, 4]"]));
+    let mut parts = good();
+    parts.tensor("training.first.0.weight").3[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    cases.push((parts, &["training.first.0.weight", "NaN", "finite"]));
+    let mut parts = good();
+    parts.tensor("training.second.0.weight").3[..4].copy_from_slice(&(-1f32).to_le_bytes());
+    cases.push((parts, &["training.second", "below 0"]));
+    let mut parts = good();
+    parts.say("network", "4 | dense 16 | relu | dense 3");
+    cases.push((parts, &["0.weight", "[17, 4]", "[16, 4]"]));
+    // The average is off, and its tensors are there.
+    cases.push((
+        saying("\"average\":0.9", "\"average\":null"),
+        &["training.average", "no part"],
+    ));
+    for (parts, message) in cases {
+        assert_error(Trainer::resume_from(&parts.bytes(), BATCH), message);
+    }
+}
+
+#[test]
+fn a_file_that_ends_early_and_a_batch_out_of_range_are_refused() {
+    let bytes = bytes();
+    for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert_error(Trainer::resume_from(&bytes[..length], BATCH), &["safetensors"]);
+    }
+    assert_error(Trainer::resume_from(&bytes, 0), &["batch = 0"]);
+    assert_error(Trainer::resume_from(&bytes, usize::MAX), &["batch"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever the damage, there is an answer, and no panic.
+    #[test]
+    fn random_damage_never_panics(
+        flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+        in_header in any::<bool>(),
+    ) {
+        let mut bytes = bytes();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for (position, value) in flips {
+            let position = position.index(if in_header { header } else { bytes.len() });
+            bytes[position] = value;
+        }
+        if let Ok((mut trainer, _)) = Trainer::resume_from(&bytes, 8) {
+            let (images, labels) = batch(trainer.network(), 10, 8);
+            let _ = trainer.step(&images, &labels);
+        }
+    }
+}
