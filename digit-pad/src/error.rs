@@ -53,6 +53,18 @@ pub enum Error {
         reason: String,
     },
 
+    /// A checkpoint is of another run of training than the one asked for.
+    #[error(
+        "{}: this is another run of training: {difference}; ask for the same, or name another file",
+        path.display()
+    )]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// In what it differs.
+        difference: String,
+    },
+
     /// There is nothing on a picture.
     #[error(
         "{}: nothing is drawn on this picture: all its {width}×{height} pixels are nearly alike, and ink differs \

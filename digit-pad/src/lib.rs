@@ -2,7 +2,8 @@
 //!
 //! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
 //! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
-//! file comes in by [`photo`]. [`presets`] says which networks there are, and [`training`] makes their weights.
+//! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights, and [`checkpoint`]
+//! keeps a run that is not over.
 //!
 //! ```
 //! use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
@@ -14,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod checkpoint;
 pub mod error;
 pub mod files;
 pub mod grey;

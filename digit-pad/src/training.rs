@@ -2,16 +2,18 @@
 
 use std::{
     ops::ControlFlow,
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Source, Trainer, Workspace, evaluate};
+use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats};
 
 use crate::{
+    checkpoint::{self, Best, Run},
     error::Error,
-    model::{Model, check_fit},
+    model::{DIGITS, Model, check_fit},
     presets::Recipe,
 };
 
@@ -83,6 +85,9 @@ pub struct Task<'a> {
     /// Training stops at the first check of the test set that reaches this share. That is a race and no estimate: the
     /// test set then has had a say in the weights.
     pub until_accuracy: Option<f64>,
+    /// Where the run is kept after each epoch, and gone on with if there is one; the best weights so far are beside it
+    /// ([`checkpoint::best_path`]).
+    pub checkpoint: Option<PathBuf>,
     /// Once this is set, training ends after the step that it is in.
     pub stop: &'a AtomicBool,
 }
@@ -94,6 +99,8 @@ pub struct StepReport {
     pub epoch: usize,
     /// Steps taken, of all epochs.
     pub steps: u64,
+    /// Those of them that are from a checkpoint.
+    pub resumed_steps: u64,
     /// Steps that all epochs take.
     pub total_steps: u64,
     /// Mean loss in this epoch so far.
@@ -143,13 +150,13 @@ pub struct Trained {
     pub network: Network,
     /// The epoch that the weights are from, counted from 1.
     pub epoch: usize,
-    /// Epochs that were begun.
+    /// Epochs that were begun, in this run and before it.
     pub epochs: usize,
     /// How the network does on the images held out, if there are any.
     pub validation: Option<Evaluation>,
     /// How it does on the test set.
     pub test: Evaluation,
-    /// Seconds of training, without the evaluations.
+    /// Seconds of training, without the evaluations and what was done before a checkpoint.
     pub seconds: f64,
     /// Why it ended.
     pub end: End,
@@ -159,13 +166,13 @@ pub struct Trained {
 /// not on the number of threads.
 ///
 /// # Errors
-/// If the network does not fit the images, a setting is out of range, training diverges, or it is stopped before the
-/// first step.
+/// If the network does not fit the images, a setting is out of range, training diverges, it is stopped before the first
+/// step, or a checkpoint cannot be written or is of another run.
 pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event) + Send)) -> Result<Trained, Error> {
     let mut session = Session::new(task, data, watch)?;
     let mut end = End::Finished;
-    for epoch in 1..=task.recipe.epochs {
-        if let ControlFlow::Break(reason) = session.epoch(epoch)? {
+    while session.position.epoch < task.recipe.epochs as u64 {
+        if let ControlFlow::Break(reason) = session.epoch()? {
             end = reason;
             break;
         }
@@ -215,13 +222,27 @@ struct Kept {
     validation: Option<Evaluation>,
 }
 
+/// A trained network with all that is needed to use it.
+#[must_use]
+pub fn model_of(network: Network) -> formats::Model {
+    let mut model = formats::Model::new(network);
+    model.labels = (0..DIGITS).map(|digit| digit.to_string()).collect();
+    model.scaling = formats::Scaling {
+        mean: SCALING.mean(),
+        std: SCALING.std(),
+    };
+    model
+}
+
 /// Training on its way.
 struct Session<'a> {
     task: &'a Task<'a>,
     data: &'a Data,
     watch: &'a mut (dyn FnMut(Event) + Send),
     trainer: Trainer,
+    position: Position,
     samples: Samples<'a>,
+    resumed_steps: u64,
     total_steps: u64,
     check_every: u64,
     time: Duration,
@@ -241,28 +262,45 @@ impl<'a> Session<'a> {
         let steps = batches.batches_per_epoch();
         let total_steps = steps as u64 * recipe.epochs as u64;
         let trainer = Trainer::new(network, recipe.optimizer, batches.batch_size())?;
+        let trainer = trainer
+            .with_seed(task.seed)
+            .with_schedule(recipe.schedule(total_steps))?;
+        let Run {
+            trainer,
+            position,
+            best,
+        } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, batches.batch_size())?;
+        let keep = |Best { network, epoch }| {
+            let validation = validate(&network, data)?;
+            Ok::<_, Error>(Kept {
+                network,
+                epoch,
+                validation,
+            })
+        };
         Ok(Session {
-            trainer: trainer
-                .with_seed(task.seed)
-                .with_schedule(recipe.schedule(total_steps))?,
+            epochs: (position.epoch + u64::from(position.batches > 0)) as usize,
+            resumed_steps: trainer.steps(),
+            trainer,
+            position,
+            kept: best.map(keep).transpose()?,
             total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
             samples: Samples(batches),
             time: Duration::ZERO,
-            kept: None,
-            epochs: 0,
             task,
             data,
             watch,
         })
     }
 
-    /// Goes through the training images once; breaks with the reason if training ends here.
-    fn epoch(&mut self, epoch: usize) -> Result<ControlFlow<End>, Error> {
+    /// Goes through the training images once, or on; breaks with the reason if training ends here.
+    fn epoch(&mut self) -> Result<ControlFlow<End>, Error> {
         if self.task.stop.load(Ordering::Relaxed) {
             return Ok(ControlFlow::Break(End::Stopped));
         }
-        let mut tally = Tally::new(epoch, self.total_steps);
+        let epoch = self.position.epoch as usize + 1;
+        let mut tally = Tally::new(epoch, self.resumed_steps, self.total_steps);
         let mut flow = Ok(ControlFlow::Continue(()));
         let mut clock = Instant::now();
         let Self {
@@ -270,11 +308,12 @@ impl<'a> Session<'a> {
             data,
             watch,
             trainer,
+            position,
             samples,
             check_every,
             ..
         } = self;
-        trainer.epoch(samples, epoch as u64 - 1, |trainer, step| {
+        let report = trainer.epoch_from(samples, *position, |trainer, step| {
             tally.add(step, clock.elapsed());
             watch(Event::Step(tally.report(trainer)));
             flow = if task.stop.load(Ordering::Relaxed) {
@@ -293,19 +332,16 @@ impl<'a> Session<'a> {
         let flow = flow?;
         self.time += tally.time;
         self.epochs = epoch;
+        self.position = report.next;
         self.close_epoch(&tally, flow == ControlFlow::Break(End::Reached))?;
+        self.save_checkpoint()?;
         Ok(flow)
     }
 
     /// Keeps the weights if they are the best so far, and says how the epoch went.
     fn close_epoch(&mut self, tally: &Tally, won: bool) -> Result<(), Error> {
         let network = self.trainer.network();
-        let held_out = &self.data.validation;
-        let validation = if held_out.is_empty() {
-            None
-        } else {
-            Some(evaluate_on(network, held_out, SCALING)?)
-        };
+        let validation = validate(network, self.data)?;
         let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
         // Of equals the later: it has seen more. Without validation, the last.
         let best = self
@@ -328,6 +364,21 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Keeps the run in its file. Weights of a part of an epoch are no best weights: going on will replace them.
+    fn save_checkpoint(&self) -> Result<(), Error> {
+        let Some(path) = &self.task.checkpoint else {
+            return Ok(());
+        };
+        let done = |kept: &&Kept| kept.epoch as u64 <= self.position.epoch;
+        let best = self.kept.as_ref().filter(done);
+        checkpoint::save(
+            path,
+            &self.trainer,
+            self.position,
+            best.map(|kept| (model_of(kept.network.clone()), kept.epoch)),
+        )
+    }
+
     fn finish(self, end: End) -> Result<Trained, Error> {
         let Kept {
             network,
@@ -346,6 +397,14 @@ impl<'a> Session<'a> {
     }
 }
 
+/// How a network does on the images held out, if there are any.
+fn validate(network: &Network, data: &Data) -> Result<Option<Evaluation>, Error> {
+    if data.validation.is_empty() {
+        return Ok(None);
+    }
+    evaluate_on(network, &data.validation, SCALING).map(Some)
+}
+
 /// Breaks if the accuracy that training goes on until is reached.
 fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<ControlFlow<End>, Error> {
     let Some(wanted) = task.until_accuracy else {
@@ -362,6 +421,7 @@ fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<Control
 /// Sums of an epoch so far.
 struct Tally {
     epoch: usize,
+    resumed_steps: u64,
     total_steps: u64,
     images: usize,
     loss: f64,
@@ -370,9 +430,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(epoch: usize, total_steps: u64) -> Self {
+    fn new(epoch: usize, resumed_steps: u64, total_steps: u64) -> Self {
         Tally {
             epoch,
+            resumed_steps,
             total_steps,
             images: 0,
             loss: 0.0,
@@ -393,6 +454,7 @@ impl Tally {
         StepReport {
             epoch: self.epoch,
             steps: trainer.steps(),
+            resumed_steps: self.resumed_steps,
             total_steps: self.total_steps,
             loss: self.loss / images,
             accuracy: self.correct as f64 / images,
@@ -438,6 +500,7 @@ mod tests {
             recipe,
             seed: 1,
             until_accuracy: None,
+            checkpoint: None,
             stop: &GO_ON,
         }
     }
@@ -604,6 +667,64 @@ mod tests {
         let stop = AtomicBool::new(true);
         let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_| ()).unwrap_err();
         assert!(matches!(error, Error::NothingLearnt), "{error}");
+    }
+
+    #[test]
+    fn a_run_goes_on_from_its_checkpoint_to_the_same_weights() {
+        let data = data(100, 20);
+        let expected = watched(&task(4), &data).0;
+        let stop = AtomicBool::new(false);
+        for stop_at in [3, 10, 25, 39, 40] {
+            let folder = tempfile::tempdir().unwrap();
+            let task = Task {
+                checkpoint: Some(folder.path().join("run.safetensors")),
+                stop: &stop,
+                ..task(4)
+            };
+            let interrupted = train(&task, &data, &mut |event| {
+                if let Event::Step(step) = event {
+                    stop.store(step.steps == stop_at, Ordering::Relaxed);
+                }
+            });
+            assert_eq!(interrupted.unwrap().end, End::Stopped);
+            stop.store(false, Ordering::Relaxed);
+            for _ in 0..2 {
+                let mut steps = Vec::new();
+                let trained = train(&task, &data, &mut |event| {
+                    if let Event::Step(step) = event {
+                        steps.push(step.steps);
+                    }
+                });
+                let trained = trained.unwrap();
+                assert_eq!(trained.network.tensors(), expected.network.tensors(), "{stop_at}");
+                assert_eq!(
+                    (trained.end, trained.epoch, trained.epochs),
+                    (End::Finished, expected.epoch, 4)
+                );
+                // The second time, nothing is left to do.
+                assert!(steps.is_empty() || steps[0] == stop_at + 1, "{stop_at}: {steps:?}");
+            }
+            let other = Task { seed: 2, ..task };
+            let error = train(&other, &data, &mut |_| ()).unwrap_err().to_string();
+            assert!(
+                error.contains("run.safetensors") && error.contains("the seed 1, and this one the seed 2"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_without_its_best_weights_is_an_error_that_names_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let task = Task {
+            checkpoint: Some(path.clone()),
+            ..task(1)
+        };
+        train(&task, &data(50, 10), &mut |_| ()).unwrap();
+        std::fs::remove_file(checkpoint::best_path(&path)).unwrap();
+        let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+        assert!(error.contains("run.best.safetensors"), "{error}");
     }
 
     #[test]

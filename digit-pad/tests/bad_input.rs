@@ -124,6 +124,43 @@ fn a_place_where_no_weights_can_go_is_refused_before_training() {
 }
 
 #[test]
+fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
+    let folder = Folder::new();
+    let net = "28x28x1 | dense 10";
+    let model = weights(&folder, "model.safetensors", net);
+    assert_fails(&["train", "--checkpoint", &model], &[&model, "no checkpoint"]);
+    let noise = folder.write("noise", [7; 100]);
+    assert_fails(&["train", "--checkpoint", text(&noise)], &[text(&noise), "safetensors"]);
+    let place = text(folder.path());
+    assert_fails(&["train", "--checkpoint", place], &[place, "folder"]);
+    let run = folder.file("run");
+    let args = [
+        "train",
+        "--checkpoint",
+        text(&run),
+        "--limit",
+        "100",
+        "--val",
+        "0",
+        "--net",
+        net,
+    ];
+    succeed(args.into_iter().chain(["--epochs", "1"]));
+    for (more, word) in [
+        (["--epochs", "2"], "Schedule"),
+        (["--seed", "2"], "seed 2"),
+        (["--lr", "0.5"], "learning_rate: 0.5"),
+    ] {
+        let epochs = if more[0] == "--epochs" {
+            &[][..]
+        } else {
+            &["--epochs", "1"]
+        };
+        assert_fails(&[&args[..], &more, epochs].concat(), &[text(&run), "another run", word]);
+    }
+}
+
+#[test]
 fn data_that_are_missing_are_named() {
     let folder = Folder::new();
     let (missing, file) = (folder.file("missing"), folder.write("file", "no folder"));

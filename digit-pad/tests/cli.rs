@@ -111,6 +111,28 @@ fn the_same_training_gives_the_same_file() {
 }
 
 #[test]
+fn a_run_that_was_kept_is_gone_on_with() {
+    let folder = Folder::new();
+    let (run, out) = (folder.file("run.safetensors"), folder.file("weights"));
+    let train = || {
+        let trained = succeed(tiny_training(&["--checkpoint", text(&run), "--out", text(&out)]));
+        let epochs = trained.stderr.lines().filter(|line| line.starts_with("epoch ")).count();
+        (epochs, trained.stderr, fs::read(&out).unwrap())
+    };
+    let (epochs, stderr, weights) = train();
+    assert_eq!(epochs, 2);
+    assert!(stderr.contains("checkpoint  will go to"), "{stderr}");
+    let (epochs, stderr, again) = train();
+    assert_eq!(epochs, 0, "nothing is left to do");
+    assert!(stderr.contains("checkpoint  goes on from"), "{stderr}");
+    assert!(weights == again);
+    // The best weights so far are weights like others.
+    let best = folder.file("run.best.safetensors");
+    let accuracy = |model: &Path| succeed(["eval", "--json", "--model", text(model)]).objects()[0]["accuracy"].clone();
+    assert_eq!(accuracy(&best), accuracy(&out));
+}
+
+#[test]
 fn without_a_terminal_progress_is_plain_lines() {
     let trained = succeed(tiny_training(&[]));
     let epochs: Vec<_> = trained

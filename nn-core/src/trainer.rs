@@ -273,6 +273,18 @@ impl Trainer {
         &self.settings.optimizer
     }
 
+    /// The schedule of the learning rate.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.settings.schedule
+    }
+
+    /// The seed of what is random in training.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+
     /// The learning rate of the next step.
     #[must_use]
     pub fn learning_rate(&self) -> f32 {

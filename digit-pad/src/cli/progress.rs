@@ -90,7 +90,7 @@ impl Progress {
         let validation = report
             .validation_accuracy
             .map(|accuracy| format!("validation {}  ", percent(accuracy)));
-        let share_left = (step.total_steps - step.steps) as f64 / step.steps as f64;
+        let share_left = (step.total_steps - step.steps) as f64 / (step.steps - step.resumed_steps) as f64;
         format!(
             "epoch {:>width$}/{}  loss {:.4}  accuracy {}  {}{} images/s  {:.0} s left",
             step.epoch,

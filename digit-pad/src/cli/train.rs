@@ -17,14 +17,12 @@ use clap::{
 };
 use digit_pad::{
     files,
-    model::DIGITS,
     presets::{DEFAULT, PRESETS, Preset},
-    training::{Data, End, SCALING, Task, Trained, train},
+    training::{Data, End, Task, Trained, model_of, train},
 };
 use mnist_io::Dataset;
 use nn_core::{
     Evaluation, NetworkSpec,
-    formats::{self, Model},
     optim::{Adam, Optimizer},
 };
 use rayon::ThreadPoolBuilder;
@@ -92,6 +90,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// Keep the whole run in this file after each epoch, and go on from there if the file exists
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+
     /// Print a JSON object an epoch, and a last one with the result
     #[arg(long)]
     json: bool,
@@ -113,7 +115,7 @@ struct Measured {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    if let Some(path) = &args.out {
+    for path in [&args.out, &args.checkpoint].into_iter().flatten() {
         files::check_writable(path)?;
     }
     let stop = Arc::new(AtomicBool::new(false));
@@ -154,6 +156,7 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
         recipe,
         seed: args.seed,
         until_accuracy: args.until_accuracy,
+        checkpoint: args.checkpoint.clone(),
         stop,
     }
 }
@@ -175,6 +178,11 @@ fn announce(args: &Args, task: &Task<'_>, data: &Data) {
         None => note("weights     will not be kept; --out FILE keeps them"),
         Some(path) if path.exists() => note(format_args!("weights     will replace {}", path.display())),
         Some(path) => note(format_args!("weights     will go to {}", path.display())),
+    }
+    match &args.checkpoint {
+        None => {}
+        Some(path) if path.exists() => note(format_args!("checkpoint  goes on from {}", path.display())),
+        Some(path) => note(format_args!("checkpoint  will go to {}", path.display())),
     }
     if let Some(wanted) = task.until_accuracy {
         note(format_args!(
@@ -214,12 +222,7 @@ fn tell_the_end(task: &Task<'_>, trained: &Trained) {
 
 fn save(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = Model::new(trained.network.clone());
-    model.labels = (0..DIGITS).map(|digit| digit.to_string()).collect();
-    model.scaling = formats::Scaling {
-        mean: SCALING.mean(),
-        std: SCALING.std(),
-    };
+    let mut model = model_of(trained.network.clone());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
