@@ -419,6 +419,15 @@ impl Trainer {
     }
 }
 
+impl Progress {
+    /// Whether a run can have come that far.
+    pub(crate) fn is_plausible(&self) -> bool {
+        /// The most steps that random numbers tell apart.
+        const MOST_STEPS: u64 = 1 << 32;
+        self.averaged <= self.steps && self.steps <= MOST_STEPS
+    }
+}
+
 impl Settings {
     /// Refuses settings that make no sense.
     pub(crate) fn check(&self) -> Result<()> {
@@ -431,7 +440,9 @@ impl Settings {
                 value: max_norm.to_string(),
                 reason: "it has to be a finite number above 0",
             }),
-            _ => self.average.map_or(Ok(()), |decay| check_fraction("decay", decay)),
+            _ => self
+                .average
+                .map_or(Ok(()), |decay| check_fraction("average decay", decay)),
         }
     }
 
@@ -457,8 +468,8 @@ fn next_batch<S: Source>(source: &mut S, images: &mut [f32], labels: &mut [usize
     Ok(reported)
 }
 
-/// The gradient of a batch's mean cross-entropy with respect to every parameter, as tensors like [`Network::tensors`]; and the
-/// loss. For checks and experiments: training does not need it.
+/// The gradient of a batch's mean cross-entropy with respect to every parameter, as tensors like
+/// [`Network::tensors`]; and the loss. For checks and experiments: training does not need it.
 ///
 /// # Errors
 /// If the lengths do not fit or a label is no class.

@@ -303,6 +303,12 @@ fn a_setting_that_makes_no_sense_is_named() {
         ("\"epoch\":3", "\"epoch\":3,\"era\":1", &["training", "era"]),
         ("\"seed\":7", "\"seed\":7.5", &["training", "7.5"]),
         ("{", "[", &["training"]),
+        (
+            "\"progress\":{\"steps\":1",
+            "\"progress\":{\"steps\":18446744073709551615",
+            &["as far"],
+        ),
+        ("\"averaged\":1", "\"averaged\":2", &["as far"]),
         (text, "", &["training"]),
         (text, "null", &["checkpoint_version is null"]),
         (text, &"[".repeat(100_000), &["training", "recursion"]),

@@ -156,7 +156,14 @@ fn parse(training: Option<&str>) -> Result<Training> {
              program wrote this file"
         )));
     }
-    serde_json::from_value(value).map_err(unreadable)
+    let training: Training = serde_json::from_value(value).map_err(unreadable)?;
+    if !training.progress.is_plausible() {
+        return Err(damaged(format!(
+            "no run comes as far as this one says: {:?}",
+            training.progress
+        )));
+    }
+    Ok(training)
 }
 
 /// Fills an arena from its tensors, whose names have its prefix.

@@ -59,7 +59,7 @@ enum Course {
 ///
 /// ```
 /// use nn_core::optim::{OneCycle, Schedule};
-/// let cycle = Schedule::from(OneCycle { rise: 0.5, ..OneCycle::new(101) });
+/// let cycle = Schedule::from(OneCycle { rise: 0.5, ..OneCycle::new(102) });
 /// assert_eq!(cycle.learning_rate(1.0, 0), 1.0 / 25.0);
 /// assert_eq!(cycle.learning_rate(1.0, 50), 1.0);
 /// ```
