@@ -88,16 +88,15 @@ impl Lanes {
         self
     }
 
-    /// Takes the values of `x` that are larger, and for those `name` in place of what `which` holds. NaN counts as the
-    /// largest, and the first of equals stays.
+    /// These values where `x` is larger than `y` or no number, and elsewhere those of `other`.
     #[inline(always)]
-    pub(crate) fn take_larger(&mut self, x: Self, which: &mut Self, name: f32) {
+    pub(crate) fn where_larger(mut self, x: Self, y: Self, other: Self) -> Self {
         for i in 0..LANES {
             // Without short cuts, so that it becomes a comparison of whole vectors.
-            let larger = (x.0[i] > self.0[i]) | (x.0[i].is_nan() & !self.0[i].is_nan());
-            which.0[i] = if larger { name } else { which.0[i] };
-            self.0[i] = if larger { x.0[i] } else { self.0[i] };
+            let larger = (x.0[i] > y.0[i]) | x.0[i].is_nan();
+            self.0[i] = if larger { self.0[i] } else { other.0[i] };
         }
+        self
     }
 
     /// Zeros before lane `first`.
@@ -171,10 +170,10 @@ mod tests {
         let x = Lanes([f32::NAN, -1.0, 2.0, f32::NEG_INFINITY, -0.0, 0.5, 1.0, 3.0]);
         let y = x.relu();
         assert!(y.0[0].is_nan() && y.0[1..] == [0.0, 2.0, 0.0, 0.0, 0.5, 1.0, 3.0]);
-        let (mut largest, mut which) = (Lanes::splat(1.0), Lanes::ZERO);
-        largest.take_larger(x, &mut which, 1.0);
-        assert!(largest.0[0].is_nan() && which.0 == [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-        largest.take_larger(Lanes::splat(9.0), &mut which, 2.0);
-        assert!(largest.0[0].is_nan() && which.0[0] == 1.0 && which.0[1] == 2.0);
+        let one = Lanes::splat(1.0);
+        let largest = x.where_larger(x, one, one);
+        assert!(largest.0[0].is_nan() && largest.0[1..] == [1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 3.0]);
+        let still = one.where_larger(one, largest, largest);
+        assert!(still.0[0].is_nan() && still.0[1..] == largest.0[1..]);
     }
 }

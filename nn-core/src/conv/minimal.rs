@@ -1,7 +1,7 @@
 //! A convolution by minimal filtering, for blocks of samples: to the points, a product at each of them, and back.
 
 use super::{
-    Map, crop, place,
+    Map, Windows, crop, place,
     winograd::{POINTS, PointLayout, Tiling, filter_gradient, filters},
 };
 use crate::gemm::{Epilogue, Kernel, MatMut, MatRef, Output, PANEL, Panels, multiply_packed};
@@ -45,16 +45,13 @@ struct Scratch<'a> {
 impl Minimal {
     /// Where it is faster than the direct way: for square kernels of 2 to 5 taps a side that move by one pixel, and
     /// where channels and tiles are many enough.
-    pub(crate) fn new(
-        input: Map,
-        pad: (usize, usize),
-        kernel: (usize, usize),
-        stride: usize,
-        output: Map,
-    ) -> Option<Self> {
-        let tiling = Tiling::new(kernel.0, (output.height, output.width))?;
+    pub(crate) fn new(input: Map, pad: (usize, usize), windows: Windows, output: Map) -> Option<Self> {
+        let tiling = Tiling::new(windows.height, (output.height, output.width))?;
         let channels = input.channels.min(output.channels);
-        let suits = kernel.0 == kernel.1 && stride == 1 && channels >= MIN_CHANNELS && tiling.count() >= MIN_TILES;
+        let suits = windows.height == windows.width
+            && windows.stride == 1
+            && channels >= MIN_CHANNELS
+            && tiling.count() >= MIN_TILES;
         suits.then(|| Self {
             source: tiling.source(input.channels),
             target: tiling.target(output.channels),

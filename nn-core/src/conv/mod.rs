@@ -6,9 +6,11 @@
 //! therefore ordinary tiles.
 
 mod minimal;
+mod patches;
 mod winograd;
 
 pub(crate) use minimal::{InputGradient, Minimal, Sums};
+pub(crate) use patches::Patches;
 
 use crate::gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, Segments};
 

@@ -60,7 +60,7 @@ impl Pool {
 }
 
 /// Writes the maximum of each window, and which of the window's pixels it is: the first one where several are equal,
-/// as PyTorch has it; NaN counts as the largest. With no room in `which`, that is left out.
+/// and the last NaN where there is one, as PyTorch has it. With no room in `which`, that is left out.
 pub(crate) struct Maxima<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) x: &'a [f32],
@@ -71,46 +71,48 @@ pub(crate) struct Maxima<'a> {
 impl Vectorize for Maxima<'_> {
     #[inline(always)]
     fn run(self) {
-        let channels = self.pool.input.channels;
+        let (row, channels) = (self.pool.input.row(), self.pool.input.channels);
         let mut which = self.which.chunks_exact_mut(channels);
         for (index, y) in self.y.chunks_exact_mut(channels).enumerate() {
-            let mut maximum = Maximum {
-                pool: self.pool,
-                x: &self.x[self.pool.corner(index)..],
-                y,
-                which: which.next(),
-            };
-            maximum.each(channels);
+            let mut which = which.next();
+            let corner = &self.x[self.pool.corner(index)..];
+            y.copy_from_slice(&corner[..channels]);
+            if let Some(which) = &mut which {
+                which.fill(0.0);
+            }
+            for j in 1..self.pool.pixels() {
+                let pixel = j / self.pool.window.1 * row + j % self.pool.window.1 * channels;
+                let mut larger = TakeLarger {
+                    x: &corner[pixel..pixel + channels],
+                    y,
+                    which: which.as_deref_mut(),
+                    name: j as f32,
+                };
+                larger.each(channels);
+            }
         }
     }
 }
 
-/// One window.
-struct Maximum<'a> {
-    pool: &'a Pool,
-    /// The picture from the window's first pixel on.
+/// Takes those values of a pixel that are larger, and says so.
+struct TakeLarger<'a> {
     x: &'a [f32],
     y: &'a mut [f32],
     which: Option<&'a mut [f32]>,
+    name: f32,
 }
 
-impl Stretches for Maximum<'_> {
+impl Stretches for TakeLarger<'_> {
     #[inline(always)]
     fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let (mut largest, mut which) = (Lanes::load::<WHOLE>(&self.x[range.clone()]), Lanes::ZERO);
-        let mut name = 0.0;
-        for row in 0..self.pool.window.0 {
-            for col in 0..self.pool.window.1 {
-                let pixel = row * self.pool.input.row() + col * self.pool.input.channels;
-                let x = Lanes::load::<WHOLE>(&self.x[pixel + range.start..][..range.len()]);
-                largest.take_larger(x, &mut which, name);
-                name += 1.0;
-            }
+        let x = Lanes::load::<WHOLE>(&self.x[range.clone()]);
+        let y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
+        if let Some(which) = &mut self.which {
+            let which = &mut which[range.clone()];
+            let names = Lanes::load::<WHOLE>(which);
+            Lanes::splat(self.name).where_larger(x, y, names).store::<WHOLE>(which);
         }
-        largest.store::<WHOLE>(&mut self.y[range.clone()]);
-        if let Some(place) = &mut self.which {
-            which.store::<WHOLE>(&mut place[range]);
-        }
+        x.where_larger(x, y, y).store::<WHOLE>(&mut self.y[range]);
     }
 }
 
