@@ -228,11 +228,9 @@ impl Minimal {
             let points = &scratch.inputs[sample * self.tiling.count() * inputs.tile..];
             let dx = gradient.dx.row_mut(gradient.first + sample);
             if self.reads_in_place() {
-                dx.fill(0.0);
-                self.tiling.add_to_source(kernel, points, dx, inputs);
+                self.tiling.write_source(kernel, points, dx, inputs);
             } else {
-                scratch.dsource.fill(0.0);
-                self.tiling.add_to_source(kernel, points, scratch.dsource, inputs);
+                self.tiling.write_source(kernel, points, scratch.dsource, inputs);
                 crop(scratch.dsource, self.source, self.pad, dx, self.input);
             }
         }

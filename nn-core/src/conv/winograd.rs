@@ -60,25 +60,25 @@ impl Tiling {
 
     /// `Bᵀ·x·B` of each tile of `source` into `points`.
     pub(crate) fn read_source(&self, kernel: Kernel, source: &[f32], points: &mut [f32], layout: PointLayout) {
-        self.run(kernel, Map1d::Window, source, points, layout, false);
+        self.run(kernel, Map1d::Window, source, points, layout);
     }
 
-    /// Its adjoint: adds what `points` give to `source`.
-    pub(crate) fn add_to_source(&self, kernel: Kernel, points: &[f32], source: &mut [f32], layout: PointLayout) {
-        self.run(kernel, Map1d::WindowAdjoint, points, source, layout, true);
+    /// Its adjoint: what `points` give to `source`, summed where tiles overlap.
+    pub(crate) fn write_source(&self, kernel: Kernel, points: &[f32], source: &mut [f32], layout: PointLayout) {
+        self.run(kernel, Map1d::WindowAdjoint, points, source, layout);
     }
 
     /// `Aᵀ·points·A`, each tile of `target`.
     pub(crate) fn write_target(&self, kernel: Kernel, points: &[f32], target: &mut [f32], layout: PointLayout) {
-        self.run(kernel, Map1d::Collect(self.tile), points, target, layout, false);
+        self.run(kernel, Map1d::Collect(self.tile), points, target, layout);
     }
 
     /// Its adjoint: the gradients at the points from those of `target`.
     pub(crate) fn read_target(&self, kernel: Kernel, target: &[f32], points: &mut [f32], layout: PointLayout) {
-        self.run(kernel, Map1d::Evaluate(self.tile), target, points, layout, false);
+        self.run(kernel, Map1d::Evaluate(self.tile), target, points, layout);
     }
 
-    fn run(&self, kernel: Kernel, map: Map1d, from: &[f32], to: &mut [f32], layout: PointLayout, add: bool) {
+    fn run(&self, kernel: Kernel, map: Map1d, from: &[f32], to: &mut [f32], layout: PointLayout) {
         let channels = layout.channels;
         let points = Grid {
             row: SIDE * layout.point,
@@ -106,7 +106,11 @@ impl Tiling {
             to: (to, to_grid),
             tiles: (self.rows, self.cols),
             channels,
-            add,
+            overlap: if matches!(map, Map1d::WindowAdjoint) {
+                self.taps - 1
+            } else {
+                0
+            },
         });
     }
 }
@@ -143,7 +147,7 @@ pub(crate) fn filters(kernel: Kernel, taps: usize, weights: &[f32], points: &mut
         to: (points, Grid::alone(SIDE, len)),
         tiles: (1, 1),
         channels: len,
-        add: false,
+        overlap: 0,
     });
 }
 
@@ -156,7 +160,7 @@ pub(crate) fn filter_gradient(kernel: Kernel, taps: usize, points: &[f32], weigh
         to: (weights, Grid::alone(taps, len)),
         tiles: (1, 1),
         channels: len,
-        add: false,
+        overlap: 0,
     });
 }
 
@@ -207,8 +211,8 @@ struct Transform<'a> {
     to: (&'a mut [f32], Grid),
     tiles: (usize, usize),
     channels: usize,
-    /// Whether results are added to what is there.
-    add: bool,
+    /// Rows and columns that a result shares with the one above and the one to the left: there it is added.
+    overlap: usize,
 }
 
 /// Calls a map with a length known to the compiler.
@@ -244,6 +248,8 @@ impl Transform<'_> {
         let mut between = [[Lanes::ZERO; SIDE]; SIDE];
         for tile in 0..self.tiles.0 * self.tiles.1 {
             let (y, x) = (tile / self.tiles.1, tile % self.tiles.1);
+            let above = if y > 0 { self.overlap } else { 0 };
+            let before = if x > 0 { self.overlap } else { 0 };
             let from = &from[y * from_grid.down + x * from_grid.across..];
             let to = &mut to[y * to_grid.down + x * to_grid.across..];
             for first in (0..self.channels).step_by(LANES) {
@@ -266,7 +272,7 @@ impl Transform<'_> {
                         #[inline(always)]
                         |i, mut x| {
                             let to = &mut to[i * to_grid.row..][..LANES];
-                            if self.add {
+                            if i < above || j < before {
                                 x = x.zero_before(first - start) + Lanes::load::<true>(to);
                             }
                             x.store::<true>(to);
@@ -482,7 +488,7 @@ mod tests {
 
                 let (mut to_points, mut back) = (vec![0.0; layout.len()], vec![0.0; source]);
                 tiling.read_source(kernel, &x, &mut to_points, layout);
-                tiling.add_to_source(kernel, &p, &mut back, layout);
+                tiling.write_source(kernel, &p, &mut back, layout);
                 near(dot(&to_points, &p), dot(&x, &back));
 
                 let (mut to_points, mut back) = (vec![0.0; layout.len()], vec![0.0; target]);
