@@ -33,7 +33,7 @@ const IN_PLACE: usize = 32 * 1024;
 /// this many.
 const PARALLEL_WORK: usize = 400_000;
 /// Columns of a block that one thread takes at least, where columns are shared out.
-const SPLIT_COLS: usize = 8 * PANEL;
+const SPLIT_COLS: usize = 2 * PANEL;
 
 /// `c = alpha·a·b + beta·c`, for matrices with any strides, on the threads of the current rayon pool.
 ///
@@ -98,7 +98,8 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
 /// Loops 1 and 2: blocks of columns of B, and under them blocks of its rows, packed by all threads together.
 fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let parallel = m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1;
+    let threads = rayon::current_num_threads().min((m * n * k).div_ceil(PARALLEL_WORK));
+    let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
     let in_place = in_place.filter(|_| m * n <= IN_PLACE && n.is_multiple_of(PANEL));
     with_scratch(&PACKED_B, |packed| {
@@ -109,7 +110,7 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
             for (index, rows) in k_blocks(k).enumerate() {
                 let panels = match in_place {
                     Some(b) => b.rows(rows.clone()).cols(cols.clone()),
-                    None => pack::panels(b.block(rows.clone(), cols.clone()), packed, parallel),
+                    None => pack::panels(b.block(rows.clone(), cols.clone()), packed, parts > 0),
                 };
                 let epilogue = Epilogue {
                     alpha,
@@ -117,32 +118,33 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
                     ..Epilogue::STORE
                 };
                 let a = a.block(0..m, rows);
-                share(kernel, a, panels, c.reborrow(), epilogue, parallel);
+                share(kernel, a, panels, c.reborrow(), epilogue, parts);
             }
         }
     });
 }
 
-/// Loop 3: blocks of rows of A, shared out over threads by halving; columns are halved where rows are too few.
-fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parallel: bool) {
-    let (m, n) = (c.rows(), c.cols());
-    let large = m * n * a.cols() >= PARALLEL_WORK;
-    if m > BLOCK_M || (parallel && large && m >= SPLIT_COLS / 4) {
-        let half = m / 2;
-        let (top, bottom) = c.split_at_row(half);
-        let (a_top, a_bottom) = (a.block(0..half, 0..a.cols()), a.block(half..m, 0..a.cols()));
+/// Loop 3: blocks of rows of A, made by halving. They are shared out over threads, cut further into at least `parts`
+/// parts, by columns if there are enough of them; unless `parts` is 0.
+fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parts: usize) {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    let (first, second) = if parts > 1 { (parts / 2, parts - parts / 2) } else { (parts, parts) };
+    let cut = |len: usize| len * first.max(1) / (first + second).max(2);
+    if m <= BLOCK_M && parts > 1 && n >= 2 * SPLIT_COLS {
+        let cut = cut(n).next_multiple_of(SPLIT_COLS);
+        let (left, right) = c.split_at_col(cut);
         fork(
-            parallel,
-            || share(kernel, a_top, b, top, epilogue, parallel),
-            || share(kernel, a_bottom, b, bottom, epilogue, parallel),
+            parts > 0,
+            || share(kernel, a, b.cols(0..cut), left, epilogue, first),
+            || share(kernel, a, b.cols(cut..n), right, epilogue, second),
         );
-    } else if parallel && large && n >= 2 * SPLIT_COLS {
-        let half = (n / 2).next_multiple_of(PANEL);
-        let (left, right) = c.split_at_col(half);
+    } else if m > BLOCK_M || (parts > 1 && m > 1) {
+        let cut = cut(m);
+        let (top, bottom) = c.split_at_row(cut);
         fork(
-            parallel,
-            || share(kernel, a, b.cols(0..half), left, epilogue, parallel),
-            || share(kernel, a, b.cols(half..n), right, epilogue, parallel),
+            parts > 0,
+            || share(kernel, a.block(0..cut, 0..k), b, top, epilogue, first),
+            || share(kernel, a.block(cut..m, 0..k), b, bottom, epilogue, second),
         );
     } else {
         block(kernel, a, b, c, epilogue);
