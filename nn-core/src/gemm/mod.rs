@@ -29,9 +29,8 @@ const PAGE: usize = 1024;
 /// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
 /// rows are so short that they share pages of memory.
 const IN_PLACE: usize = 32 * 1024;
-/// A product of fewer multiply-adds runs on one thread: sharing it costs some microseconds, in which one core does
-/// this many.
-const PARALLEL_WORK: usize = 400_000;
+/// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
+const THREAD_WORK: usize = 130_000;
 /// Columns of a block that one thread takes at least, where columns are shared out.
 const SPLIT_COLS: usize = 2 * PANEL;
 
@@ -98,7 +97,7 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
 /// Loops 1 and 2: blocks of columns of B, and under them blocks of its rows, packed by all threads together.
 fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let threads = rayon::current_num_threads().min((m * n * k).div_ceil(PARALLEL_WORK));
+    let threads = rayon::current_num_threads().min(m * n * k / THREAD_WORK);
     let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
     let in_place = in_place.filter(|_| m * n <= IN_PLACE && n.is_multiple_of(PANEL));
