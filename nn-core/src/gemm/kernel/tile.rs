@@ -243,18 +243,55 @@ impl<S: Simd, const M: usize, const P: usize, const V: usize> Vectorize for Tile
 
 /// # Safety
 /// As [`Tile`] says.
-#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) {
+    let mut bias = [[-0.0; PANEL]; P];
+    let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
+    let c = (at.c, at.c_row, at.c_panel);
+    let whole = (buffer.as_mut_ptr().cast(), P * PANEL, PANEL);
+    let is_cut = at.cols < P * PANEL;
+    // Whatever calls a function comes before the sums or after them, so that they can stay in registers.
+    // SAFETY: C has `M` rows of `cols` columns, and so has the bias; the buffer is as large as the tile.
+    unsafe {
+        if !at.bias.is_null() {
+            std::ptr::copy_nonoverlapping(at.bias, bias.as_mut_ptr().cast(), at.cols.min(P * PANEL));
+        }
+        if is_cut && at.beta != 0.0 {
+            buffer.as_mut_ptr().write_bytes(0, 1);
+            copy(c, whole, M, at.cols);
+        }
+    }
+    let target = if is_cut { whole } else { c };
+    // SAFETY: A and B are as the caller vouches; the target has all of the tile.
+    unsafe {
+        let sums = sums::<S, M, P, V>(at);
+        if at.beta == 0.0 {
+            finish::<S, M, P, V, false>(at, &sums, &bias, target);
+        } else {
+            finish::<S, M, P, V, true>(at, &sums, &bias, target);
+        }
+        if is_cut {
+            copy(whole, c, M, at.cols);
+        }
+    }
+}
+
+/// The products of `M` rows and `P` panels.
+///
+/// # Safety
+/// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on.
+#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
+#[inline(always)]
+unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) -> [[[S::Vector; V]; P]; M] {
+    // C is wanted at the end, and is seldom near.
+    for m in 0..M {
+        for p in 0..P {
+            prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
+        }
+    }
     // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are
     // read inside the bounds that the caller vouches for.
-    let sums = unsafe {
-        // C is wanted at the end, and is seldom near.
-        for m in 0..M {
-            for p in 0..P {
-                prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
-            }
-        }
+    unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
         for _ in 0..at.segments {
@@ -298,31 +335,6 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Ope
             b_segment = b_segment.wrapping_add(at.b_segment);
         }
         sums
-    };
-    // SAFETY: C has `M` rows of `cols` columns, and so has the bias; the rest goes into the buffer, which is as large
-    // as the tile.
-    unsafe {
-        let mut bias = [[-0.0; PANEL]; P];
-        if !at.bias.is_null() {
-            std::ptr::copy_nonoverlapping(at.bias, bias.as_mut_ptr().cast(), at.cols.min(P * PANEL));
-        }
-        let c = (at.c, at.c_row, at.c_panel);
-        let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
-        let whole = (buffer.as_mut_ptr().cast(), P * PANEL, PANEL);
-        let is_cut = at.cols < P * PANEL;
-        if is_cut && at.beta != 0.0 {
-            buffer.as_mut_ptr().write_bytes(0, 1);
-            copy(c, whole, M, at.cols);
-        }
-        let target = if is_cut { whole } else { c };
-        if at.beta == 0.0 {
-            finish::<S, M, P, V, false>(at, &sums, &bias, target);
-        } else {
-            finish::<S, M, P, V, true>(at, &sums, &bias, target);
-        }
-        if is_cut {
-            copy(whole, c, M, at.cols);
-        }
     }
 }
 
@@ -351,7 +363,7 @@ unsafe fn copy(from: Place, to: Place, rows: usize, cols: usize) {
 ///
 /// # Safety
 /// The CPU has what `S` needs; C has `M` rows of `P` whole panels.
-#[allow(clippy::needless_range_loop)] // As in `tile`.
+#[allow(clippy::needless_range_loop)] // As in `sums`.
 #[inline(always)]
 unsafe fn finish<S: Simd, const M: usize, const P: usize, const V: usize, const READ: bool>(
     at: &Operands,
