@@ -162,19 +162,19 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
-        let mut row = 0;
-        for left in (1..=tiles).rev() {
-            let height = (rows - row).div_ceil(left);
-            // SAFETY: rows `row..row + height` and `panels` panels from column `col` on lie inside the operands, of
-            // which `check` has seen that they fit each other.
+        let mut at = ops.at(col);
+        for index in 0..tiles {
+            let height = rows / tiles + usize::from(index < rows % tiles);
+            // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
+            // operands, of which `check` has seen that they fit each other.
             unsafe {
-                let at = ops.at(row, col);
                 tile_of!(&at, (height, panels),
                     1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
                     4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
                 );
             }
-            row += height;
+            at.a = at.a.wrapping_add(height * at.a_row);
+            at.c = at.c.wrapping_add(height * at.c_row);
         }
         col += panels * PANEL;
     }
@@ -206,18 +206,12 @@ struct Operands {
 }
 
 impl Operands {
-    /// The operands of the tile whose first element of C is `(row, col)`; `col` is a multiple of [`PANEL`].
-    ///
-    /// # Safety
-    /// `self` begins at the first element of C, and `(row, col)` is an element of it.
-    #[inline(always)]
-    unsafe fn at(&self, row: usize, col: usize) -> Self {
+    /// The operands from column `col` of B and C on, a multiple of [`PANEL`].
+    fn at(&self, col: usize) -> Self {
         let bias = self.bias;
         Self {
-            a: self.a.wrapping_add(row * self.a_row),
             b: self.b.wrapping_add(col / PANEL * self.b_panel),
-            // SAFETY: `(row, col)` is an element of C, by the caller's promise.
-            c: unsafe { self.c.add(row * self.c_row + col / PANEL * self.c_panel) },
+            c: self.c.wrapping_add(col / PANEL * self.c_panel),
             cols: self.cols - col,
             bias: if bias.is_null() { bias } else { bias.wrapping_add(col) },
             ..*self
