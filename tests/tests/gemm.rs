@@ -214,7 +214,13 @@ fn every_large_size_in_every_place() {
         }
     }
     // Longer than blocks, with B packed and in place, and with rows of A more than a page apart.
-    for shape in [[129, 257, 255], [257, 129, 513], [31, 2049, 40], [20, 64, 1030], [70, 300, 1100]] {
+    for shape in [
+        [129, 257, 255],
+        [257, 129, 513],
+        [31, 2049, 40],
+        [20, 64, 1030],
+        [70, 300, 1100],
+    ] {
         check(&Case::new(shape, [Rows; 3], (1.0, 1.0)));
     }
 }

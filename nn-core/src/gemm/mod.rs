@@ -127,7 +127,11 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
 /// parts, by columns if there are enough of them; unless `parts` is 0.
 fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parts: usize) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let (first, second) = if parts > 1 { (parts / 2, parts - parts / 2) } else { (parts, parts) };
+    let (first, second) = if parts > 1 {
+        (parts / 2, parts - parts / 2)
+    } else {
+        (parts, parts)
+    };
     let cut = |len: usize| len * first.max(1) / (first + second).max(2);
     if m <= BLOCK_M && parts > 1 && n >= 2 * SPLIT_COLS {
         let cut = cut(n).next_multiple_of(SPLIT_COLS);
