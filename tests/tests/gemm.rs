@@ -16,7 +16,8 @@ use tests::{
 const CANARY: f32 = -12_345.678;
 /// Canaries before and after C.
 const MARGIN: usize = 7;
-/// Sizes on both sides of the edges of tiles (6, 14, 16), of pairs of panels (32) and of blocks (128, 256).
+/// Sizes on both sides of the edges of tiles (6, 14, 16), of pairs of panels (32) and of halved
+/// blocks (128, 256).
 const SMALL: [usize; 12] = [0, 1, 2, 5, 6, 7, 13, 14, 15, 16, 17, 29];
 const LARGE: [usize; 8] = [31, 33, 127, 128, 129, 255, 256, 257];
 /// Factors of the product and of what C holds.
@@ -212,7 +213,14 @@ fn every_large_size_in_every_place() {
             check(&Case::new(shape, [Rows; 3], FACTORS[index % 4]));
         }
     }
-    for shape in [[129, 257, 255], [257, 129, 513], [31, 2049, 40]] {
+    // Longer than blocks, with B packed and in place, and with rows of A more than a page apart.
+    for shape in [
+        [129, 257, 255],
+        [257, 129, 513],
+        [31, 2049, 40],
+        [20, 64, 1030],
+        [70, 300, 1100],
+    ] {
         check(&Case::new(shape, [Rows; 3], (1.0, 1.0)));
     }
 }
@@ -305,6 +313,8 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         ([200, 300, 400], [Rows, Rows, Rows]),
         ([200, 300, 400], [Columns, Columns, Columns]),
         ([130, 257, 300], [Scattered, ColumnsApart, Scattered]),
+        ([60, 512, 700], [Rows, Rows, Rows]),
+        ([200, 300, 1100], [Rows, Rows, Rows]),
         ([1, 5000, 300], [Rows, Rows, Rows]),
         ([1, 5000, 300], [Rows, Columns, ColumnsApart]),
         ([5000, 3, 64], [Rows, Rows, Rows]),

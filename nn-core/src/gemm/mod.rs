@@ -16,17 +16,23 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Rows of B in a block: a panel of 256 × 16 values takes half of a 32 KiB first-level cache.
-const BLOCK_K: usize = 256;
-/// Rows of A in a block: 128 × 256 values take a quarter of a 512 KiB second-level cache.
-const BLOCK_M: usize = 128;
-/// Columns of B in a block: 256 × 2048 values lie in the last-level cache that threads share.
-const BLOCK_N: usize = 2048;
-/// A product of fewer multiply-adds runs on one thread: sharing it costs some microseconds, in which one core does
-/// this many.
-const PARALLEL_WORK: usize = 400_000;
+/// Rows of B in a block: sums that long pass C seldom, and a pair of panels, 512 × 32 values, takes an eighth of a
+/// 512 KiB second-level cache.
+const BLOCK_K: usize = 512;
+/// Rows of A in a block: 64 × 512 values take a quarter of that cache.
+const BLOCK_M: usize = 64;
+/// Columns of B in a block: 512 × 1024 values lie in the last-level cache that threads share.
+const BLOCK_N: usize = 1024;
+/// Values of a page of memory. Rows of A that far apart are copied side by side: where they lie, each takes an entry
+/// of the translation buffer, and they fall into the same few sets of the cache.
+const PAGE: usize = 1024;
+/// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
+/// rows are so short that they share pages of memory.
+const IN_PLACE: usize = 32 * 1024;
+/// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
+const THREAD_WORK: usize = 130_000;
 /// Columns of a block that one thread takes at least, where columns are shared out.
-const SPLIT_COLS: usize = 8 * PANEL;
+const SPLIT_COLS: usize = 2 * PANEL;
 
 /// `c = alpha·a·b + beta·c`, for matrices with any strides, on the threads of the current rayon pool.
 ///
@@ -91,51 +97,57 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
 /// Loops 1 and 2: blocks of columns of B, and under them blocks of its rows, packed by all threads together.
 fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let parallel = m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1;
+    let threads = rayon::current_num_threads().min(m * n * k / THREAD_WORK);
+    let parts = if threads > 1 { threads } else { 0 };
+    let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
+    let in_place = in_place.filter(|_| m * n <= IN_PLACE && n.is_multiple_of(PANEL));
     with_scratch(&PACKED_B, |packed| {
-        for cols in even_blocks(n, BLOCK_N) {
+        for panels in even_blocks(n.div_ceil(PANEL), BLOCK_N / PANEL) {
+            let cols = panels.start * PANEL..n.min(panels.end * PANEL);
             let (_, c) = c.reborrow().split_at_col(cols.start);
             let (mut c, _) = c.split_at_col(cols.len());
             for (index, rows) in k_blocks(k).enumerate() {
-                let panels = pack::panels(b.block(rows.clone(), cols.clone()), packed, parallel);
+                let panels = match in_place {
+                    Some(b) => b.rows(rows.clone()).cols(cols.clone()),
+                    None => pack::panels(b.block(rows.clone(), cols.clone()), packed, parts > 0),
+                };
                 let epilogue = Epilogue {
                     alpha,
                     beta: if index == 0 { beta } else { 1.0 },
                     ..Epilogue::STORE
                 };
                 let a = a.block(0..m, rows);
-                share(kernel, a, panels, c.reborrow(), epilogue, parallel);
+                share(kernel, a, panels, c.reborrow(), epilogue, parts);
             }
         }
     });
 }
 
-/// Loop 3: blocks of rows of A, shared out over threads by halving; columns are halved where rows are too few.
-fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parallel: bool) {
-    let (m, n) = (c.rows(), c.cols());
-    let large = m * n * a.cols() >= PARALLEL_WORK;
-    if m > BLOCK_M || (parallel && large && m >= SPLIT_COLS / 4) {
-        let half = m / 2;
-        let (top, bottom) = c.split_at_row(half);
-        let (a_top, a_bottom) = (a.block(0..half, 0..a.cols()), a.block(half..m, 0..a.cols()));
+/// Loop 3: blocks of rows of A, made by halving. They are shared out over threads, cut further into at least `parts`
+/// parts, by columns if there are enough of them; unless `parts` is 0.
+fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parts: usize) {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    let (first, second) = if parts > 1 {
+        (parts / 2, parts - parts / 2)
+    } else {
+        (parts, parts)
+    };
+    let cut = |len: usize| len * first.max(1) / (first + second).max(2);
+    if m <= BLOCK_M && parts > 1 && n >= 2 * SPLIT_COLS {
+        let cut = cut(n).next_multiple_of(SPLIT_COLS);
+        let (left, right) = c.split_at_col(cut);
         fork(
-            parallel,
-            || share(kernel, a_top, b, top, epilogue, parallel),
-            || share(kernel, a_bottom, b, bottom, epilogue, parallel),
+            parts > 0,
+            || share(kernel, a, b.cols(0..cut), left, epilogue, first),
+            || share(kernel, a, b.cols(cut..n), right, epilogue, second),
         );
-    } else if parallel && large && n >= 2 * SPLIT_COLS {
-        let half = (n / 2).next_multiple_of(PANEL);
-        let (left, right) = c.split_at_col(half);
-        let b_left = Panels { n: half, ..b };
-        let b_right = Panels {
-            data: &b.data[half / PANEL * b.panel_stride..],
-            n: n - half,
-            ..b
-        };
+    } else if m > BLOCK_M || (parts > 1 && m > 1) {
+        let cut = cut(m);
+        let (top, bottom) = c.split_at_row(cut);
         fork(
-            parallel,
-            || share(kernel, a, b_left, left, epilogue, parallel),
-            || share(kernel, a, b_right, right, epilogue, parallel),
+            parts > 0,
+            || share(kernel, a.block(0..cut, 0..k), b, top, epilogue, first),
+            || share(kernel, a.block(cut..m, 0..k), b, bottom, epilogue, second),
         );
     } else {
         block(kernel, a, b, c, epilogue);
@@ -151,10 +163,11 @@ fn fork(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send)
     }
 }
 
-/// Loops 4 and 5, panels of B and tiles of A, are the kernel's; A is first copied where its rows are not contiguous.
+/// Loops 4 and 5, panels of B and tiles of A, are the kernel's; A is first copied where it is better read so.
 fn block(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+    let (row_stride, col_stride) = a.strides();
     // One panel reads each value of A once: nothing is gained by a copy.
-    if a.strides().1 == 1 || b.n <= PANEL {
+    if b.n <= PANEL || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
     with_scratch(&PACKED_A, |packed| {
@@ -171,7 +184,6 @@ pub(crate) fn multiply_packed(
     bias: Option<&[f32]>,
     relu: bool,
 ) {
-    let rows = a.rows();
     for range in k_blocks(b.k) {
         let (first, last) = (range.start == 0, range.end == b.k);
         let epilogue = Epilogue {
@@ -180,8 +192,11 @@ pub(crate) fn multiply_packed(
             relu: relu && last,
             ..Epilogue::STORE
         };
-        let a = a.block(0..rows, range.clone());
-        kernel.multiply(a, b.rows(range), c.reborrow(), epilogue);
+        for rows in even_blocks(a.rows(), BLOCK_M) {
+            let (c, _) = c.reborrow().split_at_row(rows.end);
+            let (_, c) = c.split_at_row(rows.start);
+            kernel.multiply(a.block(rows, range.clone()), b.rows(range.clone()), c, epilogue);
+        }
     }
 }
 

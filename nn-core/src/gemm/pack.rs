@@ -5,48 +5,57 @@ use rayon::prelude::*;
 use super::{MatRef, PANEL, Panels};
 use crate::buffer::Buffer;
 
+/// Panels packed at once, so that a visit to a row of B takes more than one line of the cache.
+const GROUP: usize = 8;
+
 /// Packs all of `b` into panels, on all threads if `parallel`.
 pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer, parallel: bool) -> Panels<'a> {
     let (k, n) = (b.rows(), b.cols());
     let packed = packed.at_least(n.div_ceil(PANEL) * k * PANEL);
-    let pack = |(index, panel): (usize, &mut [f32])| {
-        let first = index * PANEL;
-        panel_of(b.block(0..k, first..n.min(first + PANEL)), panel);
+    let pack = |(index, group): (usize, &mut [f32])| {
+        let first = index * GROUP * PANEL;
+        group_of(b.block(0..k, first..n.min(first + GROUP * PANEL)), group);
     };
     if k == 0 {
         // No rows, so nothing to copy; chunks of length 0 are not allowed.
     } else if parallel {
-        packed
-            .par_chunks_mut(k * PANEL)
-            .with_min_len(4)
-            .enumerate()
-            .for_each(pack);
+        packed.par_chunks_mut(GROUP * k * PANEL).enumerate().for_each(pack);
     } else {
-        packed.chunks_mut(k * PANEL).enumerate().for_each(pack);
+        packed.chunks_mut(GROUP * k * PANEL).enumerate().for_each(pack);
     }
     Panels::packed(packed, k, n)
 }
 
-/// Packs up to [`PANEL`] columns, `[rows, PANEL]`, zeros behind the last column.
-fn panel_of(b: MatRef<'_>, panel: &mut [f32]) {
-    let cols = b.cols();
+/// Packs up to [`GROUP`] panels, `[panels, rows, PANEL]`, zeros behind the last column.
+fn group_of(b: MatRef<'_>, group: &mut [f32]) {
+    let (rows, cols) = (b.rows(), b.cols());
     if b.strides().1 == 1 {
-        for (row, to) in panel.chunks_exact_mut(PANEL).enumerate() {
-            to[..cols].copy_from_slice(b.row(row));
-            to[cols..].fill(0.0);
+        // Row by row, since rows may lie far apart in memory.
+        for row in 0..rows {
+            let (whole, rest) = b.row(row).as_chunks::<PANEL>();
+            for (panel, from) in whole.iter().enumerate() {
+                group[(panel * rows + row) * PANEL..][..PANEL].copy_from_slice(from);
+            }
+            if !rest.is_empty() {
+                let to = &mut group[(whole.len() * rows + row) * PANEL..][..PANEL];
+                to[..rest.len()].copy_from_slice(rest);
+                to[rest.len()..].fill(0.0);
+            }
         }
         return;
     }
     let by_columns = b.transposed();
-    if cols < PANEL {
-        panel.fill(0.0);
+    if !cols.is_multiple_of(PANEL) {
+        group[(cols / PANEL) * rows * PANEL..].fill(0.0);
     }
     for col in 0..cols {
-        let lanes = panel[col..].iter_mut().step_by(PANEL);
+        let lanes = group[col / PANEL * rows * PANEL + col % PANEL..]
+            .iter_mut()
+            .step_by(PANEL);
         if by_columns.strides().1 == 1 {
             lanes.zip(by_columns.row(col)).for_each(|(to, from)| *to = *from);
         } else {
-            lanes.enumerate().for_each(|(row, to)| *to = b.get(row, col));
+            lanes.take(rows).enumerate().for_each(|(row, to)| *to = b.get(row, col));
         }
     }
 }
@@ -55,6 +64,12 @@ fn panel_of(b: MatRef<'_>, panel: &mut [f32]) {
 pub(super) fn rows<'a>(a: MatRef<'_>, packed: &'a mut Buffer) -> MatRef<'a> {
     let (rows, cols) = (a.rows(), a.cols());
     let packed = packed.at_least(rows * cols);
+    if a.strides().1 == 1 {
+        for (row, to) in packed.chunks_exact_mut(cols).enumerate() {
+            to.copy_from_slice(a.row(row));
+        }
+        return MatRef::row_major(packed, rows, cols).expect("the buffer was made for this shape");
+    }
     // Where A is stored by columns, blocks of columns keep what is written in the nearest cache.
     let by_columns = a.transposed();
     for col in 0..cols {

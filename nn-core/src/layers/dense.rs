@@ -12,10 +12,10 @@ use crate::{
     random,
 };
 
-/// Panels of one piece of wide layers: the inputs are then read once for all of them.
-const PIECE_PANELS: usize = 4;
+/// Panels of one piece of wide layers: a block of the inputs is then read once for all of them.
+const PIECE_PANELS: usize = 8;
 /// Layers of fewer panels have pieces of one, so that there are enough of them for all threads.
-const MANY_PANELS: usize = 8 * PIECE_PANELS;
+const MANY_PANELS: usize = 4 * PIECE_PANELS;
 /// Inputs of a block of the weights' gradient: those of 256 samples take a quarter of a 512 KiB second-level cache.
 const BLOCK_INPUTS: usize = 128;
 /// Fewer weights are transposed on one thread: it takes no longer than to wake another.

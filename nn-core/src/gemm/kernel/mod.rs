@@ -11,6 +11,9 @@ mod view;
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
+#[cfg(target_arch = "x86_64")]
+use simd::{Avx2, Avx512};
+use simd::{Portable, Simd};
 pub(crate) use tile::{Epilogue, Panels};
 pub use view::{MatMut, MatRef};
 pub(crate) use view::{Output, Segments};
@@ -91,14 +94,14 @@ impl Kernel {
         let (a, c) = (a.into(), c.into());
         tile::check(&a, &b, &c, &epilogue);
         match self.0 {
-            // SAFETY: `check` has asserted what `Strip` asks for; the portable lanes need no CPU feature.
-            Isa::Portable => unsafe { tile::strip_portable(a, b, c, epilogue) },
+            // SAFETY: `check` has asserted what `strip` asks for; the portable lanes need no CPU feature.
+            Isa::Portable => unsafe { tile::strip::<Portable, 4>(a, b, c, &epilogue) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, and `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
-            Isa::Avx2 => unsafe { tile::strip_avx2(a, b, c, epilogue) },
+            Isa::Avx2 => unsafe { tile::strip::<Avx2, 2>(a, b, c, &epilogue) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, with AVX-512F.
-            Isa::Avx512 => unsafe { tile::strip_avx512(a, b, c, epilogue) },
+            Isa::Avx512 => unsafe { tile::strip::<Avx512, 1>(a, b, c, &epilogue) },
         }
     }
 
@@ -109,10 +112,10 @@ impl Kernel {
             Isa::Portable => work.run(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
-            Isa::Avx2 => unsafe { vectorize_avx2(work) },
+            Isa::Avx2 => unsafe { Avx2::run(work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, with AVX-512F.
-            Isa::Avx512 => unsafe { vectorize_avx512(work) },
+            Isa::Avx512 => unsafe { Avx512::run(work) },
         }
     }
 
@@ -147,22 +150,6 @@ impl Isa {
             Self::Avx512 => "avx512",
         }
     }
-}
-
-/// # Safety
-/// The CPU has AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn vectorize_avx2(work: impl Vectorize) {
-    work.run();
-}
-
-/// # Safety
-/// The CPU has AVX-512F, AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn vectorize_avx512(work: impl Vectorize) {
-    work.run();
 }
 
 impl fmt::Display for Kernel {

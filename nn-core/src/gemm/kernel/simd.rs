@@ -1,5 +1,7 @@
 //! What a tile asks of a CPU's vectors, and the CPUs that give it.
 
+use super::{PANEL, Vectorize};
+
 /// One kind of vector register. Tiles are written once over this trait, so each kernel runs the same logic.
 ///
 /// # Safety
@@ -10,11 +12,16 @@ pub(super) trait Simd {
     type Vector: Copy;
     /// Values in a register.
     const LANES: usize;
-    /// Vectors that a tile sums in at most, so that they and its operands fit into the register file.
-    const SUMS: usize;
+    /// Vector registers.
+    const REGISTERS: usize;
     /// Panels that a tile of 1, 2, 3, and of more rows takes at once.
     const PANELS: [usize; 4];
+    /// Rows of a full tile: registers hold its sums, a row of its panels, and one value of A.
+    const ROWS: usize = (Self::REGISTERS - 1) * Self::LANES / (Self::PANELS[3] * PANEL) - 1;
 
+    /// Runs code compiled for this CPU. Never inlined: with the caller's values in registers too, a tile's sums would
+    /// not all fit.
+    unsafe fn run(work: impl Vectorize);
     /// All lanes zero.
     unsafe fn zero() -> Self::Vector;
     /// All lanes `x`.
@@ -25,12 +32,20 @@ pub(super) trait Simd {
     unsafe fn store(to: *mut f32, x: Self::Vector);
     /// `x·y + z`.
     unsafe fn mul_add(x: Self::Vector, y: Self::Vector, z: Self::Vector) -> Self::Vector;
-    /// `x·y`.
-    unsafe fn mul(x: Self::Vector, y: Self::Vector) -> Self::Vector;
-    /// `x + y`.
-    unsafe fn add(x: Self::Vector, y: Self::Vector) -> Self::Vector;
-    /// `x` where it is above zero or not a number, else zero.
-    unsafe fn relu(x: Self::Vector) -> Self::Vector;
+    /// The larger one; `y` where either is not a number.
+    unsafe fn max(x: Self::Vector, y: Self::Vector) -> Self::Vector;
+}
+
+/// Asks for a line of memory that will soon be wanted, where there is an instruction for it.
+#[inline(always)]
+pub(super) fn prefetch(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and no address harms it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// Four lanes in plain Rust, which the compiler turns into the vectors of the baseline target.
@@ -39,9 +54,13 @@ pub(super) struct Portable;
 impl Simd for Portable {
     type Vector = [f32; 4];
     const LANES: usize = 4;
-    // 32 registers on AArch64, 16 on the x86-64 baseline.
-    const SUMS: usize = if cfg!(target_arch = "aarch64") { 24 } else { 8 };
+    const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
     const PANELS: [usize; 4] = [1; 4];
+
+    #[inline(never)]
+    unsafe fn run(work: impl Vectorize) {
+        work.run();
+    }
 
     #[inline(always)]
     unsafe fn zero() -> [f32; 4] {
@@ -80,19 +99,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn mul(x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
-        [x[0] * y[0], x[1] * y[1], x[2] * y[2], x[3] * y[3]]
-    }
-
-    #[inline(always)]
-    unsafe fn add(x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
-        [x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3]]
-    }
-
-    #[inline(always)]
-    unsafe fn relu(x: [f32; 4]) -> [f32; 4] {
-        let one = |x: f32| if x < 0.0 { 0.0 } else { x };
-        [one(x[0]), one(x[1]), one(x[2]), one(x[3])]
+    unsafe fn max(x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        let one = |i: usize| if x[i] > y[i] { x[i] } else { y[i] };
+        [one(0), one(1), one(2), one(3)]
     }
 }
 
@@ -103,18 +112,23 @@ pub(super) struct Avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_setzero_ps, _mm256_storeu_ps,
+        __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
     };
 
-    use super::{Avx2, Simd};
+    use super::{Avx2, Simd, Vectorize};
 
     impl Simd for Avx2 {
         type Vector = __m256;
         const LANES: usize = 8;
-        // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle, and 4 registers stay free.
-        const SUMS: usize = 12;
+        const REGISTERS: usize = 16;
+        // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle.
         const PANELS: [usize; 4] = [4, 3, 2, 1];
+
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn run(work: impl Vectorize) {
+            work.run();
+        }
 
         #[inline(always)]
         unsafe fn zero() -> __m256 {
@@ -147,22 +161,10 @@ mod avx2 {
         }
 
         #[inline(always)]
-        unsafe fn mul(x: __m256, y: __m256) -> __m256 {
+        unsafe fn max(x: __m256, y: __m256) -> __m256 {
+            // The instruction gives its second operand where one is not a number.
             // SAFETY: as in `zero`.
-            unsafe { _mm256_mul_ps(x, y) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(x: __m256, y: __m256) -> __m256 {
-            // SAFETY: as in `zero`.
-            unsafe { _mm256_add_ps(x, y) }
-        }
-
-        #[inline(always)]
-        unsafe fn relu(x: __m256) -> __m256 {
-            // The instruction gives its second operand where one is not a number, so NaN passes through.
-            // SAFETY: as in `zero`.
-            unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+            unsafe { _mm256_max_ps(x, y) }
         }
     }
 }
@@ -174,18 +176,23 @@ pub(super) struct Avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps,
-        _mm512_setzero_ps, _mm512_storeu_ps,
+        __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    use super::{Avx512, Simd};
+    use super::{Avx512, Simd, Vectorize};
 
     impl Simd for Avx512 {
         type Vector = __m512;
         const LANES: usize = 16;
-        // 14 rows of 2 panels; 4 registers stay free.
-        const SUMS: usize = 28;
+        const REGISTERS: usize = 32;
+        // 14 rows of 2 panels: an operand loaded serves many multiply-adds.
         const PANELS: [usize; 4] = [4, 4, 4, 2];
+
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        unsafe fn run(work: impl Vectorize) {
+            work.run();
+        }
 
         #[inline(always)]
         unsafe fn zero() -> __m512 {
@@ -218,22 +225,10 @@ mod avx512 {
         }
 
         #[inline(always)]
-        unsafe fn mul(x: __m512, y: __m512) -> __m512 {
+        unsafe fn max(x: __m512, y: __m512) -> __m512 {
+            // As for AVX2.
             // SAFETY: as in `zero`.
-            unsafe { _mm512_mul_ps(x, y) }
-        }
-
-        #[inline(always)]
-        unsafe fn add(x: __m512, y: __m512) -> __m512 {
-            // SAFETY: as in `zero`.
-            unsafe { _mm512_add_ps(x, y) }
-        }
-
-        #[inline(always)]
-        unsafe fn relu(x: __m512) -> __m512 {
-            // As for AVX2, NaN passes through.
-            // SAFETY: as in `zero`.
-            unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+            unsafe { _mm512_max_ps(x, y) }
         }
     }
 }

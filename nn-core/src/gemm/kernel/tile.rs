@@ -1,10 +1,10 @@
 //! The register-blocked inner loops: a few rows of A times a panel of B, summed in registers.
 
-#[cfg(target_arch = "x86_64")]
-use super::simd::{Avx2, Avx512};
+use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+
 use super::{
-    Output, PANEL, Segments,
-    simd::{Portable, Simd},
+    Output, PANEL, Segments, Vectorize,
+    simd::{Simd, prefetch},
 };
 
 /// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
@@ -39,12 +39,35 @@ impl<'a> Panels<'a> {
         }
     }
 
-    /// The rows `rows` of these panels.
-    pub(crate) fn rows(self, rows: std::ops::Range<usize>) -> Self {
-        let start = (rows.start * self.row_stride).min(self.data.len());
+    /// A matrix of whole panels as it lies in memory, row after row, `[k, n]`.
+    pub(crate) fn of_rows(data: &'a [f32], k: usize, n: usize) -> Self {
         Self {
-            data: &self.data[start..],
+            panel_stride: PANEL,
+            row_stride: n,
+            ..Self::packed(data, k, n)
+        }
+    }
+
+    /// The rows `rows` of these panels.
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
+        Self {
             k: rows.len(),
+            ..self.from(rows.start * self.row_stride)
+        }
+    }
+
+    /// The columns `cols` of these panels; the first is the first of a panel.
+    pub(crate) fn cols(self, cols: Range<usize>) -> Self {
+        Self {
+            n: cols.len(),
+            ..self.from(cols.start / PANEL * self.panel_stride)
+        }
+    }
+
+    /// All from a place on; nothing, if there are no rows.
+    fn from(self, start: usize) -> Self {
+        Self {
+            data: &self.data[start.min(self.data.len())..],
             ..self
         }
     }
@@ -89,36 +112,11 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
     }
 }
 
-/// # Safety
-/// [`check`] has passed for these operands.
-pub(super) unsafe fn strip_portable(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
-    // SAFETY: the caller's promise; plain Rust needs no CPU feature.
-    unsafe { strip::<Portable, 4>(a, b, c, &epilogue) }
-}
-
-/// # Safety
-/// [`check`] has passed for these operands, and the CPU has AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn strip_avx2(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
-    // SAFETY: the caller's promise.
-    unsafe { strip::<Avx2, 2>(a, b, c, &epilogue) }
-}
-
-/// # Safety
-/// [`check`] has passed for these operands, and the CPU has AVX-512F.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn strip_avx512(a: Segments<'_>, b: Panels<'_>, c: Output<'_>, epilogue: Epilogue<'_>) {
-    // SAFETY: the caller's promise.
-    unsafe { strip::<Avx512, 1>(a, b, c, &epilogue) }
-}
-
-/// Calls `tile` with the shape, rows and panels, that is known at run time.
+/// Runs the tile with the shape, rows and panels, that is known at run time.
 macro_rules! tile_of {
     ($at:expr, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
-            $($(($rows, $panels) => tile::<S, $rows, $panels, V>($at),)+)+
+            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V>($at, PhantomData)),)+)+
             shape => unreachable!("no tile has the shape {shape:?}"),
         }
     };
@@ -129,8 +127,12 @@ macro_rules! tile_of {
 ///
 /// # Safety
 /// [`check`] has passed for these operands, and the CPU has what `S` needs.
-#[inline(always)]
-unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: Output<'_>, epilogue: &Epilogue<'_>) {
+pub(super) unsafe fn strip<S: Simd, const V: usize>(
+    a: Segments<'_>,
+    b: Panels<'_>,
+    mut c: Output<'_>,
+    epilogue: &Epilogue<'_>,
+) {
     const { assert!(V * S::LANES == PANEL) };
     let (row_stride, col_stride) = a.first().strides();
     let ops = Operands {
@@ -155,24 +157,24 @@ unsafe fn strip<S: Simd, const V: usize>(a: Segments<'_>, b: Panels<'_>, mut c: 
     };
     let (rows, cols) = (c.rows(), c.cols());
     // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
-    let tiles = rows.div_ceil(S::SUMS / V / S::PANELS[3]);
+    let tiles = rows.div_ceil(S::ROWS);
     let panels_at_once = S::PANELS[rows.clamp(1, 4) - 1];
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
-        let mut row = 0;
-        for left in (1..=tiles).rev() {
-            let height = (rows - row).div_ceil(left);
-            // SAFETY: rows `row..row + height` and `panels` panels from column `col` on lie inside the operands, of
-            // which `check` has seen that they fit each other.
+        let mut at = ops.at(col);
+        for index in 0..tiles {
+            let height = rows / tiles + usize::from(index < rows % tiles);
+            // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
+            // operands, of which `check` has seen that they fit each other.
             unsafe {
-                let at = ops.at(row, col);
                 tile_of!(&at, (height, panels),
                     1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
                     4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
                 );
             }
-            row += height;
+            at.a = at.a.wrapping_add(height * at.a_row);
+            at.c = at.c.wrapping_add(height * at.c_row);
         }
         col += panels * PANEL;
     }
@@ -204,18 +206,12 @@ struct Operands {
 }
 
 impl Operands {
-    /// The operands of the tile whose first element of C is `(row, col)`; `col` is a multiple of [`PANEL`].
-    ///
-    /// # Safety
-    /// `self` begins at the first element of C, and `(row, col)` is an element of it.
-    #[inline(always)]
-    unsafe fn at(&self, row: usize, col: usize) -> Self {
+    /// The operands from column `col` of B and C on, a multiple of [`PANEL`].
+    fn at(&self, col: usize) -> Self {
         let bias = self.bias;
         Self {
-            a: self.a.wrapping_add(row * self.a_row),
             b: self.b.wrapping_add(col / PANEL * self.b_panel),
-            // SAFETY: `(row, col)` is an element of C, by the caller's promise.
-            c: unsafe { self.c.add(row * self.c_row + col / PANEL * self.c_panel) },
+            c: self.c.wrapping_add(col / PANEL * self.c_panel),
             cols: self.cols - col,
             bias: if bias.is_null() { bias } else { bias.wrapping_add(col) },
             ..*self
@@ -223,27 +219,80 @@ impl Operands {
     }
 }
 
-/// `M` rows times `P` panels of `V` vectors each.
-///
+/// `M` rows times `P` panels of `V` vectors each. Made only where the CPU has what `S` needs; A has `M` rows and B `P`
+/// panels of `k` rows from here on; C has `M` rows and `cols` columns from here on, of which at least one lies in the
+/// last panel.
+struct Tile<'a, S, const M: usize, const P: usize, const V: usize>(&'a Operands, PhantomData<S>);
+
+impl<S: Simd, const M: usize, const P: usize, const V: usize> Vectorize for Tile<'_, S, M, P, V> {
+    #[inline(always)]
+    fn run(self) {
+        if const { M > S::ROWS || P > S::PANELS[if M < 4 { M } else { 4 } - 1] } {
+            unreachable!("`strip` takes no tile of this shape");
+        }
+        // SAFETY: whoever made this tile vouches for what it says.
+        unsafe { tile::<S, M, P, V>(self.0) }
+    }
+}
+
 /// # Safety
-/// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on; C has `M` rows and `cols`
-/// columns from here on, of which at least one lies in the last panel.
-#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
+/// As [`Tile`] says.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) {
-    if const { M * P * V > S::SUMS } {
-        unreachable!("`strip` takes no tile of so many sums");
+    let mut bias = [[-0.0; PANEL]; P];
+    let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
+    let c = (at.c, at.c_row, at.c_panel);
+    let whole = (buffer.as_mut_ptr().cast(), P * PANEL, PANEL);
+    let is_cut = at.cols < P * PANEL;
+    // Whatever calls a function comes before the sums or after them, so that they can stay in registers.
+    // SAFETY: C has `M` rows of `cols` columns, and so has the bias; the buffer is as large as the tile.
+    unsafe {
+        if !at.bias.is_null() {
+            std::ptr::copy_nonoverlapping(at.bias, bias.as_mut_ptr().cast(), at.cols.min(P * PANEL));
+        }
+        if is_cut && at.beta != 0.0 {
+            buffer.as_mut_ptr().write_bytes(0, 1);
+            copy(c, whole, M, at.cols);
+        }
+    }
+    let target = if is_cut { whole } else { c };
+    // SAFETY: A and B are as the caller vouches; the target has all of the tile.
+    unsafe {
+        let sums = sums::<S, M, P, V>(at);
+        if at.beta == 0.0 {
+            finish::<S, M, P, V, false>(at, &sums, &bias, target);
+        } else {
+            finish::<S, M, P, V, true>(at, &sums, &bias, target);
+        }
+        if is_cut {
+            copy(whole, c, M, at.cols);
+        }
+    }
+}
+
+/// The products of `M` rows and `P` panels.
+///
+/// # Safety
+/// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on.
+#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
+#[inline(always)]
+unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) -> [[[S::Vector; V]; P]; M] {
+    // C is wanted at the end, and is seldom near.
+    for m in 0..M {
+        for p in 0..P {
+            prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
+        }
     }
     // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are
     // read inside the bounds that the caller vouches for.
-    let sums = unsafe {
+    unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
         for _ in 0..at.segments {
             let (mut a, mut b) = (a_segment, b_segment);
             for _ in 0..at.k {
-                // The smaller operand waits in registers, the other passes by.
-                if const { P * V <= M } {
+                // One operand waits in registers, the other passes by.
+                if const { (M + 1) * P * V < S::REGISTERS } {
                     let mut columns = [[S::zero(); V]; P];
                     for p in 0..P {
                         for v in 0..V {
@@ -280,75 +329,58 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Ope
             b_segment = b_segment.wrapping_add(at.b_segment);
         }
         sums
-    };
-    for m in 0..M {
-        for p in 0..P {
-            // SAFETY: row `m` and the columns from `p·PANEL` on are in C, and the same columns in the bias.
-            unsafe {
-                let c = at.c.add(m * at.c_row + p * at.c_panel);
-                let bias = if at.bias.is_null() {
-                    at.bias
-                } else {
-                    at.bias.add(p * PANEL)
-                };
-                finish::<S, V>(at, sums[m][p], c, bias, at.cols - p * PANEL);
-            }
-        }
     }
 }
 
-/// Takes one row of one panel through the epilogue into C; by way of a buffer where C ends inside the panel.
+/// The first element of a tile, and its distances from row to row and from panel to panel.
+type Place = (*mut f32, usize, usize);
+
+/// Copies the first `cols` columns of a tile.
 ///
 /// # Safety
-/// The CPU has what `S` needs; `c`, and `bias` where it is not null, have the smaller of `cols` and [`PANEL`] values.
-#[inline(always)]
-unsafe fn finish<S: Simd, const V: usize>(
-    at: &Operands,
-    sums: [S::Vector; V],
-    c: *mut f32,
-    bias: *const f32,
-    cols: usize,
-) {
-    if cols >= PANEL {
-        // SAFETY: a whole panel is there.
-        return unsafe { finish_panel::<S, V>(at, sums, c, bias) };
-    }
-    let (mut buffer, mut bias_buffer) = ([0.0; PANEL], [0.0; PANEL]);
-    // SAFETY: `cols` values are read and written, as many as there are; the buffers hold a whole panel.
-    unsafe {
-        if at.beta != 0.0 {
-            std::ptr::copy_nonoverlapping(c, buffer.as_mut_ptr(), cols);
+/// Both have that many columns and `rows` rows, and share none.
+#[inline(never)]
+unsafe fn copy(from: Place, to: Place, rows: usize, cols: usize) {
+    for row in 0..rows {
+        for (panel, first) in (0..cols).step_by(PANEL).enumerate() {
+            // SAFETY: row and panel are inside, by the caller's promise.
+            unsafe {
+                let from = from.0.add(row * from.1 + panel * from.2);
+                let to = to.0.add(row * to.1 + panel * to.2);
+                std::ptr::copy_nonoverlapping(from, to, PANEL.min(cols - first));
+            }
         }
-        let bias = if bias.is_null() {
-            bias
-        } else {
-            std::ptr::copy_nonoverlapping(bias, bias_buffer.as_mut_ptr(), cols);
-            bias_buffer.as_ptr()
-        };
-        finish_panel::<S, V>(at, sums, buffer.as_mut_ptr(), bias);
-        std::ptr::copy_nonoverlapping(buffer.as_ptr(), c, cols);
     }
 }
 
+/// Takes the sums through the epilogue into C, which is read only if `READ`.
+///
 /// # Safety
-/// The CPU has what `S` needs; `c`, and `bias` where it is not null, have [`PANEL`] values.
+/// The CPU has what `S` needs; C has `M` rows of `P` whole panels.
+#[allow(clippy::needless_range_loop)] // As in `sums`.
 #[inline(always)]
-unsafe fn finish_panel<S: Simd, const V: usize>(at: &Operands, sums: [S::Vector; V], c: *mut f32, bias: *const f32) {
-    for (v, sum) in sums.into_iter().enumerate() {
-        // SAFETY: vector `v` lies inside the panel's values.
-        unsafe {
-            let c = c.add(v * S::LANES);
-            let mut x = S::mul(S::splat(at.alpha), sum);
-            if at.beta != 0.0 {
-                x = S::mul_add(S::splat(at.beta), S::load(c), x);
+unsafe fn finish<S: Simd, const M: usize, const P: usize, const V: usize, const READ: bool>(
+    at: &Operands,
+    sums: &[[[S::Vector; V]; P]; M],
+    bias: &[[f32; PANEL]; P],
+    (c, c_row, c_panel): Place,
+) {
+    // SAFETY: row `m`, panel `p` and vector `v` are inside the tile.
+    unsafe {
+        let (alpha, beta) = (S::splat(at.alpha), S::splat(at.beta));
+        // The larger of this and a sum is the sum, or its ReLU.
+        let least = S::splat(if at.relu { 0.0 } else { f32::NEG_INFINITY });
+        for m in 0..M {
+            for p in 0..P {
+                for v in 0..V {
+                    let c = c.add(m * c_row + p * c_panel + v * S::LANES);
+                    let mut x = S::mul_add(alpha, sums[m][p][v], S::load(bias[p].as_ptr().add(v * S::LANES)));
+                    if READ {
+                        x = S::mul_add(beta, S::load(c), x);
+                    }
+                    S::store(c, S::max(least, x));
+                }
             }
-            if !bias.is_null() {
-                x = S::add(x, S::load(bias.add(v * S::LANES)));
-            }
-            if at.relu {
-                x = S::relu(x);
-            }
-            S::store(c, x);
         }
     }
 }

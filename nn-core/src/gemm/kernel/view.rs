@@ -117,6 +117,13 @@ impl<'a> MatRef<'a> {
         unsafe { *self.data.add(row * self.row_stride + col * self.col_stride) }
     }
 
+    /// All elements, if they lie row after row without gaps.
+    pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
+        let contiguous = self.col_stride == 1 && self.row_stride == self.cols;
+        // SAFETY: the elements are all that the slice holds, and they are borrowed for `'a`.
+        contiguous.then(|| unsafe { std::slice::from_raw_parts(self.data, self.rows * self.cols) })
+    }
+
     /// Row `row` as a slice.
     ///
     /// # Panics
