@@ -1,29 +1,49 @@
 //! Prediction: one image, and a thousand.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
-use benches::{Resident, network, workload};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use benches::{PREDICTION_BATCHES, PREDICTIONS, Resident, workload};
+use criterion::{Criterion, Throughput, criterion_group};
 use nn_core::Workspace;
 
+/// A group a network and batch, in images a second.
 fn prediction(criterion: &mut Criterion) {
     let data = Resident::load();
-    let network = network(workload("mlp-s").expect("a workload").net).expect("a network");
-    let mut group = criterion.benchmark_group("prediction");
-    for batch in [1, 1_000] {
-        let mut workspace = Workspace::new(&network, batch).expect("a small batch");
+    #[cfg(feature = "peers")]
+    let tensors = benches::peers::candle::Data::new(&data).expect("tensors");
+    let cases = PREDICTIONS
+        .into_iter()
+        .flat_map(|name| PREDICTION_BATCHES.map(|batch| (name, batch)));
+    for (name, batch) in cases {
+        let network = workload(name).expect("a workload").network();
+        let mut group = criterion.benchmark_group(format!("prediction/{name}/{batch}"));
         group.throughput(Throughput::Elements(batch as u64));
+        let mut workspace = Workspace::new(&network, batch).expect("a small batch");
         let mut index = 0;
-        group.bench_function(BenchmarkId::new("mlp-s", batch), |bencher| {
+        group.bench_function("nn-core", |bencher| {
             bencher.iter(|| {
                 index += 1;
-                network
-                    .logits(data.batch(index, batch).0, &mut workspace)
-                    .expect("the shapes fit")[0]
+                let images = data.batch(index, batch).0;
+                network.logits(images, &mut workspace).expect("the shapes fit")[0]
             });
         });
+        #[cfg(feature = "peers")]
+        {
+            let prediction = benches::peers::candle::Prediction::new(&network, batch, &tensors);
+            let prediction = prediction.expect("known layers");
+            let mut index = 0;
+            group.bench_function("candle", |bencher| {
+                bencher.iter(|| {
+                    index += 1;
+                    prediction.logits(index).expect("logits")
+                });
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
-criterion_group!(benches, prediction);
-criterion_main!(benches);
+criterion_group!(name = groups; config = benches::criterion(); targets = prediction);
+
+fn main() {
+    benches::run(groups);
+}

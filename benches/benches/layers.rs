@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{network, values};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use nn_core::{Trainer, Workspace, optim::Sgd};
 
 const SIZES: [(usize, usize, usize); 3] = [(32, 784, 128), (128, 784, 128), (256, 1024, 1024)];
@@ -33,5 +33,8 @@ fn dense(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dense);
-criterion_main!(benches);
+criterion_group!(name = groups; config = benches::criterion(); targets = dense);
+
+fn main() {
+    benches::run(groups);
+}

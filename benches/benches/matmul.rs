@@ -1,29 +1,38 @@
 //! Matrix products: cubes, and the shapes that the networks multiply.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
+use std::hint::black_box;
+
 use benches::{GEMM_SHAPES, values};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use nn_core::gemm::{MatMut, MatRef, gemm};
 
+/// A group a shape, rows × inner dimension × columns, in operations a second: two for each multiply-add.
 fn matmul(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("matmul");
     for (m, n, k) in GEMM_SHAPES {
         let (a, b, mut c) = (values(m * k), values(k * n), vec![0.0; m * n]);
-        group.throughput(Throughput::ElementsAndBytes {
-            elements: (2 * m * n * k) as u64,
-            bytes: 4 * (m * k + k * n + m * n) as u64,
-        });
-        group.bench_function(BenchmarkId::from_parameter(format!("{m}x{k}x{n}")), |bencher| {
+        let mut group = criterion.benchmark_group(format!("gemm/{m}x{k}x{n}"));
+        group.throughput(Throughput::Elements((2 * m * n * k) as u64));
+        group.bench_function("nn-core", |bencher| {
             bencher.iter(|| {
-                let a = MatRef::row_major(&a, m, k).expect("as long as its shape");
+                let a = MatRef::row_major(black_box(&a), m, k).expect("as long as its shape");
                 let b = MatRef::row_major(&b, k, n).expect("as long as its shape");
                 let c = MatMut::row_major(&mut c, m, n).expect("as long as its shape");
                 gemm(1.0, a, b, 0.0, c).expect("the shapes fit");
             });
         });
+        #[cfg(feature = "peers")]
+        for product in benches::peers::products::Product::ALL {
+            group.bench_function(product.name(), |bencher| {
+                bencher.iter(|| product.multiply((m, n, k), black_box(&a), &b, &mut c));
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
-criterion_group!(benches, matmul);
-criterion_main!(benches);
+criterion_group!(name = groups; config = benches::criterion(); targets = matmul);
+
+fn main() {
+    benches::run(groups);
+}

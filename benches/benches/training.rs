@@ -1,29 +1,41 @@
 //! Training steps of whole networks, and the way of an epoch's data into batches.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
-use benches::{Resident, WORKLOADS, network};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use benches::{Resident, WORKLOADS};
+use criterion::{Criterion, Throughput, criterion_group};
 use mnist_io::{Batches, Mnist, Scaling};
-use nn_core::Trainer;
 
+/// A group a workload, in images a second.
 fn steps(criterion: &mut Criterion) {
     let data = Resident::load();
-    let mut group = criterion.benchmark_group("training step");
+    #[cfg(feature = "peers")]
+    let tensors = benches::peers::candle::Data::new(&data).expect("tensors");
     for workload in WORKLOADS {
-        let network = network(workload.net).expect("a network");
-        let rule = workload.rule.with(workload.learning_rate);
-        let mut trainer = Trainer::new(network, rule, workload.batch).expect("sound settings");
+        let mut group = criterion.benchmark_group(format!("training/{}", workload.name));
         group.throughput(Throughput::Elements(workload.batch as u64));
+        let mut trainer = workload.trainer();
         let mut index = 0;
-        group.bench_function(BenchmarkId::from_parameter(workload.name), |bencher| {
+        group.bench_function("nn-core", |bencher| {
             bencher.iter(|| {
-                let (images, labels) = data.batch(index, workload.batch);
                 index += 1;
+                let (images, labels) = data.batch(index, workload.batch);
                 trainer.step(images, labels).expect("the shapes fit")
             });
         });
+        #[cfg(feature = "peers")]
+        {
+            let training = benches::peers::candle::Training::new(&workload, &workload.network(), &tensors);
+            let mut training = training.expect("known layers");
+            let mut index = 0;
+            group.bench_function("candle", |bencher| {
+                bencher.iter(|| {
+                    index += 1;
+                    training.step(index).expect("a step")
+                });
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn data_path(criterion: &mut Criterion) {
@@ -46,5 +58,8 @@ fn data_path(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, steps, data_path);
-criterion_main!(benches);
+criterion_group!(name = groups; config = benches::criterion(); targets = steps, data_path);
+
+fn main() {
+    benches::run(groups);
+}

@@ -1,11 +1,15 @@
 //! What the benches share: the workloads, the data they run on, and ways to time them.
 
-use std::time::Instant;
+#[cfg(feature = "peers")]
+pub mod peers;
+
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use criterion::Criterion;
 use mnist_io::Mnist;
 use nn_core::{
-    Network, Result,
+    Network, Result, Trainer,
     optim::{Adam, Optimizer, Sgd},
 };
 
@@ -86,6 +90,12 @@ pub const WORKLOADS: [Workload; 5] = [
     },
 ];
 
+/// The workloads whose networks predict.
+pub const PREDICTIONS: [&str; 2] = ["mlp-s", "cnn-seed"];
+
+/// Batches of predictions: one image, and many.
+pub const PREDICTION_BATCHES: [usize; 2] = [1, 1_000];
+
 /// Products to time, as (m, n, k): cubes, then the forward products of the networks (batch × outputs × inputs).
 pub const GEMM_SHAPES: [(usize, usize, usize); 10] = [
     (64, 64, 64),
@@ -130,6 +140,18 @@ impl Resident {
         }
     }
 
+    /// All images, `[images, pixels]`.
+    #[must_use]
+    pub fn images(&self) -> &[f32] {
+        &self.images
+    }
+
+    /// Their labels.
+    #[must_use]
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
     /// Batch `index`, counted round and round, and its labels; all batches are whole.
     #[must_use]
     pub fn batch(&self, index: usize, batch: usize) -> (&[f32], &[usize]) {
@@ -145,6 +167,45 @@ impl Resident {
 /// If the text is no network.
 pub fn network(net: &str) -> Result<Network> {
     Network::new(net.parse()?, 1)
+}
+
+impl Workload {
+    /// Its network, with the weights of seed 1.
+    ///
+    /// # Panics
+    /// If the text form is damaged.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        network(self.net).expect("a network")
+    }
+
+    /// Its network in training.
+    ///
+    /// # Panics
+    /// If a setting is damaged.
+    #[must_use]
+    pub fn trainer(&self) -> Trainer {
+        Trainer::new(self.network(), self.rule.with(self.learning_rate), self.batch).expect("sound settings")
+    }
+}
+
+/// Settings under which all benches together take about two minutes, and on a busy machine not much more.
+#[must_use]
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+}
+
+/// Runs criterion's groups on a thread of rayon's pool, as a program that trains should: calls from outside wait for
+/// the pool to wake.
+pub fn run(groups: fn()) {
+    let all = || {
+        groups();
+        Criterion::default().configure_from_args().final_summary();
+    };
+    rayon::join(all, || ());
 }
 
 /// Pseudo-random values in -0.5..0.5, for operands.
@@ -176,6 +237,53 @@ pub fn run_for(seconds: f64, mut call: impl FnMut(usize)) -> (usize, f64) {
         }
     }
     unreachable!("the loop ends by returning")
+}
+
+/// Steps before the clock starts.
+pub const WARM_UP: usize = 20;
+
+/// What a stretch of training gave.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The loss of each step, those before the clock started included.
+    pub losses: Vec<f32>,
+    /// Steps on the clock.
+    pub steps: usize,
+    /// What they took.
+    pub seconds: f64,
+}
+
+/// Trains on one batch after the other for that time, after [`WARM_UP`] steps.
+///
+/// # Errors
+/// Those of the trainer.
+pub fn train_for(seconds: f64, trainer: &mut Trainer, data: &Resident, batch: usize) -> Result<Trained> {
+    let mut losses = Vec::new();
+    let mut failure = None;
+    let mut step = |index: usize| {
+        let (images, labels) = data.batch(index, batch);
+        match trainer.step(images, labels) {
+            Ok(report) => losses.push(report.loss),
+            Err(error) => failure = Some(error),
+        }
+    };
+    (0..WARM_UP).for_each(&mut step);
+    let (steps, seconds) = run_for(seconds, |index| step(WARM_UP + index));
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Trained { losses, steps, seconds }),
+    }
+}
+
+/// Runs `f` on that many threads.
+///
+/// # Errors
+/// If the system has no threads left.
+pub fn on_threads<R: Send>(
+    threads: usize,
+    f: impl FnOnce() -> R + Send,
+) -> std::result::Result<R, rayon::ThreadPoolBuildError> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(f))
 }
 
 /// The middle value; of an even number the upper one of the two.

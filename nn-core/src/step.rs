@@ -130,7 +130,7 @@ impl Step {
         };
         let least = match scale {
             Some(_) => THREAD_UPDATES,
-            None => THREAD_WORK / images.rows(),
+            None => least_parameters(images.rows()),
         };
         for_pieces(&lender.plan().pieces, least, memory.arenas(&mut parameters), &update);
         *network.parameters_mut() = parameters;
@@ -152,7 +152,7 @@ impl Step {
             arenas.squares[0] = sum_of_squares(arenas.gradients);
         };
         let arenas = memory.arenas(&mut []);
-        for_pieces(&network.plan().pieces, THREAD_WORK / images.rows(), arenas, &compute);
+        for_pieces(&network.plan().pieces, least_parameters(images.rows()), arenas, &compute);
         let norm = memory.squares.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
             return Err(Error::GradientNorm {
@@ -179,35 +179,52 @@ impl Step {
     }
 }
 
-/// Hands out the pieces and their part of the arenas, in parallel where each half has at least `least` parameters.
+/// Hands out the pieces and their part of the arenas, in parallel where there are `least` parameters for each of two
+/// threads.
 pub(crate) fn for_pieces(
     pieces: &[Piece],
     least: usize,
     arenas: Arenas<'_>,
     work: &(impl Fn(&Piece, Arenas<'_>) + Sync),
 ) {
-    let len = |pieces: &[Piece]| pieces.iter().map(|piece| piece.len).sum::<usize>();
-    match pieces {
-        [] => {}
-        [piece] => work(piece, arenas),
-        _ => {
-            let total = len(pieces);
-            let mut middle = 1;
-            while middle + 1 < pieces.len() && len(&pieces[..middle + 1]) <= total.div_ceil(2) {
-                middle += 1;
-            }
-            let (left, right) = pieces.split_at(middle);
-            let (left_arenas, right_arenas) = arenas.split_at(len(left), left.len());
-            let left_work = || for_pieces(left, least, left_arenas, work);
-            let right_work = || for_pieces(right, least, right_arenas, work);
-            if total / 2 >= least {
-                rayon::join(left_work, right_work);
-            } else {
-                left_work();
-                right_work();
-            }
+    let Some((middle, parallel)) = cut_pieces(pieces, least) else {
+        if let [piece] = pieces {
+            work(piece, arenas);
         }
+        return;
+    };
+    let (left, right) = pieces.split_at(middle);
+    let (left_arenas, right_arenas) = arenas.split_at(parameter_len(left), left.len());
+    let left_work = || for_pieces(left, least, left_arenas, work);
+    let right_work = || for_pieces(right, least, right_arenas, work);
+    if parallel {
+        rayon::join(left_work, right_work);
+    } else {
+        left_work();
+        right_work();
     }
+}
+
+/// Where pieces are cut in two, as evenly as they allow, and whether they have `least` parameters for each of two
+/// threads.
+pub(crate) fn cut_pieces(pieces: &[Piece], least: usize) -> Option<(usize, bool)> {
+    let total = parameter_len(pieces);
+    let ends = pieces.iter().scan(0, |end, piece| {
+        *end += piece.len;
+        Some(*end)
+    });
+    let in_first_half = ends.take_while(|end| *end <= total.div_ceil(2)).count();
+    let middle = in_first_half.clamp(1, pieces.len().max(2) - 1);
+    (pieces.len() > 1).then_some((middle, total / 2 >= least))
+}
+
+/// Parameters whose gradients one thread computes at least, where the batch has that many samples.
+pub(crate) fn least_parameters(batch: usize) -> usize {
+    THREAD_WORK / batch
+}
+
+pub(crate) fn parameter_len(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.len).sum()
 }
 
 /// In f64, in which squares of f32 do not overflow; in several sums side by side, as vector registers have them.

@@ -14,8 +14,13 @@ use crate::{
 
 /// The most values of the records of a batch.
 const MAX_RECORDS: usize = 1 << 32;
-/// The most lanes of a batch: enough for as many threads, and few enough to add up quickly.
-const MAX_LANES: usize = 8;
+/// Lanes of a batch that is large enough: as many threads can take samples.
+const MIN_LANES: usize = 8;
+/// Samples of a lane where there are more lanes: adding up a lane costs as much whatever it holds, and a sample of it
+/// costs several times that.
+const LANE_SAMPLES: usize = 4;
+/// The most values of all lanes' sums, if that leaves [`MIN_LANES`]: 16 MiB.
+const MAX_SUMS: usize = 1 << 22;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
 const THREAD_WORK: usize = 150_000;
 
@@ -57,11 +62,11 @@ pub struct Workspace {
 
 /// Where a record holds what; every slot is padded to whole panels.
 #[derive(Clone, Debug, PartialEq)]
-struct Layout {
+pub(crate) struct Layout {
     /// One a stage, in order.
     slots: Vec<Range<usize>>,
     /// Distance of two records.
-    stride: usize,
+    pub(crate) stride: usize,
     /// What a stage keeps in a record for the way back; one a stage, empty in prediction.
     kept: Vec<Range<usize>>,
     /// Where a stage's transposed parameters stand; one a stage.
@@ -84,7 +89,7 @@ pub struct BatchReport {
 }
 
 impl Layout {
-    fn new(network: &Network, training: bool) -> Self {
+    pub(crate) fn new(network: &Network, training: bool) -> Self {
         let stages = &network.plan().stages;
         let in_training = |len: usize| if training { len } else { 0 };
         // The first layer's input is data: nobody needs its gradient.
@@ -113,11 +118,30 @@ impl Layout {
         }
     }
 
-    fn transposed_len(&self) -> usize {
+    /// Refuses a batch whose memory no machine here has.
+    pub(crate) fn check_batch(&self, network: &Network, batch: usize) -> Result<()> {
+        // Two records a sample, outputs and gradients, and the logits.
+        let values = batch.checked_mul(2 * self.stride + network.spec().outputs());
+        if values.is_some_and(|values| values <= MAX_RECORDS) {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            name: "batch",
+            value: batch.to_string(),
+            reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
+        })
+    }
+
+    /// Whether the gradients of a stage's parameters are summed in lanes.
+    pub(crate) fn sums_in_lanes(&self, stage: usize) -> bool {
+        !self.sums[stage].is_empty()
+    }
+
+    pub(crate) fn transposed_len(&self) -> usize {
         end_of(&self.transposed)
     }
 
-    fn sums_len(&self) -> usize {
+    pub(crate) fn sums_len(&self) -> usize {
         end_of(&self.sums)
     }
 
@@ -127,12 +151,18 @@ impl Layout {
 
     /// How a batch is cut: into few lanes where gradients are summed in them, else as finely as can be.
     fn cut(&self, batch: usize) -> LaneCut {
-        let lanes = if self.sums_len() == 0 {
-            batch
-        } else {
-            batch.min(MAX_LANES)
+        let lanes = match MAX_SUMS.checked_div(self.sums_len()) {
+            None => batch,
+            Some(most) => (batch / LANE_SAMPLES).min(most).max(MIN_LANES).min(batch),
         };
         LaneCut { batch, lanes }
+    }
+
+    /// How the first section of a training step is shared out over at most that many threads.
+    pub(crate) fn training_cut(&self, network: &Network, batch: usize, threads: usize) -> (LaneCut, usize) {
+        let cut = self.cut(batch);
+        let worth = threads_for(3 * batch * network.plan().work, threads);
+        (cut, worth.min(cut.lanes))
     }
 }
 
@@ -162,15 +192,7 @@ impl Workspace {
     }
 
     fn with_layout(network: &Network, capacity: usize, layout: Layout) -> Result<Self> {
-        // Two records a sample, outputs and gradients, and the logits.
-        let values = capacity.checked_mul(2 * layout.stride + network.spec().outputs());
-        if values.is_none_or(|values| values > MAX_RECORDS) {
-            return Err(Error::Setting {
-                name: "batch",
-                value: capacity.to_string(),
-                reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
-            });
-        }
+        layout.check_batch(network, capacity)?;
         Ok(Self {
             spec: network.spec().clone(),
             capacity,
@@ -213,7 +235,7 @@ impl Workspace {
     pub(crate) fn forward(&mut self, network: &Network, images: &[f32]) -> Result<&[f32]> {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
-        let threads = threads_for(batch * network.plan().work).min(batch);
+        let threads = threads_for(batch * network.plan().work, rayon::current_num_threads()).min(batch);
         let prepared = network.prepared();
         let chunk = self.chunk(network, threads, images, &[])?;
         chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network, prepared, None));
@@ -251,7 +273,7 @@ impl Workspace {
                     .transpose(network.kernel(), parameters(network, stage), transposed);
             }
         }
-        let threads = threads_for(3 * batch * network.plan().work).min(self.layout.cut(batch).lanes);
+        let (_, threads) = self.layout.training_cut(network, batch, rayon::current_num_threads());
         let shared = self.chunk(network, threads, images, labels).map(|chunk| {
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
                 chunk.forward(network, &prepared, Some(moment));
@@ -275,7 +297,7 @@ impl Workspace {
         out: &mut [f32],
     ) {
         let (stage, batch) = (piece.stage, images.rows());
-        if !self.layout.sums[stage].is_empty() {
+        if self.layout.sums_in_lanes(stage) {
             return self.add_lanes(piece, batch, (alpha, beta), out);
         }
         let slot = &self.layout.slots[stage];
@@ -373,9 +395,16 @@ impl Workspace {
     }
 }
 
-/// Threads worth waking for that many multiply-adds.
-fn threads_for(work: usize) -> usize {
-    rayon::current_num_threads().min(work / THREAD_WORK).max(1)
+/// Threads worth waking for that many multiply-adds, of those that there are.
+fn threads_for(work: usize, threads: usize) -> usize {
+    threads.min(work / THREAD_WORK).max(1)
+}
+
+/// Where lanes are cut in two for `parts` threads: parts of the left half, and the first lane of the right one. One
+/// thread takes them whole.
+pub(crate) fn cut_lanes(lanes: &Range<usize>, parts: usize) -> Option<(usize, usize)> {
+    let left = parts / 2;
+    (left > 0).then(|| (left, lanes.start + lanes.len() * left / parts))
 }
 
 /// Some samples of a batch, whole lanes of them, and their part of every arena.
@@ -397,17 +426,15 @@ impl Chunk<'_> {
     /// Cuts the chunk into `parts` and does them in parallel. What a sample or a lane gets does not depend on the
     /// cut.
     fn share(self, parts: usize, work: &(impl Fn(Chunk<'_>) + Sync)) {
-        if parts <= 1 {
+        let Some((left, lane)) = cut_lanes(&self.lanes, parts) else {
             return work(self);
-        }
-        let left = parts / 2;
-        let (first, second) = self.split(left, parts);
+        };
+        let (first, second) = self.split(left, lane);
         rayon::join(|| first.share(left, work), || second.share(parts - left, work));
     }
 
-    /// The first `left` of `parts` parts, and the others.
-    fn split(self, left: usize, parts: usize) -> (Self, Self) {
-        let lane = self.lanes.start + self.lanes.len() * left / parts;
+    /// The samples before those of lane `lane`, for `left` threads, and the others.
+    fn split(self, left: usize, lane: usize) -> (Self, Self) {
         let row = self.cut.start(lane) - self.cut.start(self.lanes.start);
         let (rows, cols) = (self.images.rows(), self.images.cols());
         // Labels, losses and sums are empty in prediction.

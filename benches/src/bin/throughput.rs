@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use benches::{GEMM_SHAPES, Resident, Rule, median, network, run_for, values, workload};
+use benches::{
+    GEMM_SHAPES, PREDICTION_BATCHES, PREDICTIONS, Resident, Rule, WARM_UP, Workload, median, network, on_threads,
+    run_for, train_for, values, workload,
+};
 use clap::Parser;
 use nn_core::{
     Kernel, Network, Trainer, Workspace,
@@ -11,8 +14,6 @@ use nn_core::{
 };
 use serde_json::{Value, json};
 
-/// Steps before the clock starts.
-const WARM_UP: usize = 20;
 /// Calls whose median is the latency.
 const LATENCY_CALLS: usize = 2_000;
 /// Losses at the end whose mean is the final loss.
@@ -40,9 +41,9 @@ struct Arguments {
     /// How long to run; for products, each shape
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// Threads of the pool
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: u32,
+    /// Threads of the pool, or several numbers to be tried in turn, as in 1,2
+    #[arg(long, default_value = "2", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Vec<u32>,
     /// Time prediction instead of training
     #[arg(long)]
     infer: bool,
@@ -60,21 +61,20 @@ struct Arguments {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.threads as usize)
-        .build();
-    let outcome = match pool {
-        Ok(pool) => pool.install(|| run(&arguments)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
+    match run_all(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_all(arguments: &Arguments) -> Result<(), Failure> {
+    for &threads in &arguments.threads {
+        on_threads(threads as usize, || run(arguments))??;
+    }
+    Ok(())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -84,9 +84,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.workload.as_deref() {
         Some("gemm") => run_gemm(arguments),
         Some("infer-1") => {
-            for name in ["mlp-s", "cnn-seed"] {
-                let network = network(known(name)?.net)?;
-                for batch in [1, 1_000] {
+            for name in PREDICTIONS {
+                let network = known(name)?.network();
+                for batch in PREDICTION_BATCHES {
                     infer(arguments, name, &network, batch)?;
                 }
             }
@@ -111,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn known(name: &str) -> Result<benches::Workload, Failure> {
+fn known(name: &str) -> Result<Workload, Failure> {
     workload(name).ok_or_else(|| {
         let names: Vec<_> = benches::WORKLOADS.iter().map(|workload| workload.name).collect();
         format!(
@@ -133,35 +133,23 @@ fn train(
     let net = network.spec().to_string();
     let work = training_flops(&network);
     let mut trainer = Trainer::new(network, optimizer, batch)?;
-    let mut losses = Vec::new();
-    let mut failure = None;
-    let mut step = |index: usize| {
-        let (images, labels) = data.batch(index, batch);
-        match trainer.step(images, labels) {
-            Ok(report) => losses.push(report.loss),
-            Err(error) => failure = Some(error),
-        }
-    };
-    (0..WARM_UP).for_each(&mut step);
-    let (steps, seconds) = run_for(arguments.seconds, |index| step(WARM_UP + index));
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
+    let trained = train_for(arguments.seconds, &mut trainer, &data, batch)?;
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    let losses = &trained.losses;
     let last = LAST_LOSSES.min(losses.len() / 2);
-    let images_per_s = (steps * batch) as f64 / seconds;
+    let images_per_s = (trained.steps * batch) as f64 / trained.seconds;
     print(json!({
         "peer": "nn-core",
         "workload": name,
         "net": net,
         "batch": batch,
-        "threads": arguments.threads,
+        "threads": rayon::current_num_threads(),
         "images_per_s": images_per_s.round(),
         "first_loss": mean(&losses[..5]),
         "final_loss": mean(&losses[losses.len() - last..]),
         "gflops": round(images_per_s * work * 1e-9),
-        "steps": steps,
-        "seconds": round(seconds),
+        "steps": trained.steps,
+        "seconds": round(trained.seconds),
     }));
     Ok(())
 }
@@ -180,7 +168,7 @@ fn infer(arguments: &Arguments, name: &str, network: &Network, batch: usize) -> 
         "workload": format!("infer-1/{name}"),
         "net": network.spec().to_string(),
         "batch": batch,
-        "threads": arguments.threads,
+        "threads": rayon::current_num_threads(),
     });
     let images_per_s = if batch == 1 {
         let times = (0..LATENCY_CALLS)
@@ -203,7 +191,7 @@ fn infer(arguments: &Arguments, name: &str, network: &Network, batch: usize) -> 
 }
 
 fn run_gemm(arguments: &Arguments) -> Result<(), Failure> {
-    let peak = Kernel::active()?.measure_peak() * f64::from(arguments.threads);
+    let peak = Kernel::active()?.measure_peak() * rayon::current_num_threads() as f64;
     let shapes = match (arguments.m, arguments.n, arguments.k) {
         (Some(m), Some(n), Some(k)) => vec![(m as usize, n as usize, k as usize)],
         _ => GEMM_SHAPES.to_vec(),
@@ -232,7 +220,7 @@ fn run_gemm(arguments: &Arguments) -> Result<(), Failure> {
             "m": m,
             "n": n,
             "k": k,
-            "threads": arguments.threads,
+            "threads": rayon::current_num_threads(),
             "gflops": round(gflops),
             "percent_of_peak": round(100.0 * gflops / peak),
         }));

@@ -1,0 +1,87 @@
+//! Prints how training steps are shared out over threads: counted for any number of them, timed for those that there
+//! are.
+
+use std::{process::ExitCode, thread::available_parallelism};
+
+use benches::{Resident, WORKLOADS, Workload, on_threads, train_for};
+use clap::Parser;
+
+/// Prints a table of how training steps are shared out over threads, and images a second where there are as many.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Numbers of threads
+    #[arg(long, default_value = "1,2,8,16,64", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Vec<u32>,
+    /// How long to time each row; 0 only counts
+    #[arg(long, default_value_t = 0.0, value_parser = seconds)]
+    seconds: f64,
+    /// Samples of a batch [default: the workload's]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    batch: Option<u32>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "it has to be from 0 to 3600".to_owned())
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let data = Resident::load();
+    println!(
+        "| Workload | Batch | Threads | at work | Joins | most samples | most parameters | speed-up at most | MB a thread | \
+         MB shared | images/s |"
+    );
+    println!("|{}", " --- |".repeat(11));
+    for workload in WORKLOADS {
+        let batch = arguments.batch.map_or(workload.batch, |batch| batch as usize);
+        let workload = Workload { batch, ..workload };
+        for &threads in &arguments.threads {
+            let threads = threads as usize;
+            let speed = if arguments.seconds > 0.0 && threads <= cores {
+                on_threads(threads, || images_per_s(&workload, &data, arguments.seconds))??.to_string()
+            } else {
+                "-".to_owned()
+            };
+            print_row(&workload, threads, &speed)?;
+        }
+    }
+    Ok(())
+}
+
+fn images_per_s(workload: &Workload, data: &Resident, seconds: f64) -> nn_core::Result<u64> {
+    let trained = train_for(seconds, &mut workload.trainer(), data, workload.batch)?;
+    Ok(((trained.steps * workload.batch) as f64 / trained.seconds).round() as u64)
+}
+
+fn print_row(workload: &Workload, threads: usize, images_per_s: &str) -> nn_core::Result<()> {
+    let schedule = workload.network().schedule(workload.batch, threads)?;
+    let (name, batch, joins) = (workload.name, workload.batch, schedule.joins);
+    let (samples, parameters) = (largest_share(&schedule.samples), largest_share(&schedule.parameters));
+    let at_work = schedule.samples.len();
+    let (speedup, thread) = (schedule.speedup, schedule.thread_bytes as f64 * 1e-6);
+    let shared = schedule.shared_bytes as f64 * 1e-6;
+    println!(
+        "| {name} | {batch} | {threads} | {at_work} | {joins} | {samples:.1} % | {parameters:.1} % | {speedup:.1} | \
+         {thread:.2} | {shared:.2} | {images_per_s} |"
+    );
+    Ok(())
+}
+
+/// What the busiest thread takes, in percent.
+fn largest_share(shares: &[usize]) -> f64 {
+    let largest = shares.iter().copied().max().unwrap_or_default();
+    100.0 * largest as f64 / shares.iter().sum::<usize>().max(1) as f64
+}

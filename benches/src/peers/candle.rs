@@ -1,0 +1,228 @@
+//! candle: the data resident as tensors, batches as views of them, `backward_step` with its own optimisers.
+
+use candle_core::{Device, Result, Tensor, Var, bail};
+use candle_nn::{
+    AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer, ParamsAdamW, SGD, Sequential, loss::cross_entropy, seq,
+};
+use nn_core::{LayerSpec, Network, Padding, Shape};
+
+use crate::{Resident, Rule, Workload};
+
+/// MNIST's training images and labels as tensors.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// `[images, 784]`.
+    images: Tensor,
+    /// `[images]`.
+    labels: Tensor,
+}
+
+impl Data {
+    /// The same data as ours.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn new(data: &Resident) -> Result<Self> {
+        let labels: Vec<u32> = data.labels().iter().map(|&label| label as u32).collect();
+        let shape = (labels.len(), data.images().len() / labels.len());
+        Ok(Self {
+            images: Tensor::from_slice(data.images(), shape, &Device::Cpu)?,
+            labels: Tensor::new(labels, &Device::Cpu)?,
+        })
+    }
+
+    /// The images in the shape that the network takes, without a copy.
+    fn images_for(&self, network: &Network) -> Result<Tensor> {
+        match network.spec().input() {
+            Shape::Features(_) => Ok(self.images.clone()),
+            Shape::Image {
+                channels,
+                height,
+                width,
+            } => self.images.reshape((self.images.dim(0)?, channels, height, width)),
+        }
+    }
+
+    fn first_of(&self, index: usize, batch: usize) -> Result<usize> {
+        Ok(index % (self.labels.dim(0)? / batch) * batch)
+    }
+}
+
+/// A network in training.
+pub struct Training {
+    model: Sequential,
+    rule: Box<dyn FnMut(&Tensor) -> Result<()>>,
+    data: Data,
+    batch: usize,
+}
+
+impl Training {
+    /// A workload on the weights of `network`.
+    ///
+    /// # Errors
+    /// Those of candle, or if the network has a layer that no workload has.
+    pub fn new(workload: &Workload, network: &Network, data: &Data) -> Result<Self> {
+        let mut variables = Vec::new();
+        let model = model(network, |tensor| {
+            let variable = Var::from_tensor(&tensor)?;
+            variables.push(variable.clone());
+            Ok(variable.as_tensor().clone())
+        })?;
+        Ok(Self {
+            model,
+            rule: rule(workload, variables)?,
+            data: Data {
+                images: data.images_for(network)?,
+                labels: data.labels.clone(),
+            },
+            batch: workload.batch,
+        })
+    }
+
+    /// A step on batch `index`, counted round and round; the mean loss before it.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn step(&mut self, index: usize) -> Result<f32> {
+        let first = self.data.first_of(index, self.batch)?;
+        let logits = self.model.forward(&self.data.images.narrow(0, first, self.batch)?)?;
+        let loss = cross_entropy(&logits, &self.data.labels.narrow(0, first, self.batch)?)?;
+        (self.rule)(&loss)?;
+        loss.to_scalar()
+    }
+}
+
+/// A network that only predicts: its weights are no variables, so no graph is kept.
+pub struct Prediction {
+    model: Sequential,
+    data: Data,
+    batch: usize,
+}
+
+impl Prediction {
+    /// The weights of `network`, for batches of `batch` images.
+    ///
+    /// # Errors
+    /// Those of candle, or if the network has a layer that no workload has.
+    pub fn new(network: &Network, batch: usize, data: &Data) -> Result<Self> {
+        Ok(Self {
+            model: model(network, Ok)?,
+            data: Data {
+                images: data.images_for(network)?,
+                labels: data.labels.clone(),
+            },
+            batch,
+        })
+    }
+
+    /// The logits of batch `index`, counted round and round: `[batch, outputs]`.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn logits(&self, index: usize) -> Result<Vec<f32>> {
+        let first = self.data.first_of(index, self.batch)?;
+        let logits = self.model.forward(&self.data.images.narrow(0, first, self.batch)?)?;
+        logits.flatten_all()?.to_vec1()
+    }
+}
+
+fn rule(workload: &Workload, variables: Vec<Var>) -> Result<Box<dyn FnMut(&Tensor) -> Result<()>>> {
+    let lr = f64::from(workload.learning_rate);
+    Ok(match workload.rule {
+        Rule::Sgd => {
+            let mut sgd = SGD::new(variables, lr)?;
+            Box::new(move |loss| sgd.backward_step(loss))
+        }
+        Rule::Adam => {
+            let settings = ParamsAdamW {
+                lr,
+                weight_decay: 0.0,
+                ..ParamsAdamW::default()
+            };
+            let mut adam = AdamW::new(variables, settings)?;
+            Box::new(move |loss| adam.backward_step(loss))
+        }
+    })
+}
+
+/// The layers of `network`, each of its tensors passed through `parameter`.
+fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>) -> Result<Sequential> {
+    let tensors = network.tensors();
+    let mut tensor = |item: usize, name: &str| {
+        let name = format!("{item}.{name}");
+        let found = tensors.iter().find(|tensor| tensor.name == name);
+        let Some(found) = found else {
+            bail!("there is no tensor {name}")
+        };
+        parameter(Tensor::from_slice(&found.values, found.shape.as_slice(), &Device::Cpu)?)
+    };
+    let mut model = seq();
+    for (item, layer) in network.spec().layers().iter().enumerate() {
+        model = match *layer {
+            LayerSpec::Dense { .. } => model.add(Linear::new(tensor(item, "weight")?, Some(tensor(item, "bias")?))),
+            LayerSpec::Conv(conv) => {
+                let Padding::Pixels(padding) = conv.padding else {
+                    bail!("no workload pads by `same`")
+                };
+                let config = Conv2dConfig {
+                    padding,
+                    stride: conv.stride,
+                    ..Conv2dConfig::default()
+                };
+                model.add(Conv2d::new(
+                    tensor(item, "weight")?,
+                    Some(tensor(item, "bias")?),
+                    config,
+                ))
+            }
+            LayerSpec::MaxPool { size, stride } => model.add_fn(move |x| x.max_pool2d_with_stride(size, stride)),
+            LayerSpec::Relu => model.add_fn(Tensor::relu),
+            LayerSpec::Flatten => model.add_fn(|x| x.flatten_from(1)),
+            ref other => bail!("no workload has {other:?}"),
+        };
+    }
+    Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use nn_core::{Trainer, Workspace};
+
+    use super::*;
+    use crate::{WORKLOADS, network};
+
+    fn assert_near(what: &str, theirs: &[f32], ours: &[f32], tolerance: f32) {
+        assert_eq!(theirs.len(), ours.len(), "{what}");
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            let near = (theirs - ours).abs() <= tolerance * ours.abs().max(1.0);
+            assert!(near, "{what}: candle has {theirs}, nn-core {ours}");
+        }
+    }
+
+    /// Only the same work may be compared: the same losses of the same weights, step after step.
+    #[test]
+    fn candle_and_nn_core_train_and_predict_the_same() {
+        let resident = Resident::load();
+        let data = Data::new(&resident).unwrap();
+        for workload in WORKLOADS {
+            let network = network(workload.net).unwrap();
+            let mut theirs = Training::new(&workload, &network, &data).unwrap();
+            let mut ours = Trainer::new(
+                network.clone(),
+                workload.rule.with(workload.learning_rate),
+                workload.batch,
+            );
+            let ours = ours.as_mut().unwrap();
+            for index in 0..4 {
+                let (images, labels) = resident.batch(index, workload.batch);
+                let loss = ours.step(images, labels).unwrap().loss;
+                let what = format!("{}, loss of step {index}", workload.name);
+                assert_near(&what, &[theirs.step(index).unwrap()], &[loss], 2e-4);
+            }
+            let theirs = Prediction::new(&network, 7, &data).unwrap().logits(3).unwrap();
+            let mut workspace = Workspace::new(&network, 7).unwrap();
+            let ours = network.logits(resident.batch(3, 7).0, &mut workspace).unwrap();
+            assert_near(workload.name, &theirs, ours, 1e-4);
+        }
+    }
+}
