@@ -36,8 +36,8 @@ pub struct Schedule {
     /// How much sooner than one thread the busiest of these has done its multiply-adds. Joins and memory take their
     /// time besides.
     pub speedup: f64,
-    /// Bytes that the busiest thread of the first section touches: all parameters, its samples and what it keeps of
-    /// them, its sums of gradients.
+    /// Bytes that the busiest thread of the first section touches: all parameters, in each of the forms in which
+    /// they are read, its samples and what it keeps of them, its sums of gradients.
     pub thread_bytes: usize,
     /// Bytes that one section writes and the next may read on other threads: the parameters, what is kept of the
     /// samples, the sums of gradients.
@@ -148,7 +148,8 @@ impl<'a> Counts<'a> {
         let busiest = self.shares.iter().map(|share| share.work).max().unwrap_or_default();
         let sample = self.sample_work();
         let whole = self.batch * sample + second;
-        let read = self.network.parameters().len() + self.layout.transposed_len();
+        let plan = self.network.plan();
+        let read = self.network.parameters().len() + plan.prepared_len() + self.layout.transposed_len();
         // Outputs and their gradients.
         let record = 2 * self.layout.stride;
         let sums = self.layout.sums_len();

@@ -14,11 +14,16 @@ use tests::data::{Slices, batch, on_kernels, trained};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const NETWORKS: [&str; 4] = [
+/// Every layer, alone on the way out and in the middle, and weights so many that threads share their transposition.
+const NETWORKS: [&str; 7] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
+    "40 | dense 280 | tanh | dense 280 | sigmoid | dropout 0.2 | dense 10",
     "6x7x16 | conv 17 3x3 | relu | maxpool 2 | dense 10",
     "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same | relu | maxpool 2 stride 1 | dense 10",
+    "9x9x3 | dropout 0.1 | conv 6 3x3 stride 2 nobias | leakyrelu 0.1 | avgpool 2 stride 1 | gelu | flatten | tanh | \
+     dense 10",
+    "8x7x2 | maxpool 3 stride 1 | conv 10 2x2 | sigmoid | globalavgpool | flatten",
 ];
 
 /// Asserts that `f` allocates nothing, once it has been called a first time.
@@ -34,7 +39,8 @@ fn assert_no_allocations(what: &str, mut f: impl FnMut()) {
 
 fn check(what: &str, network: &Network) {
     let (images, labels) = batch(network, 1, 64);
-    let smaller = (37 * network.spec().input().len(), 37);
+    let one = network.spec().input().len();
+    let smaller = (37 * one, 37);
     let momentum = Sgd {
         momentum: 0.9,
         weight_decay: 1e-3,
@@ -65,6 +71,7 @@ fn check(what: &str, network: &Network) {
         let logits = network.logits(&images, &mut workspace).unwrap();
         assert!(loss::argmax(logits) < logits.len());
         network.logits(&images[..smaller.0], &mut workspace).unwrap();
+        network.logits(&images[..one], &mut workspace).unwrap();
     });
 }
 

@@ -1,0 +1,51 @@
+//! Training a convolutional network with all of MNIST in memory takes less than 150 MB at the most. A binary of its own
+//! and without the test harness, since the peak is the whole process's.
+
+use std::{fs, sync::atomic::AtomicBool};
+
+use digit_pad::{
+    presets::{DEFAULT, Recipe},
+    training::{Data, Task, train},
+};
+use mnist_io::Mnist;
+use nn_core::optim::Adam;
+
+const NETWORK: &str = "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | \
+                       maxpool 2 | dense 64 | relu | dense 32 | relu | dense 10";
+
+/// In thousands of bytes.
+const LIMIT: u64 = 150_000;
+
+/// The most memory that this process has had at once, in thousands of bytes; Linux alone tells.
+fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024 / 1000)
+}
+
+fn main() {
+    if peak().is_none() {
+        println!("test training_stays_under_150_mb ... skipped: this system has no /proc/self/status");
+        return;
+    }
+    let stop = AtomicBool::new(false);
+    let task = Task {
+        network: NETWORK.parse().unwrap(),
+        recipe: Recipe {
+            epochs: 1,
+            optimizer: Adam::new(1e-3).into(),
+            ..DEFAULT.recipe.clone()
+        },
+        seed: 1,
+        until_accuracy: None,
+        stop: &stop,
+    };
+    // As `digit-pad train` does it. All images are loaded and stay; after some steps, nothing is allocated any more.
+    let data = Data::new(Mnist::embedded().unwrap(), None, Some(1280)).unwrap();
+    let trained = train(&task, &data, &mut |_| ()).unwrap();
+    assert_eq!((trained.epochs, trained.test.count), (1, 10_000));
+    let peak = peak().unwrap();
+    assert!(peak < LIMIT, "{peak} kB at the most");
+    println!("test training_stays_under_150_mb ... ok, {} MB", peak / 1000);
+}
