@@ -19,8 +19,8 @@ const MIN_LANES: usize = 8;
 /// Samples of a lane where there are more lanes: adding up a lane costs as much whatever it holds, and a sample of it
 /// costs several times that.
 const LANE_SAMPLES: usize = 4;
-/// The most values of all lanes' sums, if that leaves [`MIN_LANES`]: 16 MiB.
-const MAX_SUMS: usize = 1 << 22;
+/// The most values of all lanes' sums, if that leaves [`MIN_LANES`]: 32 MiB.
+const MAX_SUMS: usize = 1 << 23;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
 const THREAD_WORK: usize = 150_000;
 
