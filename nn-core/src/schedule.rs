@@ -1,6 +1,6 @@
 //! How a training step is shared out over threads, in figures: made by the cuts that the step itself makes.
 
-use std::ops::Range;
+use std::{cmp::Reverse, ops::Range};
 
 use crate::{
     error::{Error, Result},
@@ -27,8 +27,8 @@ use crate::{
 pub struct Schedule {
     /// Samples of each thread that takes part in the first section.
     pub samples: Vec<usize>,
-    /// Parameters of each thread that takes part in the second section, padding included, if each takes its next task
-    /// when it has done one.
+    /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
+    /// taken first, each by the thread with the least to do.
     pub parameters: Vec<usize>,
     /// How often work is forked and joined, in both sections together. Large dense layers' weights are transposed in
     /// parallel besides, before the first section.
@@ -101,17 +101,19 @@ impl<'a> Counts<'a> {
                 .collect(),
             shares: Vec::new(),
         };
-        let tasks = share_pieces(&network.plan().pieces, least_parameters(batch));
+        let mut tasks = share_pieces(&network.plan().pieces, least_parameters(batch));
         counts.joins += tasks.len().saturating_sub(1);
-        counts.shares = vec![Share::default(); threads.min(tasks.len())];
+        let work_of = |pieces: &&[Piece]| pieces.iter().map(|piece| counts.piece_work(piece)).sum::<usize>();
+        let mut shares = vec![Share::default(); threads.min(tasks.len())];
+        tasks.sort_by_cached_key(|pieces| Reverse(work_of(pieces)));
         for pieces in tasks {
-            let work = pieces.iter().map(|piece| counts.piece_work(piece)).sum::<usize>();
-            let idlest = counts.shares.iter_mut().min_by_key(|share| share.work);
+            let work = work_of(&pieces);
+            let idlest = shares.iter_mut().min_by_key(|share| share.work);
             let share = idlest.expect("a task is for a thread");
             share.parameters += parameter_len(pieces);
             share.work += work;
         }
-        counts
+        Self { shares, ..counts }
     }
 
     /// Multiply-adds of the second section: a product with the batch, or the adding of lanes.

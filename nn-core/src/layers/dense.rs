@@ -14,8 +14,10 @@ use crate::{
 
 /// Panels of one piece of wide layers: a block of the inputs is then read once for all of them.
 const PIECE_PANELS: usize = 8;
-/// Layers of fewer panels have pieces of one, so that there are enough of them for all threads.
+/// Layers of fewer panels have pieces of one panel, so that there are enough of them for all threads.
 const MANY_PANELS: usize = 4 * PIECE_PANELS;
+/// The most inputs of such a piece: with a batch of 128, it is then some 30 µs of work, and handing it out is nothing.
+const PIECE_INPUTS: usize = 512;
 /// Inputs of a block of the weights' gradient: those of 256 samples take a quarter of a 512 KiB second-level cache.
 const BLOCK_INPUTS: usize = 128;
 /// Fewer weights are transposed on one thread: it takes no longer than to wake another.
@@ -50,9 +52,16 @@ impl Dense {
         self.panels() * self.inputs * PANEL
     }
 
-    /// Panels of a piece of the weights; the last one may have fewer.
-    fn piece_panels(&self) -> usize {
-        if self.panels() < MANY_PANELS { 1 } else { PIECE_PANELS }
+    /// Panels and inputs of a piece of the weights; the bias is the piece after the last of them.
+    fn weight_piece(&self, piece: usize) -> Option<(Range<usize>, Range<usize>)> {
+        let (panels, blocks) = if self.panels() < MANY_PANELS {
+            (1, self.inputs.div_ceil(PIECE_INPUTS))
+        } else {
+            (PIECE_PANELS, 1)
+        };
+        let (first, block) = (piece / blocks * panels, piece % blocks);
+        let inputs = self.inputs * block / blocks..self.inputs * (block + 1) / blocks;
+        (first < self.panels()).then(|| (first..self.panels().min(first + panels), inputs))
     }
 }
 
@@ -62,9 +71,11 @@ impl Layer for Dense {
     }
 
     fn pieces(&self) -> Vec<Range<usize>> {
-        let len = self.piece_panels() * self.inputs * PANEL;
-        let starts = (0..self.weight_len()).step_by(len);
-        let weights = starts.map(|start| start..self.weight_len().min(start + len));
+        let pieces = (0..).map_while(|piece| self.weight_piece(piece));
+        let weights = pieces.map(|(panels, inputs)| {
+            let start = (panels.start * self.inputs + inputs.start) * PANEL;
+            start..start + panels.len() * inputs.len() * PANEL
+        });
         weights
             .chain(std::iter::once(self.weight_len()..self.parameter_len()))
             .collect()
@@ -154,16 +165,15 @@ impl Layer for Dense {
         }
     }
 
-    /// `dW = Xᵀ·dY` for some panels; for the last piece `db`, the sum of the rows of `dY`.
+    /// `dW = Xᵀ·dY` for some panels and inputs; for the last piece `db`, the sum of the rows of `dY`.
     fn gradient(&self, kernel: Kernel, piece: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-        let first = piece * self.piece_panels();
-        if first >= self.panels() {
+        let Some((panels, inputs)) = self.weight_piece(piece) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
-        }
+        };
         let batch = pass.x.rows();
         let dy = Panels {
-            data: &pass.dy.data[first * pass.dy.panel_stride..],
-            n: out.len() / self.inputs,
+            data: &pass.dy.data[panels.start * pass.dy.panel_stride..],
+            n: panels.len() * PANEL,
             ..pass.dy
         };
         let epilogue = Epilogue {
@@ -171,10 +181,11 @@ impl Layer for Dense {
             beta,
             ..Epilogue::STORE
         };
-        for inputs in even_blocks(self.inputs, BLOCK_INPUTS) {
-            let x = pass.x.block(0..batch, inputs.clone()).transposed();
-            let out = &mut out[inputs.start * PANEL..];
-            let out = Output::panels(out, inputs.len(), dy.n, self.inputs * PANEL);
+        for block in even_blocks(inputs.len(), BLOCK_INPUTS) {
+            let columns = inputs.start + block.start..inputs.start + block.end;
+            let x = pass.x.block(0..batch, columns).transposed();
+            let out = &mut out[block.start * PANEL..];
+            let out = Output::panels(out, block.len(), dy.n, inputs.len() * PANEL);
             kernel.multiply(x, dy, out, epilogue);
         }
     }
