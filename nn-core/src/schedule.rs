@@ -222,7 +222,7 @@ mod tests {
     fn larger_batches_have_work_for_more_threads() {
         let threads_of = |text, batch| schedule(text, batch, 64).samples.len();
         assert_eq!(
-            [1, 4, 32, 64, 256].map(|batch| threads_of(CONV, batch)),
+            [1, 4, 32, 128, 512].map(|batch| threads_of(CONV, batch)),
             [1, 4, 8, 16, 64]
         );
         assert_eq!(threads_of(DENSE, 32), 32);

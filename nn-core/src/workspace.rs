@@ -16,9 +16,9 @@ use crate::{
 const MAX_RECORDS: usize = 1 << 32;
 /// Lanes of a batch that is large enough: as many threads can take samples.
 const MIN_LANES: usize = 8;
-/// Samples of a lane where there are more lanes: adding up a lane costs as much whatever it holds, and a sample of it
-/// costs several times that.
-const LANE_SAMPLES: usize = 4;
+/// Samples of a lane where there are more lanes: each lane is closed and added up once, which costs a part of what a
+/// sample does.
+const LANE_SAMPLES: usize = 8;
 /// The most values of all lanes' sums, if that leaves [`MIN_LANES`]: 32 MiB.
 const MAX_SUMS: usize = 1 << 23;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
