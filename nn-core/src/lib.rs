@@ -22,7 +22,7 @@
 //! [`Network`] holds the layers and, in one arena, their parameters. A [`Workspace`] holds what the size of the batch
 //! decides. A [`Trainer`] takes a step: forward, loss and the layers' gradients, for which threads take samples; then
 //! the parameters' gradients and the step itself, for which threads take parameters. There are these two parallel
-//! sections a step ([`Network::schedule`] tells what each thread takes), nothing is allocated, and the bits of the
+//! sections a step ([`Network::thread_plan`] tells what each thread takes), nothing is allocated, and the bits of the
 //! result do not depend on the number of threads.
 //!
 //! Threads are those of the rayon pool that the call is made in; `rayon::ThreadPool::install` chooses another.
@@ -44,10 +44,10 @@ mod network;
 pub mod optim;
 mod predict;
 mod random;
-mod schedule;
 mod shape;
 mod spec;
 mod step;
+mod thread_plan;
 mod trainer;
 mod workspace;
 
@@ -55,9 +55,9 @@ pub use error::{Error, Result};
 pub use gemm::Kernel;
 pub use loss::Loss;
 pub use network::{Network, Tensor};
-pub use schedule::Schedule;
 pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
+pub use thread_plan::ThreadPlan;
 pub use trainer::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
 pub use workspace::{BatchReport, Workspace};
 

@@ -152,7 +152,12 @@ impl Step {
             arenas.squares[0] = sum_of_squares(arenas.gradients);
         };
         let arenas = memory.arenas(&mut []);
-        for_pieces(&network.plan().pieces, least_parameters(images.rows()), arenas, &compute);
+        for_pieces(
+            &network.plan().pieces,
+            least_parameters(images.rows()),
+            arenas,
+            &compute,
+        );
         let norm = memory.squares.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
             return Err(Error::GradientNorm {

@@ -39,6 +39,7 @@ fn main() {
         },
         seed: 1,
         until_accuracy: None,
+        checkpoint: None,
         stop: &stop,
     };
     // As `digit-pad train` does it. All images are loaded and stay; after some steps, nothing is allocated any more.

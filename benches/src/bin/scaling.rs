@@ -67,12 +67,12 @@ fn images_per_s(workload: &Workload, data: &Resident, seconds: f64) -> nn_core::
 }
 
 fn print_row(workload: &Workload, threads: usize, images_per_s: &str) -> nn_core::Result<()> {
-    let schedule = workload.network().schedule(workload.batch, threads)?;
-    let (name, batch, joins) = (workload.name, workload.batch, schedule.joins);
-    let (samples, parameters) = (largest_share(&schedule.samples), largest_share(&schedule.parameters));
-    let at_work = schedule.samples.len();
-    let (speedup, thread) = (schedule.speedup, schedule.thread_bytes as f64 * 1e-6);
-    let shared = schedule.shared_bytes as f64 * 1e-6;
+    let plan = workload.network().thread_plan(workload.batch, threads)?;
+    let (name, batch, joins) = (workload.name, workload.batch, plan.joins);
+    let (samples, parameters) = (largest_share(&plan.samples), largest_share(&plan.parameters));
+    let at_work = plan.samples.len();
+    let (speedup, thread) = (plan.speedup, plan.thread_bytes as f64 * 1e-6);
+    let shared = plan.shared_bytes as f64 * 1e-6;
     println!(
         "| {name} | {batch} | {threads} | {at_work} | {joins} | {samples:.1} % | {parameters:.1} % | {speedup:.1} | \
          {thread:.2} | {shared:.2} | {images_per_s} |"

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, ops::Range};
 use crate::{
     error::{Error, Result},
     network::{Network, Piece},
-    trainer::{cut_pieces, least_parameters, parameter_len},
+    step::{cut_pieces, least_parameters, parameter_len},
     workspace::{Layout, cut_lanes},
 };
 
@@ -13,18 +13,19 @@ use crate::{
 ///
 /// A step has two sections. In the first, threads take samples: forward, loss, the gradients of the outputs, and those
 /// of convolutions' parameters. In the second they take parameters: the gradients of dense layers' parameters, the
-/// sums of those of convolutions, and the optimiser. What a thread takes does not change the bits of the result.
+/// sums of those of convolutions, and the optimiser. Clipping by the gradients' norm adds a third, which is not counted.
+/// What a thread takes does not change the bits of the result.
 ///
 /// ```
 /// use nn_core::Network;
 /// let network = Network::new("784 | dense 128 | relu | dense 10".parse()?, 42)?;
-/// let schedule = network.schedule(32, 2)?;
-/// assert_eq!(schedule.samples, [16, 16]);
-/// assert!(schedule.speedup > 1.9);
+/// let plan = network.thread_plan(32, 2)?;
+/// assert_eq!(plan.samples, [16, 16]);
+/// assert!(plan.speedup > 1.9);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Schedule {
+pub struct ThreadPlan {
     /// Samples of each thread that takes part in the first section.
     pub samples: Vec<usize>,
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
@@ -49,7 +50,7 @@ impl Network {
     ///
     /// # Errors
     /// If there is no sample or no thread, or the batch takes more than 16 GiB.
-    pub fn schedule(&self, batch: usize, threads: usize) -> Result<Schedule> {
+    pub fn thread_plan(&self, batch: usize, threads: usize) -> Result<ThreadPlan> {
         for (name, value) in [("batch", batch), ("threads", threads)] {
             if value == 0 {
                 return Err(Error::Setting {
@@ -61,7 +62,7 @@ impl Network {
         }
         let layout = Layout::new(self, true);
         layout.check_batch(self, batch)?;
-        Ok(Counts::new(self, layout, batch, threads).schedule())
+        Ok(Counts::new(self, layout, batch, threads).thread_plan())
     }
 }
 
@@ -144,7 +145,7 @@ impl<'a> Counts<'a> {
         3 * plan.work - plan.first_work - later.min(plan.work)
     }
 
-    fn schedule(self) -> Schedule {
+    fn thread_plan(self) -> ThreadPlan {
         let (lanes, samples) = self.parts.iter().copied().max_by_key(|part| part.1).unwrap_or_default();
         let second: usize = self.shares.iter().map(|share| share.work).sum();
         let busiest = self.shares.iter().map(|share| share.work).max().unwrap_or_default();
@@ -156,7 +157,7 @@ impl<'a> Counts<'a> {
         let record = 2 * self.layout.stride;
         let sums = self.layout.sums_len();
         let input = self.network.spec().input().len();
-        Schedule {
+        ThreadPlan {
             samples: self.parts.iter().map(|part| part.1).collect(),
             parameters: self.shares.iter().map(|share| share.parameters).collect(),
             joins: self.joins,
@@ -199,9 +200,9 @@ mod tests {
     const DENSE: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
     const CONV: &str = "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | dense 10";
 
-    fn schedule(text: &str, batch: usize, threads: usize) -> Schedule {
+    fn thread_plan(text: &str, batch: usize, threads: usize) -> ThreadPlan {
         let network = Network::new(text.parse().unwrap(), 1).unwrap();
-        network.schedule(batch, threads).unwrap()
+        network.thread_plan(batch, threads).unwrap()
     }
 
     #[test]
@@ -209,18 +210,18 @@ mod tests {
         for text in [DENSE, CONV, "6 | relu", "2 | dense 1"] {
             let parameters = Network::new(text.parse().unwrap(), 1).unwrap().parameters().len();
             for (batch, threads) in [(1, 1), (1, 8), (32, 3), (37, 8), (256, 64), (1000, 5)] {
-                let schedule = schedule(text, batch, threads);
-                assert_eq!(schedule.samples.iter().sum::<usize>(), batch);
-                assert_eq!(schedule.parameters.iter().sum::<usize>(), parameters);
-                assert!(schedule.samples.len().max(schedule.parameters.len()) <= threads);
-                assert!((1.0..=threads as f64).contains(&schedule.speedup), "{schedule:?}");
+                let plan = thread_plan(text, batch, threads);
+                assert_eq!(plan.samples.iter().sum::<usize>(), batch);
+                assert_eq!(plan.parameters.iter().sum::<usize>(), parameters);
+                assert!(plan.samples.len().max(plan.parameters.len()) <= threads);
+                assert!((1.0..=threads as f64).contains(&plan.speedup), "{plan:?}");
             }
         }
     }
 
     #[test]
     fn larger_batches_have_work_for_more_threads() {
-        let threads_of = |text, batch| schedule(text, batch, 64).samples.len();
+        let threads_of = |text, batch| thread_plan(text, batch, 64).samples.len();
         assert_eq!(
             [1, 4, 32, 128, 512].map(|batch| threads_of(CONV, batch)),
             [1, 4, 8, 16, 64]
@@ -232,7 +233,7 @@ mod tests {
     fn what_cannot_be_shared_out_is_refused() {
         let network = Network::new(DENSE.parse().unwrap(), 1).unwrap();
         for (batch, threads) in [(0, 1), (1, 0), (usize::MAX, 1)] {
-            assert!(network.schedule(batch, threads).is_err());
+            assert!(network.thread_plan(batch, threads).is_err());
         }
     }
 }
