@@ -22,7 +22,8 @@
 //! [`Network`] holds the layers and, in one arena, their parameters. A [`Workspace`] holds what the size of the batch
 //! decides. A [`Trainer`] takes a step: forward, loss and the layers' gradients, for which threads take samples; then
 //! the parameters' gradients and the step itself, for which threads take parameters. There are two forks and joins a
-//! step, nothing is allocated, and the bits of the result do not depend on the number of threads.
+//! step, and two more for each batch normalisation, where samples wait for each other; nothing is allocated, and the
+//! bits of the result do not depend on the number of threads.
 //!
 //! Threads are those of the rayon pool that the call is made in; `rayon::ThreadPool::install` chooses another.
 //!

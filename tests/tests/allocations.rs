@@ -14,11 +14,12 @@ use tests::data::{Slices, batch, on_kernels, trained};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const NETWORKS: [&str; 4] = [
+const NETWORKS: [&str; 5] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
     "6x7x16 | conv 17 3x3 | relu | maxpool 2 | dense 10",
     "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same | relu | maxpool 2 stride 1 | dense 10",
+    "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
 ];
 
 /// Asserts that `f` allocates nothing, once it has been called a first time.
