@@ -88,6 +88,22 @@ pub enum Error {
         capacity: usize,
     },
 
+    /// A batch is too small for a layer that looks at all of it.
+    #[error(
+        "layer {index} ({layer}): a batch of {batch} sample has one value of each channel, and one value has no \
+         variance; train on batches of at least {least}, the last one of an epoch included"
+    )]
+    SmallBatch {
+        /// Which layer, counted from 0 after the input.
+        index: usize,
+        /// The layer's text form.
+        layer: String,
+        /// Samples given.
+        batch: usize,
+        /// The fewest that it takes.
+        least: usize,
+    },
+
     /// A setting is outside the range that makes sense.
     #[error("{name} = {value}: {reason}")]
     Setting {

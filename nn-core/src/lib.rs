@@ -21,9 +21,9 @@
 //!
 //! [`Network`] holds the layers and, in one arena, their parameters. A [`Workspace`] holds what the size of the batch
 //! decides. A [`Trainer`] takes a step: forward, loss and the layers' gradients, for which threads take samples; then
-//! the parameters' gradients and the step itself, for which threads take parameters. There are these two parallel
-//! sections a step ([`Network::thread_plan`] tells what each thread takes), nothing is allocated, and the bits of the
-//! result do not depend on the number of threads.
+//! the parameters' gradients and the step itself, for which threads take parameters. These are two parallel sections a
+//! step ([`Network::thread_plan`] tells what each thread takes), and two more for each batch normalisation, where
+//! samples wait for each other; nothing is allocated, and the bits of the result do not depend on the number of threads.
 //!
 //! Threads are those of the rayon pool that the call is made in; `rayon::ThreadPool::install` chooses another.
 //!

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter::Peekable,
     ops::Range,
     sync::{Arc, OnceLock},
 };
@@ -11,7 +12,10 @@ use crate::{
     conv::Map,
     error::{Error, Result, check_length},
     gemm::{Kernel, PANEL},
-    layers::{Activation, AvgPool, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, TensorSpec},
+    layers::{
+        Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, StateSpec,
+        TensorSpec, fold,
+    },
     random,
     shape::Shape,
     spec::{LayerSpec, NetworkSpec},
@@ -33,10 +37,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Network {
     spec: NetworkSpec,
+    /// As training walks.
     plan: Arc<Plan>,
+    /// As prediction walks: the same, unless normalisations can be folded into the layers before them.
+    prediction: Arc<Plan>,
     parameters: Buffer,
-    /// The parameters in the form in which prediction reads them, made when they are first wanted.
-    prepared: OnceLock<Buffer>,
+    /// What the layers learn without gradients, such as running statistics; optimisers leave it alone.
+    state: Buffer,
+    /// What prediction derives from both, made when it is first wanted.
+    prepared: OnceLock<Prepared>,
     kernel: Kernel,
 }
 
@@ -46,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) stages: Vec<Stage>,
     /// The arena cut into pieces, in order and without gaps.
     pub(crate) pieces: Vec<Piece>,
+    /// The stages that are [`Joint`](crate::layers::Joint), in order.
+    pub(crate) joints: Vec<usize>,
     /// Multiply-adds of a forward pass of one sample.
     pub(crate) work: usize,
     /// Those of the first layer that has any.
@@ -63,6 +74,28 @@ pub(crate) struct Stage {
     pub(crate) parameters: Range<usize>,
     /// Its part of the arena of prepared parameters.
     pub(crate) prepared: Range<usize>,
+    /// Its part of the state.
+    pub(crate) state: Range<usize>,
+    /// In prediction, the normalisation that is folded into its parameters.
+    folded: Option<Folded>,
+}
+
+/// Parameters into which a normalisation is folded.
+#[derive(Debug)]
+struct Folded {
+    /// The normalisation's stage in training.
+    norm: usize,
+    /// Where they stand.
+    place: Range<usize>,
+}
+
+/// What prediction derives from parameters and state.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// Parameters into which normalisations are folded.
+    folded: Buffer,
+    /// What the layers' [`prepare`](crate::layers::Layer::prepare) wrote.
+    values: Buffer,
 }
 
 /// A stretch of the arena whose gradient is computed on its own.
@@ -76,7 +109,7 @@ pub(crate) struct Piece {
     pub(crate) len: usize,
 }
 
-/// A parameter tensor, or the gradient of one, named and shaped as in PyTorch's `nn.Sequential` of the same layers.
+/// A tensor of parameters or running statistics, or the gradient of one, named and shaped as in PyTorch's `nn.Sequential` of the same layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// `<number of the layer>.<name>`, as in `1.weight`.
@@ -97,25 +130,34 @@ impl Network {
         let plan = Arc::clone(&network.plan);
         for stage in &plan.stages {
             let mut generator = random::stream(seed, stage.item as u64);
-            stage
-                .layer
-                .initialize(&mut network.parameters[stage.parameters.clone()], &mut generator);
+            let before_relu = matches!(
+                network.spec.layers()[stage.item + 1..],
+                [LayerSpec::Relu, ..] | [LayerSpec::BatchNorm, LayerSpec::Relu, ..]
+            );
+            stage.layer.initialize(
+                &mut network.parameters[stage.parameters.clone()],
+                before_relu,
+                &mut generator,
+            );
         }
         Ok(network)
     }
 
-    /// A network whose parameters are all zero, to be filled with [`set_tensors`](Self::set_tensors).
+    /// A network whose parameters are all zero, and whose running statistics are those of a new one, to be filled with [`set_tensors`](Self::set_tensors).
     ///
     /// # Errors
     /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
     pub fn zeroed(spec: NetworkSpec) -> Result<Self> {
-        let plan = Plan::new(&spec);
-        let len = plan.stages.last().map_or(0, |stage| stage.parameters.end);
+        let plan = Arc::new(Plan::for_training(&spec));
+        let prediction = Plan::for_prediction(&spec, &plan).map_or_else(|| Arc::clone(&plan), Arc::new);
+        let end = |range: fn(&Stage) -> &Range<usize>| plan.stages.last().map_or(0, |stage| range(stage).end);
         Ok(Self {
             spec,
-            plan: Arc::new(plan),
-            parameters: Buffer::zeroed(len),
+            parameters: Buffer::zeroed(end(|stage| &stage.parameters)),
+            state: initial_state(&plan),
             prepared: OnceLock::new(),
+            plan,
+            prediction,
             kernel: Kernel::active()?,
         })
     }
@@ -136,7 +178,7 @@ impl Network {
         &self.spec
     }
 
-    /// How many parameters there are: weights and biases, without padding.
+    /// How many parameters there are: weights and biases, without padding. Running statistics are none.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.spec.parameter_count()
@@ -154,18 +196,20 @@ impl Network {
         self.plan.first_work
     }
 
-    /// A copy of all parameters.
+    /// A copy of all parameters and running statistics: what PyTorch calls the state of a model.
     #[must_use]
     pub fn tensors(&self) -> Vec<Tensor> {
-        self.export(&self.parameters)
+        let of_stage = |stage| stage_tensors(stage, &self.parameters).chain(state_tensors(stage, &self.state));
+        self.plan.stages.iter().flat_map(of_stage).collect()
     }
 
-    /// Replaces all parameters by the tensors that [`tensors`](Self::tensors) would give, in any order.
+    /// Replaces all parameters and running statistics by the tensors that [`tensors`](Self::tensors) would give, in any order.
     ///
     /// # Errors
-    /// If a tensor is missing, unknown, given twice, or of another shape; the parameters then stay as they were.
+    /// If a tensor is missing, unknown, given twice, or of another shape, or a variance is below 0; all then stay as
+    /// they were. A `num_batches_tracked` may be missing, and then counts from 0.
     pub fn set_tensors(&mut self, tensors: &[Tensor]) -> Result<()> {
-        let known: BTreeSet<String> = self.tensor_specs().map(|(name, _)| name).collect();
+        let known: BTreeSet<String> = self.tensor_names().collect();
         let refuse = |tensor: &str, problem: &str| {
             let known: Vec<_> = known.iter().map(String::as_str).collect();
             let known = known.join(", ");
@@ -184,6 +228,7 @@ impl Network {
             return refuse(name, "no part of the network");
         }
         let mut parameters = Buffer::zeroed(self.parameters.len());
+        let mut state = initial_state(&self.plan);
         for stage in &self.plan.stages {
             for (index, spec) in stage.layer.tensors().iter().enumerate() {
                 let name = tensor_name(stage, spec);
@@ -192,13 +237,31 @@ impl Network {
                     parameters[stage.parameters.start + stage.layer.position(index, i)] = value;
                 }
             }
+            let mut rest = &mut state[stage.state.clone()];
+            for spec in stage.layer.state() {
+                let (values, behind) = rest.split_at_mut(spec.len());
+                rest = behind;
+                let name = tensor_name(stage, &spec.tensor);
+                if spec.optional && !by_name.contains_key(name.as_str()) {
+                    continue;
+                }
+                let tensor = find_tensor(&by_name, &name, &spec.tensor, &self.spec)?;
+                check_least(tensor, spec.least)?;
+                values.copy_from_slice(&tensor.values);
+            }
         }
         *self.parameters_mut() = parameters;
+        self.state = state;
         Ok(())
     }
 
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The plan, to be kept while the network changes.
+    pub(crate) fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
     }
 
     pub(crate) fn kernel(&self) -> Kernel {
@@ -209,44 +272,76 @@ impl Network {
         &self.parameters
     }
 
+    /// The parameters, to be changed; what was derived from them is forgotten.
     pub(crate) fn parameters_mut(&mut self) -> &mut Buffer {
         self.prepared.take();
         &mut self.parameters
     }
 
-    /// What [`prepare`](Self::prepare) makes of the parameters as they are.
-    pub(crate) fn prepared(&self) -> &[f32] {
+    /// The state, to be changed; what was derived from it is forgotten.
+    pub(crate) fn state_mut(&mut self) -> &mut [f32] {
+        self.prepared.take();
+        &mut self.state
+    }
+
+    /// The plan of prediction.
+    pub(crate) fn prediction(&self) -> &Plan {
+        &self.prediction
+    }
+
+    /// What prediction derives from parameters and state as they are.
+    pub(crate) fn prepared(&self) -> &Prepared {
         self.prepared.get_or_init(|| {
-            let mut prepared = Buffer::zeroed(self.plan.prepared_len());
-            self.prepare(&mut prepared);
+            let stages = &self.prediction.stages;
+            let mut folded = stages.iter().rev().filter_map(|stage| stage.folded.as_ref());
+            let mut prepared = Prepared {
+                folded: Buffer::zeroed(folded.next().map_or(0, |folded| folded.place.end)),
+                values: Buffer::zeroed(self.prediction.prepared_len()),
+            };
+            for stage in stages {
+                if let Some(Folded { norm, place }) = &stage.folded {
+                    let norm = &self.plan.stages[*norm];
+                    let mut affine = vec![0.0; norm.layer.prepared_len()];
+                    self.prepare_stage(norm, &self.parameters[norm.parameters.clone()], &mut affine);
+                    let own = &self.parameters[stage.parameters.clone()];
+                    fold(&affine, own, &mut prepared.folded[place.clone()]);
+                }
+                let parameters = self.folded(stage, &prepared.folded);
+                self.prepare_stage(stage, parameters, &mut prepared.values[stage.prepared.clone()]);
+            }
             prepared
         })
     }
 
-    /// Writes the parameters in the form in which the layers' forward passes read them.
+    /// In training: writes the parameters in the form in which the layers' forward passes read them.
     pub(crate) fn prepare(&self, prepared: &mut [f32]) {
-        for stage in self.plan.stages.iter().filter(|stage| !stage.prepared.is_empty()) {
+        for stage in self.plan.stages.iter().filter(|stage| stage.layer.joint().is_none()) {
             let parameters = &self.parameters[stage.parameters.clone()];
-            stage
-                .layer
-                .prepare(self.kernel, parameters, &mut prepared[stage.prepared.clone()]);
+            self.prepare_stage(stage, parameters, &mut prepared[stage.prepared.clone()]);
+        }
+    }
+
+    fn prepare_stage(&self, stage: &Stage, parameters: &[f32], prepared: &mut [f32]) {
+        let state = &self.state[stage.state.clone()];
+        stage.layer.prepare(self.kernel, parameters, state, prepared);
+    }
+
+    /// What the forward pass of a stage of prediction reads: parameters, and their prepared form.
+    pub(crate) fn predicting<'a>(&'a self, stage: &Stage, prepared: &'a Prepared) -> (&'a [f32], &'a [f32]) {
+        let values = &prepared.values[stage.prepared.clone()];
+        (self.folded(stage, &prepared.folded), values)
+    }
+
+    fn folded<'a>(&'a self, stage: &Stage, folded: &'a [f32]) -> &'a [f32] {
+        match &stage.folded {
+            Some(Folded { place, .. }) => &folded[place.clone()],
+            None => &self.parameters[stage.parameters.clone()],
         }
     }
 
     /// An arena of this network's layout as named tensors.
     pub(crate) fn export(&self, arena: &[f32]) -> Vec<Tensor> {
-        let of_stage = |stage: &Stage| {
-            let arena = &arena[stage.parameters.clone()];
-            let tensors = stage.layer.tensors().into_iter().enumerate();
-            let of_tensor = |(tensor, spec): (usize, TensorSpec)| Tensor {
-                name: tensor_name(stage, &spec),
-                values: (0..spec.shape.iter().product())
-                    .map(|index| arena[stage.layer.position(tensor, index)])
-                    .collect(),
-                shape: spec.shape,
-            };
-            tensors.map(of_tensor).collect::<Vec<_>>()
-        };
+        let of_stage = |stage| stage_tensors(stage, arena);
         self.plan.stages.iter().flat_map(of_stage).collect()
     }
 
@@ -264,29 +359,89 @@ impl Network {
         Ok(std::mem::take(&mut network.parameters))
     }
 
-    fn tensor_specs(&self) -> impl Iterator<Item = (String, TensorSpec)> {
+    fn tensor_names(&self) -> impl Iterator<Item = String> {
         self.plan.stages.iter().flat_map(|stage| {
-            let tensors = stage.layer.tensors().into_iter();
-            tensors.map(|tensor| (tensor_name(stage, &tensor), tensor))
+            let state = stage.layer.state().into_iter().map(|state| state.tensor);
+            let tensors = stage.layer.tensors().into_iter().chain(state);
+            tensors.map(|tensor| tensor_name(stage, &tensor))
         })
     }
 }
 
 impl Plan {
-    fn new(spec: &NetworkSpec) -> Self {
+    fn for_training(spec: &NetworkSpec) -> Self {
+        let layers: Vec<_> = spec.layers().iter().cloned().enumerate().collect();
+        Self::new(spec.input(), &layers)
+    }
+
+    /// The plan in which normalisations are folded into the dense layers and convolutions right before them; none
+    /// where there is nothing to fold.
+    fn for_prediction(spec: &NetworkSpec, training: &Self) -> Option<Self> {
+        let mut layers: Vec<(usize, LayerSpec)> = Vec::new();
+        for (item, layer) in spec.layers().iter().enumerate() {
+            let before = layers.last_mut().filter(|(before, _)| before + 1 == item);
+            match (layer, before) {
+                (LayerSpec::BatchNorm, Some((_, LayerSpec::Conv(conv)))) => conv.bias = true,
+                (LayerSpec::BatchNorm, Some((_, LayerSpec::Dense { .. }))) => {}
+                _ => layers.push((item, layer.clone())),
+            }
+        }
+        if layers.len() == spec.layers().len() {
+            return None;
+        }
+        let mut plan = Self::new(spec.input(), &layers);
+        plan.read_from(training, spec);
+        Some(plan)
+    }
+
+    /// Points the stages at the parts of the arenas that training has for their layers, and at the normalisations that
+    /// are folded into them.
+    fn read_from(&mut self, training: &Self, spec: &NetworkSpec) {
+        let stages = training.stages.iter().enumerate();
+        let mut sources = stages.filter(|(_, stage)| !stage.parameters.is_empty());
+        let mut end = 0;
+        for stage in &mut self.stages {
+            let len = stage.layer.parameter_len();
+            (stage.parameters, stage.state) = (0..0, 0..0);
+            if len == 0 {
+                continue;
+            }
+            let source = sources.find(|(_, source)| source.item == stage.item);
+            let (index, source) = source.expect("the layer is in both plans");
+            (stage.parameters, stage.state) = (source.parameters.clone(), source.state.clone());
+            let is_folded = matches!(
+                spec.layers()[stage.item..],
+                [LayerSpec::Dense { .. } | LayerSpec::Conv(_), LayerSpec::BatchNorm, ..]
+            );
+            if is_folded {
+                stage.folded = Some(Folded {
+                    norm: index + 1,
+                    place: end..end + len,
+                });
+                end += len;
+            }
+        }
+    }
+
+    /// A plan of some of a network's layers, each with its number.
+    fn new(input: Shape, layers: &[(usize, LayerSpec)]) -> Self {
         let mut plan = Self {
             stages: Vec::new(),
             pieces: Vec::new(),
+            joints: Vec::new(),
             work: 0,
             first_work: 0,
         };
-        let mut shape = spec.input();
-        // Convolutions and pooling want pictures by pixels; without them, samples stay as they come.
-        let by_pixels = spec.layers().iter().any(LayerSpec::has_windows);
+        let mut shape = input;
+        // Layers that look at windows or channels want pictures by pixels; without them, samples stay as they come.
+        let of_images = layers.iter().take_while(|(_, layer)| *layer != LayerSpec::Flatten);
+        let by_pixels = of_images
+            .clone()
+            .any(|(_, layer)| layer.has_windows() || *layer == LayerSpec::BatchNorm);
         if let Some(map) = planes(shape).filter(|_| by_pixels) {
             plan.push(Box::new(Permute { map, to: Order::Pixels }), 0, shape.len());
         }
-        let mut items = spec.layers().iter().enumerate().peekable();
+        let mut items = layers.iter().map(|(item, layer)| (*item, layer)).peekable();
         while let Some((item, layer)) = items.next() {
             let mut output = layer.output(item, shape).expect("the text form was checked");
             let mut relu_next = || items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
@@ -300,15 +455,7 @@ impl Plan {
                     plan.count(map.len() * conv.kernel.0 * conv.kernel.1 * input.channels);
                     let relu = relu_next();
                     // Where windows overlap, a pixel's gradient has several parts; the layer of its own adds them.
-                    let apart = |next: &LayerSpec| match *next {
-                        LayerSpec::MaxPool { size, stride } if size <= stride => Some((size, stride)),
-                        _ => None,
-                    };
-                    let pool = items.next_if(|(_, next)| apart(next).is_some());
-                    if let Some((item, pool)) = pool {
-                        output = pool.output(item, output).expect("the text form was checked");
-                    }
-                    let pool = pool.and_then(|(_, pool)| apart(pool));
+                    let pool = next_pool(&mut items, &mut output, |size, stride| size <= stride);
                     Some(Box::new(Conv::new(input, &conv, relu, pool, !plan.stages.is_empty())))
                 }
                 LayerSpec::MaxPool { size, stride } => {
@@ -323,6 +470,13 @@ impl Plan {
                     let map = map(shape);
                     let pool = Pool::new(map, (map.height, map.width), 1);
                     Some(Box::new(AvgPool { pool }))
+                }
+                LayerSpec::BatchNorm => {
+                    let relu = relu_next();
+                    let pool = next_pool(&mut items, &mut output, |_, _| true);
+                    let pool = pool.map(|(size, stride)| Pool::new(map(shape), (size, size), stride));
+                    let channels = shape.channels();
+                    Some(Box::new(BatchNorm::new(channels, shape.len() / channels, relu, pool)))
                 }
                 LayerSpec::Dropout { probability } => Some(Box::new(Dropout {
                     len: shape.len(),
@@ -377,8 +531,14 @@ impl Plan {
     }
 
     fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
-        let start = self.stages.last().map_or(0, |stage| stage.parameters.end);
+        let [start, state] = self
+            .stages
+            .last()
+            .map_or([0; 2], |stage| [stage.parameters.end, stage.state.end]);
         let prepared = self.prepared_len();
+        if layer.joint().is_some() {
+            self.joints.push(self.stages.len());
+        }
         for (piece, range) in layer.pieces().into_iter().enumerate() {
             self.pieces.push(Piece {
                 stage: self.stages.len(),
@@ -390,10 +550,29 @@ impl Plan {
         self.stages.push(Stage {
             parameters: start..start + layer.parameter_len(),
             prepared: prepared..prepared + layer.prepared_len().next_multiple_of(PANEL),
+            state: state..state + layer.state().iter().map(StateSpec::len).sum::<usize>(),
+            folded: None,
             layer,
             item,
             outputs,
         });
+    }
+}
+
+/// Takes the max pooling of a size and a stride that will do, if that is the next layer, and the output behind it.
+fn next_pool<'a>(
+    items: &mut Peekable<impl Iterator<Item = (usize, &'a LayerSpec)>>,
+    output: &mut Shape,
+    will_do: impl Fn(usize, usize) -> bool,
+) -> Option<(usize, usize)> {
+    let &(item, layer) = items.peek()?;
+    match *layer {
+        LayerSpec::MaxPool { size, stride } if will_do(size, stride) => {
+            items.next();
+            *output = layer.output(item, *output).expect("the text form was checked");
+            Some((size, stride))
+        }
+        _ => None,
     }
 }
 
@@ -417,6 +596,54 @@ fn planes(shape: Shape) -> Option<Map> {
 
 fn tensor_name(stage: &Stage, tensor: &TensorSpec) -> String {
     format!("{}.{}", stage.item, tensor.name)
+}
+
+/// A stage's part of an arena as named tensors.
+fn stage_tensors(stage: &Stage, arena: &[f32]) -> impl Iterator<Item = Tensor> {
+    let arena = &arena[stage.parameters.clone()];
+    let tensors = stage.layer.tensors().into_iter().enumerate();
+    tensors.map(move |(tensor, spec)| Tensor {
+        name: tensor_name(stage, &spec),
+        values: (0..spec.shape.iter().product())
+            .map(|index| arena[stage.layer.position(tensor, index)])
+            .collect(),
+        shape: spec.shape,
+    })
+}
+
+/// A stage's part of the state as named tensors.
+fn state_tensors(stage: &Stage, state: &[f32]) -> impl Iterator<Item = Tensor> {
+    let mut rest = &state[stage.state.clone()];
+    stage.layer.state().into_iter().map(move |spec| {
+        let (values, behind) = rest.split_at(spec.len());
+        rest = behind;
+        Tensor {
+            name: tensor_name(stage, &spec.tensor),
+            values: values.to_vec(),
+            shape: spec.tensor.shape,
+        }
+    })
+}
+
+/// The state of a new network.
+fn initial_state(plan: &Plan) -> Buffer {
+    let mut state = Buffer::zeroed(plan.stages.last().map_or(0, |stage| stage.state.end));
+    let specs = plan.stages.iter().flat_map(|stage| stage.layer.state());
+    let values = specs.flat_map(|spec| std::iter::repeat_n(spec.initial, spec.len()));
+    for (state, value) in state.iter_mut().zip(values) {
+        *state = value;
+    }
+    state
+}
+
+fn check_least(tensor: &Tensor, least: f32) -> Result<()> {
+    let Some(index) = tensor.values.iter().position(|&value| value < least) else {
+        return Ok(());
+    };
+    Err(weights_error(format!(
+        "tensor {} holds {} at position {index}; its values are at least {least}",
+        tensor.name, tensor.values[index]
+    )))
 }
 
 fn find_tensor<'a>(

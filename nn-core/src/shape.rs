@@ -56,6 +56,14 @@ impl Shape {
         }
     }
 
+    /// Planes of a picture, or values of a vector: what batch normalisation and files count.
+    pub(crate) const fn channels(&self) -> usize {
+        match *self {
+            Self::Features(count) => count,
+            Self::Image { channels, .. } => channels,
+        }
+    }
+
     /// Whether a sample has no values at all; no network has such a shape.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -53,6 +53,11 @@ pub enum LayerSpec {
         /// Probability of a value to be dropped, in `0..1`.
         probability: f32,
     },
+    /// `batchnorm`: each channel of an image, or each value of a vector, is brought to mean 0 and variance 1 and then
+    /// scaled and shifted as learnt (Ioffe and Szegedy, 2015, "Batch Normalization"): in training by the mean and the
+    /// variance over the batch, in prediction by their running means. As PyTorch's `nn.BatchNorm1d` and
+    /// `nn.BatchNorm2d` with their defaults.
+    BatchNorm,
     /// `relu`: `y = max(x, 0)`.
     Relu,
     /// `leakyrelu A`: `y = x` where `x` is above 0, else `A·x`.
@@ -195,7 +200,7 @@ impl NetworkSpec {
         self.output.len()
     }
 
-    /// The number of parameters: weights and biases.
+    /// The number of parameters: weights and biases. Running statistics are none.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         let mut shape = self.input;
@@ -239,6 +244,11 @@ impl NetworkSpecBuilder {
     /// Adds dropout with that probability of a value to be dropped.
     pub fn dropout(self, probability: f32) -> Self {
         self.layer(LayerSpec::Dropout { probability })
+    }
+
+    /// Adds batch normalisation of each channel, or of each value of a vector.
+    pub fn batch_norm(self) -> Self {
+        self.layer(LayerSpec::BatchNorm)
     }
 
     /// Adds `y = max(x, 0)`.
@@ -310,9 +320,13 @@ impl LayerSpec {
             Self::LeakyRelu { slope } if !slope.is_finite() => {
                 return Err(mismatch(index, &name, input, "the slope has to be a number"));
             }
-            Self::Dropout { .. } | Self::Relu | Self::LeakyRelu { .. } | Self::Tanh | Self::Sigmoid | Self::Gelu => {
-                input
-            }
+            Self::Dropout { .. }
+            | Self::BatchNorm
+            | Self::Relu
+            | Self::LeakyRelu { .. }
+            | Self::Tanh
+            | Self::Sigmoid
+            | Self::Gelu => input,
             Self::GlobalAvgPool => Shape::image(image(index, &name, input)?.0, 1, 1),
             Self::Flatten => Shape::Features(input.len()),
             Self::Conv(conv) => {
@@ -371,6 +385,7 @@ impl LayerSpec {
                 let window = conv.kernel.0.checked_mul(conv.kernel.1)?;
                 Some((window.checked_mul(channels)?, conv.channels))
             }
+            (Self::BatchNorm, _) => Some((1, input.channels())),
             _ => Some((0, 0)),
         }
     }
@@ -434,6 +449,7 @@ impl fmt::Display for LayerSpec {
             Self::AvgPool { size, stride } => write!(f, "avgpool {size} stride {stride}"),
             Self::GlobalAvgPool => f.write_str("globalavgpool"),
             Self::Dropout { probability } => write!(f, "dropout {probability}"),
+            Self::BatchNorm => f.write_str("batchnorm"),
             Self::Relu => f.write_str("relu"),
             Self::LeakyRelu { slope } => write!(f, "leakyrelu {slope}"),
             Self::Tanh => f.write_str("tanh"),
@@ -526,6 +542,7 @@ impl<'a> Item<'a> {
             "leakyrelu" => LayerSpec::LeakyRelu {
                 slope: self.real(words.next(), "`leakyrelu A`, as in `leakyrelu 0.01`")?,
             },
+            "batchnorm" => LayerSpec::BatchNorm,
             "tanh" => LayerSpec::Tanh,
             "sigmoid" => LayerSpec::Sigmoid,
             "gelu" => LayerSpec::Gelu,
@@ -535,7 +552,8 @@ impl<'a> Item<'a> {
             _ => {
                 return Err(self.error(
                     "there is no such layer; known are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `avgpool K`, \
-                     `globalavgpool`, `dropout P`, `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu`, `flatten`",
+                     `globalavgpool`, `batchnorm`, `dropout P`, `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu`, \
+                     `flatten`",
                 ));
             }
         };
@@ -610,6 +628,7 @@ mod tests {
             "9x9x3 | conv 4 2x2 pad same | maxpool 3 stride 1 | flatten",
             "9x9x3 | avgpool 2 stride 1 | leakyrelu 0.01 | tanh | globalavgpool | flatten | sigmoid | gelu | dropout 0.25",
             "784|dense 10",
+            "9x9x3 | conv 4 2x2 | batchnorm | relu | dense 8 | batchnorm",
             " 28 x 28 x 1 |  flatten|dense   128 | relu | dense 10 ",
             "3x5x2 | relu | flatten",
         ] {
@@ -648,6 +667,7 @@ mod tests {
             ("16 | dropout -0.1", "at least 0"),
             ("16 | dropout nan", "dropout P"),
             ("16 | leakyrelu", "leakyrelu A"),
+            ("16 | batchnorm 3", "one word too many"),
             ("16 | maxpool 2", "needs an image"),
             ("99999999999x99999999999x9 | dense 10", "2^30"),
             ("1000000 | dense 1000000", "2^30 parameters"),

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     network::{Network, Piece},
     step::{cut_pieces, least_parameters, parameter_len},
-    workspace::{Layout, cut_lanes},
+    workspace::{Layout, check_batch, cut_lanes},
 };
 
 /// How a training step is shared out over threads: what each takes, and what that costs.
@@ -31,7 +31,7 @@ pub struct ThreadPlan {
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
     /// taken first, each by the thread with the least to do.
     pub parameters: Vec<usize>,
-    /// How often work is forked and joined, in both sections together. Large dense layers' weights are transposed in
+    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Large dense layers' weights are transposed in
     /// parallel besides, before the first section.
     pub joins: usize,
     /// How much sooner than one thread the busiest of these has done its multiply-adds. Joins and memory take their
@@ -60,8 +60,8 @@ impl Network {
                 });
             }
         }
-        let layout = Layout::new(self, true);
-        layout.check_batch(self, batch)?;
+        let layout = Layout::new(self.plan(), true);
+        check_batch(self, batch, layout.stride)?;
         Ok(Counts::new(self, layout, batch, threads).thread_plan())
     }
 }
@@ -95,7 +95,8 @@ impl<'a> Counts<'a> {
             layout,
             batch,
             lanes: cut.lanes,
-            joins: lanes.len() - 1,
+            // Samples wait for each other twice at each joint layer: on the way there, and on the way back.
+            joins: (lanes.len() - 1) * (1 + 2 * network.plan().joints.len()),
             parts: lanes
                 .into_iter()
                 .map(|lanes| (lanes.len(), cut.start(lanes.end) - cut.start(lanes.start)))

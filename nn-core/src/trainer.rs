@@ -310,8 +310,8 @@ impl Trainer {
     /// the count of hits are those before the step.
     ///
     /// # Errors
-    /// If the lengths do not fit, a label is no class, or the loss is not finite; the parameters then stay as they
-    /// were.
+    /// If the lengths do not fit, a label is no class, a batch normalisation has but one value of each channel, or the
+    /// loss is not finite; the parameters then stay as they were.
     pub fn step(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
         in_pool(|| self.step_here(images, labels))
     }
@@ -413,6 +413,7 @@ impl Trainer {
             newest: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
         };
         step.take(&mut self.network, &self.workspace, &mut self.memory, images)?;
+        self.workspace.track(&mut self.network);
         self.progress.steps += 1;
         self.progress.averaged += u64::from(self.settings.average.is_some());
         Ok(report)
@@ -472,7 +473,7 @@ fn next_batch<S: Source>(source: &mut S, images: &mut [f32], labels: &mut [usize
 /// [`Network::tensors`]; and the loss. For checks and experiments: training does not need it.
 ///
 /// # Errors
-/// If the lengths do not fit or a label is no class.
+/// If the lengths do not fit, a label is no class, or a batch normalisation has but one value of each channel.
 pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let batch = images.len() / network.spec().input().len();
     let mut workspace = Workspace::for_training(network, batch.max(1))?;

@@ -6,9 +6,9 @@ use crate::{
     buffer::Buffer,
     error::{Error, Result, check_length},
     gemm::{MatMut, MatRef, PANEL, Panels},
-    layers::{Backward, Forward, Gradient, LaneCut, Lanes, Moment},
+    layers::{Backward, Forward, Gathered, Gradient, Joint, LaneCut, Lanes, Moment},
     loss::{self, Loss},
-    network::{Network, Piece, Stage, sample_reason},
+    network::{Network, Piece, Plan, Prepared, Stage, sample_reason},
     spec::NetworkSpec,
 };
 
@@ -42,15 +42,14 @@ pub struct Workspace {
     /// The network that it was made for.
     spec: NetworkSpec,
     capacity: usize,
-    layout: Layout,
+    prediction: Layout,
+    /// None where the workspace is for prediction alone.
+    training: Option<Layout>,
     /// The layers' outputs, `[capacity, stride]`; the last layer's are in `logits`.
     records: Buffer,
     /// Their gradients, in the same places; the padding stays zero. Empty where the workspace is for prediction.
     gradients: Buffer,
-    /// Parameters in the form in which forward reads them, in training; in prediction the network has them.
-    prepared: Buffer,
-    /// Parameters in the form in which the first half of backward reads them.
-    transposed: Buffer,
+    derived: Derived,
     /// `[capacity, outputs]`.
     logits: Buffer,
     losses: Vec<f32>,
@@ -58,6 +57,15 @@ pub struct Workspace {
     sums: Buffer,
     /// Scratch memory, `[threads, stride]`.
     scratch: Buffer,
+}
+
+/// What a training step derives from the parameters, and joint layers from the whole batch.
+#[derive(Clone, Debug, Default)]
+struct Derived {
+    /// Parameters in the form in which forward reads them; in prediction the network has them.
+    prepared: Buffer,
+    /// Parameters in the form in which the first half of backward reads them.
+    transposed: Buffer,
 }
 
 /// Where a record holds what; every slot is padded to whole panels.
@@ -89,8 +97,8 @@ pub struct BatchReport {
 }
 
 impl Layout {
-    pub(crate) fn new(network: &Network, training: bool) -> Self {
-        let stages = &network.plan().stages;
+    pub(crate) fn new(plan: &Plan, training: bool) -> Self {
+        let stages = &plan.stages;
         let in_training = |len: usize| if training { len } else { 0 };
         // The first layer's input is data: nobody needs its gradient.
         let first = |index: usize, len: usize| if index == 0 { 0 } else { in_training(len) };
@@ -116,20 +124,6 @@ impl Layout {
             sums: ranges(stages.iter().map(|stage| in_training(stage.layer.lane_len()))),
             scratch: ranges(stages.iter().map(|stage| stage.layer.scratch_len(training))),
         }
-    }
-
-    /// Refuses a batch whose memory no machine here has.
-    pub(crate) fn check_batch(&self, network: &Network, batch: usize) -> Result<()> {
-        // Two records a sample, outputs and gradients, and the logits.
-        let values = batch.checked_mul(2 * self.stride + network.spec().outputs());
-        if values.is_some_and(|values| values <= MAX_RECORDS) {
-            return Ok(());
-        }
-        Err(Error::Setting {
-            name: "batch",
-            value: batch.to_string(),
-            reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
-        })
     }
 
     /// Whether the gradients of a stage's parameters are summed in lanes.
@@ -188,23 +182,28 @@ impl Workspace {
     /// # Errors
     /// If that is more memory than any machine here has: 2³² values, 16 GiB.
     pub fn new(network: &Network, capacity: usize) -> Result<Self> {
-        Self::with_layout(network, capacity, Layout::new(network, false))
+        Self::with_training(network, capacity, None)
     }
 
-    fn with_layout(network: &Network, capacity: usize, layout: Layout) -> Result<Self> {
-        layout.check_batch(network, capacity)?;
+    fn with_training(network: &Network, capacity: usize, training: Option<Layout>) -> Result<Self> {
+        let prediction = Layout::new(network.prediction(), false);
+        let stride = training
+            .as_ref()
+            .map_or(0, |training| training.stride)
+            .max(prediction.stride);
+        check_batch(network, capacity, stride)?;
         Ok(Self {
             spec: network.spec().clone(),
             capacity,
-            records: Buffer::zeroed(capacity * layout.stride),
+            prediction,
+            training,
+            records: Buffer::zeroed(capacity * stride),
             gradients: Buffer::zeroed(0),
-            prepared: Buffer::zeroed(0),
-            transposed: Buffer::zeroed(0),
+            derived: Derived::default(),
             logits: Buffer::zeroed(capacity * network.spec().outputs()),
             losses: Vec::new(),
             sums: Buffer::zeroed(0),
             scratch: Buffer::zeroed(0),
-            layout,
         })
     }
 
@@ -213,16 +212,22 @@ impl Workspace {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn for_training(network: &Network, capacity: usize) -> Result<Self> {
-        let workspace = Self::with_layout(network, capacity, Layout::new(network, true))?;
-        let lanes = workspace.layout.cut(capacity).lanes;
+        let layout = Layout::new(network.plan(), true);
+        let workspace = Self::with_training(network, capacity, Some(layout.clone()))?;
         Ok(Self {
-            gradients: Buffer::zeroed(capacity * workspace.layout.stride),
-            sums: Buffer::zeroed(lanes * workspace.layout.sums_len()),
-            prepared: Buffer::zeroed(network.plan().prepared_len()),
-            transposed: Buffer::zeroed(workspace.layout.transposed_len()),
+            gradients: Buffer::zeroed(capacity * layout.stride),
+            sums: Buffer::zeroed(layout.cut(capacity).lanes * layout.sums_len()),
+            derived: Derived {
+                prepared: Buffer::zeroed(network.plan().prepared_len()),
+                transposed: Buffer::zeroed(layout.transposed_len()),
+            },
             losses: vec![0.0; capacity],
             ..workspace
         })
+    }
+
+    fn training(&self) -> &Layout {
+        self.training.as_ref().expect("a workspace for training")
     }
 
     /// The largest batch.
@@ -237,8 +242,8 @@ impl Workspace {
         let outputs = network.spec().outputs();
         let threads = threads_for(batch * network.plan().work, rayon::current_num_threads()).min(batch);
         let prepared = network.prepared();
-        let chunk = self.chunk(network, threads, images, &[])?;
-        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.forward(network, prepared, None));
+        let chunk = self.chunk(network, false, threads, images, &[])?;
+        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.predict(network, prepared));
         Ok(&self.logits[..batch * outputs])
     }
 
@@ -262,28 +267,95 @@ impl Workspace {
                 classes: outputs,
             });
         }
-        let mut prepared = std::mem::take(&mut self.prepared);
-        let mut transposed = std::mem::take(&mut self.transposed);
-        network.prepare(&mut prepared);
-        for (stage, range) in network.plan().stages.iter().zip(&self.layout.transposed) {
+        check_joints(network, batch)?;
+        let mut derived = std::mem::take(&mut self.derived);
+        network.prepare(&mut derived.prepared);
+        for (stage, range) in network.plan().stages.iter().zip(&self.training().transposed) {
             if !range.is_empty() {
-                let transposed = &mut transposed[range.clone()];
+                let transposed = &mut derived.transposed[range.clone()];
                 stage
                     .layer
                     .transpose(network.kernel(), parameters(network, stage), transposed);
             }
         }
-        let (_, threads) = self.layout.training_cut(network, batch, rayon::current_num_threads());
-        let shared = self.chunk(network, threads, images, labels).map(|chunk| {
-            chunk.share(threads, &|mut chunk: Chunk<'_>| {
-                chunk.forward(network, &prepared, Some(moment));
-                chunk.loss(loss);
-                chunk.backward(network, &transposed);
-            });
-        });
-        (self.prepared, self.transposed) = (prepared, transposed);
-        shared?;
+        let walked = self.walk(network, images, labels, (loss, moment), &mut derived);
+        self.derived = derived;
+        walked?;
         Ok(self.report(labels, outputs))
+    }
+
+    /// The walk of a batch through all stages and back. Threads take samples, in one fork and join; where stages are
+    /// joint, the walk halts there on both ways, and what the lanes have gathered is merged.
+    fn walk(
+        &mut self,
+        network: &Network,
+        images: &[f32],
+        labels: &[usize],
+        (loss, moment): (Loss, Moment),
+        derived: &mut Derived,
+    ) -> Result<()> {
+        let (batch, plan) = (labels.len(), network.plan());
+        let (_, threads) = self
+            .training()
+            .training_cut(network, batch, rayon::current_num_threads());
+        let mut start = 0;
+        for &joint in &plan.joints {
+            let chunk = self.chunk(network, true, threads, images, labels)?;
+            chunk.share(threads, &|mut chunk: Chunk<'_>| {
+                chunk.forward(network, start..joint, moment, derived);
+                chunk.gather(network, joint, derived);
+            });
+            self.merge(network, joint, batch, derived);
+            start = joint;
+        }
+        let chunk = self.chunk(network, true, threads, images, labels)?;
+        let back = plan.joints.last();
+        chunk.share(threads, &|mut chunk: Chunk<'_>| {
+            chunk.forward(network, start..plan.stages.len(), moment, derived);
+            chunk.loss(loss);
+            chunk.backward(network, back, plan.stages.len(), derived);
+        });
+        for (index, &joint) in plan.joints.iter().enumerate().rev() {
+            self.merge_gradient(network, joint, batch, derived);
+            let back = plan.joints[..index].last();
+            let chunk = self.chunk(network, true, threads, images, labels)?;
+            chunk.share(threads, &|mut chunk: Chunk<'_>| {
+                chunk.backward(network, back, joint + 1, derived);
+            });
+        }
+        Ok(())
+    }
+
+    fn merge(&self, network: &Network, index: usize, batch: usize, derived: &mut Derived) {
+        let stage = &network.plan().stages[index];
+        let prepared = &mut derived.prepared[stage.prepared.clone()];
+        joint(stage).merge(parameters(network, stage), self.gathered(index, batch), prepared);
+    }
+
+    fn merge_gradient(&self, network: &Network, index: usize, batch: usize, derived: &mut Derived) {
+        let stage = &network.plan().stages[index];
+        let prepared = &mut derived.prepared[stage.prepared.clone()];
+        joint(stage).merge_gradient(self.gathered(index, batch), prepared);
+    }
+
+    fn gathered(&self, index: usize, batch: usize) -> Gathered<'_> {
+        let layout = self.training();
+        Gathered {
+            sums: &self.sums,
+            stride: layout.sums_len(),
+            start: layout.sums[index].start,
+            cut: layout.cut(batch),
+        }
+    }
+
+    /// Updates the network's running statistics, after [`backward`](Self::backward) for a batch.
+    pub(crate) fn track(&self, network: &mut Network) {
+        let plan = network.shared_plan();
+        for &index in &plan.joints {
+            let stage = &plan.stages[index];
+            let prepared = &self.derived.prepared[stage.prepared.clone()];
+            joint(stage).track(prepared, &mut network.state_mut()[stage.state.clone()]);
+        }
     }
 
     /// `out = beta·out + alpha·gradient` for a piece of the parameters, after [`backward`](Self::backward) for the
@@ -296,25 +368,25 @@ impl Workspace {
         (alpha, beta): (f32, f32),
         out: &mut [f32],
     ) {
-        let (stage, batch) = (piece.stage, images.rows());
-        if self.layout.sums_in_lanes(stage) {
+        let (stage, batch, layout) = (piece.stage, images.rows(), self.training());
+        if layout.sums_in_lanes(stage) {
             return self.add_lanes(piece, batch, (alpha, beta), out);
         }
-        let slot = &self.layout.slots[stage];
+        let slot = &layout.slots[stage];
         let x = if stage == 0 {
             images
         } else {
-            let records = MatRef::row_major(&self.records, batch, self.layout.stride);
+            let records = MatRef::row_major(&self.records, batch, layout.stride);
             records
                 .expect("the batch fits")
-                .block(0..batch, self.layout.slots[stage - 1].clone())
+                .block(0..batch, layout.slots[stage - 1].clone())
         };
         let dy = Panels {
             data: &self.gradients[slot.start..],
             k: batch,
             n: slot.len(),
             panel_stride: PANEL,
-            row_stride: self.layout.stride,
+            row_stride: layout.stride,
             segment_stride: 0,
         };
         let layer = &network.plan().stages[stage].layer;
@@ -323,11 +395,9 @@ impl Workspace {
 
     /// The same for a stage that has summed in lanes: adds them up, always in the same order.
     fn add_lanes(&self, piece: &Piece, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
-        let start = self.layout.sums[piece.stage].start + piece.start;
-        let lanes = self.layout.cut(batch).lanes;
-        for (lane, sums) in self.sums.chunks(self.layout.sums_len()).take(lanes).enumerate() {
+        for (lane, (_, sums)) in self.gathered(piece.stage, batch).lanes().enumerate() {
             let beta = if lane == 0 { beta } else { 1.0 };
-            for (out, sum) in out.iter_mut().zip(&sums[start..]) {
+            for (out, sum) in out.iter_mut().zip(&sums[piece.start..]) {
                 let old = if beta == 0.0 { 0.0 } else { beta * *out };
                 *out = old + alpha * sum;
             }
@@ -360,20 +430,22 @@ impl Workspace {
     fn chunk<'a>(
         &'a mut self,
         network: &Network,
+        training: bool,
         threads: usize,
         images: &'a [f32],
         labels: &'a [usize],
     ) -> Result<Chunk<'a>> {
-        let stride = self.layout.stride;
+        let layout = self.training.as_ref().filter(|_| training).unwrap_or(&self.prediction);
+        let stride = layout.stride;
         let batch = images.len() / network.spec().input().len();
-        let cut = self.layout.cut(batch);
-        let gradient_stride = if self.gradients.is_empty() { 0 } else { stride };
+        let cut = layout.cut(batch);
+        let gradient_stride = if training { stride } else { 0 };
         Ok(Chunk {
-            layout: &self.layout,
+            layout,
             cut,
             lanes: 0..cut.lanes,
             sums: &mut self.sums,
-            scratch: self.scratch.at_least(threads * self.layout.scratch_len()),
+            scratch: self.scratch.at_least(threads * layout.scratch_len()),
             images: MatRef::row_major(images, batch, network.spec().input().len())?,
             labels,
             records: MatMut::row_major(&mut self.records, batch, stride)?,
@@ -393,6 +465,38 @@ impl Workspace {
             samples: labels.len(),
         }
     }
+}
+
+/// Refuses a batch whose memory no machine here has, where records are `stride` values apart.
+pub(crate) fn check_batch(network: &Network, batch: usize, stride: usize) -> Result<()> {
+    // Two records a sample, outputs and gradients, and the logits.
+    let values = batch.checked_mul(2 * stride + network.spec().outputs());
+    if values.is_some_and(|values| values <= MAX_RECORDS) {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name: "batch",
+        value: batch.to_string(),
+        reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
+    })
+}
+
+/// Refuses a batch that is too small for a layer that looks at all of it.
+fn check_joints(network: &Network, batch: usize) -> Result<()> {
+    for &index in &network.plan().joints {
+        let stage = &network.plan().stages[index];
+        let least = joint(stage).least_batch();
+        if batch < least {
+            let layer = &network.spec().layers()[stage.item];
+            return Err(Error::SmallBatch {
+                index: stage.item,
+                layer: layer.to_string(),
+                batch,
+                least,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Threads worth waking for that many multiply-adds, of those that there are.
@@ -476,35 +580,64 @@ impl Chunk<'_> {
         (first, second)
     }
 
-    fn forward(&mut self, network: &Network, prepared: &[f32], moment: Option<Moment>) {
-        let first_sample = self.cut.start(self.lanes.start);
-        let training = moment.map(|moment| Moment { first_sample, ..moment });
-        let stages = &network.plan().stages;
+    /// Brings samples from the input to the logits, in prediction.
+    fn predict(&mut self, network: &Network, prepared: &Prepared) {
+        let stages = &network.prediction().stages;
         for (index, stage) in stages.iter().enumerate() {
-            let slot = &self.layout.slots[index];
-            let (before, rest) = self.records.reborrow().split_at_col(slot.start);
-            let (here, after) = rest.split_at_col(slot.len());
-            let kept = &self.layout.kept[index];
-            let kept = columns(after, &(kept.start - slot.end..kept.end - slot.end));
-            let x = match index {
-                0 => self.images,
-                _ => before
-                    .as_ref()
-                    .block(0..before.rows(), self.layout.slots[index - 1].clone()),
-            };
-            let last = index + 1 == stages.len();
-            let y = if last { self.logits.reborrow() } else { here };
-            let pass = Forward {
-                kernel: network.kernel(),
-                parameters: parameters(network, stage),
-                prepared: &prepared[stage.prepared.clone()],
-                x,
-                training,
-                kept,
-                scratch: &mut self.scratch[self.layout.scratch[index].clone()],
-            };
-            stage.layer.forward(pass, y);
+            let values = network.predicting(stage, prepared);
+            self.forward_stage(network, stages, index, values, None);
         }
+    }
+
+    /// Brings samples through the stages of `range`, in training.
+    fn forward(&mut self, network: &Network, range: Range<usize>, moment: Moment, derived: &Derived) {
+        let first_sample = self.cut.start(self.lanes.start);
+        let stages = &network.plan().stages;
+        for index in range {
+            let stage = &stages[index];
+            let values = (parameters(network, stage), &derived.prepared[stage.prepared.clone()]);
+            let moment = Moment { first_sample, ..moment };
+            self.forward_stage(network, stages, index, values, Some(moment));
+        }
+    }
+
+    fn forward_stage(
+        &mut self,
+        network: &Network,
+        stages: &[Stage],
+        index: usize,
+        (parameters, prepared): (&[f32], &[f32]),
+        training: Option<Moment>,
+    ) {
+        let slot = &self.layout.slots[index];
+        let (before, rest) = self.records.reborrow().split_at_col(slot.start);
+        let (here, after) = rest.split_at_col(slot.len());
+        let kept = &self.layout.kept[index];
+        let kept = columns(after, &(kept.start - slot.end..kept.end - slot.end));
+        let x = match index {
+            0 => self.images,
+            _ => before
+                .as_ref()
+                .block(0..before.rows(), self.layout.slots[index - 1].clone()),
+        };
+        let last = index + 1 == stages.len();
+        let y = if last { self.logits.reborrow() } else { here };
+        let pass = Forward {
+            kernel: network.kernel(),
+            parameters,
+            prepared,
+            x,
+            training,
+            kept,
+            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+        };
+        stages[index].layer.forward(pass, y);
+    }
+
+    /// Looks at what comes to a joint stage.
+    fn gather(&mut self, network: &Network, index: usize, derived: &Derived) {
+        let (pass, ..) = self.back(network, index, derived);
+        joint(&network.plan().stages[index]).gather(pass);
     }
 
     /// The loss of each sample, and the gradient of the mean over the batch.
@@ -518,40 +651,62 @@ impl Chunk<'_> {
         }
     }
 
-    fn backward(&mut self, network: &Network, transposed: &[f32]) {
+    /// Brings gradients back through the stages before `end`, as far as to the output of joint stage `to`, and looks
+    /// at them there; without one, to the input.
+    fn backward(&mut self, network: &Network, to: Option<&usize>, end: usize, derived: &Derived) {
         let stages = &network.plan().stages;
-        let rows = self.images.rows();
-        let records = self.records.as_ref();
-        for (index, stage) in stages.iter().enumerate().rev() {
-            let slot = &self.layout.slots[index];
-            let (before, rest) = self.gradients.reborrow().split_at_col(slot.start);
-            let dy = rest.split_at_col(slot.len()).0;
-            let previous = index.checked_sub(1).map(|previous| &self.layout.slots[previous]);
-            let dx = previous.map(|previous| columns(before, previous));
-            let x = previous.map_or(self.images, |previous| records.block(0..rows, previous.clone()));
-            let last = index + 1 == stages.len();
-            let pass = Backward {
-                kernel: network.kernel(),
-                transposed: &transposed[self.layout.transposed[index].clone()],
-                x,
-                y: if last {
-                    self.logits.as_ref()
-                } else {
-                    records.block(0..rows, slot.clone())
-                },
-                kept: records.block(0..rows, self.layout.kept[index].clone()),
-                scratch: &mut self.scratch[self.layout.scratch[index].clone()],
-                lanes: Lanes {
-                    sums: self.sums,
-                    stride: self.layout.sums_len(),
-                    range: self.layout.sums[index].clone(),
-                    cut: self.cut,
-                    first: self.lanes.start,
-                },
-            };
-            stage.layer.backward(pass, dy, dx);
+        for index in (to.map_or(0, |to| to + 1)..end).rev() {
+            let (pass, dy, dx) = self.back(network, index, derived);
+            stages[index].layer.backward(pass, dy, dx);
+        }
+        if let Some(&to) = to {
+            let (pass, dy, _) = self.back(network, to, derived);
+            joint(&stages[to]).gather_gradient(pass, dy.as_ref());
         }
     }
+
+    /// What a stage has on the way back: what it reads, the gradient of its output, and where the one of its input
+    /// goes.
+    fn back<'b>(
+        &'b mut self,
+        network: &Network,
+        index: usize,
+        derived: &'b Derived,
+    ) -> (Backward<'b>, MatMut<'b>, Option<MatMut<'b>>) {
+        let rows = self.images.rows();
+        let records = self.records.as_ref();
+        let slot = &self.layout.slots[index];
+        let (before, rest) = self.gradients.reborrow().split_at_col(slot.start);
+        let dy = rest.split_at_col(slot.len()).0;
+        let previous = index.checked_sub(1).map(|previous| &self.layout.slots[previous]);
+        let dx = previous.map(|previous| columns(before, previous));
+        let last = index + 1 == self.layout.slots.len();
+        let pass = Backward {
+            kernel: network.kernel(),
+            transposed: &derived.transposed[self.layout.transposed[index].clone()],
+            prepared: &derived.prepared[network.plan().stages[index].prepared.clone()],
+            x: previous.map_or(self.images, |previous| records.block(0..rows, previous.clone())),
+            y: if last {
+                self.logits.as_ref()
+            } else {
+                records.block(0..rows, slot.clone())
+            },
+            kept: records.block(0..rows, self.layout.kept[index].clone()),
+            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+            lanes: Lanes {
+                sums: self.sums,
+                stride: self.layout.sums_len(),
+                range: self.layout.sums[index].clone(),
+                cut: self.cut,
+                first: self.lanes.start,
+            },
+        };
+        (pass, dy, dx)
+    }
+}
+
+fn joint(stage: &Stage) -> &dyn Joint {
+    stage.layer.joint().expect("a joint layer")
 }
 
 fn parameters<'a>(network: &'a Network, stage: &Stage) -> &'a [f32] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nn_core::{Kernel, Network, Source};
+use nn_core::{Kernel, Network, Source, Tensor};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 /// Values uniform in -1..1.
@@ -38,7 +38,8 @@ pub fn network(text: &str, seed: u64) -> Network {
     Network::new(text.parse().expect(text), seed).expect("the default kernel")
 }
 
-/// A network in which no parameter is 0: new ones have biases of 0, under which mistakes with biases hide.
+/// A network in which no parameter is 0, and whose running statistics are those of no new network: new ones have
+/// biases of 0, under which mistakes with biases hide.
 ///
 /// # Panics
 /// If the text is no network.
@@ -51,12 +52,21 @@ pub fn trained(text: &str, seed: u64) -> Network {
         for (value, noise) in tensor.values.iter_mut().zip(noise) {
             *value += 0.1 * noise;
         }
+        if tensor.name.ends_with("num_batches_tracked") {
+            tensor.values = vec![3.0];
+        }
     }
     network.set_tensors(&tensors).expect("its own tensors");
     network
 }
 
-/// The parameters, one behind the other.
+/// Whether a tensor is one of parameters, and not of running statistics.
+#[must_use]
+pub fn is_parameter(tensor: &Tensor) -> bool {
+    tensor.name.ends_with(".weight") || tensor.name.ends_with(".bias")
+}
+
+/// The parameters and running statistics, one behind the other.
 #[must_use]
 pub fn parameters(network: &Network) -> Vec<f32> {
     network.tensors().into_iter().flat_map(|tensor| tensor.values).collect()

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::index};
 
 use crate::{
     close::{Mismatch, Tolerance, assert_close, compare},
-    data::on_kernels,
+    data::{is_parameter, on_kernels},
     naive::{NaiveNetwork, Pass},
 };
 
@@ -87,9 +87,13 @@ impl Reference {
         let (mut singles, mut skipped) = (Vec::new(), 0);
         let mut sums = Vec::new();
         let mut start = 0;
-        for (tensor, Tensor { name, values, .. }) in tensors.iter().enumerate() {
-            let range = start..start + values.len();
+        let places = tensors.iter().map(|tensor| {
+            let range = start..start + tensor.values.len();
             start = range.end;
+            (tensor.clone(), range)
+        });
+        let (tensors, ranges): (Vec<_>, Vec<_>) = places.filter(|(tensor, _)| is_parameter(tensor)).unzip();
+        for (tensor, (Tensor { name, values, .. }, range)) in tensors.iter().zip(ranges).enumerate() {
             for index in coordinates(values.len()) {
                 let at = range.start + index;
                 match differences.along(at..at + 1, &[1.0], STEP) {

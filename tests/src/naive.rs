@@ -82,12 +82,12 @@ pub fn gemm(alpha: f32, a: (&[f32], Layout), b: (&[f32], Layout), beta: f32, c: 
     product
 }
 
-/// A network computed sample by sample in f64.
+/// A network computed sample by sample in f64, but for what looks at the whole batch.
 #[derive(Clone, Debug)]
 pub struct NaiveNetwork {
     layers: Vec<Layer>,
     inputs: usize,
-    /// All parameters, one tensor behind the other, in the order of [`nn_core::Network::tensors`].
+    /// All parameters and running statistics, one tensor behind the other, in the order of [`nn_core::Network::tensors`].
     pub parameters: Vec<f64>,
 }
 
@@ -115,6 +115,13 @@ enum Layer {
         input: Image,
         size: (usize, usize),
         stride: usize,
+    },
+    /// Four tensors of a value for each channel; the running statistics are the last two.
+    BatchNorm {
+        weight: Range<usize>,
+        bias: Range<usize>,
+        mean: Range<usize>,
+        variance: Range<usize>,
     },
     Relu,
     LeakyRelu(f64),
@@ -197,6 +204,20 @@ impl NaiveNetwork {
                     let input = Image::of(shape);
                     avg_pool_layer(input, (input.height, input.width), 1)
                 }
+                LayerSpec::BatchNorm => {
+                    let channels = match shape {
+                        Shape::Features(count) => count,
+                        Shape::Image { channels, .. } => channels,
+                    };
+                    let tensor = |name| tensor(name, &[channels]);
+                    let layer = Layer::BatchNorm {
+                        weight: tensor("weight"),
+                        bias: tensor("bias"),
+                        mean: tensor("running_mean"),
+                        variance: tensor("running_var"),
+                    };
+                    (layer, shape)
+                }
                 LayerSpec::LeakyRelu { slope } => (Layer::LeakyRelu(slope.into()), shape),
                 LayerSpec::Tanh => (Layer::Smooth(f64::tanh), shape),
                 LayerSpec::Sigmoid => (Layer::Smooth(|x| 1.0 / (1.0 + (-x).exp())), shape),
@@ -220,27 +241,44 @@ impl NaiveNetwork {
         }
     }
 
-    /// The logits of a batch of images, `[batch, …]`.
+    /// The logits of a batch of images, `[batch, …]`, in prediction.
     #[must_use]
     pub fn forward(&self, images: &[f32]) -> Pass {
-        let mut pass = Pass {
-            logits: Vec::new(),
-            branches: Vec::new(),
-        };
-        for image in images.chunks(self.inputs) {
-            let mut x: Vec<f64> = image.iter().copied().map(f64::from).collect();
-            for layer in &self.layers {
-                x = self.layer(layer, x, &mut pass.branches);
-            }
-            pass.logits.extend(x);
-        }
-        pass
+        self.pass(images, false)
     }
 
-    /// The mean cross-entropy of a batch, and the pass that it comes from.
+    fn pass(&self, images: &[f32], training: bool) -> Pass {
+        let mut branches = Vec::new();
+        let images = images.chunks(self.inputs);
+        let mut batch: Vec<Vec<f64>> = images
+            .map(|image| image.iter().copied().map(f64::from).collect())
+            .collect();
+        for layer in &self.layers {
+            batch = match layer {
+                Layer::BatchNorm {
+                    weight,
+                    bias,
+                    mean,
+                    variance,
+                } => {
+                    let [weight, bias, mean, variance] =
+                        [weight, bias, mean, variance].map(|range| &self.parameters[range.clone()]);
+                    let running = (!training).then_some((mean, variance));
+                    batch_norm(&batch, weight, bias, running)
+                }
+                layer => batch.into_iter().map(|x| self.layer(layer, x, &mut branches)).collect(),
+            };
+        }
+        Pass {
+            logits: batch.concat(),
+            branches,
+        }
+    }
+
+    /// The mean cross-entropy of a batch in training, and the pass that it comes from.
     #[must_use]
     pub fn loss(&self, images: &[f32], labels: &[usize]) -> (f64, Pass) {
-        let pass = self.forward(images);
+        let pass = self.pass(images, true);
         let rows = pass.logits.chunks(pass.logits.len() / labels.len());
         let sum: f64 = rows
             .zip(labels)
@@ -271,6 +309,7 @@ impl NaiveNetwork {
                 x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
             }
             Layer::Flatten => x,
+            Layer::BatchNorm { .. } => unreachable!("it is no function of one sample"),
         }
     }
 }
@@ -365,6 +404,32 @@ fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut 
         pixel(best)
     };
     input.pooled((size, size), stride).places().map(largest).collect()
+}
+
+/// Normalises each channel by the running mean and variance, or, without them, by those of the batch.
+fn batch_norm(batch: &[Vec<f64>], weight: &[f64], bias: &[f64], running: Option<(&[f64], &[f64])>) -> Vec<Vec<f64>> {
+    let channels = weight.len();
+    let mut outputs = batch.to_vec();
+    let area = outputs[0].len() / channels;
+    for channel in 0..channels {
+        let of_channel = |x: &Vec<f64>| x[channel * area..(channel + 1) * area].to_vec();
+        let values: Vec<f64> = batch.iter().flat_map(of_channel).collect();
+        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (mean, variance) = running.map_or_else(
+            || {
+                let mean = average(&values);
+                let squares: Vec<f64> = values.iter().map(|value| (value - mean).powi(2)).collect();
+                (mean, average(&squares))
+            },
+            |(mean, variance)| (mean[channel], variance[channel]),
+        );
+        for x in &mut outputs {
+            for value in &mut x[channel * area..(channel + 1) * area] {
+                *value = (*value - mean) / (variance + 1e-5).sqrt() * weight[channel] + bias[channel];
+            }
+        }
+    }
+    outputs
 }
 
 fn avg_pool_layer(input: Image, size: (usize, usize), stride: usize) -> (Layer, Shape) {
@@ -548,6 +613,47 @@ mod tests {
         // From a table of the normal distribution.
         assert!((at("3 | gelu")[2] - 0.841_344_746_068_543).abs() < 1e-12);
         assert!((at("3 | gelu")[0] + 0.158_655_253_931_457).abs() < 1e-12);
+    }
+
+    #[test]
+    fn batch_normalisation_by_hand() {
+        let tensors = |channels: usize| {
+            [
+                ("weight", 2.0),
+                ("bias", 0.5),
+                ("running_mean", 1.0),
+                ("running_var", 9.0),
+            ]
+            .map(|(name, value)| {
+                let values: Vec<f32> = (0..channels).map(|channel| value + channel as f32).collect();
+                tensor(&format!("0.{name}"), &[channels], &values)
+            })
+        };
+        let network = |text: &str, channels| NaiveNetwork::new(&text.parse().unwrap(), &tensors(channels));
+        let root = |variance: f64| (variance + 1e-5).sqrt();
+        // Two samples of two features: each has a mean and a deviation of its own.
+        let features = network("2 | batchnorm", 2);
+        let samples = [1.0, 10.0, 3.0, 40.0];
+        let expected = [
+            (0.0, 9.0, 2.0, 0.5),
+            (8.0, 10.0, 3.0, 1.5),
+            (2.0, 9.0, 2.0, 0.5),
+            (38.0, 10.0, 3.0, 1.5),
+        ];
+        let by_running = expected.map(|(apart, variance, weight, bias)| apart / root(variance) * weight + bias);
+        assert_close("running", &features.forward(&samples).logits, &by_running, EXACT);
+        let by_batch = [
+            0.5 - 2.0 / root(1.0),
+            1.5 - 15.0 / root(225.0) * 3.0,
+            0.5 + 2.0 / root(1.0),
+            1.5 + 15.0 / root(225.0) * 3.0,
+        ];
+        assert_close("batch", &features.loss(&samples, &[0, 0]).1.logits, &by_batch, EXACT);
+        // One channel of two pixels: all four values together have mean 4 and variance 5.
+        let image = network("1x2x1 | batchnorm | flatten", 1);
+        let logits = image.loss(&[1.0, 3.0, 5.0, 7.0], &[0, 0]).1.logits;
+        let by_batch = [-3.0, -1.0, 1.0, 3.0].map(|apart| apart / root(5.0) * 2.0 + 0.5);
+        assert_close("image", &logits, &by_batch, EXACT);
     }
 
     #[test]

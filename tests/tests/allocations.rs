@@ -15,7 +15,7 @@ use tests::data::{Slices, batch, on_kernels, trained};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Every layer, alone on the way out and in the middle, and weights so many that threads share their transposition.
-const NETWORKS: [&str; 7] = [
+const NETWORKS: [&str; 8] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
     "40 | dense 280 | tanh | dense 280 | sigmoid | dropout 0.2 | dense 10",
@@ -24,6 +24,7 @@ const NETWORKS: [&str; 7] = [
     "9x9x3 | dropout 0.1 | conv 6 3x3 stride 2 nobias | leakyrelu 0.1 | avgpool 2 stride 1 | gelu | flatten | tanh | \
      dense 10",
     "8x7x2 | maxpool 3 stride 1 | conv 10 2x2 | sigmoid | globalavgpool | flatten",
+    "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
 ];
 
 /// Asserts that `f` allocates nothing, once it has been called a first time.

@@ -321,6 +321,36 @@ fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn one_value_of_a_channel_has_no_variance() {
+    for (text, layer) in [
+        ("2x3x1 | dense 17 | batchnorm | relu | dense 4", "layer 2 (batchnorm)"),
+        ("1x1x6 | batchnorm | dense 4", "layer 0 (batchnorm)"),
+    ] {
+        let network = trained(text, 1);
+        let (images, labels) = batch(&network, 2, 2);
+        let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), 2).unwrap();
+        let parts = [layer, "a batch of 1 sample", "at least 2"];
+        assert_error(trainer.step(&images[..6], &labels[..1]), &parts);
+        assert_error(gradients(&network, &images[..6], &labels[..1]), &parts);
+        assert_same_bits(text, &parameters(trainer.network()), &parameters(&network));
+        trainer.step(&images, &labels).unwrap();
+        trainer.network().predict(&images[..6]).unwrap();
+    }
+    let network = trained("1x2x3 | batchnorm | dense 4", 1);
+    gradients(&network, &[0.0; 6], &[0]).unwrap();
+}
+
+#[test]
+fn a_step_that_diverges_leaves_running_statistics_as_they_were() {
+    let network = trained("2x3x1 | dense 17 | batchnorm | relu | dense 4", 1);
+    let (mut images, labels) = batch(&network, 2, BATCH);
+    images[3] = f32::NAN;
+    let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), BATCH).unwrap();
+    assert_error(trainer.step(&images, &labels), &["diverged"]);
+    assert_same_bits("all", &parameters(trainer.network()), &parameters(&network));
+}
+
+#[test]
 fn a_label_that_is_no_class_is_named_and_changes_nothing() {
     let (images, labels) = batch(&network(), 5, BATCH);
     for (sample, label) in [(0, 4), (3, 10), (4, usize::MAX)] {

@@ -29,6 +29,41 @@ const CONV: (&str, &str, &[&str]) = (
     "9x8x2 | conv 5 3x2 pad 1 | relu | maxpool 2 | conv 3 2x4 pad same nobias | relu | maxpool 2 stride 1 | dense 5",
     &["0.weight", "0.bias", "3.weight", "7.weight", "7.bias"],
 );
+const NORM: (&str, &str, &[&str]) = (
+    "norm",
+    "9x8x2 | conv 5 3x2 pad 1 | batchnorm | relu | maxpool 2 | batchnorm | conv 3 2x4 pad same nobias | batchnorm | relu \
+     | dense 7 | batchnorm | relu | dense 5",
+    &[
+        "0.weight",
+        "0.bias",
+        "1.weight",
+        "1.bias",
+        "1.running_mean",
+        "1.running_var",
+        "1.num_batches_tracked",
+        "4.weight",
+        "4.bias",
+        "4.running_mean",
+        "4.running_var",
+        "4.num_batches_tracked",
+        "5.weight",
+        "6.weight",
+        "6.bias",
+        "6.running_mean",
+        "6.running_var",
+        "6.num_batches_tracked",
+        "9.weight",
+        "9.bias",
+        "10.weight",
+        "10.bias",
+        "10.running_mean",
+        "10.running_var",
+        "10.num_batches_tracked",
+        "12.weight",
+        "12.bias",
+    ],
+);
+const MODELS: [(&str, &str, &[&str]); 3] = [MLP, CONV, NORM];
 const SAMPLES_A_STEP: usize = 6;
 
 fn folder() -> PathBuf {
@@ -44,6 +79,12 @@ fn network((file, text, names): (&str, &str, &[&str])) -> Network {
     let ours: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
     assert_eq!(ours, names);
     model.network
+}
+
+fn logits(network: &Network, images: &[f32]) -> Vec<f32> {
+    let samples = images.len() / network.spec().input().len();
+    let mut workspace = Workspace::new(network, samples).unwrap();
+    network.logits(images, &mut workspace).unwrap().to_vec()
 }
 
 /// What PyTorch made of them.
@@ -82,7 +123,13 @@ impl Golden {
     fn assert_tensors(&self, prefix: &str, tensors: &[Tensor], tolerance: Tolerance) {
         for Tensor { name, values, .. } in tensors {
             let name = format!("{prefix}.{name}");
-            assert_close(&name, values, &self.values(&name), tolerance);
+            let expected = self.values(&name);
+            if expected.iter().all(|value| value.abs() < 1e-15) {
+                // A bias right before a normalisation, which takes it away: its gradient is 0 but for rounding.
+                assert!(values.iter().all(|value| value.abs() < 1e-7), "{name}: {values:?}");
+            } else {
+                assert_close(&name, values, &expected, tolerance);
+            }
         }
     }
 
@@ -105,15 +152,13 @@ fn values_of<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Ve
 #[test]
 fn logits_loss_and_gradients() {
     let golden = Golden::open();
-    for model in [MLP, CONV] {
+    for model in MODELS {
         let name = model.0;
         let (images, labels) = golden.batch(name);
         for (kernel, network) in on_kernels(&network(model)) {
             let what = format!("{name}, {kernel}");
-            let mut workspace = Workspace::new(&network, labels.len()).unwrap();
-            let logits = network.logits(&images, &mut workspace).unwrap();
             let expected = golden.values(&format!("{name}.logits"));
-            assert_close(&what, logits, &expected, Tolerance::new(5e-7, 1e-6));
+            assert_close(&what, &logits(&network, &images), &expected, Tolerance::new(5e-7, 1e-6));
             let (loss, gradients) = gradients(&network, &images, &labels).unwrap();
             let expected = golden.values(&format!("{name}.loss"));
             assert_close(&what, &[loss], &expected, Tolerance::new(0.0, 5e-7));
@@ -152,6 +197,11 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
     let sample = trainer.network().spec().input().len();
     let mut losses = Vec::new();
     let what = format!("{model}.{rule}");
+    // To divide by the deviation of as few values as a step has samples is to make more of rounding errors.
+    let tolerance = |absolute, relative| match model {
+        "norm" => Tolerance::new(5.0 * absolute, 5.0 * relative),
+        _ => Tolerance::new(absolute, relative),
+    };
     let expected = golden.values(&format!("{what}.losses"));
     for step in 0..expected.len() {
         let start = step * SAMPLES_A_STEP % labels.len();
@@ -160,19 +210,22 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
         losses.push(trainer.step(&images[pixels], &labels[samples]).unwrap().loss);
         if step == 0 {
             let tensors = trainer.network().tensors();
-            golden.assert_tensors(&format!("{what}.first"), &tensors, Tolerance::new(3e-7, 1e-6));
+            golden.assert_tensors(&format!("{what}.first"), &tensors, tolerance(3e-7, 1e-6));
         }
     }
-    assert_close(format!("{what}: losses"), &losses, &expected, Tolerance::new(0.0, 3e-6));
+    assert_close(format!("{what}: losses"), &losses, &expected, tolerance(0.0, 3e-6));
     let tensors = trainer.network().tensors();
-    golden.assert_tensors(&format!("{what}.last"), &tensors, Tolerance::new(2e-6, 3e-6));
+    golden.assert_tensors(&format!("{what}.last"), &tensors, tolerance(2e-6, 3e-6));
+    let logits = logits(trainer.network(), &images);
+    let expected = golden.values(&format!("{what}.logits"));
+    assert_close(format!("{what}: logits"), &logits, &expected, tolerance(3e-6, 3e-6));
     trainer
 }
 
 #[test]
 fn twelve_steps_by_each_rule() {
     let golden = Golden::open();
-    for model in [MLP, CONV] {
+    for model in MODELS {
         for (_, network) in on_kernels(&network(model)) {
             for rule in ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"] {
                 let optimizer = optimizer(&golden, rule);
@@ -301,7 +354,7 @@ fn softmax_and_cross_entropy_extremes_included() {
 
 #[test]
 fn weights_from_pytorch_survive_a_file_of_ours() {
-    for model in [MLP, CONV] {
+    for model in MODELS {
         let network = network(model);
         let again = Model::from_bytes(&Model::new(network.clone()).to_bytes().unwrap()).unwrap();
         assert_eq!(again.network.tensors(), network.tensors());
@@ -352,6 +405,8 @@ fn pytorch_loads_our_files_strictly_and_computes_the_same() {
     let folder = tempfile::tempdir().unwrap();
     for (seed, text) in [
         MLP.1,
+        NORM.1,
+        "9 | batchnorm | relu | dense 33 | relu | batchnorm | dense 3",
         "9 | relu | dense 33 | relu | dense 16 | dense 3",
         "7x6x3 | conv 17 3x2 stride 2 pad 1 nobias | relu | maxpool 2 stride 1 | conv 4 2x2 pad same | relu | dense 3",
     ]
@@ -359,7 +414,7 @@ fn pytorch_loads_our_files_strictly_and_computes_the_same() {
     .enumerate()
     {
         let network = trained(text, seed as u64);
-        let (images, labels) = batch(&network, 3, 5);
+        let (images, _) = batch(&network, 3, 5);
         let path = folder.path().join(format!("{seed}.safetensors"));
         let mut model = Model::new(network);
         model.labels = (0..model.network.spec().outputs())
@@ -367,11 +422,9 @@ fn pytorch_loads_our_files_strictly_and_computes_the_same() {
             .collect();
         model.notes.insert("preset".to_owned(), "none".to_owned());
         model.save(&path).unwrap();
-        let mut workspace = Workspace::new(&model.network, labels.len()).unwrap();
-        let logits = model.network.logits(&images, &mut workspace).unwrap();
         assert_close(
             text,
-            logits,
+            &logits(&model.network, &images),
             &read_back(&python, &path, &images),
             Tolerance::new(1e-6, 2e-6),
         );

@@ -83,6 +83,22 @@ const NETWORKS: &[&str] = &[
     "5x6x2 | conv 3 2x2 | avgpool 3 stride 1 | leakyrelu 0.2 | conv 4 2x2 | flatten",
     "6x5x1 | conv 17 2x2 | relu | avgpool 2 stride 2 | conv 2 1x1 | globalavgpool | dense 3",
     "4x3x5 | conv 3 2x2 | globalavgpool | flatten",
+    // Batch normalisation: first, last, twice, after a convolution and after pooling, before a ReLU and not; of images
+    // without windows; with more pixels than a tile.
+    "5 | batchnorm | dense 3",
+    "5 | dense 17 | batchnorm | relu | dense 33 | batchnorm | dense 3",
+    "5 | batchnorm | relu | batchnorm | relu | dense 4 | batchnorm",
+    "4 | dense 16 | relu | batchnorm | dense 3",
+    "3x2x4 | batchnorm | relu | dense 3",
+    "3x2x4 | flatten | batchnorm | relu | dense 3",
+    "2x3x1 | dense 6 | batchnorm | tanh | dense 3",
+    "5x6x2 | conv 3 2x2 nobias | batchnorm | relu | dense 3",
+    "7x6x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 17 2x2 | batchnorm | flatten | batchnorm | dense 3",
+    "6x7x1 | conv 4 2x3 | relu | batchnorm | avgpool 2 | batchnorm | relu | globalavgpool | dense 3",
+    "9x15x1 | conv 18 1x1 nobias | batchnorm | relu | globalavgpool | dense 3",
+    "6x7x16 | conv 17 3x3 nobias | batchnorm | relu | conv 16 3x3 pad 1 | batchnorm | maxpool 2 | dense 3",
+    "6x7x2 | batchnorm | maxpool 2 | conv 5 2x2 | batchnorm | relu | maxpool 2 stride 1 | batchnorm | maxpool 1 | dense 3",
+    "9x15x3 | batchnorm | conv 2 2x2 | batchnorm | conv 2 2x2 | batchnorm | relu | maxpool 2 stride 1 | dense 3",
     // Pooling: next to a convolution and apart from it, with windows that overlap, leave gaps, or do not fit whole.
     "4x6x3 | maxpool 2 | dense 3",
     "5x7x2 | maxpool 2 stride 1 | flatten | dense 3",
@@ -97,10 +113,18 @@ const NETWORKS: &[&str] = &[
     "8x8x1 | conv 4 3x3 pad 1 | relu | maxpool 2 | conv 5 3x3 pad 1 | relu | maxpool 2 | dense 7 | relu | dense 3",
 ];
 
+const NORMALISED: &str = "6x7x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 3 2x2 | batchnorm | dense 9 | batchnorm | relu | dense 4";
+
 #[test]
 fn networks() {
     for text in NETWORKS {
         for (seed, samples) in [(1, 1), (2, 2), (3, 7)] {
+            // With two samples, what a batch normalisation gives is ±1 whatever comes: there is nothing to see.
+            let samples = if text.contains("batchnorm") {
+                samples + 4
+            } else {
+                samples
+            };
             let network = trained(text, seed);
             let (images, labels) = batch(&network, seed + 10, samples);
             assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
@@ -142,6 +166,9 @@ fn batches_that_threads_share() {
             "6x7x2 | conv 5 3x3 pad 1 | relu | maxpool 2 | conv 3 2x2 | relu | dense 4",
             43,
         ),
+        (NORMALISED, 9),
+        (NORMALISED, 43),
+        ("40 | dense 100 | batchnorm | relu | dense 10", 130),
     ] {
         let network = trained(text, 4);
         let (images, labels) = batch(&network, 14, samples);

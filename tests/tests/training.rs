@@ -18,6 +18,10 @@ use tests::{
 const DENSE: &str = "13x14x2 | dense 50 | relu | dense 33 | relu | dense 10";
 const CONV: &str = "7x8x2 | conv 16 3x3 pad 1 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | conv 9 2x2 | relu | dense 20 | relu | dense 10";
 
+/// Halts six times on its way there and back.
+const NORM: &str = "7x8x2 | conv 9 3x3 pad 1 | batchnorm | relu | maxpool 2 | batchnorm | conv 17 2x2 nobias | batchnorm | \
+                    relu | flatten | batchnorm | dense 20 | batchnorm | relu | dense 10 | batchnorm";
+
 const MOMENTUM: Sgd = Sgd {
     momentum: 0.9,
     weight_decay: 1e-3,
@@ -45,6 +49,7 @@ fn weights_have_the_same_bits_on_any_number_of_threads() {
     for (text, optimizers) in [
         (DENSE, [plain, MOMENTUM.into()]),
         (CONV, [plain, Adam::new(0.002).into()]),
+        (NORM, [MOMENTUM.into(), Adam::new(0.002).into()]),
     ] {
         for (kernel, network) in on_kernels(&network(text, 1)) {
             for (optimizer, samples) in optimizers
@@ -61,7 +66,7 @@ fn weights_have_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn gradients_have_the_same_bits_on_any_number_of_threads() {
-    for text in [DENSE, CONV] {
+    for text in [DENSE, CONV, NORM] {
         for (kernel, network) in on_kernels(&trained(text, 2)) {
             let (images, labels) = batch(&network, 8, 150);
             assert_same_on_any_threads(format!("{text}, {kernel}"), || {
@@ -74,7 +79,7 @@ fn gradients_have_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
-    for text in [DENSE, CONV] {
+    for text in [DENSE, CONV, NORM] {
         for (kernel, network) in on_kernels(&trained(text, 3)) {
             let (images, _) = batch(&network, 9, 200);
             let sample = network.spec().input().len();
@@ -104,7 +109,7 @@ fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
 #[test]
 fn one_network_serves_many_threads_at_once() {
     use rayon::prelude::*;
-    for text in [DENSE, CONV] {
+    for text in [DENSE, CONV, NORM] {
         let network = trained(text, 4);
         let (images, _) = batch(&network, 10, 60);
         let expected = network.predict(&images).unwrap();
@@ -133,7 +138,7 @@ fn probabilities_are_the_softmax_of_the_naive_logits() {
 
 #[test]
 fn the_seed_alone_decides_the_first_weights() {
-    for text in [DENSE, CONV, "28x28x1 | dense 3", "1 | dense 1"] {
+    for text in [DENSE, CONV, NORM, "28x28x1 | dense 3", "1 | dense 1"] {
         let weights = assert_same_on_any_threads(text, || parameters(&network(text, 6)));
         assert_ne!(parameters(&network(text, 7)), weights);
     }
@@ -157,6 +162,97 @@ fn the_first_weights_have_the_variance_of_he() {
         assert_close(name, &[squares], &[variance], Tolerance::new(0.0, 0.03));
     }
     assert!(biases.iter().flat_map(|tensor| &tensor.values).all(|&bias| bias == 0.0));
+}
+
+/// What a normalisation leaves of a ReLU's input is as what the ReLU itself would get.
+#[test]
+fn a_normalisation_between_a_layer_and_its_relu_does_not_change_the_first_weights() {
+    for layer in ["dense 20", "conv 3 2x2"] {
+        let weights = |between: &str| {
+            let network = network(&format!("4x5x2 | {layer} | {between} relu | dense 3"), 3);
+            let weight = network
+                .tensors()
+                .into_iter()
+                .find(|tensor| tensor.name.ends_with(".weight"));
+            weight.unwrap().values
+        };
+        assert_same_bits(layer, &weights("batchnorm |"), &weights(""));
+    }
+}
+
+#[test]
+fn prediction_normalises_by_the_running_statistics_after_every_step() {
+    for text in [
+        NORM,
+        "6 | batchnorm | relu | dense 17 | batchnorm | batchnorm | dense 4",
+        "3x4x2 | batchnorm | conv 3 2x2 nobias | batchnorm | tanh | dense 4 | batchnorm",
+        "3x4x2 | flatten | batchnorm | dense 20 | relu | batchnorm | dense 4",
+        "6x7x16 | conv 17 3x3 nobias | batchnorm | relu | maxpool 2 | dense 4",
+        "4x4x3 | conv 17 2x2 stride 2 | batchnorm | maxpool 2 | batchnorm | relu | flatten",
+    ] {
+        for (kernel, network) in on_kernels(&trained(text, 6)) {
+            let (images, labels) = batch(&network, 16, 12);
+            let mut trainer = Trainer::new(network, MOMENTUM, 12).unwrap();
+            let mut workspace = Workspace::new(trainer.network(), 12).unwrap();
+            let mut for_training = Workspace::for_training(trainer.network(), 12).unwrap();
+            for step in 0..4 {
+                let what = format!("{text}, {kernel}, {step} steps");
+                let network = trainer.network();
+                let naive = NaiveNetwork::new(network.spec(), &network.tensors());
+                let logits = network.logits(&images, &mut workspace).unwrap();
+                let expected = naive.forward(&images).logits;
+                assert_close(&what, logits, &expected, Tolerance::new(5e-6, 5e-6));
+                let others = network.logits(&images, &mut for_training).unwrap();
+                assert_same_bits(&what, others, logits);
+                let again = network.clone().logits(&images, &mut for_training).unwrap().to_vec();
+                assert_same_bits(&what, &again, logits);
+                trainer.step(&images, &labels).unwrap();
+            }
+        }
+    }
+}
+
+/// The running statistics of a layer that stands first, after a step on images of mean `offset`.
+fn statistics_after_a_step(text: &str, offset: f32) -> [Vec<f64>; 4] {
+    let network = network(text, 1);
+    let (mut images, labels) = batch(&network, 17, 150);
+    images.iter_mut().for_each(|pixel| *pixel += offset);
+    let mut trainer = Trainer::new(network, Sgd::new(0.0), 150).unwrap();
+    trainer.step(&images, &labels).unwrap();
+    let tensors = trainer.network().tensors();
+    let channels = tensors[0].values.len();
+    let area = images.len() / 150 / channels;
+    let of_channel = |channel: usize| {
+        let pixels = images.chunks(area).skip(channel).step_by(channels);
+        pixels.flatten().copied().map(f64::from).collect::<Vec<_>>()
+    };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let channels: Vec<_> = (0..channels).map(of_channel).collect();
+    let means: Vec<_> = channels.iter().map(|values| mean(values)).collect();
+    let variances = channels.iter().zip(&means).map(|(values, mean)| {
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        squares / (values.len() - 1) as f64
+    });
+    let running = |index: usize| tensors[index].values.iter().copied().map(f64::from).collect();
+    [
+        running(2),
+        means.iter().map(|mean| 0.1 * mean).collect(),
+        running(3),
+        variances.map(|variance| 0.9 + 0.1 * variance).collect(),
+    ]
+}
+
+/// A variance out of sums of squares would be lost in their rounding.
+#[test]
+fn variances_survive_a_mean_that_is_far_larger() {
+    for text in ["17 | batchnorm | dense 3", "9x11x3 | batchnorm | dense 3"] {
+        for offset in [0.0, 100.0, -1000.0] {
+            let [means, expected_means, variances, expected_variances] = statistics_after_a_step(text, offset);
+            let what = format!("{text}, {offset}");
+            assert_close(&what, &means, &expected_means, Tolerance::new(1e-8, 3e-7));
+            assert_close(&what, &variances, &expected_variances, Tolerance::new(0.0, 1e-5));
+        }
+    }
 }
 
 #[test]

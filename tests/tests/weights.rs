@@ -67,6 +67,7 @@ fn a_model_comes_back_bit_for_bit() {
         "1 | dense 1",
         "3x4x2 | dense 16 | relu | dense 33",
         "5x6x3 | conv 17 3x2 stride 2 pad 1 | relu | maxpool 2 stride 1 | conv 2 1x2 pad same nobias | dense 2",
+        "3x4x2 | conv 17 2x2 nobias | batchnorm | relu | dense 5 | batchnorm",
         "5 | relu",
         "2x2x1 | flatten",
     ] {
@@ -369,6 +370,57 @@ fn tensors_that_are_not_the_networks_are_named() {
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
     assert!(Model::from_bytes(&good().bytes()).is_ok());
+}
+
+#[test]
+fn running_statistics_are_as_pytorch_has_them() {
+    let text = "4 | dense 17 | batchnorm | dense 3";
+    let network = trained(text, 3);
+    let good = Parts::of(&Model::new(network.clone()).to_bytes().unwrap());
+    let batches = (Dtype::I64, vec![], 3i64.to_le_bytes().to_vec());
+    let entry = |name: &str| good.clone().tensor(name).clone();
+    let (_, dtype, shape, bytes) = entry("1.num_batches_tracked");
+    assert_eq!((dtype, shape, bytes), batches);
+    assert_eq!(entry("1.running_var").2, [17]);
+
+    // Files of old versions of PyTorch do not count batches.
+    let mut old = good.clone();
+    old.tensors.retain(|tensor| tensor.0 != "1.num_batches_tracked");
+    let mut tensors = network.tensors();
+    let count = tensors.iter_mut().find(|tensor| tensor.name == "1.num_batches_tracked");
+    count.unwrap().values[0] = 0.0;
+    assert_eq!(Model::from_bytes(&old.bytes()).unwrap().network.tensors(), tensors);
+
+    let cases: [Case<Parts>; 5] = [
+        (
+            |parts| parts.tensors.retain(|tensor| tensor.0 != "1.running_mean"),
+            &["1.running_mean", "missing"],
+        ),
+        (
+            |parts| parts.tensor("1.running_var").3[4 * 5..4 * 6].copy_from_slice(&(-0.5f32).to_le_bytes()),
+            &["1.running_var", "-0.5", "position 5", "at least 0"],
+        ),
+        (
+            |parts| parts.tensor("1.num_batches_tracked").3 = (-1i64).to_le_bytes().to_vec(),
+            &["1.num_batches_tracked", "-1", "at least 0"],
+        ),
+        (
+            |parts| parts.tensor("1.num_batches_tracked").2 = vec![1],
+            &["1.num_batches_tracked", "[1]", "[]"],
+        ),
+        (
+            |parts| {
+                let bias = parts.tensor("1.bias");
+                (bias.1, bias.3) = (Dtype::I64, vec![0; 17 * 8]);
+            },
+            &["1.bias", "I64", "F32"],
+        ),
+    ];
+    for (spoil, message) in cases {
+        let mut parts = good.clone();
+        spoil(&mut parts);
+        assert_error(Model::from_bytes(&parts.bytes()), message);
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Default for Scaling {
 
 /// A network and all that is needed to use it: what a weights file holds.
 ///
-/// The file is [safetensors](https://github.com/huggingface/safetensors), f32 throughout, with tensors named and shaped
+/// The file is [safetensors](https://github.com/huggingface/safetensors), f32 but for counts, with tensors named and shaped
 /// as in PyTorch's `nn.Sequential` of the same layers, so `model.load_state_dict(safetensors.torch.load_file(path))`
 /// works, and so does the way back. The same model gives the same bytes.
 ///
@@ -125,11 +125,11 @@ impl Model {
         metadata.extend(training.map(|training| (TRAINING.to_owned(), training)));
         let tensors: Vec<_> = tensors
             .into_iter()
-            .map(|tensor| (tensor.name, tensor.shape, le_bytes(&tensor.values)))
+            .map(|tensor| (dtype(&tensor.name), le_bytes(&tensor), tensor))
             .collect();
         let views = tensors
             .iter()
-            .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+            .map(|(dtype, bytes, tensor)| Ok((&tensor.name, TensorView::new(*dtype, tensor.shape.clone(), bytes)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
         let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
         in_order(&bytes.map_err(|error| damaged(error.to_string()))?)
@@ -280,17 +280,25 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor> {
-    if view.dtype() != Dtype::F32 {
-        return Err(damaged(format!(
-            "tensor {name} is {:?}; only F32 is read, so convert it first (in PyTorch: `tensor.float()`)",
-            view.dtype()
-        )));
+/// The type of a tensor's values in PyTorch: what counts is a whole number.
+fn dtype(name: &str) -> Dtype {
+    if name.ends_with(".num_batches_tracked") {
+        Dtype::I64
+    } else {
+        Dtype::F32
     }
-    let bytes = view.data().chunks_exact(4);
-    let values: Vec<f32> = bytes
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
+}
+
+fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor> {
+    let values: Vec<f32> = match view.dtype() {
+        Dtype::F32 => numbers(view.data(), f32::from_le_bytes),
+        Dtype::I64 if dtype(name) == Dtype::I64 => numbers(view.data(), |bytes| i64::from_le_bytes(bytes) as f32),
+        other => {
+            return Err(damaged(format!(
+                "tensor {name} is {other:?}; only F32 is read, so convert it first (in PyTorch: `tensor.float()`)"
+            )));
+        }
+    };
     check_finite(name, &values)?;
     Ok(Tensor {
         name: name.to_owned(),
@@ -320,8 +328,16 @@ fn check_scaling(scaling: Scaling) -> Result<()> {
     Ok(())
 }
 
-fn le_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| number(*bytes)).collect()
+}
+
+fn le_bytes(tensor: &Tensor) -> Vec<u8> {
+    let values = tensor.values.iter();
+    match dtype(&tensor.name) {
+        Dtype::I64 => values.flat_map(|&value| (value as i64).to_le_bytes()).collect(),
+        _ => values.flat_map(|value| value.to_le_bytes()).collect(),
+    }
 }
 
 /// The same file with its header's keys in order: the metadata come out of a hash map, in a new order each time.

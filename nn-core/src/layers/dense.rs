@@ -104,8 +104,8 @@ impl Layer for Dense {
 
     /// Uniform in ±√(6 / inputs) before a ReLU (He et al., 2015, "Delving Deep into Rectifiers") and in
     /// ±√(3 / inputs) elsewhere, so that outputs vary as much as inputs do; biases are 0.
-    fn initialize(&self, parameters: &mut [f32], generator: &mut ChaCha8Rng) {
-        let gain = if self.relu { 6.0 } else { 3.0 };
+    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
+        let gain = if before_relu { 6.0 } else { 3.0 };
         let limit = (gain / self.inputs as f32).sqrt();
         for (panel, weights) in parameters[..self.weight_len()]
             .chunks_mut(self.inputs * PANEL)

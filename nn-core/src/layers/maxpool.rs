@@ -116,6 +116,54 @@ impl Stretches for TakeLarger<'_> {
     }
 }
 
+/// Gives the gradient of each maximum to the pixel it is from, and 0 to the others.
+pub(crate) struct MaximaGradient<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) dy: &'a [f32],
+    pub(crate) which: &'a [f32],
+    pub(crate) dx: &'a mut [f32],
+}
+
+impl Vectorize for MaximaGradient<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.pool.input.channels;
+        self.dx.fill(0.0);
+        let gradients = self.dy.chunks_exact(channels).zip(self.which.chunks_exact(channels));
+        for (index, (dy, which)) in gradients.enumerate() {
+            for j in 0..self.pool.pixels() {
+                let mut pixel = MaximumGradient {
+                    name: j as f32,
+                    dy,
+                    which,
+                    dx: &mut self.dx[self.pool.position(index, j)..],
+                };
+                pixel.each(channels);
+            }
+        }
+    }
+}
+
+/// One pixel of a window; windows may overlap.
+struct MaximumGradient<'a> {
+    /// The pixel's number in the window.
+    name: f32,
+    dy: &'a [f32],
+    which: &'a [f32],
+    /// The picture from the pixel on.
+    dx: &'a mut [f32],
+}
+
+impl Stretches for MaximumGradient<'_> {
+    #[inline(always)]
+    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let which = Lanes::load::<WHOLE>(&self.which[range.clone()]);
+        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]).where_equal(which, Lanes::splat(self.name));
+        let dx = &mut self.dx[range];
+        (Lanes::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
+    }
+}
+
 /// Max pooling, where it does not follow a convolution that can do it on the way.
 #[derive(Debug)]
 pub(crate) struct MaxPool {
@@ -141,16 +189,13 @@ impl Layer for MaxPool {
 
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         let Some(mut dx) = dx else { return };
-        let channels = self.pool.input.channels;
         for row in 0..dx.rows() {
-            let dx = dx.row_mut(row);
-            dx.fill(0.0);
-            let gradients = dy.as_ref().row(row).chunks_exact(channels);
-            for (index, (dy, which)) in gradients.zip(pass.kept.row(row).chunks_exact(channels)).enumerate() {
-                for (channel, (dy, which)) in dy.iter().zip(which).enumerate() {
-                    dx[self.pool.position(index, *which as usize) + channel] += dy;
-                }
-            }
+            pass.kernel.vectorize(MaximaGradient {
+                pool: &self.pool,
+                dy: dy.as_ref().row(row),
+                which: pass.kept.row(row),
+                dx: dx.row_mut(row),
+            });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod activation;
 mod avgpool;
+mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
@@ -14,10 +15,11 @@ use rand::rngs::ChaCha8Rng;
 
 pub(crate) use activation::Activation;
 pub(crate) use avgpool::AvgPool;
+pub(crate) use batchnorm::{BatchNorm, fold};
 pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
 pub(crate) use dropout::Dropout;
-pub(crate) use maxpool::{MaxPool, Maxima, Pool};
+pub(crate) use maxpool::{MaxPool, Maxima, MaximaGradient, Pool};
 pub(crate) use permute::{Order, Permute};
 
 use crate::gemm::{Kernel, MatMut, MatRef, Panels};
@@ -48,8 +50,18 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         unreachable!("a layer without tensors")
     }
 
-    /// Writes initial weights.
-    fn initialize(&self, _parameters: &mut [f32], _generator: &mut ChaCha8Rng) {}
+    /// Writes initial weights. `before_relu` tells whether a ReLU follows, at once or after a normalisation.
+    fn initialize(&self, _parameters: &mut [f32], _before_relu: bool, _generator: &mut ChaCha8Rng) {}
+
+    /// What the layer learns without gradients, in PyTorch's order; the values stand one behind the other.
+    fn state(&self) -> Vec<StateSpec> {
+        Vec::new()
+    }
+
+    /// The layer as one whose outputs depend, in training, on all samples of the batch.
+    fn joint(&self) -> Option<&dyn Joint> {
+        None
+    }
 
     /// Values of a sample that training keeps from forward to backward, beside the output.
     fn kept_len(&self) -> usize {
@@ -66,8 +78,9 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         0
     }
 
-    /// Writes what `forward` needs of the parameters in another form; once for as long as they stay the same.
-    fn prepare(&self, _kernel: Kernel, _parameters: &[f32], _prepared: &mut [f32]) {}
+    /// Writes what `forward` needs of parameters and state in another form; once for as long as they stay the same. On
+    /// this thread alone: others may be waiting for it.
+    fn prepare(&self, _kernel: Kernel, _parameters: &[f32], _state: &[f32], _prepared: &mut [f32]) {}
 
     /// `y` from `x`, both for some rows of the batch.
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
@@ -98,11 +111,33 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     }
 }
 
+/// A layer whose outputs depend, in training, on all samples of the batch. Samples walk up to it, each lane gathers,
+/// what the lanes have gathered is merged, and samples walk on; on the way back likewise.
+pub(crate) trait Joint {
+    /// The fewest samples that training makes sense with.
+    fn least_batch(&self) -> usize;
+
+    /// Before `forward`, for some rows of the batch: looks at the input. Of the pass, that and the lanes are good.
+    fn gather(&self, pass: Backward<'_>);
+
+    /// Merges that into what else [`prepare`](Layer::prepare) writes.
+    fn merge(&self, parameters: &[f32], gathered: Gathered<'_>, prepared: &mut [f32]);
+
+    /// Before `backward`, for some rows of the batch: looks at the gradient of the output.
+    fn gather_gradient(&self, pass: Backward<'_>, dy: MatRef<'_>);
+
+    /// Merges that.
+    fn merge_gradient(&self, gathered: Gathered<'_>, prepared: &mut [f32]);
+
+    /// After a step: updates the state.
+    fn track(&self, prepared: &[f32], state: &mut [f32]);
+}
+
 /// What a forward pass reads, and the memory it may use.
 pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
-    /// What [`Layer::prepare`] wrote.
+    /// What [`Layer::prepare`] wrote, or, of a joint layer in training, [`Joint::merge`].
     pub(crate) prepared: &'a [f32],
     pub(crate) x: MatRef<'a>,
     /// Where training stands; nothing in prediction.
@@ -127,6 +162,8 @@ pub(crate) struct Backward<'a> {
     pub(crate) kernel: Kernel,
     /// What [`Layer::transpose`] wrote.
     pub(crate) transposed: &'a [f32],
+    /// As in the forward pass, and what [`Joint::merge_gradient`] wrote.
+    pub(crate) prepared: &'a [f32],
     /// The input and the output of the forward pass, and what it kept.
     pub(crate) x: MatRef<'a>,
     pub(crate) y: MatRef<'a>,
@@ -165,13 +202,17 @@ impl LaneCut {
 impl Lanes<'_> {
     /// The sums of the lane to which row `row` at hand belongs, and whether it is the lane's first.
     pub(crate) fn of_row(&mut self, row: usize) -> (&mut [f32], bool) {
+        let (sums, before) = self.with_count(row);
+        (sums, before == 0)
+    }
+
+    /// The sums of the lane to which row `row` at hand belongs, and how many of the lane's samples are before it.
+    pub(crate) fn with_count(&mut self, row: usize) -> (&mut [f32], usize) {
         let sample = self.cut.start(self.first) + row;
         let lane = self.lane_of(row);
         let start = (lane - self.first) * self.stride + self.range.start;
-        (
-            &mut self.sums[start..start + self.range.len()],
-            sample == self.cut.start(lane),
-        )
+        let before = sample - self.cut.start(lane);
+        (&mut self.sums[start..start + self.range.len()], before)
     }
 
     /// The row after the last one of the lane to which row `row` at hand belongs.
@@ -183,6 +224,25 @@ impl Lanes<'_> {
     fn lane_of(&self, row: usize) -> usize {
         let sample = self.cut.start(self.first) + row;
         ((sample + 1) * self.cut.lanes - 1) / self.cut.batch
+    }
+}
+
+/// What the lanes of a whole batch have gathered for a layer.
+#[derive(Clone, Copy)]
+pub(crate) struct Gathered<'a> {
+    /// All layers' sums, `[lanes, stride]`.
+    pub(crate) sums: &'a [f32],
+    pub(crate) stride: usize,
+    /// This layer's part of a lane.
+    pub(crate) start: usize,
+    pub(crate) cut: LaneCut,
+}
+
+impl<'a> Gathered<'a> {
+    /// Each lane's number of samples and its sums, from the layer's first one on; in order.
+    pub(crate) fn lanes(self) -> impl Iterator<Item = (usize, &'a [f32])> {
+        let lanes = self.sums.chunks(self.stride).take(self.cut.lanes).enumerate();
+        lanes.map(move |(lane, sums)| (self.cut.start(lane + 1) - self.cut.start(lane), &sums[self.start..]))
     }
 }
 
@@ -202,4 +262,22 @@ pub(crate) struct TensorSpec {
     pub(crate) name: &'static str,
     /// As PyTorch has it.
     pub(crate) shape: Vec<usize>,
+}
+
+/// A tensor of what a layer learns without gradients.
+#[derive(Clone, Debug)]
+pub(crate) struct StateSpec {
+    pub(crate) tensor: TensorSpec,
+    /// Its values in a new network.
+    pub(crate) initial: f32,
+    /// The least value that makes sense.
+    pub(crate) least: f32,
+    /// Whether files may leave it out.
+    pub(crate) optional: bool,
+}
+
+impl StateSpec {
+    pub(crate) fn len(&self) -> usize {
+        self.tensor.shape.iter().product()
+    }
 }

@@ -1,15 +1,19 @@
-"""Golden values: what PyTorch makes of two small networks, written beside this script.
+"""Golden values: what PyTorch makes of some small networks, written beside this script.
 
     python make.py        # needs torch and safetensors; the files here are from torch 2.15.0
 
-mlp.safetensors and conv.safetensors hold initial weights, just as `save_file(model.state_dict(), ...)` writes them.
+mlp.safetensors, conv.safetensors and norm.safetensors hold initial weights, just as
+`save_file(model.state_dict(), ...)` writes them.
 golden.safetensors holds what should come of them:
 
     <model>.images, <model>.labels                  18 samples, [18, channels, height, width] and [18]
-    <model>.logits, loss, gradient.<name>           of all samples at once
+    <model>.logits                                  of all samples, in prediction (`model.eval()`)
+    <model>.loss, gradient.<name>                   of all samples at once, in training
     <rule>.settings                                 the optimiser's, in the order they have below
     <model>.<rule>.losses                           one for each of 12 steps, before the step
-    <model>.<rule>.first.<name>, last.<name>        weights after the first and after the last step
+    <model>.<rule>.first.<name>, last.<name>        weights after the first and after the last step, with running
+                                                    statistics
+    <model>.<rule>.logits                           of all samples, in prediction, after the last step
     <model>.<variant>.…                             the same with another loss or clipped gradients, and
     <model>.<variant>.average.<name>                the moving average of the weights after the last step
     loss.<case>.logits, label                       of one sample
@@ -59,6 +63,26 @@ MODELS = {
             nn.MaxPool2d(2, stride=1),
             nn.Flatten(),
             nn.Linear(27, 5),
+        ],
+    ),
+    # 9x8x2 | conv 5 3x2 pad 1 | batchnorm | relu | maxpool 2 | batchnorm | conv 3 2x4 pad same nobias | batchnorm | relu
+    # | dense 7 | batchnorm | relu | dense 5
+    "norm": (
+        [2, 9, 8],
+        lambda: [
+            nn.Conv2d(2, 5, (3, 2), padding=1),
+            nn.BatchNorm2d(5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(5),
+            nn.Conv2d(5, 3, (2, 4), padding="same", bias=False),
+            nn.BatchNorm2d(3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(48, 7),
+            nn.BatchNorm1d(7),
+            nn.ReLU(),
+            nn.Linear(7, 5),
         ],
     ),
 }
@@ -130,7 +154,16 @@ LOSSES = {
 def new_model(name):
     """A model with the same weights each time."""
     torch.manual_seed(20)
-    return nn.Sequential(*MODELS[name][1]())
+    model = nn.Sequential(*MODELS[name][1]())
+    for layer in model:
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            # As after some training: what a new one holds would hide mistakes.
+            for tensor in (layer.weight, layer.running_var):
+                nn.init.uniform_(tensor, 0.5, 1.5)
+            for tensor in (layer.bias, layer.running_mean):
+                nn.init.uniform_(tensor, -0.5, 0.5)
+            layer.num_batches_tracked += 40
+    return model
 
 
 def new_batch(name):
@@ -141,12 +174,19 @@ def new_batch(name):
 
 def forward_and_gradients(name):
     model, (images, labels) = new_model(name).double(), new_batch(name)
-    logits = model(images.double())
-    loss = F.cross_entropy(logits, labels)
+    logits = predict(model, images)
+    loss = F.cross_entropy(model(images.double()), labels)
     loss.backward()
-    values = {"images": images, "labels": labels, "logits": logits.detach(), "loss": loss.detach()}
+    values = {"images": images, "labels": labels, "logits": logits, "loss": loss.detach()}
     values |= {f"gradient.{tensor}": weight.grad for tensor, weight in model.named_parameters()}
     return {f"{name}.{value}": tensor for value, tensor in values.items()}
+
+
+def predict(model, images):
+    with torch.no_grad():
+        logits = model.eval()(images.double())
+    model.train()
+    return logits
 
 
 def settings(rule):
@@ -175,7 +215,7 @@ def twelve_steps(name, rule, variant=None):
         if step in (0, STEPS - 1):
             when = "first" if step == 0 else "last"
             values |= {f"{when}.{tensor}": weight.clone() for tensor, weight in model.state_dict().items()}
-    values["losses"] = torch.stack(losses)
+    values |= {"losses": torch.stack(losses), "logits": predict(model, images)}
     if variant:
         values |= {f"average.{tensor}": weight for tensor, weight in averaged.module.state_dict().items()}
     return {f"{name}.{variant or rule}.{value}": tensor for value, tensor in values.items()}

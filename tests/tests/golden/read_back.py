@@ -22,14 +22,16 @@ def build(text):
     sample = torch.zeros(1, *shape)
     layers = []
     for item in items:
-        layers.append(layer(item.split(), sample.shape[1]))
+        layers.append(layer(item.split(), *sample.shape[1:]).eval())
         sample = layers[-1](sample)
     return nn.Sequential(*layers), shape
 
 
-def layer(words, inputs):
-    """A layer for so many features or channels."""
+def layer(words, inputs, *image):
+    """A layer for so many features; or for so many channels of an image."""
     match words:
+        case ["batchnorm"]:
+            return nn.BatchNorm2d(inputs) if image else nn.BatchNorm1d(inputs)
         case ["dense", outputs]:
             return nn.Linear(inputs, int(outputs))
         case ["conv", outputs, kernel, *options]:
@@ -57,7 +59,7 @@ def main():
     model.load_state_dict(load_file(path), strict=True)
     images = torch.tensor(json.load(sys.stdin)).reshape(-1, *shape)
     with torch.no_grad():
-        print(json.dumps(model(images).flatten().tolist()))
+        print(json.dumps(model.eval()(images).flatten().tolist()))
 
 
 if __name__ == "__main__":

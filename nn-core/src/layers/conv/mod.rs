@@ -218,8 +218,8 @@ impl Layer for Conv {
 
     /// As for dense layers: uniform in ±√(6 / inputs) before a ReLU and in ±√(3 / inputs) elsewhere, where the
     /// inputs are those of a window; biases are 0.
-    fn initialize(&self, parameters: &mut [f32], generator: &mut ChaCha8Rng) {
-        let gain = if self.geometry.relu { 6.0 } else { 3.0 };
+    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
+        let gain = if before_relu { 6.0 } else { 3.0 };
         let limit = (gain / self.geometry.window_len() as f32).sqrt();
         for index in 0..self.geometry.output.channels * self.geometry.window_len() {
             let value = &mut parameters[self.position(0, index)];
@@ -239,7 +239,7 @@ impl Layer for Conv {
         self.method.prepared_len()
     }
 
-    fn prepare(&self, kernel: Kernel, parameters: &[f32], prepared: &mut [f32]) {
+    fn prepare(&self, kernel: Kernel, parameters: &[f32], _state: &[f32], prepared: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
         self.method.prepare(kernel, weights, prepared);
     }
