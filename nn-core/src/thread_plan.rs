@@ -31,8 +31,8 @@ pub struct ThreadPlan {
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
     /// taken first, each by the thread with the least to do.
     pub parameters: Vec<usize>,
-    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Large dense layers' weights are transposed in
-    /// parallel besides, before the first section.
+    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Large dense
+    /// layers' weights are transposed in parallel besides, before it.
     pub joins: usize,
     /// How much sooner than one thread the busiest of these has done its multiply-adds. Joins and memory take their
     /// time besides.
