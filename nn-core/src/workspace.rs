@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     buffer::Buffer,
     error::{Error, Result, check_length},
-    gemm::{MatMut, MatRef, PANEL, Panels},
+    gemm::{MatMut, MatRef, PANEL, Panels, even_blocks},
     layers::{Backward, Forward, Gathered, Gradient, Joint, LaneCut, Lanes, Moment},
     loss::{self, Loss},
     network::{Network, Piece, Plan, Prepared, Stage, sample_reason},
@@ -21,6 +21,10 @@ const MIN_LANES: usize = 8;
 const LANE_SAMPLES: usize = 8;
 /// The most values of all lanes' sums, if that leaves [`MIN_LANES`]: 32 MiB.
 const MAX_SUMS: usize = 1 << 23;
+/// Values of the records of a block of samples in prediction, 1 MiB: they stay in a second-level cache, or nearly so.
+const BLOCK_VALUES: usize = 1 << 18;
+/// Samples of a block: fewer do not make up for reading all weights.
+const MIN_BLOCK: usize = 16;
 /// Multiply-adds that one thread takes at least: sharing less costs more than it brings.
 const THREAD_WORK: usize = 150_000;
 
@@ -580,12 +584,34 @@ impl Chunk<'_> {
         (first, second)
     }
 
-    /// Brings samples from the input to the logits, in prediction.
+    /// Brings samples from the input to the logits, in prediction: some at a time through all stages, so that each
+    /// stage finds what the one before it wrote in a near cache.
     fn predict(&mut self, network: &Network, prepared: &Prepared) {
         let stages = &network.prediction().stages;
-        for (index, stage) in stages.iter().enumerate() {
-            let values = network.predicting(stage, prepared);
-            self.forward_stage(network, stages, index, values, None);
+        let block = (BLOCK_VALUES / self.layout.stride).max(MIN_BLOCK);
+        for rows in even_blocks(self.images.rows(), block) {
+            let mut block = self.rows(rows);
+            for (index, stage) in stages.iter().enumerate() {
+                let values = network.predicting(stage, prepared);
+                block.forward_stage(network, stages, index, values, None);
+            }
+        }
+    }
+
+    /// Some samples, in prediction, where each is a lane of its own.
+    fn rows(&mut self, rows: Range<usize>) -> Chunk<'_> {
+        Chunk {
+            layout: self.layout,
+            cut: self.cut,
+            lanes: self.lanes.start + rows.start..self.lanes.start + rows.end,
+            sums: &mut [],
+            scratch: &mut *self.scratch,
+            images: self.images.block(rows.clone(), 0..self.images.cols()),
+            labels: &[],
+            records: some_rows(self.records.reborrow(), &rows),
+            gradients: self.gradients.reborrow(),
+            logits: some_rows(self.logits.reborrow(), &rows),
+            losses: &mut [],
         }
     }
 
@@ -715,4 +741,8 @@ fn parameters<'a>(network: &'a Network, stage: &Stage) -> &'a [f32] {
 
 fn columns<'a>(view: MatMut<'a>, range: &Range<usize>) -> MatMut<'a> {
     view.split_at_col(range.start).1.split_at_col(range.len()).0
+}
+
+fn some_rows<'a>(view: MatMut<'a>, range: &Range<usize>) -> MatMut<'a> {
+    view.split_at_row(range.start).1.split_at_row(range.len()).0
 }
