@@ -52,6 +52,21 @@ impl DerefMut for Buffer {
     }
 }
 
+/// Cuts memory into parts of these lengths, each beginning where a cache line does if the memory does.
+pub(crate) fn parts<const N: usize>(memory: &mut [f32], lens: [usize; N]) -> [&mut [f32]; N] {
+    let mut rest = memory;
+    lens.map(|len| {
+        let (part, after) = std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(LINE));
+        rest = after;
+        &mut part[..len]
+    })
+}
+
+/// How much memory [`parts`] cuts.
+pub(crate) fn parts_len<const N: usize>(lens: [usize; N]) -> usize {
+    lens.into_iter().map(|len| len.next_multiple_of(LINE)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

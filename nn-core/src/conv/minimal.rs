@@ -4,7 +4,10 @@ use super::{
     Map, Windows, crop, place,
     winograd::{POINTS, PointLayout, Tiling, filter_gradient, filters},
 };
-use crate::gemm::{Epilogue, Kernel, MatMut, MatRef, Output, PANEL, Panels, multiply_packed};
+use crate::{
+    buffer::{parts, parts_len},
+    gemm::{Epilogue, Kernel, MatMut, MatRef, Output, PANEL, Panels, multiply_packed},
+};
 
 /// Tiles of a block: enough to use what is read of the kernels, and few enough for the second-level cache.
 const BLOCK_TILES: usize = 48;
@@ -130,27 +133,19 @@ impl Minimal {
     }
 
     pub(crate) fn scratch_len(&self, training: bool) -> usize {
-        let lens = self.scratch_lens(training);
-        lens.into_iter().map(|len| len.next_multiple_of(PANEL)).sum()
+        parts_len(self.scratch_lens(training))
     }
 
     fn cut<'a>(&self, scratch: &'a mut [f32], training: bool) -> Scratch<'a> {
-        let mut rest = scratch;
-        let mut parts = self.scratch_lens(training).map(|len| {
-            let (part, after) = std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(PANEL));
-            rest = after;
-            &mut part[..len]
-        });
-        let mut next = parts.iter_mut().map(std::mem::take);
-        let mut part = || next.next().unwrap_or_default();
+        let [source, target, inputs, outputs, dy, dsource, dfilters] = parts(scratch, self.scratch_lens(training));
         Scratch {
-            source: part(),
-            target: part(),
-            inputs: part(),
-            outputs: part(),
-            dy: part(),
-            dsource: part(),
-            dfilters: part(),
+            source,
+            target,
+            inputs,
+            outputs,
+            dy,
+            dsource,
+            dfilters,
         }
     }
 

@@ -1,21 +1,13 @@
-//! How a convolution becomes arithmetic: windows are read in place by the kernel, and nothing is unfolded.
-//!
-//! Pictures lie in memory as `[height, width, channels]`. A row of a window is then one stretch of memory, so a
-//! window is a row of a matrix whose columns come in segments, one for each row of the window; windows side by side
-//! are its rows, at the distance of a pixel. The products with the weights, and with the gradient of the output, are
-//! therefore ordinary tiles.
+//! How a convolution becomes arithmetic: three ways, over pictures that lie in memory as `[height, width, channels]`.
 
+mod direct;
 mod minimal;
 mod patches;
 mod winograd;
 
+pub(crate) use direct::{Correlation, WeightGradient};
 pub(crate) use minimal::{InputGradient, Minimal, Sums};
 pub(crate) use patches::Patches;
-
-use crate::gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, Segments};
-
-/// Values of the weights that the tiles of one pass share: three quarters of a 32 KiB first-level cache.
-const PASS_VALUES: usize = 6 * 1024;
 
 /// A picture in memory, `[height, width, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,119 +42,6 @@ pub(crate) struct Windows {
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) stride: usize,
-}
-
-/// Correlates the windows of `source` with weights into `target`, `[height, width, channels]`.
-pub(crate) struct Correlation {
-    pub(crate) source: Map,
-    pub(crate) windows: Windows,
-    pub(crate) target: Map,
-    /// Rows of the source that are not zero throughout; the others are left out.
-    pub(crate) rows: std::ops::Range<usize>,
-}
-
-impl Correlation {
-    /// `weights` are in panels, `[channels / 16, window height, window width, source channels, 16]`.
-    pub(crate) fn run(
-        &self,
-        kernel: Kernel,
-        source: &[f32],
-        weights: &[f32],
-        target: &mut [f32],
-        (bias, relu): (Option<&[f32]>, bool),
-    ) {
-        // Values of the weights that one row of the windows takes, of one panel.
-        let row = self.windows.width * self.source.channels * PANEL;
-        let panel = self.windows.height * row;
-        let rows = (PASS_VALUES / row).clamp(1, self.windows.height);
-        let few_rows = self.target.width <= 3;
-        let panels = if few_rows {
-            usize::MAX / PANEL
-        } else {
-            (PASS_VALUES / panel).max(1)
-        };
-        for first in (0..self.target.channels).step_by((panels * PANEL).min(self.target.channels)) {
-            let channels = (self.target.channels - first).min(panels * PANEL);
-            for top in (0..self.windows.height).step_by(rows) {
-                let bottom = self.windows.height.min(top + rows);
-                let epilogue = Epilogue {
-                    beta: if top == 0 { 0.0 } else { 1.0 },
-                    bias: bias.filter(|_| top == 0).map(|bias| &bias[first..first + channels]),
-                    relu: relu && bottom == self.windows.height,
-                    ..Epilogue::STORE
-                };
-                for y in 0..self.target.height {
-                    let skip = self.rows.start.saturating_sub(y * self.windows.stride);
-                    let end = self.rows.end.saturating_sub(y * self.windows.stride);
-                    let (top, bottom) = (top.max(skip).min(bottom), bottom.min(end));
-                    let a = self.window_rows(source, y, top..bottom.max(top));
-                    let b = Panels {
-                        data: &weights[first / PANEL * panel + top * row..],
-                        k: row / PANEL,
-                        n: channels,
-                        panel_stride: panel,
-                        row_stride: PANEL,
-                        segment_stride: row,
-                    };
-                    let c = &mut target[y * self.target.row() + first..];
-                    let c = MatMut::new(c, self.target.width, channels, self.target.channels, 1);
-                    kernel.multiply(a, b, c.expect("a row of the target"), epilogue);
-                }
-            }
-        }
-    }
-
-    /// Rows `rows` of the windows that lie side by side in row `y` of the target, a window a row.
-    fn window_rows<'a>(&self, source: &'a [f32], y: usize, rows: std::ops::Range<usize>) -> Segments<'a> {
-        let pixel = self.source.channels;
-        let start = (y * self.windows.stride + rows.start) * self.source.row();
-        Segments::new(
-            &source[start.min(source.len())..],
-            (self.target.width, self.windows.stride * pixel),
-            (self.windows.width * pixel, 1),
-            (rows.len(), self.source.row()),
-        )
-    }
-}
-
-/// The gradient of a [`Correlation`]'s weights.
-pub(crate) struct WeightGradient {
-    pub(crate) source: Map,
-    pub(crate) windows: Windows,
-    pub(crate) target: Map,
-    /// Distances of the gradient's pixels in memory, along a row and from row to row.
-    pub(crate) pitch: (usize, usize),
-}
-
-impl WeightGradient {
-    /// Adds to (or, with `fresh`, writes) the gradient, in panels as the weights. `dy` begins at the first pixel of
-    /// the target's gradient and goes on for [`PANEL`] values after the last.
-    pub(crate) fn run(&self, kernel: Kernel, source: &[f32], dy: &[f32], gradient: &mut [f32], fresh: bool) {
-        let row = self.windows.width * self.source.channels;
-        let epilogue = Epilogue {
-            beta: if fresh { 0.0 } else { 1.0 },
-            ..Epilogue::STORE
-        };
-        for y in 0..self.windows.height {
-            let a = Segments::new(
-                &source[y * self.source.row()..],
-                (row, 1),
-                (self.target.width, self.windows.stride * self.source.channels),
-                (self.target.height, self.windows.stride * self.source.row()),
-            );
-            let b = Panels {
-                data: dy,
-                k: self.target.width,
-                n: self.target.channels,
-                panel_stride: PANEL,
-                row_stride: self.pitch.0,
-                segment_stride: self.pitch.1,
-            };
-            let panel = self.windows.height * row * PANEL;
-            let c = Output::panels(&mut gradient[y * row * PANEL..], row, self.target.channels, panel);
-            kernel.multiply(a, b, c, epilogue);
-        }
-    }
 }
 
 /// Copies a picture into a larger one, `top` rows and `left` pixels in; what lies around it is left as it is.

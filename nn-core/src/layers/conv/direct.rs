@@ -2,6 +2,7 @@
 
 use super::{Geometry, Method, epilogue::Returned};
 use crate::{
+    buffer::{parts, parts_len},
     conv::{Correlation, Map, WeightGradient, Windows},
     gemm::{Kernel, MatMut, PANEL},
     layers::{Backward, Forward, Maxima},
@@ -54,13 +55,6 @@ impl Direct {
             if training { self.dy.outer.len() + PANEL } else { 0 },
         ]
     }
-
-    fn cut_scratch<'a>(&self, geometry: &Geometry, scratch: &'a mut [f32]) -> [&'a mut [f32]; 3] {
-        let [first, second, _] = self.scratch_lens(geometry, true);
-        let (padded, rest) = scratch.split_at_mut(first);
-        let (output, dy) = rest.split_at_mut(second);
-        [padded, output, dy]
-    }
 }
 
 impl Spread {
@@ -104,7 +98,7 @@ impl Spread {
 
 impl Method for Direct {
     fn scratch_len(&self, geometry: &Geometry, training: bool) -> usize {
-        self.scratch_lens(geometry, training).into_iter().sum()
+        parts_len(self.scratch_lens(geometry, training))
     }
 
     fn forward(&self, geometry: &Geometry, mut pass: Forward<'_>, mut y: MatMut<'_>) {
@@ -115,7 +109,8 @@ impl Method for Direct {
             rows: 0..geometry.padded.height,
         };
         let (weights, bias) = geometry.weights_and_bias(pass.parameters);
-        let [padded, output, _] = self.cut_scratch(geometry, pass.scratch);
+        let lens = self.scratch_lens(geometry, pass.training.is_some());
+        let [padded, output, _] = parts(pass.scratch, lens);
         for row in 0..y.rows() {
             let x = geometry.padded(pass.x.row(row), padded);
             match &geometry.pool {
@@ -160,7 +155,7 @@ impl Method for Direct {
             rows: self.dy.before.0.saturating_sub(self.dy.skip.0)..(last_row + 1).saturating_sub(self.dy.skip.0),
         };
         let skip = self.dy.skip.0 * self.dy.outer.row() + self.dy.skip.1 * self.dy.outer.channels;
-        let [padded, _, spread] = self.cut_scratch(geometry, pass.scratch);
+        let [padded, _, spread] = parts(pass.scratch, self.scratch_lens(geometry, true));
         for row in 0..dy.rows() {
             let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.lanes, row);
             let returned = Returned {

@@ -2,6 +2,7 @@
 
 use super::{Geometry, Method, epilogue::Returned};
 use crate::{
+    buffer::{parts, parts_len},
     conv::{Map, Patches, crop},
     gemm::{Kernel, MatMut, PANEL},
     layers::{Backward, Forward, Maxima, Pool},
@@ -59,29 +60,21 @@ impl Patches {
     }
 
     fn cut<'a>(&self, geometry: &Geometry, training: bool, scratch: &'a mut [f32]) -> Scratch<'a> {
-        let mut rest = scratch;
-        let mut parts = self.scratch_lens(geometry, training).map(|len| {
-            let (part, after) = std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(PANEL));
-            rest = after;
-            &mut part[..len]
-        });
-        let mut next = parts.iter_mut().map(std::mem::take);
-        let mut part = || next.next().unwrap_or_default();
+        let [padded, taps, strip, dy, dtaps, dsource] = parts(scratch, self.scratch_lens(geometry, training));
         Scratch {
-            padded: part(),
-            taps: part(),
-            strip: part(),
-            dy: part(),
-            dtaps: part(),
-            dsource: part(),
+            padded,
+            taps,
+            strip,
+            dy,
+            dtaps,
+            dsource,
         }
     }
 }
 
 impl Method for Patches {
     fn scratch_len(&self, geometry: &Geometry, training: bool) -> usize {
-        let lens = self.scratch_lens(geometry, training).into_iter();
-        lens.map(|len| len.next_multiple_of(PANEL)).sum()
+        parts_len(self.scratch_lens(geometry, training))
     }
 
     fn forward(&self, geometry: &Geometry, mut pass: Forward<'_>, mut y: MatMut<'_>) {
