@@ -141,23 +141,22 @@ impl PointLayout {
 /// `G·w·Gᵀ` of the kernels of one panel: from `[taps, taps, len]` to `[36, len]`.
 pub(crate) fn filters(kernel: Kernel, taps: usize, weights: &[f32], points: &mut [f32]) {
     let len = points.len() / POINTS;
-    kernel.vectorize(Transform {
-        map: Map1d::Filter(taps),
-        from: (weights, Grid::alone(taps, len)),
-        to: (points, Grid::alone(SIDE, len)),
-        tiles: (1, 1),
-        channels: len,
-        overlap: 0,
-    });
+    let (from, to) = (Grid::alone(taps, len), Grid::alone(SIDE, len));
+    one_square(kernel, Map1d::Filter(taps), (weights, from), (points, to), len);
 }
 
 /// The adjoint of [`filters`]: the gradient of one panel's weights from that of its values at the points.
 pub(crate) fn filter_gradient(kernel: Kernel, taps: usize, points: &[f32], weights: &mut [f32]) {
     let len = points.len() / POINTS;
+    let (from, to) = (Grid::alone(SIDE, len), Grid::alone(taps, len));
+    one_square(kernel, Map1d::FilterAdjoint(taps), (points, from), (weights, to), len);
+}
+
+fn one_square(kernel: Kernel, map: Map1d, from: (&[f32], Grid), to: (&mut [f32], Grid), len: usize) {
     kernel.vectorize(Transform {
-        map: Map1d::FilterAdjoint(taps),
-        from: (points, Grid::alone(SIDE, len)),
-        to: (weights, Grid::alone(taps, len)),
+        map,
+        from,
+        to,
         tiles: (1, 1),
         channels: len,
         overlap: 0,
