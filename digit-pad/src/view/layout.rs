@@ -256,7 +256,7 @@ impl Grid {
         let gap = self.px(16.0);
         let text_x = digit.right() + gap;
         let text_width = seen.x - gap - text_x;
-        let (certainty, verdict, bottom) = if text_width >= self.px(122.0) {
+        let (certainty, verdict, bottom) = if text_width >= self.px(112.0) {
             let (line, small_line) = (self.px(40.0), self.px(22.0));
             let y = top + (side - line - small_line) / 2;
             let certainty = Rect::new(text_x, y, text_width, line);

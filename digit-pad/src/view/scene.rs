@@ -209,7 +209,7 @@ impl Scene<'_> {
                 theme.doubt,
             );
             let guess = format!("perhaps {}, {}", reading.digit(), percent(reading.probability()));
-            self.text(layout.verdict, &guess, Face::Medium, 14.0, align, theme.muted);
+            self.text(layout.verdict, &guess, Face::Medium, 13.0, align, theme.muted);
         }
     }
 
