@@ -39,6 +39,7 @@ pub mod formats;
 pub mod gemm;
 mod lanes;
 mod layers;
+mod live;
 pub mod loss;
 mod network;
 pub mod optim;

@@ -16,6 +16,7 @@ use crate::{
         Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, StateSpec,
         TensorSpec, fold,
     },
+    live::Live,
     random,
     shape::Shape,
     spec::{LayerSpec, NetworkSpec},
@@ -184,7 +185,8 @@ impl Network {
         self.spec.parameter_count()
     }
 
-    /// Multiply-adds of a forward pass of one sample.
+    /// Multiply-adds of a forward pass of one sample, by direct arithmetic. Outputs that nothing reads, such as those
+    /// that windows leave over at the lower and right edge, are not computed and do not count.
     #[must_use]
     pub fn multiply_adds(&self) -> usize {
         self.plan.work
@@ -371,7 +373,7 @@ impl Network {
 impl Plan {
     fn for_training(spec: &NetworkSpec) -> Self {
         let layers: Vec<_> = spec.layers().iter().cloned().enumerate().collect();
-        Self::new(spec.input(), &layers)
+        Self::new(spec.input(), &layers, true)
     }
 
     /// The plan in which normalisations are folded into the dense layers and convolutions right before them; none
@@ -389,7 +391,7 @@ impl Plan {
         if layers.len() == spec.layers().len() {
             return None;
         }
-        let mut plan = Self::new(spec.input(), &layers);
+        let mut plan = Self::new(spec.input(), &layers, false);
         plan.read_from(training, spec);
         Some(plan)
     }
@@ -423,8 +425,8 @@ impl Plan {
         }
     }
 
-    /// A plan of some of a network's layers, each with its number.
-    fn new(input: Shape, layers: &[(usize, LayerSpec)]) -> Self {
+    /// A plan of some of a network's layers, each with its number, for training or for prediction alone.
+    fn new(input: Shape, layers: &[(usize, LayerSpec)], training: bool) -> Self {
         let mut plan = Self {
             stages: Vec::new(),
             pieces: Vec::new(),
@@ -432,6 +434,7 @@ impl Plan {
             work: 0,
             first_work: 0,
         };
+        let live = Live::of(input, layers.iter().map(|(_, layer)| layer), training);
         let mut shape = input;
         // Layers that look at windows or channels want pictures by pixels; without them, samples stay as they come.
         let of_images = layers.iter().take_while(|(_, layer)| *layer != LayerSpec::Flatten);
@@ -439,42 +442,51 @@ impl Plan {
             .clone()
             .any(|(_, layer)| layer.has_windows() || *layer == LayerSpec::BatchNorm);
         if let Some(map) = planes(shape).filter(|_| by_pixels) {
-            plan.push(Box::new(Permute { map, to: Order::Pixels }), 0, shape.len());
+            shape = live.input;
+            let permute = Permute {
+                map: self::map(shape),
+                whole: map,
+                to: Order::Pixels,
+            };
+            plan.push(Box::new(permute), 0, shape.len());
         }
-        let mut items = layers.iter().map(|(item, layer)| (*item, layer)).peekable();
-        while let Some((item, layer)) = items.next() {
-            let mut output = layer.output(item, shape).expect("the text form was checked");
-            let mut relu_next = || items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
+        let items = layers.iter().zip(live.outputs);
+        let mut items = items.map(|((item, layer), output)| (*item, layer, output)).peekable();
+        while let Some((item, layer, mut output)) = items.next() {
+            if layer.is_elementwise() {
+                // What comes may be more than is read: samples are whole, and so is what was normalised.
+                output = shape;
+            }
+            let mut relu_next = || items.next_if(|(_, next, _)| matches!(next, LayerSpec::Relu)).is_some();
             let layer: Option<Box<dyn Layer>> = match *layer {
                 LayerSpec::Dense { outputs } => {
                     plan.count(shape.len() * outputs);
                     Some(Box::new(Dense::new(shape.len(), outputs, relu_next(), None)))
                 }
                 LayerSpec::Conv(conv) => {
-                    let (input, map) = (map(shape), map(output));
-                    plan.count(map.len() * conv.kernel.0 * conv.kernel.1 * input.channels);
+                    let maps = (map(shape), map(output));
+                    plan.count(maps.1.len() * conv.kernel.0 * conv.kernel.1 * maps.0.channels);
                     let relu = relu_next();
                     // Where windows overlap, a pixel's gradient has several parts; the layer of its own adds them.
                     let pool = next_pool(&mut items, &mut output, |size, stride| size <= stride);
-                    Some(Box::new(Conv::new(input, &conv, relu, pool, !plan.stages.is_empty())))
+                    Some(Box::new(Conv::new(maps, &conv, relu, pool, !plan.stages.is_empty())))
                 }
                 LayerSpec::MaxPool { size, stride } => {
-                    let pool = Pool::new(map(shape), (size, size), stride);
+                    let pool = Pool::new(map(shape), map(output), (size, size), stride);
                     Some(Box::new(MaxPool { pool }))
                 }
                 LayerSpec::AvgPool { size, stride } => {
-                    let pool = Pool::new(map(shape), (size, size), stride);
+                    let pool = Pool::new(map(shape), map(output), (size, size), stride);
                     Some(Box::new(AvgPool { pool }))
                 }
                 LayerSpec::GlobalAvgPool => {
-                    let map = map(shape);
-                    let pool = Pool::new(map, (map.height, map.width), 1);
+                    let input = map(shape);
+                    let pool = Pool::new(input, map(output), (input.height, input.width), 1);
                     Some(Box::new(AvgPool { pool }))
                 }
                 LayerSpec::BatchNorm => {
                     let relu = relu_next();
                     let pool = next_pool(&mut items, &mut output, |_, _| true);
-                    let pool = pool.map(|(size, stride)| Pool::new(map(shape), (size, size), stride));
                     let channels = shape.channels();
                     Some(Box::new(BatchNorm::new(channels, shape.len() / channels, relu, pool)))
                 }
@@ -492,16 +504,16 @@ impl Plan {
                     None => None,
                     Some(map) => match items.peek() {
                         // Its weights take the pixels as they lie.
-                        Some(&(item, &LayerSpec::Dense { outputs })) => {
+                        Some(&(item, &LayerSpec::Dense { outputs }, _)) => {
                             items.next();
                             plan.count(shape.len() * outputs);
-                            let relu = items.next_if(|(_, next)| matches!(next, LayerSpec::Relu)).is_some();
+                            let relu = items.next_if(|(_, next, _)| matches!(next, LayerSpec::Relu)).is_some();
                             let dense = Dense::new(shape.len(), outputs, relu, Some(map));
                             plan.push(Box::new(dense), item, outputs);
                             output = Shape::Features(outputs);
                             None
                         }
-                        _ => Some(Box::new(Permute { map, to: Order::Planes })),
+                        _ => Some(Box::new(Permute::whole(map, Order::Planes))),
                     },
                 },
             };
@@ -513,7 +525,7 @@ impl Plan {
         if plan.stages.is_empty() {
             // Only flattened: the output is a copy of the input.
             let map = Map::new(1, shape.len(), 1);
-            plan.push(Box::new(Permute { map, to: Order::Planes }), 0, shape.len());
+            plan.push(Box::new(Permute::whole(map, Order::Planes)), 0, shape.len());
         }
         plan
     }
@@ -559,18 +571,19 @@ impl Plan {
     }
 }
 
-/// Takes the max pooling of a size and a stride that will do, if that is the next layer, and the output behind it.
+/// Takes the max pooling of a size and a stride that will do, if that is the next layer; `output` becomes the one
+/// behind it.
 fn next_pool<'a>(
-    items: &mut Peekable<impl Iterator<Item = (usize, &'a LayerSpec)>>,
+    items: &mut Peekable<impl Iterator<Item = (usize, &'a LayerSpec, Shape)>>,
     output: &mut Shape,
     will_do: impl Fn(usize, usize) -> bool,
-) -> Option<(usize, usize)> {
-    let &(item, layer) = items.peek()?;
+) -> Option<Pool> {
+    let &(_, layer, pooled) = items.peek()?;
     match *layer {
         LayerSpec::MaxPool { size, stride } if will_do(size, stride) => {
             items.next();
-            *output = layer.output(item, *output).expect("the text form was checked");
-            Some((size, stride))
+            let input = std::mem::replace(output, pooled);
+            Some(Pool::new(map(input), map(pooled), (size, size), stride))
         }
         _ => None,
     }

@@ -369,6 +369,21 @@ impl LayerSpec {
         )
     }
 
+    /// Whether each value of the output is made of the one value of the input in its place, given what the layer has
+    /// learnt.
+    pub(crate) fn is_elementwise(&self) -> bool {
+        matches!(
+            self,
+            Self::BatchNorm
+                | Self::Dropout { .. }
+                | Self::Relu
+                | Self::LeakyRelu { .. }
+                | Self::Tanh
+                | Self::Sigmoid
+                | Self::Gelu
+        )
+    }
+
     /// An upper bound of the parameters for an input of shape `input`, or `None` where it does not fit.
     fn padded_parameters(&self, input: Shape) -> Option<usize> {
         let (inputs, outputs) = self.fan(input)?;

@@ -111,6 +111,16 @@ const NETWORKS: &[&str] = &[
     "6x6x2 | conv 3 3x3 pad same | relu | maxpool 1 | maxpool 2 | dense 3",
     "6x6x1 | conv 2 3x3 stride 2 pad 1 | relu | maxpool 2 | flatten",
     "8x8x1 | conv 4 3x3 pad 1 | relu | maxpool 2 | conv 5 3x3 pad 1 | relu | maxpool 2 | dense 7 | relu | dense 3",
+    // What windows leave over is not computed: through several layers, of images by planes, before and behind layers
+    // that look at everything.
+    "13x15x1 | conv 3 3x3 | relu | maxpool 2 | conv 4 2x2 | relu | maxpool 2 | dense 3",
+    "13x14x2 | conv 3 2x3 | relu | maxpool 2 | conv 4 2x2 pad 1 | relu | maxpool 3 | dense 3",
+    "11x9x1 | relu | tanh | conv 3 3x2 stride 2 | avgpool 2 | conv 2 1x1 | relu | dense 3",
+    "11x12x3 | gelu | avgpool 3 | conv 3 2x2 | maxpool 2 | flatten",
+    "11x9x1 | maxpool 2 | conv 3 2x2 | relu | maxpool 2 | dense 3",
+    "9x10x1 | conv 3 3x3 pad 2 | conv 2 2x2 stride 3 | maxpool 2 | dense 3",
+    "10x11x1 | conv 2 2x2 | batchnorm | relu | conv 3 3x3 | maxpool 2 | conv 2 1x1 | maxpool 2 | dense 3",
+    "11x10x2 | conv 2 2x2 | relu | batchnorm | tanh | maxpool 2 | conv 3 2x2 | maxpool 2 | dense 3",
 ];
 
 const NORMALISED: &str = "6x7x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 3 2x2 | batchnorm | dense 9 | batchnorm | relu | dense 4";
@@ -146,6 +156,12 @@ fn minimal_filtering() {
             2,
         ),
         ("3x2x16 | relu | conv 16 3x3 pad 2 | relu | dense 4", 110),
+        // Some of what comes is not read, which is a part of the tiles or more than they hold.
+        (
+            "10x10x16 | batchnorm | conv 16 3x3 | relu | maxpool 2 | maxpool 2 | dense 2",
+            5,
+        ),
+        ("14x13x16 | batchnorm | conv 16 2x2 | relu | maxpool 8 | dense 2", 5),
     ] {
         let network = trained(text, 5);
         let (images, labels) = batch(&network, 15, samples);

@@ -44,18 +44,26 @@ pub(crate) struct Windows {
     pub(crate) stride: usize,
 }
 
-/// Copies a picture into a larger one, `top` rows and `left` pixels in; what lies around it is left as it is.
+/// Copies a picture into another one, `top` rows and `left` pixels in; what lies around it is left as it is, and what
+/// finds no room is left out.
 pub(crate) fn place(from: &[f32], map: Map, to: &mut [f32], outer: Map, (top, left): (usize, usize)) {
-    for (y, row) in from.chunks_exact(map.row()).enumerate() {
-        let start = (top + y) * outer.row() + left * outer.channels;
-        to[start..start + row.len()].copy_from_slice(row);
+    let rows = from
+        .chunks_exact(map.row())
+        .zip(to.chunks_exact_mut(outer.row()).skip(top));
+    for (from, to) in rows {
+        let to = &mut to[left * outer.channels..];
+        let len = from.len().min(to.len());
+        to[..len].copy_from_slice(&from[..len]);
     }
 }
 
-/// The inverse of [`place`]: cuts a picture out of a larger one.
+/// The adjoint of [`place`]: cuts a picture out of another one, with zeros for what found no room.
 pub(crate) fn crop(from: &[f32], outer: Map, (top, left): (usize, usize), to: &mut [f32], map: Map) {
-    for (y, row) in to.chunks_exact_mut(map.row()).enumerate() {
-        let start = (top + y) * outer.row() + left * outer.channels;
-        row.copy_from_slice(&from[start..start + row.len()]);
+    let mut rows = from.chunks_exact(outer.row()).skip(top);
+    for to in to.chunks_exact_mut(map.row()) {
+        let from = rows.next().map_or(&[][..], |row| &row[left * outer.channels..]);
+        let (inside, outside) = to.split_at_mut(from.len().min(to.len()));
+        inside.copy_from_slice(&from[..inside.len()]);
+        outside.fill(0.0);
     }
 }

@@ -7,7 +7,6 @@ use crate::{
     conv::Map,
     gemm::{MatMut, Vectorize},
     lanes::{Lanes, Stretches},
-    spec::windows,
 };
 
 /// Windows of a picture, of each channel on its own.
@@ -21,12 +20,10 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(input: Map, window: (usize, usize), stride: usize) -> Self {
-        let height = windows(input.height, window.0, stride);
-        let width = windows(input.width, window.1, stride);
+    pub(crate) fn new(input: Map, output: Map, window: (usize, usize), stride: usize) -> Self {
         Self {
             input,
-            output: Map::new(height, width, input.channels),
+            output,
             window,
             stride,
         }

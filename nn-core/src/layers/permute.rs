@@ -19,6 +19,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Permute {
     pub(crate) map: Map,
+    /// The picture before, of which `map` is the upper left corner; larger only where it is data.
+    pub(crate) whole: Map,
     /// The order after it; before it is the other one.
     pub(crate) to: Order,
 }
@@ -52,14 +54,29 @@ impl Layer for Permute {
 }
 
 impl Permute {
+    /// Of a whole picture.
+    pub(crate) fn whole(map: Map, to: Order) -> Self {
+        Self { map, whole: map, to }
+    }
+
+    /// Where each value of the picture stands in the order of pixels, and where in the planes of the whole picture.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (map, whole) = (self.map, self.whole);
+        let rows = (0..map.channels).flat_map(move |channel| (0..map.height).map(move |y| (channel, y)));
+        rows.flat_map(move |(channel, y)| {
+            let pixel = move |x| (y * map.width + x) * map.channels + channel;
+            let plane = (channel * whole.height + y) * whole.width;
+            (0..map.width).map(move |x| (pixel(x), plane + x))
+        })
+    }
+
     fn copy(&self, from: MatRef<'_>, mut to: MatMut<'_>, order: Order) {
         for row in 0..to.rows() {
             let (from, to) = (from.row(row), to.row_mut(row));
-            for index in 0..self.map.len() {
-                let pixel = Order::Pixels.position(self.map, index);
+            for (pixel, plane) in self.places() {
                 match order {
-                    Order::Pixels => to[pixel] = from[index],
-                    Order::Planes => to[index] = from[pixel],
+                    Order::Pixels => to[pixel] = from[plane],
+                    Order::Planes => to[plane] = from[pixel],
                 }
             }
         }

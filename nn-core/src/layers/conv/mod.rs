@@ -62,9 +62,16 @@ trait Method: fmt::Debug + Send + Sync {
 }
 
 impl Conv {
-    /// `needs_dx` tells whether the gradient of the input will be asked for.
-    pub(crate) fn new(input: Map, spec: &ConvSpec, relu: bool, pool: Option<(usize, usize)>, needs_dx: bool) -> Self {
-        let geometry = Geometry::new(input, spec, relu, pool);
+    /// From `input` to `output`, both maps being what is read of them, and on through the pool; `needs_dx` tells
+    /// whether the gradient of the input will be asked for.
+    pub(crate) fn new(
+        (input, output): (Map, Map),
+        spec: &ConvSpec,
+        relu: bool,
+        pool: Option<Pool>,
+        needs_dx: bool,
+    ) -> Self {
+        let geometry = Geometry::new(input, output, spec, relu, pool);
         let method: Box<dyn Method> = if let Some(patches) = Patches::of(&geometry) {
             Box::new(patches)
         } else if let Some(minimal) = Minimal::new(input, geometry.pad, geometry.windows, geometry.output) {
@@ -77,28 +84,29 @@ impl Conv {
 }
 
 impl Geometry {
-    fn new(input: Map, spec: &ConvSpec, relu: bool, pool: Option<(usize, usize)>) -> Self {
+    fn new(input: Map, output: Map, spec: &ConvSpec, relu: bool, pool: Option<Pool>) -> Self {
         let ((top, bottom), (left, right)) = (spec.pads(spec.kernel.0), spec.pads(spec.kernel.1));
-        let padded = Map::new(input.height + top + bottom, input.width + left + right, input.channels);
         let windows = Windows {
             height: spec.kernel.0,
             width: spec.kernel.1,
             stride: spec.stride,
         };
-        let output = Map::new(
-            crate::spec::windows(padded.height, windows.height, windows.stride),
-            crate::spec::windows(padded.width, windows.width, windows.stride),
-            spec.channels,
-        );
+        // Without the zeros behind the input that no window reads.
+        let padded = |len: usize, (before, after): (usize, usize), count: usize, window: usize| {
+            let read = (count - 1) * spec.stride + window;
+            (before + len + after).min(read.max(before + len))
+        };
+        let height = padded(input.height, (top, bottom), output.height, windows.height);
+        let width = padded(input.width, (left, right), output.width, windows.width);
         Self {
             input,
-            padded,
+            padded: Map::new(height, width, input.channels),
             pad: (top, left),
             windows,
             output,
             bias: spec.bias,
             relu,
-            pool: pool.map(|(size, stride)| Pool::new(output, (size, size), stride)),
+            pool,
         }
     }
 
