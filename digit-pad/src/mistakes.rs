@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Pixels in a row of the picture.
-pub const WIDTH: usize = 1960;
+pub const WIDTH: usize = 2088;
 /// Rows of the picture.
-pub const HEIGHT: usize = 1160;
+pub const HEIGHT: usize = 1180;
 /// The mistakes that have a place on it.
 pub const SHOWN: usize = GALLERY_COLUMNS * GALLERY_ROWS;
 
@@ -34,8 +34,8 @@ const LABELS: i32 = 48;
 const CELL: i32 = 76;
 const GAP: i32 = 3;
 const GALLERY_LEFT: i32 = 1064;
-const TILE: i32 = 112;
-const TILE_PITCH: (i32, i32) = (146, 178);
+const TILE: i32 = 140;
+const TILE_PITCH: (i32, i32) = (164, 181);
 
 // Blue and orange of Okabe and Ito's palette: they stay apart in every kind of colour blindness.
 const PAPER: Color = Color(0x00FF_FFFF);
@@ -52,6 +52,8 @@ const TITLE: Style = style(Face::SemiBold, 40.0);
 const HEADING: Style = style(Face::SemiBold, 25.0);
 const CAPTION: Style = style(Face::Medium, 21.0);
 const LABEL: Style = style(Face::SemiBold, 27.0);
+const ANSWER: Style = style(Face::SemiBold, 22.0);
+const PROBABILITY: Style = style(Face::Medium, 19.0);
 const COUNT: Style = style(Face::Medium, 24.0);
 
 const fn style(face: Face, size: f32) -> Style {
@@ -113,7 +115,7 @@ impl Sheet<'_> {
         self.heading(
             LEFT,
             "Confusion matrix",
-            "Rows: the true digit. Columns: the digit that was read.",
+            "Rows: the true digit. Columns: the digit that was read. At the ends: recall and precision in %.",
         );
         let most_wrong = most_wrong(metrics.confusion());
         let (precision, recall) = (metrics.precision(), metrics.recall());
@@ -132,17 +134,10 @@ impl Sheet<'_> {
             self.write(right, &tenths(recall[label]), CAPTION, Align::Right, MUTED);
             self.write(below, &tenths(precision[label]), CAPTION, Align::Center, MUTED);
         }
-        self.write(cell(-1, DIGITS as i32), "recall", CAPTION, Align::Right, MUTED);
-        // Under the row labels there is no room for the word; it ends where the first figure begins.
-        let below = cell(DIGITS as i32 + 1, 0);
-        let line = Rect::new(below.x, below.y - 30, 10 * CELL, 30);
-        self.write(
-            line,
-            "precision in %, of the answers in each column",
-            CAPTION,
-            Align::Left,
-            MUTED,
-        );
+        let (top, end) = (cell(-1, DIGITS as i32), cell(DIGITS as i32, DIGITS as i32));
+        self.write(top, "recall", CAPTION, Align::Right, MUTED);
+        let end = Rect::new(end.x + 12, end.y, 2 * CELL, end.height);
+        self.write(end, "precision", CAPTION, Align::Left, MUTED);
     }
 
     fn count(&mut self, rect: Rect, count: u64, right: bool, share: f64) {
@@ -179,11 +174,11 @@ impl Sheet<'_> {
         }
     }
 
-    fn tile(&mut self, x: i32, y: i32, images: &Dataset, mistake: &Answer) {
+    fn tile(&mut self, x: i32, y: i32, images: &Dataset, answer: &Answer) {
         let tile = Rect::new(x, y, TILE, TILE);
         self.frame.fill(tile, TILE_GROUND);
         let (width, height) = (images.width(), images.height());
-        let image = images.image(mistake.index);
+        let image = images.image(answer.index);
         let scale = TILE as f64 / width.max(height) as f64;
         let edge =
             |place: usize, length: usize| ((place as f64 - length as f64 / 2.0) * scale).round() as i32 + TILE / 2;
@@ -200,22 +195,12 @@ impl Sheet<'_> {
                     .fill(pixel, TILE_GROUND.under(TILE_INK, image[row * width + column]));
             }
         }
-        let answer = format!("{} → {}", mistake.label, mistake.digit);
-        self.write(
-            Rect::new(x, y + TILE + 4, 56, 32),
-            &answer,
-            style(Face::SemiBold, 22.0),
-            Align::Left,
-            TEXT,
-        );
-        let probability = format!("{:.0} %", 100.0 * mistake.probability);
-        self.write(
-            Rect::new(x + 56, y + TILE + 4, TILE - 56, 32),
-            &probability,
-            CAPTION,
-            Align::Right,
-            MUTED,
-        );
+        // Rounded down: what is not quite sure is not shown as sure.
+        let probability = format!("{:.1} %", (1000.0 * answer.probability).floor() / 10.0);
+        let caption = Rect::new(x, y + TILE + 3, TILE, 32);
+        let answer = format!("{} → {}", answer.label, answer.digit);
+        self.write(caption, &answer, ANSWER, Align::Left, TEXT);
+        self.write(caption, &probability, PROBABILITY, Align::Right, MUTED);
     }
 }
 

@@ -84,11 +84,11 @@ pub fn draw(path: &Path, form: Form, curves: &Curves, network: &str, figures: &s
         }
         Form::Png => {
             let size = (SIZE.0 * page.scale, SIZE.1 * page.scale);
-            let mut rgb = vec![0; 3 * size.0 as usize * size.1 as usize];
-            let bitmap = Bitmap::new(&mut rgb, size);
+            let mut pixels = vec![0; size.0 as usize * size.1 as usize];
+            let bitmap = Bitmap::new(&mut pixels, size);
             page.paint(&bitmap.into_drawing_area())
                 .map_err(|error| failed(error.to_string()))?;
-            let rgb = averaged(&rgb, size.0 as usize, OVERSAMPLING as usize);
+            let rgb = averaged(&pixels, size.0 as usize, OVERSAMPLING as usize);
             files::replace_png(path, &rgb, PNG_WIDTH as usize, PNG_HEIGHT as usize)
         }
     }
@@ -152,7 +152,7 @@ impl Page<'_> {
         area.fill(&WHITE)?;
         let (heading, panels) = area
             .margin(self.px(24), self.px(20), self.px(32), self.px(32))
-            .split_vertically(self.px(96));
+            .split_vertically(self.px(88));
         self.heading(&heading)?;
         for (area, panel) in panels.split_evenly((1, 2)).iter().zip(&PANELS) {
             self.panel(area, panel)?;
@@ -184,8 +184,8 @@ impl Page<'_> {
         let mut chart = ChartBuilder::on(&plot)
             .margin_right(self.px(28))
             .margin_top(self.px(8))
-            .x_label_area_size(self.px(58))
-            .y_label_area_size(self.px(58))
+            .x_label_area_size(self.px(50))
+            .y_label_area_size(self.px(48))
             .build_cartesian_2d(self.curves.step_range(), range.clone())?;
         let labels = self.font(16, FontStyle::Normal, &MUTED);
         let decimals = if range.end - range.start < 5.0 { 2 } else { 0 };
@@ -225,10 +225,10 @@ impl Page<'_> {
         let middle = self.px(16);
         let at = |h| Pos::new(h, VPos::Center);
         let name = self.font(18, FontStyle::Bold, &TEXT).pos(at(HPos::Left));
-        area.draw_text(title, &name, (self.px(12), middle))?;
+        area.draw_text(title, &name, (0, middle))?;
         let label = self.font(16, FontStyle::Normal, &TEXT).pos(at(HPos::Right));
         let mut right = area.dim_in_pixel().0 as i32 - self.px(28);
-        let mut entries = vec![("training", TRAINING, 3)];
+        let mut entries = vec![("training (smoothed)", TRAINING, 3)];
         if !self.curves.validation(0).is_empty() {
             entries.insert(0, ("validation", VALIDATION, 2));
         }

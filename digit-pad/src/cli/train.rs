@@ -269,7 +269,7 @@ fn final_figures(trained: &Trained) -> String {
         format!("validation {}, ", percent(validation.accuracy))
     });
     format!(
-        "test {}, {validation}best epoch {} of {}, {} parameters, {:.1} s",
+        "test accuracy {}, {validation}best epoch {} of {}, {} parameters, {:.1} s of training",
         percent(trained.test.accuracy),
         trained.epoch,
         trained.epochs,

@@ -155,16 +155,14 @@ impl Group {
     }
 }
 
-/// Means over up to a twentieth of the curve around each point, fewer near the ends, where it would else be bent.
+/// Means over up to a twentieth of the curve around each point. At the start, which is steep, as much is taken from
+/// after a point as from before it; at the end, which is flat, a shorter mean would only be less smooth.
 pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let reach = points.len() / 40;
     let mean = |i: usize| {
-        let reach = reach.min(i).min(points.len() - 1 - i);
-        let window = &points[i - reach..=i + reach];
-        (
-            points[i].0,
-            window.iter().map(|point| point.1).sum::<f64>() / window.len() as f64,
-        )
+        let reach = (points.len() / 40).min(i);
+        let window = &points[i - reach..(i + reach + 1).min(points.len())];
+        let sum: f64 = window.iter().map(|point| point.1).sum();
+        (points[i].0, sum / window.len() as f64)
     };
     (0..points.len()).map(mean).collect()
 }
