@@ -14,6 +14,7 @@ use crate::{
         Color, Rect,
         frame::Frame,
         text::{Align, Face, Style, Text},
+        theme::contrast,
     },
 };
 
@@ -225,9 +226,65 @@ fn tenths(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}", 100.0 * share))
 }
 
-/// Dark text on light ground, and light on dark.
+/// Black or white, whichever can be read better on it.
 fn text_on(ground: Color) -> Color {
-    let channel = |shift: u32| (ground.0 >> shift) & 0xFF;
-    let light = 299 * channel(16) + 587 * channel(8) + 114 * channel(0);
-    if light > 130_000 { TEXT } else { PAPER }
+    let black = Color(0);
+    if contrast(ground, black) > contrast(ground, PAPER) {
+        black
+    } else {
+        PAPER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_mistake_sets_the_shade() {
+        let mut confusion = [[0; DIGITS]; DIGITS];
+        assert_eq!(most_wrong(&confusion), 1);
+        confusion[3][3] = 900;
+        confusion[3][5] = 7;
+        confusion[9][4] = 4;
+        assert_eq!(most_wrong(&confusion), 7);
+    }
+
+    #[test]
+    fn counts_stand_out_from_every_shade() {
+        for (hue, steps) in [(RIGHT, 0..=255), (WRONG, 0..=255)] {
+            for alpha in steps {
+                let ground = EMPTY.under(hue, alpha);
+                let contrast = contrast(ground, text_on(ground));
+                assert!(contrast >= 4.5, "{ground:06X?}: {contrast:.2}");
+            }
+        }
+    }
+
+    #[test]
+    fn images_of_any_shape_are_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mistakes.png");
+        let images = Dataset::new((0..=239).collect(), vec![4, 7], 10, 12).unwrap();
+        let answers = [(0, 9, 0.9), (1, 7, 0.6)].map(|(index, digit, probability)| Answer {
+            index,
+            label: images.label(index),
+            digit,
+            probability,
+        });
+        let mut metrics = Metrics::default();
+        metrics.extend(answers);
+        draw(&path, "a model", &metrics, &images, &answers[..1]).unwrap();
+        let picture = image::open(&path).unwrap().to_rgb8();
+        assert_eq!(picture.dimensions(), (WIDTH as u32, HEIGHT as u32));
+        let at = |x: i32, y: i32| picture.get_pixel((GALLERY_LEFT + x) as u32, (TOP + y) as u32).0;
+        let paper = [0xFF; 3];
+        // Twelve pixels fill the width of a tile, ten leave a ground above and below them.
+        let ground = at(TILE / 2, 4);
+        assert_eq!(ground, [0x09, 0x0B, 0x0F]);
+        assert_eq!(at(TILE / 2, TILE - 4), ground);
+        assert!(at(1, TILE / 2) != ground && at(TILE - 1, TILE / 2) != ground);
+        assert_eq!(at(TILE, TILE / 2), paper);
+        assert_eq!(at(TILE_PITCH.0 + TILE / 2, 4), paper, "a second mistake");
+    }
 }

@@ -46,6 +46,9 @@ const TEXT: RGBColor = RGBColor(22, 27, 34);
 const MUTED: RGBColor = RGBColor(89, 99, 115);
 const GRID: RGBColor = RGBColor(228, 232, 238);
 
+/// Points to the right of each panel.
+const MARGIN: u32 = 32;
+
 /// The name that the fonts inside the program go by; an SVG file asks its reader for the first that there is.
 const FONT: &str = "Inter, Helvetica, Arial, sans-serif";
 
@@ -151,7 +154,7 @@ impl Page<'_> {
     fn paint<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         area.fill(&WHITE)?;
         let (heading, panels) = area
-            .margin(self.px(24), self.px(20), self.px(32), self.px(32))
+            .margin(self.px(24), self.px(20), self.px(32), self.px(8))
             .split_vertically(self.px(88));
         self.heading(&heading)?;
         for (area, panel) in panels.split_evenly((1, 2)).iter().zip(&PANELS) {
@@ -182,7 +185,7 @@ impl Page<'_> {
         let (title, plot) = area.split_vertically(self.px(40));
         self.panel_title(&title, panel.title)?;
         let mut chart = ChartBuilder::on(&plot)
-            .margin_right(self.px(28))
+            .margin_right(self.px(MARGIN))
             .margin_top(self.px(8))
             .x_label_area_size(self.px(50))
             .y_label_area_size(self.px(48))
@@ -227,7 +230,7 @@ impl Page<'_> {
         let name = self.font(18, FontStyle::Bold, &TEXT).pos(at(HPos::Left));
         area.draw_text(title, &name, (0, middle))?;
         let label = self.font(16, FontStyle::Normal, &TEXT).pos(at(HPos::Right));
-        let mut right = area.dim_in_pixel().0 as i32 - self.px(28);
+        let mut right = area.dim_in_pixel().0 as i32 - self.px(MARGIN);
         let mut entries = vec![("training (smoothed)", TRAINING, 3)];
         if !self.curves.validation(0).is_empty() {
             entries.insert(0, ("validation", VALIDATION, 2));
@@ -310,4 +313,55 @@ fn shortened<E>(network: &str, mut fits: impl FnMut(&str) -> Result<bool, E>) ->
         }
     }
     Ok(items[0].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[test]
+    fn lines_end_where_their_panel_does() {
+        let steep = [(0.0, 3.0), (1.0, 1.0), (2.0, 0.5), (3.0, 2.5), (4.0, 2.5), (5.0, 0.5)];
+        let inside = runs(&steep, &(0.0..2.0));
+        assert_eq!(
+            inside,
+            [
+                vec![(0.5, 2.0), (1.0, 1.0), (2.0, 0.5), (2.75, 2.0)],
+                vec![(4.25, 2.0), (5.0, 0.5)]
+            ]
+        );
+        assert_eq!(
+            runs(&[(0.0, 3.0), (1.0, -1.0)], &(0.0..2.0)),
+            [[(0.25, 2.0), (0.75, 0.0)]]
+        );
+        assert!(runs(&steep[..1], &(0.0..2.0)).is_empty());
+    }
+
+    #[test]
+    fn long_networks_are_shortened_between_items() {
+        let shown = |most: usize| {
+            let fits = |text: &str| Ok::<_, Infallible>(text.chars().count() <= most);
+            shortened("784 | dense 128 | relu | dense 10", fits).unwrap()
+        };
+        assert_eq!(shown(33), "784 | dense 128 | relu | dense 10");
+        assert_eq!(shown(32), "784 | dense 128 | relu | …");
+        assert_eq!(shown(19), "784 | dense 128 | …");
+        assert_eq!(shown(2), "784");
+    }
+
+    #[test]
+    fn the_steep_start_does_not_decide_the_range() {
+        let training: Vec<_> = (0..100)
+            .map(|i| (f64::from(i), if i < 5 { 50.0 } else { 1.0 }))
+            .collect();
+        assert_eq!(PANELS[0].range(&training, &[(99.0, 2.0)]), 0.0..2.1);
+        let range = PANELS[1].range(&[(0.0, 90.0)], &[(1.0, 80.0)]);
+        assert!(
+            range.start > 75.0 && range.start < 80.0 && range.end == 100.0,
+            "{range:?}"
+        );
+        assert!(PANELS[0].range(&[(0.0, 0.0)], &[]).end > 0.0);
+    }
 }

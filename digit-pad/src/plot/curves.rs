@@ -166,3 +166,90 @@ pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     };
     (0..points.len()).map(mean).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two epochs of two steps, of which the losses are 4 and 2, 3 and 1.
+    fn curves() -> Curves {
+        let step = |epoch, steps, loss, accuracy| StepReport {
+            epoch,
+            steps,
+            resumed_steps: 0,
+            total_steps: 4,
+            loss,
+            accuracy,
+            images_per_second: 1.0,
+        };
+        let mut curves = Curves::default();
+        assert!(curves.is_empty());
+        for report in [
+            step(1, 1, 4.0, 0.1),
+            step(1, 2, 3.0, 0.2),
+            step(2, 3, 3.0, 0.5),
+            step(2, 4, 2.0, 0.6),
+        ] {
+            curves.add(&Event::Step(report));
+            if report.steps == 4 {
+                curves.add(&Event::Epoch(EpochReport {
+                    step: report,
+                    seconds: 1.0,
+                    validation_accuracy: Some(0.75),
+                    validation_loss: Some(0.5),
+                }));
+            }
+        }
+        curves
+    }
+
+    fn assert_close(found: &[(f64, f64)], expected: &[(f64, f64)]) {
+        let close = |(a, b): (&(f64, f64), &(f64, f64))| (a.0 - b.0).abs() < 1e-9 && (a.1 - b.1).abs() < 1e-9;
+        assert!(
+            found.len() == expected.len() && found.iter().zip(expected).all(close),
+            "{found:?} is not {expected:?}"
+        );
+    }
+
+    #[test]
+    fn steps_are_got_back_from_means_over_epochs() {
+        let curves = curves();
+        assert_close(&curves.training(0), &[(1.0, 4.0), (2.0, 2.0), (3.0, 3.0), (4.0, 1.0)]);
+        assert_close(&curves.training(1), &[(1.0, 0.1), (2.0, 0.3), (3.0, 0.5), (4.0, 0.7)]);
+        assert_close(&curves.validation(0), &[(4.0, 0.5)]);
+        assert_close(&curves.validation(1), &[(4.0, 0.75)]);
+        assert_eq!(curves.step_range(), 0.0..4.0);
+    }
+
+    #[test]
+    fn long_runs_stay_small_and_keep_their_means() {
+        let mut thinned = Thinned::default();
+        let steps = 100_000;
+        for step in 1..=steps {
+            thinned.push(step, [step as f64, 1.0]);
+        }
+        let points = thinned.points(0);
+        assert!(
+            (Thinned::MOST / 2..=Thinned::MOST).contains(&points.len()),
+            "{}",
+            points.len()
+        );
+        assert!(
+            points.iter().all(|&(step, value)| (step - value).abs() < 1e-6),
+            "{points:?}"
+        );
+        assert!(thinned.points(1).iter().all(|point| point.1 == 1.0));
+        assert_eq!(thinned.groups.iter().map(|group| group.count).sum::<u64>(), steps);
+        assert_eq!(thinned.groups.last().unwrap().last, steps);
+    }
+
+    #[test]
+    fn smoothing_keeps_lines_straight_and_calms_noise() {
+        let line: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(2 * i))).collect();
+        assert_close(&smoothed(&line)[..195], &line[..195]);
+        let noise: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        assert!(smoothed(&noise)[5..].iter().all(|point| (0.4..=0.6).contains(&point.1)));
+        assert_close(&smoothed(&line[..1]), &line[..1]);
+        assert_close(&smoothed(&[]), &[]);
+    }
+}
