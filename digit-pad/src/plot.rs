@@ -46,6 +46,9 @@ const TEXT: RGBColor = RGBColor(22, 27, 34);
 const MUTED: RGBColor = RGBColor(89, 99, 115);
 const GRID: RGBColor = RGBColor(228, 232, 238);
 
+/// The most labels along an axis.
+const TICKS: usize = 6;
+
 /// Points to the right of each panel.
 const MARGIN: u32 = 32;
 
@@ -126,6 +129,8 @@ struct Panel {
     kind: usize,
     /// What the values are shown times.
     factor: f64,
+    /// What is shown where nothing is wrong.
+    best: f64,
 }
 
 const PANELS: [Panel; 2] = [
@@ -133,11 +138,13 @@ const PANELS: [Panel; 2] = [
         title: "Loss (mean cross-entropy)",
         kind: 0,
         factor: 1.0,
+        best: 0.0,
     },
     Panel {
         title: "Accuracy (%)",
         kind: 1,
         factor: 100.0,
+        best: 100.0,
     },
 ];
 
@@ -191,7 +198,7 @@ impl Page<'_> {
             .y_label_area_size(self.px(48))
             .build_cartesian_2d(self.curves.step_range(), range.clone())?;
         let labels = self.font(16, FontStyle::Normal, &MUTED);
-        let decimals = if range.end - range.start < 5.0 { 2 } else { 0 };
+        let decimals = Panel::decimals(&range);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -199,9 +206,9 @@ impl Page<'_> {
             .bold_line_style(GRID.stroke_width(self.scale))
             .axis_style(MUTED.mix(0.6).stroke_width(self.scale))
             .set_all_tick_mark_size(self.px(4))
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&|step| grouped(step.round() as u64))
+            .x_labels(TICKS)
+            .y_labels(TICKS)
+            .x_label_formatter(&|&step| whole(step))
             .y_label_formatter(&|value| format!("{value:.decimals$}"))
             .label_style(labels.clone())
             .axis_desc_style(labels)
@@ -216,10 +223,11 @@ impl Page<'_> {
                 chart.draw_series(LineSeries::new(run, color.stroke_width(width * self.scale)))?;
             }
         }
-        let shown = validation
-            .into_iter()
-            .filter(|point| range.contains(&point.1) || point.1 == range.end);
-        chart.draw_series(shown.map(|point| Circle::new(point, self.px(4), VALIDATION.filled())))?;
+        let dot = |color: RGBColor| move |point| Circle::new(point, self.px(4), color.filled());
+        if smooth.len() == 1 {
+            chart.draw_series(smooth.into_iter().map(dot(TRAINING)))?;
+        }
+        chart.draw_series(validation.into_iter().map(dot(VALIDATION)))?;
         Ok(())
     }
 
@@ -254,16 +262,27 @@ impl Panel {
         points.into_iter().map(|(x, y)| (x, self.factor * y)).collect()
     }
 
-    /// What is shown: all but the first steep steps, which would leave the rest of the curve flat.
+    /// What is shown: all but the first steep steps, which would leave the rest of the curve flat; and what is best, no
+    /// loss or full accuracy, unless it is far off.
     fn range(&self, training: &[(f64, f64)], validation: &[(f64, f64)]) -> Range<f64> {
         let settled = &training[training.len() / 20..];
-        let values = settled.iter().chain(validation).map(|point| point.1);
-        let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
-        if self.kind == 0 {
-            0.0..(1.05 * high).max(1e-3)
+        let best = self.best;
+        let away = settled.iter().chain(validation).map(|point| (point.1 - best).abs());
+        let (low, high) = away.fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
+        let space = (0.08 * (high - low)).max(0.02 * high).max(1e-3);
+        let near = if low < 0.5 * high { 0.0 } else { low - space };
+        let far = high + space;
+        if best > 0.0 {
+            (best - far).max(0.0)..best - near
         } else {
-            (low - 0.05 * (100.0 - low) - 0.1).max(0.0)..100.0
+            near..far
         }
+    }
+
+    /// How many decimals tell the labels of an axis apart.
+    fn decimals(range: &Range<f64>) -> usize {
+        let between = (range.end - range.start) / TICKS as f64;
+        (-between.log10()).ceil().clamp(0.0, 6.0) as usize
     }
 }
 
@@ -296,6 +315,15 @@ fn clipped(from: (f64, f64), to: (f64, f64), range: &Range<f64>) -> Option<((f64
     let beyond = |bound: fn(f64, &Range<f64>) -> bool| bound(from.1, range) && bound(to.1, range);
     let outside = beyond(|y, range| y < range.start) || beyond(|y, range| y > range.end);
     (!outside).then(|| (end(from), end(to)))
+}
+
+/// The number of a step; nothing between steps.
+fn whole(step: f64) -> String {
+    if step.fract() == 0.0 {
+        grouped(step as u64)
+    } else {
+        String::new()
+    }
 }
 
 /// As much of a network's text as fits, whole items, with an ellipsis for the rest.
@@ -356,12 +384,30 @@ mod tests {
         let training: Vec<_> = (0..100)
             .map(|i| (f64::from(i), if i < 5 { 50.0 } else { 1.0 }))
             .collect();
-        assert_eq!(PANELS[0].range(&training, &[(99.0, 2.0)]), 0.0..2.1);
-        let range = PANELS[1].range(&[(0.0, 90.0)], &[(1.0, 80.0)]);
-        assert!(
-            range.start > 75.0 && range.start < 80.0 && range.end == 100.0,
-            "{range:?}"
-        );
-        assert!(PANELS[0].range(&[(0.0, 0.0)], &[]).end > 0.0);
+        assert_eq!(PANELS[0].range(&training, &[(99.0, 2.0)]), 0.92..2.08);
+    }
+
+    #[test]
+    fn what_is_best_is_shown_unless_it_is_far_off() {
+        let rounded = |bound: f64| (1e6 * bound).round() / 1e6;
+        let range = |panel: usize, low: f64, high: f64| {
+            let range = PANELS[panel].range(&[(0.0, low)], &[(1.0, high)]);
+            rounded(range.start)..rounded(range.end)
+        };
+        assert_eq!(range(0, 0.1, 1.1), 0.0..1.18);
+        assert_eq!(range(0, 1.0, 1.5), 0.96..1.54);
+        assert_eq!(range(1, 90.0, 99.0).end, 100.0);
+        assert_eq!(range(1, 80.0, 82.0), 79.6..82.4);
+        assert_eq!(range(1, 0.0, 90.0), 0.0..100.0);
+        assert!(!range(0, 0.0, 0.0).is_empty() && !range(1, 100.0, 100.0).is_empty());
+        assert!(!range(1, 0.0, 0.0).is_empty());
+    }
+
+    #[test]
+    fn labels_are_as_long_as_they_must_be() {
+        for (range, decimals) in [(0.0..60.0, 0), (0.0..4.0, 1), (0.0..0.5, 2), (99.0..99.01, 3)] {
+            assert_eq!(Panel::decimals(&range), decimals, "{range:?}");
+        }
+        assert_eq!((whole(60_000.0), whole(0.5)), ("60,000".to_owned(), String::new()));
     }
 }
