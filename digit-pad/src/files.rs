@@ -5,6 +5,7 @@ use std::{
     path::Path,
 };
 
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
@@ -25,6 +26,18 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Writes a PNG file as [`replace`] does: `height` rows of `width` pixels, each of red, green and blue.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Result<(), Error> {
+    replace(path, |file| {
+        let encoder = PngEncoder::new(file);
+        let written = encoder.write_image(rgb, width as u32, height as u32, ExtendedColorType::Rgb8);
+        written.map_err(io::Error::other)
+    })
 }
 
 /// Makes sure that a file can be written there, before any work is done whose result goes there; an existing file

@@ -3,7 +3,8 @@
 //! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
 //! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
 //! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights, and [`checkpoint`]
-//! keeps a run that is not over.
+//! keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and [`mistakes`]
+//! shows which are not.
 //!
 //! ```
 //! use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
@@ -17,12 +18,16 @@
 
 pub mod checkpoint;
 pub mod error;
+pub mod figures;
 pub mod files;
 pub mod grey;
 pub mod ink;
+pub mod metrics;
+pub mod mistakes;
 pub mod model;
 pub mod normalize;
 pub mod photo;
+pub mod plot;
 pub mod presets;
 pub mod raster;
 pub mod reading;

@@ -120,6 +120,8 @@ pub struct EpochReport {
     pub seconds: f64,
     /// Share of the images held out that is read rightly now, if there are any.
     pub validation_accuracy: Option<f64>,
+    /// Mean loss on them, if there are any.
+    pub validation_loss: Option<f64>,
 }
 
 /// What happens in training, for those who watch.
@@ -359,6 +361,7 @@ impl<'a> Session<'a> {
             step: tally.report(&self.trainer),
             seconds: tally.time.as_secs_f64(),
             validation_accuracy: accuracy(validation),
+            validation_loss: validation.map(|evaluation| evaluation.loss),
         };
         (self.watch)(Event::Epoch(report));
         Ok(())

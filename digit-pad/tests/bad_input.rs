@@ -72,6 +72,15 @@ fn arguments_out_of_range_are_wrong_usage() {
             &["train", "--preset", "mlp", "--net", "784 | dense 10"],
             &["--preset", "--net"],
         ),
+        (
+            &["train", "--plot", "run.jpg"],
+            &["'run.jpg'", "--plot", ".png or .svg"],
+        ),
+        (&["train", "--plot", "run"], &["--plot", ".png or .svg"]),
+        (
+            &["eval", "--confusion", "mistakes.svg"],
+            &["'mistakes.svg'", "--confusion", ".png"],
+        ),
         (&["train", "--nonsense"], &["--nonsense"]),
         (&["eval", "--net", "784 | dense 10"], &["--model"]),
         (&["predict"], &["IMAGE"]),
@@ -107,7 +116,7 @@ fn a_network_for_other_images_is_refused() {
 }
 
 #[test]
-fn a_place_where_no_weights_can_go_is_refused_before_training() {
+fn a_place_where_no_file_can_go_is_refused_before_training() {
     let folder = Folder::new();
     let missing = folder.file("missing").join("a.safetensors");
     for (path, words) in [
@@ -117,6 +126,16 @@ fn a_place_where_no_weights_can_go_is_refused_before_training() {
         let run = assert_fails(&["train", "--out", text(path)], &[text(path), words]);
         assert!(!run.stderr.contains("epoch"), "{}", run.stderr);
         assert_fails(&["eval", "--predictions", text(path)], &[text(path), words]);
+    }
+    fs::create_dir(folder.file("folder.png")).unwrap();
+    for (name, words) in [
+        ("missing/a.png", "there is no folder"),
+        ("folder.png", "this is a folder"),
+    ] {
+        let path = folder.file(name);
+        let run = assert_fails(&["train", "--plot", text(&path)], &[text(&path), words]);
+        assert!(!run.stderr.contains("epoch"), "{}", run.stderr);
+        assert_fails(&["eval", "--confusion", text(&path)], &[text(&path), words]);
     }
     if cfg!(unix) {
         assert_fails(&["train", "--out", "/dev/null"], &["/dev/null: this is a device"]);

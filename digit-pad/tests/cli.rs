@@ -10,6 +10,7 @@ use std::{
 };
 
 use common::{Folder, program, run, succeed};
+use digit_pad::{mistakes, plot};
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
 use serde_json::{Value, json};
@@ -309,12 +310,138 @@ fn predictions_agree_with_the_accuracy() {
 #[test]
 fn eval_prints_a_table() {
     let eval = succeed(["eval"]);
-    assert!(
-        eval.stdout.contains("test accuracy") && eval.stdout.contains("of 10,000"),
-        "{}",
-        eval.stdout
-    );
+    for word in [
+        "test accuracy",
+        "of 10,000",
+        "calibration error",
+        "at the slowest",
+        "precision",
+        "recall",
+    ] {
+        assert!(eval.stdout.contains(word), "{}", eval.stdout);
+    }
+    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with(" %"));
+    assert_eq!(digits.count(), 10, "{}", eval.stdout);
     assert_eq!(eval.stderr, "");
+}
+
+#[test]
+fn eval_measures_each_digit_calibration_and_time() {
+    let folder = Folder::new();
+    let path = folder.file("predictions.csv");
+    let eval = &succeed(["eval", "--json", "--predictions", text(&path)]).objects()[0];
+    let csv = fs::read_to_string(&path).unwrap();
+    // Label, digit and the probability of the digit.
+    let answers: Vec<(usize, usize, f64)> = csv.lines().skip(1).map(answer).collect();
+    for digit in 0..10 {
+        let count = |of: &dyn Fn(&(usize, usize, f64)) -> bool| answers.iter().filter(|&answer| of(answer)).count();
+        let right = count(&|a| a.0 == digit && a.1 == digit) as f64;
+        for (name, all) in [
+            ("precision", count(&|a| a.1 == digit)),
+            ("recall", count(&|a| a.0 == digit)),
+        ] {
+            let found = eval[name][digit].as_f64().unwrap();
+            assert!((found - right / all as f64).abs() < 1e-12, "{name} of {digit}: {found}");
+        }
+    }
+    let error = eval["calibration_error"].as_f64().unwrap();
+    assert!((error - calibration_error(&answers)).abs() < 1e-6, "{error}");
+    let (mean, slowest) = (eval["mean_ms"].as_f64().unwrap(), eval["slowest_ms"].as_f64().unwrap());
+    assert!(0.0 < mean && mean <= slowest, "{mean} {slowest}");
+}
+
+fn answer(line: &str) -> (usize, usize, f64) {
+    let cells: Vec<&str> = line.split(',').collect();
+    let digit = cells[2].parse::<usize>().unwrap();
+    (cells[1].parse().unwrap(), digit, cells[3 + digit].parse().unwrap())
+}
+
+/// As the definition has it: the mean over ten bins of how far confidence is from accuracy, by their sizes.
+fn calibration_error(answers: &[(usize, usize, f64)]) -> f64 {
+    let bins = (0..10).map(|bin| {
+        let range = f64::from(bin) / 10.0..f64::from(bin + 1) / 10.0;
+        let inside: Vec<_> = answers
+            .iter()
+            .filter(|a| range.start < a.2 && a.2 <= range.end)
+            .collect();
+        let count = inside.len().max(1) as f64;
+        let accuracy = inside.iter().filter(|a| a.0 == a.1).count() as f64 / count;
+        let confidence = inside.iter().map(|a| a.2).sum::<f64>() / count;
+        inside.len() as f64 / answers.len() as f64 * (accuracy - confidence).abs()
+    });
+    bins.sum()
+}
+
+#[test]
+fn digits_that_are_never_read_have_no_precision() {
+    let folder = Folder::new();
+    folder.write_mnist(20, 3);
+    // The test set has the digits 0 to 2 alone.
+    let eval = &succeed(["eval", "--json", "--data", text(folder.path())]).objects()[0];
+    assert_eq!((&eval["count"], &eval["recall"][3]), (&json!(3), &Value::Null));
+    let undefined = eval["precision"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|value| value.is_null());
+    assert!(undefined.count() >= 7, "{eval}");
+    assert!(succeed(["eval", "--data", text(folder.path())]).stdout.contains('–'));
+}
+
+#[test]
+fn mistakes_are_drawn() {
+    let folder = Folder::new();
+    let path = folder.file("mistakes.png");
+    let eval = succeed(["eval", "--confusion", text(&path)]);
+    assert_eq!(eval.stderr, "");
+    let picture = image::open(&path).unwrap();
+    assert_eq!(
+        (picture.width() as usize, picture.height() as usize),
+        (mistakes::WIDTH, mistakes::HEIGHT)
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn training_is_plotted() {
+    let folder = Folder::new();
+    let (png, svg) = (folder.file("run.PNG"), folder.file("run.svg"));
+    let trained = succeed(tiny_training(&["--plot", text(&png)]));
+    assert!(trained.stderr.contains("plotted "), "{}", trained.stderr);
+    let picture = image::ImageReader::open(&png).unwrap().with_guessed_format().unwrap();
+    assert_eq!(picture.format(), Some(image::ImageFormat::Png));
+    let picture = picture.decode().unwrap();
+    assert_eq!((picture.width(), picture.height()), (plot::PNG_WIDTH, plot::PNG_HEIGHT));
+    let whole = [
+        "train", "--net", TINY, "--limit", "500", "--val", "0", "--epochs", "1", "--json",
+    ];
+    succeed(whole.into_iter().chain(["--plot", text(&svg)]));
+    let drawn = fs::read_to_string(&svg).unwrap();
+    for word in [
+        TINY,
+        "test accuracy",
+        "Loss",
+        "Accuracy",
+        "Training step",
+        "training (smoothed)",
+    ] {
+        assert!(drawn.contains(word), "{word} is not in {drawn}");
+    }
+    assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"));
+    assert!(!drawn.contains("validation"), "nothing was held out");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_run_without_a_step_is_not_plotted() {
+    let folder = Folder::new();
+    let (run, plot) = (folder.file("run.safetensors"), folder.file("run.svg"));
+    let args = tiny_training(&["--checkpoint", text(&run), "--plot", text(&plot)]);
+    succeed(&args);
+    fs::remove_file(&plot).unwrap();
+    let again = succeed(&args);
+    assert!(again.stderr.contains("nothing to plot"), "{}", again.stderr);
+    assert!(!plot.exists());
 }
 
 #[test]
@@ -441,7 +568,12 @@ fn strokes_are_drawn_and_read() {
             (&json!(line), &label, &json!(digit))
         );
     }
-    assert_eq!(total, &json!({"count": 2, "correct": 2, "accuracy": 1.0}));
+    let error = &total["calibration_error"];
+    assert!((0.0..0.5).contains(&error.as_f64().unwrap()), "{error}");
+    assert_eq!(
+        total,
+        &json!({"count": 2, "correct": 2, "accuracy": 1.0, "calibration_error": error})
+    );
 
     let table = succeed(["replay", text(&file)]).stdout;
     let lines: Vec<&str> = table.lines().collect();
@@ -476,7 +608,10 @@ fn strokes_without_labels_have_no_accuracy() {
     let folder = Folder::new();
     let file = folder.write("strokes.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
     let objects = succeed(["replay", "--json", text(&file)]).objects();
-    assert_eq!(objects[1], json!({"count": 0, "correct": 0, "accuracy": null}));
+    assert_eq!(
+        objects[1],
+        json!({"count": 0, "correct": 0, "accuracy": null, "calibration_error": null})
+    );
     assert!(
         succeed(["replay", text(&file)])
             .stdout

@@ -1,8 +1,12 @@
 //! Arguments that several commands have.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use digit_pad::{Error, recognizer::Recognizer};
+use digit_pad::{Error, plot, recognizer::Recognizer};
 use mnist_io::{Dataset, Mnist, Split};
 
 /// Which model reads.
@@ -42,4 +46,52 @@ impl DataArgs {
             .as_ref()
             .map_or_else(|| Mnist::embedded_split(split), |dir| Mnist::open_split(dir, split))?)
     }
+}
+
+/// Where a PNG file goes.
+#[derive(Clone, Debug)]
+pub(super) struct PngPath(PathBuf);
+
+impl PngPath {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for PngPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        if extension(&path).as_deref() == Some("png") {
+            return Ok(PngPath(path));
+        }
+        Err("this is drawn as a PNG file; give it a name that ends in .png".to_owned())
+    }
+}
+
+/// Where a plot goes, and in which form.
+#[derive(Clone, Debug)]
+pub(super) struct PlotPath {
+    pub(super) path: PathBuf,
+    pub(super) form: plot::Form,
+}
+
+impl FromStr for PlotPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let form = match extension(&path).as_deref() {
+            Some("png") => plot::Form::Png,
+            Some("svg") => plot::Form::Svg,
+            _ => return Err("the name tells the form; give it one that ends in .png or .svg".to_owned()),
+        };
+        Ok(PlotPath { path, form })
+    }
+}
+
+/// What the name of a file ends in, in lower case.
+fn extension(path: &Path) -> Option<String> {
+    path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase)
 }

@@ -3,10 +3,13 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use digit_pad::{
     Error, files,
+    metrics::{Answer, Metrics, worst_mistakes},
+    mistakes,
     model::{DIGITS, Model},
     training::evaluate_model,
 };
@@ -15,8 +18,8 @@ use nn_core::{Evaluation, NetworkSpec, Workspace, loss};
 use serde::Serialize;
 
 use super::{
-    args::{DataArgs, ModelArgs},
-    output::{Outcome, grouped, json, percent, row},
+    args::{DataArgs, ModelArgs, PngPath},
+    output::{Outcome, grouped, json, line, percent, percent_or_dash, row},
 };
 
 /// Measures a model on the test images
@@ -36,6 +39,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
 
+    /// Write a picture of the confusion matrix and of the most confident mistakes
+    #[arg(long, value_name = "FILE.png")]
+    confusion: Option<PngPath>,
+
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -47,10 +54,16 @@ struct Measured {
     count: usize,
     correct: usize,
     loss: f64,
+    precision: [Option<f64>; DIGITS],
+    recall: [Option<f64>; DIGITS],
+    calibration_error: Option<f64>,
+    mean_ms: f64,
+    slowest_ms: f64,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    if let Some(path) = &args.predictions {
+    let confusion = args.confusion.as_ref().map(PngPath::path);
+    for path in [args.predictions.as_deref(), confusion].into_iter().flatten() {
         files::check_writable(path)?;
     }
     let model = match (&args.model.model, &args.net) {
@@ -58,53 +71,125 @@ pub(super) fn run(args: &Args) -> Outcome {
         (path, _) => Model::open(path.as_deref())?,
     };
     let images = args.data.load_test()?;
-    let Evaluation {
-        accuracy,
-        count,
-        correct,
-        loss,
-    } = evaluate_model(&model, &images)?;
+    let evaluation = evaluate_model(&model, &images)?;
+    let readings = Readings::new(&model, &images)?;
+    let mut metrics = Metrics::default();
+    metrics.extend(readings.answers(&images));
     if let Some(path) = &args.predictions {
-        write_predictions(path, &model, &images)?;
+        readings.write(path, &images)?;
     }
+    if let Some(path) = confusion {
+        let mistakes = worst_mistakes(readings.answers(&images), mistakes::SHOWN);
+        mistakes::draw(path, &model.name(), &metrics, &images, &mistakes)?;
+    }
+    let measured = measured(&evaluation, &metrics, &readings);
     if args.json {
-        return json(&Measured {
-            accuracy,
-            count,
-            correct,
-            loss,
-        });
+        return json(&measured);
     }
+    print(&model, &measured)
+}
+
+fn measured(evaluation: &Evaluation, metrics: &Metrics, readings: &Readings) -> Measured {
+    Measured {
+        accuracy: evaluation.accuracy,
+        count: evaluation.count,
+        correct: evaluation.correct,
+        loss: evaluation.loss,
+        precision: metrics.precision(),
+        recall: metrics.recall(),
+        calibration_error: metrics.calibration_error(),
+        mean_ms: milliseconds(readings.time) / evaluation.count as f64,
+        slowest_ms: milliseconds(readings.slowest),
+    }
+}
+
+fn print(model: &Model, measured: &Measured) -> Outcome {
+    let (correct, count) = (grouped(measured.correct as u64), grouped(measured.count as u64));
     row("model", model.name())?;
-    row("test accuracy", percent(accuracy))?;
+    row("test accuracy", percent(measured.accuracy))?;
+    row("read rightly", format_args!("{correct} of {count}"))?;
+    row("loss", format_args!("{:.4}", measured.loss))?;
+    row("calibration error", percent_or_dash(measured.calibration_error))?;
+    let (mean, slowest) = (measured.mean_ms, measured.slowest_ms);
     row(
-        "read rightly",
-        format_args!("{} of {}", grouped(correct as u64), grouped(count as u64)),
+        "one image",
+        format_args!("{mean:.3} ms on the mean, {slowest:.3} ms at the slowest"),
     )?;
-    row("loss", format_args!("{loss:.4}"))
+    line("")?;
+    line("digit    precision    recall")?;
+    for (digit, (precision, recall)) in measured.precision.iter().zip(&measured.recall).enumerate() {
+        let (precision, recall) = (percent_or_dash(*precision), percent_or_dash(*recall));
+        line(format_args!("{digit:<5} {precision:>12} {recall:>9}"))?;
+    }
+    Ok(())
 }
 
-fn write_predictions(path: &Path, model: &Model, images: &Dataset) -> Result<(), Error> {
-    let scaling = model.scaling()?;
-    let network = &model.content.network;
-    let mut workspace = Workspace::new(network, 1)?;
-    let mut input = vec![0.0; images.pixels()];
-    files::replace(path, |file| {
-        let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();
-        writeln!(file, "index,label,digit,{}", names.join(","))?;
+fn milliseconds(time: Duration) -> f64 {
+    1e3 * time.as_secs_f64()
+}
+
+/// What was read in each image, one at a time, as the window reads.
+struct Readings {
+    /// The probabilities of the ten digits, image after image.
+    probabilities: Vec<[f32; DIGITS]>,
+    /// What all images took together.
+    time: Duration,
+    /// What the slowest of them took.
+    slowest: Duration,
+}
+
+impl Readings {
+    fn new(model: &Model, images: &Dataset) -> Result<Self, Error> {
+        let scaling = model.scaling()?;
+        let network = &model.content.network;
+        let mut workspace = Workspace::new(network, 1)?;
+        let mut input = vec![0.0; images.pixels()];
+        let mut readings = Readings {
+            probabilities: Vec::with_capacity(images.len()),
+            time: Duration::ZERO,
+            slowest: Duration::ZERO,
+        };
         for index in 0..images.len() {
+            let start = Instant::now();
             scaling.scale_into(images.image(index), &mut input);
-            let logits = network.logits(&input, &mut workspace).map_err(io::Error::other)?;
-            write_line(file, index, images.label(index), logits)?;
+            let mut probabilities = [0.0; DIGITS];
+            probabilities.copy_from_slice(network.logits(&input, &mut workspace)?);
+            loss::softmax(&mut probabilities);
+            let time = start.elapsed();
+            readings.probabilities.push(probabilities);
+            readings.time += time;
+            readings.slowest = readings.slowest.max(time);
         }
-        Ok(())
-    })
+        Ok(readings)
+    }
+
+    /// Each image's label, the digit that was read and its probability.
+    fn answers<'a>(&'a self, images: &'a Dataset) -> impl Iterator<Item = Answer> + 'a {
+        self.probabilities.iter().enumerate().map(|(index, probabilities)| {
+            let digit = loss::argmax(probabilities);
+            Answer {
+                index,
+                label: images.label(index),
+                digit: digit as u8,
+                probability: probabilities[digit],
+            }
+        })
+    }
+
+    fn write(&self, path: &Path, images: &Dataset) -> Result<(), Error> {
+        files::replace(path, |file| {
+            let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();
+            writeln!(file, "index,label,digit,{}", names.join(","))?;
+            for (answer, probabilities) in self.answers(images).zip(&self.probabilities) {
+                write_line(file, &answer, probabilities)?;
+            }
+            Ok(())
+        })
+    }
 }
 
-fn write_line(file: &mut dyn Write, index: usize, label: u8, logits: &[f32]) -> io::Result<()> {
-    write!(file, "{index},{label},{}", loss::argmax(logits))?;
-    let mut probabilities = logits.to_vec();
-    loss::softmax(&mut probabilities);
+fn write_line(file: &mut dyn Write, answer: &Answer, probabilities: &[f32]) -> io::Result<()> {
+    write!(file, "{},{},{}", answer.index, answer.label, answer.digit)?;
     for probability in probabilities {
         // As short as reads back to the same number, tiny ones with an exponent.
         write!(file, ",{probability:?}")?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use digit_pad::Error;
+pub(super) use digit_pad::figures::{grouped, percent, percent_or_dash};
 use serde::Serialize;
 
 /// Why a command did not do all that it was asked for.
@@ -69,47 +70,4 @@ pub(super) fn note(text: impl Display) {
 /// Writes an error to standard error.
 pub(super) fn report(error: impl Display) {
     note(format_args!("error: {error}"));
-}
-
-/// A share in percent, as in `98.71 %`.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
-}
-
-/// A whole number with its thousands set apart, as in `60,000`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|group| str::from_utf8(group).ok())
-        .collect();
-    groups.join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (number, expected) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (60_000, "60,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(number), expected);
-        }
-    }
-
-    #[test]
-    fn shares_are_percent() {
-        assert_eq!(
-            (percent(0.98711).as_str(), percent(1.0).as_str()),
-            ("98.71 %", "100.00 %")
-        );
-    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use digit_pad::{
     Error,
     ink::{Drawing, Drawings},
+    metrics::{Answer, Metrics},
     normalize::normalize_ink,
     reading::Reader,
     recognizer::Recognizer,
@@ -48,17 +49,18 @@ struct Row {
     known: bool,
 }
 
-/// How many of the drawings with a label were read rightly.
-#[derive(Default, Serialize)]
+/// How the drawings with a label were read.
+#[derive(Serialize)]
 struct Total {
     count: u64,
     correct: u64,
     accuracy: Option<f64>,
+    calibration_error: Option<f64>,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut recognizer = args.model.recognizer()?;
-    let mut total = Total::default();
+    let mut metrics = Metrics::default();
     let mut outcome = Ok(());
     for path in &args.files {
         let drawings = match Drawings::open(path) {
@@ -73,14 +75,14 @@ pub(super) fn run(args: &Args) -> Outcome {
             match drawing {
                 Ok((number, drawing)) => {
                     let row = read(&mut recognizer, name, number, &drawing);
-                    total.add(&row);
+                    metrics.extend(row.answer());
                     print(&row, args.json)?;
                 }
                 Err(error) => outcome = failed(error),
             }
         }
     }
-    total.print(args.json)?;
+    Total::from(&metrics).print(args.json)?;
     outcome
 }
 
@@ -114,15 +116,30 @@ fn print(row: &Row, as_json: bool) -> Outcome {
     ))
 }
 
-impl Total {
-    fn add(&mut self, row: &Row) {
-        if let Some(label) = row.label {
-            self.count += 1;
-            self.correct += u64::from(row.digit == label);
-            self.accuracy = Some(self.correct as f64 / self.count as f64);
+impl Row {
+    /// What was read, if it is known what should have been.
+    fn answer(&self) -> Option<Answer> {
+        self.label.map(|label| Answer {
+            index: self.line,
+            label,
+            digit: self.digit,
+            probability: self.probability,
+        })
+    }
+}
+
+impl From<&Metrics> for Total {
+    fn from(metrics: &Metrics) -> Self {
+        Total {
+            count: metrics.count(),
+            correct: metrics.correct(),
+            accuracy: metrics.accuracy(),
+            calibration_error: metrics.calibration_error(),
         }
     }
+}
 
+impl Total {
     fn print(&self, as_json: bool) -> Outcome {
         if as_json {
             return json(self);

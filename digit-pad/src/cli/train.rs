@@ -17,6 +17,7 @@ use clap::{
 };
 use digit_pad::{
     files,
+    plot::{self, Curves},
     presets::{DEFAULT, PRESETS, Preset},
     training::{Data, End, Task, Trained, model_of, train},
 };
@@ -29,7 +30,7 @@ use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
 use super::{
-    args::DataArgs,
+    args::{DataArgs, PlotPath},
     output::{Failure, Outcome, grouped, json, note, percent, row},
     progress::Progress,
 };
@@ -94,6 +95,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
+    /// Draw loss and accuracy over the steps of this run
+    #[arg(long, value_name = "FILE.png|svg")]
+    plot: Option<PlotPath>,
+
     /// Print a JSON object an epoch, and a last one with the result
     #[arg(long)]
     json: bool,
@@ -115,7 +120,11 @@ struct Measured {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    for path in [&args.out, &args.checkpoint].into_iter().flatten() {
+    let plot = args.plot.as_ref().map(|plot| &plot.path);
+    for path in [args.out.as_ref(), args.checkpoint.as_ref(), plot]
+        .into_iter()
+        .flatten()
+    {
         files::check_writable(path)?;
     }
     let stop = Arc::new(AtomicBool::new(false));
@@ -126,13 +135,24 @@ pub(super) fn run(args: &Args) -> Outcome {
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
-    let trained = pool.install(|| train(&task, &data, &mut |event| progress.show(&event)));
+    let mut curves = Curves::default();
+    let trained = pool.install(|| {
+        train(&task, &data, &mut |event| {
+            progress.show(&event);
+            curves.add(&event);
+        })
+    });
     let shown = progress.finish();
     let trained = trained?;
     tell_the_end(&task, &trained);
     let saved = save(args, &task, &data, &trained);
+    let plotted = draw(args, &curves, &trained);
     let printed = print(args, &trained);
-    saved.and(shown).and(printed).and_then(|()| check_goal(&task, &trained))
+    saved
+        .and(plotted)
+        .and(shown)
+        .and(printed)
+        .and_then(|()| check_goal(&task, &trained))
 }
 
 fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
@@ -227,6 +247,35 @@ fn save(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> Outcome
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
     Ok(())
+}
+
+fn draw(args: &Args, curves: &Curves, trained: &Trained) -> Outcome {
+    let Some(PlotPath { path, form }) = &args.plot else {
+        return Ok(());
+    };
+    if curves.is_empty() {
+        note("no step was taken in this run, so there is nothing to plot");
+        return Ok(());
+    }
+    let network = trained.network.spec().to_string();
+    plot::draw(path, *form, curves, &network, &final_figures(trained))?;
+    note(format_args!("plotted {}", path.display()));
+    Ok(())
+}
+
+/// What came of the training, in a line.
+fn final_figures(trained: &Trained) -> String {
+    let validation = trained.validation.as_ref().map_or_else(String::new, |validation| {
+        format!("validation {}, ", percent(validation.accuracy))
+    });
+    format!(
+        "test accuracy {}, {validation}best epoch {} of {}, {} parameters, {:.1} s of training",
+        percent(trained.test.accuracy),
+        trained.epoch,
+        trained.epochs,
+        grouped(trained.network.parameter_count() as u64),
+        trained.seconds
+    )
 }
 
 /// How the weights came about. Nothing here may differ from run to run, so that the same training gives the same file.

@@ -66,27 +66,28 @@ impl Theme {
     };
 }
 
+/// Relative luminance as in the Web Content Accessibility Guidelines 2.2.
+fn luminance(color: Color) -> f64 {
+    let channel = |shift: u32| {
+        let c = f64::from((color.0 >> shift) & 0xFF) / 255.0;
+        if c <= 0.04045 {
+            c / 12.92
+        } else {
+            ((c + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
+}
+
+/// How well one is seen on the other, from 1 to 21, as in the same guidelines; 4.5 is enough for text.
+pub fn contrast(a: Color, b: Color) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Relative luminance and contrast as in the Web Content Accessibility Guidelines 2.2.
-    fn luminance(color: Color) -> f64 {
-        let channel = |shift: u32| {
-            let c = f64::from((color.0 >> shift) & 0xFF) / 255.0;
-            if c <= 0.04045 {
-                c / 12.92
-            } else {
-                ((c + 0.055) / 1.055).powf(2.4)
-            }
-        };
-        0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
-    }
-
-    fn contrast(a: Color, b: Color) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
 
     #[test]
     fn contrast_is_the_guidelines_own() {
