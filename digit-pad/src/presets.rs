@@ -3,7 +3,7 @@
 use mnist_io::Augmentation;
 use nn_core::{
     NetworkSpec,
-    optim::{Optimizer, Schedule, Sgd},
+    optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
 /// A network and how it is trained, by name.
@@ -28,36 +28,137 @@ pub struct Recipe {
     pub batch: usize,
     /// The rule of the steps, with the learning rate at its highest.
     pub optimizer: Optimizer,
+    /// How the learning rate changes on the way.
+    pub course: Course,
+    /// The share of the target that is spread evenly over all digits.
+    pub label_smoothing: f32,
+    /// How much of the average of the weights stays from step to step; with one, it is the average that is kept.
+    pub average: Option<f32>,
     /// What is done to each image each time it is seen.
     pub augmentation: Augmentation,
+    /// The share of the training images that is held out for validation.
+    pub validation: f64,
+}
+
+/// How the learning rate changes in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Course {
+    /// It is always at its highest.
+    Constant,
+    /// It rises linearly from 0 in that share of the steps, so that momentum builds up before steps are long, and then
+    /// falls along half a cosine to 0.
+    Cosine {
+        /// Share of the steps in which it rises.
+        warm_up: f64,
+    },
+}
+
+impl Recipe {
+    /// What the recipes have in common.
+    const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
+        Self {
+            epochs,
+            batch,
+            optimizer,
+            course: Course::Cosine { warm_up: 0.05 },
+            label_smoothing: 0.0,
+            average: None,
+            augmentation: Augmentation::none(),
+            // 5,000 of MNIST's.
+            validation: 1.0 / 12.0,
+        }
+    }
+
+    /// The learning rate in a run of that many steps.
+    pub fn schedule(&self, steps: u64) -> Schedule {
+        let steps = steps as f64;
+        match self.course {
+            Course::Constant => Schedule::constant(),
+            Course::Cosine { warm_up } => {
+                Schedule::cosine((1.0 - warm_up) * steps, 0.0).with_warm_up(warm_up * steps, 0.0)
+            }
+        }
+    }
 }
 
 /// The preset that is taken where none is named.
 pub const DEFAULT: &Preset = &PRESETS[0];
 
 /// All presets.
-pub const PRESETS: [Preset; 1] = [Preset {
-    name: "mlp",
-    summary: "dense layers alone; the network inside the program",
-    network: "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10",
-    recipe: Recipe {
-        epochs: 25,
-        batch: 128,
-        optimizer: Optimizer::Sgd(Sgd {
-            momentum: 0.9,
-            weight_decay: 1e-4,
-            ..Sgd::new(0.1)
-        }),
-        augmentation: Augmentation::none()
-            .rotation(12.0)
-            .scale(0.85, 1.15)
-            .shear(0.2)
-            .translation(1.5),
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "mlp",
+        summary: "dense layers alone; the network inside the program",
+        network: "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10",
+        recipe: Recipe {
+            augmentation: Augmentation::none()
+                .rotation(12.0)
+                .scale(0.85, 1.15)
+                .shear(0.2)
+                .translation(1.5),
+            ..Recipe::new(
+                25,
+                128,
+                Optimizer::Sgd(Sgd {
+                    momentum: 0.9,
+                    weight_decay: 1e-4,
+                    ..Sgd::new(0.1)
+                }),
+            )
+        },
     },
-}];
-
-/// Share of the steps in which the learning rate rises from 0 to its highest.
-const WARM_UP: f64 = 0.05;
+    Preset {
+        name: "classic",
+        summary: "three convolutions and Adam, without augmentation: the textbook's network",
+        network: "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | \
+                  maxpool 2 | dense 64 | relu | dense 32 | relu | dense 10",
+        recipe: Recipe {
+            course: Course::Constant,
+            validation: 0.3,
+            ..Recipe::new(5, 32, Optimizer::Adam(Adam::new(1e-3)))
+        },
+    },
+    Preset {
+        name: "best",
+        summary: "five convolutions, trained longest, for the fewest errors",
+        network: "28x28x1 | conv 32 3x3 | batchnorm | relu | conv 32 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 64 3x3 | batchnorm | relu | conv 64 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 128 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
+        recipe: Recipe {
+            label_smoothing: 0.05,
+            average: Some(0.999),
+            augmentation: Augmentation::none()
+                .rotation(12.0)
+                .scale(0.85, 1.15)
+                .shear(0.2)
+                .translation(2.0)
+                .elastic(3.0)
+                .thickness(0.5, 0.7)
+                .contrast(4.0)
+                .styles(0.25),
+            ..Recipe::new(
+                30,
+                128,
+                Optimizer::Adam(Adam {
+                    weight_decay: 0.02,
+                    decoupled: true,
+                    ..Adam::new(2e-3)
+                }),
+            )
+        },
+    },
+    Preset {
+        name: "fast",
+        summary: "two small convolutions, for a good network soonest",
+        network: "28x28x1 | conv 16 5x5 stride 2 | relu | conv 32 3x3 | relu | maxpool 2 | flatten | dense 64 | relu | \
+                  dense 10",
+        recipe: Recipe {
+            course: Course::Cosine { warm_up: 0.2 },
+            augmentation: Augmentation::none().translation(1.0),
+            ..Recipe::new(2, 128, Optimizer::Adam(Adam::new(4e-3)))
+        },
+    },
+];
 
 impl Preset {
     /// The preset of that name.
@@ -75,15 +176,6 @@ impl Preset {
     }
 }
 
-impl Recipe {
-    /// The learning rate in a run of that many steps: it rises linearly at first, so that momentum builds up before
-    /// steps are long, and then falls along half a cosine to 0.
-    pub fn schedule(&self, steps: u64) -> Schedule {
-        let steps = steps as f64;
-        Schedule::cosine((1.0 - WARM_UP) * steps, 0.0).with_warm_up(WARM_UP * steps, 0.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,13 +187,17 @@ mod tests {
             assert_eq!((network.input().len(), network.outputs()), (28 * 28, 10));
             assert_eq!(Preset::named(preset.name), Some(preset));
             assert!(preset.recipe.epochs > 0 && preset.recipe.batch > 0);
+            assert!((0.0..0.5).contains(&preset.recipe.validation));
+            mnist_io::Augmenter::new(preset.recipe.augmentation.clone(), 28, 28, 1).unwrap();
         }
         assert_eq!(Preset::named("MLP"), None);
     }
 
     #[test]
     fn the_learning_rate_rises_and_falls_to_nothing() {
+        const WARM_UP: f64 = 0.05;
         let recipe = &DEFAULT.recipe;
+        assert_eq!(recipe.course, Course::Cosine { warm_up: WARM_UP });
         let highest = recipe.optimizer.learning_rate();
         let schedule = recipe.schedule(1000);
         let rates: Vec<f32> = (0..=1000).map(|step| schedule.learning_rate(highest, step)).collect();
@@ -113,10 +209,13 @@ mod tests {
 
     #[test]
     fn the_shortest_run_has_a_schedule() {
-        for steps in 1..40 {
-            let network = nn_core::Network::new(DEFAULT.network(), 0).unwrap();
-            let trainer = nn_core::Trainer::new(network, DEFAULT.recipe.optimizer, 1).unwrap();
-            assert!(trainer.with_schedule(DEFAULT.recipe.schedule(steps)).is_ok(), "{steps}");
+        for preset in &PRESETS {
+            let network = nn_core::Network::new("4 | dense 10".parse().unwrap(), 0).unwrap();
+            let trainer = nn_core::Trainer::new(network, preset.recipe.optimizer, 1).unwrap();
+            for steps in 1..40 {
+                let trainer = trainer.clone().with_schedule(preset.recipe.schedule(steps));
+                assert!(trainer.is_ok(), "{}, {steps}", preset.name);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Training a network on digits: what is held out, epoch after epoch, and the best weights so far.
 
 use std::{
+    borrow::Cow,
     ops::ControlFlow,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
@@ -8,7 +9,9 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats};
+use nn_core::{
+    BatchReport, Evaluation, Loss, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats,
+};
 
 use crate::{
     checkpoint::{self, Best, Run},
@@ -19,9 +22,6 @@ use crate::{
 
 /// How pixels are scaled for the networks that are trained here.
 pub const SCALING: Scaling = Scaling::MNIST;
-
-/// Unless it is said how many, one in so many training images is held out for validation: 5,000 of MNIST's.
-const VALIDATION_SHARE: usize = 12;
 
 /// Images that are evaluated together.
 const EVALUATION_BATCH: usize = 500;
@@ -40,15 +40,27 @@ pub struct Data {
     pub test: Dataset,
 }
 
+/// How much of the training images is held out for validation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HeldOut {
+    /// So many images.
+    Count(usize),
+    /// That share of them, as a recipe has it.
+    Share(f64),
+}
+
 impl Data {
-    /// Holds out the last `validation` training images, or one in twelve, and of the rest learns from the first
-    /// `limit`, or all.
+    /// Holds out the last `validation` training images and of the rest learns from the first `limit`, or all.
     ///
     /// # Errors
     /// If there is nothing to learn from or nothing to measure on.
-    pub fn new(mnist: Mnist, validation: Option<usize>, limit: Option<usize>) -> Result<Self, Error> {
+    pub fn new(mnist: Mnist, validation: HeldOut, limit: Option<usize>) -> Result<Self, Error> {
         let Mnist { train, test } = mnist;
-        let held_out = validation.unwrap_or(train.len() / VALIDATION_SHARE);
+        let held_out = match validation {
+            HeldOut::Count(count) => count,
+            // Rounded, so that a twelfth in binary is a twelfth.
+            HeldOut::Share(share) => (train.len() as f64 * share).round() as usize,
+        };
         if test.is_empty() {
             return Err(no_test_images());
         }
@@ -264,9 +276,14 @@ impl<'a> Session<'a> {
         let steps = batches.batches_per_epoch();
         let total_steps = steps as u64 * recipe.epochs as u64;
         let trainer = Trainer::new(network, recipe.optimizer, batches.batch_size())?;
-        let trainer = trainer
+        let label_smoothing = recipe.label_smoothing;
+        let mut trainer = trainer
             .with_seed(task.seed)
+            .with_loss(Loss::CrossEntropy { label_smoothing })?
             .with_schedule(recipe.schedule(total_steps))?;
+        if let Some(decay) = recipe.average {
+            trainer = trainer.with_average(decay)?;
+        }
         let Run {
             trainer,
             position,
@@ -342,8 +359,8 @@ impl<'a> Session<'a> {
 
     /// Keeps the weights if they are the best so far, and says how the epoch went.
     fn close_epoch(&mut self, tally: &Tally, won: bool) -> Result<(), Error> {
-        let network = self.trainer.network();
-        let validation = validate(network, self.data)?;
+        let network = learnt(&self.trainer);
+        let validation = validate(&network, self.data)?;
         let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
         // Of equals the later: it has seen more. Without validation, the last.
         let best = self
@@ -352,7 +369,7 @@ impl<'a> Session<'a> {
             .is_none_or(|kept| accuracy(kept.validation) <= accuracy(validation));
         if best || won {
             self.kept = Some(Kept {
-                network: network.clone(),
+                network: network.into_owned(),
                 epoch: tally.epoch,
                 validation,
             });
@@ -400,6 +417,13 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The network that training is for: with the average of the weights where one is kept.
+fn learnt(trainer: &Trainer) -> Cow<'_, Network> {
+    trainer
+        .averaged_network()
+        .map_or(Cow::Borrowed(trainer.network()), Cow::Owned)
+}
+
 /// How a network does on the images held out, if there are any.
 fn validate(network: &Network, data: &Data) -> Result<Option<Evaluation>, Error> {
     if data.validation.is_empty() {
@@ -413,7 +437,7 @@ fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<Control
     let Some(wanted) = task.until_accuracy else {
         return Ok(ControlFlow::Continue(()));
     };
-    let reached = evaluate_on(trainer.network(), &data.test, SCALING)?.accuracy >= wanted;
+    let reached = evaluate_on(&learnt(trainer), &data.test, SCALING)?.accuracy >= wanted;
     Ok(if reached {
         ControlFlow::Break(End::Reached)
     } else {
@@ -485,7 +509,7 @@ mod tests {
             train: columns(train + validation),
             test: columns(50),
         };
-        Data::new(mnist, Some(validation), None).unwrap()
+        Data::new(mnist, HeldOut::Count(validation), None).unwrap()
     }
 
     static GO_ON: AtomicBool = AtomicBool::new(false);
@@ -760,7 +784,7 @@ mod tests {
             }
         };
         let whole = mnist().train;
-        let data = Data::new(mnist(), None, Some(1000)).unwrap();
+        let data = Data::new(mnist(), HeldOut::Share(1.0 / 12.0), Some(1000)).unwrap();
         assert_eq!(
             (data.train.len(), data.validation.len(), data.test.len()),
             (1000, 833, 10_000)
@@ -772,10 +796,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_split_loses_or_shares_an_image(
-            count in 1usize..60, validation in proptest::option::of(0usize..70), limit in proptest::option::of(0usize..70)
+            count in 1usize..60, held_out in 0usize..70, limit in proptest::option::of(0usize..70)
         ) {
-            let held_out = validation.unwrap_or(count / VALIDATION_SHARE);
-            match Data::new(Mnist { train: columns(count), test: columns(1) }, validation, limit) {
+            let mnist = Mnist { train: columns(count), test: columns(1) };
+            match Data::new(mnist, HeldOut::Count(held_out), limit) {
                 Ok(data) => {
                     prop_assert_eq!(data.validation.len(), held_out);
                     prop_assert_eq!(data.train.len(), limit.unwrap_or(count).min(count - held_out));
@@ -796,7 +820,7 @@ mod tests {
                 train: columns(9),
                 test: columns(0),
             },
-            None,
+            HeldOut::Count(1),
             None,
         )
         .unwrap_err()

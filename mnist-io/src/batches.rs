@@ -219,11 +219,12 @@ impl<'a> Batches<'a> {
         );
         for ((&index, scaled), label) in samples.iter().zip(images.chunks_exact_mut(pixels)).zip(labels) {
             let mut image = self.dataset.image(index);
+            let class = self.dataset.label(index);
             if let Some(augmenting) = &mut self.augmenting {
-                image = augmenting.apply(self.epoch, index, image);
+                image = augmenting.apply(self.epoch, index, class, image);
             }
             scale_by_table(&self.table, image, scaled);
-            *label = usize::from(self.dataset.label(index));
+            *label = usize::from(class);
         }
         self.done += count;
         count
@@ -254,8 +255,8 @@ impl fmt::Debug for Batches<'_> {
 }
 
 impl Augmenting {
-    fn apply(&mut self, epoch: u64, index: usize, image: &[u8]) -> &[u8] {
-        self.augmenter.apply(epoch, index, image, &mut self.image);
+    fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8]) -> &[u8] {
+        self.augmenter.apply(epoch, index, label, image, &mut self.image);
         &self.image
     }
 }
@@ -413,7 +414,7 @@ mod tests {
         let (mut image, mut scaled) = ([0; 64], [0.0; 64]);
         let mut expected: Vec<Vec<u32>> = (0..20)
             .map(|index| {
-                augmenter.apply(0, index, dataset.image(index), &mut image);
+                augmenter.apply(0, index, dataset.label(index), dataset.image(index), &mut image);
                 Scaling::MNIST.scale_into(&image, &mut scaled);
                 scaled.iter().map(|value| value.to_bits()).collect()
             })

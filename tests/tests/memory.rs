@@ -5,7 +5,7 @@ use std::{fs, sync::atomic::AtomicBool};
 
 use digit_pad::{
     presets::{DEFAULT, Recipe},
-    training::{Data, Task, train},
+    training::{Data, HeldOut, Task, train},
 };
 use mnist_io::Mnist;
 use nn_core::optim::Adam;
@@ -43,7 +43,7 @@ fn main() {
         stop: &stop,
     };
     // As `digit-pad train` does it. All images are loaded and stay; after some steps, nothing is allocated any more.
-    let data = Data::new(Mnist::embedded().unwrap(), None, Some(1280)).unwrap();
+    let data = Data::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
     let trained = train(&task, &data, &mut |_| ()).unwrap();
     assert_eq!((trained.epochs, trained.test.count), (1, 10_000));
     let peak = peak().unwrap();

@@ -19,7 +19,7 @@ use digit_pad::{
     files,
     plot::{self, Curves},
     presets::{DEFAULT, PRESETS, Preset},
-    training::{Data, End, Task, Trained, model_of, train},
+    training::{Data, End, HeldOut, Task, Trained, model_of, train},
 };
 use mnist_io::Dataset;
 use nn_core::{
@@ -78,8 +78,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = count::<{ usize::MAX }>, allow_negative_numbers = true)]
     limit: Option<usize>,
 
-    /// Hold out the last N training images, to tell which weights are the best; 0 keeps the last weights [default: one
-    /// in twelve]
+    /// Hold out the last N training images, to tell which weights are the best; 0 keeps the last weights [default:
+    /// the preset's share]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     val: Option<usize>,
 
@@ -131,7 +131,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     let task = task(args, &stop);
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::Message(format!("cannot start the threads: {error}")))?;
-    let data = Data::new(args.data.load()?, args.val, args.limit)?;
+    let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
+    let data = Data::new(args.data.load()?, held_out, args.limit)?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);

@@ -1,0 +1,172 @@
+//! Ways to write a digit that a data set may not know: the slashed zero, the barred seven, the one
+//! with a foot or a flag.
+
+use rand::{Rng, RngExt};
+
+use super::pen::Ink;
+
+/// Pixels darker than this share of the brightest are the edge of a stroke.
+const INK_SHARE: f32 = 0.4;
+
+/// Sizes are in pixels; beneath this height a stroke more only blots.
+const LEAST_HEIGHT: f32 = 8.0;
+
+/// What is drawn at random, each from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style([f32; 6]);
+
+impl Style {
+    pub(super) fn draw(rng: &mut impl Rng) -> Self {
+        Self(std::array::from_fn(|_| rng.random()))
+    }
+
+    fn between(&self, draw: usize, min: f32, max: f32) -> f32 {
+        min + (max - min) * self.0[draw]
+    }
+
+    /// Draws onto a zero, a one or a seven what makes it of another style; leaves other digits alone.
+    pub(super) fn apply(self, label: u8, image: &mut [u8], width: usize) {
+        if !matches!(label, 0 | 1 | 7) {
+            return;
+        }
+        let Some(canvas) = Canvas::new(image, width) else {
+            return;
+        };
+        match label {
+            0 => self.slash(canvas),
+            1 => self.foot_and_flag(canvas),
+            _ => self.bar(canvas),
+        }
+    }
+
+    /// From the middle to about the ring on either side, in most cases to the upper right.
+    fn slash(self, mut canvas: Canvas<'_>) {
+        let [left, top, right, bottom] = canvas.bounds;
+        let (half_width, half_height) = ((right - left) / 2.0, (bottom - top) / 2.0);
+        let hole = half_width - canvas.stroke;
+        if hole < 2.0 {
+            return;
+        }
+        let centre = [(left + right) / 2.0, (top + bottom) / 2.0];
+        let reach = self.between(0, 0.6, 1.2);
+        let x = self.between(1, 0.5, 0.75) * half_width * reach;
+        let y = self.between(2, 0.55, 0.8) * half_height * reach;
+        let y = if self.0[3] < 0.75 { -y } else { y };
+        let stroke = (canvas.stroke * self.between(4, 0.6, 1.0)).min(hole * 0.7);
+        canvas.line([centre[0] - x, centre[1] - y], [centre[0] + x, centre[1] + y], stroke);
+    }
+
+    /// Across the middle of the stem.
+    fn bar(self, mut canvas: Canvas<'_>) {
+        let [_, top, _, bottom] = canvas.bounds;
+        let height = bottom - top;
+        let y = top + height * self.between(0, 0.45, 0.62);
+        let Some((left, right)) = canvas.run(y) else {
+            return;
+        };
+        // What is wide there is no stem, or has its bar.
+        if right - left > 2.5 * canvas.stroke + 1.0 {
+            return;
+        }
+        let x = (left + right) / 2.0;
+        let half = height * self.between(1, 0.17, 0.3);
+        let tilt = self.between(2, -0.12, 0.3) * half;
+        let stroke = canvas.stroke * self.between(4, 0.7, 1.0);
+        canvas.line([x - half, y + tilt], [x + half, y - tilt], stroke);
+    }
+
+    /// A base line, a short stroke down to the left from the top, or both.
+    fn foot_and_flag(self, mut canvas: Canvas<'_>) {
+        let [_, top, _, bottom] = canvas.bounds;
+        let height = bottom - top;
+        let inset = canvas.stroke / 2.0 - 0.5;
+        let (head, base) = (top + inset, bottom - inset);
+        let (Some(at_head), Some(at_base)) = (canvas.run(head), canvas.run(base)) else {
+            return;
+        };
+        let [at_head, at_base] = [at_head, at_base].map(|(left, right)| (left + right) / 2.0);
+        let stroke = canvas.stroke * self.between(4, 0.7, 1.0);
+        // With a stem that leans much, the flag would lie along it or make a seven.
+        let upright = (at_head - at_base).abs() < 0.45 * height;
+        if self.0[0] < 0.67 {
+            let half = height * self.between(1, 0.15, 0.28);
+            canvas.line([at_base - half, base], [at_base + half, base], stroke);
+        }
+        if self.0[0] > 0.33 && upright {
+            let along = height * self.between(2, 0.1, 0.2);
+            let down = along * self.between(3, 0.7, 1.4);
+            canvas.line([at_head - along, head + down], [at_head, head], stroke);
+        }
+    }
+}
+
+/// An image with ink, and what is known of it.
+struct Canvas<'a> {
+    image: &'a mut [u8],
+    width: usize,
+    /// Left, top, right, bottom of the ink.
+    bounds: [f32; 4],
+    stroke: f32,
+    brightest: f32,
+    threshold: u8,
+}
+
+impl<'a> Canvas<'a> {
+    /// None if there is no digit.
+    fn new(image: &'a mut [u8], width: usize) -> Option<Self> {
+        let ink = Ink::measure(image, width)?;
+        let brightest = f32::from(ink.brightest);
+        let threshold = (brightest * INK_SHARE) as u8;
+        let is_ink = |pixel: &u8| *pixel > threshold;
+        let rows = image.chunks_exact(width);
+        let top = rows.clone().position(|row| row.iter().any(is_ink))?;
+        let bottom = image.len() / width - 1 - rows.clone().rev().position(|row| row.iter().any(is_ink))?;
+        let left = rows.clone().filter_map(|row| row.iter().position(is_ink)).min()?;
+        let right = rows.filter_map(|row| row.iter().rposition(is_ink)).max()?;
+        let canvas = Self {
+            bounds: [left, top, right, bottom].map(|place| place as f32),
+            image,
+            width,
+            stroke: ink.width,
+            brightest,
+            threshold,
+        };
+        (canvas.bounds[3] - canvas.bounds[1] >= LEAST_HEIGHT).then_some(canvas)
+    }
+
+    /// Where the ink of the row at that height begins and ends.
+    fn run(&self, y: f32) -> Option<(f32, f32)> {
+        let row = self.image.chunks_exact(self.width).nth(y.round().max(0.0) as usize)?;
+        let is_ink = |pixel: &u8| *pixel > self.threshold;
+        Some((
+            row.iter().position(is_ink)? as f32,
+            row.iter().rposition(is_ink)? as f32,
+        ))
+    }
+
+    /// A line with round ends and a soft edge, as bright as the digit.
+    fn line(&mut self, from: [f32; 2], to: [f32; 2], stroke: f32) {
+        let radius = stroke.max(1.0) / 2.0;
+        let along = [to[0] - from[0], to[1] - from[1]];
+        let square = (along[0] * along[0] + along[1] * along[1]).max(f32::MIN_POSITIVE);
+        let reach = |axis: usize| {
+            let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
+            (
+                (low - radius).floor().max(0.0) as usize,
+                (high + radius).ceil().max(0.0) as usize,
+            )
+        };
+        let ((left, right), (top, bottom)) = (reach(0), reach(1));
+        let rows = self.image.chunks_exact_mut(self.width).enumerate();
+        for (y, row) in rows.skip(top).take(bottom + 1 - top) {
+            for (x, pixel) in row.iter_mut().enumerate().skip(left).take(right + 1 - left) {
+                let at = [x as f32 - from[0], y as f32 - from[1]];
+                let share = ((at[0] * along[0] + at[1] * along[1]) / square).clamp(0.0, 1.0);
+                let off = [at[0] - share * along[0], at[1] - share * along[1]];
+                let distance = (off[0] * off[0] + off[1] * off[1]).sqrt();
+                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
+                *pixel = (*pixel).max((cover * self.brightest) as u8);
+            }
+        }
+    }
+}
