@@ -22,7 +22,9 @@ pub struct Preset {
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
-    /// How often all training images are seen.
+    /// How many training images are learnt from, where not all are: the first ones.
+    pub images: Option<usize>,
+    /// How often these are seen.
     pub epochs: usize,
     /// Images to a step.
     pub batch: usize,
@@ -57,6 +59,7 @@ impl Recipe {
     /// What the recipes have in common.
     const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
         Self {
+            images: None,
             epochs,
             batch,
             optimizer,
@@ -149,13 +152,24 @@ pub const PRESETS: [Preset; 4] = [
     },
     Preset {
         name: "fast",
-        summary: "two small convolutions, for a good network soonest",
-        network: "28x28x1 | conv 16 5x5 stride 2 | relu | conv 32 3x3 | relu | maxpool 2 | flatten | dense 64 | relu | \
-                  dense 10",
+        summary: "99 % soonest: part of the images, each seen once",
+        // Pooling comes first, so that normalisation and ReLU have a quarter of the values to go through.
+        network: "28x28x1 | conv 16 5x5 nobias | maxpool 2 | batchnorm | relu | conv 32 3x3 nobias | maxpool 2 | \
+                  batchnorm | relu | conv 64 3x3 nobias | batchnorm | relu | dense 10",
         recipe: Recipe {
-            course: Course::Cosine { warm_up: 0.2 },
-            augmentation: Augmentation::none().translation(1.0),
-            ..Recipe::new(2, 128, Optimizer::Adam(Adam::new(4e-3)))
+            images: Some(36_000),
+            course: Course::Cosine { warm_up: 0.25 },
+            label_smoothing: 0.1,
+            ..Recipe::new(
+                1,
+                64,
+                Optimizer::Adam(Adam {
+                    beta2: 0.99,
+                    weight_decay: 0.01,
+                    decoupled: true,
+                    ..Adam::new(0.03)
+                }),
+            )
         },
     },
 ];

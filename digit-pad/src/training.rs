@@ -27,7 +27,7 @@ pub const SCALING: Scaling = Scaling::MNIST;
 const EVALUATION_BATCH: usize = 500;
 
 /// Checks of the test set in an epoch, where training is to stop at an accuracy.
-const CHECKS_PER_EPOCH: usize = 4;
+const CHECKS_PER_EPOCH: usize = 16;
 
 /// The images, by what they are used for.
 #[derive(Clone, Debug)]

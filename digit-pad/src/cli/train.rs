@@ -75,7 +75,7 @@ pub(super) struct Args {
     threads: Option<usize>,
 
     /// Learn from the first N training images alone
-    #[arg(long, value_name = "N", value_parser = count::<{ usize::MAX }>, allow_negative_numbers = true)]
+    /// Learn from the first N training images alone [default: the preset's, if it has one, or all]
     limit: Option<usize>,
 
     /// Hold out the last N training images, to tell which weights are the best; 0 keeps the last weights [default:
@@ -132,7 +132,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::Message(format!("cannot start the threads: {error}")))?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = Data::new(args.data.load()?, held_out, args.limit)?;
+    let data = Data::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
