@@ -594,6 +594,15 @@ mod tests {
             (none().scale(1.0, f32::INFINITY), "the greatest scale is inf"),
             (none().shear(3.0), "shear is 3"),
             (none().translation(1e9), "translation is 1000000000"),
+            (none().elastic(f32::NAN), "elastic is NaN"),
+            (none().elastic(-1.0), "elastic is -1"),
+            (none().elastic(65.0), "elastic is 65"),
+            (none().thickness(1.5, 0.0), "thinner is 1.5"),
+            (none().thickness(0.0, f32::NAN), "thicker is NaN"),
+            (none().contrast(0.5), "contrast is 0.5"),
+            (none().contrast(f32::INFINITY), "contrast is inf"),
+            (none().styles(1.01), "styles is 1.01"),
+            (none().styles(f32::NAN), "styles is NaN"),
         ] {
             let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
             assert!(error.to_string().contains(setting), "{error}");
@@ -610,7 +619,11 @@ mod tests {
             .rotation(180.0)
             .scale(0.1, 10.0)
             .shear(2.0)
-            .translation(MAX_SIDE as f32);
+            .translation(MAX_SIDE as f32)
+            .elastic(MAX_BEND)
+            .thickness(1.0, 1.0)
+            .contrast(16.0)
+            .styles(1.0);
         for (height, width) in [(MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, 16)] {
             let mut augmenter = Augmenter::new(extreme.clone(), height, width, u64::MAX).unwrap();
             let image = vec![255; height * width];
@@ -629,7 +642,12 @@ mod tests {
             augmenter.apply(epoch, index, 0, &image, &mut changed);
             changed
         };
-        let augmenter = |seed| Augmenter::new(Augmentation::default(), 28, 28, seed).unwrap();
+        let everything = Augmentation::default()
+            .elastic(3.0)
+            .thickness(0.5, 0.5)
+            .contrast(3.0)
+            .styles(0.5);
+        let augmenter = |seed| Augmenter::new(everything.clone(), 28, 28, seed).unwrap();
 
         let mut forward = augmenter(5);
         let mut seen = Vec::new();
@@ -646,6 +664,63 @@ mod tests {
         seen.push(((0, 0), changed(&mut other, 0, 0)));
         for (i, (_, one)) in seen.iter().enumerate() {
             assert!(seen[..i].iter().all(|(_, two)| one != two), "{i} again");
+        }
+    }
+
+    #[test]
+    fn each_setting_changes_a_digit_that_stays_one() {
+        // A zero, soft at its edges.
+        let pixel = |i: usize| {
+            let (x, y) = ((i % 28) as f32 - 13.5, (i / 28) as f32 - 13.5);
+            let off = (x * x / 49.0 + y * y / 81.0).sqrt() - 1.0;
+            (255.0 * (1.6 - 7.0 * off.abs()).clamp(0.0, 1.0)) as u8
+        };
+        let image: Vec<u8> = (0..784).map(pixel).collect();
+        let ink = |image: &[u8]| image.iter().map(|&pixel| f64::from(pixel)).sum::<f64>();
+        let none = Augmentation::none;
+        for augmentation in [
+            none().rotation(10.0),
+            none().scale(0.9, 1.1),
+            none().shear(0.2),
+            none().translation(2.0),
+            none().elastic(3.0),
+            none().thickness(0.5, 0.0),
+            none().thickness(0.0, 0.5),
+            none().contrast(4.0),
+            none().styles(1.0),
+        ] {
+            let mut augmenter = Augmenter::new(augmentation.clone(), 28, 28, 1).unwrap();
+            let (mut changed, mut differ) = (vec![0; 784], 0);
+            for index in 0..50 {
+                augmenter.apply(0, index, 0, &image, &mut changed);
+                differ += usize::from(changed != image);
+                let share = ink(&changed) / ink(&image);
+                assert!((0.5..2.0).contains(&share), "{share} by {augmentation:?}");
+            }
+            assert!(differ >= 45, "{differ} by {augmentation:?}");
+        }
+    }
+
+    #[test]
+    fn styles_are_for_their_share_of_zeros_ones_and_sevens() {
+        let mut image = vec![0; 784];
+        for y in 5..24 {
+            image[y * 28 + 13..][..3].fill(255);
+        }
+        let mut augmenter = Augmenter::new(Augmentation::none().styles(0.25), 28, 28, 1).unwrap();
+        let mut restyled = |label| {
+            let mut changed = vec![0; 784];
+            let differs = |&index: &usize| {
+                augmenter.apply(0, index, label, &image, &mut changed);
+                changed != image
+            };
+            (0..1000).filter(differs).count()
+        };
+        for label in [2, 3, 4, 5, 6, 8, 9] {
+            assert_eq!(restyled(label), 0);
+        }
+        for label in [1, 7] {
+            assert!((200..300).contains(&restyled(label)), "{label}: {}", restyled(label));
         }
     }
 
