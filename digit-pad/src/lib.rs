@@ -23,6 +23,7 @@ pub mod ink;
 pub mod model;
 pub mod normalize;
 pub mod photo;
+mod prefetch;
 pub mod presets;
 pub mod raster;
 pub mod reading;
