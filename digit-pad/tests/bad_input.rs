@@ -67,7 +67,10 @@ fn arguments_out_of_range_are_wrong_usage() {
         ),
         (&["train", "--until-accuracy", "0"], &["--until-accuracy"]),
         (&["train", "--optimizer", "newton"], &["newton", "sgd"]),
-        (&["train", "--preset", "huge"], &["huge", "mlp", "classic", "best", "fast"]),
+        (
+            &["train", "--preset", "huge"],
+            &["huge", "mlp", "classic", "best", "fast"],
+        ),
         (
             &["train", "--preset", "mlp", "--net", "784 | dense 10"],
             &["--preset", "--net"],

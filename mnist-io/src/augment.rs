@@ -29,8 +29,10 @@ const MAX_SIDE: usize = 4096;
 /// The longest displacement, in pixels.
 const MAX_BEND: f32 = 64.0;
 
-/// What is left of a stroke's width when it is made thinner, in pixels.
-const LEAST_STROKE: f32 = 1.5;
+/// The widths between which strokes are made thinner or thicker, in pixels: a thinner one breaks, a
+/// thicker one closes the loops of an eight.
+const LEAST_STROKE: f32 = 1.8;
+const MOST_STROKE: f32 = 4.5;
 
 /// Every sample draws from its own stretch of the random stream, of 2^16 words.
 const WORDS_PER_SAMPLE: u128 = 1 << 16;
@@ -127,8 +129,8 @@ impl Augmentation {
         self
     }
 
-    /// Makes strokes thinner or thicker by up to so many pixels on either side: each 0 to 1. A stroke
-    /// is made no thinner than it bears.
+    /// Makes strokes thinner or thicker by up to so many pixels on either side: each 0 to 1. No stroke
+    /// is made so thin that it breaks, nor so thick that it closes a digit's loops.
     #[must_use]
     pub const fn thickness(mut self, thinner: f32, thicker: f32) -> Self {
         self.thinner = thinner;
@@ -301,13 +303,18 @@ impl Augmenter {
         if let Some(style) = pen.style {
             style.apply(label, &mut self.ink, width);
         }
-        let share = |pixels: f32| (pixels * f32::from(pen::WHOLE)).round() as u16;
+        if pen.thicker == 0.0 {
+            return;
+        }
+        let Some(ink) = Ink::measure(&self.ink, width) else {
+            return;
+        };
+        let share = |pixels: f32| (pixels.max(0.0) * f32::from(pen::WHOLE)).round() as u16;
         if pen.thicker > 0.0 {
-            self.thickness.dilate(&mut self.ink, share(pen.thicker));
-        } else if pen.thicker < 0.0
-            && let Some(ink) = Ink::measure(&self.ink, width)
-        {
-            let bearable = ((ink.width - LEAST_STROKE) / 2.0).max(0.0);
+            let bearable = (MOST_STROKE - ink.width) / 2.0;
+            self.thickness.dilate(&mut self.ink, share(bearable.min(pen.thicker)));
+        } else {
+            let bearable = (ink.width - LEAST_STROKE) / 2.0;
             self.thickness.erode(&mut self.ink, share(bearable.min(-pen.thicker)));
         }
     }
