@@ -107,6 +107,10 @@ pub enum Error {
     #[error("stopped before the first step: there is nothing to keep")]
     NothingLearnt,
 
+    /// The thread that makes batches ready cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+
     /// The network cannot be built, loaded, saved or trained.
     #[error(transparent)]
     Network(#[from] nn_core::Error),

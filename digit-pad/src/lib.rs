@@ -28,6 +28,7 @@ pub mod model;
 pub mod normalize;
 pub mod photo;
 pub mod plot;
+mod prefetch;
 pub mod presets;
 pub mod raster;
 pub mod reading;

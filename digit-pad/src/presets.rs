@@ -140,7 +140,7 @@ pub const PRESETS: [Preset; 4] = [
                 .contrast(4.0)
                 .styles(0.25),
             ..Recipe::new(
-                30,
+                20,
                 128,
                 Optimizer::Adam(Adam {
                     weight_decay: 0.02,

@@ -17,6 +17,7 @@ use crate::{
     checkpoint::{self, Best, Run},
     error::Error,
     model::{DIGITS, Model, check_fit},
+    prefetch,
     presets::Recipe,
 };
 
@@ -332,7 +333,8 @@ impl<'a> Session<'a> {
             check_every,
             ..
         } = self;
-        let report = trainer.epoch_from(samples, *position, |trainer, step| {
+        let (batch, pixels) = (samples.0.batch_size(), samples.0.dataset().pixels());
+        let on_step = |trainer: &Trainer, step: &BatchReport| {
             tally.add(step, clock.elapsed());
             watch(Event::Step(tally.report(trainer)));
             flow = if task.stop.load(Ordering::Relaxed) {
@@ -347,7 +349,11 @@ impl<'a> Session<'a> {
                 Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
                 _ => ControlFlow::Break(()),
             }
-        })?;
+        };
+        let report = prefetch::epoch(samples, position.epoch, batch, pixels, |batches| {
+            trainer.epoch_from(batches, *position, on_step)
+        })
+        .map_err(Error::Thread)??;
         let flow = flow?;
         self.time += tally.time;
         self.epochs = epoch;
@@ -697,8 +703,36 @@ mod tests {
     }
 
     #[test]
+    fn the_average_of_the_weights_is_what_is_kept() {
+        let data = data(200, 20);
+        let with = |average| {
+            let recipe = Recipe {
+                average,
+                ..task(3).recipe
+            };
+            watched(&Task { recipe, ..task(3) }, &data)
+        };
+        let (plain, steps) = with(None);
+        let (averaged, same_steps) = with(Some(0.9));
+        let losses = |events: &[Event]| epochs(events).iter().map(|report| report.step.loss).collect::<Vec<_>>();
+        assert_eq!(losses(&steps), losses(&same_steps));
+        assert_ne!(plain.network.tensors(), averaged.network.tensors());
+        let kept = evaluate_on(&averaged.network, &data.validation, SCALING).unwrap();
+        assert_eq!(averaged.validation.unwrap(), kept);
+        // An average that keeps nothing is the weights.
+        assert_eq!(plain.network.tensors(), with(Some(0.0)).0.network.tensors());
+    }
+
+    #[test]
     fn a_run_goes_on_from_its_checkpoint_to_the_same_weights() {
         let data = data(100, 20);
+        let task = |epochs| {
+            let mut task = task(epochs);
+            task.recipe.average = Some(0.9);
+            task.recipe.label_smoothing = 0.05;
+            task.recipe.augmentation = Augmentation::default().elastic(1.0);
+            task
+        };
         let expected = watched(&task(4), &data).0;
         let stop = AtomicBool::new(false);
         for stop_at in [3, 10, 25, 39, 40] {

@@ -29,8 +29,10 @@ const MAX_SIDE: usize = 4096;
 /// The longest displacement, in pixels.
 const MAX_BEND: f32 = 64.0;
 
-/// What is left of a stroke's width when it is made thinner, in pixels.
-const LEAST_STROKE: f32 = 1.5;
+/// The widths between which strokes are made thinner or thicker, in pixels: a thinner one breaks, a
+/// thicker one closes the loops of an eight.
+const LEAST_STROKE: f32 = 1.8;
+const MOST_STROKE: f32 = 4.5;
 
 /// Every sample draws from its own stretch of the random stream, of 2^16 words.
 const WORDS_PER_SAMPLE: u128 = 1 << 16;
@@ -127,8 +129,8 @@ impl Augmentation {
         self
     }
 
-    /// Makes strokes thinner or thicker by up to so many pixels on either side: each 0 to 1. A stroke
-    /// is made no thinner than it bears.
+    /// Makes strokes thinner or thicker by up to so many pixels on either side: each 0 to 1. No stroke
+    /// is made so thin that it breaks, nor so thick that it closes a digit's loops.
     #[must_use]
     pub const fn thickness(mut self, thinner: f32, thicker: f32) -> Self {
         self.thinner = thinner;
@@ -301,13 +303,18 @@ impl Augmenter {
         if let Some(style) = pen.style {
             style.apply(label, &mut self.ink, width);
         }
-        let share = |pixels: f32| (pixels * f32::from(pen::WHOLE)).round() as u16;
+        if pen.thicker == 0.0 {
+            return;
+        }
+        let Some(ink) = Ink::measure(&self.ink, width) else {
+            return;
+        };
+        let share = |pixels: f32| (pixels.max(0.0) * f32::from(pen::WHOLE)).round() as u16;
         if pen.thicker > 0.0 {
-            self.thickness.dilate(&mut self.ink, share(pen.thicker));
-        } else if pen.thicker < 0.0
-            && let Some(ink) = Ink::measure(&self.ink, width)
-        {
-            let bearable = ((ink.width - LEAST_STROKE) / 2.0).max(0.0);
+            let bearable = (MOST_STROKE - ink.width) / 2.0;
+            self.thickness.dilate(&mut self.ink, share(bearable.min(pen.thicker)));
+        } else {
+            let bearable = (ink.width - LEAST_STROKE) / 2.0;
             self.thickness.erode(&mut self.ink, share(bearable.min(-pen.thicker)));
         }
     }
@@ -594,6 +601,15 @@ mod tests {
             (none().scale(1.0, f32::INFINITY), "the greatest scale is inf"),
             (none().shear(3.0), "shear is 3"),
             (none().translation(1e9), "translation is 1000000000"),
+            (none().elastic(f32::NAN), "elastic is NaN"),
+            (none().elastic(-1.0), "elastic is -1"),
+            (none().elastic(65.0), "elastic is 65"),
+            (none().thickness(1.5, 0.0), "thinner is 1.5"),
+            (none().thickness(0.0, f32::NAN), "thicker is NaN"),
+            (none().contrast(0.5), "contrast is 0.5"),
+            (none().contrast(f32::INFINITY), "contrast is inf"),
+            (none().styles(1.01), "styles is 1.01"),
+            (none().styles(f32::NAN), "styles is NaN"),
         ] {
             let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
             assert!(error.to_string().contains(setting), "{error}");
@@ -610,7 +626,11 @@ mod tests {
             .rotation(180.0)
             .scale(0.1, 10.0)
             .shear(2.0)
-            .translation(MAX_SIDE as f32);
+            .translation(MAX_SIDE as f32)
+            .elastic(MAX_BEND)
+            .thickness(1.0, 1.0)
+            .contrast(16.0)
+            .styles(1.0);
         for (height, width) in [(MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, 16)] {
             let mut augmenter = Augmenter::new(extreme.clone(), height, width, u64::MAX).unwrap();
             let image = vec![255; height * width];
@@ -629,7 +649,12 @@ mod tests {
             augmenter.apply(epoch, index, 0, &image, &mut changed);
             changed
         };
-        let augmenter = |seed| Augmenter::new(Augmentation::default(), 28, 28, seed).unwrap();
+        let everything = Augmentation::default()
+            .elastic(3.0)
+            .thickness(0.5, 0.5)
+            .contrast(3.0)
+            .styles(0.5);
+        let augmenter = |seed| Augmenter::new(everything.clone(), 28, 28, seed).unwrap();
 
         let mut forward = augmenter(5);
         let mut seen = Vec::new();
@@ -646,6 +671,63 @@ mod tests {
         seen.push(((0, 0), changed(&mut other, 0, 0)));
         for (i, (_, one)) in seen.iter().enumerate() {
             assert!(seen[..i].iter().all(|(_, two)| one != two), "{i} again");
+        }
+    }
+
+    #[test]
+    fn each_setting_changes_a_digit_that_stays_one() {
+        // A zero, soft at its edges.
+        let pixel = |i: usize| {
+            let (x, y) = ((i % 28) as f32 - 13.5, (i / 28) as f32 - 13.5);
+            let off = (x * x / 49.0 + y * y / 81.0).sqrt() - 1.0;
+            (255.0 * (1.6 - 7.0 * off.abs()).clamp(0.0, 1.0)) as u8
+        };
+        let image: Vec<u8> = (0..784).map(pixel).collect();
+        let ink = |image: &[u8]| image.iter().map(|&pixel| f64::from(pixel)).sum::<f64>();
+        let none = Augmentation::none;
+        for augmentation in [
+            none().rotation(10.0),
+            none().scale(0.9, 1.1),
+            none().shear(0.2),
+            none().translation(2.0),
+            none().elastic(3.0),
+            none().thickness(0.5, 0.0),
+            none().thickness(0.0, 0.5),
+            none().contrast(4.0),
+            none().styles(1.0),
+        ] {
+            let mut augmenter = Augmenter::new(augmentation.clone(), 28, 28, 1).unwrap();
+            let (mut changed, mut differ) = (vec![0; 784], 0);
+            for index in 0..50 {
+                augmenter.apply(0, index, 0, &image, &mut changed);
+                differ += usize::from(changed != image);
+                let share = ink(&changed) / ink(&image);
+                assert!((0.5..2.0).contains(&share), "{share} by {augmentation:?}");
+            }
+            assert!(differ >= 45, "{differ} by {augmentation:?}");
+        }
+    }
+
+    #[test]
+    fn styles_are_for_their_share_of_zeros_ones_and_sevens() {
+        let mut image = vec![0; 784];
+        for y in 5..24 {
+            image[y * 28 + 13..][..3].fill(255);
+        }
+        let mut augmenter = Augmenter::new(Augmentation::none().styles(0.25), 28, 28, 1).unwrap();
+        let mut restyled = |label| {
+            let mut changed = vec![0; 784];
+            let differs = |&index: &usize| {
+                augmenter.apply(0, index, label, &image, &mut changed);
+                changed != image
+            };
+            (0..1000).filter(differs).count()
+        };
+        for label in [2, 3, 4, 5, 6, 8, 9] {
+            assert_eq!(restyled(label), 0);
+        }
+        for label in [1, 7] {
+            assert!((200..300).contains(&restyled(label)), "{label}: {}", restyled(label));
         }
     }
 

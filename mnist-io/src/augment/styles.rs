@@ -8,8 +8,11 @@ use super::pen::Ink;
 /// Pixels darker than this share of the brightest are the edge of a stroke.
 const INK_SHARE: f32 = 0.4;
 
-/// Sizes are in pixels; beneath this height a stroke more only blots.
+/// Sizes are in pixels; on a digit of less height, one more stroke only blots.
 const LEAST_HEIGHT: f32 = 8.0;
+
+/// So wide a hole shows on both sides of a slash.
+const LEAST_HOLE: f32 = 5.0;
 
 /// What is drawn at random, each from 0 to 1.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +45,17 @@ impl Style {
     /// From the middle to about the ring on either side, in most cases to the upper right.
     fn slash(self, mut canvas: Canvas<'_>) {
         let [left, top, right, bottom] = canvas.bounds;
-        let (half_width, half_height) = ((right - left) / 2.0, (bottom - top) / 2.0);
-        let hole = half_width - canvas.stroke;
-        if hole < 2.0 {
+        let centre = [(left + right) / 2.0, (top + bottom) / 2.0];
+        let reach = self.between(0, 0.6, 1.2) / 2.0;
+        let x = self.between(1, 0.5, 0.75) * (right - left) * reach;
+        let y = self.between(2, 0.55, 0.8) * (bottom - top) * reach;
+        let y = if self.0[3] < 0.75 { -y } else { y };
+        let length = (x * x + y * y).sqrt();
+        let clear = canvas.clear(centre, [-y / length, x / length]);
+        if clear < LEAST_HOLE {
             return;
         }
-        let centre = [(left + right) / 2.0, (top + bottom) / 2.0];
-        let reach = self.between(0, 0.6, 1.2);
-        let x = self.between(1, 0.5, 0.75) * half_width * reach;
-        let y = self.between(2, 0.55, 0.8) * half_height * reach;
-        let y = if self.0[3] < 0.75 { -y } else { y };
-        let stroke = (canvas.stroke * self.between(4, 0.6, 1.0)).min(hole * 0.7);
+        let stroke = (canvas.stroke * self.between(4, 0.6, 1.0)).min(clear / 3.0);
         canvas.line([centre[0] - x, centre[1] - y], [centre[0] + x, centre[1] + y], stroke);
     }
 
@@ -144,6 +147,20 @@ impl<'a> Canvas<'a> {
         ))
     }
 
+    /// How far the ink stays away from a point, there and back along a direction of length 1.
+    fn clear(&self, point: [f32; 2], direction: [f32; 2]) -> f32 {
+        let is_clear = |steps: f32| {
+            let [x, y] = [0, 1].map(|axis| (point[axis] + steps * direction[axis]).round() as usize);
+            let pixel = (x < self.width).then(|| self.image.get(y * self.width + x)).flatten();
+            pixel.is_some_and(|pixel| *pixel <= self.threshold)
+        };
+        let reach = |sign: f32| {
+            let steps = (0..self.width).map(|step| sign * step as f32);
+            steps.take_while(|&steps| is_clear(steps)).count() as f32
+        };
+        (reach(1.0) + reach(-1.0) - 1.0).max(0.0)
+    }
+
     /// A line with round ends and a soft edge, as bright as the digit.
     fn line(&mut self, from: [f32; 2], to: [f32; 2], stroke: f32) {
         let radius = stroke.max(1.0) / 2.0;
@@ -167,6 +184,117 @@ impl<'a> Canvas<'a> {
                 let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
                 *pixel = (*pixel).max((cover * self.brightest) as u8);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::ChaCha8Rng};
+
+    use super::*;
+
+    /// An image of one line after the other.
+    fn drawing(lines: &[([f32; 2], [f32; 2])]) -> Vec<u8> {
+        let mut image = vec![0; 784];
+        let mut canvas = Canvas {
+            image: &mut image,
+            width: 28,
+            bounds: [4.0, 4.0, 23.0, 23.0],
+            stroke: 2.5,
+            brightest: 250.0,
+            threshold: 100,
+        };
+        for &(from, to) in lines {
+            canvas.line(from, to, 2.5);
+        }
+        image
+    }
+
+    fn ring() -> Vec<u8> {
+        let corner = |i: i32| {
+            let angle = f64::from(i) * std::f64::consts::TAU / 24.0;
+            [(13.5 + 6.0 * angle.cos()) as f32, (13.5 + 9.0 * angle.sin()) as f32]
+        };
+        let lines: Vec<_> = (0..24).map(|i| (corner(i), corner(i + 1))).collect();
+        drawing(&lines)
+    }
+
+    /// What a hundred styles make of the image.
+    fn styled(label: u8, image: &[u8]) -> Vec<Vec<u8>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        let mut draw = |_| {
+            let mut image = image.to_vec();
+            Style::draw(&mut rng).apply(label, &mut image, 28);
+            image
+        };
+        (0..100).map(&mut draw).collect()
+    }
+
+    #[test]
+    fn a_slashed_zero_keeps_its_ring_and_some_of_its_hole() {
+        let ring = ring();
+        for slashed in styled(0, &ring) {
+            assert!(ring.iter().zip(&slashed).all(|(before, after)| before <= after));
+            let middle = &slashed[13 * 28..15 * 28];
+            assert!(middle.iter().any(|&pixel| pixel > 0) && slashed[13 * 28 + 13] > 100);
+            let hole = |image: &[u8]| {
+                let inside = (0..784).filter(|i| (9..19).contains(&(i % 28)) && (7..21).contains(&(i / 28)));
+                inside.filter(|&i| image[i] < 50).count()
+            };
+            assert!(hole(&slashed) * 2 > hole(&ring) && hole(&slashed) < hole(&ring));
+        }
+    }
+
+    #[test]
+    fn a_zero_without_room_in_its_hole_is_left_alone() {
+        let narrow = drawing(&[([12.0, 5.0], [12.0, 22.0]), ([15.5, 5.0], [15.5, 22.0])]);
+        assert!(styled(0, &narrow).iter().all(|image| image == &narrow));
+    }
+
+    #[test]
+    fn a_one_gets_a_foot_or_a_short_flag() {
+        let one = drawing(&[([14.0, 5.0], [14.0, 23.0])]);
+        let ink = |image: &[u8], rows: std::ops::Range<usize>| {
+            image[rows.start * 28..rows.end * 28]
+                .iter()
+                .filter(|&&pixel| pixel > 100)
+                .count()
+        };
+        let (mut feet, mut flags) = (0, 0);
+        for image in styled(1, &one) {
+            assert_ne!(image, one);
+            feet += usize::from(ink(&image, 20..28) > ink(&one, 20..28));
+            flags += usize::from(ink(&image, 4..14) > ink(&one, 4..14));
+            // No roof of a seven: at the height of the top, nothing far to the left.
+            assert!((0..9).all(|x| image[5 * 28 + x] == 0));
+        }
+        assert!(feet > 50 && flags > 50 && feet < 100 && flags < 100, "{feet}, {flags}");
+    }
+
+    #[test]
+    fn a_seven_gets_one_bar() {
+        let seven = drawing(&[([7.0, 5.0], [20.0, 5.0]), ([20.0, 5.0], [11.0, 23.0])]);
+        for barred in styled(7, &seven) {
+            assert_ne!(barred, seven);
+            let changed =
+                |rows: std::ops::Range<usize>| (rows.start * 28..rows.end * 28).any(|i| barred[i] != seven[i]);
+            assert!(!changed(0..9) && !changed(20..28));
+        }
+    }
+
+    #[test]
+    fn other_digits_and_blank_images_are_left_alone() {
+        let ring = ring();
+        for label in [2, 3, 4, 5, 6, 8, 9, 255] {
+            assert!(styled(label, &ring).iter().all(|image| image == &ring));
+        }
+        for label in [0, 1, 7] {
+            assert!(styled(label, &[0; 784]).iter().all(|image| image == &[0; 784]));
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            Style::draw(&mut rng).apply(label, &mut [], 0);
+            Style::draw(&mut rng).apply(label, &mut [200; 12], 1);
+            Style::draw(&mut rng).apply(label, &mut [200; 12], 12);
         }
     }
 }
