@@ -4,12 +4,15 @@
 //! five-loop form of BLIS. Its innermost loops, and all unsafe code, are in `kernel`.
 
 pub(crate) mod kernel;
+mod live;
 mod pack;
 
 use std::cell::RefCell;
 
-pub(crate) use kernel::{Epilogue, Output, PANEL, Panels, Segments, Vectorize};
+pub(crate) use kernel::{Epilogue, Output, PANEL, Panels, Run, Segments, Vectorize};
 pub use kernel::{Kernel, MatMut, MatRef};
+
+use live::Live;
 
 use crate::{
     buffer::Buffer,
@@ -31,6 +34,8 @@ const PAGE: usize = 1024;
 const IN_PLACE: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
+/// Columns of B from which on it pays to look for columns of A that are zero.
+const LIVE_COLS: usize = 4 * PANEL;
 /// Columns of a block that one thread takes at least, where columns are shared out.
 const SPLIT_COLS: usize = 2 * PANEL;
 
@@ -180,9 +185,45 @@ pub(crate) fn multiply_packed(
     kernel: Kernel,
     a: MatRef<'_>,
     b: Panels<'_>,
-    mut c: MatMut<'_>,
+    c: MatMut<'_>,
     bias: Option<&[f32]>,
     relu: bool,
+) {
+    packed_blocks(a, b, c, (bias, relu), |a, b, c, epilogue| {
+        kernel.multiply(a, b, c, epilogue);
+    });
+}
+
+/// As [`multiply_packed`], passing over rows of B that meet nothing but zeros, so that most of the weights need not
+/// even be read. The rows of A are contiguous. Where B is finite, the results are equal; infinities and NaN in rows of
+/// B that are passed over stay unseen.
+pub(crate) fn multiply_live(
+    kernel: Kernel,
+    a: MatRef<'_>,
+    b: Panels<'_>,
+    c: MatMut<'_>,
+    bias: Option<&[f32]>,
+    relu: bool,
+) {
+    if b.n < LIVE_COLS {
+        return multiply_packed(kernel, a, b, c, bias, relu);
+    }
+    packed_blocks(a, b, c, (bias, relu), |a, b, c, epilogue| {
+        let live = Live::columns(kernel, a);
+        if live.is_worth_it(a.cols()) {
+            kernel.multiply(Segments::of_runs(a, live.runs()), b, c, epilogue);
+        } else {
+            kernel.multiply(a, b, c, epilogue);
+        }
+    });
+}
+
+fn packed_blocks(
+    a: MatRef<'_>,
+    b: Panels<'_>,
+    mut c: MatMut<'_>,
+    (bias, relu): (Option<&[f32]>, bool),
+    multiply: impl Fn(MatRef<'_>, Panels<'_>, MatMut<'_>, Epilogue<'_>),
 ) {
     for range in k_blocks(b.k) {
         let (first, last) = (range.start == 0, range.end == b.k);
@@ -195,7 +236,7 @@ pub(crate) fn multiply_packed(
         for rows in even_blocks(a.rows(), BLOCK_M) {
             let (c, _) = c.reborrow().split_at_row(rows.end);
             let (_, c) = c.split_at_row(rows.start);
-            kernel.multiply(a.block(rows, range.clone()), b.rows(range.clone()), c, epilogue);
+            multiply(a.block(rows, range.clone()), b.rows(range.clone()), c, epilogue);
         }
     }
 }

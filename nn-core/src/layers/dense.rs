@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, even_blocks, multiply_packed},
+    gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, even_blocks, multiply_live, multiply_packed},
     random,
 };
 
@@ -25,6 +25,9 @@ const PARALLEL_LEN: usize = 1 << 16;
 
 /// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
 /// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
+///
+/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are: if such a
+/// weight is not finite, the outputs do not show it.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
@@ -121,7 +124,7 @@ impl Layer for Dense {
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_packed(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
     }
 
     fn transposed_len(&self) -> usize {

@@ -16,7 +16,7 @@ use simd::{Avx2, Avx512};
 use simd::{Portable, Simd};
 pub(crate) use tile::{Epilogue, Panels};
 pub use view::{MatMut, MatRef};
-pub(crate) use view::{Output, Segments};
+pub(crate) use view::{Output, Run, Segments};
 
 use crate::error::{Error, Result};
 

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use super::{
-    Output, PANEL, Segments, Vectorize,
+    Output, PANEL, Run, Segments, Vectorize,
     simd::{Simd, prefetch},
 };
 
@@ -114,9 +114,9 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
 
 /// Runs the tile with the shape, rows and panels, that is known at run time.
 macro_rules! tile_of {
-    ($at:expr, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
+    ($at:expr, $runs:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
-            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V>($at, PhantomData)),)+)+
+            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V, $runs>($at, PhantomData)),)+)+
             shape => unreachable!("no tile has the shape {shape:?}"),
         }
     };
@@ -137,7 +137,8 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     let (row_stride, col_stride) = a.first().strides();
     let ops = Operands {
         k: b.k,
-        segments: a.count(),
+        segments: a.runs().map_or(a.count(), <[Run]>::len),
+        runs: a.runs().map_or(std::ptr::null(), <[Run]>::as_ptr),
         a: a.first().as_ptr(),
         a_row: row_stride,
         a_col: col_stride,
@@ -145,7 +146,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
         b: b.data.as_ptr(),
         b_panel: b.panel_stride,
         b_row: b.row_stride,
-        b_segment: b.segment_stride,
+        b_segment: if a.runs().is_some() { 0 } else { b.segment_stride },
         c: c.as_ptr(),
         c_row: c.row_stride(),
         c_panel: c.panel_stride(),
@@ -168,10 +169,17 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
             // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
             // operands, of which `check` has seen that they fit each other.
             unsafe {
-                tile_of!(&at, (height, panels),
-                    1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
-                    4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
-                );
+                if ops.runs.is_null() {
+                    tile_of!(&at, false, (height, panels),
+                        1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
+                        4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
+                    );
+                } else {
+                    tile_of!(&at, true, (height, panels),
+                        1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
+                        4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
+                    );
+                }
             }
             at.a = at.a.wrapping_add(height * at.a_row);
             at.c = at.c.wrapping_add(height * at.c_row);
@@ -184,6 +192,8 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
 #[derive(Clone, Copy)]
 struct Operands {
     segments: usize,
+    /// Null, or for each segment the rows of B that it walks; strides from segment to segment are 0 then.
+    runs: *const Run,
     k: usize,
     a: *const f32,
     a_row: usize,
@@ -222,23 +232,25 @@ impl Operands {
 /// `M` rows times `P` panels of `V` vectors each. Made only where the CPU has what `S` needs; A has `M` rows and B `P`
 /// panels of `k` rows from here on; C has `M` rows and `cols` columns from here on, of which at least one lies in the
 /// last panel.
-struct Tile<'a, S, const M: usize, const P: usize, const V: usize>(&'a Operands, PhantomData<S>);
+struct Tile<'a, S, const M: usize, const P: usize, const V: usize, const RUNS: bool>(&'a Operands, PhantomData<S>);
 
-impl<S: Simd, const M: usize, const P: usize, const V: usize> Vectorize for Tile<'_, S, M, P, V> {
+impl<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool> Vectorize
+    for Tile<'_, S, M, P, V, RUNS>
+{
     #[inline(always)]
     fn run(self) {
         if const { M > S::ROWS || P > S::PANELS[if M < 4 { M } else { 4 } - 1] } {
             unreachable!("`strip` takes no tile of this shape");
         }
         // SAFETY: whoever made this tile vouches for what it says.
-        unsafe { tile::<S, M, P, V>(self.0) }
+        unsafe { tile::<S, M, P, V, RUNS>(self.0) }
     }
 }
 
 /// # Safety
 /// As [`Tile`] says.
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) {
+unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool>(at: &Operands) {
     let mut bias = [[-0.0; PANEL]; P];
     let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
     let c = (at.c, at.c_row, at.c_panel);
@@ -258,7 +270,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Ope
     let target = if is_cut { whole } else { c };
     // SAFETY: A and B are as the caller vouches; the target has all of the tile.
     unsafe {
-        let sums = sums::<S, M, P, V>(at);
+        let sums = sums::<S, M, P, V, RUNS>(at);
         if at.beta == 0.0 {
             finish::<S, M, P, V, false>(at, &sums, &bias, target);
         } else {
@@ -276,21 +288,25 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Ope
 /// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on.
 #[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
-unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize>(at: &Operands) -> [[[S::Vector; V]; P]; M] {
+unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool>(
+    at: &Operands,
+) -> [[[S::Vector; V]; P]; M] {
     // C is wanted at the end, and is seldom near.
     for m in 0..M {
         for p in 0..P {
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // SAFETY: segments and steps stay below their counts, row `m` below `M`, panel `p` below `P`, so that A and B are
+    // SAFETY: segments and steps stay below their counts, runs inside the `k` rows, row `m` below `M`, panel `p` below `P`, so that A and B are
     // read inside the bounds that the caller vouches for.
     unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
-        for _ in 0..at.segments {
-            let (mut a, mut b) = (a_segment, b_segment);
-            for _ in 0..at.k {
+        for segment in 0..at.segments {
+            let (start, len) = if RUNS { *at.runs.add(segment) } else { (0, at.k) };
+            let mut a = a_segment.wrapping_add(start * at.a_col);
+            let mut b = b_segment.wrapping_add(start * at.b_row);
+            for _ in 0..len {
                 // One operand waits in registers, the other passes by.
                 if const { (M + 1) * P * V < S::REGISTERS } {
                     let mut columns = [[S::zero(); V]; P];

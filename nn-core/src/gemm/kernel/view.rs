@@ -339,7 +339,12 @@ pub(crate) struct Segments<'a> {
     first: MatRef<'a>,
     count: usize,
     stride: usize,
+    /// The columns to walk, where there is one segment and not all of it is wanted.
+    runs: Option<&'a [Run]>,
 }
+
+/// Neighbouring columns of A: the first, and how many.
+pub(crate) type Run = (usize, usize);
 
 impl<'a> From<MatRef<'a>> for Segments<'a> {
     fn from(first: MatRef<'a>) -> Self {
@@ -347,6 +352,7 @@ impl<'a> From<MatRef<'a>> for Segments<'a> {
             first,
             count: 1,
             stride: 0,
+            runs: None,
         }
     }
 }
@@ -380,7 +386,25 @@ impl<'a> Segments<'a> {
             },
             count,
             stride,
+            runs: None,
         }
+    }
+
+    /// A matrix of which only these columns are walked, in this order.
+    ///
+    /// # Panics
+    /// If a run reaches outside the matrix.
+    pub(crate) fn of_runs(first: MatRef<'a>, runs: &'a [Run]) -> Self {
+        let inside = |&(start, len): &Run| start <= first.cols && len <= first.cols - start;
+        assert!(runs.iter().all(inside), "a run reaches outside the matrix");
+        Self {
+            runs: Some(runs),
+            ..first.into()
+        }
+    }
+
+    pub(super) fn runs(&self) -> Option<&'a [Run]> {
+        self.runs
     }
 
     pub(super) fn first(&self) -> &MatRef<'a> {
