@@ -6,8 +6,8 @@ use nn_core::{NetworkSpec, Shape, formats};
 
 use crate::error::Error;
 
-/// The weights inside the program, made by `digit-pad train --preset mlp --seed 1 --out digit-pad/models/mlp.safetensors`.
-const EMBEDDED: &[u8] = include_bytes!("../models/mlp.safetensors");
+/// The weights inside the program, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
+const EMBEDDED: &[u8] = include_bytes!("../models/best.safetensors");
 
 /// Classes that a network has to tell apart.
 pub const DIGITS: usize = 10;
@@ -137,6 +137,6 @@ mod tests {
         model.check_fit(28, 28).unwrap();
         model.scaling().unwrap();
         assert_eq!(model.content.labels.len(), DIGITS);
-        assert_eq!(model.content.notes["preset"], "mlp");
+        assert_eq!(model.content.notes["preset"], "best");
     }
 }

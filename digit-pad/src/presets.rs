@@ -91,7 +91,7 @@ pub const DEFAULT: &Preset = &PRESETS[0];
 pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "mlp",
-        summary: "dense layers alone; the network inside the program",
+        summary: "dense layers alone: soon trained, soon read",
         network: "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10",
         recipe: Recipe {
             augmentation: Augmentation::none()
@@ -123,7 +123,7 @@ pub const PRESETS: [Preset; 4] = [
     },
     Preset {
         name: "best",
-        summary: "five convolutions, trained longest, for the fewest errors",
+        summary: "five convolutions, for the fewest errors: the network inside the program",
         network: "28x28x1 | conv 32 3x3 | batchnorm | relu | conv 32 3x3 | batchnorm | relu | maxpool 2 | \
                   conv 64 3x3 | batchnorm | relu | conv 64 3x3 | batchnorm | relu | maxpool 2 | \
                   conv 128 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",

@@ -661,7 +661,7 @@ mod tests {
         let Some(Event::Step(last)) = events.iter().rfind(|event| matches!(event, Event::Step(_))) else {
             panic!()
         };
-        assert_eq!(last.steps % 5, 0, "checks are every quarter of 20 steps");
+        assert_eq!(last.steps % 2, 0, "checks are every sixteenth of 20 steps, rounded up");
     }
 
     #[test]

@@ -462,7 +462,7 @@ fn weights_without_metadata_need_their_network() {
 
 /// The weights inside the program, as another program would save them.
 fn bare_weights() -> Vec<u8> {
-    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mlp.safetensors")).unwrap();
+    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/models/best.safetensors")).unwrap();
     let (length, rest) = bytes.split_at(8);
     let (header, data) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
     let mut header: Value = serde_json::from_slice(header).unwrap();
@@ -632,7 +632,7 @@ fn info_tells_of_the_model_inside_the_program() {
         assert!(table.contains(word), "{table}");
     }
     let info = &succeed(["info", "--json"]).objects()[0];
-    assert_eq!((&info["path"], &info["notes"]["preset"]), (&Value::Null, &json!("mlp")));
+    assert_eq!((&info["path"], &info["notes"]["preset"]), (&Value::Null, &json!("best")));
 }
 
 #[test]

@@ -74,8 +74,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = count::<1024>, allow_negative_numbers = true)]
     threads: Option<usize>,
 
-    /// Learn from the first N training images alone
     /// Learn from the first N training images alone [default: the preset's, if it has one, or all]
+    #[arg(long, value_name = "N", value_parser = count::<{ usize::MAX }>, allow_negative_numbers = true)]
     limit: Option<usize>,
 
     /// Hold out the last N training images, to tell which weights are the best; 0 keeps the last weights [default:
