@@ -157,7 +157,7 @@ pub const PRESETS: [Preset; 4] = [
         network: "28x28x1 | conv 16 5x5 nobias | maxpool 2 | batchnorm | relu | conv 32 3x3 nobias | maxpool 2 | \
                   batchnorm | relu | conv 64 3x3 nobias | batchnorm | relu | dense 10",
         recipe: Recipe {
-            images: Some(36_000),
+            images: Some(30_000),
             course: Course::Cosine { warm_up: 0.25 },
             label_smoothing: 0.1,
             ..Recipe::new(
