@@ -114,6 +114,12 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
 
 /// Runs the tile with the shape, rows and panels, that is known at run time.
 macro_rules! tile_of {
+    ($at:expr, $runs:literal, $shape:expr) => {
+        tile_of!($at, $runs, $shape,
+            1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
+            4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
+        )
+    };
     ($at:expr, $runs:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
             $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V, $runs>($at, PhantomData)),)+)+
@@ -170,15 +176,9 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
             // operands, of which `check` has seen that they fit each other.
             unsafe {
                 if ops.runs.is_null() {
-                    tile_of!(&at, false, (height, panels),
-                        1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
-                        4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
-                    );
+                    tile_of!(&at, false, (height, panels));
                 } else {
-                    tile_of!(&at, true, (height, panels),
-                        1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
-                        4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
-                    );
+                    tile_of!(&at, true, (height, panels));
                 }
             }
             at.a = at.a.wrapping_add(height * at.a_row);
@@ -297,8 +297,9 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const RU
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // SAFETY: segments and steps stay below their counts, runs inside the `k` rows, row `m` below `M`, panel `p` below `P`, so that A and B are
-    // read inside the bounds that the caller vouches for.
+    // SAFETY: segments and steps stay below their counts, runs inside the `k` rows (`Segments::of_runs` has seen to
+    // it), row `m` below `M`, panel `p` below `P`, so that A and B are read inside the bounds that the caller vouches
+    // for.
     unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
