@@ -31,6 +31,8 @@ const BLOCK_N: usize = 1024;
 const PAGE: usize = 1024;
 /// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
 /// rows are so short that they share pages of memory.
+/// Columns of B that one thread takes at least where it packs and multiplies them on its own.
+const THREAD_COLS: usize = 256;
 const IN_PLACE: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
@@ -81,15 +83,23 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
         return Ok(());
     }
     let (row_stride, col_stride) = c.strides();
+    let threads = rayon::current_num_threads().min(c.rows() * c.cols() * a.cols() / THREAD_WORK);
     if c.cols() <= 1 || col_stride == 1 {
-        blocks(kernel, alpha, a, b, beta, c);
+        columns(kernel, (alpha, beta), a, b, c, threads);
     } else if c.rows() <= 1 || row_stride == 1 {
         // The tiles write rows; a matrix stored by columns is the transpose of one stored by rows.
-        blocks(kernel, alpha, b.transposed(), a.transposed(), beta, c.transposed());
+        columns(
+            kernel,
+            (alpha, beta),
+            b.transposed(),
+            a.transposed(),
+            c.transposed(),
+            threads,
+        );
     } else {
         let mut product = Buffer::zeroed(c.rows() * c.cols());
         let view = MatMut::row_major(&mut product, c.rows(), c.cols())?;
-        blocks(kernel, alpha, a, b, 0.0, view);
+        columns(kernel, (alpha, 0.0), a, b, view, threads);
         let mut sums = product.iter();
         c.for_each(|c| {
             let sum = sums.next().copied().unwrap_or_default();
@@ -99,10 +109,33 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
     Ok(())
 }
 
+/// Above the loops: where columns are many, each thread takes some of them through all loops, and none waits for what
+/// another packs.
+fn columns(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, threads: usize) {
+    let (n, k) = (c.cols(), a.cols());
+    if threads < 2 || n < 2 * THREAD_COLS {
+        return blocks(kernel, alpha, a, b, beta, c, threads);
+    }
+    let cut = (n * (threads / 2) / threads).next_multiple_of(SPLIT_COLS);
+    let (left, right) = c.split_at_col(cut);
+    rayon::join(
+        || columns(kernel, (alpha, beta), a, b.block(0..k, 0..cut), left, threads / 2),
+        || {
+            columns(
+                kernel,
+                (alpha, beta),
+                a,
+                b.block(0..k, cut..n),
+                right,
+                threads - threads / 2,
+            )
+        },
+    );
+}
+
 /// Loops 1 and 2: blocks of columns of B, and under them blocks of its rows, packed by all threads together.
-fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>) {
+fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, mut c: MatMut<'_>, threads: usize) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let threads = rayon::current_num_threads().min(m * n * k / THREAD_WORK);
     let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
     let in_place = in_place.filter(|_| m * n <= IN_PLACE && n.is_multiple_of(PANEL));
