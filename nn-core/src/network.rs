@@ -461,7 +461,13 @@ impl Plan {
             let layer: Option<Box<dyn Layer>> = match *layer {
                 LayerSpec::Dense { outputs } => {
                     plan.count(shape.len() * outputs);
-                    Some(Box::new(Dense::new(shape.len(), outputs, relu_next(), None)))
+                    Some(Box::new(Dense::new(
+                        shape.len(),
+                        outputs,
+                        relu_next(),
+                        None,
+                        plan.stages.is_empty(),
+                    )))
                 }
                 LayerSpec::Conv(conv) => {
                     let maps = (map(shape), map(output));
@@ -508,7 +514,7 @@ impl Plan {
                             items.next();
                             plan.count(shape.len() * outputs);
                             let relu = items.next_if(|(_, next, _)| matches!(next, LayerSpec::Relu)).is_some();
-                            let dense = Dense::new(shape.len(), outputs, relu, Some(map));
+                            let dense = Dense::new(shape.len(), outputs, relu, Some(map), false);
                             plan.push(Box::new(dense), item, outputs);
                             output = Shape::Features(outputs);
                             None

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     buffer::Buffer,
     error::{Error, Result, check_length},
-    gemm::{MatMut, MatRef, PANEL, Panels, even_blocks},
+    gemm::{Live, MatMut, MatRef, PANEL, Panels, even_blocks},
     layers::{Backward, Forward, Gathered, Gradient, Joint, LaneCut, Lanes, Moment},
     loss::{self, Loss},
     network::{Network, Piece, Plan, Prepared, Stage, sample_reason},
@@ -61,6 +61,8 @@ pub struct Workspace {
     sums: Buffer,
     /// Scratch memory, `[threads, stride]`.
     scratch: Buffer,
+    /// Of each few pixels, the images in which they are not all 0; where the first layer's gradient has a use for it.
+    live: Live<Vec<u16>>,
 }
 
 /// What a training step derives from the parameters, and joint layers from the whole batch.
@@ -164,6 +166,12 @@ impl Layout {
     }
 }
 
+/// Whether the first layer keeps where the images are live.
+fn keeps_live(network: &Network) -> bool {
+    let first = network.plan().stages.first();
+    first.is_some_and(|stage| stage.layer.keeps_live())
+}
+
 /// Stretches of these lengths, one behind the other, each beginning at a whole panel.
 fn ranges(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut start: usize = 0;
@@ -208,6 +216,7 @@ impl Workspace {
             losses: Vec::new(),
             sums: Buffer::zeroed(0),
             scratch: Buffer::zeroed(0),
+            live: Live::new(Vec::new()),
         })
     }
 
@@ -218,6 +227,11 @@ impl Workspace {
     pub fn for_training(network: &Network, capacity: usize) -> Result<Self> {
         let layout = Layout::new(network.plan(), true);
         let workspace = Self::with_training(network, capacity, Some(layout.clone()))?;
+        let live_len = if keeps_live(network) {
+            Live::len(network.spec().input().len(), capacity)
+        } else {
+            0
+        };
         Ok(Self {
             gradients: Buffer::zeroed(capacity * layout.stride),
             sums: Buffer::zeroed(layout.cut(capacity).lanes * layout.sums_len()),
@@ -226,6 +240,7 @@ impl Workspace {
                 transposed: Buffer::zeroed(layout.transposed_len()),
             },
             losses: vec![0.0; capacity],
+            live: Live::new(vec![0; live_len]),
             ..workspace
         })
     }
@@ -285,6 +300,12 @@ impl Workspace {
         let walked = self.walk(network, images, labels, (loss, moment), &mut derived);
         self.derived = derived;
         walked?;
+        if keeps_live(network) {
+            let records = MatRef::row_major(&self.records, batch, self.training().stride)?;
+            let flags = records.block(0..batch, self.training().kept[0].clone());
+            self.live
+                .list_transposed(network.kernel(), flags, network.spec().input().len());
+        }
         Ok(self.report(labels, outputs))
     }
 
@@ -385,6 +406,7 @@ impl Workspace {
                 .expect("the batch fits")
                 .block(0..batch, layout.slots[stage - 1].clone())
         };
+        let live = self.live.lists().filter(|_| stage == 0);
         let dy = Panels {
             data: &self.gradients[slot.start..],
             k: batch,
@@ -394,7 +416,14 @@ impl Workspace {
             segment_stride: 0,
         };
         let layer = &network.plan().stages[stage].layer;
-        layer.gradient(network.kernel(), piece.piece, Gradient { x, dy }, alpha, beta, out);
+        layer.gradient(
+            network.kernel(),
+            piece.piece,
+            Gradient { x, live, dy },
+            alpha,
+            beta,
+            out,
+        );
     }
 
     /// The same for a stage that has summed in lanes: adds them up, always in the same order.

@@ -29,6 +29,29 @@ pub fn batch(network: &Network, seed: u64, samples: usize) -> (Vec<f32>, Vec<usi
     )
 }
 
+/// Sets most values to 0, as the paper around a digit is: stretches of random length, the same in most samples.
+///
+/// # Panics
+/// If a sample has no values.
+pub fn blank(seed: u64, images: &mut [f32], sample: usize) {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut is_blank = vec![true; sample];
+    for (index, values) in images.chunks_exact_mut(sample).enumerate() {
+        for index in 0..sample {
+            if generator.random_ratio(1, 6) {
+                is_blank[index] = generator.random_ratio(3, 4);
+            } else if index > 0 {
+                is_blank[index] = is_blank[index - 1];
+            }
+        }
+        if index % 7 == 6 {
+            is_blank.fill(true);
+        }
+        let blank = values.iter_mut().zip(&is_blank).filter(|(_, is_blank)| **is_blank);
+        blank.for_each(|(value, _)| *value = 0.0);
+    }
+}
+
 /// A network by its text form.
 ///
 /// # Panics

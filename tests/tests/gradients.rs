@@ -4,7 +4,7 @@ use nn_core::{NetworkSpec, gradients, loss};
 use proptest::{prelude::*, test_runner::RngSeed};
 use tests::{
     close::{Tolerance, assert_close},
-    data::{batch, labels, network, on_kernels, trained, values},
+    data::{batch, blank, labels, network, on_kernels, trained, values},
     gradcheck::{Reference, assert_gradients},
     naive,
 };
@@ -224,6 +224,27 @@ fn geometry() -> impl Strategy<Value = String> {
         .prop_map(|(height, width, channels, first, between, second, behind)| {
             format!("{height}x{width}x{channels} | {first} | {between} | {second} | {behind} | dense 3")
         })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 20,
+        max_global_rejects: 10_000,
+        rng_seed: RngSeed::Fixed(2),
+        ..ProptestConfig::default()
+    })]
+
+    /// Layers of 64 outputs or more pass over what is blank, forward and back.
+    #[test]
+    fn blank_images(inputs in 1..300usize, outputs in 60..140usize, seed in 0..1000u64, samples in 1..80usize) {
+        let text = format!("{inputs} | dense {outputs} | tanh | dense {outputs} | relu | dense 3");
+        let network = trained(&text, seed);
+        let (mut images, labels) = batch(&network, seed + 1, samples);
+        blank(seed, &mut images, inputs);
+        let reference = Reference::new(&network, &images, &labels);
+        prop_assume!(reference.is_ok());
+        reference.unwrap().assert_on_kernels(text, &network, &images, &labels);
+    }
 }
 
 proptest! {

@@ -9,13 +9,15 @@ use nn_core::{
 };
 use tests::{
     close::{Tolerance, assert_close, assert_same_bits},
-    data::{Slices, batch, network, on_kernels, parameters, trained},
+    data::{Slices, batch, blank, network, on_kernels, parameters, trained},
     naive::{self, NaiveNetwork},
     threads::{THREADS, assert_same_on_any_threads, on_threads},
 };
 
 /// Large enough for batches and parameters to be shared out, with widths that are no multiples of 16.
 const DENSE: &str = "13x14x2 | dense 50 | relu | dense 33 | relu | dense 10";
+/// Its first layer looks where the images are blank.
+const WIDE: &str = "13x14x2 | dense 150 | relu | dense 10";
 const CONV: &str = "7x8x2 | conv 16 3x3 pad 1 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | conv 9 2x2 | relu | dense 20 | relu | dense 10";
 
 /// Halts six times on its way there and back.
@@ -30,8 +32,9 @@ const MOMENTUM: Sgd = Sgd {
 
 /// The losses of 30 steps, and the weights after them.
 fn train(network: &Network, optimizer: Optimizer, samples: usize) -> Vec<f32> {
-    let (images, labels) = batch(network, 7, 3 * samples);
+    let (mut images, labels) = batch(network, 7, 3 * samples);
     let sample = network.spec().input().len();
+    blank(9, &mut images, sample);
     let mut trainer = Trainer::new(network.clone(), optimizer, samples).unwrap();
     let mut values = Vec::new();
     for step in 0..30 {
@@ -48,6 +51,7 @@ fn weights_have_the_same_bits_on_any_number_of_threads() {
     let plain = Sgd::new(0.05).into();
     for (text, optimizers) in [
         (DENSE, [plain, MOMENTUM.into()]),
+        (WIDE, [plain, MOMENTUM.into()]),
         (CONV, [plain, Adam::new(0.002).into()]),
         (NORM, [MOMENTUM.into(), Adam::new(0.002).into()]),
     ] {

@@ -4,15 +4,12 @@
 //! five-loop form of BLIS. Its innermost loops, and all unsafe code, are in `kernel`.
 
 pub(crate) mod kernel;
-mod live;
 mod pack;
 
 use std::cell::RefCell;
 
-pub(crate) use kernel::{Epilogue, Output, PANEL, Panels, Run, Segments, Vectorize};
+pub(crate) use kernel::{Epilogue, GROUP, Lists, Live, Output, PANEL, Panels, Segments, Vectorize, flag};
 pub use kernel::{Kernel, MatMut, MatRef};
-
-use live::Live;
 
 use crate::{
     buffer::Buffer,
@@ -37,7 +34,9 @@ const IN_PLACE: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
 /// Columns of B from which on it pays to look for columns of A that are zero.
-const LIVE_COLS: usize = 4 * PANEL;
+pub(crate) const LIVE_COLS: usize = 4 * PANEL;
+/// Rows of a block of an `aᵀ` that is read as it lies: those of 256 columns take a quarter of a 512 KiB cache.
+const BLOCK_ROWS: usize = 128;
 /// Columns of a block that one thread takes at least, where columns are shared out.
 const SPLIT_COLS: usize = 2 * PANEL;
 
@@ -118,18 +117,10 @@ fn columns(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'
     }
     let cut = (n * (threads / 2) / threads).next_multiple_of(SPLIT_COLS);
     let (left, right) = c.split_at_col(cut);
+    let part = |cols, c, threads| columns(kernel, (alpha, beta), a, b.block(0..k, cols), c, threads);
     rayon::join(
-        || columns(kernel, (alpha, beta), a, b.block(0..k, 0..cut), left, threads / 2),
-        || {
-            columns(
-                kernel,
-                (alpha, beta),
-                a,
-                b.block(0..k, cut..n),
-                right,
-                threads - threads / 2,
-            )
-        },
+        || part(0..cut, left, threads / 2),
+        || part(cut..n, right, threads - threads / 2),
     );
 }
 
@@ -242,13 +233,48 @@ pub(crate) fn multiply_live(
         return multiply_packed(kernel, a, b, c, bias, relu);
     }
     packed_blocks(a, b, c, (bias, relu), |a, b, c, epilogue| {
-        let live = Live::columns(kernel, a);
-        if live.is_worth_it(a.cols()) {
-            kernel.multiply(Segments::of_runs(a, live.runs()), b, c, epilogue);
-        } else {
-            kernel.multiply(a, b, c, epilogue);
-        }
+        LIVE.with_borrow_mut(|live| {
+            live.list(kernel, a);
+            multiply_listed(kernel, a, live.lists(), b, c.into(), epilogue);
+        });
     });
+}
+
+fn multiply_listed(
+    kernel: Kernel,
+    a: MatRef<'_>,
+    lists: Option<Lists<'_>>,
+    b: Panels<'_>,
+    c: Output<'_>,
+    epilogue: Epilogue<'_>,
+) {
+    match lists {
+        Some(lists) => kernel.multiply(Segments::of_lists(a, lists), b, c, epilogue),
+        None => kernel.multiply(a, b, c, epilogue),
+    }
+}
+
+/// `c = alpha·aᵀ·b + beta·c` on this thread alone, with C in panels, `[panels, columns of a, 16]`, and with lists of
+/// `aᵀ`, if there are any: what they pass over is not read.
+pub(crate) fn multiply_transposed(
+    kernel: Kernel,
+    (a, lists): (MatRef<'_>, Option<Lists<'_>>),
+    b: Panels<'_>,
+    c: &mut [f32],
+    (alpha, beta): (f32, f32),
+) {
+    let epilogue = Epilogue {
+        alpha,
+        beta,
+        ..Epilogue::STORE
+    };
+    for groups in even_blocks(a.cols().div_ceil(GROUP), BLOCK_ROWS / GROUP) {
+        let rows = groups.start * GROUP..a.cols().min(groups.end * GROUP);
+        let lists = lists.map(|lists| lists.of_rows(rows.clone()));
+        let c = Output::panels(&mut c[rows.start * PANEL..], rows.len(), b.n, a.cols() * PANEL);
+        let a = a.block(0..a.rows(), rows).transposed();
+        multiply_listed(kernel, a, lists, b, c, epilogue);
+    }
 }
 
 fn packed_blocks(
@@ -288,6 +314,8 @@ pub(crate) fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = std:
 thread_local! {
     static PACKED_A: RefCell<Buffer> = RefCell::default();
     static PACKED_B: RefCell<Buffer> = RefCell::default();
+    static LIVE: RefCell<Live<[u16; Live::len(BLOCK_M, BLOCK_K)]>> =
+        const { RefCell::new(Live::new([0; Live::len(BLOCK_M, BLOCK_K)])) };
 }
 
 /// Lends this thread's scratch buffer. It is taken out meanwhile, since a thread that waits for others may start

@@ -8,42 +8,46 @@ use rayon::prelude::*;
 use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, even_blocks, multiply_live, multiply_packed},
+    gemm::{
+        GROUP, Kernel, LIVE_COLS, MatMut, PANEL, Panels, flag, multiply_live, multiply_packed, multiply_transposed,
+    },
     random,
 };
 
 /// Panels of one piece of wide layers: a block of the inputs is then read once for all of them.
 const PIECE_PANELS: usize = 8;
-/// Layers of fewer panels have pieces of one panel, so that there are enough of them for all threads.
+/// Layers of fewer panels have pieces of [`FEW_PANELS`], so that there are enough of them for all threads.
 const MANY_PANELS: usize = 4 * PIECE_PANELS;
-/// The most inputs of such a piece: with a batch of 128, it is then some 30 µs of work, and handing it out is nothing.
-const PIECE_INPUTS: usize = 512;
-/// Inputs of a block of the weights' gradient: those of 256 samples take a quarter of a 512 KiB second-level cache.
-const BLOCK_INPUTS: usize = 128;
+/// What tiles take at once.
+const FEW_PANELS: usize = 2;
 /// Fewer weights are transposed on one thread: it takes no longer than to wake another.
 const PARALLEL_LEN: usize = 1 << 16;
 
 /// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
 /// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
 ///
-/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are: if such a
-/// weight is not finite, the outputs do not show it.
+/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are, and the
+/// first layer's gradient over samples where inputs are 0: what is not finite there does not show.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
     relu: bool,
     pixels: Option<Map>,
+    /// Whether its gradient reads only where the inputs are live: those of hidden layers are nearly everywhere.
+    keeps_live: bool,
 }
 
 impl Dense {
-    /// `pixels`: the picture that the inputs are, where its pixels and not its planes lie in memory.
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<Map>) -> Self {
+    /// `pixels`: the picture that the inputs are, where its pixels and not its planes lie in memory. `first`: whether
+    /// the inputs are data.
+    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<Map>, first: bool) -> Self {
         Self {
             inputs,
             outputs,
             relu,
             pixels,
+            keeps_live: first && outputs >= LIVE_COLS,
         }
     }
 
@@ -55,16 +59,15 @@ impl Dense {
         self.panels() * self.inputs * PANEL
     }
 
-    /// Panels and inputs of a piece of the weights; the bias is the piece after the last of them.
-    fn weight_piece(&self, piece: usize) -> Option<(Range<usize>, Range<usize>)> {
-        let (panels, blocks) = if self.panels() < MANY_PANELS {
-            (1, self.inputs.div_ceil(PIECE_INPUTS))
+    /// The panels of a piece of the weights; the bias is the piece after the last of them.
+    fn weight_piece(&self, piece: usize) -> Option<Range<usize>> {
+        let panels = if self.panels() < MANY_PANELS {
+            FEW_PANELS
         } else {
-            (PIECE_PANELS, 1)
+            PIECE_PANELS
         };
-        let (first, block) = (piece / blocks * panels, piece % blocks);
-        let inputs = self.inputs * block / blocks..self.inputs * (block + 1) / blocks;
-        (first < self.panels()).then(|| (first..self.panels().min(first + panels), inputs))
+        let first = piece * panels;
+        (first < self.panels()).then(|| first..self.panels().min(first + panels))
     }
 }
 
@@ -75,10 +78,8 @@ impl Layer for Dense {
 
     fn pieces(&self) -> Vec<Range<usize>> {
         let pieces = (0..).map_while(|piece| self.weight_piece(piece));
-        let weights = pieces.map(|(panels, inputs)| {
-            let start = (panels.start * self.inputs + inputs.start) * PANEL;
-            start..start + panels.len() * inputs.len() * PANEL
-        });
+        let panel = self.inputs * PANEL;
+        let weights = pieces.map(|panels| panels.start * panel..panels.end * panel);
         weights
             .chain(std::iter::once(self.weight_len()..self.parameter_len()))
             .collect()
@@ -121,7 +122,24 @@ impl Layer for Dense {
         }
     }
 
-    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+    fn kept_len(&self) -> usize {
+        if self.keeps_live {
+            self.inputs.div_ceil(GROUP)
+        } else {
+            0
+        }
+    }
+
+    fn keeps_live(&self) -> bool {
+        self.keeps_live
+    }
+
+    fn forward(&self, mut pass: Forward<'_>, y: MatMut<'_>) {
+        if pass.training.is_some() && self.keeps_live {
+            for row in 0..pass.x.rows() {
+                flag(pass.kernel, pass.x.row(row), pass.kept.row_mut(row));
+            }
+        }
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
         multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
@@ -168,29 +186,17 @@ impl Layer for Dense {
         }
     }
 
-    /// `dW = Xᵀ·dY` for some panels and inputs; for the last piece `db`, the sum of the rows of `dY`.
+    /// `dW = Xᵀ·dY` for some panels; for the last piece `db`, the sum of the rows of `dY`.
     fn gradient(&self, kernel: Kernel, piece: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-        let Some((panels, inputs)) = self.weight_piece(piece) else {
+        let Some(panels) = self.weight_piece(piece) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
         };
-        let batch = pass.x.rows();
         let dy = Panels {
             data: &pass.dy.data[panels.start * pass.dy.panel_stride..],
             n: panels.len() * PANEL,
             ..pass.dy
         };
-        let epilogue = Epilogue {
-            alpha,
-            beta,
-            ..Epilogue::STORE
-        };
-        for block in even_blocks(inputs.len(), BLOCK_INPUTS) {
-            let columns = inputs.start + block.start..inputs.start + block.end;
-            let x = pass.x.block(0..batch, columns).transposed();
-            let out = &mut out[block.start * PANEL..];
-            let out = Output::panels(out, block.len(), dy.n, inputs.len() * PANEL);
-            kernel.multiply(x, dy, out, epilogue);
-        }
+        multiply_transposed(kernel, (pass.x, pass.live), dy, out, (alpha, beta));
     }
 }
 

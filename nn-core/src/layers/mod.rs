@@ -22,7 +22,7 @@ pub(crate) use dropout::Dropout;
 pub(crate) use maxpool::{MaxPool, Maxima, MaximaGradient, Pool};
 pub(crate) use permute::{Order, Permute};
 
-use crate::gemm::{Kernel, MatMut, MatRef, Panels};
+use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
 
 /// One layer of a network that has been built: shapes are fixed, parameters stand in the network's arena.
 ///
@@ -66,6 +66,11 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// Values of a sample that training keeps from forward to backward, beside the output.
     fn kept_len(&self) -> usize {
         0
+    }
+
+    /// Whether what it keeps are flags of its input, of which [`Gradient::live`] is made.
+    fn keeps_live(&self) -> bool {
+        false
     }
 
     /// Values of scratch memory, which a thread has for this layer alone: zero at first, then as the layer left it.
@@ -251,6 +256,8 @@ impl<'a> Gathered<'a> {
 pub(crate) struct Gradient<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
+    /// The samples in which inputs are live, if it was worth listing them.
+    pub(crate) live: Option<Lists<'a>>,
     /// The gradient before the activation, `[batch, outputs]`; its padding is zero.
     pub(crate) dy: Panels<'a>,
 }

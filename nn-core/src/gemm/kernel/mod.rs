@@ -4,6 +4,7 @@
 //! [`Kernel::multiply`], which asserts what its tiles rely on before it enters them.
 #![allow(unsafe_code)]
 
+mod live;
 mod peak;
 mod simd;
 mod tile;
@@ -11,12 +12,13 @@ mod view;
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
+pub(crate) use live::{GROUP, Lists, Live, flag};
 #[cfg(target_arch = "x86_64")]
 use simd::{Avx2, Avx512};
 use simd::{Portable, Simd};
 pub(crate) use tile::{Epilogue, Panels};
 pub use view::{MatMut, MatRef};
-pub(crate) use view::{Output, Run, Segments};
+pub(crate) use view::{Output, Segments};
 
 use crate::error::{Error, Result};
 

@@ -3,7 +3,8 @@
 use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use super::{
-    Output, PANEL, Run, Segments, Vectorize,
+    GROUP, Output, PANEL, Segments, Vectorize,
+    live::Column,
     simd::{Simd, prefetch},
 };
 
@@ -114,15 +115,18 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
 
 /// Runs the tile with the shape, rows and panels, that is known at run time.
 macro_rules! tile_of {
-    ($at:expr, $runs:literal, $shape:expr) => {
-        tile_of!($at, $runs, $shape,
+    ($at:expr, $shape:expr) => {
+        tile_of!($at, false, $shape,
             1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
             4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
         )
     };
-    ($at:expr, $runs:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
+    (listed: $at:expr, $shape:expr) => {
+        tile_of!($at, true, $shape, 1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4, 4: 1 2,)
+    };
+    ($at:expr, $listed:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
-            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V, $runs>($at, PhantomData)),)+)+
+            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V, $listed>($at, PhantomData)),)+)+
             shape => unreachable!("no tile has the shape {shape:?}"),
         }
     };
@@ -143,8 +147,8 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     let (row_stride, col_stride) = a.first().strides();
     let ops = Operands {
         k: b.k,
-        segments: a.runs().map_or(a.count(), <[Run]>::len),
-        runs: a.runs().map_or(std::ptr::null(), <[Run]>::as_ptr),
+        segments: a.count(),
+        listed: std::ptr::null(),
         a: a.first().as_ptr(),
         a_row: row_stride,
         a_col: col_stride,
@@ -152,7 +156,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
         b: b.data.as_ptr(),
         b_panel: b.panel_stride,
         b_row: b.row_stride,
-        b_segment: if a.runs().is_some() { 0 } else { b.segment_stride },
+        b_segment: b.segment_stride,
         c: c.as_ptr(),
         c_row: c.row_stride(),
         c_panel: c.panel_stride(),
@@ -163,26 +167,35 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
         relu: epilogue.relu,
     };
     let (rows, cols) = (c.rows(), c.cols());
-    // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
-    let tiles = rows.div_ceil(S::ROWS);
-    let panels_at_once = S::PANELS[rows.clamp(1, 4) - 1];
+    // Rows of a group walk the same columns of A.
+    let group = if a.lists().is_some() { rows.min(GROUP) } else { rows };
+    let panels_at_once = S::PANELS[group.clamp(1, 4) - 1];
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
         let mut at = ops.at(col);
-        for index in 0..tiles {
-            let height = rows / tiles + usize::from(index < rows % tiles);
-            // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
-            // operands, of which `check` has seen that they fit each other.
-            unsafe {
-                if ops.runs.is_null() {
-                    tile_of!(&at, false, (height, panels));
-                } else {
-                    tile_of!(&at, true, (height, panels));
-                }
+        for first in (0..rows).step_by(group) {
+            let rows = group.min(rows - first);
+            if let Some(lists) = a.lists() {
+                let list = lists.of_row(first);
+                (at.listed, at.k) = (list.as_ptr(), list.len());
             }
-            at.a = at.a.wrapping_add(height * at.a_row);
-            at.c = at.c.wrapping_add(height * at.c_row);
+            // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
+            let tiles = rows.div_ceil(S::ROWS);
+            for index in 0..tiles {
+                let height = rows / tiles + usize::from(index < rows % tiles);
+                // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
+                // operands, of which `check` has seen that they fit each other; lists have columns of A alone.
+                unsafe {
+                    if at.listed.is_null() {
+                        tile_of!(&at, (height, panels));
+                    } else {
+                        tile_of!(listed: &at, (height, panels));
+                    }
+                }
+                at.a = at.a.wrapping_add(height * at.a_row);
+                at.c = at.c.wrapping_add(height * at.c_row);
+            }
         }
         col += panels * PANEL;
     }
@@ -192,8 +205,8 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
 #[derive(Clone, Copy)]
 struct Operands {
     segments: usize,
-    /// Null, or for each segment the rows of B that it walks; strides from segment to segment are 0 then.
-    runs: *const Run,
+    /// Null, or the `k` columns of A and rows of B that are walked; there is one segment then.
+    listed: *const Column,
     k: usize,
     a: *const f32,
     a_row: usize,
@@ -232,10 +245,10 @@ impl Operands {
 /// `M` rows times `P` panels of `V` vectors each. Made only where the CPU has what `S` needs; A has `M` rows and B `P`
 /// panels of `k` rows from here on; C has `M` rows and `cols` columns from here on, of which at least one lies in the
 /// last panel.
-struct Tile<'a, S, const M: usize, const P: usize, const V: usize, const RUNS: bool>(&'a Operands, PhantomData<S>);
+struct Tile<'a, S, const M: usize, const P: usize, const V: usize, const LISTED: bool>(&'a Operands, PhantomData<S>);
 
-impl<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool> Vectorize
-    for Tile<'_, S, M, P, V, RUNS>
+impl<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool> Vectorize
+    for Tile<'_, S, M, P, V, LISTED>
 {
     #[inline(always)]
     fn run(self) {
@@ -243,14 +256,14 @@ impl<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool> 
             unreachable!("`strip` takes no tile of this shape");
         }
         // SAFETY: whoever made this tile vouches for what it says.
-        unsafe { tile::<S, M, P, V, RUNS>(self.0) }
+        unsafe { tile::<S, M, P, V, LISTED>(self.0) }
     }
 }
 
 /// # Safety
 /// As [`Tile`] says.
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool>(at: &Operands) {
+unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(at: &Operands) {
     let mut bias = [[-0.0; PANEL]; P];
     let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
     let c = (at.c, at.c_row, at.c_panel);
@@ -270,7 +283,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const RU
     let target = if is_cut { whole } else { c };
     // SAFETY: A and B are as the caller vouches; the target has all of the tile.
     unsafe {
-        let sums = sums::<S, M, P, V, RUNS>(at);
+        let sums = sums::<S, M, P, V, LISTED>(at);
         if at.beta == 0.0 {
             finish::<S, M, P, V, false>(at, &sums, &bias, target);
         } else {
@@ -288,7 +301,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const RU
 /// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on.
 #[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
-unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const RUNS: bool>(
+unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(
     at: &Operands,
 ) -> [[[S::Vector; V]; P]; M] {
     // C is wanted at the end, and is seldom near.
@@ -297,17 +310,19 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const RU
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // SAFETY: segments and steps stay below their counts, runs inside the `k` rows (`Segments::of_runs` has seen to
-    // it), row `m` below `M`, panel `p` below `P`, so that A and B are read inside the bounds that the caller vouches
-    // for.
+    // SAFETY: segments and steps stay below their counts, listed columns below that of A's, row `m` below `M`, panel `p`
+    // below `P`, so that A and B are read inside the bounds that the caller vouches for.
     unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
         let (mut a_segment, mut b_segment) = (at.a, at.b);
-        for segment in 0..at.segments {
-            let (start, len) = if RUNS { *at.runs.add(segment) } else { (0, at.k) };
-            let mut a = a_segment.wrapping_add(start * at.a_col);
-            let mut b = b_segment.wrapping_add(start * at.b_row);
-            for _ in 0..len {
+        for _ in 0..at.segments {
+            let (mut a, mut b) = (a_segment, b_segment);
+            for step in 0..at.k {
+                if LISTED {
+                    let column = usize::from(*at.listed.add(step));
+                    a = at.a.wrapping_add(column * at.a_col);
+                    b = at.b.wrapping_add(column * at.b_row);
+                }
                 // One operand waits in registers, the other passes by.
                 if const { (M + 1) * P * V < S::REGISTERS } {
                     let mut columns = [[S::zero(); V]; P];
@@ -338,9 +353,11 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const RU
                         }
                     }
                 }
-                // The last step leaves the pointers one step past what is read; they are not used there.
-                a = a.wrapping_add(at.a_col);
-                b = b.wrapping_add(at.b_row);
+                if !LISTED {
+                    // The last step leaves the pointers one step past what is read; they are not used there.
+                    a = a.wrapping_add(at.a_col);
+                    b = b.wrapping_add(at.b_row);
+                }
             }
             a_segment = a_segment.wrapping_add(at.a_segment);
             b_segment = b_segment.wrapping_add(at.b_segment);

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::Lists;
 use crate::error::{Error, Result};
 
 /// A matrix that is read: element `(i, j)` stands at `i·row_stride + j·col_stride` of a slice.
@@ -339,12 +340,9 @@ pub(crate) struct Segments<'a> {
     first: MatRef<'a>,
     count: usize,
     stride: usize,
-    /// The columns to walk, where there is one segment and not all of it is wanted.
-    runs: Option<&'a [Run]>,
+    /// Which columns to walk, where there is one segment and not all of it is wanted.
+    lists: Option<Lists<'a>>,
 }
-
-/// Neighbouring columns of A: the first, and how many.
-pub(crate) type Run = (usize, usize);
 
 impl<'a> From<MatRef<'a>> for Segments<'a> {
     fn from(first: MatRef<'a>) -> Self {
@@ -352,7 +350,7 @@ impl<'a> From<MatRef<'a>> for Segments<'a> {
             first,
             count: 1,
             stride: 0,
-            runs: None,
+            lists: None,
         }
     }
 }
@@ -386,25 +384,25 @@ impl<'a> Segments<'a> {
             },
             count,
             stride,
-            runs: None,
+            lists: None,
         }
     }
 
-    /// A matrix of which only these columns are walked, in this order.
+    /// A matrix of which only the listed columns are walked.
     ///
     /// # Panics
-    /// If a run reaches outside the matrix.
-    pub(crate) fn of_runs(first: MatRef<'a>, runs: &'a [Run]) -> Self {
-        let inside = |&(start, len): &Run| start <= first.cols && len <= first.cols - start;
-        assert!(runs.iter().all(inside), "a run reaches outside the matrix");
+    /// If the lists are not of a matrix of this shape.
+    pub(crate) fn of_lists(first: MatRef<'a>, lists: Lists<'a>) -> Self {
+        let fits = lists.rows() == first.rows && lists.cols() == first.cols;
+        assert!(fits, "the lists are another matrix's");
         Self {
-            runs: Some(runs),
+            lists: Some(lists),
             ..first.into()
         }
     }
 
-    pub(super) fn runs(&self) -> Option<&'a [Run]> {
-        self.runs
+    pub(super) fn lists(&self) -> Option<Lists<'a>> {
+        self.lists
     }
 
     pub(super) fn first(&self) -> &MatRef<'a> {

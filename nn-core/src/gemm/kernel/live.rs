@@ -1,0 +1,413 @@
+//! Which columns of a few rows are not zero throughout: a product may pass over the others.
+
+use super::{Kernel, MatRef, Vectorize};
+
+/// Rows that share a list: fewer have shorter lists, more do more with what they load.
+pub(crate) const GROUP: usize = 4;
+
+/// The number of a column.
+pub(super) type Column = u16;
+
+/// Lists of a matrix, one for each [`GROUP`] of rows: the columns that hold anything but 0 there, in their order.
+///
+/// `C` is the memory, [`len`](Self::len) numbers: of each list, how many columns it has, and these.
+#[derive(Clone, Debug)]
+pub(crate) struct Live<C> {
+    memory: C,
+    rows: usize,
+    cols: usize,
+}
+
+/// Some of the lists. That their columns are the matrix's is what tiles rely on: nobody else makes lists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lists<'a> {
+    memory: &'a [Column],
+    rows: usize,
+    cols: usize,
+}
+
+impl<C> Live<C> {
+    /// No lists yet.
+    pub(crate) const fn new(memory: C) -> Self {
+        Self {
+            memory,
+            rows: 0,
+            cols: 0,
+        }
+    }
+}
+
+impl Live<()> {
+    /// How many numbers the lists of such a matrix may take.
+    pub(crate) const fn len(rows: usize, cols: usize) -> usize {
+        rows.div_ceil(GROUP) * (cols + 1)
+    }
+}
+
+impl<C: AsRef<[Column]> + AsMut<[Column]>> Live<C> {
+    /// Lists the columns of `a`, whose rows are contiguous; unless so many are live that a walk over lists gains
+    /// nothing, or there is no memory for them.
+    pub(crate) fn list(&mut self, kernel: Kernel, a: MatRef<'_>) {
+        // A look at one list tells most matrices that are full.
+        let groups = a.rows().div_ceil(GROUP);
+        let middle = groups / 2 * GROUP;
+        if groups > 1 {
+            let some = a.block(middle..a.rows().min(middle + GROUP), 0..a.cols());
+            self.list_all(kernel, Source::Rows(some), (some.rows(), some.cols()));
+        }
+        if groups == 1 || self.rows > 0 {
+            self.list_all(kernel, Source::Rows(a), (a.rows(), a.cols()));
+        }
+    }
+
+    /// The same for the transpose of a matrix of `rows` columns, of whose rows [`flag`] has made those of `flags`.
+    pub(crate) fn list_transposed(&mut self, kernel: Kernel, flags: MatRef<'_>, rows: usize) {
+        self.list_all(kernel, Source::Flags(flags), (rows, flags.rows()));
+    }
+
+    fn list_all(&mut self, kernel: Kernel, source: Source<'_>, (rows, cols): (usize, usize)) {
+        (self.rows, self.cols) = (0, 0);
+        let lists = self.memory.as_mut().get_mut(..Live::len(rows, cols));
+        let Some(lists) = lists.filter(|_| cols <= usize::from(Column::MAX)) else {
+            return;
+        };
+        kernel.vectorize(Gather {
+            source,
+            cols,
+            lists: &mut *lists,
+        });
+        let live: usize = lists.chunks_exact(cols + 1).map(|list| usize::from(list[0])).sum();
+        if is_worth_it(live, rows.div_ceil(GROUP) * cols) {
+            (self.rows, self.cols) = (rows, cols);
+        }
+    }
+
+    /// The lists, if it was worth making any.
+    pub(crate) fn lists(&self) -> Option<Lists<'_>> {
+        (self.rows > 0).then(|| Lists {
+            memory: self.memory.as_ref(),
+            rows: self.rows,
+            cols: self.cols,
+        })
+    }
+}
+
+fn is_worth_it(live: usize, columns: usize) -> bool {
+    8 * live <= 7 * columns
+}
+
+impl<'a> Lists<'a> {
+    /// Those of some rows, of which the first is the first of a group.
+    ///
+    /// # Panics
+    /// If it is not, or there are no such rows.
+    pub(crate) fn of_rows(self, rows: std::ops::Range<usize>) -> Self {
+        assert!(rows.start.is_multiple_of(GROUP) && rows.start <= rows.end && rows.end <= self.rows);
+        Self {
+            memory: &self.memory[rows.start / GROUP * (self.cols + 1)..],
+            rows: rows.len(),
+            ..self
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The columns that are live in the group of a row.
+    pub(super) fn of_row(&self, row: usize) -> &'a [Column] {
+        let list = &self.memory[row / GROUP * (self.cols + 1)..];
+        &list[1..=usize::from(list[0])]
+    }
+}
+
+/// For each [`GROUP`] of values of a row whether any of them is not 0: 1 or 0.
+pub(crate) fn flag(kernel: Kernel, row: &[f32], flags: &mut [f32]) {
+    kernel.vectorize(Flag { row, flags });
+}
+
+struct Flag<'a> {
+    row: &'a [f32],
+    flags: &'a mut [f32],
+}
+
+impl Vectorize for Flag<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let flag = |values: &[f32]| {
+            let bits = values.iter().fold(0, |all, x| all | x.to_bits());
+            if bits == 0 { 0.0 } else { 1.0 }
+        };
+        let (groups, rest) = self.row.as_chunks::<GROUP>();
+        for (to, group) in self.flags.iter_mut().zip(groups) {
+            *to = flag(group);
+        }
+        if !rest.is_empty() {
+            self.flags[groups.len()] = flag(rest);
+        }
+    }
+}
+
+/// Columns, and groups, that are looked at together: as many as a mask has bits.
+const BLOCK: usize = u64::BITS as usize;
+
+/// What lists are made from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// The matrix.
+    Rows(MatRef<'a>),
+    /// For each of its columns a row, with a value for each group.
+    Flags(MatRef<'a>),
+}
+
+/// Writes the lists of all groups.
+struct Gather<'a> {
+    source: Source<'a>,
+    cols: usize,
+    lists: &'a mut [Column],
+}
+
+impl Vectorize for Gather<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let list = self.cols + 1;
+        for (block, lists) in self.lists.chunks_mut(BLOCK * list).enumerate() {
+            let groups = block * BLOCK..block * BLOCK + lists.len() / list;
+            lists.iter_mut().step_by(list).for_each(|count| *count = 0);
+            for first in (0..self.cols).step_by(BLOCK) {
+                let cols = first..self.cols.min(first + BLOCK);
+                let masks = match self.source {
+                    Source::Rows(a) => {
+                        let rows = groups.start * GROUP..a.rows().min(groups.end * GROUP);
+                        masks_of_rows(a.block(rows, cols))
+                    }
+                    Source::Flags(flags) => masks_of_flags(flags.block(cols, groups.clone())),
+                };
+                for (list, mask) in lists.chunks_exact_mut(list).zip(masks) {
+                    append(list, first, mask);
+                }
+            }
+        }
+    }
+}
+
+/// Appends the columns whose bits are set.
+#[inline(always)]
+fn append(list: &mut [Column], first: usize, mut mask: u64) {
+    let mut count = usize::from(list[0]);
+    while mask != 0 {
+        count += 1;
+        list[count] = (first + mask.trailing_zeros() as usize) as Column;
+        mask &= mask - 1;
+    }
+    list[0] = count as Column;
+}
+
+/// For each group of rows, which are contiguous, a bit for each column that is live.
+#[inline(always)]
+fn masks_of_rows(a: MatRef<'_>) -> [u64; BLOCK] {
+    let mut masks = [0; BLOCK];
+    for (mask, first) in masks.iter_mut().zip((0..a.rows()).step_by(GROUP)) {
+        let mut all = [0; BLOCK];
+        for row in first..a.rows().min(first + GROUP) {
+            for (all, x) in all.iter_mut().zip(a.row(row)) {
+                *all |= x.to_bits();
+            }
+        }
+        let flags = all.map(|bits| u8::from(bits != 0));
+        for (byte, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
+            // Each product moves one of the flags to its bit of the highest byte.
+            let bits = u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            *mask |= bits << (8 * byte);
+        }
+    }
+    masks
+}
+
+/// The same from flags, a row for each column.
+#[inline(always)]
+fn masks_of_flags(flags: MatRef<'_>) -> [u64; BLOCK] {
+    let mut masks = [0; BLOCK];
+    for column in 0..flags.rows() {
+        for (mask, flag) in masks.iter_mut().zip(flags.row(column)) {
+            *mask |= u64::from(*flag != 0.0) << column;
+        }
+    }
+    masks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gemm::{MatMut, PANEL, Panels, multiply_live, multiply_packed, multiply_transposed};
+
+    /// Rows on both sides of the edges of groups, tiles, blocks of rows and of groups.
+    const ROWS: [usize; 11] = [1, 2, 3, 4, 5, 7, 15, 64, 65, 255, 261];
+    /// Columns on both sides of the edges of masks and of blocks of columns.
+    const COLS: [usize; 9] = [1, 4, 5, 63, 65, 511, 512, 513, 784];
+    const OUTPUTS: [usize; 5] = [64, 65, 97, 100, 128];
+
+    /// What is not 0, of row and column.
+    const PATTERNS: [fn(usize, usize) -> bool; 8] = [
+        |_, _| true,
+        |_, _| false,
+        |row, col| row == col,
+        |row, col| col + 1 == row,
+        |row, _| row % 5 == 4,
+        |_, col| !(3..60).contains(&col),
+        |row, col| (row / 4 + col / 8) % 3 == 0,
+        |row, col| (row * 31 + col) * 2_654_435_761 % 97 < 9,
+    ];
+
+    fn value(index: usize) -> f32 {
+        (index * 7_919 % 1_009) as f32 / 1_009.0 - 0.4
+    }
+
+    fn matrix(rows: usize, cols: usize, is_live: impl Fn(usize, usize) -> bool) -> Vec<f32> {
+        let value = |i| if is_live(i / cols, i % cols) { value(i) } else { 0.0 };
+        (0..rows * cols).map(value).collect()
+    }
+
+    fn memory(rows: usize, cols: usize) -> Live<Vec<u16>> {
+        Live::new(vec![Column::MAX; Live::len(rows, cols)])
+    }
+
+    /// The lists of `aᵀ`.
+    fn list_transposed(kernel: Kernel, a: MatRef<'_>) -> Live<Vec<u16>> {
+        let groups = a.cols().div_ceil(GROUP);
+        let mut flags = vec![f32::NAN; a.rows() * groups];
+        for (row, flags) in flags.chunks_exact_mut(groups).enumerate() {
+            flag(kernel, a.row(row), flags);
+        }
+        let mut live = memory(a.cols(), a.rows());
+        let flags = MatRef::row_major(&flags, a.rows(), groups).unwrap();
+        live.list_transposed(kernel, flags, a.cols());
+        live
+    }
+
+    fn assert_lists(live: &Live<Vec<u16>>, expected: &[Vec<usize>], what: &str) {
+        let cols = live.cols;
+        let Some(lists) = live.lists() else {
+            let live: usize = expected.iter().map(Vec::len).sum();
+            assert!(!is_worth_it(live, expected.len() * cols.max(1)), "{what}: no lists");
+            return;
+        };
+        for (group, expected) in expected.iter().enumerate() {
+            let list: Vec<_> = lists
+                .of_row(group * GROUP)
+                .iter()
+                .map(|&col| usize::from(col))
+                .collect();
+            assert_eq!(&list, expected, "{what}, group {group}");
+        }
+    }
+
+    #[test]
+    fn lists_are_all_that_is_not_zero() {
+        for kernel in Kernel::available() {
+            for (rows, cols, _) in shapes() {
+                for (index, is_live) in PATTERNS.into_iter().enumerate().skip(1) {
+                    let what = format!("{kernel}, {rows}x{cols}, pattern {index}");
+                    let x = matrix(rows, cols, is_live);
+                    let rows_of = |first: usize| first..rows.min(first + GROUP);
+                    let any = |first: usize, col: usize| rows_of(first).any(|row| x[row * cols + col] != 0.0);
+                    let expected: Vec<Vec<_>> = (0..rows)
+                        .step_by(GROUP)
+                        .map(|first| (0..cols).filter(|&col| any(first, col)).collect())
+                        .collect();
+                    let mut live = memory(rows, cols);
+                    live.list_all(
+                        kernel,
+                        Source::Rows(MatRef::row_major(&x, rows, cols).unwrap()),
+                        (rows, cols),
+                    );
+                    assert_lists(&live, &expected, &what);
+                    let turned = matrix(cols, rows, |row, col| x[col * cols + row] != 0.0);
+                    let live = list_transposed(kernel, MatRef::row_major(&turned, cols, rows).unwrap());
+                    assert_lists(&live, &expected, &what);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_zero_is_live() {
+        let x = [0.0, f32::NAN, 0.0, f32::INFINITY, 0.0, 1e-45, 0.0, -1e-38, 0.0];
+        let mut live = memory(1, 9);
+        live.list(Kernel::PORTABLE, MatRef::row_major(&x, 1, 9).unwrap());
+        assert_eq!(live.lists().unwrap().of_row(0), [1, 3, 5, 7]);
+        let live = list_transposed(Kernel::PORTABLE, MatRef::row_major(&x, 9, 1).unwrap());
+        assert_eq!(live.lists().unwrap().of_row(0), [1, 3, 5, 7]);
+    }
+
+    #[test]
+    fn there_are_no_lists_without_gain_or_memory() {
+        let mut live = memory(8, 20);
+        for (rows, fill, is_listed) in [(8, 0.0, true), (8, 1.0, false), (12, 0.0, false), (1, 0.0, true)] {
+            let x = vec![fill; rows * 20];
+            live.list(Kernel::PORTABLE, MatRef::row_major(&x, rows, 20).unwrap());
+            assert_eq!(live.lists().is_some(), is_listed, "{rows} rows of {fill}");
+        }
+        let x = vec![0.0; 70_000];
+        let mut live = memory(1, 70_000);
+        live.list(Kernel::PORTABLE, MatRef::row_major(&x, 1, 70_000).unwrap());
+        assert!(live.lists().is_none(), "a column's number has 16 bits");
+    }
+
+    #[test]
+    fn what_is_passed_over_changes_no_bit() {
+        for kernel in Kernel::available() {
+            for shape in shapes() {
+                for is_live in PATTERNS {
+                    compare(kernel, shape, is_live);
+                }
+            }
+        }
+    }
+
+    fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
+        let pairs = ROWS.into_iter().flat_map(|rows| COLS.map(|cols| (rows, cols)));
+        pairs
+            .enumerate()
+            .map(|(index, (rows, cols))| (rows, cols, OUTPUTS[index % OUTPUTS.len()]))
+    }
+
+    fn compare(kernel: Kernel, (rows, cols, outputs): (usize, usize, usize), is_live: fn(usize, usize) -> bool) {
+        let what = format!("{kernel}: {rows}x{cols}x{outputs}");
+        let x = matrix(rows, cols, is_live);
+        let weights: Vec<f32> = (0..outputs.div_ceil(PANEL) * cols * PANEL).map(value).collect();
+        let bias: Vec<f32> = (0..outputs).map(value).collect();
+        let a = MatRef::row_major(&x, rows, cols).unwrap();
+        let b = Panels::packed(&weights, cols, outputs);
+        let mut all = vec![f32::NAN; rows * outputs];
+        let mut live = all.clone();
+        let c = MatMut::row_major(&mut all, rows, outputs).unwrap();
+        multiply_packed(kernel, a, b, c, Some(&bias), true);
+        let c = MatMut::row_major(&mut live, rows, outputs).unwrap();
+        multiply_live(kernel, a, b, c, Some(&bias), true);
+        assert_same_bits(&what, &all, &live);
+
+        let turned: Vec<f32> = (0..rows * cols).map(|i| x[i % rows * cols + i / rows]).collect();
+        let a = MatRef::row_major(&turned, cols, rows).unwrap();
+        let lists = list_transposed(kernel, a);
+        for factors in [(1.0, 0.0), (-0.1, 1.0), (0.5, 0.25)] {
+            let mut all: Vec<f32> = (0..outputs.div_ceil(PANEL) * rows * PANEL).map(value).collect();
+            let mut live = all.clone();
+            multiply_transposed(kernel, (a, None), b, &mut all, factors);
+            multiply_transposed(kernel, (a, lists.lists()), b, &mut live, factors);
+            assert_same_bits(&what, &all, &live);
+        }
+    }
+
+    fn assert_same_bits(what: &str, all: &[f32], live: &[f32]) {
+        let differs = all
+            .iter()
+            .zip(live)
+            .position(|(all, live)| all.to_bits() != live.to_bits());
+        assert_eq!(differs, None, "{what}");
+    }
+}
