@@ -29,7 +29,7 @@ const PAGE: usize = 1024;
 /// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
 /// rows are so short that they share pages of memory.
 /// Columns of B that one thread takes at least where it packs and multiplies them on its own.
-const THREAD_COLS: usize = 256;
+const THREAD_COLS: usize = 128;
 const IN_PLACE: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
