@@ -2,8 +2,8 @@
 //!
 //! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
 //! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
-//! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights, and [`checkpoint`]
-//! keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and [`mistakes`]
+//! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights,
+//! [`calibration`] makes their probabilities believable, and [`checkpoint`] keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and [`mistakes`]
 //! shows which are not.
 //!
 //! ```
@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calibration;
 pub mod checkpoint;
 pub mod error;
 pub mod figures;

@@ -124,9 +124,9 @@ pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "best",
         summary: "five convolutions, for the fewest errors: the network inside the program",
-        network: "28x28x1 | conv 32 3x3 | batchnorm | relu | conv 32 3x3 | batchnorm | relu | maxpool 2 | \
-                  conv 64 3x3 | batchnorm | relu | conv 64 3x3 | batchnorm | relu | maxpool 2 | \
-                  conv 128 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
+        network: "28x28x1 | conv 48 3x3 | batchnorm | relu | conv 48 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 96 3x3 | batchnorm | relu | conv 96 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 160 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
         recipe: Recipe {
             label_smoothing: 0.05,
             average: Some(0.999),
@@ -140,7 +140,7 @@ pub const PRESETS: [Preset; 4] = [
                 .contrast(4.0)
                 .styles(0.25),
             ..Recipe::new(
-                20,
+                30,
                 128,
                 Optimizer::Adam(Adam {
                     weight_decay: 0.02,

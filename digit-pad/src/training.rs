@@ -14,6 +14,7 @@ use nn_core::{
 };
 
 use crate::{
+    calibration::calibrate,
     checkpoint::{self, Best, Run},
     error::Error,
     model::{DIGITS, Model, check_fit},
@@ -25,7 +26,7 @@ use crate::{
 pub const SCALING: Scaling = Scaling::MNIST;
 
 /// Images that are evaluated together.
-const EVALUATION_BATCH: usize = 500;
+pub(crate) const EVALUATION_BATCH: usize = 500;
 
 /// Checks of the test set in an epoch, where training is to stop at an accuracy.
 const CHECKS_PER_EPOCH: usize = 16;
@@ -171,6 +172,9 @@ pub struct Trained {
     pub validation: Option<Evaluation>,
     /// How it does on the test set.
     pub test: Evaluation,
+    /// What the logits were divided by at the end, so that probabilities are about right; none where that could not be
+    /// told.
+    pub temperature: Option<f64>,
     /// Seconds of training, without the evaluations and what was done before a checkpoint.
     pub seconds: f64,
     /// Why it ended.
@@ -196,7 +200,7 @@ pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event) + Send)
 }
 
 /// A data set in batches, in the form that networks take it in.
-struct Samples<'a>(Batches<'a>);
+pub(crate) struct Samples<'a>(pub(crate) Batches<'a>);
 
 impl Source for Samples<'_> {
     fn start_epoch(&mut self, epoch: u64) {
@@ -406,17 +410,15 @@ impl<'a> Session<'a> {
     }
 
     fn finish(self, end: End) -> Result<Trained, Error> {
-        let Kept {
-            network,
-            epoch,
-            validation,
-        } = self.kept.ok_or(Error::NothingLearnt)?;
+        let Kept { mut network, epoch, .. } = self.kept.ok_or(Error::NothingLearnt)?;
+        let temperature = calibrate(&mut network, &self.data.validation)?;
         Ok(Trained {
+            validation: validate(&network, self.data)?,
             test: evaluate_on(&network, &self.data.test, SCALING)?,
             network,
             epoch,
             epochs: self.epochs,
-            validation,
+            temperature,
             seconds: self.time.as_secs_f64(),
             end,
         })

@@ -246,6 +246,7 @@ pub struct Augmenter {
     rng: ChaCha8Rng,
     /// The image as another pen writes it.
     ink: Vec<u8>,
+    scratch: Vec<u8>,
     thickness: Thickness,
     elastic: Elastic,
     source: Neighbours,
@@ -266,6 +267,7 @@ impl Augmenter {
             augmentation,
             rng: ChaCha8Rng::seed_from_u64(seed ^ SEED_SALT),
             ink: vec![0; height * width],
+            scratch: vec![0; height * width],
             thickness: Thickness::new(width),
             elastic: Elastic::new(height, width),
             source: Neighbours::new(height, width),
@@ -300,22 +302,23 @@ impl Augmenter {
 
     fn write_anew(&mut self, label: u8, pen: &PenChange) {
         let width = self.source.width;
-        if let Some(style) = pen.style {
-            style.apply(label, &mut self.ink, width);
-        }
-        if pen.thicker == 0.0 {
+        let lost = pen
+            .style
+            .map_or(0.0, |style| style.apply(label, &mut self.ink, width, &mut self.scratch));
+        let thicker = pen.thicker + lost;
+        if thicker == 0.0 {
             return;
         }
         let Some(ink) = Ink::measure(&self.ink, width) else {
             return;
         };
         let share = |pixels: f32| (pixels.max(0.0) * f32::from(pen::WHOLE)).round() as u16;
-        if pen.thicker > 0.0 {
+        if thicker > 0.0 {
             let bearable = (MOST_STROKE - ink.width) / 2.0;
-            self.thickness.dilate(&mut self.ink, share(bearable.min(pen.thicker)));
+            self.thickness.dilate(&mut self.ink, share(bearable.min(thicker)));
         } else {
             let bearable = (ink.width - LEAST_STROKE) / 2.0;
-            self.thickness.erode(&mut self.ink, share(bearable.min(-pen.thicker)));
+            self.thickness.erode(&mut self.ink, share(bearable.min(-thicker)));
         }
     }
 }

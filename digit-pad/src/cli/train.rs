@@ -292,6 +292,10 @@ fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeM
         ("train_images", Some(data.train.len().to_string())),
         ("validation_images", Some(data.validation.len().to_string())),
         ("validation_accuracy", trained.validation.as_ref().map(accuracy)),
+        (
+            "temperature",
+            trained.temperature.map(|temperature| temperature.to_string()),
+        ),
         ("test_accuracy", Some(accuracy(&trained.test))),
     ];
     notes

@@ -14,6 +14,12 @@ const LEAST_HEIGHT: f32 = 8.0;
 /// So wide a hole shows on both sides of a slash.
 const LEAST_HOLE: f32 = 5.0;
 
+/// How far a slash reaches, as a multiple of where it is about to meet the ring.
+const LONGEST_SLASH: f32 = 2.0;
+
+/// A flag of more than this share of the height makes a seven of a stem that leans.
+const SHORT_FLAG: f32 = 0.2;
+
 /// What is drawn at random, each from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style([f32; 6]);
@@ -27,36 +33,49 @@ impl Style {
         min + (max - min) * self.0[draw]
     }
 
-    /// Draws onto a zero, a one or a seven what makes it of another style; leaves other digits alone.
-    pub(super) fn apply(self, label: u8, image: &mut [u8], width: usize) {
+    /// Draws onto a zero, a one or a seven what makes it of another style; leaves other digits alone. Returns how many
+    /// pixels the digit's stroke has lost on either side. `scratch` is as large as the image.
+    pub(super) fn apply(self, label: u8, image: &mut [u8], width: usize, scratch: &mut [u8]) -> f32 {
         if !matches!(label, 0 | 1 | 7) {
-            return;
+            return 0.0;
         }
         let Some(canvas) = Canvas::new(image, width) else {
-            return;
+            return 0.0;
         };
         match label {
-            0 => self.slash(canvas),
+            0 => return self.slash(canvas, scratch),
             1 => self.foot_and_flag(canvas),
             _ => self.bar(canvas),
         }
+        0.0
     }
 
-    /// From the middle to about the ring on either side, in most cases to the upper right.
-    fn slash(self, mut canvas: Canvas<'_>) {
+    /// From the middle to short of the ring on either side or far beyond it, in most cases to the upper right. What
+    /// sticks out makes the ring smaller, since it is the whole that is brought to size.
+    fn slash(self, mut canvas: Canvas<'_>, scratch: &mut [u8]) -> f32 {
         let [left, top, right, bottom] = canvas.bounds;
+        let (half_width, half_height) = ((right - left) / 2.0, (bottom - top) / 2.0);
         let centre = [(left + right) / 2.0, (top + bottom) / 2.0];
-        let reach = self.between(0, 0.6, 1.2) / 2.0;
-        let x = self.between(1, 0.5, 0.75) * (right - left) * reach;
-        let y = self.between(2, 0.55, 0.8) * (bottom - top) * reach;
+        let reach = self.between(0, 0.6, LONGEST_SLASH);
+        let x = self.between(1, 0.15, 0.75) * half_width * reach;
+        let y = self.between(2, 0.55, 0.8) * half_height * reach;
         let y = if self.0[3] < 0.75 { -y } else { y };
         let length = (x * x + y * y).sqrt();
         let clear = canvas.clear(centre, [-y / length, x / length]);
         if clear < LEAST_HOLE {
-            return;
+            return 0.0;
         }
-        let stroke = (canvas.stroke * self.between(4, 0.6, 1.0)).min(clear / 3.0);
-        canvas.line([centre[0] - x, centre[1] - y], [centre[0] + x, centre[1] + y], stroke);
+        let size = half_width.max(half_height);
+        let zoom = size / size.max(x).max(y.abs());
+        let stroke = (canvas.stroke * self.between(4, 0.7, 1.0)).min(clear / 3.0);
+        let centre = canvas.shrink(zoom, centre, scratch);
+        let [x, y] = [x * zoom, y * zoom];
+        canvas.line(
+            [centre[0] - x, centre[1] - y],
+            [centre[0] + x, centre[1] + y],
+            stroke * zoom,
+        );
+        canvas.stroke * (1.0 - zoom) / 2.0
     }
 
     /// Across the middle of the stem.
@@ -90,14 +109,17 @@ impl Style {
         let [at_head, at_base] = [at_head, at_base].map(|(left, right)| (left + right) / 2.0);
         let stroke = canvas.stroke * self.between(4, 0.7, 1.0);
         // With a stem that leans much, the flag would lie along it or make a seven.
-        let upright = (at_head - at_base).abs() < 0.45 * height;
+        let lean = (at_head - at_base).abs() / height;
         if self.0[0] < 0.67 {
             let half = height * self.between(1, 0.15, 0.28);
             canvas.line([at_base - half, base], [at_base + half, base], stroke);
         }
-        if self.0[0] > 0.33 && upright {
-            let along = height * self.between(2, 0.1, 0.2);
-            let down = along * self.between(3, 0.7, 1.4);
+        if self.0[0] > 0.33 && lean < 0.45 {
+            let longest = if lean < 0.25 { 0.34 } else { SHORT_FLAG };
+            let share = self.between(2, 0.1, longest);
+            let flattest = if share > SHORT_FLAG { 0.35 } else { 0.6 };
+            let along = height * share;
+            let down = along * self.between(3, flattest, 1.4);
             canvas.line([at_head - along, head + down], [at_head, head], stroke);
         }
     }
@@ -159,6 +181,34 @@ impl<'a> Canvas<'a> {
             steps.take_while(|&steps| is_clear(steps)).count() as f32
         };
         (reach(1.0) + reach(-1.0) - 1.0).max(0.0)
+    }
+
+    /// Makes the image smaller about its middle, and returns where that brings a point.
+    fn shrink(&mut self, zoom: f32, point: [f32; 2], scratch: &mut [u8]) -> [f32; 2] {
+        let height = self.image.len() / self.width;
+        let middle = [(self.width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0];
+        if zoom < 1.0 {
+            scratch.copy_from_slice(self.image);
+            let pixel = |x: f32, y: f32| {
+                let inside = (0.0..self.width as f32).contains(&x) && (0.0..height as f32).contains(&y);
+                if inside {
+                    f32::from(scratch[y as usize * self.width + x as usize])
+                } else {
+                    0.0
+                }
+            };
+            let source = |place: usize, axis: usize| (place as f32 - middle[axis]) / zoom + middle[axis];
+            for (y, row) in self.image.chunks_exact_mut(self.width).enumerate() {
+                for (x, to) in row.iter_mut().enumerate() {
+                    let (from_x, from_y) = (source(x, 0), source(y, 1));
+                    let (left, top) = (from_x.floor(), from_y.floor());
+                    let (right, below) = (from_x - left, from_y - top);
+                    let mix = |y: f32| pixel(left, y) * (1.0 - right) + pixel(left + 1.0, y) * right;
+                    *to = (mix(top) * (1.0 - below) + mix(top + 1.0) * below).round() as u8;
+                }
+            }
+        }
+        [0, 1].map(|axis| middle[axis] + (point[axis] - middle[axis]) * zoom)
     }
 
     /// A line with round ends and a soft edge, as bright as the digit.
@@ -225,7 +275,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
         let mut draw = |_| {
             let mut image = image.to_vec();
-            Style::draw(&mut rng).apply(label, &mut image, 28);
+            Style::draw(&mut rng).apply(label, &mut image, 28, &mut [0; 784]);
             image
         };
         (0..100).map(&mut draw).collect()
@@ -234,16 +284,44 @@ mod tests {
     #[test]
     fn a_slashed_zero_keeps_its_ring_and_some_of_its_hole() {
         let ring = ring();
+        let rows_of = |image: &[u8]| {
+            (0..28)
+                .filter(|y| image[y * 28..][..28].iter().any(|&pixel| pixel > 100))
+                .count()
+        };
+        let mut smaller = 0;
         for slashed in styled(0, &ring) {
-            assert!(ring.iter().zip(&slashed).all(|(before, after)| before <= after));
-            let middle = &slashed[13 * 28..15 * 28];
-            assert!(middle.iter().any(|&pixel| pixel > 0) && slashed[13 * 28 + 13] > 100);
-            let hole = |image: &[u8]| {
-                let inside = (0..784).filter(|i| (9..19).contains(&(i % 28)) && (7..21).contains(&(i / 28)));
-                inside.filter(|&i| image[i] < 50).count()
-            };
-            assert!(hole(&slashed) * 2 > hole(&ring) && hole(&slashed) < hole(&ring));
+            // Where the slash is not, along its normal, the ring stands on both sides of a hole.
+            let row = &slashed[13 * 28..14 * 28];
+            let is_ink = |x: &usize| row[*x] > 100;
+            let runs = (0..27).filter(|x| !is_ink(x) && is_ink(&(x + 1))).count();
+            assert!((1..=3).contains(&runs) && slashed[13 * 28 + 13] > 60, "{runs}");
+            // The whole is as high as the ring was.
+            assert!(rows_of(&slashed).abs_diff(rows_of(&ring)) <= 2);
+            smaller += usize::from(slashed[13 * 28 + 7] < 100);
         }
+        assert!(
+            (20..80).contains(&smaller),
+            "{smaller} rings were made smaller for their slash"
+        );
+    }
+
+    #[test]
+    fn what_is_made_smaller_keeps_its_shape_and_loses_stroke() {
+        let mut image = ring();
+        let lost: Vec<_> = (0..100)
+            .map(|seed| {
+                let mut image = image.clone();
+                Style::draw(&mut ChaCha8Rng::seed_from_u64(seed)).apply(0, &mut image, 28, &mut [0; 784])
+            })
+            .collect();
+        assert!(lost.iter().all(|lost| (0.0..0.8).contains(lost)) && lost.contains(&0.0));
+        let before: u32 = image.iter().map(|&pixel| u32::from(pixel)).sum();
+        let mut canvas = Canvas::new(&mut image, 28).unwrap();
+        assert_eq!(canvas.shrink(0.5, [13.5, 3.5], &mut [0; 784]), [13.5, 8.5]);
+        let after: u32 = image.iter().map(|&pixel| u32::from(pixel)).sum();
+        assert!((after as f32 / before as f32 - 0.25).abs() < 0.02);
+        assert!(image[..6 * 28].iter().all(|&pixel| pixel == 0));
     }
 
     #[test]
@@ -292,9 +370,9 @@ mod tests {
         for label in [0, 1, 7] {
             assert!(styled(label, &[0; 784]).iter().all(|image| image == &[0; 784]));
             let mut rng = ChaCha8Rng::seed_from_u64(1);
-            Style::draw(&mut rng).apply(label, &mut [], 0);
-            Style::draw(&mut rng).apply(label, &mut [200; 12], 1);
-            Style::draw(&mut rng).apply(label, &mut [200; 12], 12);
+            Style::draw(&mut rng).apply(label, &mut [], 0, &mut []);
+            Style::draw(&mut rng).apply(label, &mut [200; 12], 1, &mut [0; 12]);
+            Style::draw(&mut rng).apply(label, &mut [200; 12], 12, &mut [0; 12]);
         }
     }
 }
