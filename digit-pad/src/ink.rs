@@ -14,6 +14,12 @@ pub const CANVAS: f32 = 560.0;
 /// Longest side, in canvas units, of a drawing that fills the canvas as a hand would fill it.
 pub const NATURAL_SIZE: f32 = 0.65 * CANVAS;
 
+/// Width of the pen on the screen when the window opens, in canvas units.
+pub const PEN: f32 = 32.0;
+
+/// The widths between which the pen can be set, in canvas units.
+pub const PENS: (f32, f32) = (8.0, 64.0);
+
 /// Samples nearer than this to the last one, in canvas units, are the tremor of hand and mouse and are passed over.
 const MIN_STEP: f32 = 2.5;
 
@@ -58,6 +64,7 @@ impl Point {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stroke {
     points: Vec<Point>,
+    width: f32,
 }
 
 impl Stroke {
@@ -66,8 +73,55 @@ impl Stroke {
         &self.points
     }
 
+    /// Width of the pen that drew it, in canvas units: what the screen shows. The network is shown every drawing with
+    /// a pen that suits its size.
+    pub fn width(&self) -> f32 {
+        self.width
+    }
+
     fn last(&self) -> Point {
         self.points[self.points.len() - 1]
+    }
+
+    /// What is left of it outside a disc, in the order in which it was drawn.
+    fn without(&self, center: Point, radius: f32) -> Vec<Stroke> {
+        let mut rest = Vec::new();
+        let mut points = Vec::new();
+        for point in self.closely(0.25 * radius) {
+            if point.distance(center) > radius {
+                points.push(point);
+            } else if !points.is_empty() {
+                rest.push(std::mem::take(&mut points));
+            }
+        }
+        rest.push(points);
+        let piece = |points| Stroke { points, ..*self };
+        rest.into_iter()
+            .filter(|points| !points.is_empty())
+            .map(piece)
+            .collect()
+    }
+
+    /// Its samples, and between those that are farther apart than `step` others.
+    fn closely(&self, step: f32) -> impl Iterator<Item = Point> + '_ {
+        let first = self.points[..1].iter().copied();
+        first.chain(self.points.windows(2).flat_map(move |pair| {
+            let pieces = (pair[0].distance(pair[1]) / step).ceil().max(1.0);
+            let between = move |piece: usize| {
+                let share = piece as f32 / pieces;
+                let mix = |from: f32, to: f32| from + share * (to - from);
+                Point::new(mix(pair[0].x, pair[1].x), mix(pair[0].y, pair[1].y))
+            };
+            (1..=pieces as usize).map(between)
+        }))
+    }
+
+    fn is_near(&self, center: Point, radius: f32) -> bool {
+        let near = |bounds: Bounds| bounds.grown(radius).contains(center);
+        Bounds::around(self.points.iter().copied()).is_some_and(near)
+            && self
+                .closely(0.25 * radius)
+                .any(|point| point.distance(center) <= radius)
     }
 }
 
@@ -126,6 +180,11 @@ impl Bounds {
         self.width().max(self.height())
     }
 
+    /// Whether the point lies in it.
+    pub fn contains(&self, point: Point) -> bool {
+        (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
+    }
+
     /// The middle.
     pub fn center(&self) -> Point {
         Point::new(0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom))
@@ -165,10 +224,21 @@ impl Bounds {
 /// assert_eq!(ink.strokes().len(), 1);
 /// assert_eq!(ink.bounds().unwrap().height(), 400.0);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ink {
     strokes: Vec<Stroke>,
     drawing: bool,
+    pen: f32,
+}
+
+impl Default for Ink {
+    fn default() -> Self {
+        Ink {
+            strokes: Vec::new(),
+            drawing: false,
+            pen: PEN,
+        }
+    }
 }
 
 impl Ink {
@@ -182,6 +252,7 @@ impl Ink {
         if point.is_finite() {
             self.strokes.push(Stroke {
                 points: vec![point.near_canvas()],
+                width: self.pen,
             });
             self.drawing = true;
         }
@@ -204,15 +275,60 @@ impl Ink {
         self.drawing
     }
 
-    /// Takes the last stroke back, also one that is being drawn, and says whether there was one.
-    pub fn undo_stroke(&mut self) -> bool {
+    /// Lifts the pen where it is.
+    pub fn lift(&mut self) {
         self.drawing = false;
-        self.strokes.pop().is_some()
     }
 
-    /// Takes everything back.
+    /// Takes another pen for the strokes to come: its width in canvas units, brought into the range of [`PENS`].
+    pub fn set_pen(&mut self, width: f32) {
+        // Written so that what is no number changes nothing.
+        if width.is_finite() {
+            self.pen = width.clamp(PENS.0, PENS.1);
+        }
+    }
+
+    /// Width of the pen, in canvas units.
+    pub fn pen(&self) -> f32 {
+        self.pen
+    }
+
+    /// Takes away what lies within `radius` of the way from one point to the other, and says whether anything did.
+    pub fn erase(&mut self, from: Point, to: Point, radius: f32) -> bool {
+        if !(from.is_finite() && to.is_finite() && radius > 0.0) {
+            return false;
+        }
+        let way = Stroke {
+            points: vec![from.near_canvas(), to.near_canvas()],
+            width: radius,
+        };
+        let mut erased = false;
+        for center in way.closely(0.5 * radius) {
+            if self.strokes.iter().any(|stroke| stroke.is_near(center, radius)) {
+                erased = true;
+                let strokes = std::mem::take(&mut self.strokes);
+                let rest = strokes.into_iter().flat_map(|stroke| {
+                    if stroke.is_near(center, radius) {
+                        stroke.without(center, radius)
+                    } else {
+                        vec![stroke]
+                    }
+                });
+                self.strokes = rest.collect();
+            }
+        }
+        erased
+    }
+
+    /// Takes everything back; the pen stays.
     pub fn clear(&mut self) {
-        *self = Ink::new();
+        self.strokes.clear();
+        self.drawing = false;
+    }
+
+    /// How many samples all strokes have.
+    pub fn points(&self) -> usize {
+        self.strokes.iter().map(|stroke| stroke.points.len()).sum()
     }
 
     /// Whether nothing is drawn.
@@ -245,10 +361,12 @@ impl Ink {
         };
         let strokes = self.strokes.iter().map(|s| Stroke {
             points: s.points.iter().map(place).collect(),
+            width: s.width,
         });
         Ink {
             strokes: strokes.collect(),
             drawing: false,
+            pen: self.pen,
         }
     }
 
@@ -329,7 +447,7 @@ impl Drawing {
             label,
             ink: Ink {
                 strokes: strokes.collect::<Result<_, _>>()?,
-                drawing: false,
+                ..Ink::new()
             },
         })
     }
@@ -382,6 +500,7 @@ fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingF
     });
     Ok(Stroke {
         points: checked.collect::<Result<_, _>>()?,
+        width: PEN,
     })
 }
 
@@ -478,21 +597,22 @@ mod tests {
 
     use super::*;
 
+    fn stroke_of(points: Vec<Point>) -> Stroke {
+        Stroke { points, width: PEN }
+    }
+
     fn drawn(strokes: &[&[(f32, f32)]]) -> Ink {
         let points = |stroke: &&[(f32, f32)]| stroke.iter().map(|&(x, y)| Point::new(x, y)).collect();
         Ink {
-            strokes: strokes.iter().map(|s| Stroke { points: points(s) }).collect(),
-            drawing: false,
+            strokes: strokes.iter().map(|s| stroke_of(points(s))).collect(),
+            ..Ink::new()
         }
     }
 
     fn inks() -> impl Strategy<Value = Ink> {
         let point = (-1e5f32..1e5, -1e5f32..1e5).prop_map(|(x, y)| Point::new(x, y));
-        let stroke = proptest::collection::vec(point, 1..20).prop_map(|points| Stroke { points });
-        proptest::collection::vec(stroke, 1..5).prop_map(|strokes| Ink {
-            strokes,
-            drawing: false,
-        })
+        let stroke = proptest::collection::vec(point, 1..20).prop_map(stroke_of);
+        proptest::collection::vec(stroke, 1..5).prop_map(|strokes| Ink { strokes, ..Ink::new() })
     }
 
     fn fault(line: &str) -> String {
@@ -566,14 +686,55 @@ mod tests {
     }
 
     #[test]
-    fn undo_takes_the_last_stroke_also_a_growing_one() {
-        let mut ink = drawn(&[&[(1.0, 1.0)], &[(2.0, 2.0)]]);
+    fn a_lifted_pen_draws_no_further() {
+        let mut ink = Ink::new();
         ink.pen_down(Point::new(3.0, 3.0));
-        assert!(ink.undo_stroke());
+        ink.lift();
         assert!(!ink.is_drawing() && !ink.pen_move(Point::new(90.0, 90.0)));
-        assert!(ink.undo_stroke());
-        assert_eq!(ink, drawn(&[&[(1.0, 1.0)]]));
-        assert!(ink.undo_stroke() && !ink.undo_stroke());
+    }
+
+    #[test]
+    fn strokes_keep_the_pen_that_drew_them() {
+        let mut ink = Ink::new();
+        for (asked, width) in [(20.0, 20.0), (1e9, PENS.1), (-3.0, PENS.0), (f32::NAN, PENS.0)] {
+            ink.set_pen(asked);
+            assert_eq!(ink.pen(), width);
+            ink.pen_down(Point::new(9.0, 9.0));
+        }
+        let widths: Vec<_> = ink.strokes().iter().map(Stroke::width).collect();
+        assert_eq!(widths, [20.0, PENS.1, PENS.0, PENS.0]);
+        ink.clear();
+        assert_eq!(ink.pen(), PENS.0);
+    }
+
+    #[test]
+    fn the_eraser_cuts_a_stroke_in_two() {
+        let mut ink = drawn(&[&[(100.0, 100.0), (400.0, 100.0)], &[(300.0, 300.0)]]);
+        assert!(!ink.erase(Point::new(250.0, 200.0), Point::new(250.0, 150.0), 20.0));
+        assert_eq!(ink.strokes().len(), 2);
+        assert!(ink.erase(Point::new(250.0, 200.0), Point::new(250.0, 50.0), 20.0));
+        let pieces: Vec<_> = ink.strokes().iter().map(|s| (s.points()[0], s.last())).collect();
+        assert_eq!(pieces.len(), 3);
+        assert_eq!((pieces[0].0.x, pieces[1].1.x), (100.0, 400.0));
+        assert!((pieces[0].1.x - 230.0).abs() < 6.0 && (pieces[1].0.x - 270.0).abs() < 6.0);
+        assert!(ink.erase(Point::new(300.0, 300.0), Point::new(300.0, 300.0), 5.0));
+        assert_eq!(ink.strokes().len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_stays_within_the_eraser(
+            ink in inks(), x in 0.0..560f32, y in 0.0..560f32, to_x in 0.0..560f32, radius in 5.0..60f32,
+        ) {
+            let mut ink = Ink { strokes: ink.fit().strokes, ..Ink::new() };
+            let (from, to) = (Point::new(x, y), Point::new(to_x, y));
+            let before = ink.clone();
+            let erased = ink.erase(from, to, radius);
+            prop_assert_eq!(erased, ink.strokes() != before.strokes());
+            let points = ink.strokes().iter().flat_map(|stroke| stroke.points());
+            prop_assert!(points.clone().all(|p| p.distance(from) > radius && p.distance(to) > radius));
+            prop_assert!(ink.strokes().iter().all(|stroke| !stroke.points().is_empty()));
+        }
     }
 
     #[test]

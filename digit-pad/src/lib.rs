@@ -18,11 +18,16 @@
 
 pub mod calibration;
 pub mod checkpoint;
+pub mod desk;
 pub mod error;
 pub mod figures;
 pub mod files;
+pub mod folders;
 pub mod grey;
+pub mod history;
 pub mod ink;
+pub mod inside;
+pub mod learner;
 pub mod metrics;
 pub mod mistakes;
 pub mod model;
@@ -34,6 +39,8 @@ pub mod presets;
 pub mod raster;
 pub mod reading;
 pub mod recognizer;
+pub mod save;
+pub mod settings;
 pub mod training;
 pub mod view;
 pub mod window;

@@ -10,6 +10,9 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, me
 
 use crate::{error::Error, grey::GreyImage};
 
+/// What the names of the files that it reads end in.
+pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "PNG", "JPG", "JPEG"];
+
 /// The most pixels that a picture may have: those of 8192×8192.
 const MAX_PIXELS: u64 = 8192 * 8192;
 

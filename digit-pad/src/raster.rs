@@ -11,10 +11,7 @@
 //! from that curve alone, so any part of a drawing can be drawn by itself and is the same, to the bit, as in the whole.
 
 use crate::grey::{GreyImage, PixelRect};
-use crate::ink::{Bounds, CANVAS, Ink, Point, Stroke};
-
-/// Width of the pen on the screen, in canvas units.
-pub const PEN: f32 = 32.0;
+use crate::ink::{Bounds, CANVAS, Ink, PEN, Point, Stroke};
 
 /// Width of the pen in the picture for the network, as a share of the drawn digit's longest side, pen included.
 ///
@@ -72,11 +69,24 @@ impl View {
     }
 }
 
-/// What `onto` holds with `strokes` drawn over it, with a round pen of width `pen` canvas units.
-pub fn draw(strokes: &[Stroke], pen: f32, view: &View, onto: GreyImage) -> GreyImage {
+/// The round pen that strokes are drawn with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pen {
+    /// For each stroke the one that drew it.
+    AsDrawn,
+    /// One of that width, in canvas units, for all.
+    Width(f32),
+}
+
+/// What `onto` holds with `strokes` drawn over it.
+pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GreyImage) -> GreyImage {
     let mut image = onto;
-    let radius = 0.5 * pen * view.scale;
     for stroke in strokes {
+        let width = match pen {
+            Pen::AsDrawn => stroke.width(),
+            Pen::Width(width) => width,
+        };
+        let radius = 0.5 * width * view.scale;
         for pair in curve(stroke, view.scale).windows(2) {
             draw_segment(&mut image, view, pair[0], pair[1], radius);
         }
@@ -84,21 +94,43 @@ pub fn draw(strokes: &[Stroke], pen: f32, view: &View, onto: GreyImage) -> GreyI
     image
 }
 
-/// The part of the canvas outside which two drawings look the same with a pen of width `pen`; `None` if they do
-/// everywhere.
-pub fn difference(before: &Ink, after: &Ink, pen: f32) -> Option<Bounds> {
+/// What `onto` holds with straight lines of round ends drawn over it, as they are; `view` is as for [`draw`], but of
+/// whatever the lines' places are measured in.
+pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GreyImage) -> GreyImage {
+    let mut image = onto;
+    let scaled = |point: Point| Point::new(point.x * view.scale, point.y * view.scale);
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        for pair in line.windows(2).map(|pair| [pair[0], pair[1]]).chain([[line[0]; 2]]) {
+            draw_segment(
+                &mut image,
+                view,
+                scaled(pair[0]),
+                scaled(pair[1]),
+                0.5 * thickness * view.scale,
+            );
+        }
+    }
+    image
+}
+
+/// The part of the canvas outside which two drawings look the same; `None` if they do everywhere.
+pub fn difference(before: &Ink, after: &Ink) -> Option<Bounds> {
     let (before, after) = (before.strokes(), after.strokes());
     let changed = (0..before.len().max(after.len())).filter(|&i| before.get(i) != after.get(i));
+    let widths = changed.clone().flat_map(|i| [before.get(i), after.get(i)]);
+    let widest = widths.flatten().map(Stroke::width).fold(0.0, f32::max);
     let changed = changed.flat_map(|i| {
+        // With another pen, all of a stroke looks different.
+        let repainted = matches!((before.get(i), after.get(i)), (Some(b), Some(a)) if b.width() != a.width());
         let [before, after] = [before.get(i), after.get(i)].map(|s| s.map_or(Vec::new(), |s| curve(s, 1.0)));
         let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         // The piece that leads to the first point that differs.
-        let from = same.saturating_sub(1);
+        let from = if repainted { 0 } else { same.saturating_sub(1) };
         [before, after]
             .into_iter()
             .flat_map(move |curve| curve.into_iter().skip(from))
     });
-    Some(Bounds::around(changed)?.grown(0.5 * pen + SOFT_EDGE))
+    Some(Bounds::around(changed)?.grown(0.5 * widest + SOFT_EDGE))
 }
 
 /// The picture for the network: the visible ink alone, drawn large and with a pen that suits its size. `None` if
@@ -112,7 +144,7 @@ pub fn draw_for_reading(ink: &Ink) -> Option<GreyImage> {
     let pixels = |units: f32| ((units * scale).ceil() as usize).max(1);
     let paper = GreyImage::blank(pixels(drawn.width()), pixels(drawn.height()));
     let view = View::from_corner(Point::new(drawn.left, drawn.top), scale);
-    Some(draw(ink.strokes(), pen, &view, paper))
+    Some(draw(ink.strokes(), Pen::Width(pen), &view, paper))
 }
 
 /// A picture as large as fits in the middle of a square of `side` pixels.
@@ -138,7 +170,7 @@ pub fn draw_over(picture: &GreyImage, ink: &Ink) -> GreyImage {
     let side = CANVAS as usize;
     draw(
         ink.strokes(),
-        PEN,
+        Pen::AsDrawn,
         &View::whole_canvas(side),
         fit_in_square(picture, side),
     )
@@ -363,7 +395,7 @@ mod tests {
     fn on_screen(ink: &Ink, side: usize) -> GreyImage {
         draw(
             ink.strokes(),
-            PEN,
+            Pen::AsDrawn,
             &View::whole_canvas(side),
             GreyImage::blank(side, side),
         )
@@ -390,7 +422,7 @@ mod tests {
         ) {
             let whole = on_screen(&ink, side);
             let part = GreyImage::blank(width, 40);
-            let part = draw(ink.strokes(), PEN, &View::part_of_canvas(side, left, top), part);
+            let part = draw(ink.strokes(), Pen::AsDrawn, &View::part_of_canvas(side, left, top), part);
             let (width, height) = (width.min(side.saturating_sub(left)), 40.min(side.saturating_sub(top)));
             prop_assert_eq!(part.cropped(0, 0, width, height), whole.cropped(left, top, width, height));
         }
@@ -398,7 +430,7 @@ mod tests {
         #[test]
         fn drawing_never_takes_ink_away(first in inks(), second in inks()) {
             let before = on_screen(&first, 100);
-            let after = draw(second.strokes(), PEN, &View::whole_canvas(100), before.clone());
+            let after = draw(second.strokes(), Pen::AsDrawn, &View::whole_canvas(100), before.clone());
             prop_assert!(before.pixels().iter().zip(after.pixels()).all(|(a, b)| a <= b));
         }
 
@@ -414,10 +446,10 @@ mod tests {
             } else {
                 second
             };
-            prop_assert_eq!(difference(&first, &first, PEN), None);
+            prop_assert_eq!(difference(&first, &first), None);
             let (before, after) = (on_screen(&first, 280), on_screen(&second, 280));
             let nowhere = Bounds { left: 0.0, top: 0.0, right: -9.0, bottom: -9.0 };
-            let differs = difference(&first, &second, PEN).unwrap_or(nowhere);
+            let differs = difference(&first, &second).unwrap_or(nowhere);
             for (i, (a, b)) in before.pixels().iter().zip(after.pixels()).enumerate() {
                 let (x, y) = (2.0 * (i % 280) as f32, 2.0 * (i / 280) as f32);
                 let inside = differs.left <= x + 2.0 && x <= differs.right && differs.top <= y + 2.0 && y <= differs.bottom;
@@ -492,7 +524,12 @@ mod tests {
         again.pen_up(Point::new(300.0, 200.0));
         let strokes: Vec<_> = again.strokes().iter().chain(again.strokes()).cloned().collect();
         assert_eq!(
-            draw(&strokes, PEN, &View::whole_canvas(200), GreyImage::blank(200, 200)),
+            draw(
+                &strokes,
+                Pen::AsDrawn,
+                &View::whole_canvas(200),
+                GreyImage::blank(200, 200)
+            ),
             once
         );
     }

@@ -123,6 +123,8 @@ pub struct StepReport {
     pub accuracy: f64,
     /// Images learnt from in a second, in this epoch so far.
     pub images_per_second: f64,
+    /// Seconds of training in this epoch so far.
+    pub seconds: f64,
 }
 
 /// What an epoch gave.
@@ -130,8 +132,6 @@ pub struct StepReport {
 pub struct EpochReport {
     /// How its last step stands.
     pub step: StepReport,
-    /// Seconds of training in it.
-    pub seconds: f64,
     /// Share of the images held out that is read rightly now, if there are any.
     pub validation_accuracy: Option<f64>,
     /// Mean loss on them, if there are any.
@@ -181,13 +181,14 @@ pub struct Trained {
     pub end: End,
 }
 
-/// Trains a network, in the rayon pool that the call is made in. The result depends on the task and the data alone,
+/// Trains a network, in the rayon pool that the call is made in. `watch` hears what happens and sees the network as it
+/// is then; the time that it takes does not count as training. The result depends on the task and the data alone,
 /// not on the number of threads.
 ///
 /// # Errors
 /// If the network does not fit the images, a setting is out of range, training diverges, it is stopped before the first
 /// step, or a checkpoint cannot be written or is of another run.
-pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event) + Send)) -> Result<Trained, Error> {
+pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event, &Network) + Send)) -> Result<Trained, Error> {
     let mut session = Session::new(task, data, watch)?;
     let mut end = End::Finished;
     while session.position.epoch < task.recipe.epochs as u64 {
@@ -257,7 +258,7 @@ pub fn model_of(network: Network) -> formats::Model {
 struct Session<'a> {
     task: &'a Task<'a>,
     data: &'a Data,
-    watch: &'a mut (dyn FnMut(Event) + Send),
+    watch: &'a mut (dyn FnMut(Event, &Network) + Send),
     trainer: Trainer,
     position: Position,
     samples: Samples<'a>,
@@ -270,7 +271,11 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(task: &'a Task<'a>, data: &'a Data, watch: &'a mut (dyn FnMut(Event) + Send)) -> Result<Self, Error> {
+    fn new(
+        task: &'a Task<'a>,
+        data: &'a Data,
+        watch: &'a mut (dyn FnMut(Event, &Network) + Send),
+    ) -> Result<Self, Error> {
         let recipe = &task.recipe;
         check_fit(&task.network, data.train.height(), data.train.width(), || {
             format!("the network {}", task.network)
@@ -340,7 +345,7 @@ impl<'a> Session<'a> {
         let (batch, pixels) = (samples.0.batch_size(), samples.0.dataset().pixels());
         let on_step = |trainer: &Trainer, step: &BatchReport| {
             tally.add(step, clock.elapsed());
-            watch(Event::Step(tally.report(trainer)));
+            watch(Event::Step(tally.report(trainer)), trainer.network());
             flow = if task.stop.load(Ordering::Relaxed) {
                 Ok(ControlFlow::Break(End::Stopped))
             } else if trainer.steps().is_multiple_of(*check_every) {
@@ -377,6 +382,12 @@ impl<'a> Session<'a> {
             .kept
             .as_ref()
             .is_none_or(|kept| accuracy(kept.validation) <= accuracy(validation));
+        let report = EpochReport {
+            step: tally.report(&self.trainer),
+            validation_accuracy: accuracy(validation),
+            validation_loss: validation.map(|evaluation| evaluation.loss),
+        };
+        (self.watch)(Event::Epoch(report), &network);
         if best || won {
             self.kept = Some(Kept {
                 network: network.into_owned(),
@@ -384,13 +395,6 @@ impl<'a> Session<'a> {
                 validation,
             });
         }
-        let report = EpochReport {
-            step: tally.report(&self.trainer),
-            seconds: tally.time.as_secs_f64(),
-            validation_accuracy: accuracy(validation),
-            validation_loss: validation.map(|evaluation| evaluation.loss),
-        };
-        (self.watch)(Event::Epoch(report));
         Ok(())
     }
 
@@ -494,6 +498,7 @@ impl Tally {
             loss: self.loss / images,
             accuracy: self.correct as f64 / images,
             images_per_second: images / self.time.as_secs_f64(),
+            seconds: self.time.as_secs_f64(),
         }
     }
 }
@@ -543,7 +548,7 @@ mod tests {
     /// Trains, and says what was seen of it.
     fn watched(task: &Task<'_>, data: &Data) -> (Trained, Vec<Event>) {
         let mut events = Vec::new();
-        let trained = train(task, data, &mut |event| events.push(event)).unwrap();
+        let trained = train(task, data, &mut |event, _| events.push(event)).unwrap();
         (trained, events)
     }
 
@@ -613,7 +618,7 @@ mod tests {
                     ..task.clone()
                 },
                 &data,
-                &mut |_| ()
+                &mut |_, _| ()
             )
             .unwrap()
             .network
@@ -684,7 +689,7 @@ mod tests {
             ..task(1000)
         };
         let mut reports = Vec::new();
-        let trained = train(&task, &data(100, 20), &mut |event| match event {
+        let trained = train(&task, &data(100, 20), &mut |event, _| match event {
             Event::Step(step) => stop.store(step.steps == 25, Ordering::Relaxed),
             Event::Epoch(report) => reports.push(report),
         });
@@ -700,7 +705,7 @@ mod tests {
     #[test]
     fn stopping_before_the_first_step_leaves_nothing() {
         let stop = AtomicBool::new(true);
-        let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_| ()).unwrap_err();
+        let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_, _| ()).unwrap_err();
         assert!(matches!(error, Error::NothingLearnt), "{error}");
     }
 
@@ -744,7 +749,7 @@ mod tests {
                 stop: &stop,
                 ..task(4)
             };
-            let interrupted = train(&task, &data, &mut |event| {
+            let interrupted = train(&task, &data, &mut |event, _| {
                 if let Event::Step(step) = event {
                     stop.store(step.steps == stop_at, Ordering::Relaxed);
                 }
@@ -753,7 +758,7 @@ mod tests {
             stop.store(false, Ordering::Relaxed);
             for _ in 0..2 {
                 let mut steps = Vec::new();
-                let trained = train(&task, &data, &mut |event| {
+                let trained = train(&task, &data, &mut |event, _| {
                     if let Event::Step(step) = event {
                         steps.push(step.steps);
                     }
@@ -768,7 +773,7 @@ mod tests {
                 assert!(steps.is_empty() || steps[0] == stop_at + 1, "{stop_at}: {steps:?}");
             }
             let other = Task { seed: 2, ..task };
-            let error = train(&other, &data, &mut |_| ()).unwrap_err().to_string();
+            let error = train(&other, &data, &mut |_, _| ()).unwrap_err().to_string();
             assert!(
                 error.contains("run.safetensors") && error.contains("the seed 1, and this one the seed 2"),
                 "{error}"
@@ -784,9 +789,9 @@ mod tests {
             checkpoint: Some(path.clone()),
             ..task(1)
         };
-        train(&task, &data(50, 10), &mut |_| ()).unwrap();
+        train(&task, &data(50, 10), &mut |_, _| ()).unwrap();
         std::fs::remove_file(checkpoint::best_path(&path)).unwrap();
-        let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+        let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
         assert!(error.contains("run.best.safetensors"), "{error}");
     }
 
@@ -797,7 +802,7 @@ mod tests {
                 network: network.parse().unwrap(),
                 ..task(1)
             };
-            let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+            let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
             assert!(error.contains(network) && error.contains("10x12x1 or 120"), "{error}");
         }
     }
@@ -806,7 +811,7 @@ mod tests {
     fn divergence_is_an_error() {
         let mut task = task(50);
         task.recipe.optimizer.set_learning_rate(1e30);
-        let error = train(&task, &data(50, 10), &mut |_| ()).unwrap_err().to_string();
+        let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
         assert!(error.contains("diverged"), "{error}");
     }
 

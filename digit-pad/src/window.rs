@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use minifb::{CursorStyle, MouseButton, MouseMode, ScaleMode, UseGPU};
 
+use crate::desk::Desk;
 use crate::error::Error;
-use crate::reading::{Reader, Reading};
-use crate::view::{Action, DEFAULT_SIZE, Effects, Event, Key, Opening, Painter, Sight, State, Theme};
+use crate::reading::Reading;
+use crate::settings::Settings;
+use crate::view::{Effects, Event, Key, Modifiers, Opening, Painter, Sight, Spot, State, Theme};
 
 /// The least time between two pictures.
 const FRAME: Duration = Duration::from_micros(16_600);
@@ -35,6 +37,9 @@ const IDLE: Duration = Duration::from_millis(8);
 /// How long after its last movement the pointer counts as in use.
 const IN_USE: Duration = Duration::from_secs(2);
 
+/// How long the loop sleeps while news may come from another thread.
+const BUSY: Duration = Duration::from_millis(15);
+
 /// How often the picture is shown again where nothing tells that it was lost.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -43,10 +48,8 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub struct WindowOptions {
     /// What stands in the title bar.
     pub title: String,
-    /// To the right, in pixels.
-    pub width: usize,
-    /// Down, in pixels.
-    pub height: usize,
+    /// The size, the theme and the like.
+    pub settings: Settings,
     /// Whether to print a line on standard error when the first picture is shown (`ready`) and for each reading:
     /// `reading: digit=1 probability=0.993 known=true`, or `reading: none` once the canvas is blank again.
     pub log_predictions: bool,
@@ -54,27 +57,32 @@ pub struct WindowOptions {
 
 impl Default for WindowOptions {
     fn default() -> Self {
-        let (width, height) = DEFAULT_SIZE;
         WindowOptions {
             title: "digit-pad".to_owned(),
-            width,
-            height,
+            settings: Settings::default(),
             log_predictions: false,
         }
     }
 }
 
-/// Opens the window and comes back when it is closed.
+/// Opens the window and comes back when it is closed, with the settings as they are then.
 ///
 /// # Errors
 ///
 /// [`Error::NoDisplay`] if there is nothing to open a window on, [`Error::Window`] if the display refuses it or stops
 /// taking pictures.
-pub fn run(options: &WindowOptions, reader: &mut dyn Reader, opening: Opening) -> Result<(), Error> {
+pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result<Settings, Error> {
     if display_is_missing() {
         return Err(Error::NoDisplay);
     }
-    let state = State::new(options.width, options.height, opening);
+    let Settings {
+        width,
+        height,
+        zoom,
+        dark,
+    } = options.settings;
+    let mut state = State::new(width, height, opening);
+    state.set_look(dark, zoom);
     let mut window = open(options)?;
     let keys = Keys::default();
     window.set_input_callback(Box::new(keys.clone()));
@@ -86,12 +94,19 @@ pub fn run(options: &WindowOptions, reader: &mut dyn Reader, opening: Opening) -
         pointer,
         state,
         painter: Painter::new(),
-        reader,
+        desk,
         log: options.log_predictions,
         shown: None,
         in_use: now,
     };
-    pad.run()
+    pad.run()?;
+    let (width, height) = pad.state.layout().window;
+    Ok(Settings {
+        width,
+        height,
+        zoom: pad.state.zoom(),
+        dark: pad.state.is_dark(),
+    })
 }
 
 /// On systems whose displays are named by the environment, whether none is named.
@@ -109,11 +124,21 @@ fn open(options: &WindowOptions) -> Result<minifb::Window, Error> {
         use_gpu: UseGPU::Disabled,
         ..minifb::WindowOptions::default()
     };
-    let mut window =
-        minifb::Window::new(&options.title, options.width, options.height, minifb_options).map_err(window_error)?;
+    let mut window = minifb::Window::new(
+        &options.title,
+        options.settings.width,
+        options.settings.height,
+        minifb_options,
+    )
+    .map_err(window_error)?;
     // The loop keeps the time itself.
     window.set_target_fps(0);
-    let [_, red, green, blue] = Theme::DARK.background.0.to_be_bytes();
+    let theme = if options.settings.dark {
+        Theme::DARK
+    } else {
+        Theme::LIGHT
+    };
+    let [_, red, green, blue] = theme.background.0.to_be_bytes();
     window.set_background_color(red, green, blue);
     Ok(window)
 }
@@ -130,7 +155,14 @@ fn window_error(error: minifb::Error) -> Error {
 #[derive(Debug, Clone, Default)]
 struct Keys {
     pressed: Rc<RefCell<Vec<Event>>>,
-    control: Rc<RefCell<[bool; 2]>>,
+    held: Rc<RefCell<Held>>,
+}
+
+/// The left and the right one of keys that change the meaning of others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    control: [bool; 2],
+    shift: [bool; 2],
 }
 
 impl Keys {
@@ -138,9 +170,9 @@ impl Keys {
         self.pressed.take()
     }
 
-    /// A control key that is let go while another window has the keyboard is not heard of.
-    fn forget_control(&self) {
-        *self.control.borrow_mut() = [false; 2];
+    /// A key that is let go while another window has the keyboard is not heard of.
+    fn forget_held(&self) {
+        *self.held.borrow_mut() = Held::default();
     }
 }
 
@@ -148,27 +180,42 @@ impl minifb::InputCallback for Keys {
     fn add_char(&mut self, _: u32) {}
 
     fn set_key_state(&mut self, key: minifb::Key, down: bool) {
+        let mut held = self.held.borrow_mut();
         match key {
-            minifb::Key::LeftCtrl => self.control.borrow_mut()[0] = down,
-            minifb::Key::RightCtrl => self.control.borrow_mut()[1] = down,
+            minifb::Key::LeftCtrl => held.control[0] = down,
+            minifb::Key::RightCtrl => held.control[1] = down,
+            minifb::Key::LeftShift => held.shift[0] = down,
+            minifb::Key::RightShift => held.shift[1] = down,
             key => {
-                if let Some(key) = pad_key(key).filter(|_| down) {
-                    let control = self.control.borrow().contains(&true);
-                    self.pressed.borrow_mut().push(Event::KeyPressed { key, control });
+                let modifiers = Modifiers {
+                    control: held.control.contains(&true),
+                    shift: held.shift.contains(&true),
+                };
+                if let Some(key) = pad_key(key, modifiers.shift).filter(|_| down) {
+                    self.pressed.borrow_mut().push(Event::KeyPressed { key, modifiers });
                 }
             }
         }
     }
 }
 
-fn pad_key(key: minifb::Key) -> Option<Key> {
+fn pad_key(key: minifb::Key, shift: bool) -> Option<Key> {
+    let number = key as usize;
+    let after = |first: minifb::Key| number.checked_sub(first as usize).filter(|&i| i < 26);
     match key {
         minifb::Key::Escape => Some(Key::Escape),
         minifb::Key::Delete => Some(Key::Delete),
         minifb::Key::Backspace => Some(Key::Backspace),
-        minifb::Key::C => Some(Key::Letter('C')),
-        minifb::Key::Q => Some(Key::Letter('Q')),
-        minifb::Key::Z => Some(Key::Letter('Z')),
+        minifb::Key::Space => Some(Key::Space),
+        minifb::Key::F1 => Some(Key::Help),
+        minifb::Key::Slash if shift => Some(Key::Help),
+        minifb::Key::Equal | minifb::Key::NumPadPlus => Some(Key::Plus),
+        minifb::Key::Minus | minifb::Key::NumPadMinus => Some(Key::Minus),
+        _ if number <= minifb::Key::Key9 as usize => Some(Key::Digit(number as u8)),
+        _ if (minifb::Key::NumPad0 as usize..=minifb::Key::NumPad9 as usize).contains(&number) => {
+            Some(Key::Digit((number - minifb::Key::NumPad0 as usize) as u8))
+        }
+        _ if number <= minifb::Key::Z as usize => after(minifb::Key::A).map(|i| Key::Letter((b'A' + i as u8) as char)),
         _ => None,
     }
 }
@@ -248,7 +295,7 @@ struct Pad<'a> {
     pointer: Pointer,
     state: State,
     painter: Painter,
-    reader: &'a mut dyn Reader,
+    desk: &'a mut Desk,
     log: bool,
     /// When the last picture was shown.
     shown: Option<Instant>,
@@ -284,7 +331,10 @@ impl Pad<'_> {
     /// Waits for news, no longer than a picture that is due can wait, and takes it in.
     fn take_events(&mut self, repaint_due: bool) -> Effects {
         let mut events = Vec::new();
-        let rest = self.pointer.rests_for(self.in_use.elapsed() < IN_USE);
+        let mut rest = self.pointer.rests_for(self.in_use.elapsed() < IN_USE);
+        if self.desk.is_busy() {
+            rest = rest.min(BUSY);
+        }
         let rest = if repaint_due {
             rest.min(self.time_to_next_frame())
         } else {
@@ -305,14 +355,26 @@ impl Pad<'_> {
             self.in_use = Instant::now();
         }
         if was_active && !self.window.is_active() {
-            self.keys.forget_control();
+            self.keys.forget_held();
         }
         events.extend(self.keys.take());
         let (width, height) = self.window.get_size();
         events.push(Event::Resized { width, height });
-        let effects = events
+        let mut effects = events
             .into_iter()
             .fold(Effects::default(), |effects, event| effects | self.state.apply(event));
+        let before = self.state.message().map(str::to_owned);
+        for errand in self.state.take_errands() {
+            effects |= self.desk.run(errand, &mut self.state);
+        }
+        effects |= self.desk.poll(&mut self.state);
+        if let Some(message) = self
+            .state
+            .message()
+            .filter(|message| before.as_deref() != Some(message))
+        {
+            self.log(&format!("message: {message}"));
+        }
         self.choose_cursor();
         effects
             | Effects {
@@ -322,13 +384,14 @@ impl Pad<'_> {
     }
 
     fn choose_cursor(&mut self) {
+        let usable = match self.state.hovered() {
+            Some(Spot::Action(action)) => self.state.can(action),
+            Some(Spot::Lesson(_)) => true,
+            None => false,
+        };
         self.window.set_cursor_style(if self.state.over_canvas() {
             CursorStyle::Crosshair
-        } else if self
-            .state
-            .hovered()
-            .is_some_and(|action: Action| self.state.can(action))
-        {
+        } else if usable {
             CursorStyle::OpenHand
         } else {
             CursorStyle::Arrow
@@ -353,12 +416,8 @@ impl Pad<'_> {
     }
 
     fn read(&mut self) {
-        let sight = self.state.look().map(|pixels| Sight {
-            reading: self.reader.read(&pixels),
-            pixels,
-        });
-        self.log(&reading_line(sight.as_ref().map(|sight| &sight.reading)));
-        self.state.show(sight);
+        self.desk.read(&mut self.state);
+        self.log(&reading_line(self.state.sights()));
     }
 
     fn log(&self, line: &str) {
@@ -369,12 +428,16 @@ impl Pad<'_> {
     }
 }
 
-fn reading_line(reading: Option<&Reading>) -> String {
-    match reading {
-        None => "reading: none".to_owned(),
-        Some(reading) => {
-            let (digit, probability, known) = (reading.digit(), reading.probability(), reading.known);
-            format!("reading: digit={digit} probability={probability:.3} known={known}")
+fn reading_line(sights: &[Sight]) -> String {
+    let one = |reading: &Reading| {
+        let (digit, probability, known) = (reading.digit(), reading.probability(), reading.known);
+        format!("digit={digit} probability={probability:.3} known={known}")
+    };
+    match sights {
+        [] => "reading: none".to_owned(),
+        sights => {
+            let digits: Vec<_> = sights.iter().map(|sight| one(&sight.reading)).collect();
+            format!("reading: {}", digits.join(" and "))
         }
     }
 }
@@ -392,7 +455,7 @@ mod tests {
         let strokes = [
             (minifb::Key::C, true),
             (minifb::Key::C, false),
-            (minifb::Key::X, true),
+            (minifb::Key::F5, true),
             (minifb::Key::RightCtrl, true),
             (minifb::Key::Z, true),
             (minifb::Key::RightCtrl, false),
@@ -401,7 +464,10 @@ mod tests {
         strokes
             .into_iter()
             .for_each(|(key, down)| callback.set_key_state(key, down));
-        let pressed = |key, control| Event::KeyPressed { key, control };
+        let pressed = |key, control| Event::KeyPressed {
+            key,
+            modifiers: Modifiers { control, shift: false },
+        };
         let expected = [
             pressed(Key::Letter('C'), false),
             pressed(Key::Letter('Z'), true),
@@ -416,21 +482,34 @@ mod tests {
         let keys = Keys::default();
         let mut callback = keys.clone();
         callback.set_key_state(minifb::Key::LeftCtrl, true);
-        keys.forget_control();
+        keys.forget_held();
         callback.set_key_state(minifb::Key::C, true);
         assert_eq!(
             keys.take(),
             [Event::KeyPressed {
                 key: Key::Letter('C'),
-                control: false
+                modifiers: Modifiers::default()
             }]
         );
     }
 
     #[test]
-    fn every_button_has_its_letter() {
-        let letters = [minifb::Key::C, minifb::Key::Z, minifb::Key::Q].map(pad_key);
-        assert_eq!(letters, Action::ALL.map(|action| Some(Key::Letter(action.letter()))));
+    fn keys_are_named() {
+        for (key, shift, expected) in [
+            (minifb::Key::A, false, Some(Key::Letter('A'))),
+            (minifb::Key::Z, false, Some(Key::Letter('Z'))),
+            (minifb::Key::Key0, false, Some(Key::Digit(0))),
+            (minifb::Key::Key9, false, Some(Key::Digit(9))),
+            (minifb::Key::NumPad7, false, Some(Key::Digit(7))),
+            (minifb::Key::Slash, true, Some(Key::Help)),
+            (minifb::Key::Slash, false, None),
+            (minifb::Key::Equal, true, Some(Key::Plus)),
+            (minifb::Key::F1, false, Some(Key::Help)),
+            (minifb::Key::F2, false, None),
+            (minifb::Key::Up, false, None),
+        ] {
+            assert_eq!(pad_key(key, shift), expected, "{key:?}");
+        }
     }
 
     #[test]
@@ -442,10 +521,17 @@ mod tests {
             known: true,
             microseconds: 31.0,
         };
+        let sight = Sight {
+            pixels: [0; 784],
+            reading,
+            bounds: [0.0; 4],
+        };
+        let one = "digit=4 probability=0.993 known=true";
+        assert_eq!(reading_line(&[]), "reading: none");
+        assert_eq!(reading_line(std::slice::from_ref(&sight)), format!("reading: {one}"));
         assert_eq!(
-            reading_line(Some(&reading)),
-            "reading: digit=4 probability=0.993 known=true"
+            reading_line(&[sight.clone(), sight]),
+            format!("reading: {one} and {one}")
         );
-        assert_eq!(reading_line(None), "reading: none");
     }
 }

@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use digit_pad::view::{DEFAULT_SIZE, Layout};
+use digit_pad::view::{Action, DEFAULT_SIZE, Layout, Side};
+use tempfile::TempDir;
 
 /// Longer than anything takes on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +63,14 @@ struct Pad {
     /// What it said until its first picture was shown.
     greeting: Vec<String>,
     pad: Ending,
+    /// Where it keeps what is the user's.
+    home: TempDir,
     _xvfb: Ending,
+}
+
+/// Where everything lies at first.
+fn layout() -> Layout {
+    Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1, 1.0, Side::Reading)
 }
 
 impl Pad {
@@ -82,8 +90,11 @@ impl Pad {
         let number = lines(xvfb.stdout.take().expect("piped"));
         let xvfb = Ending(xvfb);
         let display = format!(":{}", wait_for(&number, "")[0].trim());
+        let home = tempfile::tempdir().expect("a folder");
         let mut pad = common::program()
             .arg("--log-predictions")
+            .arg("--home")
+            .arg(home.path())
             .args(args)
             .env("DISPLAY", &display)
             .stderr(Stdio::piped())
@@ -98,6 +109,7 @@ impl Pad {
             display,
             lines,
             pad,
+            home,
             _xvfb: xvfb,
         };
         let windows = opened.hand(&["search", "--sync", "--onlyvisible", "--name", "digit-pad"]);
@@ -117,7 +129,7 @@ impl Pad {
 
     /// Draws a stroke through points of the canvas, from 0 to 1, without a rest.
     fn draw(&self, points: impl IntoIterator<Item = (f32, f32)>) {
-        let canvas = Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas;
+        let canvas = layout().canvas;
         let mut args: Vec<String> = Vec::new();
         for (x, y) in points {
             let x = canvas.x as f32 + x * canvas.width as f32;
@@ -137,9 +149,11 @@ impl Pad {
     }
 
     /// Presses the middle of a button.
-    fn click(&self, button: usize) {
+    fn click(&self, action: Action) {
         let (x, y) = {
-            let rect = Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1).buttons[button].rect;
+            let layout = layout();
+            let button = layout.buttons.iter().find(|button| button.action == action);
+            let rect = button.expect("a button").rect;
             (rect.x + rect.width / 2, rect.y + rect.height / 2)
         };
         let (x, y) = (x.to_string(), y.to_string());
@@ -171,7 +185,7 @@ fn a_one_and_a_zero_are_drawn_and_read() {
     pad.wait_for("reading: none");
     pad.draw(zero());
     pad.wait_for("reading: digit=0 ");
-    pad.click(0);
+    pad.click(Action::Clear);
     pad.wait_for("reading: none");
     // A click without a movement is a dot, and a stroke taken back is gone.
     pad.draw([(0.5, 0.5)]);
@@ -196,4 +210,62 @@ fn a_picture_opens_with_the_window_and_is_read() {
     };
     let read = |line: &String| line.starts_with("reading: digit=1 ");
     assert!(pad.greeting.iter().any(read), "{:?}", pad.greeting);
+}
+
+/// Every feature once, as a hand would try them.
+#[test]
+fn a_tour_through_the_window() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    // What was drawn is taken back, drawn again, and rubbed out.
+    pad.draw(one());
+    pad.wait_for("reading: digit=1 ");
+    pad.click(Action::Undo);
+    pad.wait_for("reading: none");
+    pad.click(Action::Redo);
+    pad.wait_for("reading: digit=1 ");
+    pad.click(Action::Eraser);
+    pad.draw(one());
+    pad.wait_for("reading: none");
+    pad.press("e");
+    // Help and the lessons lie over the window, and Escape closes them and not the window.
+    for key in [
+        "h",
+        "Escape",
+        "n",
+        "Escape",
+        "d",
+        "ctrl+plus",
+        "ctrl+minus",
+        "plus",
+        "minus",
+        "l",
+    ] {
+        pad.press(key);
+    }
+    // A test digit, one that is misread, and both files of a drawing.
+    pad.click(Action::Sample);
+    pad.wait_for("message: Test digit ");
+    pad.press("m");
+    pad.wait_for("message: Test digit ");
+    pad.press("l");
+    pad.press("c");
+    pad.wait_for("reading: none");
+    pad.draw(zero());
+    pad.wait_for("reading: digit=0 ");
+    pad.press("s");
+    pad.wait_for("message: Saved ");
+    pad.press("w");
+    pad.wait_for("message: Saved ");
+    for name in ["digit-1.png", "digit-1.jsonl", "digit-1.safetensors"] {
+        assert!(pad.home.path().join(name).exists(), "{name}");
+    }
+    // It learns from nothing while the zero lies there, and goes back.
+    pad.press("t");
+    pad.wait_for("message: Learnt in ");
+    pad.press("b");
+    pad.wait_for("reading: digit=0 ");
+    pad.press("q");
+    assert!(pad.pad.0.wait().expect("the program ends").success());
+    let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are kept");
+    assert!(settings.contains("\"dark\": false"), "{settings}");
 }

@@ -194,6 +194,24 @@ impl NetworkSpec {
         &self.layers
     }
 
+    /// The shape of each layer's output, in order.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec: NetworkSpec = "28x28x1 | conv 8 5x5 | maxpool 2 | dense 10".parse()?;
+    /// assert_eq!(spec.shapes()[1], Shape::image(8, 12, 12));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn shapes(&self) -> Vec<Shape> {
+        let mut shape = self.input;
+        let mut next = |(index, layer): (usize, &LayerSpec)| {
+            shape = layer.output(index, shape).unwrap_or(shape);
+            shape
+        };
+        self.layers.iter().enumerate().map(&mut next).collect()
+    }
+
     /// The number of outputs, which for a classifier are the logits of its classes.
     #[must_use]
     pub fn outputs(&self) -> usize {

@@ -44,7 +44,7 @@ fn main() {
     };
     // As `digit-pad train` does it. All images are loaded and stay; after some steps, nothing is allocated any more.
     let data = Data::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
-    let trained = train(&task, &data, &mut |_| ()).unwrap();
+    let trained = train(&task, &data, &mut |_, _| ()).unwrap();
     assert_eq!((trained.epochs, trained.test.count), (1, 10_000));
     let peak = peak().unwrap();
     assert!(peak < LIMIT, "{peak} kB at the most");

@@ -109,7 +109,7 @@ impl From<&EpochReport> for Epoch {
     fn from(report: &EpochReport) -> Self {
         Epoch {
             epoch: report.step.epoch,
-            seconds: report.seconds,
+            seconds: report.step.seconds,
             train_loss: report.step.loss,
             val_accuracy: report.validation_accuracy,
             images_per_s: report.step.images_per_second,

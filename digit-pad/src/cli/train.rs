@@ -138,7 +138,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut progress = Progress::new(task.recipe.epochs, args.json);
     let mut curves = Curves::default();
     let trained = pool.install(|| {
-        train(&task, &data, &mut |event| {
+        train(&task, &data, &mut |event, _| {
             progress.show(&event);
             curves.add(&event);
         })

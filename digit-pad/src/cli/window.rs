@@ -3,14 +3,19 @@
 use std::{ffi::OsStr, io, path::PathBuf};
 
 use digit_pad::{
-    Error, photo,
+    Error,
+    desk::Desk,
+    folders::Folders,
+    model::Model,
+    photo,
+    settings::Settings,
     view::Opening,
     window::{self, WindowOptions},
 };
 
 use super::{
     args::ModelArgs,
-    output::{Failure, Outcome},
+    output::{Failure, Outcome, report},
 };
 
 /// How the window opens.
@@ -26,6 +31,10 @@ pub(super) struct Args {
     /// Write each reading to standard error
     #[arg(long)]
     log_predictions: bool,
+
+    /// Keep settings, lessons, drawings and networks in this folder, in place of the user's own
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
 }
 
 impl Args {
@@ -36,12 +45,19 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut recognizer = args.model.recognizer()?;
+    let folders = args.home.as_deref().map_or_else(Folders::of_user, Folders::all_in);
+    let mut desk = Desk::new(Model::open(args.model.model.as_deref())?, folders.clone())?;
     let options = WindowOptions {
         log_predictions: args.log_predictions,
+        settings: Settings::load(&folders),
         ..WindowOptions::default()
     };
-    Ok(window::run(&options, &mut recognizer, opening(args)?)?)
+    let settings = window::run(&options, &mut desk, opening(args)?)?;
+    // A window that cannot keep its size was still a good window.
+    if let Err(error) = settings.save(&folders) {
+        report(error);
+    }
+    Ok(())
 }
 
 fn opening(args: &Args) -> Result<Opening, Failure> {

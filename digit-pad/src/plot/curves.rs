@@ -181,6 +181,7 @@ mod tests {
             loss,
             accuracy,
             images_per_second: 1.0,
+            seconds: 1.0,
         };
         let mut curves = Curves::default();
         assert!(curves.is_empty());
@@ -194,7 +195,6 @@ mod tests {
             if report.steps == 4 {
                 curves.add(&Event::Epoch(EpochReport {
                     step: report,
-                    seconds: 1.0,
                     validation_accuracy: Some(0.75),
                     validation_loss: Some(0.5),
                 }));

@@ -131,6 +131,19 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Covers all pixels of `rect` with so much of a colour, out of 255.
+    pub fn veil(&mut self, rect: Rect, color: Color, alpha: u8) {
+        let rect = rect.intersection(&self.clip);
+        if rect.is_empty() {
+            return;
+        }
+        for y in rect.y..rect.bottom() {
+            for pixel in self.row_mut(y, rect.x, rect.right()) {
+                *pixel = Color(*pixel).under(color, alpha).0;
+            }
+        }
+    }
+
     /// Paints a rectangle with round corners.
     pub fn fill_round(&mut self, rect: Rect, radius: f32, color: Color) {
         let shape = RoundRect::new(rect, radius);

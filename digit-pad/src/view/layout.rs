@@ -1,8 +1,8 @@
 //! Where everything lies, for every size of window.
 
+use super::action::Action;
 use super::frame::Rect;
-use super::state::Action;
-use crate::ink::{CANVAS, Point};
+use crate::ink::{CANVAS, PENS, Point};
 use crate::normalize::SIDE;
 
 /// The window's size when it opens, in pixels.
@@ -13,6 +13,9 @@ pub const LEAST_SIZE: (usize, usize) = (640, 480);
 
 /// No window is wider or higher, in pixels: the window systems' own limit.
 const MOST: usize = 32_767;
+
+/// How much smaller than in a window of [`DEFAULT_SIZE`] everything may be.
+const LEAST_SCALE: f32 = 0.85;
 
 /// One digit's line among the probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,26 +33,48 @@ pub struct BarRow {
 pub struct Button {
     /// What happens when it is pressed.
     pub action: Action,
-    /// The button.
+    /// Where it is.
     pub rect: Rect,
-    /// Its name.
-    pub label: Rect,
-    /// The key that does the same.
-    pub key: Rect,
+}
+
+/// What the panel beside the canvas shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// What was read.
+    Reading,
+    /// Every layer of the network.
+    Layers,
+    /// A network in training.
+    Learning,
+}
+
+/// What can be pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// A button.
+    Action(Action),
+    /// The lesson of this number, to be forgotten.
+    Lesson(usize),
 }
 
 /// Where everything lies in a window of one size. Rectangles do not overlap and lie inside the window, or inside
-/// [`LEAST_SIZE`] if the window is smaller.
+/// [`LEAST_SIZE`] if the window is smaller; except for what lies over the window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// The window's width and height, in pixels.
     pub window: (usize, usize),
     /// How much larger texts and gaps are than in a window of [`DEFAULT_SIZE`].
     pub scale: f32,
+    /// What the panel shows.
+    pub side: Side,
     /// The square to draw on.
     pub canvas: Rect,
-    /// The buttons under the canvas.
-    pub buttons: [Button; 3],
+    /// The buttons: the tools under the canvas, what else there is under the panel, and those of the panel.
+    pub buttons: Vec<Button>,
+    /// Where the pen's width is set.
+    pub slider: Rect,
+    /// What was read, every layer, or a network in training.
+    pub panel: Rect,
     /// The caption of the answer.
     pub answer_caption: Rect,
     /// The answer in large.
@@ -64,23 +89,39 @@ pub struct Layout {
     pub seen: Rect,
     /// The ten probabilities.
     pub bars: [BarRow; 10],
-    /// The line beside the buttons, or at the foot.
+    /// The line under the panel.
     pub status: Rect,
     /// The two lines of text on an empty canvas.
     pub hint: [Rect; 2],
+    /// What lies over the window, when something does.
+    pub overlay: Rect,
+    /// Places for lessons in there.
+    pub lessons: Vec<Rect>,
 }
 
 impl Layout {
-    /// The layout for a window of `width` · `height` pixels.
-    pub fn new(width: usize, height: usize) -> Self {
-        let grid = Grid::new(width.clamp(LEAST_SIZE.0, MOST), height.clamp(LEAST_SIZE.1, MOST));
-        let areas = grid.areas();
+    /// The layout for a window of `width` · `height` pixels, with everything `zoom` times as large as usual, as far as
+    /// it fits.
+    pub fn new(width: usize, height: usize, zoom: f32, side: Side) -> Self {
+        let grid = Grid::new(width.clamp(LEAST_SIZE.0, MOST), height.clamp(LEAST_SIZE.1, MOST), zoom);
+        let areas = grid.areas(side);
         let answer = grid.answer(areas.panel);
+        let (mut buttons, slider) = grid.tools(areas.toolbar);
+        buttons.extend(grid.row(&Action::MORE, areas.footer));
+        let mut panel = areas.panel;
+        if side == Side::Learning {
+            let row = grid.foot(&mut panel);
+            buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::Shipped], row));
+        }
+        let overlay = grid.overlay();
         Layout {
             window: (width, height),
             scale: grid.scale,
+            side,
             canvas: areas.canvas,
-            buttons: grid.buttons(areas.toolbar),
+            buttons,
+            slider,
+            panel,
             answer_caption: answer.caption,
             answer: answer.digit,
             certainty: answer.certainty,
@@ -90,6 +131,8 @@ impl Layout {
             bars: grid.bars(areas.panel, answer.bottom),
             status: areas.status,
             hint: grid.hint(areas.canvas),
+            lessons: grid.lessons(overlay),
+            overlay,
         }
     }
 
@@ -98,18 +141,58 @@ impl Layout {
         length * self.scale
     }
 
+    /// Canvas units to a pixel of the window.
+    pub fn canvas_unit(&self) -> f32 {
+        CANVAS / self.canvas.width as f32
+    }
+
     /// The place on the canvas under a pixel of the window; beyond the canvas if the pixel is.
     pub fn canvas_point(&self, x: f32, y: f32) -> Point {
-        let unit = CANVAS / self.canvas.width as f32;
+        let unit = self.canvas_unit();
         Point::new((x - self.canvas.x as f32) * unit, (y - self.canvas.y as f32) * unit)
     }
 
-    /// The action of the button under a pixel of the window.
-    pub fn button_at(&self, x: f32, y: f32) -> Option<Action> {
-        self.buttons
-            .iter()
-            .find(|button| button.rect.contains(x, y))
-            .map(|button| button.action)
+    /// A rectangle of the canvas, given by left, top, right and bottom in canvas units, in pixels of the window; what
+    /// lies beyond the canvas is cut off.
+    pub fn on_canvas(&self, [left, top, right, bottom]: [f32; 4]) -> Rect {
+        let px = |units: f32| (units / self.canvas_unit()).round() as i32;
+        let rect = Rect::new(
+            self.canvas.x + px(left),
+            self.canvas.y + px(top),
+            px(right) - px(left),
+            px(bottom) - px(top),
+        );
+        rect.intersection(&self.canvas)
+    }
+
+    /// The button under a pixel of the window.
+    pub fn spot_at(&self, x: f32, y: f32) -> Option<Spot> {
+        let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
+        button.map(|button| Spot::Action(button.action))
+    }
+
+    /// The place for a lesson under a pixel of the window.
+    pub fn lesson_at(&self, x: f32, y: f32) -> Option<usize> {
+        self.lessons.iter().position(|rect| rect.contains(x, y))
+    }
+
+    /// The line along which the slider's knob moves: its ends and its height.
+    pub fn slider_track(&self) -> (f32, f32, f32) {
+        let (inset, rect) = (0.5 * self.scaled(22.0), self.slider);
+        let middle = rect.y as f32 + 0.5 * rect.height as f32;
+        (rect.x as f32 + inset, rect.right() as f32 - inset, middle)
+    }
+
+    /// The width of the pen, in canvas units, that the slider has at a pixel of the window.
+    pub fn pen_at(&self, x: f32) -> f32 {
+        let (left, right, _) = self.slider_track();
+        PENS.0 + (PENS.1 - PENS.0) * ((x - left) / (right - left)).clamp(0.0, 1.0)
+    }
+
+    /// Where the slider's knob is for a width of the pen.
+    pub fn knob_at(&self, pen: f32) -> f32 {
+        let (left, right, _) = self.slider_track();
+        left + (right - left) * (pen - PENS.0) / (PENS.1 - PENS.0)
     }
 }
 
@@ -126,6 +209,7 @@ struct Areas {
     toolbar: Rect,
     panel: Rect,
     status: Rect,
+    footer: Rect,
 }
 
 /// The head of the panel: the answer and the picture that it was read from.
@@ -140,18 +224,19 @@ struct Answer {
 }
 
 impl Grid {
-    fn new(width: usize, height: usize) -> Self {
-        let fit = (width as f32 / DEFAULT_SIZE.0 as f32).min(height as f32 / DEFAULT_SIZE.1 as f32);
+    fn new(width: usize, height: usize, zoom: f32) -> Self {
+        let fit = |size: (usize, usize)| (width as f32 / size.0 as f32).min(height as f32 / size.1 as f32);
+        let usual = fit(DEFAULT_SIZE);
         // What is drawn and read gains more from a large window than captions and buttons do.
-        let scale = if fit < 1.0 {
-            fit.max(0.85)
+        let usual = if usual < 1.0 {
+            usual.max(LEAST_SCALE)
         } else {
-            1.0 + 0.6 * (fit - 1.0)
+            1.0 + 0.6 * (usual - 1.0)
         };
         Grid {
             width: width as i32,
             height: height as i32,
-            scale,
+            scale: (usual * zoom).max(LEAST_SCALE).min(LEAST_SCALE * fit(LEAST_SIZE)),
         }
     }
 
@@ -164,17 +249,20 @@ impl Grid {
     }
 
     /// The panel beside the canvas, or below it where that leaves the canvas larger.
-    fn areas(&self) -> Areas {
+    fn areas(&self, side: Side) -> Areas {
         let (margin, gap) = (self.px(24.0), self.px(28.0));
         let toolbar = self.px(12.0) + self.px(44.0);
         let (room_x, room_y) = (self.width - 2 * margin, self.height - 2 * margin);
-        let beside = (room_y - toolbar).min(room_x - gap - self.px(264.0));
-        let below = room_x.min(room_y - toolbar - gap - self.px(440.0));
+        let (least, most) = match side {
+            Side::Reading => (self.px(264.0), self.px(380.0)),
+            Side::Layers | Side::Learning => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
+        };
+        let beside = (room_y - toolbar).min(room_x - gap - least);
+        let below = room_x.min(room_y - toolbar - gap - self.px(480.0));
         if beside >= below {
-            let panel = (room_x - gap - beside).min(self.px(380.0));
-            self.panel_beside(beside, panel)
+            self.panel_beside(beside, (room_x - gap - beside).min(most))
         } else {
-            let panel = (room_y - toolbar - gap - below).min(self.px(600.0));
+            let panel = (room_y - toolbar - gap - below).min(self.px(640.0));
             self.panel_below(below, panel)
         }
     }
@@ -184,57 +272,96 @@ impl Grid {
         let x = (self.width - side - gap - panel_width) / 2;
         let y = (self.height - side - toolbar_gap - toolbar_height) / 2;
         let (panel_x, toolbar_y) = (x + side + gap, y + side + toolbar_gap);
+        let (panel, status) = self.with_status(Rect::new(panel_x, y, panel_width, side));
         Areas {
             canvas: Rect::new(x, y, side, side),
             toolbar: Rect::new(x, toolbar_y, side, toolbar_height),
-            panel: Rect::new(panel_x, y, panel_width, side),
-            status: Rect::new(panel_x, toolbar_y, panel_width, toolbar_height),
+            panel,
+            status,
+            footer: Rect::new(panel_x, toolbar_y, panel_width, toolbar_height),
         }
     }
 
     fn panel_below(&self, side: i32, panel_height: i32) -> Areas {
         let (gap, toolbar_gap, toolbar_height) = (self.px(28.0), self.px(12.0), self.px(44.0));
-        let status_height = self.px(36.0);
         let x = (self.width - side) / 2;
         let y = (self.height - side - toolbar_gap - toolbar_height - gap - panel_height) / 2;
         let toolbar_y = y + side + toolbar_gap;
         let panel_y = toolbar_y + toolbar_height + gap;
+        let footer_y = panel_y + panel_height - toolbar_height;
+        let (panel, status) = self.with_status(Rect::new(x, panel_y, side, footer_y - toolbar_gap - panel_y));
         Areas {
             canvas: Rect::new(x, y, side, side),
             toolbar: Rect::new(x, toolbar_y, side, toolbar_height),
-            panel: Rect::new(x, panel_y, side, panel_height - status_height - toolbar_gap),
-            status: Rect::new(x, panel_y + panel_height - status_height, side, status_height),
+            panel,
+            status,
+            footer: Rect::new(x, footer_y, side, toolbar_height),
         }
     }
 
-    /// The last button keeps to the right: it is not to be pressed by mistake.
-    fn buttons(&self, toolbar: Rect) -> [Button; 3] {
-        let gap = self.px(12.0);
-        let width = ((toolbar.width - 2 * gap) / 3).min(self.px(148.0));
-        let xs = [toolbar.x, toolbar.x + width + gap, toolbar.right() - width];
-        let mut xs = xs.into_iter();
-        Action::ALL.map(|action| {
-            let rect = Rect::new(xs.next().unwrap_or(toolbar.x), toolbar.y, width, toolbar.height);
-            self.button(action, rect)
-        })
+    /// Divides a place into the panel and the line at its foot.
+    fn with_status(&self, whole: Rect) -> (Rect, Rect) {
+        let (line, gap) = (self.px(20.0), self.px(14.0));
+        let panel = Rect::new(whole.x, whole.y, whole.width, whole.height - line - gap);
+        (panel, Rect::new(whole.x, whole.bottom() - line, whole.width, line))
     }
 
-    fn button(&self, action: Action, rect: Rect) -> Button {
-        let (padding, side) = (self.px(12.0), self.px(22.0));
-        let key = Rect::new(
-            rect.right() - padding - side,
-            rect.y + (rect.height - side) / 2,
-            side,
-            side,
-        );
-        let label_x = rect.x + self.px(16.0);
-        let label = Rect::new(label_x, rect.y, key.x - self.px(6.0) - label_x, rect.height);
-        Button {
+    /// The tools, and the slider between them. The last keeps to the right: it is not to be pressed by mistake.
+    fn tools(&self, toolbar: Rect) -> (Vec<Button>, Rect) {
+        let (gap, side) = (self.px(8.0), toolbar.height);
+        let at = |x: i32| Rect::new(x, toolbar.y, side, side);
+        let xs = [
+            toolbar.x,
+            toolbar.x + side + gap,
+            toolbar.x + 2 * (side + gap),
+            toolbar.right() - side,
+        ];
+        let buttons = Action::TOOLS.into_iter().zip(xs);
+        let slider_x = toolbar.x + 3 * (side + gap);
+        let room = toolbar.right() - side - gap - slider_x;
+        let slider = Rect::new(slider_x, toolbar.y, room.min(self.px(180.0)), side);
+        (
+            buttons.map(|(action, x)| Button { action, rect: at(x) }).collect(),
+            slider,
+        )
+    }
+
+    /// Buttons side by side, as wide as there is room.
+    fn row(&self, actions: &[Action], place: Rect) -> Vec<Button> {
+        let (count, gap) = (actions.len() as i32, self.px(6.0));
+        let width = (place.width - (count - 1) * gap) / count;
+        let button = |(i, &action): (usize, &Action)| Button {
             action,
-            rect,
-            label,
-            key,
-        }
+            rect: Rect::new(place.x + i as i32 * (width + gap), place.y, width, place.height),
+        };
+        actions.iter().enumerate().map(button).collect()
+    }
+
+    /// Takes a row of buttons off the foot of the panel.
+    fn foot(&self, panel: &mut Rect) -> Rect {
+        let (height, gap) = (self.px(40.0), self.px(12.0));
+        panel.height -= height + gap;
+        Rect::new(panel.x, panel.bottom() + gap, panel.width, height)
+    }
+
+    fn overlay(&self) -> Rect {
+        let (width, height) = (self.px(720.0).min(self.width), self.px(500.0).min(self.height));
+        Rect::new((self.width - width) / 2, (self.height - height) / 2, width, height)
+    }
+
+    fn lessons(&self, overlay: Rect) -> Vec<Rect> {
+        let (padding, head, gap) = (self.px(28.0), self.px(96.0), self.px(10.0));
+        let (side, label) = (SIDE as i32 * (self.px(60.0) / SIDE as i32).max(1), self.px(20.0));
+        let columns = (overlay.width - 2 * padding + gap) / (side + gap);
+        let rows = (overlay.height - head - padding + gap) / (side + label + gap);
+        let place = |i: i32| {
+            let (x, y) = (
+                i % columns.max(1) * (side + gap),
+                i / columns.max(1) * (side + label + gap),
+            );
+            Rect::new(overlay.x + padding + x, overlay.y + head + y, side, side + label)
+        };
+        (0..columns * rows).map(place).collect()
     }
 
     fn answer(&self, panel: Rect) -> Answer {
@@ -333,10 +460,19 @@ mod tests {
             layout.seen_caption,
             layout.seen,
             layout.status,
+            layout.slider,
         ];
+        if layout.side != Side::Reading {
+            places = vec![layout.canvas, layout.panel, layout.status, layout.slider];
+        } else {
+            places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
+        }
         places.extend(layout.buttons.iter().map(|button| button.rect));
-        places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
         places
+    }
+
+    fn usual(width: usize, height: usize) -> Layout {
+        Layout::new(width, height, 1.0, Side::Reading)
     }
 
     fn inside(outer: Rect, inner: Rect) -> bool {
@@ -344,7 +480,15 @@ mod tests {
     }
 
     fn check(width: usize, height: usize) {
-        let layout = Layout::new(width, height);
+        for side in [Side::Reading, Side::Layers, Side::Learning] {
+            for zoom in [0.85, 1.0, 1.5, 2.0] {
+                check_one(width, height, zoom, side);
+            }
+        }
+    }
+
+    fn check_one(width: usize, height: usize, zoom: f32, side: Side) {
+        let layout = Layout::new(width, height, zoom, side);
         let window = Rect::new(0, 0, width as i32, height as i32);
         let places = places(&layout);
         for (i, &a) in places.iter().enumerate() {
@@ -358,10 +502,9 @@ mod tests {
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
         assert_eq!(layout.seen.width % SIDE as i32, 0);
-        for button in layout.buttons {
-            assert!(inside(button.rect, button.label) && inside(button.rect, button.key));
-            assert!(button.label.intersection(&button.key).is_empty());
-        }
+        assert!(inside(window, layout.overlay) && layout.lessons.len() >= 12);
+        assert!(layout.lessons.iter().all(|&lesson| inside(layout.overlay, lesson)));
+        assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
         for hint in layout.hint {
             assert!(inside(layout.canvas, hint));
         }
@@ -375,7 +518,7 @@ mod tests {
 
         #[test]
         fn canvas_points_are_those_under_the_pointer(x in -500.0..2500.0f32, y in -500.0..2500.0f32) {
-            let layout = Layout::new(1280, 800);
+            let layout = Layout::new(1280, 800, 1.0, Side::Reading);
             let point = layout.canvas_point(x, y);
             let unit = layout.canvas.width as f32 / CANVAS;
             prop_assert!((layout.canvas.x as f32 + point.x * unit - x).abs() < 0.01);
@@ -404,17 +547,17 @@ mod tests {
 
     #[test]
     fn the_canvas_is_large() {
-        assert!(Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas.width >= 500);
-        assert!(Layout::new(640, 480).canvas.width >= 320);
-        assert!(Layout::new(1920, 1080).canvas.width >= 900);
-        assert!(Layout::new(1080, 1920).canvas.width >= 1000);
+        assert!(usual(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas.width >= 500);
+        assert!(usual(640, 480).canvas.width >= 320);
+        assert!(usual(1920, 1080).canvas.width >= 900);
+        assert!(usual(1080, 1920).canvas.width >= 1000);
     }
 
     #[test]
     fn a_window_that_is_too_small_is_laid_out_as_the_smallest() {
         for (width, height) in [(0, 0), (1, 1), (639, 100)] {
-            let layout = Layout::new(width, height);
-            assert_eq!(layout.canvas, Layout::new(640, 480).canvas);
+            let layout = usual(width, height);
+            assert_eq!(layout.canvas, usual(640, 480).canvas);
             assert_eq!(layout.window, (width, height));
         }
     }

@@ -4,7 +4,9 @@
 //! makes the picture of a state. Neither knows of a window system, a clock or a file, so all of it is tested
 //! without any.
 
+pub mod action;
 pub mod frame;
+pub mod icons;
 pub mod layout;
 pub mod painter;
 pub mod scene;
@@ -12,8 +14,9 @@ pub mod state;
 pub mod text;
 pub mod theme;
 
+pub use action::{Action, Key, Modifiers};
 pub use frame::Rect;
-pub use layout::{BarRow, Button, DEFAULT_SIZE, LEAST_SIZE, Layout};
+pub use layout::{BarRow, Button, DEFAULT_SIZE, LEAST_SIZE, Layout, Side, Spot};
 pub use painter::Painter;
-pub use state::{Action, Effects, Event, Key, Opening, Sight, State};
+pub use state::{Effects, Errand, Event, LessonView, Opening, Overlay, Progress, Sight, State, Tool, ZOOMS};
 pub use theme::{Color, Theme};

@@ -6,11 +6,12 @@ use super::frame::{Coverage, Frame, Rect};
 use super::scene::{Item, scene};
 use super::state::State;
 use super::text::Text;
-use super::theme::Theme;
+use super::theme::{Color, Theme};
 use crate::grey::GreyImage;
-use crate::ink::{CANVAS, Ink};
+use crate::ink::{CANVAS, Ink, Point};
+use crate::inside::Tiles;
 use crate::normalize::{Grey28, SIDE};
-use crate::raster::{PEN, View, difference, draw, fit_in_square};
+use crate::raster::{Pen, View, difference, draw, draw_lines, fit_in_square};
 
 /// Paints states, and keeps what costs time to make: the last picture and the glyphs.
 ///
@@ -56,7 +57,12 @@ impl Painter {
     /// Brings the picture up to date with `state` and says whether anything in it changed. The picture depends on
     /// the state alone, not on those painted before.
     pub fn paint(&mut self, state: &State) -> bool {
-        let items = scene(state, &self.tools.theme);
+        let theme = if state.is_dark() { Theme::DARK } else { Theme::LIGHT };
+        if self.tools.theme != theme {
+            self.tools.theme = theme;
+            self.size = (0, 0);
+        }
+        let items = scene(state, &theme);
         let (width, height) = state.layout().window;
         let damage = if self.size == (width, height) {
             damage(&self.items, &items)
@@ -144,6 +150,20 @@ impl Tools {
                 self.paint_pixels(frame, *rect, pixels);
                 frame.cut_corners(*rect, *radius, self.theme.background);
             }
+            Item::Lines {
+                rect,
+                lines,
+                thickness,
+                color,
+            } => paint_lines(frame, *rect, (lines, *thickness), *color),
+            Item::Tiles {
+                rect,
+                tiles,
+                side,
+                gap,
+                colors,
+            } => self.paint_tiles(frame, *rect, tiles, (*side, *gap), *colors),
+            &Item::Veil { rect, alpha } => frame.veil(rect, self.theme.background, alpha),
         }
     }
 
@@ -156,7 +176,12 @@ impl Tools {
             None => GreyImage::blank(width, height),
             Some(picture) => self.backdrop(picture, side).cropped(left, top, width, height),
         };
-        let drawn = draw(ink.strokes(), PEN, &View::part_of_canvas(side, left, top), paper);
+        let drawn = draw(
+            ink.strokes(),
+            Pen::AsDrawn,
+            &View::part_of_canvas(side, left, top),
+            paper,
+        );
         frame.fill(part, self.theme.canvas);
         let coverage = Coverage {
             width: drawn.width(),
@@ -175,6 +200,38 @@ impl Tools {
         &self.backdrop.insert(kept.unwrap_or_else(fresh)).fitted
     }
 
+    /// Row by row, each value as near to its colour as it comes to the largest of all.
+    fn paint_tiles(
+        &self,
+        frame: &mut Frame<'_>,
+        rect: Rect,
+        tiles: &Tiles,
+        (side, gap): (i32, i32),
+        colors: [Color; 2],
+    ) {
+        let columns = ((rect.width + gap) / (side + gap)).max(1);
+        let peak = tiles.peak();
+        let color = |value: f32| {
+            let strength = (255.0 * (value.abs() / peak).min(1.0)) as u8;
+            self.theme.canvas.under(colors[usize::from(value < 0.0)], strength)
+        };
+        for (i, tile) in (0..).zip(&tiles.tiles) {
+            let (x, y) = (rect.x + i % columns * (side + gap), rect.y + i / columns * (side + gap));
+            let place = Rect::new(x, y, side, side);
+            if place.intersection(&frame.clip()).is_empty() {
+                continue;
+            }
+            // Each value from its first pixel to the next one's.
+            let edge = |index: usize, of: usize| index as i32 * side / of as i32;
+            for (j, &value) in tile.iter().enumerate() {
+                let (column, row) = (j % tiles.width, j / tiles.width);
+                let (left, right) = (edge(column, tiles.width), edge(column + 1, tiles.width));
+                let (top, bottom) = (edge(row, tiles.height), edge(row + 1, tiles.height));
+                frame.fill(Rect::new(x + left, y + top, right - left, bottom - top), color(value));
+            }
+        }
+    }
+
     fn paint_pixels(&self, frame: &mut Frame<'_>, rect: Rect, pixels: &Grey28) {
         let side = rect.width / SIDE as i32;
         for (i, &ink) in pixels.iter().enumerate() {
@@ -183,6 +240,22 @@ impl Tools {
             frame.fill(square, self.theme.canvas.under(self.theme.ink, ink));
         }
     }
+}
+
+fn paint_lines(frame: &mut Frame<'_>, rect: Rect, (lines, thickness): (&[Vec<[f32; 2]>], f32), color: Color) {
+    let part = frame.clip();
+    let corner = Point::new((part.x - rect.x) as f32, (part.y - rect.y) as f32);
+    let lines: Vec<Vec<Point>> = lines
+        .iter()
+        .map(|line| line.iter().map(|&[x, y]| Point::new(x, y)).collect())
+        .collect();
+    let paper = GreyImage::blank(part.width as usize, part.height as usize);
+    let drawn = draw_lines(&lines, thickness, &View::from_corner(corner, 1.0), paper);
+    let coverage = Coverage {
+        width: drawn.width(),
+        alpha: drawn.pixels(),
+    };
+    frame.blend(part.x, part.y, coverage, color);
 }
 
 /// The parts of the picture in which two lists differ, apart from one another.
@@ -236,7 +309,7 @@ fn canvas_damage(before: &Item, after: &Item) -> Option<Rect> {
                 picture,
             },
         ) if (was_rect, was_radius, was_picture) == (rect, radius, picture) => {
-            let Some(bounds) = difference(was, ink, PEN) else {
+            let Some(bounds) = difference(was, ink) else {
                 return Some(Rect::new(0, 0, 0, 0));
             };
             let unit = rect.width as f32 / CANVAS;
@@ -257,7 +330,8 @@ mod tests {
 
     use super::*;
     use crate::reading::Reading;
-    use crate::view::state::{Event, Key, Opening, Sight};
+    use crate::view::state::{Event, Opening, Sight};
+    use crate::view::{Key, Modifiers};
 
     const THEME: Theme = Theme::DARK;
 
@@ -275,18 +349,25 @@ mod tests {
             known,
             microseconds: 20.0,
         };
-        let sight = state.look().map(|pixels| Sight { pixels, reading });
-        state.show(sight);
+        let bounds = [40.0, 40.0, 200.0, 300.0];
+        let sight = state.look().map(|pixels| Sight {
+            pixels,
+            reading,
+            bounds,
+        });
+        // Every third time as a number.
+        let count = if digit.is_multiple_of(3) { 2 } else { 1 };
+        state.show(sight.into_iter().flat_map(|sight| vec![sight; count]).collect());
     }
 
     fn events() -> impl Strategy<Value = Event> {
         let place = || (-20.0..660.0f32, -20.0..500.0f32);
-        let key = prop_oneof![Just(Key::Letter('C')), Just(Key::Letter('Z'))];
+        let key = proptest::sample::select("CZYEDHNL".chars().map(Key::Letter).collect::<Vec<_>>());
         prop_oneof![
             8 => place().prop_map(|(x, y)| Event::PointerMoved { x, y }),
             3 => place().prop_map(|(x, y)| Event::PointerPressed { x, y }),
             2 => place().prop_map(|(x, y)| Event::PointerReleased { x, y }),
-            1 => key.prop_map(|key| Event::KeyPressed { key, control: false }),
+            2 => key.prop_map(|key| Event::KeyPressed { key, modifiers: Modifiers::default() }),
             1 => prop_oneof![Just((640, 480)), Just((700, 560)), Just((300, 200))]
                 .prop_map(|(width, height)| Event::Resized { width, height }),
         ]
@@ -325,9 +406,9 @@ mod tests {
     #[test]
     fn more_probability_is_more_colour() {
         let mut ink = Ink::new();
-        ink.pen_down(crate::ink::Point::new(280.0, 280.0));
+        ink.pen_down(Point::new(280.0, 280.0));
         let mut state = State::new(960, 640, Opening::Ink(ink));
-        let mut colored = |probability, known, color: crate::view::Color| {
+        let mut colored = |probability, known, color: Color| {
             read(&mut state, 3, probability, known);
             fresh(&state).iter().filter(|&&pixel| pixel == color.0).count()
         };

@@ -1,73 +1,22 @@
-//! What the window knows, and how it changes: an event in, a state and its effects out.
+//! What the window knows, and how it changes: an event in; a state, its effects and its errands out.
 
 use std::sync::Arc;
 
-use super::layout::Layout;
+use super::action::{Action, Key, Modifiers};
+use super::layout::{Layout, Side, Spot};
 use crate::grey::GreyImage;
-use crate::ink::Ink;
+use crate::history::{History, Sheet};
+use crate::ink::{Ink, PENS, Point};
+use crate::inside::Insight;
 use crate::normalize::{Grey28, normalize, normalize_ink};
 use crate::raster::draw_over;
 use crate::reading::Reading;
 
-/// What a person can ask for, by a button or by a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Empty the canvas.
-    Clear,
-    /// Take the last stroke back.
-    Undo,
-    /// Close the window.
-    Quit,
-}
+/// By how much a key makes the pen thicker.
+const PEN_STEP: f32 = 1.25;
 
-impl Action {
-    /// Every action, in the order of the buttons.
-    pub const ALL: [Action; 3] = [Action::Clear, Action::Undo, Action::Quit];
-
-    /// The action's name.
-    pub fn label(self) -> &'static str {
-        match self {
-            Action::Clear => "Clear",
-            Action::Undo => "Undo",
-            Action::Quit => "Quit",
-        }
-    }
-
-    /// The letter that stands for it; some actions have further keys.
-    pub fn letter(self) -> char {
-        match self {
-            Action::Clear => 'C',
-            Action::Undo => 'Z',
-            Action::Quit => 'Q',
-        }
-    }
-
-    /// The action that a key asks for.
-    fn for_key(key: Key, control: bool) -> Option<Action> {
-        match key {
-            Key::Escape => Some(Action::Quit),
-            Key::Delete | Key::Backspace => Some(Action::Clear),
-            Key::Letter(letter) => {
-                let action = Action::ALL.into_iter().find(|action| action.letter() == letter)?;
-                // Control and a letter belong to other customs, except the one for undo and the one for quit.
-                (!control || action != Action::Clear).then_some(action)
-            }
-        }
-    }
-}
-
-/// A key, as far as the pad has a use for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A letter key, named by its capital.
-    Letter(char),
-    /// Escape.
-    Escape,
-    /// Delete.
-    Delete,
-    /// Backspace.
-    Backspace,
-}
+/// How much larger than usual everything may be, in steps.
+pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
 
 /// Something that happened to the window. Places are in pixels of the window, and may lie outside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,8 +46,8 @@ pub enum Event {
     KeyPressed {
         /// Which.
         key: Key,
-        /// Whether a control key was held.
-        control: bool,
+        /// What was held beside it.
+        modifiers: Modifiers,
     },
     /// The window has this size now, in pixels.
     Resized {
@@ -121,12 +70,14 @@ pub struct Effects {
 }
 
 impl Effects {
-    const REPAINT: Effects = Effects {
+    /// Paint.
+    pub const REPAINT: Effects = Effects {
         repaint: true,
         read: false,
         quit: false,
     };
-    const READ: Effects = Effects {
+    /// Read, and paint what was read.
+    pub const READ: Effects = Effects {
         repaint: true,
         read: true,
         quit: false,
@@ -156,13 +107,46 @@ impl std::ops::BitOrAssign for Effects {
     }
 }
 
-/// What the network saw and made of it.
+/// Something to be done that takes more than the state: files, networks, time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// Ask for an image file, and lay it on the canvas.
+    Open,
+    /// Save the drawing.
+    Save,
+    /// Save the network.
+    SaveNetwork,
+    /// Lay a test digit on the canvas.
+    Sample,
+    /// Lay the next misread one there.
+    Misread,
+    /// Learn that the drawing is this digit.
+    Teach(u8),
+    /// Take the last lesson back.
+    Unteach,
+    /// Forget the lesson of this number.
+    Forget(usize),
+    /// Forget all lessons.
+    ForgetAll,
+    /// Train a network from nothing.
+    Learn,
+    /// Rest from that, or go on.
+    Pause,
+    /// End it, and keep what was learnt.
+    Stop,
+    /// Go back to the network that the window opened with.
+    Shipped,
+}
+
+/// One digit of what the network saw and made of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sight {
     /// The picture it was given.
     pub pixels: Grey28,
     /// What it read there.
     pub reading: Reading,
+    /// Left, top, right, bottom of the digit on the canvas, in canvas units.
+    pub bounds: [f32; 4],
 }
 
 /// What lies on the canvas when the window opens.
@@ -177,15 +161,83 @@ pub enum Opening {
     Picture(GreyImage),
 }
 
+/// What the pointer does on the canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tool {
+    /// It draws.
+    #[default]
+    Pen,
+    /// It takes away.
+    Eraser,
+}
+
+/// What lies over the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlay {
+    /// All keys.
+    Help,
+    /// All lessons.
+    Lessons,
+}
+
+/// What a drawing was said to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LessonView {
+    /// The drawing as the network saw it.
+    pub pixels: Grey28,
+    /// The digit.
+    pub label: u8,
+}
+
+/// How the network that is being trained is doing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    /// Whether it rests.
+    pub paused: bool,
+    /// Whether it is over.
+    pub finished: bool,
+    /// Steps taken.
+    pub steps: u64,
+    /// Steps in all.
+    pub total_steps: u64,
+    /// Seconds of training.
+    pub seconds: f32,
+    /// Images learnt from in a second.
+    pub images_per_second: f32,
+    /// Mean loss of the last steps, after each few of them: steps and value.
+    pub losses: Vec<[f32; 2]>,
+    /// Share of images held out that is read rightly, likewise.
+    pub accuracies: Vec<[f32; 2]>,
+    /// The first layer's filters: height and width of each, and its weights.
+    pub filters: (usize, usize, Vec<Vec<f32>>),
+}
+
+/// What the pointer holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Held {
+    Button(Spot),
+    Slider,
+    Eraser(Point),
+}
+
 /// Everything that decides what the window shows.
 #[derive(Debug, Clone)]
 pub struct State {
     layout: Layout,
-    ink: Ink,
-    picture: Option<Arc<GreyImage>>,
-    sight: Option<Sight>,
+    zoom: usize,
+    dark: bool,
+    sheet: Sheet,
+    history: History,
+    tool: Tool,
+    sights: Vec<Sight>,
+    insights: Option<Arc<Vec<Insight>>>,
+    progress: Option<Arc<Progress>>,
+    lessons: Arc<Vec<LessonView>>,
+    overlay: Option<Overlay>,
+    message: Option<String>,
     pointer: Option<(f32, f32)>,
-    pressed: Option<Action>,
+    held: Option<Held>,
+    errands: Vec<Errand>,
 }
 
 impl State {
@@ -196,14 +248,22 @@ impl State {
             Opening::Ink(ink) => (ink, None),
             Opening::Picture(picture) => (Ink::new(), Some(Arc::new(picture))),
         };
-        let layout = Layout::new(width, height);
         State {
-            layout,
-            ink,
-            picture,
-            sight: None,
+            layout: Layout::new(width, height, ZOOMS[1], Side::Reading),
+            zoom: 1,
+            dark: true,
+            sheet: Sheet { ink, picture },
+            history: History::default(),
+            tool: Tool::Pen,
+            sights: Vec::new(),
+            insights: None,
+            progress: None,
+            lessons: Arc::default(),
+            overlay: None,
+            message: None,
             pointer: None,
-            pressed: None,
+            held: None,
+            errands: Vec::new(),
         }
     }
 
@@ -214,49 +274,133 @@ impl State {
 
     /// The drawing.
     pub fn ink(&self) -> &Ink {
-        &self.ink
+        &self.sheet.ink
     }
 
     /// The picture under the drawing.
     pub fn picture(&self) -> Option<&Arc<GreyImage>> {
-        self.picture.as_ref()
+        self.sheet.picture.as_ref()
     }
 
-    /// What the network saw last; nothing if the canvas is blank.
+    /// What the network saw last, digit by digit; nothing if the canvas is blank.
+    pub fn sights(&self) -> &[Sight] {
+        &self.sights
+    }
+
+    /// What the panel tells of: the digit under the pointer, or else the last one.
     pub fn sight(&self) -> Option<&Sight> {
-        self.sight.as_ref()
+        let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
+        let under = |sight: &&Sight| {
+            let [left, top, right, bottom] = sight.bounds;
+            point.is_some_and(|p| (left..=right).contains(&p.x) && (top..=bottom).contains(&p.y))
+        };
+        let pointed = self.sights.iter().find(under).filter(|_| !self.ink().is_drawing());
+        pointed.or(self.sights.last())
+    }
+
+    /// Every layer of the network, if the panel shows them.
+    pub fn insights(&self) -> Option<&Arc<Vec<Insight>>> {
+        self.insights.as_ref()
+    }
+
+    /// The training that is under way or was the last one, if the panel shows it.
+    pub fn progress(&self) -> Option<&Arc<Progress>> {
+        self.progress.as_ref()
+    }
+
+    /// What was taught.
+    pub fn lessons(&self) -> &Arc<Vec<LessonView>> {
+        &self.lessons
+    }
+
+    /// What lies over the window.
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.overlay
+    }
+
+    /// What was last to be said.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// What the pointer does on the canvas.
+    pub fn tool(&self) -> Tool {
+        self.tool
+    }
+
+    /// Whether the theme is the dark one.
+    pub fn is_dark(&self) -> bool {
+        self.dark
+    }
+
+    /// The step of [`ZOOMS`].
+    pub fn zoom(&self) -> usize {
+        self.zoom
+    }
+
+    /// Whether the panel shows every layer.
+    pub fn looks_inside(&self) -> bool {
+        self.layout.side == Side::Layers
     }
 
     /// Whether nothing lies on the canvas.
     pub fn is_blank(&self) -> bool {
-        self.ink.is_empty() && self.picture.is_none()
+        self.sheet.is_blank()
     }
 
-    /// The button that the pointer is over, unless the pen is drawing.
-    pub fn hovered(&self) -> Option<Action> {
-        if self.ink.is_drawing() {
+    /// The button that the pointer is over, unless it is drawing.
+    pub fn hovered(&self) -> Option<Spot> {
+        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser(_))) {
             return None;
         }
-        self.pointer.and_then(|(x, y)| self.layout.button_at(x, y))
+        let (x, y) = self.pointer?;
+        self.spot_at(x, y)
     }
 
     /// The button that is held down, with the pointer still over it.
-    pub fn pressed(&self) -> Option<Action> {
-        self.pressed.filter(|&action| self.hovered() == Some(action))
+    pub fn pressed(&self) -> Option<Spot> {
+        match self.held {
+            Some(Held::Button(spot)) if self.hovered() == Some(spot) => Some(spot),
+            _ => None,
+        }
     }
 
     /// Whether the pen is on the canvas, or the pointer over it with nothing else in hand.
     pub fn over_canvas(&self) -> bool {
         let over = |(x, y)| self.layout.canvas.contains(x, y);
-        self.ink.is_drawing() || self.pressed.is_none() && self.pointer.is_some_and(over)
+        let free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser(_)));
+        self.ink().is_drawing() || free && self.pointer.is_some_and(over)
+    }
+
+    /// The eraser's place in pixels of the window and its radius, where it is over the canvas.
+    pub fn eraser(&self) -> Option<(f32, f32, f32)> {
+        let (x, y) = self
+            .pointer
+            .filter(|_| self.tool == Tool::Eraser && self.over_canvas())?;
+        Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
+    }
+
+    /// In canvas units.
+    fn eraser_radius(&self) -> f32 {
+        0.5 * self.ink().pen().max(20.0)
     }
 
     /// Whether the action would change anything.
     pub fn can(&self, action: Action) -> bool {
+        let learning = self.progress.as_ref().is_some_and(|progress| !progress.finished);
         match action {
-            Action::Clear => !self.is_blank(),
-            Action::Undo => !self.ink.is_empty(),
-            Action::Quit => true,
+            Action::Undo => self.history.can_undo(),
+            Action::Redo => self.history.can_redo(),
+            Action::Clear | Action::Save => !self.is_blank(),
+            Action::Thinner => self.ink().pen() > PENS.0,
+            Action::Thicker => self.ink().pen() < PENS.1,
+            Action::Unteach | Action::ForgetAll => !self.lessons.is_empty(),
+            Action::Pause | Action::Stop => learning,
+            Action::Shipped => self.progress.is_some(),
+            Action::Learn => !learning,
+            Action::Larger => self.zoom + 1 < ZOOMS.len(),
+            Action::Smaller => self.zoom > 0,
+            _ => true,
         }
     }
 
@@ -266,9 +410,7 @@ impl State {
             Event::PointerMoved { x, y } => self.pointer_moved(x, y),
             Event::PointerPressed { x, y } => self.pointer_moved(x, y) | self.pointer_pressed(x, y),
             Event::PointerReleased { x, y } => self.pointer_moved(x, y) | self.pointer_released(x, y),
-            Event::KeyPressed { key, control } => {
-                Action::for_key(key, control).map_or(Effects::default(), |action| self.act(action))
-            }
+            Event::KeyPressed { key, modifiers } => self.key_pressed(key, modifiers),
             Event::Resized { width, height } => self.resized(width, height),
         }
     }
@@ -278,40 +420,216 @@ impl State {
         if !self.can(action) {
             return Effects::default();
         }
+        self.message = None;
         match action {
+            Action::Undo => self.changed(|state| state.history.undo(&mut state.sheet)),
+            Action::Redo => self.changed(|state| state.history.redo(&mut state.sheet)),
             Action::Clear => {
-                self.ink.clear();
-                self.picture = None;
+                self.history.record(&self.sheet);
+                self.sheet.ink.clear();
+                self.sheet.picture = None;
+                self.held = None;
+                Effects::READ
             }
-            Action::Undo => {
-                self.ink.undo_stroke();
+            Action::Eraser => {
+                self.tool = if self.tool == Tool::Pen {
+                    Tool::Eraser
+                } else {
+                    Tool::Pen
+                };
+                Effects::REPAINT
             }
-            Action::Quit => return Effects::QUIT,
+            Action::Thinner => self.set_pen(self.ink().pen() / PEN_STEP),
+            Action::Thicker => self.set_pen(self.ink().pen() * PEN_STEP),
+            Action::Theme => {
+                self.dark = !self.dark;
+                Effects::REPAINT
+            }
+            Action::Larger => self.set_zoom(self.zoom + 1),
+            Action::Smaller => self.set_zoom(self.zoom - 1),
+            Action::Help => self.toggle(Overlay::Help),
+            Action::Lessons => self.toggle(Overlay::Lessons),
+            Action::Layers => {
+                let side = if self.looks_inside() {
+                    Side::Reading
+                } else {
+                    Side::Layers
+                };
+                self.turn_to(side);
+                Effects::READ
+            }
+            Action::Quit if self.overlay.is_some() => {
+                self.overlay = None;
+                Effects::REPAINT
+            }
+            Action::Quit => Effects::QUIT,
+            Action::Open => self.send(Errand::Open),
+            Action::Save => self.send(Errand::Save),
+            Action::SaveNetwork => self.send(Errand::SaveNetwork),
+            Action::Sample => self.send(Errand::Sample),
+            Action::Misread => self.send(Errand::Misread),
+            Action::Unteach => self.send(Errand::Unteach),
+            Action::ForgetAll => self.send(Errand::ForgetAll),
+            Action::Learn => self.send(Errand::Learn),
+            Action::Pause => self.send(Errand::Pause),
+            Action::Stop => self.send(Errand::Stop),
+            Action::Shipped => {
+                self.progress = None;
+                self.turn_to(Side::Reading);
+                self.send(Errand::Shipped)
+            }
         }
-        Effects::READ
     }
 
-    /// The picture for the network, or `None` if the canvas is blank.
+    /// What is to be done since this was last asked.
+    pub fn take_errands(&mut self) -> Vec<Errand> {
+        std::mem::take(&mut self.errands)
+    }
+
+    /// The picture for the network of a drawing that is one digit, or `None` if the canvas is blank.
     pub fn look(&self) -> Option<Grey28> {
-        match &self.picture {
-            None => normalize_ink(&self.ink),
-            Some(picture) if self.ink.is_empty() => normalize(picture),
-            Some(picture) => normalize(&draw_over(picture, &self.ink)),
+        match &self.sheet.picture {
+            None => normalize_ink(&self.sheet.ink),
+            Some(picture) if self.sheet.ink.is_empty() => normalize(picture),
+            Some(picture) => normalize(&draw_over(picture, &self.sheet.ink)),
         }
     }
 
     /// Keeps what the network saw, to be shown.
-    pub fn show(&mut self, sight: Option<Sight>) {
-        self.sight = sight;
+    pub fn show(&mut self, sights: Vec<Sight>) {
+        self.sights = sights;
+    }
+
+    /// Keeps every layer, to be shown.
+    pub fn show_insights(&mut self, insights: Option<Arc<Vec<Insight>>>) {
+        self.insights = insights;
+    }
+
+    /// Keeps how training goes, to be shown.
+    pub fn show_progress(&mut self, progress: Arc<Progress>) {
+        if self.progress.is_none() {
+            self.turn_to(Side::Learning);
+        }
+        self.progress = Some(progress);
+    }
+
+    /// Keeps what was taught, to be shown.
+    pub fn show_lessons(&mut self, lessons: Arc<Vec<LessonView>>) {
+        self.lessons = lessons;
+    }
+
+    /// Says something in the status line, until the next action.
+    pub fn say(&mut self, message: impl Into<String>) {
+        self.message = Some(message.into());
+    }
+
+    /// Lays a picture on the canvas, in place of what lies there.
+    pub fn lay(&mut self, picture: GreyImage) -> Effects {
+        self.history.record(&self.sheet);
+        self.sheet.ink.clear();
+        self.sheet.picture = Some(Arc::new(picture));
+        Effects::READ
+    }
+
+    /// Takes settings over that were kept from another time.
+    pub fn set_look(&mut self, dark: bool, zoom: usize) {
+        self.dark = dark;
+        self.set_zoom(zoom.min(ZOOMS.len() - 1));
+    }
+
+    fn send(&mut self, errand: Errand) -> Effects {
+        self.errands.push(errand);
+        Effects::REPAINT
+    }
+
+    fn changed(&mut self, change: impl Fn(&mut State) -> bool) -> Effects {
+        self.held = None;
+        if change(self) {
+            Effects::READ
+        } else {
+            Effects::default()
+        }
+    }
+
+    fn toggle(&mut self, overlay: Overlay) -> Effects {
+        self.overlay = if self.overlay == Some(overlay) {
+            None
+        } else {
+            Some(overlay)
+        };
+        self.sheet.ink.lift();
+        Effects::REPAINT
+    }
+
+    fn turn_to(&mut self, side: Side) {
+        self.insights = None;
+        let (width, height) = self.layout.window;
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], side);
+    }
+
+    fn set_pen(&mut self, width: f32) -> Effects {
+        self.sheet.ink.set_pen(width);
+        Effects::REPAINT
+    }
+
+    fn set_zoom(&mut self, zoom: usize) -> Effects {
+        self.zoom = zoom;
+        self.turn_to(self.layout.side);
+        Effects::READ
+    }
+
+    /// The button at a place; behind what lies over the window, there is none.
+    fn spot_at(&self, x: f32, y: f32) -> Option<Spot> {
+        match self.overlay {
+            None => self.layout.spot_at(x, y),
+            Some(Overlay::Help) => None,
+            Some(Overlay::Lessons) => {
+                // The newest comes first.
+                let place = self.layout.lesson_at(x, y)?;
+                self.lessons.len().checked_sub(place + 1).map(Spot::Lesson)
+            }
+        }
+    }
+
+    fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
+        if let (Key::Digit(digit), false) = (key, modifiers.control) {
+            if self.is_blank() || self.ink().is_drawing() || self.overlay.is_some() {
+                return Effects::default();
+            }
+            self.message = None;
+            return self.send(Errand::Teach(digit));
+        }
+        Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
 
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
-        let before = (self.hovered(), self.pressed());
+        let before = (
+            self.hovered(),
+            self.pressed(),
+            self.eraser(),
+            self.sight().map(|sight| sight.bounds),
+        );
         self.pointer = Some((x, y));
-        if self.ink.pen_move(self.layout.canvas_point(x, y)) {
+        let point = self.layout.canvas_point(x, y);
+        if self.sheet.ink.pen_move(point) {
             return Effects::READ;
         }
-        if (self.hovered(), self.pressed()) == before {
+        match self.held {
+            Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
+            Some(Held::Eraser(last)) => {
+                self.held = Some(Held::Eraser(point));
+                let erased = self.sheet.ink.erase(last, point, self.eraser_radius());
+                return if erased { Effects::READ } else { Effects::REPAINT };
+            }
+            _ => {}
+        }
+        if (
+            self.hovered(),
+            self.pressed(),
+            self.eraser(),
+            self.sight().map(|sight| sight.bounds),
+        ) == before
+        {
             Effects::default()
         } else {
             Effects::REPAINT
@@ -319,26 +637,56 @@ impl State {
     }
 
     fn pointer_pressed(&mut self, x: f32, y: f32) -> Effects {
-        if let Some(action) = self.layout.button_at(x, y) {
-            self.pressed = Some(action);
+        if let Some(spot) = self.spot_at(x, y) {
+            self.held = Some(Held::Button(spot));
             return Effects::REPAINT;
         }
-        if self.layout.canvas.contains(x, y) {
-            self.ink.pen_down(self.layout.canvas_point(x, y));
-            return Effects::READ;
+        if self.overlay.take().is_some() {
+            return Effects::REPAINT;
         }
-        Effects::default()
+        if self.layout.slider.contains(x, y) {
+            self.held = Some(Held::Slider);
+            return self.set_pen(self.layout.pen_at(x));
+        }
+        if !self.layout.canvas.contains(x, y) {
+            return Effects::default();
+        }
+        let point = self.layout.canvas_point(x, y);
+        self.message = None;
+        self.history.record(&self.sheet);
+        match self.tool {
+            Tool::Pen => {
+                self.sheet.ink.pen_down(point);
+                Effects::READ
+            }
+            Tool::Eraser => {
+                self.held = Some(Held::Eraser(point));
+                let erased = self.sheet.ink.erase(point, point, self.eraser_radius());
+                if erased { Effects::READ } else { Effects::REPAINT }
+            }
+        }
     }
 
     fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
-        if self.ink.is_drawing() {
-            let added = self.ink.pen_up(self.layout.canvas_point(x, y));
+        if self.ink().is_drawing() {
+            let added = self.sheet.ink.pen_up(self.layout.canvas_point(x, y));
             return if added { Effects::READ } else { Effects::REPAINT };
         }
         let asked_for = self.pressed();
-        match self.pressed.take() {
+        match self.held.take() {
             None => Effects::default(),
-            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |action| self.act(action)),
+            Some(Held::Eraser(_)) => {
+                self.history.drop_unchanged(&self.sheet);
+                Effects::REPAINT
+            }
+            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |spot| self.use_spot(spot)),
+        }
+    }
+
+    fn use_spot(&mut self, spot: Spot) -> Effects {
+        match spot {
+            Spot::Action(action) => self.act(action),
+            Spot::Lesson(index) => self.send(Errand::Forget(index)),
         }
     }
 
@@ -346,7 +694,7 @@ impl State {
         if self.layout.window == (width, height) {
             return Effects::default();
         }
-        self.layout = Layout::new(width, height);
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.side);
         Effects::REPAINT
     }
 }
@@ -372,13 +720,8 @@ mod tests {
     }
 
     fn on_button(state: &State, action: Action) -> (f32, f32) {
-        let rect = state
-            .layout()
-            .buttons
-            .iter()
-            .find(|button| button.action == action)
-            .unwrap()
-            .rect;
+        let buttons = &state.layout().buttons;
+        let rect = buttons.iter().find(|button| button.action == action).unwrap().rect;
         (rect.x as f32 + 5.0, rect.y as f32 + 5.0)
     }
 
@@ -395,7 +738,10 @@ mod tests {
     }
 
     fn typed(state: &mut State, key: Key) -> Effects {
-        state.apply(Event::KeyPressed { key, control: false })
+        state.apply(Event::KeyPressed {
+            key,
+            modifiers: Modifiers::default(),
+        })
     }
 
     /// A stroke down the middle.
@@ -488,12 +834,13 @@ mod tests {
         let keys = [
             (Action::Clear, vec![Key::Letter('C'), Key::Delete, Key::Backspace]),
             (Action::Undo, vec![Key::Letter('Z')]),
-            (Action::Quit, vec![Key::Letter('Q'), Key::Escape]),
+            (Action::Redo, vec![Key::Letter('Y')]),
         ];
         for (action, keys) in keys {
             let mut by_button = window(Opening::Blank);
             draw_a_one(&mut by_button);
             draw_a_one(&mut by_button);
+            by_button.act(Action::Undo);
             let before = by_button.clone();
             let effects = click(&mut by_button, action);
             for key in keys {
@@ -510,28 +857,14 @@ mod tests {
     }
 
     #[test]
-    fn control_keeps_its_customs() {
-        let mut state = window(Opening::Blank);
-        draw_a_one(&mut state);
-        let with_control = |key| Event::KeyPressed {
-            key: Key::Letter(key),
-            control: true,
-        };
-        assert_eq!(state.apply(with_control('C')), Effects::default(), "that is to copy");
-        assert_eq!(state.apply(with_control('Z')), Effects::READ);
-        assert!(state.is_blank());
-        assert_eq!(state.apply(with_control('Q')), Effects::QUIT);
-    }
-
-    #[test]
     fn a_button_acts_when_it_is_let_go_on_it() {
         let mut state = window(Opening::Blank);
         draw_a_one(&mut state);
         let (button, elsewhere) = (on_button(&state, Action::Clear), on_canvas(&state, 0.5, 0.5));
         assert_eq!(moved(&mut state, button), Effects::REPAINT);
-        assert_eq!(state.hovered(), Some(Action::Clear));
+        assert_eq!(state.hovered(), Some(Spot::Action(Action::Clear)));
         assert_eq!(pressed(&mut state, button), Effects::REPAINT);
-        assert_eq!(state.pressed(), Some(Action::Clear));
+        assert_eq!(state.pressed(), Some(Spot::Action(Action::Clear)));
         moved(&mut state, elsewhere);
         assert_eq!((state.pressed(), state.over_canvas()), (None, false));
         released(&mut state, elsewhere);
@@ -544,7 +877,14 @@ mod tests {
     fn actions_that_change_nothing_are_off() {
         let mut state = window(Opening::Blank);
         assert!(!state.can(Action::Clear) && !state.can(Action::Undo) && state.can(Action::Quit));
-        for key in [Key::Letter('C'), Key::Letter('Z'), Key::Delete, Key::Letter('X')] {
+        for key in [
+            Key::Letter('C'),
+            Key::Letter('Z'),
+            Key::Letter('Y'),
+            Key::Delete,
+            Key::Letter('X'),
+            Key::Digit(3),
+        ] {
             assert_eq!(typed(&mut state, key), Effects::default());
         }
         draw_a_one(&mut state);
@@ -599,7 +939,13 @@ mod tests {
         let key = prop_oneof![
             Just(Key::Letter('C')),
             Just(Key::Letter('Z')),
-            Just(Key::Letter('Q')),
+            Just(Key::Letter('Y')),
+            Just(Key::Letter('E')),
+            Just(Key::Letter('H')),
+            Just(Key::Letter('N')),
+            Just(Key::Letter('L')),
+            Just(Key::Digit(7)),
+            Just(Key::Plus),
             Just(Key::Escape),
             Just(Key::Delete),
         ];
@@ -607,7 +953,9 @@ mod tests {
             8 => place().prop_map(|(x, y)| Event::PointerMoved { x, y }),
             3 => place().prop_map(|(x, y)| Event::PointerPressed { x, y }),
             2 => place().prop_map(|(x, y)| Event::PointerReleased { x, y }),
-            1 => (key, any::<bool>()).prop_map(|(key, control)| Event::KeyPressed { key, control }),
+            1 => (key, any::<bool>(), any::<bool>()).prop_map(|(key, control, shift)| {
+                Event::KeyPressed { key, modifiers: Modifiers { control, shift } }
+            }),
             1 => (0..1400usize, 0..1000usize).prop_map(|(width, height)| Event::Resized { width, height }),
         ]
     }
@@ -621,7 +969,7 @@ mod tests {
             for event in events {
                 let before = state.ink().clone();
                 let effects = state.apply(event);
-                prop_assert_eq!(effects.read, state.ink().strokes() != before.strokes());
+                prop_assert!(effects.read || state.ink().strokes() == before.strokes());
                 prop_assert!(!effects.read || effects.repaint);
             }
             prop_assert_eq!(state.is_blank(), state.look().is_none());

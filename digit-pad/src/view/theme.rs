@@ -64,6 +64,23 @@ impl Theme {
         button_hover: Color(0x0029_313C),
         button_pressed: Color(0x0017_1C23),
     };
+
+    /// Dark on light, with the same two hues.
+    pub const LIGHT: Theme = Theme {
+        background: Color(0x00F1_F3F6),
+        canvas: Color(0x00FF_FFFF),
+        border: Color(0x00C3_CAD4),
+        ink: Color(0x0010_141B),
+        text: Color(0x0015_1A22),
+        muted: Color(0x004A_5463),
+        track: Color(0x00DC_E1E8),
+        bar: Color(0x007A_8798),
+        accent: Color(0x000B_62C4),
+        doubt: Color(0x009A_4D00),
+        button: Color(0x00E2_E7ED),
+        button_hover: Color(0x00D3_DAE3),
+        button_pressed: Color(0x00C6_CED9),
+    };
 }
 
 /// Relative luminance as in the Web Content Accessibility Guidelines 2.2.
@@ -97,9 +114,14 @@ mod tests {
 
     #[test]
     fn text_can_be_read_on_its_ground() {
-        let t = Theme::DARK;
+        [Theme::DARK, Theme::LIGHT].into_iter().for_each(check_text);
+    }
+
+    fn check_text(t: Theme) {
         let on_background = [t.text, t.muted, t.accent, t.doubt];
         let on_buttons = [t.text, t.muted];
+        // A picture needs less than text.
+        assert!(contrast(t.accent, t.button_hover) >= 3.0);
         let pairs = on_background.map(|text| (text, t.background)).into_iter();
         let buttons = [t.button, t.button_hover, t.button_pressed];
         let pairs = pairs.chain(buttons.into_iter().flat_map(|b| on_buttons.map(|text| (text, b))));
@@ -111,13 +133,11 @@ mod tests {
 
     #[test]
     fn bars_stand_out_from_their_tracks() {
-        let t = Theme::DARK;
-        for bar in [t.bar, t.accent, t.doubt] {
-            assert!(
-                contrast(bar, t.track) >= 2.5,
-                "{bar:06X?}: {:.2}",
-                contrast(bar, t.track)
-            );
+        for t in [Theme::DARK, Theme::LIGHT] {
+            for bar in [t.bar, t.accent, t.doubt] {
+                let contrast = contrast(bar, t.track);
+                assert!(contrast >= 2.5, "{bar:06X?}: {contrast:.2}");
+            }
         }
     }
 

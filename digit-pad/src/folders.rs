@@ -1,0 +1,70 @@
+//! Where the pad keeps what is the user's: settings and lessons, drawings and networks.
+
+use std::path::{Path, PathBuf};
+
+use directories::{ProjectDirs, UserDirs};
+
+/// Folders of the user, or one in place of all.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    one: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Those that the system has for the user.
+    pub fn of_user() -> Self {
+        Folders::default()
+    }
+
+    /// One folder for everything.
+    pub fn all_in(folder: &Path) -> Self {
+        Folders {
+            one: Some(folder.to_owned()),
+        }
+    }
+
+    /// For drawings.
+    pub fn pictures(&self) -> PathBuf {
+        self.or(|user| user.picture_dir().map(Path::to_owned))
+    }
+
+    /// For networks.
+    pub fn documents(&self) -> PathBuf {
+        self.or(|user| user.document_dir().map(Path::to_owned))
+    }
+
+    /// For what the pad keeps from one start to the next; none if the system does not know where.
+    pub fn data(&self) -> Option<PathBuf> {
+        let own = || Some(ProjectDirs::from("", "", "digit-pad")?.data_dir().to_owned());
+        self.one.clone().or_else(own)
+    }
+
+    /// The user's folder of that kind; where there is none, the home folder, or where the program was started.
+    fn or(&self, kind: impl Fn(&UserDirs) -> Option<PathBuf>) -> PathBuf {
+        let of_user = || {
+            let user = UserDirs::new()?;
+            let folder = kind(&user).filter(|folder| folder.is_dir());
+            Some(folder.unwrap_or_else(|| user.home_dir().to_owned()))
+        };
+        self.one.clone().or_else(of_user).unwrap_or_else(|| PathBuf::from("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_can_stand_for_all() {
+        let folders = Folders::all_in(Path::new("/here"));
+        assert_eq!(folders.pictures(), Path::new("/here"));
+        assert_eq!(folders.documents(), Path::new("/here"));
+        assert_eq!(folders.data().as_deref(), Some(Path::new("/here")));
+    }
+
+    #[test]
+    fn the_users_folders_are_somewhere() {
+        let folders = Folders::of_user();
+        assert!(folders.pictures().is_dir() && folders.documents().is_dir());
+    }
+}
