@@ -138,9 +138,10 @@ pub const PRESETS: [Preset; 4] = [
                 .elastic(3.0)
                 .thickness(0.5, 0.7)
                 .contrast(4.0)
-                .styles(0.25),
+                .styles(0.25)
+                .strangers(0.06),
             ..Recipe::new(
-                30,
+                24,
                 128,
                 Optimizer::Adam(Adam {
                     weight_decay: 0.02,

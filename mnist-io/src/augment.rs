@@ -2,6 +2,7 @@
 
 mod elastic;
 mod pen;
+mod strangers;
 mod styles;
 
 use std::fmt;
@@ -34,6 +35,9 @@ const MAX_BEND: f32 = 64.0;
 const LEAST_STROKE: f32 = 1.8;
 const MOST_STROKE: f32 = 4.5;
 
+/// Classes that there are of digits.
+const CLASSES: u8 = 10;
+
 /// Every sample draws from its own stretch of the random stream, of 2^16 words.
 const WORDS_PER_SAMPLE: u128 = 1 << 16;
 
@@ -42,7 +46,7 @@ const SEED_SALT: u64 = u64::from_le_bytes(*b"augments");
 
 /// How far the images are changed, each by random amounts of its own.
 ///
-/// First a zero, a one or a seven may be drawn in another style, and the stroke made thicker or
+/// First something that is no digit may take an image's place. Or a zero, a one or a seven may be drawn in another style, and the stroke made thicker or
 /// thinner. Then the image is stretched along each axis, slanted, turned and moved, in this order and
 /// about its centre, and bent; between pixels it is interpolated, once for all of these, and outside
 /// it is black. Last, the edges may be made crisper. The default is moderate and suits MNIST.
@@ -64,6 +68,7 @@ pub struct Augmentation {
     thicker: f32,
     contrast: f32,
     styles: f32,
+    strangers: f32,
 }
 
 impl Default for Augmentation {
@@ -90,6 +95,7 @@ impl Augmentation {
             thicker: 0.0,
             contrast: 1.0,
             styles: 0.0,
+            strangers: 0.0,
         }
     }
 
@@ -153,6 +159,15 @@ impl Augmentation {
         self
     }
 
+    /// Puts something that is no digit, such as a scribble, in the place of that share of the images, each time with a
+    /// label at random: 0 to 1. What is like none of the ten classes so comes to be like each of them a little, and the
+    /// network learns not to be sure of it.
+    #[must_use]
+    pub const fn strangers(mut self, share: f32) -> Self {
+        self.strangers = share;
+        self
+    }
+
     fn check(&self) -> Result<()> {
         let (min_scale, max_scale) = self.scale;
         for (setting, value, min, max) in [
@@ -166,6 +181,7 @@ impl Augmentation {
             ("thicker", self.thicker, 0.0, 1.0),
             ("contrast", self.contrast, 1.0, 16.0),
             ("styles", self.styles, 0.0, 1.0),
+            ("strangers", self.strangers, 0.0, 1.0),
         ] {
             // Written so that NaN is out of range.
             if !(min..=max).contains(&value) {
@@ -203,6 +219,8 @@ impl Augmentation {
 /// What happens to the pen of one image.
 #[derive(Clone, Copy, Debug)]
 struct PenChange {
+    /// A label for something that is no digit.
+    stranger: Option<u8>,
     style: Option<Style>,
     /// Pixels to be added on either side of a stroke.
     thicker: f32,
@@ -216,8 +234,11 @@ impl PenChange {
         let chance = between(0.0, 1.0);
         let thicker = between(-augmentation.thinner, augmentation.thicker);
         let contrast = between(1.0, augmentation.contrast);
+        let is_stranger = between(0.0, 1.0) < augmentation.strangers;
+        let label = rng.random_range(0..CLASSES);
         let style = Style::draw(rng);
         Self {
+            stranger: is_stranger.then_some(label),
             style: (chance < augmentation.styles).then_some(style),
             thicker,
             contrast,
@@ -276,11 +297,12 @@ impl Augmenter {
 
     /// Writes to `changed` what becomes of `image` in this epoch; both are `[height, width]`.
     /// `index` is the sample's place in the data set, and `label` its class, which says what styles
-    /// there are to write it in.
+    /// there are to write it in. Returns its class from then on, which is another one only if
+    /// something that is no digit has taken its place.
     ///
     /// # Panics
     /// If an image is not of the size given to [`new`](Self::new).
-    pub fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8], changed: &mut [u8]) {
+    pub fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8], changed: &mut [u8]) -> u8 {
         let (height, width) = (self.source.height, self.source.width);
         assert_eq!(image.len(), height * width, "image of another size");
         self.rng.set_stream(epoch);
@@ -292,19 +314,22 @@ impl Augmenter {
             self.elastic.draw(&mut self.rng, self.augmentation.elastic);
         }
         self.ink.copy_from_slice(image);
+        if pen.stranger.is_some() {
+            strangers::draw(&mut self.rng, label, &mut self.ink, width, &mut self.scratch);
+        }
         self.write_anew(label, &pen);
         self.source.load(&self.ink);
         self.source.sample(&map, &mut self.elastic, changed);
         if pen.contrast > 1.0 {
             pen::steepen(changed, pen.contrast);
         }
+        pen.stranger.unwrap_or(label)
     }
 
     fn write_anew(&mut self, label: u8, pen: &PenChange) {
         let width = self.source.width;
-        let lost = pen
-            .style
-            .map_or(0.0, |style| style.apply(label, &mut self.ink, width, &mut self.scratch));
+        let style = pen.style.filter(|_| pen.stranger.is_none());
+        let lost = style.map_or(0.0, |style| style.apply(label, &mut self.ink, width, &mut self.scratch));
         let thicker = pen.thicker + lost;
         if thicker == 0.0 {
             return;
@@ -548,6 +573,31 @@ mod tests {
                 .apply(3, 7, 0, &image, &mut changed);
             assert_eq!(changed, image);
         }
+    }
+
+    #[test]
+    fn strangers_take_their_share_with_labels_at_random() {
+        let augmentation = Augmentation::none().strangers(0.3).styles(1.0);
+        let mut augmenter = Augmenter::new(augmentation, 28, 28, 5).unwrap();
+        let mut image = vec![0; 784];
+        image[14 * 28 + 8..14 * 28 + 20].fill(255);
+        let mut labels = [0; 10];
+        let mut strangers = 0;
+        for index in 0..2000 {
+            let mut changed = vec![0; 784];
+            let label = augmenter.apply(1, index, 3, &image, &mut changed);
+            let mut again = vec![0; 784];
+            assert_eq!(augmenter.apply(1, index, 3, &image, &mut again), label);
+            assert_eq!(changed, again);
+            if changed == image {
+                assert_eq!(label, 3);
+            } else {
+                strangers += 1;
+                labels[usize::from(label)] += 1;
+            }
+        }
+        assert!((500..700).contains(&strangers), "{strangers}");
+        assert!(labels.iter().all(|count| (30..100).contains(count)), "{labels:?}");
     }
 
     #[test]

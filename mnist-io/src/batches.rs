@@ -219,9 +219,9 @@ impl<'a> Batches<'a> {
         );
         for ((&index, scaled), label) in samples.iter().zip(images.chunks_exact_mut(pixels)).zip(labels) {
             let mut image = self.dataset.image(index);
-            let class = self.dataset.label(index);
+            let mut class = self.dataset.label(index);
             if let Some(augmenting) = &mut self.augmenting {
-                image = augmenting.apply(self.epoch, index, class, image);
+                (image, class) = augmenting.apply(self.epoch, index, class, image);
             }
             scale_by_table(&self.table, image, scaled);
             *label = usize::from(class);
@@ -255,9 +255,9 @@ impl fmt::Debug for Batches<'_> {
 }
 
 impl Augmenting {
-    fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8]) -> &[u8] {
-        self.augmenter.apply(epoch, index, label, image, &mut self.image);
-        &self.image
+    fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8]) -> (&[u8], u8) {
+        let label = self.augmenter.apply(epoch, index, label, image, &mut self.image);
+        (&self.image, label)
     }
 }
 

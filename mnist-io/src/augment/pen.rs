@@ -102,6 +102,32 @@ fn part(difference: u8, share: u16) -> u8 {
     ((u16::from(difference) * share + WHOLE / 2) / WHOLE) as u8
 }
 
+/// Draws a line with round ends and a soft edge.
+pub(super) fn line(image: &mut [u8], width: usize, (from, to): ([f32; 2], [f32; 2]), stroke: f32, brightness: f32) {
+    let radius = stroke.max(1.0) / 2.0;
+    let along = [to[0] - from[0], to[1] - from[1]];
+    let square = (along[0] * along[0] + along[1] * along[1]).max(f32::MIN_POSITIVE);
+    let reach = |axis: usize| {
+        let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
+        (
+            (low - radius).floor().max(0.0) as usize,
+            (high + radius).ceil().max(0.0) as usize,
+        )
+    };
+    let ((left, right), (top, bottom)) = (reach(0), reach(1));
+    let rows = image.chunks_exact_mut(width).enumerate();
+    for (y, row) in rows.skip(top).take(bottom + 1 - top) {
+        for (x, pixel) in row.iter_mut().enumerate().skip(left).take(right + 1 - left) {
+            let at = [x as f32 - from[0], y as f32 - from[1]];
+            let share = ((at[0] * along[0] + at[1] * along[1]) / square).clamp(0.0, 1.0);
+            let off = [at[0] - share * along[0], at[1] - share * along[1]];
+            let distance = (off[0] * off[0] + off[1] * off[1]).sqrt();
+            let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
+            *pixel = (*pixel).max((cover * brightness) as u8);
+        }
+    }
+}
+
 /// Makes the ramp from black to the brightest pixel so many times steeper, about its middle: a soft
 /// line's edge becomes a crisp one, where it was.
 pub(super) fn steepen(image: &mut [u8], gain: f32) {

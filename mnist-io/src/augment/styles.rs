@@ -3,7 +3,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::pen::Ink;
+use super::pen::{Ink, line};
 
 /// Pixels darker than this share of the brightest are the edge of a stroke.
 const INK_SHARE: f32 = 0.4;
@@ -211,30 +211,9 @@ impl<'a> Canvas<'a> {
         [0, 1].map(|axis| middle[axis] + (point[axis] - middle[axis]) * zoom)
     }
 
-    /// A line with round ends and a soft edge, as bright as the digit.
+    /// A line as bright as the digit.
     fn line(&mut self, from: [f32; 2], to: [f32; 2], stroke: f32) {
-        let radius = stroke.max(1.0) / 2.0;
-        let along = [to[0] - from[0], to[1] - from[1]];
-        let square = (along[0] * along[0] + along[1] * along[1]).max(f32::MIN_POSITIVE);
-        let reach = |axis: usize| {
-            let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
-            (
-                (low - radius).floor().max(0.0) as usize,
-                (high + radius).ceil().max(0.0) as usize,
-            )
-        };
-        let ((left, right), (top, bottom)) = (reach(0), reach(1));
-        let rows = self.image.chunks_exact_mut(self.width).enumerate();
-        for (y, row) in rows.skip(top).take(bottom + 1 - top) {
-            for (x, pixel) in row.iter_mut().enumerate().skip(left).take(right + 1 - left) {
-                let at = [x as f32 - from[0], y as f32 - from[1]];
-                let share = ((at[0] * along[0] + at[1] * along[1]) / square).clamp(0.0, 1.0);
-                let off = [at[0] - share * along[0], at[1] - share * along[1]];
-                let distance = (off[0] * off[0] + off[1] * off[1]).sqrt();
-                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
-                *pixel = (*pixel).max((cover * self.brightest) as u8);
-            }
-        }
+        line(self.image, self.width, (from, to), stroke, self.brightest);
     }
 }
 
