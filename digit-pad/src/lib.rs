@@ -32,6 +32,7 @@ pub mod metrics;
 pub mod mistakes;
 pub mod model;
 pub mod normalize;
+mod paper;
 pub mod photo;
 pub mod plot;
 mod prefetch;

@@ -8,13 +8,16 @@ use std::{
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, metadata::Orientation};
 
-use crate::{error::Error, grey::GreyImage};
+use crate::{error::Error, grey::GreyImage, paper};
 
 /// What the names of the files that it reads end in.
 pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "PNG", "JPG", "JPEG"];
 
 /// The most pixels that a picture may have: those of 8192×8192.
 const MAX_PIXELS: u64 = 8192 * 8192;
+
+/// The longest side, in pixels, that a photograph is looked at with.
+const MOST_SIDE: u32 = 1024;
 
 /// The most bytes that an image file may have.
 const MAX_FILE: u64 = 128 << 20;
@@ -28,9 +31,10 @@ const NOISE: u8 = 4;
 
 /// Reads a PNG or a JPEG file as a picture of bright ink on dark paper, whatever it was before.
 ///
-/// The picture is turned upright as its EXIF data say, what is transparent becomes white, and colours become grey. The
-/// usual grey of the outermost pixels is that of the paper; ink is what differs from it, darker or lighter, whichever
-/// weighs more. The brightest ink becomes 255.
+/// The picture is turned upright as its EXIF data say, what is transparent becomes white, and colours become grey. Of a
+/// photograph the ink alone is kept, without shadows, grain, ruled lines and dust. In a picture too small for one, the usual grey of the outermost
+/// pixels is that of the paper; ink is what differs from it, darker or lighter, whichever weighs more, and the
+/// brightest becomes 255.
 ///
 /// # Errors
 /// If the file is no such image, is damaged or too large, or nothing is drawn on it.
@@ -42,15 +46,29 @@ pub fn open(path: &Path) -> Result<GreyImage, Error> {
     let bytes = read(path)?;
     let image = decode(&bytes).map_err(picture)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let mut pixels = to_grey(image);
+    let no_ink = || Error::NoInk {
+        path: path.to_owned(),
+        width,
+        height,
+    };
+    if width.min(height) >= paper::LEAST_SIDE {
+        let (pixels, width, height) = to_grey(shrunk(image));
+        let ink = paper::ink(&pixels, width).ok_or_else(no_ink)?;
+        return Ok(GreyImage::new(width, height, ink));
+    }
+    let (mut pixels, ..) = to_grey(image);
     if !brighten_ink(&mut pixels, width) {
-        return Err(Error::NoInk {
-            path: path.to_owned(),
-            width,
-            height,
-        });
+        return Err(no_ink());
     }
     Ok(GreyImage::new(width, height, pixels))
+}
+
+/// No larger than digits are told apart in.
+fn shrunk(image: DynamicImage) -> DynamicImage {
+    if image.width().max(image.height()) <= MOST_SIDE {
+        return image;
+    }
+    image.thumbnail(MOST_SIDE, MOST_SIDE)
 }
 
 /// The whole file, after a look at what it is.
@@ -135,10 +153,12 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
     false
 }
 
-/// Grey pixels, row by row; what is transparent lies on white paper, and if nothing is to be seen there, on black.
-fn to_grey(image: DynamicImage) -> Vec<u8> {
+/// Grey pixels, row by row, and width and height; what is transparent lies on white paper, and if nothing is to be seen
+/// there, on black.
+fn to_grey(image: DynamicImage) -> (Vec<u8>, usize, usize) {
+    let (width, height) = (image.width() as usize, image.height() as usize);
     if !image.color().has_alpha() {
-        return image.into_luma8().into_raw();
+        return (image.into_luma8().into_raw(), width, height);
     }
     let image = image.into_luma_alpha8();
     let on = |paper: u8| -> Vec<u8> {
@@ -149,11 +169,12 @@ fn to_grey(image: DynamicImage) -> Vec<u8> {
         image.pixels().map(|pixel| blend(pixel.0[0], pixel.0[1])).collect()
     };
     let on_white = on(255);
-    if range(&on_white) >= LEAST_CONTRAST {
+    let pixels = if range(&on_white) >= LEAST_CONTRAST {
         on_white
     } else {
         on(0)
-    }
+    };
+    (pixels, width, height)
 }
 
 /// How far the brightest pixel is from the darkest.
@@ -401,7 +422,7 @@ mod tests {
             bytes[at] = byte;
             if let Ok(image) = decode(&bytes) {
                 let width = image.width() as usize;
-                brighten_ink(&mut to_grey(image), width);
+                brighten_ink(&mut to_grey(image).0, width);
             }
         }
 

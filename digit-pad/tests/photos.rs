@@ -1,0 +1,150 @@
+//! Photographs of ink on paper, made by code from MNIST's test digits, and how many of them are read as the digits were.
+
+use std::{io::Cursor, path::Path};
+
+use digit_pad::{
+    grey::GreyImage,
+    normalize::{SIDE, normalize},
+    photo,
+    reading::Reader,
+    recognizer::Recognizer,
+};
+use image::{GrayImage, Luma, codecs::jpeg::JpegEncoder};
+use mnist_io::{Mnist, Split};
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+const WIDTH: u32 = 480;
+const HEIGHT: u32 = 360;
+/// Photographs that are made.
+const COUNT: usize = 200;
+
+/// How a photograph is taken.
+struct Shot {
+    /// Side of the square that the digit fills, in pixels.
+    size: f32,
+    place: [f32; 2],
+    angle: f32,
+    paper: f32,
+    slope: [f32; 2],
+    /// A point of the shadow's edge, its direction, and how much light is left in it.
+    shadow: ([f32; 2], f32, f32),
+    ink: f32,
+    ruled: Option<(u32, f32)>,
+    grain: f32,
+    blur: bool,
+    negative: bool,
+}
+
+impl Shot {
+    fn new(generator: &mut ChaCha8Rng) -> Self {
+        let mut between = |low: f32, high: f32| generator.random_range(low..high);
+        // A digit is 20 of the 28 pixels of its square.
+        let size = between(24.0, 230.0) * SIDE as f32 / 20.0;
+        let half = size / 2.0;
+        Shot {
+            size,
+            place: [between(half, WIDTH as f32 - half), between(half, HEIGHT as f32 - half)],
+            angle: between(-15.0, 15.0).to_radians(),
+            paper: between(170.0, 235.0),
+            slope: [between(-40.0, 40.0), between(-40.0, 40.0)],
+            shadow: (
+                [between(0.0, WIDTH as f32), between(0.0, HEIGHT as f32)],
+                between(0.0, std::f32::consts::TAU),
+                between(0.6, 1.0),
+            ),
+            ink: between(0.15, 0.5),
+            ruled: (between(0.0, 1.0) < 0.33).then(|| (between(24.0, 50.0) as u32, between(0.8, 0.93))),
+            grain: between(0.0, 10.0),
+            blur: between(0.0, 1.0) < 0.5,
+            negative: between(0.0, 1.0) < 0.33,
+        }
+    }
+
+    /// The light at a place without ink, and then with so much of it, from 0 to 1.
+    fn grey(&self, x: f32, y: f32, ink: f32) -> f32 {
+        let slope = self.slope[0] * (x / WIDTH as f32 - 0.5) + self.slope[1] * (y / HEIGHT as f32 - 0.5);
+        let (edge, direction, left) = self.shadow;
+        let beyond = (x - edge[0]) * direction.cos() + (y - edge[1]) * direction.sin();
+        let shade = left + (1.0 - left) * (beyond / 12.0 + 0.5).clamp(0.0, 1.0);
+        let ruled = self
+            .ruled
+            .filter(|(pitch, _)| y as u32 % pitch == 0)
+            .map_or(1.0, |(_, left)| left);
+        (self.paper + slope) * shade * ruled * (1.0 - ink * (1.0 - self.ink))
+    }
+
+    /// How much ink of a digit there is at a place.
+    fn ink_at(&self, digit: &[u8], x: f32, y: f32) -> f32 {
+        let (dx, dy) = (x - self.place[0], y - self.place[1]);
+        let (sin, cos) = self.angle.sin_cos();
+        let scale = SIDE as f32 / self.size;
+        let u = (dx * cos + dy * sin) * scale + SIDE as f32 / 2.0 - 0.5;
+        let v = (dy * cos - dx * sin) * scale + SIDE as f32 / 2.0 - 0.5;
+        let at = |x: f32, y: f32| {
+            let inside = (0.0..SIDE as f32).contains(&x) && (0.0..SIDE as f32).contains(&y);
+            if inside {
+                f32::from(digit[y as usize * SIDE + x as usize]) / 255.0
+            } else {
+                0.0
+            }
+        };
+        let (left, top) = (u.floor(), v.floor());
+        let (right, below) = (u - left, v - top);
+        let upper = at(left, top) * (1.0 - right) + at(left + 1.0, top) * right;
+        let lower = at(left, top + 1.0) * (1.0 - right) + at(left + 1.0, top + 1.0) * right;
+        upper * (1.0 - below) + lower * below
+    }
+
+    /// The photograph, as a JPEG file of quality 40.
+    fn take(&self, digit: &[u8], generator: &mut ChaCha8Rng) -> Vec<u8> {
+        let mut photograph = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
+            let (x, y) = (x as f32, y as f32);
+            let grain = self.grain * (generator.random_range(-1.0..1.0f32) + generator.random_range(-1.0..1.0f32));
+            let grey = self.grey(x, y, self.ink_at(digit, x, y)) + grain;
+            let grey = if self.negative { 255.0 - grey } else { grey };
+            Luma([grey.clamp(0.0, 255.0) as u8])
+        });
+        if self.blur {
+            photograph = image::imageops::blur(&photograph, 1.2);
+        }
+        let mut bytes = Cursor::new(Vec::new());
+        let encoded = photograph.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 40));
+        encoded.expect("a picture of a size that JPEG has");
+        bytes.into_inner()
+    }
+}
+
+fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
+    std::fs::write(path, bytes).expect("a file in a folder of our own");
+    let picture = photo::open(path).ok()?;
+    Some(recognizer.read(&normalize(&picture)?).digit())
+}
+
+#[test]
+fn photographed_digits_are_read_as_clean_ones_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("photograph.jpg");
+    let test = Mnist::embedded_split(Split::Test).unwrap();
+    let mut recognizer = Recognizer::embedded().unwrap();
+    let mut generator = ChaCha8Rng::seed_from_u64(7);
+    let (mut clean, mut right) = (0, 0);
+    for index in (0..test.len()).step_by(test.len() / COUNT) {
+        let (digit, label) = (test.image(index), test.label(index));
+        let picture = GreyImage::new(SIDE, SIDE, digit.to_vec());
+        let shot = Shot::new(&mut generator);
+        let bytes = shot.take(digit, &mut generator);
+        if recognizer.read(&normalize(&picture).unwrap()).digit() != label {
+            continue;
+        }
+        clean += 1;
+        let read = read_photograph(&bytes, &path, &mut recognizer);
+        if read == Some(label) {
+            right += 1;
+        } else if let Ok(folder) = std::env::var("KEEP_MISREAD") {
+            let name = format!("{folder}/{index}-{label}-{read:?}.jpg");
+            std::fs::write(name, &bytes).unwrap();
+        }
+    }
+    println!("{right} of {clean} photographs are read as the digits were");
+    assert!(right * 100 >= clean * 95, "{right} of {clean}");
+}
