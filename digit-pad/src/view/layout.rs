@@ -326,15 +326,15 @@ impl Grid {
         )
     }
 
-    /// Buttons side by side, as wide as there is room.
+    /// Buttons side by side, from edge to edge.
     fn row(&self, actions: &[Action], place: Rect) -> Vec<Button> {
         let (count, gap) = (actions.len() as i32, self.px(6.0));
-        let width = (place.width - (count - 1) * gap) / count;
-        let button = |(i, &action): (usize, &Action)| Button {
+        let left = |i: i32| place.x + i * (place.width + gap) / count;
+        let button = |(i, &action): (i32, &Action)| Button {
             action,
-            rect: Rect::new(place.x + i as i32 * (width + gap), place.y, width, place.height),
+            rect: Rect::new(left(i), place.y, left(i + 1) - gap - left(i), place.height),
         };
-        actions.iter().enumerate().map(button).collect()
+        (0..).zip(actions).map(button).collect()
     }
 
     /// Takes a row of buttons off the foot of the panel.
