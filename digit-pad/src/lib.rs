@@ -1,10 +1,12 @@
 //! What the pad is made of: drawing and reading digits, and training what reads them.
 //!
-//! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
-//! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
-//! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights,
-//! [`calibration`] makes their probabilities believable, and [`checkpoint`] keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and [`mistakes`]
-//! shows which are not.
+//! A drawing's walk: [`ink`] keeps the strokes and [`history`] what was before, [`raster`] draws them,
+//! [`normalize`](mod@normalize) brings the picture to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was
+//! read, and [`window`] shows that. An image file comes in by [`photo`]. What the window does beyond drawing is done by the
+//! [`desk`]: it looks [`inside`] the network, has a [`learner`] begin from nothing, and [`save`]s. [`presets`] says which
+//! networks there are, [`training`] makes their weights, [`calibration`] makes their probabilities believable, and
+//! [`checkpoint`] keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and
+//! [`mistakes`] shows which are not.
 //!
 //! ```
 //! use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
