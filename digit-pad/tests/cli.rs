@@ -613,7 +613,12 @@ fn triangle(label: Option<u8>, width: i32, lean: i32) -> String {
 #[test]
 fn what_is_taught_is_read() {
     let folder = Folder::new();
-    let lessons = [triangle(Some(4), 90, 0), triangle(None, 5, 0), triangle(Some(4), 105, -10)].concat();
+    let lessons = [
+        triangle(Some(4), 90, 0),
+        triangle(None, 5, 0),
+        triangle(Some(4), 105, -10),
+    ]
+    .concat();
     let (lessons, probes) = (
         folder.write("lessons.jsonl", lessons),
         folder.write("strokes.jsonl", strokes() + &triangle(Some(4), 95, 5)),

@@ -60,7 +60,8 @@ impl Tutor {
         })
     }
 
-    /// Asks for the network that these lessons make, all of them, in place of whatever was asked for before.
+    /// Asks for the network that these lessons make, all of them, in place of whatever was asked for before. To be asked
+    /// with no lessons makes it ready for the first.
     pub fn teach(&mut self, lessons: &Lessons) {
         self.asked += 1;
         let request = Request {
