@@ -107,7 +107,17 @@ pub enum Error {
     #[error("stopped before the first step: there is nothing to keep")]
     NothingLearnt,
 
-    /// The thread that makes batches ready cannot be started.
+    /// A model has nothing at its end that learns from drawings.
+    #[error(
+        "{model}: this model cannot be taught: what learns from drawings are dense layers at the end, as in \
+         `… | dense 128 | relu | dense 10`, without a batch normalisation behind them"
+    )]
+    Unteachable {
+        /// The model, by its file.
+        model: String,
+    },
+
+    /// A thread that works beside others cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
 
@@ -171,6 +181,10 @@ pub enum DrawingFault {
         /// What stands there.
         label: i64,
     },
+
+    /// The drawing has no label, where one is needed.
+    #[error("the drawing has no label; a lesson says which digit is meant: {{\"label\":3,\"strokes\":…}}")]
+    NoLabel,
 
     /// The drawing has no strokes.
     #[error("the drawing has no strokes")]

@@ -39,6 +39,11 @@ impl Folders {
         self.one.clone().or_else(own)
     }
 
+    /// The file of what was taught.
+    pub fn lessons(&self) -> Option<PathBuf> {
+        Some(self.data()?.join("lessons.jsonl"))
+    }
+
     /// The user's folder of that kind; where there is none, the home folder, or where the program was started.
     fn or(&self, kind: impl Fn(&UserDirs) -> Option<PathBuf>) -> PathBuf {
         let of_user = || {

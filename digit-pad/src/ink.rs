@@ -353,15 +353,19 @@ impl Ink {
         let center = bounds.center();
         let scale = NATURAL_SIZE / bounds.longest_side();
         let scale = if scale.is_finite() { scale } else { 1.0 };
-        let place = |p: &Point| {
+        self.map(|p| {
             Point::new(
                 0.5 * CANVAS + (p.x - center.x) * scale,
                 0.5 * CANVAS + (p.y - center.y) * scale,
             )
-        };
-        let strokes = self.strokes.iter().map(|s| Stroke {
-            points: s.points.iter().map(place).collect(),
-            width: s.width,
+        })
+    }
+
+    /// The same drawing with each point where `place` puts it.
+    pub(crate) fn map(&self, place: impl Fn(Point) -> Point) -> Ink {
+        let strokes = self.strokes.iter().map(|stroke| Stroke {
+            points: stroke.points.iter().copied().map(&place).collect(),
+            width: stroke.width,
         });
         Ink {
             strokes: strokes.collect(),

@@ -3,7 +3,8 @@
 //! A drawing's walk: [`ink`] keeps the strokes and [`history`] what was before, [`raster`] draws them,
 //! [`normalize`](mod@normalize) brings the picture to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was
 //! read, and [`window`] shows that. An image file comes in by [`photo`]. What the window does beyond drawing is done by the
-//! [`desk`]: it looks [`inside`] the network, has a [`learner`] begin from nothing, and [`save`]s. [`presets`] says which
+//! [`desk`]: it looks [`inside`] the network, [`teach`]es it the user's hand, has a [`learner`] begin from nothing, and
+//! [`save`]s. [`presets`] says which
 //! networks there are, [`training`] makes their weights, [`calibration`] makes their probabilities believable, and
 //! [`checkpoint`] keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and
 //! [`mistakes`] shows which are not.
@@ -44,6 +45,7 @@ pub mod reading;
 pub mod recognizer;
 pub mod save;
 pub mod settings;
+pub mod teach;
 pub mod training;
 pub mod view;
 pub mod window;

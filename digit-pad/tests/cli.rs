@@ -604,6 +604,37 @@ fn several_strokes_files_are_told_apart() {
     assert_eq!(objects[6]["count"], 4);
 }
 
+/// A triangle of any scale, which stands for a four in some hand.
+fn triangle(label: Option<u8>, width: i32, lean: i32) -> String {
+    let strokes = [[[lean, 0], [width, 200], [-width, 200], [lean, 0]]];
+    format!("{}\n", json!({"label": label, "strokes": strokes}))
+}
+
+#[test]
+fn what_is_taught_is_read() {
+    let folder = Folder::new();
+    let lessons = [
+        triangle(Some(4), 90, 0),
+        triangle(None, 5, 0),
+        triangle(Some(4), 105, -10),
+    ]
+    .concat();
+    let (lessons, probes) = (
+        folder.write("lessons.jsonl", lessons),
+        folder.write("strokes.jsonl", strokes() + &triangle(Some(4), 95, 5)),
+    );
+    let correct = |more: &[&str]| {
+        let replayed = succeed([&["replay", "--json", text(&probes)], more].concat());
+        (replayed.objects()[4]["correct"].clone(), replayed.stderr)
+    };
+    assert_eq!(correct(&[]), (json!(2), String::new()));
+    let (taught, stderr) = correct(&["--teach", text(&lessons)]);
+    assert_eq!(taught, 3);
+    assert!(stderr.starts_with("taught 2 labelled drawings of "), "{stderr}");
+    let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
+    assert_eq!(correct(&["--teach", text(&unlabelled)]).0, 2);
+}
+
 #[test]
 fn strokes_without_labels_have_no_accuracy() {
     let folder = Folder::new();

@@ -1,20 +1,25 @@
 //! `replay`: draws saved strokes with the pad's own pen, and reads them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use digit_pad::{
     Error,
     ink::{Drawing, Drawings},
     metrics::{Answer, Metrics},
+    model::Model,
     normalize::normalize_ink,
     reading::Reader,
     recognizer::Recognizer,
+    teach::{Lessons, Teacher, taught_model},
 };
 use serde::Serialize;
 
 use super::{
     args::ModelArgs,
-    output::{Failure, Outcome, grouped, json, line, percent, report},
+    output::{Failure, Outcome, grouped, json, line, note, percent, report},
 };
 
 /// Draws saved strokes with the pad's own pen, and reads them
@@ -31,6 +36,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     model: ModelArgs,
+
+    /// First teach it the labelled drawings of that file, which has the same form, as the window would
+    #[arg(long, value_name = "FILE")]
+    teach: Option<PathBuf>,
 
     /// Print a JSON object a line
     #[arg(long)]
@@ -59,7 +68,7 @@ struct Total {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut recognizer = args.model.recognizer()?;
+    let mut recognizer = args.recognizer()?;
     let mut metrics = Metrics::default();
     let mut outcome = Ok(());
     for path in &args.files {
@@ -84,6 +93,27 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     Total::from(&metrics).print(args.json)?;
     outcome
+}
+
+impl Args {
+    /// What reads, taught first if that is asked for.
+    fn recognizer(&self) -> Result<Recognizer, Error> {
+        let Some(path) = &self.teach else {
+            return self.model.recognizer();
+        };
+        let model = Model::open(self.model.model.as_deref())?;
+        let lessons = Lessons::load_labelled(path)?;
+        let mut teacher = Teacher::new(&model)?;
+        let start = Instant::now();
+        let taught = teacher.learn(&lessons)?;
+        let milliseconds = start.elapsed().as_millis();
+        note(format_args!(
+            "taught {} labelled drawings of {} in {milliseconds} ms",
+            lessons.len(),
+            path.display()
+        ));
+        Recognizer::new(taught_model(&model, taught, &lessons))
+    }
 }
 
 fn failed(error: Error) -> Outcome {

@@ -1,0 +1,567 @@
+//! Learning the user's own hand: the dense layers at a network's end learn from drawings that were taught, and rehearse
+//! MNIST beside, so that what they could before is not forgotten.
+//!
+//! What is learnt depends on the model and the list of lessons alone: each time all of them are learnt anew from the
+//! untaught model. So a lesson that is taken back leaves no trace.
+//!
+//! ```no_run
+//! use digit_pad::{model::Model, recognizer::Recognizer, teach::{Lessons, Teacher, taught_model}};
+//!
+//! let model = Model::embedded()?;
+//! let lessons = Lessons::load("lessons.jsonl".as_ref())?;
+//! let network = Teacher::new(&model)?.learn(&lessons)?;
+//! let taught = taught_model(&model, network, &lessons);
+//! taught.content.save("mine.safetensors")?;
+//! let recognizer = Recognizer::new(taught)?;
+//! # Ok::<(), digit_pad::Error>(())
+//! ```
+
+mod lessons;
+mod tutor;
+
+use std::f32::consts::{PI, TAU};
+
+use mnist_io::{Augmentation, Augmenter, Dataset, Mnist, Scaling, Split};
+use nn_core::{
+    LayerSpec, Loss, Network, NetworkSpec, NetworkSpecBuilder, Shape, Tensor, Trainer, Workspace, loss,
+    optim::{Adam, Schedule},
+};
+
+pub use self::{
+    lessons::{Lesson, Lessons},
+    tutor::Tutor,
+};
+use crate::{
+    error::Error,
+    ink::{CANVAS, Ink, NATURAL_SIZE, Point},
+    model::{DIGITS, Model},
+    normalize::{Grey28, SIDE, normalize_ink},
+    presets::Preset,
+};
+
+/// How many images are rehearsed: the last of MNIST's training images, half of which the model inside the program did not
+/// learn from. With 3,000, what a writer teaches can cost 14 of MNIST's 10,000 test images; with these, 7.
+const REHEARSED: usize = 10_000;
+
+/// Rehearsed images in a step.
+const OLD: usize = 224;
+
+/// Pictures of what is taught in a step.
+const NEW: usize = 32;
+
+/// Steps of learning. Twice as many read no digit more.
+const STEPS: u64 = 150;
+
+/// The learning rate of the first step; it falls along half a cosine to 0.
+const LEARNING_RATE: f32 = 1e-3;
+
+/// The share of the target that is spread evenly, as when the model inside the program was trained.
+const LABEL_SMOOTHING: f32 = 0.05;
+
+/// Pictures in which each drawing is learnt: as it is, and changed a little.
+const VARIANTS: usize = 24;
+
+/// How far drawings are changed: turned, in degrees; stretched along each axis, and slanted, as shares of their size; and
+/// bent, in canvas units.
+const TURN: f32 = 12.0;
+const STRETCH: f32 = 0.15;
+const SLANT: f32 = 0.2;
+const BEND: f32 = 12.0;
+
+/// Pictures whose features are computed together.
+const FEATURE_BATCH: usize = 100;
+
+const PIXELS: usize = SIDE * SIDE;
+
+/// Teaches a model.
+#[derive(Debug)]
+pub struct Teacher {
+    base: Network,
+    head: Head,
+    /// The layers that learn, as they are in the model.
+    tail: Network,
+    rehearsal: Examples,
+    /// What the head makes of the drawings that were learnt from last.
+    seen: Vec<(Ink, Vec<f32>)>,
+}
+
+/// The layers that stay as they are.
+#[derive(Debug)]
+struct Head {
+    /// None if all layers learn.
+    network: Option<Network>,
+    scaling: Scaling,
+}
+
+/// Samples for the layers that learn.
+#[derive(Debug, Default)]
+struct Examples {
+    /// What the head makes of pictures, `[samples, features]`.
+    features: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+impl Teacher {
+    /// A teacher of that model, with all ready that is rehearsed.
+    ///
+    /// # Errors
+    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::Misfit`] if it does not read 28×28
+    /// grey pixels or does not tell ten digits apart.
+    pub fn new(model: &Model) -> Result<Self, Error> {
+        let start = check_teachable(model)?;
+        let base = model.content.network.clone();
+        let (head, tail) = split(&base, start)?;
+        let head = Head {
+            network: head,
+            scaling: model.scaling()?,
+        };
+        Ok(Teacher {
+            rehearsal: rehearsal(&head, &tail)?,
+            base,
+            head,
+            tail,
+            seen: Vec::new(),
+        })
+    }
+
+    /// The network that these lessons make of the untaught one: the same bits for the same lessons, and without any the
+    /// untaught network itself.
+    ///
+    /// # Errors
+    /// If learning diverges.
+    pub fn learn(&mut self, lessons: &Lessons) -> Result<Network, Error> {
+        if lessons.is_empty() {
+            return Ok(self.base.clone());
+        }
+        let taught = self.examples(lessons)?;
+        let tail = self.train(&taught)?;
+        let mut tensors = self.base.tensors();
+        let frozen = tensors.len() - tail.tensors().len();
+        for (tensor, learnt) in tensors[frozen..].iter_mut().zip(tail.tensors()) {
+            tensor.values = learnt.values;
+        }
+        let mut network = self.base.clone();
+        network.set_tensors(&tensors)?;
+        Ok(network)
+    }
+
+    /// The first variants of all drawings, then the second ones, and so on.
+    fn examples(&mut self, lessons: &Lessons) -> Result<Examples, Error> {
+        let mut seen = Vec::with_capacity(lessons.len());
+        for lesson in lessons {
+            let known = self.seen.iter().position(|(ink, _)| ink == lesson.ink());
+            seen.push(match known {
+                Some(known) => self.seen.swap_remove(known),
+                None => (lesson.ink().clone(), self.head.features(&variants(lesson.ink()))?),
+            });
+        }
+        self.seen = seen;
+        let width = self.tail.spec().input().len();
+        let mut examples = Examples::default();
+        for variant in 0..VARIANTS {
+            for (lesson, (_, features)) in lessons.iter().zip(&self.seen) {
+                examples
+                    .features
+                    .extend_from_slice(&features[variant * width..][..width]);
+                examples.labels.push(lesson.label().into());
+            }
+        }
+        Ok(examples)
+    }
+
+    /// What the layers that learn become.
+    fn train(&self, taught: &Examples) -> Result<Network, Error> {
+        let optimizer = Adam {
+            beta2: 0.99,
+            ..Adam::new(LEARNING_RATE)
+        };
+        let mut trainer = Trainer::new(self.tail.clone(), optimizer, OLD + NEW)?
+            .with_loss(Loss::CrossEntropy {
+                label_smoothing: LABEL_SMOOTHING,
+            })?
+            .with_schedule(Schedule::cosine(STEPS as f64, 0.0))?;
+        let mut batch = Examples::default();
+        for step in 0..STEPS as usize {
+            batch.clear();
+            batch.take(&self.rehearsal, step * OLD, OLD);
+            batch.take(taught, step * NEW, NEW);
+            trainer.step(&batch.features, &batch.labels)?;
+        }
+        Ok(trainer.into_network())
+    }
+}
+
+impl Head {
+    /// What it makes of pictures of 28×28 pixels.
+    fn features(&self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
+        let mut scaled = vec![0.0; pixels.len()];
+        self.scaling.scale_into(pixels, &mut scaled);
+        let Some(network) = &self.network else {
+            return Ok(scaled);
+        };
+        let mut workspace = Workspace::new(network, FEATURE_BATCH)?;
+        let mut features = Vec::with_capacity(pixels.len() / PIXELS * network.spec().outputs());
+        for batch in scaled.chunks(FEATURE_BATCH * PIXELS) {
+            features.extend_from_slice(network.logits(batch, &mut workspace)?);
+        }
+        Ok(features)
+    }
+}
+
+impl Examples {
+    fn clear(&mut self) {
+        self.features.clear();
+        self.labels.clear();
+    }
+
+    /// Adds `count` samples of others, from the sample `from` on, and after the last one from the first one on.
+    fn take(&mut self, others: &Examples, from: usize, count: usize) {
+        let width = others.features.len() / others.labels.len();
+        for sample in (from..from + count).map(|sample| sample % others.labels.len()) {
+            self.features
+                .extend_from_slice(&others.features[sample * width..][..width]);
+            self.labels.push(others.labels[sample]);
+        }
+    }
+}
+
+/// The model with the network that lessons made of its own; a note says how many.
+pub fn taught_model(model: &Model, network: Network, lessons: &Lessons) -> Model {
+    let mut taught = model.clone();
+    taught.content.network = network;
+    if !lessons.is_empty() {
+        taught
+            .content
+            .notes
+            .insert("lessons".to_owned(), lessons.len().to_string());
+    }
+    taught
+}
+
+/// Makes sure that a model can be taught, and says which is the first of its layers that learn.
+fn check_teachable(model: &Model) -> Result<usize, Error> {
+    model.check_fit(SIDE, SIDE)?;
+    tail_start(model.content.network.spec().layers()).ok_or_else(|| Error::Unteachable { model: model.name() })
+}
+
+/// The last two dense layers learn, or the last one where a batch normalisation stands between: that would take the few
+/// digits that are taught for the average ones.
+fn tail_start(layers: &[LayerSpec]) -> Option<usize> {
+    let is_dense = |&index: &usize| matches!(layers[index], LayerSpec::Dense { .. });
+    let learns = |&start: &usize| !layers[start..].contains(&LayerSpec::BatchNorm);
+    let dense = (0..layers.len()).rev().filter(is_dense);
+    dense.take(2).take_while(learns).last()
+}
+
+/// The layers before `start`, if there are any, and those from there on.
+fn split(network: &Network, start: usize) -> Result<(Option<Network>, Network), Error> {
+    let (spec, tensors) = (network.spec(), network.tensors());
+    let (before, after) = spec.layers().split_at(start);
+    let head = match before {
+        [] => None,
+        before => Some(filled(spec.input(), before, |_| 0, &tensors)?),
+    };
+    let features = head.as_ref().map_or(spec.input().len(), |head| head.spec().outputs());
+    let tail = filled(Shape::features(features), after, |own| tensors.len() - own, &tensors)?;
+    Ok((head, tail))
+}
+
+/// A network of some of another's layers, with the other's tensors from the one on that `first` says, given how many
+/// there are.
+fn filled(
+    input: Shape,
+    layers: &[LayerSpec],
+    first: impl FnOnce(usize) -> usize,
+    tensors: &[Tensor],
+) -> Result<Network, Error> {
+    let spec = layers
+        .iter()
+        .cloned()
+        .fold(NetworkSpec::builder(input), NetworkSpecBuilder::layer);
+    let mut network = Network::zeroed(spec.build()?)?;
+    let mut own = network.tensors();
+    let first = first(own.len());
+    for (own, tensor) in own.iter_mut().zip(&tensors[first..]) {
+        own.values.clone_from(&tensor.values);
+    }
+    network.set_tensors(&own)?;
+    Ok(network)
+}
+
+/// What is rehearsed: every other image as it is, the rest changed as in training, since people's digits are not all
+/// like MNIST's. Each is to be read as the untaught model reads it, be that right or wrong: so nothing but the lessons
+/// pulls at it, and whatever a model was made to read, it keeps.
+fn rehearsal(head: &Head, tail: &Network) -> Result<Examples, Error> {
+    let train = Mnist::embedded_split(Split::Train)?;
+    let learnt = train.len() - REHEARSED;
+    let (_, images) = train.split_at(learnt)?;
+    let features = head.features(&changed(&images)?)?;
+    let logits = tail.predict(&features)?;
+    let labels = logits.chunks(DIGITS).map(loss::argmax).collect();
+    Ok(Examples { features, labels })
+}
+
+fn changed(images: &Dataset) -> Result<Vec<u8>, Error> {
+    let augmentation =
+        Preset::named("best").map_or_else(Augmentation::default, |best| best.recipe.augmentation.clone());
+    let mut augmenter = Augmenter::new(augmentation, SIDE, SIDE, 1)?;
+    let mut pixels = images.images().to_vec();
+    for (index, changed) in pixels.chunks_exact_mut(PIXELS).enumerate().step_by(2) {
+        augmenter.apply(0, index, images.label(index), images.image(index), changed);
+    }
+    Ok(pixels)
+}
+
+/// The pictures in which a drawing is learnt, each drawn with the pad's own pen.
+fn variants(ink: &Ink) -> Vec<u8> {
+    let ink = ink.fit();
+    let picture = |number| -> Grey28 {
+        let changed = if number == 0 {
+            ink.clone()
+        } else {
+            ink.map(change(number))
+        };
+        normalize_ink(&changed.fit()).expect("a lesson has ink, and in the middle of the canvas")
+    };
+    (0..VARIANTS).flat_map(picture).collect()
+}
+
+/// A change of that number, counted from 1, about the middle of the canvas: slanted, stretched, turned and bent.
+fn change(number: usize) -> impl Fn(Point) -> Point {
+    let (sin, cos) = (TURN.to_radians() * spread(number, 2)).sin_cos();
+    let (wide, high) = (1.0 + STRETCH * spread(number, 3), 1.0 + STRETCH * spread(number, 5));
+    let slant = SLANT * spread(number, 7);
+    let wave = |prime| {
+        let phase = PI * spread(number, prime);
+        move |at: f32| BEND * (TAU / NATURAL_SIZE * at + phase).sin()
+    };
+    let (across, along) = (wave(11), wave(13));
+    move |point| {
+        let (x, y) = (point.x - 0.5 * CANVAS, point.y - 0.5 * CANVAS);
+        let (x, y) = (wide * (x + slant * y), high * y);
+        let (x, y) = (cos * x - sin * y, sin * x + cos * y);
+        Point::new(0.5 * CANVAS + x + across(y), 0.5 * CANVAS + y + along(x))
+    }
+}
+
+/// Numbers from -1 to 1 that fill the range evenly, and with those of other primes all of a space: the multiples of the
+/// prime's square root, less their whole parts.
+fn spread(number: usize, prime: u8) -> f32 {
+    let multiple = number as f64 * f64::from(prime).sqrt();
+    (2.0 * multiple.fract() - 1.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use nn_core::formats;
+
+    use super::*;
+    use crate::{
+        ink::Drawing,
+        reading::{Reader, Reading},
+        recognizer::Recognizer,
+        training::evaluate_model,
+    };
+
+    fn model(text: &str) -> Model {
+        let network = Network::new(text.parse().unwrap(), 3).unwrap();
+        Model {
+            content: formats::Model::new(network),
+            path: None,
+        }
+    }
+
+    fn bits(network: &Network) -> Vec<(String, Vec<u32>)> {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
+        let tensors = network.tensors().into_iter();
+        tensors.map(|tensor| (tensor.name, bits(tensor.values))).collect()
+    }
+
+    fn drawn(strokes: &[&[[f32; 2]]]) -> Ink {
+        let line = format!("{{\"strokes\":{strokes:?}}}");
+        Drawing::from_json(&line).unwrap().ink
+    }
+
+    fn lesson(label: u8, strokes: &[&[[f32; 2]]]) -> Lesson {
+        Lesson::new(label, drawn(strokes)).unwrap()
+    }
+
+    /// A seven with a bar and a one, as lines.
+    fn some_lessons() -> Lessons {
+        let seven = lesson(
+            7,
+            &[&[[0.0, 0.0], [80.0, 0.0], [40.0, 120.0]], &[[30.0, 60.0], [80.0, 60.0]]],
+        );
+        let one = lesson(1, &[&[[5.0, 0.0], [0.0, 100.0]]]);
+        [seven, one].into_iter().collect()
+    }
+
+    #[test]
+    fn the_last_two_dense_layers_learn() {
+        for (text, start) in [
+            ("784 | dense 10", Some(0)),
+            ("784 | dense 20 | relu | dense 10", Some(0)),
+            ("28x28x1 | dense 10", Some(1)),
+            (
+                "28x28x1 | conv 4 5x5 | relu | dense 30 | relu | dropout 0.2 | dense 20 | tanh | dense 10",
+                Some(6),
+            ),
+            ("784 | dense 20 | batchnorm | relu | dense 10", Some(3)),
+            ("784 | dense 10 | batchnorm", None),
+            ("28x28x1 | conv 10 9x9 | globalavgpool", None),
+        ] {
+            assert_eq!(
+                tail_start(text.parse::<NetworkSpec>().unwrap().layers()),
+                start,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_model_without_dense_layers_is_refused() {
+        let model = model("28x28x1 | conv 10 9x9 | globalavgpool");
+        for error in [Teacher::new(&model).unwrap_err(), Tutor::start(model).unwrap_err()] {
+            assert!(
+                error.to_string().contains("cannot be taught") && error.to_string().contains("dense"),
+                "{error}"
+            );
+        }
+        assert!(matches!(
+            Teacher::new(&self::model("784 | dense 9")),
+            Err(Error::Misfit { .. })
+        ));
+    }
+
+    #[test]
+    fn head_and_tail_are_the_network() {
+        let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
+        let network = &model.content.network;
+        let (head, tail) = split(network, 5).unwrap();
+        let pixels: Vec<u8> = (0..3 * PIXELS).map(|i| (i * 7 % 256) as u8).collect();
+        let head = Head {
+            network: head,
+            scaling: model.scaling().unwrap(),
+        };
+        let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+        assert_eq!(
+            tail.predict(&head.features(&pixels).unwrap()).unwrap(),
+            network.predict(&scaled).unwrap()
+        );
+    }
+
+    #[test]
+    fn what_is_learnt_depends_on_the_lessons_alone() {
+        for text in [
+            "784 | dense 10",
+            "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10",
+        ] {
+            let model = model(text);
+            let mut teacher = Teacher::new(&model).unwrap();
+            let mut lessons = some_lessons();
+            let both = bits(&teacher.learn(&lessons).unwrap());
+            assert_ne!(both, bits(&model.content.network));
+            let second = lessons.undo().unwrap();
+            let first = bits(&teacher.learn(&lessons).unwrap());
+            assert_ne!(first, both);
+            let mut fresh = Teacher::new(&model).unwrap();
+            assert!(
+                first == bits(&fresh.learn(&lessons).unwrap()),
+                "{text}: undoing leaves a trace"
+            );
+            lessons.add(second);
+            assert!(
+                both == bits(&fresh.learn(&lessons).unwrap()),
+                "{text}: the way here makes a difference"
+            );
+            lessons.forget_all();
+            assert_eq!(bits(&teacher.learn(&lessons).unwrap()), bits(&model.content.network));
+        }
+    }
+
+    #[test]
+    fn only_the_layers_at_the_end_learn() {
+        let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
+        let taught = Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap();
+        for ((name, before), (_, after)) in bits(&model.content.network).into_iter().zip(bits(&taught)) {
+            let dense = ["6.", "8."].iter().any(|layer| name.starts_with(layer));
+            assert_eq!(before != after, dense, "{name}");
+        }
+    }
+
+    #[test]
+    fn threads_make_no_difference() {
+        let model = model("784 | dense 30 | relu | dense 10");
+        let [one, two] = [1, 2].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| bits(&Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap()))
+        });
+        assert!(one == two);
+    }
+
+    #[test]
+    fn a_taught_model_is_a_weights_file() {
+        let model = model("784 | dense 10");
+        let lessons = some_lessons();
+        let taught = Teacher::new(&model).unwrap().learn(&lessons).unwrap();
+        let saved = taught_model(&model, taught.clone(), &lessons)
+            .content
+            .to_bytes()
+            .unwrap();
+        let loaded = formats::Model::from_bytes(&saved).unwrap();
+        assert_eq!(bits(&loaded.network), bits(&taught));
+        assert_eq!(loaded.notes["lessons"], "2");
+    }
+
+    #[test]
+    fn variants_are_different_and_no_larger() {
+        let ink = drawn(&[&[[0.0, 0.0], [80.0, 0.0], [40.0, 120.0]]]);
+        let variants = variants(&ink);
+        let pictures: Vec<&[u8]> = variants.chunks(PIXELS).collect();
+        assert_eq!(pictures.len(), VARIANTS);
+        assert_eq!(pictures[0], normalize_ink(&ink.fit()).unwrap());
+        for (index, picture) in pictures.iter().enumerate() {
+            assert!(!pictures[..index].contains(picture), "{index}");
+        }
+        for number in 1..1000 {
+            assert!([2, 3, 5].iter().all(|&prime| spread(number, prime).abs() <= 1.0));
+        }
+    }
+
+    /// A triangle of that width and lean, which stands for a four in some hand.
+    fn triangle(width: f32, lean: f32) -> Ink {
+        let [top, right, left] = [[lean, 0.0], [0.5 * width, 100.0], [-0.5 * width, 100.0]];
+        drawn(&[&[top, right, left, top]])
+    }
+
+    fn read(recognizer: &mut Recognizer, ink: &Ink) -> Reading {
+        recognizer.read(&normalize_ink(&ink.fit()).unwrap())
+    }
+
+    #[test]
+    fn an_odd_style_is_learnt_and_the_rest_is_kept() {
+        let model = Model::embedded().unwrap();
+        let probes: Vec<Ink> = [(70.0, 5.0), (85.0, -10.0), (100.0, 0.0), (115.0, 12.0), (60.0, -4.0)]
+            .map(|(width, lean)| triangle(width, lean))
+            .into();
+        let mut before = Recognizer::new(model.clone()).unwrap();
+        assert!(probes.iter().all(|probe| read(&mut before, probe).digit() != 4));
+        let lesson = |(width, lean)| Lesson::new(4, triangle(width, lean)).unwrap();
+        let lessons: Lessons = [(90.0, 0.0), (75.0, -8.0), (110.0, 8.0)]
+            .map(lesson)
+            .into_iter()
+            .collect();
+        let taught = Teacher::new(&model).unwrap().learn(&lessons).unwrap();
+        let taught = taught_model(&model, taught, &lessons);
+
+        let mut after = Recognizer::new(taught.clone()).unwrap();
+        for probe in &probes {
+            let reading = read(&mut after, probe);
+            assert!(reading.digit() == 4 && reading.known, "{reading:?}");
+        }
+        let mut test = Mnist::embedded_split(Split::Test).unwrap();
+        test.truncate(2000);
+        let [before, after] = [&model, &taught].map(|model| evaluate_model(model, &test).unwrap().correct);
+        assert!(after + 2 >= before, "{before} and then {after} of 2,000");
+    }
+}

@@ -1,0 +1,168 @@
+//! Learning beside drawing: a thread that is sent lessons and answers with the network that they make.
+
+use std::{
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use nn_core::Network;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::{Lessons, Teacher, check_teachable};
+use crate::{error::Error, model::Model};
+
+/// Teaches in the background, on one thread, so that drawing and reading go on.
+///
+/// When it is dropped, the thread ends by itself after the lessons that it is at.
+#[derive(Debug)]
+pub struct Tutor {
+    requests: Sender<Request>,
+    answers: Receiver<Answer>,
+    /// Number of the newest request.
+    asked: u64,
+    /// Number of the newest request that was answered.
+    answered: u64,
+}
+
+#[derive(Debug)]
+struct Request {
+    number: u64,
+    lessons: Lessons,
+}
+
+#[derive(Debug)]
+struct Answer {
+    number: u64,
+    taught: Result<Network, Error>,
+}
+
+impl Tutor {
+    /// A tutor for that model. What it takes to teach is made ready at the first lesson.
+    ///
+    /// # Errors
+    /// [`Error::Unteachable`], [`Error::Misfit`], or if no thread can be started.
+    pub fn start(model: Model) -> Result<Self, Error> {
+        check_teachable(&model)?;
+        let (requests, asked) = channel();
+        let (answer, answers) = channel();
+        // A pool of its own and of one thread: the others are for those who draw and read.
+        let pool = ThreadPoolBuilder::new().num_threads(1).build();
+        let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
+        thread::Builder::new()
+            .name("tutor".to_owned())
+            .spawn(move || work(&model, &pool, &asked, &answer))
+            .map_err(Error::Thread)?;
+        Ok(Tutor {
+            requests,
+            answers,
+            asked: 0,
+            answered: 0,
+        })
+    }
+
+    /// Asks for the network that these lessons make, all of them, in place of whatever was asked for before. To be asked
+    /// with no lessons makes it ready for the first.
+    pub fn teach(&mut self, lessons: &Lessons) {
+        self.asked += 1;
+        let request = Request {
+            number: self.asked,
+            lessons: lessons.clone(),
+        };
+        // The thread ends only when this end is gone.
+        let _ = self.requests.send(request);
+    }
+
+    /// The network that the newest lessons made, once it is ready. It never waits.
+    ///
+    /// # Errors
+    /// As [`Teacher::new`] and [`Teacher::learn`].
+    pub fn poll(&mut self) -> Option<Result<Network, Error>> {
+        let newest = self.answers.try_iter().find(|answer| answer.number == self.asked)?;
+        self.answered = newest.number;
+        Some(newest.taught)
+    }
+
+    /// Whether there is an answer to come.
+    pub fn is_learning(&self) -> bool {
+        self.answered < self.asked
+    }
+}
+
+/// Answers requests until nobody makes any more.
+fn work(model: &Model, pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
+    let mut teacher = None;
+    while let Ok(first) = requests.recv() {
+        let Request { number, lessons } = requests.try_iter().last().unwrap_or(first);
+        let taught = pool.install(|| learn(model, &mut teacher, &lessons));
+        if answers.send(Answer { number, taught }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The teacher stays for the next lessons.
+fn learn(model: &Model, teacher: &mut Option<Teacher>, lessons: &Lessons) -> Result<Network, Error> {
+    let mut ready = teacher.take().map_or_else(|| Teacher::new(model), Ok)?;
+    let taught = ready.learn(lessons);
+    *teacher = Some(ready);
+    taught
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use nn_core::formats;
+
+    use super::*;
+    use crate::{ink::Drawing, teach::Lesson};
+
+    fn model() -> Model {
+        Model {
+            content: formats::Model::new(Network::new("784 | dense 10".parse().unwrap(), 3).unwrap()),
+            path: None,
+        }
+    }
+
+    fn lessons(count: u8) -> Lessons {
+        let lesson = |label| {
+            let line = format!("{{\"label\":{label},\"strokes\":[[[{label},0],[40,0],[20,60]]]}}");
+            Lesson::try_from(Drawing::from_json(&line).unwrap()).unwrap()
+        };
+        (0..count).map(lesson).collect()
+    }
+
+    fn wait(tutor: &mut Tutor) -> Network {
+        let start = Instant::now();
+        loop {
+            if let Some(taught) = tutor.poll() {
+                return taught.unwrap();
+            }
+            assert!(tutor.is_learning() && start.elapsed() < Duration::from_secs(60));
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn the_newest_lessons_are_answered() {
+        let mut tutor = Tutor::start(model()).unwrap();
+        assert!(!tutor.is_learning() && tutor.poll().is_none());
+        let mut teacher = Teacher::new(&model()).unwrap();
+        for counts in [&[1, 2, 0, 3][..], &[2], &[1, 0]] {
+            for &count in counts {
+                tutor.teach(&lessons(count));
+            }
+            let expected = teacher.learn(&lessons(counts[counts.len() - 1])).unwrap();
+            assert!(wait(&mut tutor).tensors() == expected.tensors(), "{counts:?}");
+            assert!(!tutor.is_learning() && tutor.poll().is_none());
+        }
+    }
+
+    #[test]
+    fn a_tutor_can_be_left_alone() {
+        let mut tutor = Tutor::start(model()).unwrap();
+        tutor.teach(&lessons(3));
+        drop(tutor);
+        drop(Tutor::start(model()).unwrap());
+    }
+}
