@@ -66,6 +66,22 @@ impl Stroke {
         &self.points
     }
 
+    /// The rectangle around all samples.
+    pub fn bounds(&self) -> Bounds {
+        Bounds::around(self.points.iter().copied()).expect("a stroke has a point")
+    }
+
+    /// The samples before the one of that number, and those from it on; `None` if either were none.
+    pub(crate) fn cut(&self, at: usize) -> Option<(Stroke, Stroke)> {
+        let (before, after) = self.points.split_at_checked(at)?;
+        let part = |points: &[Point]| {
+            (!points.is_empty()).then(|| Stroke {
+                points: points.to_vec(),
+            })
+        };
+        Some((part(before)?, part(after)?))
+    }
+
     fn last(&self) -> Point {
         self.points[self.points.len() - 1]
     }
@@ -265,6 +281,15 @@ impl Ink {
             stroke.points.push(point);
         }
         moved
+    }
+}
+
+impl FromIterator<Stroke> for Ink {
+    fn from_iter<I: IntoIterator<Item = Stroke>>(strokes: I) -> Self {
+        Ink {
+            strokes: strokes.into_iter().collect(),
+            drawing: false,
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A drawing's walk: [`ink`] keeps the strokes, [`raster`] draws them, [`normalize`](mod@normalize) brings the picture
 //! to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was read, and [`window`] shows that. An image
-//! file comes in by [`photo`]. [`presets`] says which networks there are, [`training`] makes their weights, and [`checkpoint`]
-//! keeps a run that is not over; [`plot`] draws its curves. [`metrics`] says how well digits are read, and [`mistakes`]
-//! shows which are not.
+//! file comes in by [`photo`], and [`segment`] takes numbers apart into digits. [`presets`] says which networks there
+//! are, [`training`] makes their weights, and [`checkpoint`] keeps a run that is not over; [`plot`] draws its curves.
+//! [`metrics`] says how well digits are read, and [`mistakes`] shows which are not.
 //!
 //! ```
 //! use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
@@ -33,6 +33,7 @@ pub mod presets;
 pub mod raster;
 pub mod reading;
 pub mod recognizer;
+pub mod segment;
 pub mod training;
 pub mod view;
 pub mod window;
