@@ -19,8 +19,6 @@
 mod pictures;
 mod strokes;
 
-use std::ops::Range;
-
 pub use self::{
     pictures::{PictureDigit, split_picture},
     strokes::{InkDigit, split_ink},
@@ -39,6 +37,21 @@ const MOST_PARTS: usize = 12;
 /// Log odds of a cut beyond which the reader is not asked.
 const CERTAIN: f32 = 5.0;
 
+/// Pieces that share this much of the narrower one's width belong together.
+const OVER: f32 = 0.5;
+
+/// Log odds of a cut for a gap as wide as the digits are high.
+const GAP: f32 = 25.0;
+
+/// Log odds against a cut for an overlap as wide as the narrower piece.
+const OVERLAP: f32 = 10.0;
+
+/// How much it changes the log odds of a cut whether what is on both sides is equally high.
+const ALIKE: f32 = 10.0;
+
+/// Log odds against a cut between what touches.
+const TOUCHING: f32 = 1.0;
+
 /// A piece smaller than this share of the digits' height, and outside all larger ones, is a speck.
 const SPECK: f32 = 0.12;
 
@@ -49,7 +62,7 @@ const LEAST_WIDTH: f32 = 0.15;
 const TOUCH: f32 = 0.05;
 
 /// Few digits are wider than this, as a share of their own height.
-const WIDE: f32 = 1.2;
+const WIDE: f32 = 1.0;
 
 /// Few digits are lower than this share of the highest.
 const LOW: f32 = 0.4;
@@ -76,9 +89,9 @@ struct Group {
 impl Layout {
     fn new(bounds: Vec<Bounds>) -> Layout {
         let highest = bounds.iter().map(Bounds::height).fold(0.0, f32::max);
-        let whole = around(&bounds).map_or(0.0, |whole| whole.longest_side());
+        let whole = bounds.iter().copied().reduce(|a, b| union(&a, &b));
         // A row of lines that lie flat has no height.
-        let height = highest.max(0.1 * whole);
+        let height = highest.max(0.1 * whole.map_or(0.0, |whole| whole.longest_side()));
         Layout { bounds, height }
     }
 
@@ -99,21 +112,32 @@ impl Layout {
         large.iter().copied().chain(inside).take(MOST_PIECES).collect()
     }
 
-    /// Log odds that two pieces belong to different digits. Where that is open, `touch` says whether they touch.
-    fn odds(&self, a: usize, b: usize, touch: &dyn Fn() -> bool) -> f32 {
+    /// Whether two pieces lie over each other, for so much of the narrower one's width that they are one digit.
+    fn is_over(&self, a: usize, b: usize) -> bool {
         let (a, b) = (&self.bounds[a], &self.bounds[b]);
-        let common = a.right.min(b.right) - a.left.max(b.left);
+        self.overlap(a, b) >= OVER
+    }
+
+    /// How much of the narrower one's width two rectangles share; below zero, what is between them in that measure.
+    fn overlap(&self, a: &Bounds, b: &Bounds) -> f32 {
         let narrower = a.width().min(b.width()).max(LEAST_WIDTH * self.height);
-        let odds = if common < 0.0 {
-            1.0 - 25.0 * common / self.height
+        (a.right.min(b.right) - a.left.max(b.left)) / narrower
+    }
+
+    /// Log odds that what is in two rectangles belongs to different digits. Digits stand beside each other and are of
+    /// much the same height; parts of one digit, such as the two strokes of an open 4, seldom are.
+    fn odds(&self, a: &Bounds, b: &Bounds) -> f32 {
+        let gap = a.left.max(b.left) - a.right.min(b.right);
+        let beside = if gap > 0.0 {
+            GAP * gap / self.height
         } else {
-            1.0 - 10.0 * common / narrower
+            -OVERLAP * self.overlap(a, b)
         };
-        if odds.abs() < CERTAIN && touch() {
-            odds - 2.0
-        } else {
-            odds
-        }
+        let both = a.bottom.max(b.bottom) - a.top.min(b.top);
+        let common = (a.bottom.min(b.bottom) - a.top.max(b.top)).max(0.0);
+        // Two lines that lie flat at one height are both of the same height.
+        let alike = if both > 0.0 { common / both } else { 1.0 };
+        beside + ALIKE * (alike - 0.75)
     }
 
     /// What the shape of a group says for its being a digit, as a log probability.
@@ -124,21 +148,62 @@ impl Layout {
         -MISSHAPEN * (too_wide + too_low)
     }
 
-    /// Puts pieces together to digits, left to right. `odds` are the log odds that two pieces are cut apart, and `read`
-    /// reads what some of them make together.
-    fn group(
-        &self,
-        odds: &dyn Fn(usize, usize) -> f32,
-        read: &mut dyn FnMut(&[usize]) -> Option<Reading>,
-    ) -> Vec<Group> {
+    /// Puts pieces together to digits, left to right; `read` reads what some of them make together.
+    fn group(&self, pieces: &dyn Pieces, read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> Vec<Group> {
         let mut row = self.pieces();
         if row.len() > MOST_PIECES {
             let all: Vec<usize> = (0..self.bounds.len()).collect();
             return Vec::from_iter(read(&all).map(|reading| Group { pieces: all, reading }));
         }
         row.sort_by(|&a, &b| self.bounds[a].center().x.total_cmp(&self.bounds[b].center().x));
-        let parts = certain_parts(&row, &cuts(&row, odds));
+        let mut parts = self.parts(&row, pieces);
+        self.weigh_cuts(&mut parts, pieces);
         self.best_groups(&parts, read)
+    }
+
+    /// Puts those pieces of a row together that belong together for certain.
+    fn parts(&self, row: &[usize], pieces: &dyn Pieces) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        // How many pieces from the left belong together with one that has been met.
+        let mut joined = 0;
+        for (i, &piece) in row.iter().enumerate() {
+            let belongs = |&j: &usize| pieces.cut_odds(piece, row[j]).is_none() && self.is_over(piece, row[j]);
+            match parts.last_mut() {
+                Some(part) if i < joined => part.add(piece, &self.bounds[piece]),
+                _ => parts.push(Part::new(piece, self.bounds[piece])),
+            }
+            let last = (i + 1..row.len()).rfind(belongs);
+            joined = joined.max(last.map_or(0, |last| last + 1));
+        }
+        parts
+    }
+
+    /// Finds the log odds of a cut before each part: what any on its left and any on its right have against it.
+    fn weigh_cuts(&self, parts: &mut [Part], pieces: &dyn Pieces) {
+        for right in 1..parts.len() {
+            for left in 0..right {
+                let odds = self.part_odds(&parts[left], &parts[right], pieces);
+                for part in &mut parts[left + 1..=right] {
+                    part.cut = part.cut.min(odds);
+                }
+            }
+        }
+    }
+
+    fn part_odds(&self, left: &Part, right: &Part, pieces: &dyn Pieces) -> f32 {
+        let pairs = || {
+            let all = left.pieces.iter();
+            all.flat_map(|&a| right.pieces.iter().map(move |&b| (a, b)))
+        };
+        if let Some(odds) = pairs().filter_map(|(a, b)| pieces.cut_odds(a, b)).reduce(f32::min) {
+            return odds;
+        }
+        let odds = self.odds(&left.bounds, &right.bounds);
+        if odds < CERTAIN && pairs().any(|(a, b)| pieces.touch(a, b)) {
+            odds - TOUCHING
+        } else {
+            odds
+        }
     }
 
     /// The best way to cut a row of parts, found by dynamic programming from the left.
@@ -175,8 +240,8 @@ impl Layout {
     /// What speaks for the parts being one digit, and that digit, if there is anything to read.
     fn judge(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> (f32, Option<Group>) {
         let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
-        let bounds: Vec<Bounds> = pieces.iter().map(|&i| self.bounds[i]).collect();
-        let shape = around(&bounds).map_or(0.0, |bounds| self.shape(&bounds));
+        let bounds = parts.iter().map(|part| part.bounds).reduce(|a, b| union(&a, &b));
+        let shape = bounds.map_or(0.0, |bounds| self.shape(&bounds));
         let reading = read(&pieces);
         let word = reading
             .as_ref()
@@ -187,44 +252,45 @@ impl Layout {
     }
 }
 
-/// Pieces that belong together for certain, and the log odds of a cut before them.
+/// What is known of pieces beyond how they lie.
+trait Pieces {
+    /// Log odds of a cut between two pieces that were one before they were cut in places where that may be right.
+    fn cut_odds(&self, a: usize, b: usize) -> Option<f32>;
+
+    /// Whether two pieces touch.
+    fn touch(&self, a: usize, b: usize) -> bool;
+}
+
+/// Pieces that belong together for certain, the rectangle around them, and the log odds of a cut before them.
 struct Part {
     pieces: Vec<usize>,
+    bounds: Bounds,
     cut: f32,
 }
 
-/// The log odds of a cut before each piece of the row: what any piece on its left and any on its right have against it.
-fn cuts(row: &[usize], odds: &dyn Fn(usize, usize) -> f32) -> Vec<f32> {
-    let mut cuts = vec![CERTAIN; row.len()];
-    for (i, &left) in row.iter().enumerate() {
-        for (j, &right) in row.iter().enumerate().skip(i + 1) {
-            let odds = odds(left, right);
-            cuts[i + 1..=j].iter_mut().for_each(|cut| *cut = cut.min(odds));
+impl Part {
+    fn new(piece: usize, bounds: Bounds) -> Part {
+        Part {
+            pieces: vec![piece],
+            bounds,
+            cut: CERTAIN,
         }
     }
-    cuts
-}
 
-fn certain_parts(row: &[usize], cuts: &[f32]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    for (&piece, &cut) in row.iter().zip(cuts) {
-        match parts.last_mut() {
-            Some(part) if cut <= -CERTAIN => part.pieces.push(piece),
-            _ => parts.push(Part {
-                pieces: vec![piece],
-                cut,
-            }),
-        }
+    fn add(&mut self, piece: usize, bounds: &Bounds) {
+        self.pieces.push(piece);
+        self.bounds = union(&self.bounds, bounds);
     }
-    parts
 }
 
-/// The smallest rectangle around some others.
-fn around(bounds: &[Bounds]) -> Option<Bounds> {
-    let corners = bounds
-        .iter()
-        .flat_map(|b| [Point::new(b.left, b.top), Point::new(b.right, b.bottom)]);
-    Bounds::around(corners)
+/// The smallest rectangle around two others.
+fn union(a: &Bounds, b: &Bounds) -> Bounds {
+    Bounds {
+        left: a.left.min(b.left),
+        top: a.top.min(b.top),
+        right: a.right.max(b.right),
+        bottom: a.bottom.max(b.bottom),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A picture → a picture of each digit.
 
-use super::{CERTAIN, Layout};
+use super::{CERTAIN, Layout, Pieces};
 use crate::{
     grey::{GreyImage, PixelRect},
     ink::Bounds,
@@ -30,10 +30,10 @@ const THIN: f32 = 0.35;
 const NARROWEST: f32 = 0.15;
 
 /// Log odds of a cut through a patch where there is hardly any ink.
-const CUT: f32 = -1.5;
+const CUT: f32 = -0.5;
 
 /// How much that changes where the cut goes through ink as high as the digits.
-const CUT_INK: f32 = -8.0;
+const CUT_INK: f32 = -4.0;
 
 /// What stands for paper where pixels bear the number of their patch.
 const PAPER: u32 = u32::MAX;
@@ -93,6 +93,8 @@ struct Patches<'a> {
     /// For each pixel the number of its patch, or [`PAPER`].
     owners: Vec<u32>,
     patches: Vec<Patch>,
+    /// Height of the highest patch, the measure of what is thin and wide.
+    height: f32,
 }
 
 #[derive(Clone, Copy)]
@@ -113,8 +115,10 @@ impl<'a> Patches<'a> {
             picture,
             owners: vec![PAPER; picture.pixels().len()],
             patches: Vec::new(),
+            height: 0.0,
         };
         patches.find_solid(solid);
+        patches.height = patches.layout().height;
         patches.cut_wide();
         patches.spread_to(faint);
         patches
@@ -169,7 +173,7 @@ impl<'a> Patches<'a> {
 
     /// Cuts wide patches in their thin columns.
     fn cut_wide(&mut self) {
-        let height = self.layout().height;
+        let height = self.height;
         for number in 0..self.patches.len() {
             let patch = self.patches[number];
             if patch.solid.width as f32 > WIDE_PATCH * height {
@@ -241,12 +245,8 @@ impl<'a> Patches<'a> {
     fn digits(&self, reader: &mut dyn Reader) -> Vec<PictureDigit> {
         let layout = self.layout();
         let extents = self.extents();
-        let odds = |a: usize, b: usize| {
-            self.cut_odds(a, b, layout.height)
-                .unwrap_or_else(|| layout.odds(a, b, &|| false))
-        };
         let mut read = |group: &[usize]| Some(reader.read(&normalize(&self.crop(group, &extents).0)?));
-        let groups = layout.group(&odds, &mut read);
+        let groups = layout.group(self, &mut read);
         let digits = groups.into_iter().map(|group| {
             let (picture, place) = self.crop(&group.pieces, &extents);
             PictureDigit {
@@ -256,18 +256,6 @@ impl<'a> Patches<'a> {
             }
         });
         digits.collect()
-    }
-
-    /// Log odds of a cut between two parts of one patch.
-    fn cut_odds(&self, a: usize, b: usize, height: f32) -> Option<f32> {
-        let (a, b) = (&self.patches[a], &self.patches[b]);
-        let (first, second) = if a.origin.1 < b.origin.1 { (a, b) } else { (b, a) };
-        let odds = if first.origin.1 + 1 == second.origin.1 {
-            CUT + CUT_INK * second.ink_at_cut as f32 / height
-        } else {
-            CERTAIN
-        };
-        (a.origin.0 == b.origin.0).then_some(odds)
     }
 
     /// The rectangle around each patch with all of its pixels.
@@ -298,6 +286,23 @@ impl<'a> Patches<'a> {
             }
         }
         (picture, place)
+    }
+}
+
+impl Pieces for Patches<'_> {
+    fn cut_odds(&self, a: usize, b: usize) -> Option<f32> {
+        let (a, b) = (&self.patches[a], &self.patches[b]);
+        let (first, second) = if a.origin.1 < b.origin.1 { (a, b) } else { (b, a) };
+        let odds = if first.origin.1 + 1 == second.origin.1 {
+            CUT + CUT_INK * second.ink_at_cut as f32 / self.height
+        } else {
+            CERTAIN
+        };
+        (a.origin.0 == b.origin.0).then_some(odds)
+    }
+
+    fn touch(&self, _: usize, _: usize) -> bool {
+        false
     }
 }
 

@@ -1,6 +1,6 @@
 //! Strokes → the strokes of each digit.
 
-use super::{CERTAIN, Layout, TOUCH};
+use super::{CERTAIN, Layout, Pieces, TOUCH};
 use crate::{
     ink::{Bounds, Ink, Point, Stroke},
     normalize::normalize_ink,
@@ -33,27 +33,14 @@ pub struct InkDigit {
 pub fn split_ink(ink: &Ink, reader: &mut dyn Reader) -> Vec<InkDigit> {
     let pieces: Vec<Piece> = ink.strokes().iter().enumerate().flat_map(pieces).collect();
     let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
-    let traces: Vec<Vec<Point>> = pieces
-        .iter()
-        .map(|piece| trace(&piece.stroke, TOUCH * layout.height))
-        .collect();
-    let odds = |a: usize, b: usize| {
-        let near = || is_near(&traces[a], &traces[b], TOUCH * layout.height);
-        pieces[a]
-            .cut_from(&pieces[b])
-            .unwrap_or_else(|| layout.odds(a, b, &near))
-    };
+    let pieces = StrokePieces::new(pieces, TOUCH * layout.height);
     let drawn = |group: &[usize]| -> Ink {
         let mut group = group.to_vec();
         group.sort_unstable();
-        group.iter().map(|&i| pieces[i].stroke.clone()).collect()
+        group.iter().map(|&i| pieces.pieces[i].stroke.clone()).collect()
     };
-    let fit = std::env::var("FIT").is_ok();
-    let mut read = |group: &[usize]| {
-        let ink = drawn(group);
-        Some(reader.read(&normalize_ink(&if fit { ink.fit() } else { ink })?))
-    };
-    let groups = layout.group(&odds, &mut read);
+    let mut read = |group: &[usize]| Some(reader.read(&normalize_ink(&drawn(group))?));
+    let groups = layout.group(&pieces, &mut read);
     let digits = groups.into_iter().filter_map(|group| {
         let ink = drawn(&group.pieces);
         let bounds = ink.bounds()?;
@@ -74,11 +61,29 @@ struct Piece {
     origin: (usize, usize),
 }
 
-impl Piece {
-    /// Log odds of a cut between two parts of one stroke.
-    fn cut_from(&self, other: &Piece) -> Option<f32> {
-        let ((a, i), (b, j)) = (self.origin, other.origin);
+/// All pieces, and points along each.
+struct StrokePieces {
+    pieces: Vec<Piece>,
+    traces: Vec<Vec<Point>>,
+    touch: f32,
+}
+
+impl StrokePieces {
+    fn new(pieces: Vec<Piece>, touch: f32) -> Self {
+        let traces = pieces.iter().map(|piece| trace(&piece.stroke, touch)).collect();
+        StrokePieces { pieces, traces, touch }
+    }
+}
+
+impl Pieces for StrokePieces {
+    fn cut_odds(&self, a: usize, b: usize) -> Option<f32> {
+        let ((a, i), (b, j)) = (self.pieces[a].origin, self.pieces[b].origin);
         (a == b).then_some(if i.abs_diff(j) == 1 { CUT } else { CERTAIN })
+    }
+
+    fn touch(&self, a: usize, b: usize) -> bool {
+        let is_near = |p: &Point| self.traces[b].iter().any(|q| p.distance(*q) <= self.touch);
+        self.traces[a].iter().any(is_near)
     }
 }
 
@@ -150,10 +155,6 @@ fn between(from: Point, to: Point, share: f32) -> Point {
 fn thinned(points: Vec<Point>) -> Vec<Point> {
     let step = points.len().div_ceil(400);
     points.into_iter().step_by(step).collect()
-}
-
-fn is_near(a: &[Point], b: &[Point], distance: f32) -> bool {
-    a.iter().any(|p| b.iter().any(|q| p.distance(*q) <= distance))
 }
 
 #[cfg(test)]
