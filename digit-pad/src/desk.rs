@@ -11,17 +11,21 @@ use nn_core::Network;
 use crate::error::Error;
 use crate::folders::Folders;
 use crate::grey::GreyImage;
-use crate::ink::CANVAS;
+use crate::grey::PixelRect;
+use crate::ink::{Bounds, CANVAS, Ink};
 use crate::inside::Inside;
 use crate::learner::{Learner, Look};
 use crate::model::Model;
-use crate::normalize::{SIDE, normalize};
+use crate::normalize::{SIDE, normalize, normalize_ink};
 use crate::photo;
 use crate::presets::Preset;
+use crate::raster::{draw_over, fit_in_square};
 use crate::reading::Reader;
 use crate::recognizer::Recognizer;
 use crate::save;
-use crate::view::{Effects, Errand, Sight, State};
+use crate::segment::{InkDigit, PictureDigit, split_ink, split_picture};
+use crate::teach::{Lesson, Lessons, Tutor, taught_model};
+use crate::view::{Effects, Errand, LessonView, Sight, State};
 
 /// The preset that is learnt before one's eyes.
 const LEARNT: &str = "fast";
@@ -31,11 +35,19 @@ const LEARNT: &str = "fast";
 pub struct Desk {
     /// The model that the window opened with.
     first: Model,
+    /// That, or one that has learnt from nothing; without what was taught.
+    base: Model,
     /// The model in use.
     model: Model,
     recognizer: Recognizer,
     inside: Option<Inside>,
     learner: Option<Learner>,
+    tutor: Option<Tutor>,
+    lessons: Lessons,
+    /// Why the lessons of another time are not there, until that is said.
+    trouble: Option<String>,
+    /// The strokes of each digit that was read last.
+    digits: Vec<Ink>,
     dialog: Option<Receiver<Option<PathBuf>>>,
     test: Option<Dataset>,
     last_sample: usize,
@@ -48,18 +60,41 @@ impl Desk {
     /// # Errors
     /// If the model does not read pictures of 28×28 pixels.
     pub fn new(model: Model, folders: Folders) -> Result<Self, Error> {
-        Ok(Desk {
+        let mut desk = Desk {
             recognizer: Recognizer::new(model.clone())?,
             first: model.clone(),
+            base: model.clone(),
             model,
             inside: None,
             learner: None,
+            tutor: None,
+            lessons: Lessons::new(),
+            trouble: None,
+            digits: Vec::new(),
             dialog: None,
             test: None,
             // Where samples begin is nobody's to guess.
             last_sample: RandomState::new().hash_one(0) as usize,
             folders,
-        })
+        };
+        match desk.folders.lessons().map(|path| Lessons::load(&path)) {
+            None => {}
+            Some(Ok(lessons)) => desk.lessons = lessons,
+            Some(Err(error)) => desk.trouble = Some(error.to_string()),
+        }
+        Ok(desk)
+    }
+
+    /// Takes up what was taught another time.
+    pub fn open(&mut self, state: &mut State) {
+        self.show_lessons(state);
+        if let Some(trouble) = self.trouble.take() {
+            state.say(trouble);
+        } else if !self.lessons.is_empty()
+            && let Err(error) = self.ask_tutor()
+        {
+            state.say(error.to_string());
+        }
     }
 
     /// Reads what lies on the canvas, and shows it.
@@ -74,15 +109,28 @@ impl Desk {
     }
 
     fn sights(&mut self, state: &State) -> Vec<Sight> {
-        let whole = [0.0, 0.0, CANVAS, CANVAS];
-        let bounds = state
-            .ink()
-            .bounds()
-            .map_or(whole, |b| [b.left, b.top, b.right, b.bottom]);
+        self.digits.clear();
+        let (ink, recognizer) = (state.ink(), &mut self.recognizer);
+        let Some(picture) = state.picture() else {
+            let digits = split_ink(ink, recognizer);
+            self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
+            return digits.into_iter().filter_map(sight_of_ink).collect();
+        };
+        let side = CANVAS as usize;
+        let whole = if ink.is_empty() {
+            fit_in_square(picture, side)
+        } else {
+            draw_over(picture, ink)
+        };
+        let digits = split_picture(&whole, recognizer);
+        if digits.len() > 1 {
+            return digits.into_iter().filter_map(sight_of_picture).collect();
+        }
+        // One digit is read from the picture itself, and not from what was made of it for the screen.
         let sight = state.look().map(|pixels| Sight {
-            reading: self.recognizer.read(&pixels),
+            reading: recognizer.read(&pixels),
             pixels,
-            bounds,
+            bounds: [0.0, 0.0, CANVAS, CANVAS],
         });
         sight.into_iter().collect()
     }
@@ -115,11 +163,20 @@ impl Desk {
                 }
                 Ok(Effects::REPAINT)
             }
-            Errand::Shipped => {
-                self.learner = None;
-                self.adopt(self.first.content.network.clone())
+            Errand::Shipped => self.go_back(),
+            Errand::Teach(digit) => self.teach(digit, state),
+            Errand::Unteach => {
+                let last = self.lessons.undo();
+                self.forgotten(last.is_some(), state)
             }
-            Errand::Teach(_) | Errand::Unteach | Errand::Forget(_) | Errand::ForgetAll => Ok(Effects::REPAINT),
+            Errand::Forget(index) => {
+                let lesson = self.lessons.forget(index);
+                self.forgotten(lesson.is_some(), state)
+            }
+            Errand::ForgetAll => {
+                self.lessons.forget_all();
+                self.forgotten(true, state)
+            }
         };
         outcome.unwrap_or_else(|error| {
             state.say(error.to_string());
@@ -129,7 +186,7 @@ impl Desk {
 
     /// Takes in what others have done meanwhile.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_dialog(state);
+        let mut effects = self.poll_dialog(state) | self.poll_tutor(state);
         if let Some(look) = self.learner.as_ref().and_then(Learner::look) {
             effects |= self.take_look(look, state);
         }
@@ -138,7 +195,8 @@ impl Desk {
 
     /// Whether something is under way that news will come from.
     pub fn is_busy(&self) -> bool {
-        self.learner.is_some() || self.dialog.is_some()
+        let is_taught = self.tutor.as_ref().is_some_and(Tutor::is_learning);
+        is_taught || self.learner.is_some() || self.dialog.is_some()
     }
 
     fn take_look(&mut self, look: Look, state: &mut State) -> Effects {
@@ -161,14 +219,106 @@ impl Desk {
         adopted
     }
 
-    /// Takes another network into use.
+    /// Takes a network that has learnt from nothing into use.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
         let mut model = self.first.clone();
         model.content.network = network;
+        self.base = model.clone();
+        self.tutor = None;
+        self.use_model(model)
+    }
+
+    fn use_model(&mut self, model: Model) -> Result<Effects, Error> {
         self.recognizer = Recognizer::new(model.clone())?;
         self.model = model;
         self.inside = None;
         Ok(Effects::READ)
+    }
+
+    /// To the network that the window opened with, and what it was taught.
+    fn go_back(&mut self) -> Result<Effects, Error> {
+        self.learner = None;
+        self.tutor = None;
+        self.base = self.first.clone();
+        if !self.lessons.is_empty() {
+            self.ask_tutor()?;
+        }
+        self.use_model(self.base.clone())
+    }
+
+    /// Teaches the digit that the panel tells of.
+    fn teach(&mut self, digit: u8, state: &mut State) -> Result<Effects, Error> {
+        let drawn = state.sight_index().and_then(|index| self.digits.get(index));
+        let Some(ink) = drawn else {
+            state.say("Only what is drawn can be taught, and not a picture");
+            return Ok(Effects::REPAINT);
+        };
+        if let Ok(lesson) = Lesson::new(digit, ink.clone()) {
+            self.lessons.add(lesson);
+            state.say(format!("It learns: this is a {digit}"));
+            self.lessons_changed(state)?;
+        }
+        Ok(Effects::REPAINT)
+    }
+
+    fn forgotten(&mut self, anything: bool, state: &mut State) -> Result<Effects, Error> {
+        if anything {
+            state.say(match self.lessons.len() {
+                0 => "Forgotten; nothing is taught any more".to_owned(),
+                1 => "Forgotten; one lesson is left".to_owned(),
+                count => format!("Forgotten; {count} lessons are left"),
+            });
+            self.lessons_changed(state)?;
+        }
+        Ok(Effects::REPAINT)
+    }
+
+    /// Keeps the lessons, and has them learnt.
+    fn lessons_changed(&mut self, state: &mut State) -> Result<(), Error> {
+        self.show_lessons(state);
+        self.ask_tutor()?;
+        match self.folders.lessons() {
+            Some(path) => self.lessons.save(&path),
+            None => Ok(()),
+        }
+    }
+
+    fn ask_tutor(&mut self) -> Result<(), Error> {
+        if self.tutor.is_none() {
+            self.tutor = Some(Tutor::start(self.base.clone())?);
+        }
+        if let Some(tutor) = &mut self.tutor {
+            tutor.teach(&self.lessons);
+        }
+        Ok(())
+    }
+
+    fn poll_tutor(&mut self, state: &mut State) -> Effects {
+        let Some(taught) = self.tutor.as_mut().and_then(Tutor::poll) else {
+            return Effects::default();
+        };
+        let learnt = taught.and_then(|network| self.use_model(taught_model(&self.base, network, &self.lessons)));
+        match learnt {
+            Ok(effects) => {
+                if !self.lessons.is_empty() {
+                    let lessons = if self.lessons.len() == 1 { "lesson" } else { "lessons" };
+                    state.say(format!("Learnt {} {lessons}", self.lessons.len()));
+                }
+                effects
+            }
+            Err(error) => {
+                state.say(error.to_string());
+                Effects::REPAINT
+            }
+        }
+    }
+
+    fn show_lessons(&self, state: &mut State) {
+        let view = |lesson: &Lesson| LessonView {
+            pixels: normalize_ink(&lesson.ink().fit()).unwrap_or([0; SIDE * SIDE]),
+            label: lesson.label(),
+        };
+        state.show_lessons(Arc::new(self.lessons.iter().map(view).collect()));
     }
 
     fn learn(&mut self, state: &mut State) -> Result<Effects, Error> {
@@ -268,4 +418,33 @@ impl Desk {
         state.say(format!("Test digit {}: this is a {label}", index + 1));
         Ok(effects)
     }
+}
+
+fn sight_of_ink(digit: InkDigit) -> Option<Sight> {
+    let Bounds {
+        left,
+        top,
+        right,
+        bottom,
+    } = digit.bounds;
+    Some(Sight {
+        pixels: normalize_ink(&digit.ink)?,
+        reading: digit.reading,
+        bounds: [left, top, right, bottom],
+    })
+}
+
+/// Of a picture of the whole canvas, a pixel to a canvas unit.
+fn sight_of_picture(digit: PictureDigit) -> Option<Sight> {
+    let PixelRect {
+        left,
+        top,
+        width,
+        height,
+    } = digit.place;
+    Some(Sight {
+        pixels: normalize(&digit.picture)?,
+        reading: digit.reading,
+        bounds: [left, top, left + width, top + height].map(|place| place as f32),
+    })
 }

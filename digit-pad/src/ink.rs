@@ -79,6 +79,23 @@ impl Stroke {
         self.width
     }
 
+    /// The rectangle around all samples.
+    pub fn bounds(&self) -> Bounds {
+        Bounds::around(self.points.iter().copied()).expect("a stroke has a point")
+    }
+
+    /// The samples before the one of that number, and those from it on; `None` if either were none.
+    pub(crate) fn cut(&self, at: usize) -> Option<(Stroke, Stroke)> {
+        let (before, after) = self.points.split_at_checked(at)?;
+        let part = |points: &[Point]| {
+            (!points.is_empty()).then(|| Stroke {
+                points: points.to_vec(),
+                width: self.width,
+            })
+        };
+        Some((part(before)?, part(after)?))
+    }
+
     fn last(&self) -> Point {
         self.points[self.points.len() - 1]
     }
@@ -117,8 +134,7 @@ impl Stroke {
     }
 
     fn is_near(&self, center: Point, radius: f32) -> bool {
-        let near = |bounds: Bounds| bounds.grown(radius).contains(center);
-        Bounds::around(self.points.iter().copied()).is_some_and(near)
+        self.bounds().grown(radius).contains(center)
             && self
                 .closely(0.25 * radius)
                 .any(|point| point.distance(center) <= radius)
@@ -387,6 +403,15 @@ impl Ink {
             stroke.points.push(point);
         }
         moved
+    }
+}
+
+impl FromIterator<Stroke> for Ink {
+    fn from_iter<I: IntoIterator<Item = Stroke>>(strokes: I) -> Self {
+        Ink {
+            strokes: strokes.into_iter().collect(),
+            ..Ink::new()
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A drawing's walk: [`ink`] keeps the strokes and [`history`] what was before, [`raster`] draws them,
 //! [`normalize`](mod@normalize) brings the picture to the form of MNIST, [`recognizer`] reads it, [`view`] paints what was
-//! read, and [`window`] shows that. An image file comes in by [`photo`]. What the window does beyond drawing is done by the
+//! read, and [`window`] shows that. An image file comes in by [`photo`], and [`segment`] takes numbers
+//! apart into digits. What the window does beyond drawing is done by the
 //! [`desk`]: it looks [`inside`] the network, [`teach`]es it the user's hand, has a [`learner`] begin from nothing, and
 //! [`save`]s. [`presets`] says which
 //! networks there are, [`training`] makes their weights, [`calibration`] makes their probabilities believable, and
@@ -44,6 +45,7 @@ pub mod raster;
 pub mod reading;
 pub mod recognizer;
 pub mod save;
+pub mod segment;
 pub mod settings;
 pub mod teach;
 pub mod training;

@@ -83,6 +83,7 @@ pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result
     } = options.settings;
     let mut state = State::new(width, height, opening);
     state.set_look(dark, zoom);
+    desk.open(&mut state);
     let mut window = open(options)?;
     let keys = Keys::default();
     window.set_input_callback(Box::new(keys.clone()));

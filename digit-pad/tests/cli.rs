@@ -536,6 +536,89 @@ fn images_are_read_in_either_polarity_and_at_any_size() {
     }
 }
 
+/// Digits of the test set side by side on a white sheet, each `size` pixels wide and high.
+fn sheet(digits: &Dataset, indices: &[usize], size: u32) -> GrayImage {
+    let mut sheet = GrayImage::from_pixel(size * indices.len() as u32 + 40, size + 60, Luma([255]));
+    for (place, &index) in indices.iter().enumerate() {
+        let mut digit = GrayImage::from_raw(28, 28, digits.image(index).to_vec()).unwrap();
+        image::imageops::invert(&mut digit);
+        let digit = image::imageops::resize(&digit, size, size, image::imageops::FilterType::Triangle);
+        image::imageops::overlay(&mut sheet, &digit, 20 + i64::from(size) * place as i64, 30);
+    }
+    sheet
+}
+
+#[test]
+fn numbers_are_read_digit_by_digit() {
+    let folder = Folder::new();
+    let digits = test_digits();
+    let numbers: [&[usize]; 4] = [&[3], &[0, 1], &[2, 10, 4], &[5, 13, 7, 11]];
+    let written: Vec<(String, String)> = numbers
+        .iter()
+        .map(|indices| {
+            let number: String = indices.iter().map(|&i| digits.label(i).to_string()).collect();
+            let path = folder.file(&format!("{number}.png"));
+            DynamicImage::from(sheet(&digits, indices, 56)).save(&path).unwrap();
+            (text(&path).to_owned(), number)
+        })
+        .collect();
+    let paths: Vec<&str> = written.iter().map(|(path, _)| path.as_str()).collect();
+    let plain = succeed(["predict", "--number"].into_iter().chain(paths.iter().copied()));
+    assert_eq!(plain.stderr, "");
+    let objects = succeed(
+        ["predict", "--number", "--json"]
+            .into_iter()
+            .chain(paths.iter().copied()),
+    )
+    .objects();
+    assert_eq!((plain.stdout.lines().count(), objects.len()), (4, 4));
+    for ((object, line), (path, number)) in objects.iter().zip(plain.stdout.lines()).zip(&written) {
+        assert_eq!(keys(object), ["digits", "known", "number", "path", "probability"]);
+        assert_eq!((&object["path"], &object["number"]), (&json!(path), &json!(number)));
+        let found = object["digits"].as_array().unwrap();
+        let product: f64 = found
+            .iter()
+            .map(|digit| digit["probability"].as_f64().unwrap())
+            .product();
+        let probability = object["probability"].as_f64().unwrap();
+        assert!((probability - product).abs() < 1e-5, "{object}");
+        assert_eq!(line, format!("{path}\t{number}\t{probability:.4}"));
+        assert_eq!(object["known"], found.iter().all(|digit| digit["known"] == json!(true)));
+        for (place, digit) in found.iter().enumerate() {
+            assert_eq!(keys(digit), ["box", "digit", "known", "probabilities", "probability"]);
+            assert_eq!(digit["digit"].to_string(), number[place..=place]);
+            assert_eq!(digit["probabilities"].as_array().unwrap().len(), 10);
+            let [x, y, width, height] = ["x", "y", "width", "height"].map(|key| digit["box"][key].as_u64().unwrap());
+            let left = 20 + 56 * place as u64;
+            assert!(left <= x && x + width <= left + 56, "{digit}");
+            assert!(30 <= y && y + height <= 86 && width.max(height) >= 38, "{digit}");
+        }
+    }
+}
+
+#[test]
+fn a_number_needs_ink() {
+    let folder = Folder::new();
+    let (blank, seven) = (folder.file("blank.png"), folder.file("seven.png"));
+    DynamicImage::from(GrayImage::from_pixel(90, 40, Luma([255])))
+        .save(&blank)
+        .unwrap();
+    DynamicImage::from(sheet(&test_digits(), &[0], 60))
+        .save(&seven)
+        .unwrap();
+    let missing = folder.file("missing.png");
+    let read = run(["predict", "--number", text(&blank), text(&missing), text(&seven)]);
+    assert_eq!(read.status, 1);
+    assert!(read.stdout.starts_with(&format!("{}\t7\t", text(&seven))), "{read:?}");
+    assert!(
+        read.stderr
+            .contains("nothing is drawn on this picture: all its 90×40 pixels"),
+        "{}",
+        read.stderr
+    );
+    assert!(read.stderr.contains("missing.png"), "{}", read.stderr);
+}
+
 /// A one, a zero and a seven, of any scale and place.
 fn strokes() -> String {
     let zero: Vec<_> = (0..=40)

@@ -1,13 +1,15 @@
-//! `predict`: reads the digit in each image.
+//! `predict`: reads the digit, or the number, in each image.
 
 use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
+    grey::{GreyImage, PixelRect},
     normalize::normalize,
     photo,
-    reading::{Reader, Reading},
+    reading::Reader,
     recognizer::Recognizer,
+    segment::{PictureDigit, split_picture},
 };
 use serde::Serialize;
 
@@ -16,40 +18,74 @@ use super::{
     output::{Failure, Outcome, json, line, report},
 };
 
-/// Reads the digit in each image
+/// Reads the digit, or the number, in each image
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints a line an image: its path, the digit and its probability, separated by tabs. \
+    after_help = "Prints a line an image: its path, the digit (or the number) and its probability, separated by tabs. \
                         After an image that cannot be read it goes on with the next, and exits with status 1."
 )]
 pub(super) struct Args {
-    /// PNG or JPEG files with a digit each, dark on light or light on dark
+    /// PNG or JPEG files with a digit or a number each, dark on light or light on dark
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
     #[command(flatten)]
     model: ModelArgs,
 
+    /// Read all digits of each image, side by side, as a number
+    #[arg(long)]
+    number: bool,
+
     /// Print a JSON object a line, with the probabilities of all ten digits
     #[arg(long)]
     json: bool,
 }
 
+/// What was found in an image.
 #[derive(Serialize)]
-struct Prediction {
-    path: String,
+#[serde(untagged)]
+enum Prediction {
+    Digit {
+        path: String,
+        digit: u8,
+        probability: f32,
+        probabilities: [f32; 10],
+        known: bool,
+    },
+    Number {
+        path: String,
+        number: String,
+        probability: f32,
+        known: bool,
+        digits: Vec<DigitInNumber>,
+    },
+}
+
+#[derive(Serialize)]
+struct DigitInNumber {
     digit: u8,
     probability: f32,
     probabilities: [f32; 10],
     known: bool,
+    r#box: PixelBox,
+}
+
+/// A rectangle in pixels of the upright image.
+#[derive(Serialize)]
+struct PixelBox {
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut recognizer = args.model.recognizer()?;
     let mut outcome = Ok(());
     for path in &args.images {
-        match read(&mut recognizer, path) {
-            Ok(reading) => print(path, &reading, args.json)?,
+        let read = if args.number { read_number } else { read_digit };
+        match photo::open(path).and_then(|picture| read(&mut recognizer, path, &picture)) {
+            Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
                 outcome = Err(Failure::Reported);
@@ -59,27 +95,84 @@ pub(super) fn run(args: &Args) -> Outcome {
     outcome
 }
 
-fn read(recognizer: &mut Recognizer, path: &Path) -> Result<Reading, Error> {
-    let picture = photo::open(path)?;
-    let (width, height) = (picture.width(), picture.height());
-    let seen = normalize(&picture).ok_or_else(|| Error::NoInk {
-        path: path.to_owned(),
-        width,
-        height,
-    })?;
-    Ok(recognizer.read(&seen))
-}
-
-fn print(path: &Path, reading: &Reading, as_json: bool) -> Outcome {
-    let (digit, probability) = (reading.digit(), reading.probability());
-    if !as_json {
-        return line(format_args!("{}\t{digit}\t{probability:.4}", path.display()));
-    }
-    json(&Prediction {
+fn read_digit(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) -> Result<Prediction, Error> {
+    let seen = normalize(picture).ok_or_else(|| no_ink(path, picture))?;
+    let reading = recognizer.read(&seen);
+    Ok(Prediction::Digit {
         path: path.display().to_string(),
-        digit,
-        probability,
+        digit: reading.digit(),
+        probability: reading.probability(),
         probabilities: reading.probabilities,
         known: reading.known,
     })
+}
+
+fn read_number(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) -> Result<Prediction, Error> {
+    let digits: Vec<DigitInNumber> = split_picture(picture, recognizer)
+        .iter()
+        .map(DigitInNumber::from)
+        .collect();
+    if digits.is_empty() {
+        return Err(no_ink(path, picture));
+    }
+    Ok(Prediction::Number {
+        path: path.display().to_string(),
+        number: digits.iter().map(|digit| digit.digit.to_string()).collect(),
+        probability: digits.iter().map(|digit| digit.probability).product(),
+        known: digits.iter().all(|digit| digit.known),
+        digits,
+    })
+}
+
+fn no_ink(path: &Path, picture: &GreyImage) -> Error {
+    Error::NoInk {
+        path: path.to_owned(),
+        width: picture.width(),
+        height: picture.height(),
+    }
+}
+
+impl Prediction {
+    fn print(&self, as_json: bool) -> Outcome {
+        if as_json {
+            return json(self);
+        }
+        match self {
+            Prediction::Digit {
+                path,
+                digit,
+                probability,
+                ..
+            } => line(format_args!("{path}\t{digit}\t{probability:.4}")),
+            Prediction::Number {
+                path,
+                number,
+                probability,
+                ..
+            } => line(format_args!("{path}\t{number}\t{probability:.4}")),
+        }
+    }
+}
+
+impl From<&PictureDigit> for DigitInNumber {
+    fn from(found: &PictureDigit) -> Self {
+        let PixelRect {
+            left,
+            top,
+            width,
+            height,
+        } = found.place;
+        DigitInNumber {
+            digit: found.reading.digit(),
+            probability: found.reading.probability(),
+            probabilities: found.reading.probabilities,
+            known: found.reading.known,
+            r#box: PixelBox {
+                x: left,
+                y: top,
+                width,
+                height,
+            },
+        }
+    }
 }

@@ -289,13 +289,18 @@ impl State {
 
     /// What the panel tells of: the digit under the pointer, or else the last one.
     pub fn sight(&self) -> Option<&Sight> {
+        self.sights.get(self.sight_index()?)
+    }
+
+    /// Which of the sights that is.
+    pub fn sight_index(&self) -> Option<usize> {
         let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
-        let under = |sight: &&Sight| {
+        let under = |sight: &Sight| {
             let [left, top, right, bottom] = sight.bounds;
             point.is_some_and(|p| (left..=right).contains(&p.x) && (top..=bottom).contains(&p.y))
         };
-        let pointed = self.sights.iter().find(under).filter(|_| !self.ink().is_drawing());
-        pointed.or(self.sights.last())
+        let pointed = self.sights.iter().position(under).filter(|_| !self.ink().is_drawing());
+        pointed.or(self.sights.len().checked_sub(1))
     }
 
     /// Every layer of the network, if the panel shows them.

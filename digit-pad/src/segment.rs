@@ -1,0 +1,475 @@
+//! Several digits in one drawing → one drawing each.
+//!
+//! A drawing is taken to pieces that are not divided further: strokes, or connected patches of ink, and the parts of
+//! those that look like two digits grown together. Runs of neighbouring pieces then make digits. How pieces lie to each
+//! other says how likely a cut between them is, the reader says how well each run reads, and of all ways to cut the
+//! row, the one that has most in its favour is taken (as in section VII of LeCun, Bottou, Bengio, Haffner,
+//! "Gradient-based learning applied to document recognition", 1998).
+//!
+//! ```
+//! use digit_pad::{ink::Drawing, recognizer::Recognizer, segment::split_ink};
+//!
+//! let drawn = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;
+//! let digits = split_ink(&drawn.ink, &mut Recognizer::embedded()?);
+//! let number: Vec<u8> = digits.iter().map(|digit| digit.reading.digit()).collect();
+//! assert_eq!(number, [1, 7]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod pictures;
+mod strokes;
+
+pub use self::{
+    pictures::{PictureDigit, split_picture},
+    strokes::{InkDigit, split_ink},
+};
+use crate::{
+    ink::{Bounds, Point},
+    reading::Reading,
+};
+
+/// A drawing of more pieces than this is no number; it is left in one.
+const MOST_PIECES: usize = 128;
+
+/// A digit is not put together from more parts than this that may also stand alone.
+const MOST_PARTS: usize = 12;
+
+/// Log odds of a cut beyond which the reader is not asked.
+const CERTAIN: f32 = 5.0;
+
+/// Pieces that share this much of the narrower one's width belong together.
+const OVER: f32 = 0.5;
+
+/// Log odds of a cut for a gap as wide as the digits are high.
+const GAP: f32 = 25.0;
+
+/// Log odds against a cut for an overlap as wide as the narrower piece.
+const OVERLAP: f32 = 10.0;
+
+/// How much it changes the log odds of a cut whether what is on both sides is equally high.
+const ALIKE: f32 = 10.0;
+
+/// Log odds against a cut between what touches.
+const TOUCHING: f32 = 1.0;
+
+/// A piece smaller than this share of the digits' height, and outside all larger ones, is a speck.
+const SPECK: f32 = 0.12;
+
+/// A narrow piece counts as this wide, as a share of the digits' height: an upright line has no width of its own.
+const LEAST_WIDTH: f32 = 0.15;
+
+/// Pieces that lie this near to each other, as a share of the digits' height, touch.
+const TOUCH: f32 = 0.05;
+
+/// Few digits are wider than this, as a share of their own height.
+const WIDE: f32 = 1.0;
+
+/// Few digits are lower than this share of the highest.
+const LOW: f32 = 0.4;
+
+/// Log probability that a group loses for each height by which it is too wide or too low.
+const MISSHAPEN: f32 = 10.0;
+
+/// The least that the reader's word counts: it is often sure of what is no digit at all, and seldom so unsure.
+const LEAST_PROBABILITY: f32 = 1e-3;
+
+/// The pieces of a drawing, as far as it matters how they lie.
+struct Layout {
+    bounds: Vec<Bounds>,
+    /// Height of the highest piece; the measure of all distances.
+    height: f32,
+}
+
+/// Pieces that make a digit together, and what was read there.
+struct Group {
+    pieces: Vec<usize>,
+    reading: Reading,
+}
+
+impl Layout {
+    fn new(bounds: Vec<Bounds>) -> Layout {
+        let highest = bounds.iter().map(Bounds::height).fold(0.0, f32::max);
+        let whole = bounds.iter().copied().reduce(|a, b| union(&a, &b));
+        // A row of lines that lie flat has no height.
+        let height = highest.max(0.1 * whole.map_or(0.0, |whole| whole.longest_side()));
+        Layout { bounds, height }
+    }
+
+    /// The pieces that are no specks.
+    fn pieces(&self) -> Vec<usize> {
+        let largest = self.bounds.iter().map(Bounds::longest_side).fold(0.0, f32::max);
+        let least = SPECK * largest.min(self.height);
+        let is_large = |i: &usize| self.bounds[*i].longest_side() >= least;
+        let (large, small): (Vec<_>, Vec<_>) = (0..self.bounds.len()).partition(is_large);
+        if large.len() > MOST_PIECES {
+            return large;
+        }
+        let is_inside = |i: &usize| {
+            let near = self.bounds[*i].grown(SPECK * self.height);
+            large.iter().any(|&j| self.bounds[j].intersection(&near).is_some())
+        };
+        let inside = small.into_iter().filter(is_inside);
+        large.iter().copied().chain(inside).take(MOST_PIECES).collect()
+    }
+
+    /// Whether two pieces lie over each other, for so much of the narrower one's width that they are one digit.
+    fn is_over(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (&self.bounds[a], &self.bounds[b]);
+        self.overlap(a, b) >= OVER
+    }
+
+    /// How much of the narrower one's width two rectangles share; below zero, what is between them in that measure.
+    fn overlap(&self, a: &Bounds, b: &Bounds) -> f32 {
+        let narrower = a.width().min(b.width()).max(LEAST_WIDTH * self.height);
+        (a.right.min(b.right) - a.left.max(b.left)) / narrower
+    }
+
+    /// Log odds that what is in two rectangles belongs to different digits. Digits stand beside each other and are of
+    /// much the same height; parts of one digit, such as the two strokes of an open 4, seldom are.
+    fn odds(&self, a: &Bounds, b: &Bounds) -> f32 {
+        let gap = a.left.max(b.left) - a.right.min(b.right);
+        let beside = if gap > 0.0 {
+            GAP * gap / self.height
+        } else {
+            -OVERLAP * self.overlap(a, b)
+        };
+        let both = a.bottom.max(b.bottom) - a.top.min(b.top);
+        let common = (a.bottom.min(b.bottom) - a.top.max(b.top)).max(0.0);
+        // Two lines that lie flat at one height are both of the same height.
+        let alike = if both > 0.0 { common / both } else { 1.0 };
+        beside + ALIKE * (alike - 0.75)
+    }
+
+    /// What the shape of a group says for its being a digit, as a log probability.
+    fn shape(&self, group: &Bounds) -> f32 {
+        let height = group.height().max(LOW * self.height);
+        let too_wide = (group.width() / height - WIDE).max(0.0);
+        let too_low = (LOW - group.height() / self.height).max(0.0);
+        -MISSHAPEN * (too_wide + too_low)
+    }
+
+    /// Puts pieces together to digits, left to right; `read` reads what some of them make together.
+    fn group(&self, pieces: &dyn Pieces, read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> Vec<Group> {
+        let mut row = self.pieces();
+        if row.len() > MOST_PIECES {
+            let all: Vec<usize> = (0..self.bounds.len()).collect();
+            return Vec::from_iter(read(&all).map(|reading| Group { pieces: all, reading }));
+        }
+        row.sort_by(|&a, &b| self.bounds[a].center().x.total_cmp(&self.bounds[b].center().x));
+        let mut parts = self.parts(&row, pieces);
+        self.weigh_cuts(&mut parts, pieces);
+        self.best_groups(&parts, read)
+    }
+
+    /// Puts those pieces of a row together that belong together for certain.
+    fn parts(&self, row: &[usize], pieces: &dyn Pieces) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        // How many pieces from the left belong together with one that has been met.
+        let mut joined = 0;
+        for (i, &piece) in row.iter().enumerate() {
+            let belongs = |&j: &usize| pieces.cut_odds(piece, row[j]).is_none() && self.is_over(piece, row[j]);
+            match parts.last_mut() {
+                Some(part) if i < joined => part.add(piece, &self.bounds[piece]),
+                _ => parts.push(Part::new(piece, self.bounds[piece])),
+            }
+            let last = (i + 1..row.len()).rfind(belongs);
+            joined = joined.max(last.map_or(0, |last| last + 1));
+        }
+        parts
+    }
+
+    /// Finds the log odds of a cut before each part: what any on its left and any on its right have against it.
+    fn weigh_cuts(&self, parts: &mut [Part], pieces: &dyn Pieces) {
+        for right in 1..parts.len() {
+            for left in 0..right {
+                let odds = self.part_odds(&parts[left], &parts[right], pieces);
+                for part in &mut parts[left + 1..=right] {
+                    part.cut = part.cut.min(odds);
+                }
+            }
+        }
+    }
+
+    fn part_odds(&self, left: &Part, right: &Part, pieces: &dyn Pieces) -> f32 {
+        let pairs = || {
+            let all = left.pieces.iter();
+            all.flat_map(|&a| right.pieces.iter().map(move |&b| (a, b)))
+        };
+        if let Some(odds) = pairs().filter_map(|(a, b)| pieces.cut_odds(a, b)).reduce(f32::min) {
+            return odds;
+        }
+        let odds = self.odds(&left.bounds, &right.bounds);
+        if odds < CERTAIN && pairs().any(|(a, b)| pieces.touch(a, b)) {
+            odds - TOUCHING
+        } else {
+            odds
+        }
+    }
+
+    /// The best way to cut a row of parts, found by dynamic programming from the left.
+    fn best_groups(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> Vec<Group> {
+        // For each number of parts from the left: how much speaks for the best way to cut them, and its last group.
+        let mut best: Vec<(f32, usize, Option<Group>)> = vec![(0.0, 0, None)];
+        for end in 1..=parts.len() {
+            let mut found = (f32::NEG_INFINITY, end - 1, None);
+            for start in (end.saturating_sub(MOST_PARTS)..end).rev() {
+                // Only the first part of a group may be cut off for certain from what is before it.
+                if parts[start + 1..end].iter().any(|part| part.cut >= CERTAIN) {
+                    break;
+                }
+                let (score, group) = self.judge(&parts[start..end], read);
+                let cut = if start > 0 { parts[start].cut } else { 0.0 };
+                let score = best[start].0 + cut + score;
+                if score > found.0 {
+                    found = (score, start, group);
+                }
+            }
+            best.push(found);
+        }
+        let mut groups = Vec::new();
+        let mut end = parts.len();
+        while end > 0 {
+            let (_, start, group) = &mut best[end];
+            groups.extend(group.take());
+            end = *start;
+        }
+        groups.reverse();
+        groups
+    }
+
+    /// What speaks for the parts being one digit, and that digit, if there is anything to read.
+    fn judge(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> (f32, Option<Group>) {
+        let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
+        let bounds = parts.iter().map(|part| part.bounds).reduce(|a, b| union(&a, &b));
+        let shape = bounds.map_or(0.0, |bounds| self.shape(&bounds));
+        let reading = read(&pieces);
+        let word = reading
+            .as_ref()
+            .map_or(0.0, Reading::probability)
+            .max(LEAST_PROBABILITY)
+            .ln();
+        (shape + word, reading.map(|reading| Group { pieces, reading }))
+    }
+}
+
+/// What is known of pieces beyond how they lie.
+trait Pieces {
+    /// Log odds of a cut between two pieces that were one before they were cut in places where that may be right.
+    fn cut_odds(&self, a: usize, b: usize) -> Option<f32>;
+
+    /// Whether two pieces touch.
+    fn touch(&self, a: usize, b: usize) -> bool;
+}
+
+/// Pieces that belong together for certain, the rectangle around them, and the log odds of a cut before them.
+struct Part {
+    pieces: Vec<usize>,
+    bounds: Bounds,
+    cut: f32,
+}
+
+impl Part {
+    fn new(piece: usize, bounds: Bounds) -> Part {
+        Part {
+            pieces: vec![piece],
+            bounds,
+            cut: CERTAIN,
+        }
+    }
+
+    fn add(&mut self, piece: usize, bounds: &Bounds) {
+        self.pieces.push(piece);
+        self.bounds = union(&self.bounds, bounds);
+    }
+}
+
+/// The smallest rectangle around two others.
+fn union(a: &Bounds, b: &Bounds) -> Bounds {
+    Bounds {
+        left: a.left.min(b.left),
+        top: a.top.min(b.top),
+        right: a.right.max(b.right),
+        bottom: a.bottom.max(b.bottom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist_io::{Dataset, Mnist, Split};
+
+    use super::*;
+    use crate::{
+        grey::GreyImage,
+        ink::{Ink, Stroke},
+        raster::{View, draw},
+        recognizer::Recognizer,
+    };
+
+    type Line = &'static [(f32, f32)];
+
+    const ONE: &[Line] = &[&[(0.3, 0.0), (0.3, 1.0)]];
+    const ONE_WITH_FOOT: &[Line] = &[&[(0.1, 0.2), (0.3, 0.0), (0.3, 1.0)], &[(0.0, 1.0), (0.6, 1.0)]];
+    const FOUR: &[Line] = &[&[(0.35, 0.0), (0.0, 0.65), (0.65, 0.65)], &[(0.45, 0.25), (0.45, 1.0)]];
+    const FIVE: &[Line] = &[
+        &[
+            (0.1, 0.0),
+            (0.05, 0.45),
+            (0.3, 0.38),
+            (0.55, 0.5),
+            (0.62, 0.7),
+            (0.5, 0.93),
+            (0.3, 1.0),
+            (0.0, 0.92),
+        ],
+        &[(0.12, 0.0), (0.62, 0.0)],
+    ];
+    const SEVEN: &[Line] = &[&[(0.0, 0.0), (0.6, 0.0), (0.2, 1.0)], &[(0.15, 0.5), (0.55, 0.5)]];
+    const ZERO: &[Line] = &[&[
+        (0.33, 0.0),
+        (0.1, 0.14),
+        (0.0, 0.5),
+        (0.1, 0.86),
+        (0.33, 1.0),
+        (0.56, 0.86),
+        (0.66, 0.5),
+        (0.56, 0.14),
+        (0.33, 0.0),
+    ]];
+    const SLASH: Line = &[(0.6, 0.05), (0.06, 0.95)];
+
+    /// Lines as strokes, `size` high, from (`left`, 100) on.
+    fn strokes(digit: &[Line], left: f32, size: f32) -> Vec<Stroke> {
+        let mut ink = Ink::new();
+        for line in digit {
+            let at = |i: usize| Point::new(left + size * line[i].0, 100.0 + size * line[i].1);
+            ink.pen_down(at(0));
+            (1..line.len()).for_each(|i| {
+                ink.pen_move(at(i));
+            });
+        }
+        ink.strokes().to_vec()
+    }
+
+    /// Digits, each with the place of its left side; the first stroke of each, then what follows.
+    fn drawn(digits: &[(&[Line], f32)]) -> Ink {
+        let digits: Vec<_> = digits
+            .iter()
+            .map(|(digit, left)| strokes(digit, *left, 120.0))
+            .collect();
+        let firsts = digits.iter().map(|strokes| strokes[0].clone());
+        let later = digits.iter().flat_map(|strokes| strokes[1..].iter().cloned());
+        firsts.chain(later).collect()
+    }
+
+    fn number<'a>(readings: impl Iterator<Item = &'a Reading>) -> String {
+        readings.map(|reading| reading.digit().to_string()).collect()
+    }
+
+    /// The number in strokes, and in a picture of them.
+    fn read(ink: &Ink) -> [String; 2] {
+        let mut reader = Recognizer::embedded().unwrap();
+        let picture = draw(
+            ink.strokes(),
+            12.0,
+            &View::whole_canvas(560),
+            GreyImage::blank(560, 560),
+        );
+        let (strokes, patches) = (split_ink(ink, &mut reader), split_picture(&picture, &mut reader));
+        [
+            number(strokes.iter().map(|digit| &digit.reading)),
+            number(patches.iter().map(|digit| &digit.reading)),
+        ]
+    }
+
+    #[test]
+    fn one_digit_is_one_digit() {
+        let slashed = [ZERO[0], SLASH];
+        for (digit, name) in [
+            (ONE, "1"),
+            (ONE_WITH_FOOT, "1"),
+            (FOUR, "4"),
+            (FIVE, "5"),
+            (SEVEN, "7"),
+            (ZERO, "0"),
+            (&slashed, "0"),
+        ] {
+            assert_eq!(read(&drawn(&[(digit, 200.0)])), [name, name]);
+        }
+    }
+
+    #[test]
+    fn digits_side_by_side_are_several() {
+        let slashed = [ZERO[0], SLASH];
+        for (digits, name) in [
+            (&[(ONE, 60.0), (SEVEN, 150.0)][..], "17"),
+            (&[(ONE, 60.0), (ONE, 100.0)], "11"),
+            (&[(FOUR, 40.0), (&slashed, 140.0), (FIVE, 250.0)], "405"),
+            (
+                &[(FIVE, 30.0), (SEVEN, 130.0), (ONE_WITH_FOOT, 240.0), (FOUR, 340.0)],
+                "5714",
+            ),
+        ] {
+            assert_eq!(read(&drawn(digits)), [name, name]);
+        }
+    }
+
+    #[test]
+    fn digits_that_touch_are_told_apart() {
+        for (digits, name) in [
+            (&[(ONE, 60.0), (ZERO, 98.0)][..], "10"),
+            (&[(ZERO, 60.0), (ZERO, 139.0)], "00"),
+            (&[(SEVEN, 60.0), (FIVE, 132.0), (ZERO, 207.0)], "750"),
+        ] {
+            assert_eq!(read(&drawn(digits)), [name, name]);
+        }
+    }
+
+    #[test]
+    fn nothing_and_specks_are_no_digits() {
+        assert_eq!(read(&Ink::new()), ["", ""]);
+        let speck: Line = &[(0.0, 0.0), (0.02, 0.03)];
+        let specked = drawn(&[(&[speck], 20.0), (SEVEN, 150.0), (&[speck], 400.0), (ONE, 450.0)]);
+        assert_eq!(read(&specked), ["71", "71"]);
+        // A dot alone is all that there is.
+        let dot = drawn(&[(&[&[(0.0, 0.0)]], 300.0)]);
+        assert_eq!(read(&dot).map(|number| number.len()), [1, 1]);
+    }
+
+    #[test]
+    fn a_scribble_of_many_strokes_is_left_in_one() {
+        let tick: &[Line] = &[&[(0.0, 0.0), (0.02, 1.0)]];
+        let fence: Vec<(&[Line], f32)> = (0..200).map(|i| (tick, 2.0 * i as f32)).collect();
+        assert_eq!(split_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(), 1);
+    }
+
+    /// Digits of MNIST in a row, with `gap` columns between their ink.
+    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GreyImage {
+        let mut row = GreyImage::blank(indices.len() * (28 + gap), 28);
+        let mut left = 0;
+        for &index in indices {
+            let digit = GreyImage::new(28, 28, digits.image(index).to_vec());
+            let has_ink = |x: &usize| (0..28).any(|y| digit.row(y)[*x] > 0);
+            let first = (0..28).find(has_ink).unwrap();
+            let last = (0..28).rfind(has_ink).unwrap();
+            row.paste(&digit.cropped(first, 0, last + 1 - first, 28), left, 0);
+            left += last + 1 - first + gap;
+        }
+        row
+    }
+
+    #[test]
+    fn numbers_of_mnists_digits_are_read() {
+        let digits = Mnist::embedded_split(Split::Test).unwrap();
+        let mut reader = Recognizer::embedded().unwrap();
+        for (gap, floor) in [(0, 0), (4, 0)] {
+            let mut right = 0;
+            for first in 0..200 {
+                let indices: Vec<usize> = (0..3).map(|k| first + 200 * k).collect();
+                let expected: String = indices.iter().map(|&i| digits.label(i).to_string()).collect();
+                let found = split_picture(&row(&digits, &indices, gap), &mut reader);
+                right += usize::from(number(found.iter().map(|digit| &digit.reading)) == expected);
+            }
+            assert!(right >= floor, "{right} of 200 with a gap of {gap}");
+        }
+    }
+}
