@@ -259,6 +259,16 @@ fn a_tour_through_the_window() {
     for name in ["digit-1.png", "digit-1.jsonl", "digit-1.safetensors"] {
         assert!(pad.home.path().join(name).exists(), "{name}");
     }
+    // A drawing is taught, and that is taken back.
+    pad.press("6");
+    pad.wait_for("message: It learns: this is a 6");
+    pad.wait_for("message: Learnt 1 lesson");
+    pad.press("u");
+    pad.wait_for("message: Forgotten");
+    // A second digit beside it makes a number.
+    pad.draw([(0.9, 0.2), (0.9, 0.5), (0.9, 0.83)]);
+    pad.wait_for("reading: digit=0 probability=");
+    pad.press("z");
     // It learns from nothing while the zero lies there, and goes back.
     pad.press("t");
     pad.wait_for("message: Learnt in ");
