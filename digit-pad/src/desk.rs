@@ -343,9 +343,14 @@ impl Desk {
             // Nobody waits for it any more if the window was closed meanwhile.
             let _ = sender.send(dialog.pick_file());
         };
-        let builder = std::thread::Builder::new().name("dialog".to_owned());
-        builder.spawn(ask).map_err(Error::Thread)?;
         self.dialog = Some(answer);
+        if cfg!(target_os = "macos") {
+            // There, dialogs are the main thread's alone.
+            ask();
+        } else {
+            let builder = std::thread::Builder::new().name("dialog".to_owned());
+            builder.spawn(ask).map_err(Error::Thread)?;
+        }
         Ok(Effects::default())
     }
 
