@@ -96,6 +96,11 @@ impl Stroke {
         Some((part(before)?, part(after)?))
     }
 
+    /// Goes on with the samples of another stroke.
+    pub(crate) fn append(&mut self, other: &Stroke) {
+        self.points.extend_from_slice(&other.points);
+    }
+
     fn last(&self) -> Point {
         self.points[self.points.len() - 1]
     }

@@ -1,6 +1,6 @@
 //! A picture → a picture of each digit.
 
-use super::{CERTAIN, Layout, Pieces};
+use super::{CERTAIN, Layout};
 use crate::{
     grey::{GreyImage, PixelRect},
     ink::Bounds,
@@ -30,10 +30,10 @@ const THIN: f32 = 0.35;
 const NARROWEST: f32 = 0.15;
 
 /// Log odds of a cut through a patch where there is hardly any ink.
-const CUT: f32 = -0.5;
+const CUT: f32 = -3.0;
 
-/// How much that changes where the cut goes through ink as high as the digits.
-const CUT_INK: f32 = -4.0;
+/// How much that changes where a cut goes through ink as high as the digits.
+const CUT_INK: f32 = -10.0;
 
 /// What stands for paper where pixels bear the number of their patch.
 const PAPER: u32 = u32::MAX;
@@ -246,7 +246,7 @@ impl<'a> Patches<'a> {
         let layout = self.layout();
         let extents = self.extents();
         let mut read = |group: &[usize]| Some(reader.read(&normalize(&self.crop(group, &extents).0)?));
-        let groups = layout.group(self, &mut read);
+        let groups = layout.group(&|a, b| self.cut_odds(a, b), &mut read);
         let digits = groups.into_iter().map(|group| {
             let (picture, place) = self.crop(&group.pieces, &extents);
             PictureDigit {
@@ -256,6 +256,18 @@ impl<'a> Patches<'a> {
             }
         });
         digits.collect()
+    }
+
+    /// Log odds of a cut between two parts of one patch.
+    fn cut_odds(&self, a: usize, b: usize) -> Option<f32> {
+        let (a, b) = (&self.patches[a], &self.patches[b]);
+        let (first, second) = if a.origin.1 < b.origin.1 { (a, b) } else { (b, a) };
+        let odds = if first.origin.1 + 1 == second.origin.1 {
+            CUT + CUT_INK * second.ink_at_cut as f32 / self.height
+        } else {
+            CERTAIN
+        };
+        (a.origin.0 == b.origin.0).then_some(odds)
     }
 
     /// The rectangle around each patch with all of its pixels.
@@ -286,23 +298,6 @@ impl<'a> Patches<'a> {
             }
         }
         (picture, place)
-    }
-}
-
-impl Pieces for Patches<'_> {
-    fn cut_odds(&self, a: usize, b: usize) -> Option<f32> {
-        let (a, b) = (&self.patches[a], &self.patches[b]);
-        let (first, second) = if a.origin.1 < b.origin.1 { (a, b) } else { (b, a) };
-        let odds = if first.origin.1 + 1 == second.origin.1 {
-            CUT + CUT_INK * second.ink_at_cut as f32 / self.height
-        } else {
-            CERTAIN
-        };
-        (a.origin.0 == b.origin.0).then_some(odds)
-    }
-
-    fn touch(&self, _: usize, _: usize) -> bool {
-        false
     }
 }
 

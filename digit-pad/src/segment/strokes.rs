@@ -1,6 +1,6 @@
 //! Strokes → the strokes of each digit.
 
-use super::{CERTAIN, Layout, Pieces, TOUCH};
+use super::{CERTAIN, Layout};
 use crate::{
     ink::{Bounds, Ink, Point, Stroke},
     normalize::normalize_ink,
@@ -8,10 +8,13 @@ use crate::{
 };
 
 /// Log odds of a cut in the middle of a stroke.
-const CUT: f32 = -4.0;
+const CUT: f32 = -2.0;
+
+/// A stroke lower than this share of the highest is no two digits.
+const HIGH_STROKE: f32 = 0.8;
 
 /// A stroke wider than this share of its height may be two digits.
-const WIDE_STROKE: f32 = 0.9;
+const WIDE_STROKE: f32 = 1.1;
 
 /// A digit among the strokes of a drawing.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,16 +34,12 @@ pub struct InkDigit {
 /// they overlap a little, or nearly touch, the reader decides; and so it does where one stroke looks like two digits,
 /// which then has a part in both.
 pub fn split_ink(ink: &Ink, reader: &mut dyn Reader) -> Vec<InkDigit> {
-    let pieces: Vec<Piece> = ink.strokes().iter().enumerate().flat_map(pieces).collect();
+    let pieces = pieces(ink);
     let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
-    let pieces = StrokePieces::new(pieces, TOUCH * layout.height);
-    let drawn = |group: &[usize]| -> Ink {
-        let mut group = group.to_vec();
-        group.sort_unstable();
-        group.iter().map(|&i| pieces.pieces[i].stroke.clone()).collect()
-    };
+    let cut_odds = |a: usize, b: usize| pieces[a].cut_odds(&pieces[b]);
+    let drawn = |group: &[usize]| join(group, &pieces);
     let mut read = |group: &[usize]| Some(reader.read(&normalize_ink(&drawn(group))?));
-    let groups = layout.group(&pieces, &mut read);
+    let groups = layout.group(&cut_odds, &mut read);
     let digits = groups.into_iter().filter_map(|group| {
         let ink = drawn(&group.pieces);
         let bounds = ink.bounds()?;
@@ -61,38 +60,40 @@ struct Piece {
     origin: (usize, usize),
 }
 
-/// All pieces, and points along each.
-struct StrokePieces {
-    pieces: Vec<Piece>,
-    traces: Vec<Vec<Point>>,
-    touch: f32,
-}
-
-impl StrokePieces {
-    fn new(pieces: Vec<Piece>, touch: f32) -> Self {
-        let traces = pieces.iter().map(|piece| trace(&piece.stroke, touch)).collect();
-        StrokePieces { pieces, traces, touch }
-    }
-}
-
-impl Pieces for StrokePieces {
-    fn cut_odds(&self, a: usize, b: usize) -> Option<f32> {
-        let ((a, i), (b, j)) = (self.pieces[a].origin, self.pieces[b].origin);
+impl Piece {
+    /// Log odds of a cut between two parts of one stroke.
+    fn cut_odds(&self, other: &Piece) -> Option<f32> {
+        let ((a, i), (b, j)) = (self.origin, other.origin);
         (a == b).then_some(if i.abs_diff(j) == 1 { CUT } else { CERTAIN })
     }
-
-    fn touch(&self, a: usize, b: usize) -> bool {
-        let is_near = |p: &Point| self.traces[b].iter().any(|q| p.distance(*q) <= self.touch);
-        self.traces[a].iter().any(is_near)
-    }
 }
 
-/// The stroke, cut wherever it may pass from one digit to the next.
-fn pieces((index, stroke): (usize, &Stroke)) -> Vec<Piece> {
+/// The strokes, those that may be two digits cut wherever they may pass from one to the next.
+fn pieces(ink: &Ink) -> Vec<Piece> {
+    let heights = ink.strokes().iter().map(|stroke| stroke.bounds().height());
+    let least_height = HIGH_STROKE * heights.fold(0.0, f32::max);
+    let parts = |(index, stroke): (usize, &Stroke)| {
+        let passages = if stroke.bounds().height() < least_height {
+            Vec::new()
+        } else {
+            passages(stroke)
+        };
+        let piece = move |(part, stroke): (usize, Stroke)| Piece {
+            bounds: stroke.bounds(),
+            stroke,
+            origin: (index, part),
+        };
+        cut(stroke, &passages).into_iter().enumerate().map(piece)
+    };
+    ink.strokes().iter().enumerate().flat_map(parts).collect()
+}
+
+/// The parts of a stroke, the samples of those numbers the first of the next part.
+fn cut(stroke: &Stroke, places: &[usize]) -> Vec<Stroke> {
     let mut parts = Vec::new();
     let mut rest = stroke.clone();
     let mut done = 0;
-    for at in passages(stroke) {
+    for &at in places {
         if let Some((part, others)) = rest.cut(at - done) {
             parts.push(part);
             rest = others;
@@ -100,12 +101,24 @@ fn pieces((index, stroke): (usize, &Stroke)) -> Vec<Piece> {
         }
     }
     parts.push(rest);
-    let piece = |(part, stroke): (usize, Stroke)| Piece {
-        bounds: stroke.bounds(),
-        stroke,
-        origin: (index, part),
-    };
-    parts.into_iter().enumerate().map(piece).collect()
+    parts
+}
+
+/// The strokes of a group in the order in which they were drawn, whole where all that was cut is in the group.
+fn join(group: &[usize], pieces: &[Piece]) -> Ink {
+    let mut group = group.to_vec();
+    group.sort_unstable();
+    let mut strokes: Vec<Stroke> = Vec::new();
+    let mut before = None;
+    for piece in group.iter().map(|&i| &pieces[i]) {
+        let (index, part) = piece.origin;
+        match strokes.last_mut() {
+            Some(stroke) if before == Some((index, part.wrapping_sub(1))) => stroke.append(&piece.stroke),
+            _ => strokes.push(piece.stroke.clone()),
+        }
+        before = Some(piece.origin);
+    }
+    strokes.into_iter().collect()
 }
 
 /// The samples before which a wide stroke may be cut: in the middle of where it runs from left to right, or back, and
@@ -134,27 +147,6 @@ fn passages(stroke: &Stroke) -> Vec<usize> {
     found.sort_unstable();
     found.dedup();
     found
-}
-
-/// Points along the stroke, `step` apart where its samples are further apart than that; fewer where they would be many.
-fn trace(stroke: &Stroke, step: f32) -> Vec<Point> {
-    let samples = thinned(stroke.points().to_vec());
-    let mut trace = vec![samples[0]];
-    for pair in samples.windows(2) {
-        let count = (pair[0].distance(pair[1]) / step).clamp(1.0, 40.0) as usize;
-        trace.extend((1..=count).map(|k| between(pair[0], pair[1], k as f32 / count as f32)));
-    }
-    thinned(trace)
-}
-
-fn between(from: Point, to: Point, share: f32) -> Point {
-    Point::new(from.x + share * (to.x - from.x), from.y + share * (to.y - from.y))
-}
-
-/// Every so many of the points that they are no more than 400.
-fn thinned(points: Vec<Point>) -> Vec<Point> {
-    let step = points.len().div_ceil(400);
-    points.into_iter().step_by(step).collect()
 }
 
 #[cfg(test)]
@@ -194,27 +186,27 @@ mod tests {
         }
     }
 
-    fn sorted(mut strokes: Vec<Stroke>) -> Vec<Stroke> {
-        let key = |stroke: &Stroke| {
-            stroke
-                .points()
-                .iter()
-                .map(|p| (p.x.to_bits(), p.y.to_bits()))
-                .collect::<Vec<_>>()
-        };
-        strokes.sort_by_key(key);
-        strokes
+    fn points(ink: &Ink) -> Vec<Point> {
+        ink.strokes()
+            .iter()
+            .flat_map(|stroke| stroke.points().to_vec())
+            .collect()
+    }
+
+    fn sorted(mut points: Vec<Point>) -> Vec<Point> {
+        points.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
+        points
     }
 
     proptest! {
         #[test]
         fn every_stroke_that_is_no_speck_is_in_one_digit(strokes in strokes()) {
             let ink = drawn(&strokes);
-            let pieces: Vec<Piece> = ink.strokes().iter().enumerate().flat_map(pieces).collect();
+            let pieces = pieces(&ink);
             let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
-            let kept = layout.pieces().iter().map(|&i| pieces[i].stroke.clone()).collect();
+            let kept = layout.pieces().into_iter().flat_map(|i| pieces[i].stroke.points().to_vec()).collect();
             let digits = split_ink(&ink, &mut fickle);
-            let found = digits.iter().flat_map(|digit| digit.ink.strokes().to_vec()).collect();
+            let found = digits.iter().flat_map(|digit| points(&digit.ink)).collect();
             prop_assert_eq!(sorted(found), sorted(kept));
             prop_assert_eq!(digits.is_empty(), ink.is_empty());
             for digit in &digits {
@@ -224,11 +216,9 @@ mod tests {
 
         #[test]
         fn parts_make_the_stroke(strokes in strokes()) {
-            for stroke in drawn(&strokes).strokes() {
-                let parts = pieces((0, stroke));
-                let joined: Vec<Point> = parts.iter().flat_map(|part| part.stroke.points().to_vec()).collect();
-                prop_assert_eq!(&joined[..], stroke.points());
-            }
+            let ink = drawn(&strokes);
+            let pieces = pieces(&ink);
+            prop_assert_eq!(join(&Vec::from_iter(0..pieces.len()), &pieces), ink.strokes().iter().cloned().collect());
         }
     }
 
@@ -245,7 +235,7 @@ mod tests {
             (280.0, 200.0),
             (240.0, 100.0),
         ]]);
-        let parts = pieces((0, &joined.strokes()[0]));
+        let parts = pieces(&joined);
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0].stroke.points(), &joined.strokes()[0].points()[..4]);
     }
