@@ -408,7 +408,7 @@ mod tests {
             ),
             ("784 | dense 20 | batchnorm | relu | dense 10", Some(3)),
             ("784 | dense 10 | batchnorm", None),
-            ("28x28x1 | conv 10 9x9 | globalavgpool", None),
+            ("28x28x1 | conv 10 9x9 | globalavgpool | flatten", None),
         ] {
             assert_eq!(
                 tail_start(text.parse::<NetworkSpec>().unwrap().layers()),
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn a_model_without_dense_layers_is_refused() {
-        let model = model("28x28x1 | conv 10 9x9 | globalavgpool");
+        let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
         for error in [Teacher::new(&model).unwrap_err(), Tutor::start(model).unwrap_err()] {
             assert!(
                 error.to_string().contains("cannot be taught") && error.to_string().contains("dense"),
@@ -444,9 +444,15 @@ mod tests {
             scaling: model.scaling().unwrap(),
         };
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-        assert_eq!(
-            tail.predict(&head.features(&pixels).unwrap()).unwrap(),
-            network.predict(&scaled).unwrap()
+        let [parts, whole] = [(&tail, head.features(&pixels).unwrap()), (network, scaled)]
+            .map(|(network, input)| network.predict(&input).unwrap());
+        // Folding a normalisation rounds differently where less is to come.
+        assert!(
+            parts.len() == 30
+                && parts
+                    .iter()
+                    .zip(&whole)
+                    .all(|(part, whole)| (part - whole).abs() < 1e-6)
         );
     }
 
@@ -484,7 +490,7 @@ mod tests {
         let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
         let taught = Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap();
         for ((name, before), (_, after)) in bits(&model.content.network).into_iter().zip(bits(&taught)) {
-            let dense = ["6.", "8."].iter().any(|layer| name.starts_with(layer));
+            let dense = ["5.", "7."].iter().any(|layer| name.starts_with(layer));
             assert_eq!(before != after, dense, "{name}");
         }
     }
@@ -528,10 +534,9 @@ mod tests {
         }
     }
 
-    /// A triangle of that width and lean, which stands for a four in some hand.
-    fn triangle(width: f32, lean: f32) -> Ink {
-        let [top, right, left] = [[lean, 0.0], [0.5 * width, 100.0], [-0.5 * width, 100.0]];
-        drawn(&[&[top, right, left, top]])
+    /// A one with a flag that wide, which to many a reader is a seven.
+    fn flagged_one(width: f32, lean: f32) -> Ink {
+        drawn(&[&[[-width, 60.0 + lean], [0.0, 0.0], [lean, 100.0]]])
     }
 
     fn read(recognizer: &mut Recognizer, ink: &Ink) -> Reading {
@@ -541,13 +546,11 @@ mod tests {
     #[test]
     fn an_odd_style_is_learnt_and_the_rest_is_kept() {
         let model = Model::embedded().unwrap();
-        let probes: Vec<Ink> = [(70.0, 5.0), (85.0, -10.0), (100.0, 0.0), (115.0, 12.0), (60.0, -4.0)]
-            .map(|(width, lean)| triangle(width, lean))
-            .into();
+        let probes = [(42.0, -10.0), (50.0, 0.0), (57.0, 12.0)].map(|(width, lean)| flagged_one(width, lean));
         let mut before = Recognizer::new(model.clone()).unwrap();
-        assert!(probes.iter().all(|probe| read(&mut before, probe).digit() != 4));
-        let lesson = |(width, lean)| Lesson::new(4, triangle(width, lean)).unwrap();
-        let lessons: Lessons = [(90.0, 0.0), (75.0, -8.0), (110.0, 8.0)]
+        assert!(probes.iter().all(|probe| read(&mut before, probe).digit() == 7));
+        let lesson = |(width, lean)| Lesson::new(1, flagged_one(width, lean)).unwrap();
+        let lessons: Lessons = [(45.0, 0.0), (38.0, -8.0), (55.0, 8.0)]
             .map(lesson)
             .into_iter()
             .collect();
@@ -557,7 +560,7 @@ mod tests {
         let mut after = Recognizer::new(taught.clone()).unwrap();
         for probe in &probes {
             let reading = read(&mut after, probe);
-            assert!(reading.digit() == 4 && reading.known, "{reading:?}");
+            assert!(reading.digit() == 1 && reading.known, "{reading:?}");
         }
         let mut test = Mnist::embedded_split(Split::Test).unwrap();
         test.truncate(2000);
