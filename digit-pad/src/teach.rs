@@ -55,8 +55,9 @@ const STEPS: u64 = 150;
 /// The learning rate of the first step; it falls along half a cosine to 0.
 const LEARNING_RATE: f32 = 1e-3;
 
-/// The share of the target that is spread evenly, as when the model inside the program was trained.
-const LABEL_SMOOTHING: f32 = 0.05;
+/// The most of a target that is spread over all digits. Which share it is, is taken from the model's own confidence:
+/// a network that was trained without any and then learns with 0.05 loses 50 of MNIST's 10,000 by that alone.
+const MOST_SMOOTHING: f32 = 0.1;
 
 /// Pictures in which each drawing is learnt: as it is, and changed a little.
 const VARIANTS: usize = 24;
@@ -81,6 +82,7 @@ pub struct Teacher {
     /// The layers that learn, as they are in the model.
     tail: Network,
     rehearsal: Examples,
+    label_smoothing: f32,
     /// What the head makes of the drawings that were learnt from last.
     seen: Vec<(Ink, Vec<f32>)>,
 }
@@ -115,8 +117,10 @@ impl Teacher {
             network: head,
             scaling: model.scaling()?,
         };
+        let (rehearsal, label_smoothing) = rehearsal(&head, &tail)?;
         Ok(Teacher {
-            rehearsal: rehearsal(&head, &tail)?,
+            rehearsal,
+            label_smoothing,
             base,
             head,
             tail,
@@ -177,7 +181,7 @@ impl Teacher {
         };
         let mut trainer = Trainer::new(self.tail.clone(), optimizer, OLD + NEW)?
             .with_loss(Loss::CrossEntropy {
-                label_smoothing: LABEL_SMOOTHING,
+                label_smoothing: self.label_smoothing,
             })?
             .with_schedule(Schedule::cosine(STEPS as f64, 0.0))?;
         let mut batch = Examples::default();
@@ -290,15 +294,26 @@ fn filled(
 
 /// What is rehearsed: every other image as it is, the rest changed as in training, since people's digits are not all
 /// like MNIST's. Each is to be read as the untaught model reads it, be that right or wrong: so nothing but the lessons
-/// pulls at it, and whatever a model was made to read, it keeps.
-fn rehearsal(head: &Head, tail: &Network) -> Result<Examples, Error> {
+/// pulls at it, and whatever a model was made to read, it keeps. With it comes the share of a target that is spread.
+fn rehearsal(head: &Head, tail: &Network) -> Result<(Examples, f32), Error> {
     let train = Mnist::embedded_split(Split::Train)?;
     let learnt = train.len() - REHEARSED;
     let (_, images) = train.split_at(learnt)?;
     let features = head.features(&changed(&images)?)?;
-    let logits = tail.predict(&features)?;
-    let labels = logits.chunks(DIGITS).map(loss::argmax).collect();
-    Ok(Examples { features, labels })
+    let probabilities = tail.predict(&features)?;
+    let readings = probabilities.chunks(DIGITS);
+    let labels = readings.clone().map(loss::argmax).collect();
+    let smoothing = smoothing(readings.map(|reading| reading.iter().copied().fold(0.0, f32::max)));
+    Ok((Examples { features, labels }, smoothing))
+}
+
+/// The share of a target that, spread over all digits, leaves one of them as probable as the model takes its readings
+/// to be, by their median.
+fn smoothing(probabilities: impl Iterator<Item = f32>) -> f32 {
+    let mut sorted: Vec<f32> = probabilities.collect();
+    sorted.sort_by(f32::total_cmp);
+    let digits = DIGITS as f32;
+    ((1.0 - sorted[sorted.len() / 2]) * digits / (digits - 1.0)).clamp(0.0, MOST_SMOOTHING)
 }
 
 fn changed(images: &Dataset) -> Result<Vec<u8>, Error> {
@@ -408,7 +423,7 @@ mod tests {
             ),
             ("784 | dense 20 | batchnorm | relu | dense 10", Some(3)),
             ("784 | dense 10 | batchnorm", None),
-            ("28x28x1 | conv 10 9x9 | globalavgpool", None),
+            ("28x28x1 | conv 10 9x9 | globalavgpool | flatten", None),
         ] {
             assert_eq!(
                 tail_start(text.parse::<NetworkSpec>().unwrap().layers()),
@@ -420,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_model_without_dense_layers_is_refused() {
-        let model = model("28x28x1 | conv 10 9x9 | globalavgpool");
+        let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
         for error in [Teacher::new(&model).unwrap_err(), Tutor::start(model).unwrap_err()] {
             assert!(
                 error.to_string().contains("cannot be taught") && error.to_string().contains("dense"),
@@ -434,6 +449,17 @@ mod tests {
     }
 
     #[test]
+    fn confidence_is_kept() {
+        for (probabilities, expected) in [
+            ([0.2, 1.0, 1.0], 0.0),
+            ([0.99, 0.955, 0.3], 0.05),
+            ([0.2, 0.3, 0.9], MOST_SMOOTHING),
+        ] {
+            assert!((smoothing(probabilities.into_iter()) - expected).abs() < 1e-6);
+        }
+    }
+
+    #[test]
     fn head_and_tail_are_the_network() {
         let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
         let network = &model.content.network;
@@ -444,9 +470,15 @@ mod tests {
             scaling: model.scaling().unwrap(),
         };
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-        assert_eq!(
-            tail.predict(&head.features(&pixels).unwrap()).unwrap(),
-            network.predict(&scaled).unwrap()
+        let [parts, whole] = [(&tail, head.features(&pixels).unwrap()), (network, scaled)]
+            .map(|(network, input)| network.predict(&input).unwrap());
+        // Folding a normalisation rounds differently where less is to come.
+        assert!(
+            parts.len() == 30
+                && parts
+                    .iter()
+                    .zip(&whole)
+                    .all(|(part, whole)| (part - whole).abs() < 1e-6)
         );
     }
 
@@ -484,7 +516,7 @@ mod tests {
         let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
         let taught = Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap();
         for ((name, before), (_, after)) in bits(&model.content.network).into_iter().zip(bits(&taught)) {
-            let dense = ["6.", "8."].iter().any(|layer| name.starts_with(layer));
+            let dense = ["5.", "7."].iter().any(|layer| name.starts_with(layer));
             assert_eq!(before != after, dense, "{name}");
         }
     }
@@ -528,10 +560,9 @@ mod tests {
         }
     }
 
-    /// A triangle of that width and lean, which stands for a four in some hand.
-    fn triangle(width: f32, lean: f32) -> Ink {
-        let [top, right, left] = [[lean, 0.0], [0.5 * width, 100.0], [-0.5 * width, 100.0]];
-        drawn(&[&[top, right, left, top]])
+    /// A one with a flag that wide, which to many a reader is a seven.
+    fn flagged_one(width: f32, lean: f32) -> Ink {
+        drawn(&[&[[-width, 60.0 + lean], [0.0, 0.0], [lean, 100.0]]])
     }
 
     fn read(recognizer: &mut Recognizer, ink: &Ink) -> Reading {
@@ -541,13 +572,11 @@ mod tests {
     #[test]
     fn an_odd_style_is_learnt_and_the_rest_is_kept() {
         let model = Model::embedded().unwrap();
-        let probes: Vec<Ink> = [(70.0, 5.0), (85.0, -10.0), (100.0, 0.0), (115.0, 12.0), (60.0, -4.0)]
-            .map(|(width, lean)| triangle(width, lean))
-            .into();
+        let probes = [(42.0, -10.0), (50.0, 0.0), (57.0, 12.0)].map(|(width, lean)| flagged_one(width, lean));
         let mut before = Recognizer::new(model.clone()).unwrap();
-        assert!(probes.iter().all(|probe| read(&mut before, probe).digit() != 4));
-        let lesson = |(width, lean)| Lesson::new(4, triangle(width, lean)).unwrap();
-        let lessons: Lessons = [(90.0, 0.0), (75.0, -8.0), (110.0, 8.0)]
+        assert!(probes.iter().all(|probe| read(&mut before, probe).digit() == 7));
+        let lesson = |(width, lean)| Lesson::new(1, flagged_one(width, lean)).unwrap();
+        let lessons: Lessons = [(45.0, 0.0), (38.0, -8.0), (55.0, 8.0)]
             .map(lesson)
             .into_iter()
             .collect();
@@ -557,7 +586,7 @@ mod tests {
         let mut after = Recognizer::new(taught.clone()).unwrap();
         for probe in &probes {
             let reading = read(&mut after, probe);
-            assert!(reading.digit() == 4 && reading.known, "{reading:?}");
+            assert!(reading.digit() == 1 && reading.known, "{reading:?}");
         }
         let mut test = Mnist::embedded_split(Split::Test).unwrap();
         test.truncate(2000);

@@ -508,3 +508,25 @@ fn strokes_that_are_none_are_named_with_their_line() {
     assert_fails(&["replay", text(&missing)], &[text(&missing)]);
     assert_fails(&["replay", text(folder.path())], &[text(folder.path())]);
 }
+
+#[test]
+fn what_cannot_be_taught_is_told_before_anything_is_read() {
+    let folder = Folder::new();
+    let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
+    let replay = ["replay", text(&strokes), "--teach"];
+    let damaged = folder.write("damaged.jsonl", "\n{\"label\":3,\"strokes\":[[[0,0]]]}\n{\"label\":1");
+    let run = assert_fails(&[&replay[..], &[text(&damaged)]].concat(), &["damaged.jsonl, line 3"]);
+    assert_eq!(run.stdout, "");
+    let missing = folder.file("missing.jsonl");
+    assert_fails(&[&replay[..], &[text(&missing)]].concat(), &[text(&missing)]);
+
+    let network = "28x28x1 | conv 10 9x9 stride 4 | globalavgpool | flatten"
+        .parse()
+        .unwrap();
+    let model = folder.file("convolution.safetensors");
+    Model::new(Network::new(network, 1).unwrap()).save(&model).unwrap();
+    assert_fails(
+        &[&replay[..], &[text(&strokes), "--model", text(&model)]].concat(),
+        &[text(&model), "cannot be taught", "dense"],
+    );
+}
