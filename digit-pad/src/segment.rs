@@ -279,7 +279,7 @@ mod tests {
     use crate::{
         grey::GreyImage,
         ink::{Ink, Point, Stroke},
-        raster::{View, draw},
+        raster::{Pen, View, draw},
         recognizer::Recognizer,
     };
 
@@ -348,7 +348,7 @@ mod tests {
         let mut reader = Recognizer::embedded().unwrap();
         let picture = draw(
             ink.strokes(),
-            12.0,
+            Pen::Width(12.0),
             &View::whole_canvas(560),
             GreyImage::blank(560, 560),
         );
