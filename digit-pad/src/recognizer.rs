@@ -146,11 +146,11 @@ mod tests {
 
     #[test]
     fn the_pixels_decide() {
-        let mut recognizer = pixel_reader(5.0);
+        let mut recognizer = pixel_reader(8.0);
         for digit in 0..10 {
             let reading = recognizer.read(&picture(digit));
             assert_eq!(usize::from(reading.digit()), digit);
-            let expected = 5f32.exp() / (5f32.exp() + 9.0);
+            let expected = 8f32.exp() / (8f32.exp() + 9.0);
             assert!((reading.probability() - expected).abs() < 1e-6, "{reading:?}");
             assert!((reading.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
             assert!(reading.known && reading.microseconds >= 0.0);
