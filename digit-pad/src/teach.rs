@@ -588,9 +588,8 @@ mod tests {
             let reading = read(&mut after, probe);
             assert!(reading.digit() == 1 && reading.known, "{reading:?}");
         }
-        let mut test = Mnist::embedded_split(Split::Test).unwrap();
-        test.truncate(2000);
+        let test = Mnist::embedded_split(Split::Test).unwrap();
         let [before, after] = [&model, &taught].map(|model| evaluate_model(model, &test).unwrap().correct);
-        assert!(after + 2 >= before, "{before} and then {after} of 2,000");
+        assert!(after + 10 >= before, "{before} and then {after} of 10,000");
     }
 }
