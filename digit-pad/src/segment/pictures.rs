@@ -110,7 +110,9 @@ struct Patch {
 impl<'a> Patches<'a> {
     fn of(picture: &'a GreyImage) -> Self {
         let peak = picture.pixels().iter().copied().max().unwrap_or(0);
-        let (solid, faint) = (f32::from(peak) * SOLID, f32::from(peak) * FAINT);
+        // What would be blank by itself is no patch.
+        let solid = (f32::from(peak) * SOLID).max(f32::from(BLANK) + 1.0);
+        let faint = f32::from(peak) * FAINT;
         let mut patches = Patches {
             picture,
             owners: vec![PAPER; picture.pixels().len()],
