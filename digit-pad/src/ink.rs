@@ -765,7 +765,7 @@ mod tests {
             let before = ink.clone();
             let erased = ink.erase(from, to, radius);
             prop_assert_eq!(erased, ink.strokes() != before.strokes());
-            let points = ink.strokes().iter().flat_map(|stroke| stroke.points());
+            let points = ink.strokes().iter().flat_map(Stroke::points);
             prop_assert!(points.clone().all(|p| p.distance(from) > radius && p.distance(to) > radius));
             prop_assert!(ink.strokes().iter().all(|stroke| !stroke.points().is_empty()));
         }

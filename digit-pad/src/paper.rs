@@ -332,7 +332,7 @@ mod tests {
     fn grain_ruled_lines_and_dust_are_left_out() {
         let grain = |x: usize, y: usize| 200.0 + ((x * 7 + y * 13) % 9) as f32;
         assert_bar(&ink(&bar(grain, -120.0), WIDTH).unwrap());
-        let ruled = |_, y: usize| if y % 24 == 0 { 160.0 } else { 210.0 };
+        let ruled = |_, y: usize| if y.is_multiple_of(24) { 160.0 } else { 210.0 };
         assert_bar(&ink(&bar(ruled, -150.0), WIDTH).unwrap());
         let dust = |x: usize, y: usize| if x == 20 && y == 20 { 60.0 } else { 210.0 };
         assert_bar(&ink(&bar(dust, -150.0), WIDTH).unwrap());

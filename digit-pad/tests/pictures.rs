@@ -191,7 +191,7 @@ fn every_state_looks_as_it_did() {
             found.save(&path).expect("the picture is written");
             continue;
         }
-        let expected = image::open(&path).map(|image| image.into_rgb8());
+        let expected = image::open(&path).map(image::DynamicImage::into_rgb8);
         let problem = match &expected {
             Ok(expected) => difference(&found, expected),
             Err(error) => Some(format!("cannot be compared: {error}")),
