@@ -7,6 +7,7 @@ use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recogni
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 type Stroke = Vec<[f32; 2]>;
+type Draw = fn(&mut ChaCha8Rng) -> Vec<Stroke>;
 
 /// Capital letters that are no digit's shape, unlike B, D, G, I, J, L, O, Q, S and Z; on a unit square, y downwards.
 const LETTERS: [(char, &[&[[f32; 2]]]); 15] = [
@@ -149,7 +150,7 @@ fn is_rejected(recognizer: &mut Recognizer, strokes: &[Stroke]) -> bool {
 #[test]
 fn most_of_what_is_no_digit_is_not_known() {
     const EACH: usize = 40;
-    let kinds: [(&str, fn(&mut ChaCha8Rng) -> Vec<Stroke>); 6] = [
+    let kinds: [(&str, Draw); 6] = [
         ("scribbles", scribble),
         ("hatchings", hatching),
         ("spirals", spiral),
