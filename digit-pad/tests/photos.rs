@@ -68,7 +68,7 @@ impl Shot {
         let shade = left + (1.0 - left) * (beyond / 12.0 + 0.5).clamp(0.0, 1.0);
         let ruled = self
             .ruled
-            .filter(|(pitch, _)| y as u32 % pitch == 0)
+            .filter(|(pitch, _)| (y as u32).is_multiple_of(*pitch))
             .map_or(1.0, |(_, left)| left);
         (self.paper + slope) * shade * ruled * (1.0 - ink * (1.0 - self.ink))
     }
