@@ -121,11 +121,37 @@ impl Plane {
         })
     }
 
-    /// What is darker than all around it within `reach` becomes as light as that: morphological closing.
+    /// What is darker than all around it within `reach` becomes as light as that: morphological closing. What reaches
+    /// the edge of the picture goes on behind it, as a shadow does.
     fn closed(&self, reach: usize) -> Plane {
         let largest = |line: &mut [f32]| extreme(line, reach, f32::max);
         let smallest = |line: &mut [f32]| extreme(line, reach, f32::min);
-        self.along_both(largest).along_both(smallest)
+        let margin = 2 * reach;
+        let closed = self.continued(margin).along_both(largest).along_both(smallest);
+        closed.without(margin)
+    }
+
+    /// With so many more values on each side, like the outermost ones.
+    fn continued(&self, margin: usize) -> Plane {
+        let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
+        let inside = |place: usize, len: usize| place.saturating_sub(margin).min(len - 1);
+        let value = |i: usize| self.values[inside(i / width, self.height) * self.width + inside(i % width, self.width)];
+        Plane {
+            width,
+            height,
+            values: (0..width * height).map(value).collect(),
+        }
+    }
+
+    /// Without so many values on each side.
+    fn without(&self, margin: usize) -> Plane {
+        let (width, height) = (self.width - 2 * margin, self.height - 2 * margin);
+        let row = |y: usize| &self.values[(y + margin) * self.width + margin..][..width];
+        Plane {
+            width,
+            height,
+            values: (0..height).flat_map(row).copied().collect(),
+        }
     }
 }
 
@@ -177,16 +203,12 @@ struct Pieces {
     height: usize,
     /// For each pixel its piece; none on paper.
     owners: Vec<Option<u32>>,
-    boxes: Vec<Piece>,
+    pieces: Vec<Piece>,
 }
 
-/// The rectangle around a piece, and its ink.
+/// How large a piece is, and how much ink it has.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
-    left: usize,
-    top: usize,
-    right: usize,
-    bottom: usize,
     pixels: usize,
     ink: f32,
 }
@@ -199,30 +221,19 @@ impl Pieces {
             width,
             height,
             owners: vec![None; depth.values.len()],
-            boxes: Vec::new(),
+            pieces: Vec::new(),
         };
         let mut waiting = Vec::new();
         for start in 0..depth.values.len() {
             if depth.values[start] < threshold || pieces.owners[start].is_some() {
                 continue;
             }
-            let owner = Some(pieces.boxes.len() as u32);
-            let mut piece = Piece {
-                left: width,
-                top: height,
-                right: 0,
-                bottom: 0,
-                pixels: 0,
-                ink: 0.0,
-            };
+            let owner = Some(pieces.pieces.len() as u32);
+            let mut piece = Piece { pixels: 0, ink: 0.0 };
             pieces.owners[start] = owner;
             waiting.push(start);
             while let Some(i) = waiting.pop() {
                 let (x, y) = (i % width, i / width);
-                piece.left = piece.left.min(x);
-                piece.right = piece.right.max(x);
-                piece.top = piece.top.min(y);
-                piece.bottom = piece.bottom.max(y);
                 piece.pixels += 1;
                 piece.ink += depth.values[i];
                 for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
@@ -235,29 +246,17 @@ impl Pieces {
                     }
                 }
             }
-            pieces.boxes.push(piece);
+            pieces.pieces.push(piece);
         }
         pieces
     }
 
-    /// Whether each piece is ink of what was written; `None` if there is nothing. Digits seldom reach the edge of a
-    /// photograph, and shadows and ruled lines do.
+    /// Whether each piece is ink of what was written and no dust; `None` if there is nothing.
     fn worth_keeping(&self) -> Option<Vec<bool>> {
-        let is_inside = |piece: &Piece| {
-            let touches = piece.left == 0 || piece.top == 0;
-            let touches = touches || piece.right + 1 == self.width || piece.bottom + 1 == self.height;
-            !touches && piece.pixels >= LEAST_PIXELS
-        };
-        let mut kept: Vec<bool> = self.boxes.iter().map(is_inside).collect();
-        if !kept.contains(&true) {
-            kept.fill(true);
-        }
-        let of_kept = self.boxes.iter().zip(&kept).filter(|(_, kept)| **kept);
-        let most = of_kept.map(|(piece, _)| piece.ink).fold(0.0, f32::max);
-        for (piece, kept) in self.boxes.iter().zip(&mut kept) {
-            *kept &= piece.ink >= DUST * most;
-        }
-        kept.contains(&true).then_some(kept)
+        let most = self.pieces.iter().map(|piece| piece.ink).fold(0.0, f32::max);
+        let are_large = self.pieces.iter().any(|piece| piece.pixels >= LEAST_PIXELS);
+        let is_kept = |piece: &Piece| piece.ink >= DUST * most && (!are_large || piece.pixels >= LEAST_PIXELS);
+        (!self.pieces.is_empty()).then(|| self.pieces.iter().map(is_kept).collect())
     }
 
     /// The ink of some pieces with its soft edge.
@@ -336,6 +335,28 @@ mod tests {
         assert_bar(&ink(&bar(ruled, -150.0), WIDTH).unwrap());
         let dust = |x: usize, y: usize| if x == 20 && y == 20 { 60.0 } else { 210.0 };
         assert_bar(&ink(&bar(dust, -150.0), WIDTH).unwrap());
+    }
+
+    #[test]
+    fn what_is_cropped_tightly_is_whole() {
+        // A bar from edge to edge, and a short one beside it in the middle.
+        let value = |i: usize| {
+            let (x, y) = (i % 100, i / 100);
+            let is_ink = (10..20).contains(&x) || ((60..70).contains(&x) && (30..50).contains(&y));
+            if is_ink { 30 } else { 220 }
+        };
+        let pixels: Vec<u8> = (0..100 * 80).map(value).collect();
+        let ink = ink(&pixels, 100).unwrap();
+        for (x, y) in [(15, 0), (15, 40), (15, 79), (65, 40)] {
+            assert!(ink[y * 100 + x] > 180, "at {x}, {y}");
+        }
+        assert_eq!(ink[40 * 100 + 40], 0);
+    }
+
+    #[test]
+    fn a_shadow_in_a_corner_is_no_ink() {
+        let shadow = |x: usize, y: usize| if x + 2 * y < 60 { 110.0 } else { 200.0 };
+        assert_bar(&ink(&bar(shadow, -120.0), WIDTH).unwrap());
     }
 
     #[test]
