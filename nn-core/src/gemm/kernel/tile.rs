@@ -168,8 +168,8 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     };
     let (rows, cols) = (c.rows(), c.cols());
     // Rows of a group walk the same columns of A.
-    let group = if a.lists().is_some() { rows.min(GROUP) } else { rows };
-    let panels_at_once = S::PANELS[group.clamp(1, 4) - 1];
+    let group = if a.lists().is_some() { rows.min(GROUP) } else { rows }.max(1);
+    let panels_at_once = S::PANELS[group.min(4) - 1];
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
