@@ -10,8 +10,7 @@ use nn_core::Network;
 
 use crate::error::Error;
 use crate::folders::Folders;
-use crate::grey::GreyImage;
-use crate::grey::PixelRect;
+use crate::grey::{GreyImage, PixelRect};
 use crate::ink::{Bounds, CANVAS, Ink};
 use crate::inside::Inside;
 use crate::learner::{Learner, Look};
@@ -44,7 +43,7 @@ pub struct Desk {
     learner: Option<Learner>,
     tutor: Option<Tutor>,
     lessons: Lessons,
-    /// Why the lessons of another time are not there, until that is said.
+    /// Why the lessons of another time are not there. Their file is put aside before there is another one.
     trouble: Option<String>,
     /// The strokes of each digit that was read last.
     digits: Vec<Ink>,
@@ -88,7 +87,7 @@ impl Desk {
     /// Takes up what was taught another time.
     pub fn open(&mut self, state: &mut State) {
         self.show_lessons(state);
-        if let Some(trouble) = self.trouble.take() {
+        if let Some(trouble) = &self.trouble {
             state.say(trouble);
         } else if !self.lessons.is_empty()
             && let Err(error) = self.ask_tutor()
@@ -277,10 +276,14 @@ impl Desk {
     fn lessons_changed(&mut self, state: &mut State) -> Result<(), Error> {
         self.show_lessons(state);
         self.ask_tutor()?;
-        match self.folders.lessons() {
-            Some(path) => self.lessons.save(&path),
-            None => Ok(()),
+        let Some(path) = self.folders.lessons() else {
+            return Ok(());
+        };
+        if self.trouble.is_some() {
+            save::put_aside(&path)?;
+            self.trouble = None;
         }
+        self.lessons.save(&path)
     }
 
     fn ask_tutor(&mut self) -> Result<(), Error> {
@@ -366,7 +369,7 @@ impl Desk {
             return Effects::REPAINT;
         };
         match photo::open(&path) {
-            Ok(picture) => state.lay(picture),
+            Ok(photo) => state.lay(photo.picture),
             Err(error) => {
                 state.say(error.to_string());
                 Effects::REPAINT

@@ -10,13 +10,16 @@ use crate::ink::{CANVAS, Drawing, Ink};
 use crate::model::Model;
 use crate::raster::{Pen, View, draw, draw_over};
 
+/// What the names of saved files begin with.
+const DRAWING: &str = "digit";
+
 /// Saves what lies on the canvas as a picture, dark on white, and beside it the strokes in the form that `replay`
 /// reads, if there are any. Returns the picture's path.
 ///
 /// # Errors
 /// If the folder takes no file.
 pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GreyImage>>) -> Result<PathBuf, Error> {
-    let path = free_name(folder, &["png", "jsonl"]);
+    let path = free_name(folder, DRAWING, &["png", "jsonl"]);
     let side = CANVAS as usize;
     let drawn = match picture {
         None => draw(
@@ -46,14 +49,26 @@ pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GreyImage>>) -> Re
 /// # Errors
 /// If the folder takes no file.
 pub fn network(folder: &Path, model: &Model) -> Result<PathBuf, Error> {
-    let path = free_name(folder, &["safetensors"]);
+    let path = free_name(folder, DRAWING, &["safetensors"]);
     model.content.save(&path)?;
     Ok(path)
 }
 
-/// The first of `digit-1`, `digit-2`, … for which there is no file of any of the kinds; with the first kind.
-fn free_name(folder: &Path, kinds: &[&str]) -> PathBuf {
-    let name = |number: u32, kind: &str| folder.join(format!("digit-{number}.{kind}"));
+/// Gives a file that cannot be used another name beside it, so that nothing takes its place.
+///
+/// # Errors
+/// If the folder does not let it.
+pub fn put_aside(path: &Path) -> Result<(), Error> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let kind = path.extension().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let aside = free_name(folder, &format!("{stem}-damaged"), &[&kind]);
+    std::fs::rename(path, &aside).map_err(|source| Error::Write { path: aside, source })
+}
+
+/// The first of `STEM-1`, `STEM-2`, … for which there is no file of any of the kinds; with the first kind.
+fn free_name(folder: &Path, stem: &str, kinds: &[&str]) -> PathBuf {
+    let name = |number: u32, kind: &str| folder.join(format!("{stem}-{number}.{kind}"));
     let is_free = |number: &u32| kinds.iter().all(|kind| !name(*number, kind).exists());
     let number = (1..u32::MAX).find(is_free).unwrap_or(u32::MAX);
     name(number, kinds[0])
@@ -81,7 +96,7 @@ mod tests {
         let second = drawing(folder.path(), &seven(), None).unwrap();
         assert_eq!(first.file_name().unwrap(), "digit-1.png");
         assert_eq!(second.file_name().unwrap(), "digit-2.png");
-        let picture = photo::open(&first).unwrap();
+        let picture = photo::open(&first).unwrap().picture;
         let (seen, drawn) = (normalize(&picture).unwrap(), normalize_ink(&seven()).unwrap());
         let differs = seen.iter().zip(&drawn).filter(|(a, b)| a.abs_diff(**b) > 128).count();
         assert!(differs < 40, "{differs} pixels differ");

@@ -156,14 +156,26 @@ fn any_lesson_can_be_forgotten() {
 }
 
 #[test]
-fn damaged_lessons_are_told_of_and_stay_until_something_is_taught() {
+fn damaged_lessons_are_told_of_and_never_lost() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("lessons.jsonl");
     std::fs::write(&path, "{\"label\":1,\"strokes\":[[[0,0],[0,9]]]}\nno drawing\n").unwrap();
-    let (_, state) = open(home.path());
+    let (mut desk, mut state) = open(home.path());
     let message = state.message().expect("something to say");
     assert!(message.contains("lessons.jsonl, line 2"), "{message}");
     assert!(std::fs::read_to_string(&path).unwrap().contains("no drawing"));
+    // What is taught then has a file of its own.
+    for (digit, x) in [(1, 0.4), (7, 0.6)] {
+        state.act(Action::Clear);
+        draw(&mut state, &[(x, 0.2), (x, 0.8)]);
+        desk.read(&mut state);
+        teach(&mut desk, &mut state, digit);
+    }
+    let aside = std::fs::read_to_string(home.path().join("lessons-damaged-1.jsonl")).unwrap();
+    assert!(aside.contains("no drawing"), "{aside}");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+    assert!(!home.path().join("lessons-damaged-2.jsonl").exists());
 }
 
 #[test]
