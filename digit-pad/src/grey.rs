@@ -129,6 +129,25 @@ pub struct PixelRect {
 }
 
 impl PixelRect {
+    /// The part of an image of `width` · `height` pixels that this is part of when that image is scaled by `scale`.
+    pub fn before_scaling(self, scale: f32, (width, height): (usize, usize)) -> Self {
+        let range = |start: usize, length: usize, whole: usize| {
+            let start_there = ((start as f32 / scale) as usize).min(whole - 1);
+            let end_there = (((start + length) as f32 / scale).ceil() as usize).clamp(start_there + 1, whole);
+            (start_there, end_there - start_there)
+        };
+        let ((left, width), (top, height)) = (
+            range(self.left, self.width, width),
+            range(self.top, self.height, height),
+        );
+        PixelRect {
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+
     /// All of an image.
     pub fn of(image: &GreyImage) -> Self {
         PixelRect {

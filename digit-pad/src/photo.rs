@@ -8,7 +8,11 @@ use std::{
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, metadata::Orientation};
 
-use crate::{error::Error, grey::GreyImage, paper};
+use crate::{
+    error::Error,
+    grey::{GreyImage, PixelRect},
+    paper,
+};
 
 /// What the names of the files that it reads end in.
 pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "PNG", "JPG", "JPEG"];
@@ -29,16 +33,35 @@ const LEAST_CONTRAST: u8 = 32;
 /// How many times the usual deviation of the paper from its own grey still counts as paper.
 const NOISE: u8 = 4;
 
+/// A picture of bright ink on dark paper, and the size of the image that it is from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Photo {
+    /// The ink; smaller than the image, where that is very large.
+    pub picture: GreyImage,
+    /// Width of the upright image, in pixels.
+    pub width: usize,
+    /// Height of the upright image, in pixels.
+    pub height: usize,
+}
+
+impl Photo {
+    /// Where in the image a part of the picture is.
+    pub fn place(&self, part: PixelRect) -> PixelRect {
+        let scale = self.picture.width() as f32 / self.width as f32;
+        part.before_scaling(scale, (self.width, self.height))
+    }
+}
+
 /// Reads a PNG or a JPEG file as a picture of bright ink on dark paper, whatever it was before.
 ///
 /// The picture is turned upright as its EXIF data say, what is transparent becomes white, and colours become grey. Of a
-/// photograph the ink alone is kept, without shadows, grain, ruled lines and dust. In a picture too small for one, the usual grey of the outermost
-/// pixels is that of the paper; ink is what differs from it, darker or lighter, whichever weighs more, and the
-/// brightest becomes 255.
+/// photograph the ink alone is kept, without shadows, grain, ruled lines and dust. In a picture too small for one, the
+/// usual grey of the outermost pixels is that of the paper; ink is what differs from it, darker or lighter, whichever
+/// weighs more, and the brightest becomes 255.
 ///
 /// # Errors
 /// If the file is no such image, is damaged or too large, or nothing is drawn on it.
-pub fn open(path: &Path) -> Result<GreyImage, Error> {
+pub fn open(path: &Path) -> Result<Photo, Error> {
     let picture = |reason| Error::Picture {
         path: path.to_owned(),
         reason,
@@ -46,21 +69,25 @@ pub fn open(path: &Path) -> Result<GreyImage, Error> {
     let bytes = read(path)?;
     let image = decode(&bytes).map_err(picture)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let no_ink = || Error::NoInk {
+    let picture = ink(image).ok_or_else(|| Error::NoInk {
         path: path.to_owned(),
         width,
         height,
+    })?;
+    Ok(Photo { picture, width, height })
+}
+
+/// The ink of an image, if there is any.
+fn ink(image: DynamicImage) -> Option<GreyImage> {
+    let is_photograph = image.width().min(image.height()) as usize >= paper::LEAST_SIDE;
+    let image = if is_photograph { shrunk(image) } else { image };
+    let (mut pixels, width, height) = to_grey(image);
+    let pixels = if is_photograph {
+        paper::ink(&pixels, width)?
+    } else {
+        brighten_ink(&mut pixels, width).then_some(pixels)?
     };
-    if width.min(height) >= paper::LEAST_SIDE {
-        let (pixels, width, height) = to_grey(shrunk(image));
-        let ink = paper::ink(&pixels, width).ok_or_else(no_ink)?;
-        return Ok(GreyImage::new(width, height, ink));
-    }
-    let (mut pixels, ..) = to_grey(image);
-    if !brighten_ink(&mut pixels, width) {
-        return Err(no_ink());
-    }
-    Ok(GreyImage::new(width, height, pixels))
+    Some(GreyImage::new(width, height, pixels))
 }
 
 /// No larger than digits are told apart in.
@@ -258,7 +285,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("picture");
         std::fs::write(&path, bytes).unwrap();
-        open(&path).map_err(|error| error.to_string())
+        open(&path)
+            .map(|photo| photo.picture)
+            .map_err(|error| error.to_string())
     }
 
     /// A bar of `ink`, 4 by 20 pixels, on 20 by 30 pixels of `paper`.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{Folder, program, run, succeed};
-use digit_pad::{mistakes, plot};
+use digit_pad::{mistakes, plot, recognizer::KNOWN_AT_LEAST};
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
 use serde_json::{Value, json};
@@ -528,7 +528,7 @@ fn images_are_read_in_either_polarity_and_at_any_size() {
         assert_eq!(probabilities.len(), 10);
         assert_eq!(object["probability"], probabilities[digit]);
         assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
-        assert_eq!(object["known"], probabilities[digit] >= 0.5);
+        assert_eq!(object["known"], probabilities[digit] >= f64::from(KNOWN_AT_LEAST));
         assert!(
             line.starts_with(&format!("{}\t{digit}\t", object["path"].as_str().unwrap())),
             "{line}"
@@ -592,6 +592,39 @@ fn numbers_are_read_digit_by_digit() {
             let left = 20 + 56 * place as u64;
             assert!(left <= x && x + width <= left + 56, "{digit}");
             assert!(30 <= y && y + height <= 86 && width.max(height) >= 38, "{digit}");
+        }
+    }
+}
+
+/// In a picture that is shrunk before it is looked at, and in one without a margin.
+#[test]
+fn numbers_are_found_in_large_and_in_tightly_cropped_images() {
+    let folder = Folder::new();
+    let digits = test_digits();
+    let number: String = [2, 10, 4].map(|i: usize| digits.label(i).to_string()).concat();
+    let large = sheet(&digits, &[2, 10, 4], 560);
+    let is_ink = |pixel: &Luma<u8>| pixel.0[0] < 128;
+    let inked = large.enumerate_pixels().filter(|(.., pixel)| is_ink(pixel));
+    let (columns, rows): (Vec<_>, Vec<_>) = inked.map(|(x, y, _)| (x, y)).unzip();
+    let (left, top) = (*columns.iter().min().unwrap(), *rows.iter().min().unwrap());
+    let (width, height) = (columns.iter().max().unwrap() - left, rows.iter().max().unwrap() - top);
+    let cropped = image::imageops::crop_imm(&large, left, top, width, height).to_image();
+    for (name, picture, (left, top)) in [("large.png", large, (0, 0)), ("cropped.png", cropped, (left, top))] {
+        let path = folder.file(name);
+        DynamicImage::from(picture).save(&path).unwrap();
+        let object = succeed(["predict", "--number", "--json", text(&path)])
+            .objects()
+            .remove(0);
+        assert_eq!(object["number"], json!(number), "{name}");
+        for (place, digit) in object["digits"].as_array().unwrap().iter().enumerate() {
+            let [x, y, width, height] = ["x", "y", "width", "height"].map(|key| digit["box"][key].as_u64().unwrap());
+            let (x, y) = (x + u64::from(left), y + u64::from(top));
+            let from = 20 + 560 * place as u64;
+            assert!(from <= x && x + width <= from + 560, "{name}: {digit}");
+            assert!(
+                30 <= y && y + height <= 590 && width.max(height) >= 380,
+                "{name}: {digit}"
+            );
         }
     }
 }

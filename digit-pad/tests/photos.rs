@@ -116,7 +116,7 @@ impl Shot {
 
 fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
     std::fs::write(path, bytes).expect("a file in a folder of our own");
-    let picture = photo::open(path).ok()?;
+    let picture = photo::open(path).ok()?.picture;
     Some(recognizer.read(&normalize(&picture)?).digit())
 }
 

@@ -3,7 +3,14 @@
 
 use std::f32::consts::TAU;
 
-use digit_pad::{ink::Drawing, normalize::normalize_ink, reading::Reader, recognizer::Recognizer};
+use digit_pad::{
+    grey::GreyImage,
+    ink::{Drawing, Ink, Point},
+    normalize::normalize_ink,
+    reading::Reader,
+    recognizer::Recognizer,
+    segment::{split_ink, split_picture},
+};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 type Stroke = Vec<[f32; 2]>;
@@ -188,10 +195,16 @@ fn most_of_what_is_no_digit_is_not_known() {
 
 #[test]
 fn a_blank_drawing_is_no_digit() {
-    for blank in ["{\"strokes\":[]}", "{\"strokes\":[[]]}"] {
-        let seen = Drawing::from_json(blank)
-            .ok()
-            .and_then(|drawing| normalize_ink(&drawing.ink.fit()));
-        assert!(seen.is_none(), "{blank}");
-    }
+    let mut recognizer = Recognizer::embedded().unwrap();
+    let mut ink = Ink::new();
+    assert_eq!(normalize_ink(&ink), None);
+    assert_eq!(split_ink(&ink, &mut recognizer), []);
+    // What was rubbed out is no digit either.
+    ink.pen_down(Point::new(200.0, 100.0));
+    ink.pen_up(Point::new(200.0, 400.0));
+    assert_eq!(split_ink(&ink, &mut recognizer).len(), 1);
+    assert!(ink.erase(Point::new(200.0, 90.0), Point::new(200.0, 410.0), 30.0));
+    assert_eq!(normalize_ink(&ink), None);
+    assert_eq!(split_ink(&ink, &mut recognizer), []);
+    assert_eq!(split_picture(&GreyImage::blank(100, 100), &mut recognizer), []);
 }

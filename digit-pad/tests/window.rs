@@ -42,12 +42,17 @@ fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
 
 /// Waits for a line that begins so; returns it and, before it, those that came first.
 fn wait_for(lines: &Receiver<String>, beginning: &str) -> Vec<String> {
+    wait_until(lines, beginning, |line| line.starts_with(beginning))
+}
+
+/// Waits for a line that is as it should be, as `what` says; returns it and, before it, those that came first.
+fn wait_until(lines: &Receiver<String>, what: &str, is_found: impl Fn(&str) -> bool) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         let line = lines
             .recv_timeout(PATIENCE)
-            .unwrap_or_else(|error| panic!("no line {beginning:?}: {error}"));
-        let found = line.starts_with(beginning);
+            .unwrap_or_else(|error| panic!("no line {what:?}: {error}"));
+        let found = is_found(&line);
         seen.push(line);
         if found {
             return seen;
@@ -267,7 +272,8 @@ fn a_tour_through_the_window() {
     pad.wait_for("message: Forgotten");
     // A second digit beside it makes a number.
     pad.draw([(0.9, 0.2), (0.9, 0.5), (0.9, 0.83)]);
-    pad.wait_for("reading: digit=0 probability=");
+    let is_number = |line: &str| line.starts_with("reading: digit=0 ") && line.contains(" and digit=1 ");
+    wait_until(&pad.lines, "of a zero and a one", is_number);
     pad.press("z");
     // It learns from nothing while the zero lies there, and goes back.
     pad.press("t");

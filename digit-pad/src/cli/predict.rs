@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
-    grey::{GreyImage, PixelRect},
+    grey::PixelRect,
     normalize::normalize,
-    photo,
+    photo::{self, Photo},
     reading::Reader,
     recognizer::Recognizer,
     segment::{PictureDigit, split_picture},
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut outcome = Ok(());
     for path in &args.images {
         let read = if args.number { read_number } else { read_digit };
-        match photo::open(path).and_then(|picture| read(&mut recognizer, path, &picture)) {
+        match photo::open(path).and_then(|photo| read(&mut recognizer, path, &photo)) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
@@ -95,8 +95,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     outcome
 }
 
-fn read_digit(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) -> Result<Prediction, Error> {
-    let seen = normalize(picture).ok_or_else(|| no_ink(path, picture))?;
+fn read_digit(recognizer: &mut Recognizer, path: &Path, photo: &Photo) -> Result<Prediction, Error> {
+    let seen = normalize(&photo.picture).ok_or_else(|| no_ink(path, photo))?;
     let reading = recognizer.read(&seen);
     Ok(Prediction::Digit {
         path: path.display().to_string(),
@@ -107,13 +107,13 @@ fn read_digit(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) -> 
     })
 }
 
-fn read_number(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) -> Result<Prediction, Error> {
-    let digits: Vec<DigitInNumber> = split_picture(picture, recognizer)
+fn read_number(recognizer: &mut Recognizer, path: &Path, photo: &Photo) -> Result<Prediction, Error> {
+    let digits: Vec<DigitInNumber> = split_picture(&photo.picture, recognizer)
         .iter()
-        .map(DigitInNumber::from)
+        .map(|found| DigitInNumber::new(found, photo))
         .collect();
     if digits.is_empty() {
-        return Err(no_ink(path, picture));
+        return Err(no_ink(path, photo));
     }
     Ok(Prediction::Number {
         path: path.display().to_string(),
@@ -124,11 +124,11 @@ fn read_number(recognizer: &mut Recognizer, path: &Path, picture: &GreyImage) ->
     })
 }
 
-fn no_ink(path: &Path, picture: &GreyImage) -> Error {
+fn no_ink(path: &Path, photo: &Photo) -> Error {
     Error::NoInk {
         path: path.to_owned(),
-        width: picture.width(),
-        height: picture.height(),
+        width: photo.width,
+        height: photo.height,
     }
 }
 
@@ -154,14 +154,14 @@ impl Prediction {
     }
 }
 
-impl From<&PictureDigit> for DigitInNumber {
-    fn from(found: &PictureDigit) -> Self {
+impl DigitInNumber {
+    fn new(found: &PictureDigit, photo: &Photo) -> Self {
         let PixelRect {
             left,
             top,
             width,
             height,
-        } = found.place;
+        } = photo.place(found.place);
         DigitInNumber {
             digit: found.reading.digit(),
             probability: found.reading.probability(),

@@ -65,7 +65,7 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
         return Ok(Opening::Blank);
     };
     match photo::open(path) {
-        Ok(picture) => Ok(Opening::Picture(picture)),
+        Ok(photo) => Ok(Opening::Picture(photo.picture)),
         // A mistyped command arrives here as the name of an image.
         Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
             Err(Failure::Message(format!(

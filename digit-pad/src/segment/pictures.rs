@@ -64,27 +64,10 @@ pub fn split_picture(picture: &GreyImage, reader: &mut dyn Reader) -> Vec<Pictur
     let mut digits = Patches::of(shrunk.as_ref().unwrap_or(picture)).digits(reader);
     if shrunk.is_some() {
         for digit in &mut digits {
-            digit.place = enlarged(digit.place, scale, picture);
+            digit.place = digit.place.before_scaling(scale, (picture.width(), picture.height()));
         }
     }
     digits
-}
-
-/// The part of a picture that `place` is when the picture is scaled.
-fn enlarged(place: PixelRect, scale: f32, picture: &GreyImage) -> PixelRect {
-    let range = |start: usize, length: usize, whole: usize| {
-        let start_there = ((start as f32 / scale) as usize).min(whole - 1);
-        let end_there = (((start + length) as f32 / scale).ceil() as usize).clamp(start_there + 1, whole);
-        (start_there, end_there - start_there)
-    };
-    let (left, width) = range(place.left, place.width, picture.width());
-    let (top, height) = range(place.top, place.height, picture.height());
-    PixelRect {
-        left,
-        top,
-        width,
-        height,
-    }
 }
 
 /// A picture whose ink is divided among patches.
@@ -371,20 +354,7 @@ impl Extent {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::normalize::Grey28;
-
-    /// Reads whatever the first bright pixel makes of it, more or less surely.
-    fn fickle(pixels: &Grey28) -> Reading {
-        let bright = pixels.iter().position(|&pixel| pixel > 100).unwrap_or(0);
-        let mut probabilities = [0.02; 10];
-        probabilities[bright % 10] += 0.1 * (bright % 9) as f32;
-        Reading {
-            probabilities,
-            known: true,
-            microseconds: 0.0,
-        }
-    }
+    use super::{super::fickle, *};
 
     /// Paper with some rectangles of ink.
     fn pictures() -> impl Strategy<Value = GreyImage> {

@@ -153,8 +153,7 @@ fn passages(stroke: &Stroke) -> Vec<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::normalize::Grey28;
+    use super::{super::fickle, *};
 
     fn drawn(strokes: &[Vec<(f32, f32)>]) -> Ink {
         let mut ink = Ink::new();
@@ -172,18 +171,6 @@ mod tests {
         let stroke = (0f32..400.0, 0f32..400.0, 1f32..160.0)
             .prop_flat_map(|(left, top, size)| proptest::collection::vec((left..left + size, top..top + size), 1..8));
         proptest::collection::vec(stroke, 0..8)
-    }
-
-    /// Reads whatever the first bright pixel makes of it, more or less surely.
-    fn fickle(pixels: &Grey28) -> Reading {
-        let bright = pixels.iter().position(|&pixel| pixel > 100).unwrap_or(0);
-        let mut probabilities = [0.02; 10];
-        probabilities[bright % 10] += 0.1 * (bright % 9) as f32;
-        Reading {
-            probabilities,
-            known: true,
-            microseconds: 0.0,
-        }
     }
 
     fn points(ink: &Ink) -> Vec<Point> {
