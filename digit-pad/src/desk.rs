@@ -10,7 +10,7 @@ use nn_core::Network;
 
 use crate::error::Error;
 use crate::folders::Folders;
-use crate::grey::{GreyImage, PixelRect};
+use crate::grey::GreyImage;
 use crate::ink::{Bounds, CANVAS, Ink};
 use crate::inside::Inside;
 use crate::learner::{Learner, Look};
@@ -129,7 +129,7 @@ impl Desk {
         let sight = state.look().map(|pixels| Sight {
             reading: recognizer.read(&pixels),
             pixels,
-            bounds: [0.0, 0.0, CANVAS, CANVAS],
+            bounds: Bounds::CANVAS,
         });
         sight.into_iter().collect()
     }
@@ -429,30 +429,18 @@ impl Desk {
 }
 
 fn sight_of_ink(digit: InkDigit) -> Option<Sight> {
-    let Bounds {
-        left,
-        top,
-        right,
-        bottom,
-    } = digit.bounds;
     Some(Sight {
         pixels: normalize_ink(&digit.ink)?,
         reading: digit.reading,
-        bounds: [left, top, right, bottom],
+        bounds: digit.bounds,
     })
 }
 
 /// Of a picture of the whole canvas, a pixel to a canvas unit.
 fn sight_of_picture(digit: PictureDigit) -> Option<Sight> {
-    let PixelRect {
-        left,
-        top,
-        width,
-        height,
-    } = digit.place;
     Some(Sight {
         pixels: normalize(&digit.picture)?,
         reading: digit.reading,
-        bounds: [left, top, left + width, top + height].map(|place| place as f32),
+        bounds: digit.place.bounds(),
     })
 }

@@ -1,5 +1,7 @@
 //! Grey pictures, and the same at another size.
 
+use crate::ink::Bounds;
+
 /// A grey picture, row by row from the top: 255 is ink, 0 is paper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GreyImage {
@@ -145,6 +147,16 @@ impl PixelRect {
             top,
             width,
             height,
+        }
+    }
+
+    /// Where its edges are, in pixels.
+    pub fn bounds(self) -> Bounds {
+        Bounds {
+            left: self.left as f32,
+            top: self.top as f32,
+            right: (self.left + self.width) as f32,
+            bottom: (self.top + self.height) as f32,
         }
     }
 

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// How many images are rehearsed: the last of MNIST's training images, half of which the model inside the program did not
-/// learn from. With 3,000, what a writer teaches can cost 14 of MNIST's 10,000 test images; with these, 7.
+/// learn from. With these, 50 lessons of one hand cost that model at most 6 of MNIST's 10,000 test images.
 const REHEARSED: usize = 10_000;
 
 /// Rehearsed images in a step.
@@ -49,14 +49,14 @@ const OLD: usize = 224;
 /// Pictures of what is taught in a step.
 const NEW: usize = 32;
 
-/// Steps of learning. Twice as many read no digit more.
+/// Steps of learning.
 const STEPS: u64 = 150;
 
-/// The learning rate of the first step; it falls along half a cosine to 0.
+/// The learning rate of the first step; it falls along half a cosine to 0. Twice as high, with twice as many new pictures,
+/// reads no digit more and costs up to 9 of MNIST's test images.
 const LEARNING_RATE: f32 = 1e-3;
 
-/// The most of a target that is spread over all digits. Which share it is, is taken from the model's own confidence:
-/// a network that was trained without any and then learns with 0.05 loses 50 of MNIST's 10,000 by that alone.
+/// The most of a target that is spread over all digits. How much it is, is taken from the model's own confidence.
 const MOST_SMOOTHING: f32 = 0.1;
 
 /// Pictures in which each drawing is learnt: as it is, and changed a little.

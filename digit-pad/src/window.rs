@@ -525,7 +525,7 @@ mod tests {
         let sight = Sight {
             pixels: [0; 784],
             reading,
-            bounds: [0.0; 4],
+            bounds: crate::ink::Bounds::CANVAS,
         };
         let one = "digit=4 probability=0.993 known=true";
         assert_eq!(reading_line(&[]), "reading: none");

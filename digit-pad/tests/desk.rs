@@ -101,7 +101,7 @@ fn a_number_is_read_digit_by_digit() {
     let digits: Vec<_> = state.sights().iter().map(|sight| sight.reading.digit()).collect();
     assert_eq!(digits, [1, 7]);
     let [first, second] = [0, 1].map(|i| state.sights()[i].bounds);
-    assert!(first[2] < second[0], "{first:?} stands before {second:?}");
+    assert!(first.right < second.left, "{first:?} stands before {second:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use digit_pad::{
-    ink::{Ink, Point},
+    ink::{Bounds, Ink, Point},
     inside::{Insight, Tiles},
     reading::Reading,
     view::{Action, Effects, Event, LessonView, Opening, Painter, Progress, Sight, State},
@@ -40,7 +40,12 @@ fn drawn(size: (usize, usize), readings: &[Reading]) -> State {
     let sight = |(i, reading): (usize, &Reading)| Sight {
         pixels,
         reading: reading.clone(),
-        bounds: [180.0 + i as f32 * width, 150.0, 180.0 + (i + 1) as f32 * width, 430.0],
+        bounds: Bounds {
+            left: 180.0 + i as f32 * width,
+            top: 150.0,
+            right: 180.0 + (i + 1) as f32 * width,
+            bottom: 430.0,
+        },
     };
     state.show(readings.iter().enumerate().map(sight).collect());
     state

@@ -46,10 +46,11 @@ const SEED_SALT: u64 = u64::from_le_bytes(*b"augments");
 
 /// How far the images are changed, each by random amounts of its own.
 ///
-/// First something that is no digit may take an image's place. Or a zero, a one or a seven may be drawn in another style, and the stroke made thicker or
-/// thinner. Then the image is stretched along each axis, slanted, turned and moved, in this order and
-/// about its centre, and bent; between pixels it is interpolated, once for all of these, and outside
-/// it is black. Last, the edges may be made crisper. The default is moderate and suits MNIST.
+/// First something that is no digit may take an image's place; or a zero, a one or a seven be drawn in
+/// another style. The stroke is made thicker or thinner. Then the image is stretched along each axis,
+/// slanted, turned and moved, in this order and about its centre, and bent; between pixels it is
+/// interpolated, once for all of these, and outside it is black. Last, the edges may be made crisper. The
+/// default is moderate and suits MNIST.
 ///
 /// ```
 /// use mnist_io::Augmentation;

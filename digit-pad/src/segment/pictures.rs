@@ -3,7 +3,6 @@
 use super::{CERTAIN, Layout};
 use crate::{
     grey::{GreyImage, PixelRect},
-    ink::Bounds,
     normalize::normalize,
     reading::{Reader, Reading},
 };
@@ -215,15 +214,7 @@ impl<'a> Patches<'a> {
     }
 
     fn layout(&self) -> Layout {
-        let bounds = |patch: &Patch| {
-            let place = patch.solid;
-            Bounds {
-                left: place.left as f32,
-                top: place.top as f32,
-                right: (place.left + place.width) as f32,
-                bottom: (place.top + place.height) as f32,
-            }
-        };
+        let bounds = |patch: &Patch| patch.solid.bounds();
         Layout::new(self.patches.iter().map(bounds).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::frame::Rect;
-use crate::ink::{CANVAS, PENS, Point};
+use crate::ink::{Bounds, CANVAS, PENS, Point};
 use crate::normalize::SIDE;
 
 /// The window's size when it opens, in pixels.
@@ -152,15 +152,14 @@ impl Layout {
         Point::new((x - self.canvas.x as f32) * unit, (y - self.canvas.y as f32) * unit)
     }
 
-    /// A rectangle of the canvas, given by left, top, right and bottom in canvas units, in pixels of the window; what
-    /// lies beyond the canvas is cut off.
-    pub fn on_canvas(&self, [left, top, right, bottom]: [f32; 4]) -> Rect {
+    /// A rectangle of the canvas in pixels of the window; what lies beyond the canvas is cut off.
+    pub fn on_canvas(&self, bounds: Bounds) -> Rect {
         let px = |units: f32| (units / self.canvas_unit()).round() as i32;
         let rect = Rect::new(
-            self.canvas.x + px(left),
-            self.canvas.y + px(top),
-            px(right) - px(left),
-            px(bottom) - px(top),
+            self.canvas.x + px(bounds.left),
+            self.canvas.y + px(bounds.top),
+            px(bounds.right) - px(bounds.left),
+            px(bounds.bottom) - px(bounds.top),
         );
         rect.intersection(&self.canvas)
     }

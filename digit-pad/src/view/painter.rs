@@ -329,6 +329,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ink::Bounds;
     use crate::reading::Reading;
     use crate::view::state::{Event, Opening, Sight};
     use crate::view::{Key, Modifiers};
@@ -349,7 +350,12 @@ mod tests {
             known,
             microseconds: 20.0,
         };
-        let bounds = [40.0, 40.0, 200.0, 300.0];
+        let bounds = Bounds {
+            left: 40.0,
+            top: 40.0,
+            right: 200.0,
+            bottom: 300.0,
+        };
         let sight = state.look().map(|pixels| Sight {
             pixels,
             reading,

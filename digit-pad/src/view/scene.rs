@@ -200,10 +200,7 @@ impl Scene<'_> {
             return;
         }
         for sight in sights {
-            let [left, top, right, bottom] = sight.bounds;
-            let rect = self
-                .layout
-                .on_canvas([left - 20.0, top - 20.0, right + 20.0, bottom + 20.0]);
+            let rect = self.layout.on_canvas(sight.bounds.grown(20.0));
             let color = self.answer_color(&sight.reading);
             self.items.push(Item::Outline {
                 rect,
@@ -788,7 +785,7 @@ fn short_label(action: Action, state: &State) -> &'static str {
     }
 }
 
-/// On a scale on which each step halves what is misread: 90 % is half of 99 %, and that two thirds of 99.9 %.
+/// On a scale on which equal steps leave a tenth of what was misread: 90 % is half of 99 %, and that two thirds of 99.9 %.
 fn logarithmic(accuracy: f32) -> f32 {
     -(1.0 - accuracy.clamp(0.0, 0.999)).log10() / 3.0
 }
@@ -868,7 +865,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ink::Point;
+    use crate::ink::{Bounds, Point};
     use crate::view::state::Opening;
     use crate::view::text::Text;
 
@@ -893,7 +890,7 @@ mod tests {
         let sight = reading.map(|reading| Sight {
             pixels: state.look().unwrap_or([0; 784]),
             reading,
-            bounds: [264.0, 264.0, 296.0, 296.0],
+            bounds: Bounds::CANVAS.grown(-264.0),
         });
         state.show(sight.into_iter().collect());
         state

@@ -6,7 +6,7 @@ use super::action::{Action, Key, Modifiers};
 use super::layout::{Layout, Side, Spot};
 use crate::grey::GreyImage;
 use crate::history::{History, Sheet};
-use crate::ink::{Ink, PENS, Point};
+use crate::ink::{Bounds, Ink, PENS, Point};
 use crate::inside::Insight;
 use crate::normalize::{Grey28, normalize, normalize_ink};
 use crate::raster::draw_over;
@@ -145,8 +145,8 @@ pub struct Sight {
     pub pixels: Grey28,
     /// What it read there.
     pub reading: Reading,
-    /// Left, top, right, bottom of the digit on the canvas, in canvas units.
-    pub bounds: [f32; 4],
+    /// The rectangle around the digit on the canvas.
+    pub bounds: Bounds,
 }
 
 /// What lies on the canvas when the window opens.
@@ -295,10 +295,7 @@ impl State {
     /// Which of the sights that is.
     pub fn sight_index(&self) -> Option<usize> {
         let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
-        let under = |sight: &Sight| {
-            let [left, top, right, bottom] = sight.bounds;
-            point.is_some_and(|p| (left..=right).contains(&p.x) && (top..=bottom).contains(&p.y))
-        };
+        let under = |sight: &Sight| point.is_some_and(|point| sight.bounds.contains(point));
         let pointed = self.sights.iter().position(under).filter(|_| !self.ink().is_drawing());
         pointed.or(self.sights.len().checked_sub(1))
     }
@@ -607,13 +604,13 @@ impl State {
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
 
+    /// What of the picture depends on where the pointer is.
+    fn follows_pointer(&self) -> impl PartialEq + use<> {
+        (self.hovered(), self.pressed(), self.eraser(), self.sight_index())
+    }
+
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
-        let before = (
-            self.hovered(),
-            self.pressed(),
-            self.eraser(),
-            self.sight().map(|sight| sight.bounds),
-        );
+        let before = self.follows_pointer();
         self.pointer = Some((x, y));
         let point = self.layout.canvas_point(x, y);
         if self.sheet.ink.pen_move(point) {
@@ -628,13 +625,7 @@ impl State {
             }
             _ => {}
         }
-        if (
-            self.hovered(),
-            self.pressed(),
-            self.eraser(),
-            self.sight().map(|sight| sight.bounds),
-        ) == before
-        {
+        if self.follows_pointer() == before {
             Effects::default()
         } else {
             Effects::REPAINT
