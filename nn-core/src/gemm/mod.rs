@@ -6,7 +6,7 @@
 pub(crate) mod kernel;
 mod pack;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 pub(crate) use kernel::{Epilogue, GROUP, Lists, Live, Output, PANEL, Panels, Segments, Vectorize, flag};
 pub use kernel::{Kernel, MatMut, MatRef};
@@ -26,10 +26,10 @@ const BLOCK_N: usize = 1024;
 /// Values of a page of memory. Rows of A that far apart are copied side by side: where they lie, each takes an entry
 /// of the translation buffer, and they fall into the same few sets of the cache.
 const PAGE: usize = 1024;
-/// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
-/// rows are so short that they share pages of memory.
 /// Columns of B that one thread takes at least where it packs and multiplies them on its own.
 const THREAD_COLS: usize = 128;
+/// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
+/// rows are so short that they share pages of memory.
 const IN_PLACE: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
@@ -146,7 +146,7 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
                     ..Epilogue::STORE
                 };
                 let a = a.block(0..m, rows);
-                share(kernel, a, panels, c.reborrow(), epilogue, parts);
+                share(kernel, (a, 0..m), panels, c.reborrow(), epilogue, parts);
             }
         }
     });
@@ -154,8 +154,15 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
 
 /// Loop 3: blocks of rows of A, made by halving. They are shared out over threads, cut further into at least `parts`
 /// parts, by columns if there are enough of them; unless `parts` is 0.
-fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>, parts: usize) {
-    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+fn share(
+    kernel: Kernel,
+    (a, rows): (MatRef<'_>, Range<usize>),
+    b: Panels<'_>,
+    c: MatMut<'_>,
+    epilogue: Epilogue<'_>,
+    parts: usize,
+) {
+    let (m, n) = (c.rows(), c.cols());
     let (first, second) = if parts > 1 {
         (parts / 2, parts - parts / 2)
     } else {
@@ -167,19 +174,19 @@ fn share(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: 
         let (left, right) = c.split_at_col(cut);
         fork(
             parts > 0,
-            || share(kernel, a, b.cols(0..cut), left, epilogue, first),
-            || share(kernel, a, b.cols(cut..n), right, epilogue, second),
+            || share(kernel, (a, rows.clone()), b.cols(0..cut), left, epilogue, first),
+            || share(kernel, (a, rows.clone()), b.cols(cut..n), right, epilogue, second),
         );
     } else if m > BLOCK_M || (parts > 1 && m > 1) {
-        let cut = cut(m);
-        let (top, bottom) = c.split_at_row(cut);
+        let (top, bottom) = c.split_at_row(cut(m));
+        let cut = rows.start + cut(m);
         fork(
             parts > 0,
-            || share(kernel, a.block(0..cut, 0..k), b, top, epilogue, first),
-            || share(kernel, a.block(cut..m, 0..k), b, bottom, epilogue, second),
+            || share(kernel, (a, rows.start..cut), b, top, epilogue, first),
+            || share(kernel, (a, cut..rows.end), b, bottom, epilogue, second),
         );
     } else {
-        block(kernel, a, b, c, epilogue);
+        block(kernel, (a, rows), b, c, epilogue);
     }
 }
 
@@ -192,15 +199,18 @@ fn fork(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send)
     }
 }
 
-/// Loops 4 and 5, panels of B and tiles of A, are the kernel's; A is first copied where it is better read so.
-fn block(kernel: Kernel, a: MatRef<'_>, b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
+/// Loops 4 and 5, panels of B and tiles of A, are the kernel's; A is first copied where it is better read so, and the
+/// rows after these are on their way meanwhile.
+fn block(kernel: Kernel, (a, rows): (MatRef<'_>, Range<usize>), b: Panels<'_>, c: MatMut<'_>, epilogue: Epilogue<'_>) {
     let (row_stride, col_stride) = a.strides();
+    let next = a.block(rows.end..a.rows().min(rows.end + rows.len()), 0..a.cols());
+    let a = a.block(rows, 0..a.cols());
     // One panel reads each value of A once: nothing is gained by a copy.
     if b.n <= PANEL || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
     with_scratch(&PACKED_A, |packed| {
-        kernel.multiply(pack::rows(a, packed), b, c, epilogue);
+        kernel.multiply(Segments::from(pack::rows(a, packed)).before(next), b, c, epilogue);
     });
 }
 
@@ -301,12 +311,12 @@ fn packed_blocks(
 }
 
 /// The blocks of the inner dimension; one empty block where it is 0, so that C is still written.
-fn k_blocks(k: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+fn k_blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
     even_blocks(k, BLOCK_K).chain((k == 0).then_some(0..0))
 }
 
 /// Cuts `0..len` into as few blocks of at most `limit` as do, of nearly equal length.
-pub(crate) fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(crate) fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
     let count = len.div_ceil(limit);
     (0..count).map(move |i| (len * i / count)..(len * (i + 1) / count))
 }

@@ -2,11 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::{MatRef, PANEL, Panels};
+use super::{MatRef, PANEL, Panels, kernel::prefetch};
 use crate::buffer::Buffer;
 
 /// Panels packed at once, so that a visit to a row of B takes more than one line of the cache.
 const GROUP: usize = 8;
+/// Rows are asked for that many before they are copied: where each lies in pages of its own, the CPU foresees none.
+const AHEAD: usize = 4;
 
 /// Packs all of `b` into panels, on all threads if `parallel`.
 pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer, parallel: bool) -> Panels<'a> {
@@ -32,6 +34,7 @@ fn group_of(b: MatRef<'_>, group: &mut [f32]) {
     if b.strides().1 == 1 {
         // Row by row, since rows may lie far apart in memory.
         for row in 0..rows {
+            prefetch(b.row((row + AHEAD).min(rows - 1)));
             let (whole, rest) = b.row(row).as_chunks::<PANEL>();
             for (panel, from) in whole.iter().enumerate() {
                 group[(panel * rows + row) * PANEL..][..PANEL].copy_from_slice(from);
@@ -66,6 +69,7 @@ pub(super) fn rows<'a>(a: MatRef<'_>, packed: &'a mut Buffer) -> MatRef<'a> {
     let packed = packed.at_least(rows * cols);
     if a.strides().1 == 1 {
         for (row, to) in packed.chunks_exact_mut(cols).enumerate() {
+            prefetch(a.row((row + AHEAD).min(rows - 1)));
             to.copy_from_slice(a.row(row));
         }
         return MatRef::row_major(packed, rows, cols).expect("the buffer was made for this shape");

@@ -47,6 +47,13 @@ enum Isa {
     Avx512,
 }
 
+/// Asks for the memory of values that will soon be read.
+pub(crate) fn prefetch(values: &[f32]) {
+    for line in values.chunks(PANEL) {
+        simd::prefetch(line.as_ptr());
+    }
+}
+
 /// Loops over slices for [`Kernel::vectorize`]. A trait and not a closure, since `run`, and all that it calls, has to
 /// be `#[inline(always)]` to be compiled for another CPU than the rest of the crate.
 pub(crate) trait Vectorize {

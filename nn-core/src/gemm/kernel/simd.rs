@@ -48,6 +48,18 @@ pub(super) fn prefetch(at: *const f32) {
     let _ = at;
 }
 
+/// As [`prefetch`], into a cache that is farther away: for what is wanted later, and should not displace what is near.
+#[inline(always)]
+pub(super) fn prefetch_far(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as in `prefetch`.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Four lanes in plain Rust, which the compiler turns into the vectors of the baseline target.
 pub(super) struct Portable;
 

@@ -3,9 +3,9 @@
 use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use super::{
-    GROUP, Output, PANEL, Segments, Vectorize,
+    GROUP, MatRef, Output, PANEL, Segments, Vectorize,
     live::Column,
-    simd::{Simd, prefetch},
+    simd::{Simd, prefetch, prefetch_far},
 };
 
 /// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
@@ -170,6 +170,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     // Rows of a group walk the same columns of A.
     let group = if a.lists().is_some() { rows.min(GROUP) } else { rows }.max(1);
     let panels_at_once = S::PANELS[group.min(4) - 1];
+    let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * PANEL) * rows.div_ceil(S::ROWS));
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
@@ -184,6 +185,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
             let tiles = rows.div_ceil(S::ROWS);
             for index in 0..tiles {
                 let height = rows / tiles + usize::from(index < rows % tiles);
+                next.ask();
                 // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
                 // operands, of which `check` has seen that they fit each other; lists have columns of A alone.
                 unsafe {
@@ -198,6 +200,57 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
             }
         }
         col += panels * PANEL;
+    }
+}
+
+/// Values of a line of the cache.
+const LINE: usize = 16;
+
+/// Asks for a matrix that will be read next, a few lines of the cache with each tile, so that nothing waits for it.
+struct Next {
+    row: *const f32,
+    row_stride: usize,
+    rows: usize,
+    cols: usize,
+    col: usize,
+    lines_at_once: usize,
+}
+
+impl Next {
+    /// Asks for all of `matrix` in `tiles` parts.
+    fn new(matrix: Option<MatRef<'_>>, tiles: usize) -> Self {
+        let (row, rows, cols, row_stride) = matrix.map_or((std::ptr::null(), 0, 0, 0), |matrix| {
+            let matrix = if matrix.strides().0 == 1 {
+                matrix.transposed()
+            } else {
+                matrix
+            };
+            (matrix.as_ptr(), matrix.rows(), matrix.cols(), matrix.strides().0)
+        });
+        Self {
+            row,
+            row_stride,
+            rows,
+            cols,
+            col: 0,
+            lines_at_once: (rows * cols.div_ceil(LINE)).div_ceil(tiles.max(1)),
+        }
+    }
+
+    #[inline(always)]
+    fn ask(&mut self) {
+        for _ in 0..self.lines_at_once {
+            if self.rows == 0 {
+                return;
+            }
+            prefetch_far(self.row.wrapping_add(self.col));
+            self.col += LINE;
+            if self.col >= self.cols {
+                self.col = 0;
+                self.rows -= 1;
+                self.row = self.row.wrapping_add(self.row_stride);
+            }
+        }
     }
 }
 

@@ -342,6 +342,8 @@ pub(crate) struct Segments<'a> {
     stride: usize,
     /// Which columns to walk, where there is one segment and not all of it is wanted.
     lists: Option<Lists<'a>>,
+    /// What will be read after this, and is asked for meanwhile.
+    next: Option<MatRef<'a>>,
 }
 
 impl<'a> From<MatRef<'a>> for Segments<'a> {
@@ -351,6 +353,7 @@ impl<'a> From<MatRef<'a>> for Segments<'a> {
             count: 1,
             stride: 0,
             lists: None,
+            next: None,
         }
     }
 }
@@ -385,6 +388,7 @@ impl<'a> Segments<'a> {
             count,
             stride,
             lists: None,
+            next: None,
         }
     }
 
@@ -399,6 +403,18 @@ impl<'a> Segments<'a> {
             lists: Some(lists),
             ..first.into()
         }
+    }
+
+    /// The same, with a matrix that will be read when these have been multiplied.
+    pub(crate) fn before(self, next: MatRef<'a>) -> Self {
+        Self {
+            next: Some(next),
+            ..self
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<MatRef<'a>> {
+        self.next
     }
 
     pub(super) fn lists(&self) -> Option<Lists<'a>> {
