@@ -34,19 +34,19 @@ struct Batch {
 }
 
 /// Calls `learn` with the epoch of that number: batches of up to `batch` samples of `sample` values. The batches are the
-/// same with a thread and without; there is none in a pool of one thread. When `learn` returns, wherever in the epoch
-/// it is, the thread ends.
+/// same with a thread and without; there is none in a pool of one thread, and where batches are not `costly`: it would
+/// take more from the others than it gives. When `learn` returns, wherever in the epoch it is, the thread ends.
 ///
 /// # Errors
 /// If the thread cannot be started.
 pub(crate) fn epoch<S: Source, R>(
     source: &mut S,
-    number: u64,
+    (number, costly): (u64, bool),
     batch: usize,
     sample: usize,
     learn: impl FnOnce(&mut Epoch<'_, S>) -> R,
 ) -> io::Result<R> {
-    if rayon::current_num_threads() == 1 {
+    if !costly || rayon::current_num_threads() == 1 {
         return Ok(learn(&mut Epoch::Here(source)));
     }
     thread::scope(|scope| {
@@ -165,7 +165,7 @@ mod tests {
             }
             seen
         };
-        pool.install(|| epoch(&mut source, 5, 4, 2, collect)).unwrap()
+        pool.install(|| epoch(&mut source, (5, true), 4, 2, collect)).unwrap()
     }
 
     #[test]
@@ -203,6 +203,6 @@ mod tests {
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let next = |epoch: &mut Epoch<'_, Broken>| epoch.next_batch(&mut [0.0], &mut [0]);
-        let _ = pool.install(|| epoch(&mut Broken, 0, 1, 1, next));
+        let _ = pool.install(|| epoch(&mut Broken, (0, true), 1, 1, next));
     }
 }

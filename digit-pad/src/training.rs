@@ -359,7 +359,8 @@ impl<'a> Session<'a> {
                 _ => ControlFlow::Break(()),
             }
         };
-        let report = prefetch::epoch(samples, position.epoch, batch, pixels, |batches| {
+        let costly = samples.0.is_augmented();
+        let report = prefetch::epoch(samples, (position.epoch, costly), batch, pixels, |batches| {
             trainer.epoch_from(batches, *position, on_step)
         })
         .map_err(Error::Thread)??;

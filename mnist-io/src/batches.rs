@@ -174,11 +174,18 @@ impl<'a> Batches<'a> {
     /// If a setting is out of its range, or the images are too large ([`Augmenter::new`]).
     pub fn with_augmentation(mut self, augmentation: Augmentation) -> Result<Self> {
         let (height, width) = (self.dataset.height(), self.dataset.width());
-        self.augmenting = Some(Augmenting {
-            augmenter: Augmenter::new(augmentation, height, width, self.seed)?,
+        let changes = augmentation != Augmentation::none();
+        let augmenter = Augmenter::new(augmentation, height, width, self.seed)?;
+        self.augmenting = changes.then(|| Augmenting {
+            augmenter,
             image: vec![0; self.dataset.pixels()],
         });
         Ok(self)
+    }
+
+    /// Whether images are changed: then a batch takes much longer to make than to copy.
+    pub const fn is_augmented(&self) -> bool {
+        self.augmenting.is_some()
     }
 
     /// Starts an epoch from its first batch.
@@ -428,6 +435,8 @@ mod tests {
         assert_ne!(epoch(&mut augmented), first);
         augmented.start_epoch(0);
         assert_eq!(epoch(&mut augmented), first);
+        let plain = augmented.with_augmentation(Augmentation::none()).unwrap();
+        assert!(!plain.is_augmented());
     }
 
     proptest! {
