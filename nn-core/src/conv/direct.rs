@@ -11,10 +11,13 @@ use crate::gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, Segments};
 const PASS_VALUES: usize = 6 * 1024;
 
 /// Correlates the windows of `source` with weights into `target`, `[height, width, channels]`.
+#[derive(Debug)]
 pub(crate) struct Correlation {
     pub(crate) source: Map,
     pub(crate) windows: Windows,
     pub(crate) target: Map,
+    /// Distances of the target's rows and pixels in memory.
+    pub(crate) pitch: (usize, usize),
     /// Rows of the source that are not zero throughout; the others are left out.
     pub(crate) rows: std::ops::Range<usize>,
 }
@@ -62,8 +65,8 @@ impl Correlation {
                         row_stride: PANEL,
                         segment_stride: row,
                     };
-                    let c = &mut target[y * self.target.row() + first..];
-                    let c = MatMut::new(c, self.target.width, channels, self.target.channels, 1);
+                    let c = &mut target[y * self.pitch.0 + first..];
+                    let c = MatMut::new(c, self.target.width, channels, self.pitch.1, 1);
                     kernel.multiply(a, b, c.expect("a row of the target"), epilogue);
                 }
             }
@@ -88,7 +91,7 @@ pub(crate) struct WeightGradient {
     pub(crate) source: Map,
     pub(crate) windows: Windows,
     pub(crate) target: Map,
-    /// Distances of the gradient's pixels in memory, along a row and from row to row.
+    /// Distances of the target's rows and pixels in memory.
     pub(crate) pitch: (usize, usize),
 }
 
@@ -113,8 +116,8 @@ impl WeightGradient {
                 k: self.target.width,
                 n: self.target.channels,
                 panel_stride: PANEL,
-                row_stride: self.pitch.0,
-                segment_stride: self.pitch.1,
+                row_stride: self.pitch.1,
+                segment_stride: self.pitch.0,
             };
             let panel = self.windows.height * row * PANEL;
             let c = Output::panels(&mut gradient[y * row * PANEL..], row, self.target.channels, panel);

@@ -1,5 +1,7 @@
 //! The direct way: windows are read in place.
 
+use std::ops::Range;
+
 use super::{Geometry, Method, epilogue::Returned};
 use crate::{
     buffer::{parts, parts_len},
@@ -10,36 +12,132 @@ use crate::{
 
 #[derive(Debug)]
 pub(super) struct Direct {
-    /// Where the gradient of the output lies in scratch memory.
-    dy: Spread,
+    /// The gradient of the output in scratch memory, with the zeros around it.
+    dy: Map,
+    /// Rows and pixels of zeros before it.
+    before: (usize, usize),
+    /// The gradient of the input, part by part.
+    phases: Vec<Phase>,
 }
 
-/// A picture spread out in a larger one, which is zero elsewhere.
+/// The pixels of the input that the same taps of the kernel reach: one in every `stride` along both axes. Their
+/// gradient is a correlation of the output's gradient with these taps, turned by half a turn.
 #[derive(Debug)]
-struct Spread {
-    outer: Map,
-    /// Rows and pixels before the picture.
-    before: (usize, usize),
-    /// Distance of its pixels along both axes, in pixels of the outer one.
-    step: usize,
-    /// The part of the outer picture that windows are read from begins here.
-    skip: (usize, usize),
+struct Phase {
+    correlation: Correlation,
+    /// The taps, in the order in which they meet the output's gradient.
+    taps: Vec<usize>,
+    /// Where its first window begins in the gradient of the output.
+    from: usize,
+    /// Its first pixel in the gradient of the input.
+    to: usize,
+}
+
+/// One axis of a [`Phase`].
+struct AxisPhase {
+    /// Its first pixel, and how many there are.
+    first: usize,
+    count: usize,
+    /// The taps, the last one first.
+    taps: Vec<usize>,
+    /// The last pixel of the output's gradient that its first window reads.
+    last: usize,
+}
+
+impl AxisPhase {
+    /// All that have pixels and taps, of an axis with that many pixels, zeros before them, and a window with that
+    /// stride.
+    fn all(pixels: usize, pad: usize, window: usize, stride: usize) -> Vec<Self> {
+        let phase = |tap: usize| {
+            // Of the padded pixels `tap + stride·i`, those behind the padding.
+            let last = pad.saturating_sub(tap).div_ceil(stride);
+            let first = tap + stride * last - pad;
+            Self {
+                first,
+                count: pixels.saturating_sub(first).div_ceil(stride),
+                taps: (tap..window).step_by(stride).rev().collect(),
+                last,
+            }
+        };
+        let phases = (0..stride.min(window)).map(phase);
+        phases.filter(|phase| phase.count > 0).collect()
+    }
+
+    /// Zeros before the output's gradient that its windows read.
+    fn before(&self) -> usize {
+        (self.taps.len() - 1).saturating_sub(self.last)
+    }
+
+    /// Where its first window begins, with that many zeros before the gradient.
+    fn start(&self, before: usize) -> usize {
+        before + self.last + 1 - self.taps.len()
+    }
+
+    /// Where its last window ends.
+    fn end(&self, before: usize) -> usize {
+        before + self.last + self.count
+    }
 }
 
 impl Direct {
     /// `needs_dx` tells whether the gradient of the input will be asked for.
     pub(super) fn new(geometry: &Geometry, needs_dx: bool) -> Self {
-        let dy = if needs_dx {
-            Spread::for_input_gradient(geometry)
-        } else {
-            Spread {
-                outer: geometry.output,
+        if !needs_dx {
+            return Self {
+                dy: geometry.output,
                 before: (0, 0),
-                step: 1,
-                skip: (0, 0),
+                phases: Vec::new(),
+            };
+        }
+        let Geometry {
+            input,
+            output,
+            windows,
+            pad,
+            ..
+        } = *geometry;
+        let rows = AxisPhase::all(input.height, pad.0, windows.height, windows.stride);
+        let cols = AxisPhase::all(input.width, pad.1, windows.width, windows.stride);
+        let before = |axis: &[AxisPhase]| axis.iter().map(AxisPhase::before).max().unwrap_or(0);
+        let before = (before(&rows), before(&cols));
+        let end = |axis: &[AxisPhase], before, output| {
+            let ends = axis.iter().map(|phase| phase.end(before));
+            ends.fold(before + output, usize::max)
+        };
+        let dy = Map::new(
+            end(&rows, before.0, output.height),
+            end(&cols, before.1, output.width),
+            output.channels,
+        );
+        let phase = |row: &AxisPhase, col: &AxisPhase| {
+            let (top, left) = (row.start(before.0), col.start(before.1));
+            Phase {
+                correlation: Correlation {
+                    source: dy,
+                    windows: Windows {
+                        height: row.taps.len(),
+                        width: col.taps.len(),
+                        stride: 1,
+                    },
+                    target: Map::new(row.count, col.count, input.channels),
+                    pitch: (windows.stride * input.row(), windows.stride * input.channels),
+                    rows: before.0.saturating_sub(top)..(before.0 + output.height).saturating_sub(top),
+                },
+                taps: row
+                    .taps
+                    .iter()
+                    .flat_map(|row| col.taps.iter().map(move |col| row * windows.width + col))
+                    .collect(),
+                from: top * dy.row() + left * dy.channels,
+                to: row.first * input.row() + col.first * input.channels,
             }
         };
-        Self { dy }
+        let phases = rows.iter().flat_map(|row| cols.iter().map(move |col| phase(row, col)));
+        Self {
+            dy,
+            before,
+            phases: phases.collect(),
+        }
     }
 
     /// Scratch memory: the padded input, the output before pooling, the gradient of that.
@@ -52,47 +150,24 @@ impl Direct {
                 0
             },
             // Panels are read whole, past the last channel.
-            if training { self.dy.outer.len() + PANEL } else { 0 },
+            if training { self.dy.len() + PANEL } else { 0 },
         ]
     }
-}
 
-impl Spread {
-    /// The gradient of the input is a correlation of the output's gradient, spread out by the stride and with zeros
-    /// around it, with the kernel turned by half a turn.
-    fn for_input_gradient(geometry: &Geometry) -> Self {
-        let Geometry {
-            input,
-            output,
-            windows,
-            pad: (top, left),
-            ..
-        } = *geometry;
-        let axis = |input: usize, output: usize, window: usize, pad: usize| {
-            let before = (window - 1).saturating_sub(pad);
-            let skip = pad.saturating_sub(window - 1);
-            let read = skip + input + window - 1;
-            let written = before + (output - 1) * windows.stride + 1;
-            (before, skip, read.max(written))
-        };
-        let (above, skip_rows, height) = axis(input.height, output.height, windows.height, top);
-        let (before, skip_cols, width) = axis(input.width, output.width, windows.width, left);
-        Self {
-            outer: Map::new(height, width, output.channels),
-            before: (above, before),
-            step: windows.stride,
-            skip: (skip_rows, skip_cols),
-        }
+    /// The phases, each with its part of the exchanged weights.
+    fn phases(&self, geometry: &Geometry) -> impl Iterator<Item = (&Phase, Range<usize>)> {
+        let tap = geometry.exchanged_len() / geometry.taps();
+        self.phases.iter().scan(0, move |end, phase| {
+            let start = *end;
+            *end += phase.taps.len() * tap;
+            Some((phase, start..*end))
+        })
     }
 
-    /// Where the picture begins.
-    fn start(&self) -> usize {
-        self.before.0 * self.outer.row() + self.before.1 * self.outer.channels
-    }
-
-    /// Distances of its rows and pixels in memory.
-    fn distances(&self) -> (usize, usize) {
-        (self.step * self.outer.row(), self.step * self.outer.channels)
+    /// Whether there are pixels of the input that no tap reaches.
+    fn leaves_gaps(&self, geometry: &Geometry) -> bool {
+        let reached: usize = self.phases.iter().map(|phase| phase.correlation.target.len()).sum();
+        reached < geometry.input.len()
     }
 }
 
@@ -106,6 +181,7 @@ impl Method for Direct {
             source: geometry.padded,
             windows: geometry.windows,
             target: geometry.output,
+            pitch: (geometry.output.row(), geometry.output.channels),
             rows: 0..geometry.padded.height,
         };
         let (weights, bias) = geometry.weights_and_bias(pass.parameters);
@@ -133,28 +209,20 @@ impl Method for Direct {
     }
 
     fn transpose(&self, geometry: &Geometry, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
-        geometry.exchange(weights, transposed, true);
+        for (phase, part) in self.phases(geometry) {
+            geometry.exchange(weights, phase.taps.iter().copied(), &mut transposed[part]);
+        }
     }
 
     fn backward(&self, geometry: &Geometry, mut pass: Backward<'_>, dy: MatMut<'_>, mut dx: Option<MatMut<'_>>) {
-        let (down, right) = self.dy.distances();
+        let pitch = (self.dy.row(), self.dy.channels);
         let weight_gradient = WeightGradient {
             source: geometry.padded,
             windows: geometry.windows,
             target: geometry.output,
-            pitch: (right, down),
+            pitch,
         };
-        let last_row = self.dy.before.0 + (geometry.output.height - 1) * self.dy.step;
-        let input_gradient = Correlation {
-            source: self.dy.outer,
-            windows: Windows {
-                stride: 1,
-                ..geometry.windows
-            },
-            target: geometry.input,
-            rows: self.dy.before.0.saturating_sub(self.dy.skip.0)..(last_row + 1).saturating_sub(self.dy.skip.0),
-        };
-        let skip = self.dy.skip.0 * self.dy.outer.row() + self.dy.skip.1 * self.dy.outer.channels;
+        let start = self.before.0 * pitch.0 + self.before.1 * pitch.1;
         let [padded, _, spread] = parts(pass.scratch, self.scratch_lens(geometry, true));
         for row in 0..dy.rows() {
             let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.lanes, row);
@@ -163,17 +231,19 @@ impl Method for Direct {
                 dy: dy.as_ref().row(row),
                 which: pass.kept.row(row),
             };
-            geometry.spread(
-                pass.kernel,
-                returned,
-                sums,
-                (&mut spread[self.dy.start()..], (down, right)),
-            );
+            geometry.spread(pass.kernel, returned, sums, (&mut spread[start..], pitch));
             let x = geometry.padded(pass.x.row(row), padded);
-            weight_gradient.run(pass.kernel, x, &spread[self.dy.start()..], weights, fresh);
+            weight_gradient.run(pass.kernel, x, &spread[start..], weights, fresh);
             if let Some(dx) = &mut dx {
-                let source = &spread[skip..];
-                input_gradient.run(pass.kernel, source, pass.transposed, dx.row_mut(row), (None, false));
+                let dx = dx.row_mut(row);
+                if self.leaves_gaps(geometry) {
+                    dx.fill(0.0);
+                }
+                for (phase, part) in self.phases(geometry) {
+                    let (dy, weights) = (&spread[phase.from..], &pass.transposed[part]);
+                    let correlation = &phase.correlation;
+                    correlation.run(pass.kernel, dy, weights, &mut dx[phase.to..], (None, false));
+                }
             }
         }
     }

@@ -61,7 +61,7 @@ impl Method for Minimal {
 
     fn transpose(&self, geometry: &Geometry, kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
         let (exchanged, points) = transposed.split_at_mut(geometry.exchanged_len());
-        geometry.exchange(weights, exchanged, false);
+        geometry.exchange(weights, 0..geometry.taps(), exchanged);
         self.transposed_filters(kernel, exchanged, points);
     }
 

@@ -112,7 +112,7 @@ impl Geometry {
 
     /// Values of a window.
     fn window_len(&self) -> usize {
-        self.windows.height * self.windows.width * self.input.channels
+        self.taps() * self.input.channels
     }
 
     fn panels(&self) -> usize {
@@ -160,24 +160,27 @@ impl Geometry {
     }
 
     fn exchanged_len(&self) -> usize {
-        self.input.channels.div_ceil(PANEL) * self.windows.height * self.windows.width * self.output.channels * PANEL
+        self.input.channels.div_ceil(PANEL) * self.taps() * self.output.channels * PANEL
     }
 
-    /// The kernel with inputs and outputs exchanged, `[input channels / 16, kernel height, kernel width, channels,
-    /// 16]`, and turned by half a turn if so wished.
-    fn exchange(&self, parameters: &[f32], exchanged: &mut [f32], turned: bool) {
+    /// Some taps of the kernel in the given order, with inputs and outputs exchanged, `[input channels / 16, taps,
+    /// channels, 16]`.
+    fn exchange(&self, weights: &[f32], taps: impl ExactSizeIterator<Item = usize> + Clone, exchanged: &mut [f32]) {
         let (inputs, outputs) = (self.input.channels, self.output.channels);
-        let area = self.windows.height * self.windows.width;
         for output in 0..outputs {
-            let weights = &parameters[output / PANEL * self.window_len() * PANEL + output % PANEL..];
-            for tap in 0..area {
-                let to = if turned { area - 1 - tap } else { tap };
+            let weights = &weights[output / PANEL * self.window_len() * PANEL + output % PANEL..];
+            for (to, tap) in taps.clone().enumerate() {
                 for input in 0..inputs {
-                    let row = input / PANEL * area * outputs + to * outputs + output;
+                    let row = input / PANEL * taps.len() * outputs + to * outputs + output;
                     exchanged[row * PANEL + input % PANEL] = weights[(tap * inputs + input) * PANEL];
                 }
             }
         }
+    }
+
+    /// Taps of the kernel: places in a window.
+    fn taps(&self) -> usize {
+        self.windows.height * self.windows.width
     }
 }
 
@@ -215,7 +218,7 @@ impl Layer for Conv {
         if tensor == 1 {
             return self.geometry.weight_len() + index;
         }
-        let area = self.geometry.windows.height * self.geometry.windows.width;
+        let area = self.geometry.taps();
         let (output, input) = (
             index / area / self.geometry.input.channels,
             index / area % self.geometry.input.channels,
