@@ -200,11 +200,15 @@ impl Layout {
                 if parts[start + 1..end].iter().any(|part| part.cut >= CERTAIN) {
                     break;
                 }
-                let (score, group) = self.judge(&parts[start..end], read);
                 let cut = if start > 0 { parts[start].cut } else { 0.0 };
-                let score = best[start].0 + cut + score;
-                if score > found.0 {
-                    found = (score, start, group);
+                let before = best[start].0 + cut + self.shape_of(&parts[start..end]);
+                // The reader's word only takes away.
+                if before <= found.0 {
+                    continue;
+                }
+                let (word, group) = judge(&parts[start..end], read);
+                if before + word > found.0 {
+                    found = (before + word, start, group);
                 }
             }
             best.push(found);
@@ -220,19 +224,20 @@ impl Layout {
         groups
     }
 
-    /// What speaks for the parts being one digit, and that digit, if there is anything to read.
-    fn judge(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> (f32, Option<Group>) {
-        let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
+    /// What the shape of some parts together says for their being one digit, as a log probability.
+    fn shape_of(&self, parts: &[Part]) -> f32 {
         let bounds = parts.iter().map(|part| part.bounds).reduce(|a, b| union(&a, &b));
-        let shape = bounds.map_or(0.0, |bounds| self.shape(&bounds));
-        let reading = read(&pieces);
-        let word = reading
-            .as_ref()
-            .map_or(0.0, Reading::probability)
-            .max(LEAST_PROBABILITY)
-            .ln();
-        (shape + WORD * word, reading.map(|reading| Group { pieces, reading }))
+        bounds.map_or(0.0, |bounds| self.shape(&bounds))
     }
+}
+
+/// What the reader says for the parts being one digit, at most 0, and that digit, if there is anything to read.
+fn judge(parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> (f32, Option<Group>) {
+    let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
+    let reading = read(&pieces);
+    let word = reading.as_ref().map_or(0.0, Reading::probability);
+    let word = WORD * word.clamp(LEAST_PROBABILITY, 1.0).ln();
+    (word, reading.map(|reading| Group { pieces, reading }))
 }
 
 /// Log odds of a cut between two pieces, if they were one before they were cut in places where that may be right.
