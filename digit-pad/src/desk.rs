@@ -341,7 +341,7 @@ impl Desk {
         let ask = move || {
             let dialog = rfd::FileDialog::new().set_title("Open an image");
             let dialog = dialog
-                .add_filter("Images", photo::EXTENSIONS)
+                .add_filter("Images", &photo::extensions())
                 .add_filter("All files", &["*"]);
             // Nobody waits for it any more if the window was closed meanwhile.
             let _ = sender.send(dialog.pick_file());

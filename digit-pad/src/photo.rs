@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, metadata::Orientation};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, metadata::Orientation};
 
 use crate::{
     error::Error,
@@ -14,8 +14,19 @@ use crate::{
     paper,
 };
 
-/// What the names of the files that it reads end in.
-pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "PNG", "JPG", "JPEG"];
+/// The formats that are read.
+const FORMATS: [ImageFormat; 7] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::Bmp,
+    ImageFormat::Gif,
+    ImageFormat::Pnm,
+    ImageFormat::Tiff,
+    ImageFormat::WebP,
+];
+
+/// Their names, for people.
+const FORMAT_NAMES: &str = "PNG, JPEG, BMP, GIF, PNM, TIFF or WebP";
 
 /// The most pixels that a picture may have: those of 8192×8192.
 const MAX_PIXELS: u64 = 8192 * 8192;
@@ -52,7 +63,13 @@ impl Photo {
     }
 }
 
-/// Reads a PNG or a JPEG file as a picture of bright ink on dark paper, whatever it was before.
+/// What the names of the files end in that [`open`] reads, in small letters and in capitals.
+pub fn extensions() -> Vec<String> {
+    let small = FORMATS.iter().flat_map(|format| format.extensions_str());
+    small.flat_map(|end| [(*end).to_owned(), end.to_uppercase()]).collect()
+}
+
+/// Reads an image file (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP; of several pictures the first) as a picture of bright ink on dark paper, whatever it was before.
 ///
 /// The picture is turned upright as its EXIF data say, what is transparent becomes white, and colours become grey. Of a
 /// photograph the ink alone is kept, without shadows, grain, ruled lines and dust. In a picture too small for one, the
@@ -117,7 +134,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         } else {
             "a device or a pipe"
         };
-        return refused(format!("this is {what}; give the path of a PNG or JPEG file"));
+        return refused(format!(
+            "this is {what}; give the path of an image file ({FORMAT_NAMES})"
+        ));
     }
     let mut bytes = Vec::new();
     File::open(path)
@@ -135,9 +154,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// The picture, upright; or why it cannot be read.
 fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
-    let Some(format) = format else {
-        return Err("this is neither a PNG nor a JPEG file; convert it to one of them".to_owned());
+    let format = image::guess_format(bytes).ok();
+    let Some(format) = format.filter(|format| FORMATS.contains(format)) else {
+        return Err(format!("this is no {FORMAT_NAMES} file; convert it to one of them"));
     };
     let damaged = |error: ImageError| format!("the image is damaged: {error}");
     if format == ImageFormat::Jpeg && !is_whole_jpeg(bytes) {
@@ -153,11 +172,19 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
             MAX_PIXELS / 1_000_000
         ));
     }
+    decoder.set_limits(limits()).map_err(damaged)?;
     // Where the orientation cannot be told, the picture is taken as it lies.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+/// What a decoder may take: memory for four times 16 bits of each of the most pixels.
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_PIXELS * 8);
+    limits
 }
 
 /// Whether the compressed data are followed by the marker of their end. The decoder itself fills in what is missing.
@@ -276,8 +303,13 @@ mod tests {
     use super::*;
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+        let image = image.into();
+        let image = match format {
+            ImageFormat::Gif => image.into_rgba8().into(),
+            _ => image,
+        };
         let mut bytes = Cursor::new(Vec::new());
-        image.into().write_to(&mut bytes, format).unwrap();
+        image.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
     }
 
@@ -415,9 +447,10 @@ mod tests {
     fn what_is_no_image_is_refused() {
         for (bytes, reason) in [
             (&b""[..], "the file is empty"),
-            (b"7", "neither a PNG nor a JPEG"),
-            (b"a drawing of a seven", "neither a PNG nor a JPEG"),
-            (b"GIF89a\x01\0\x01\0\0\0\0;", "neither a PNG nor a JPEG"),
+            (b"7", "this is no PNG, JPEG, BMP"),
+            (b"a drawing of a seven", "this is no PNG, JPEG, BMP"),
+            (b"GIF89a\x01\0\x01\0\0\0\0;", "damaged"),
+            (b"\0\0\x01\0\x01\0\x10\x10", "this is no PNG, JPEG, BMP"),
             (b"\x89PNG\r\n\x1a\n", "damaged"),
             (b"\xff\xd8\xff\xe0", "damaged"),
         ] {
@@ -428,15 +461,17 @@ mod tests {
 
     #[test]
     fn a_picture_cut_short_is_refused_wherever_it_is_cut() {
-        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        for format in FORMATS {
             let whole = encoded(bar(255, 0), format);
             opened(&whole).unwrap();
-            // The last twelve bytes of a PNG say that it ends, and tell nothing more.
-            let end = if format == ImageFormat::Png {
-                whole.len() - 12
-            } else {
-                whole.len()
-            };
+            // The last bytes of these say that it ends, and tell nothing more.
+            let end = whole.len()
+                - match format {
+                    ImageFormat::Png => 12,
+                    ImageFormat::Gif => 3,
+                    ImageFormat::WebP => 1,
+                    _ => 0,
+                };
             for length in (0..end).step_by(7).chain([end - 1]) {
                 assert!(decode(&whole[..length]).is_err(), "{format:?} of {length} bytes");
             }
@@ -445,8 +480,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damage_never_panics(at in 0usize..400, byte: u8, png: bool) {
-            let mut bytes = encoded(bar(255, 0), if png { ImageFormat::Png } else { ImageFormat::Jpeg });
+        fn damage_never_panics(at in 0usize..400, byte: u8, format in proptest::sample::select(FORMATS.to_vec())) {
+            let mut bytes = encoded(bar(255, 0), format);
             let at = at % bytes.len();
             bytes[at] = byte;
             if let Ok(image) = decode(&bytes) {

@@ -25,7 +25,7 @@ use super::{
                         After an image that cannot be read it goes on with the next, and exits with status 1."
 )]
 pub(super) struct Args {
-    /// PNG or JPEG files with a digit or a number each, dark on light or light on dark
+    /// Image files (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP) with a digit or a number each, dark on light or light on dark
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 

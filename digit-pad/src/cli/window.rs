@@ -21,7 +21,7 @@ use super::{
 /// How the window opens.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A PNG or JPEG file to open the window with
+    /// An image file to open the window with
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
 
