@@ -373,7 +373,7 @@ fn images_that_cannot_be_read_are_named() {
     let blank = |width, height, grey| png(&GrayImage::from_pixel(width, height, Luma([grey])));
     for (name, content, words) in [
         ("empty.png", &b""[..], "the file is empty"),
-        ("words.png", b"these are words", "neither a PNG nor a JPEG"),
+        ("words.png", b"these are words", "this is no PNG, JPEG"),
         ("short.png", &whole[..whole.len() / 2], "damaged"),
         ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
         ("1x1.png", &blank(1, 1, 0), "nothing is drawn"),
