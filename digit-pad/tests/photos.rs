@@ -1,11 +1,14 @@
-//! Photographs of ink on paper, made by code from MNIST's test digits, and how many of them are read as the digits were.
+//! Photographs of ink on paper, made by code from MNIST's test digits and from digits drawn with a pen, and how many of
+//! them are read as the digits were.
 
 use std::{io::Cursor, path::Path};
 
 use digit_pad::{
     grey::GreyImage,
+    ink::{Drawing, Ink, Point},
     normalize::{SIDE, normalize},
     photo,
+    raster::{Pen, View, draw},
     reading::Reader,
     recognizer::Recognizer,
 };
@@ -15,6 +18,8 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 360;
+/// Width of the pen's strokes, as a share of the digit's longest side.
+const PEN: f32 = 0.1;
 /// Photographs that are made.
 const COUNT: usize = 200;
 
@@ -74,16 +79,17 @@ impl Shot {
     }
 
     /// How much ink of a digit there is at a place.
-    fn ink_at(&self, digit: &[u8], x: f32, y: f32) -> f32 {
+    fn ink_at(&self, digit: &GreyImage, x: f32, y: f32) -> f32 {
         let (dx, dy) = (x - self.place[0], y - self.place[1]);
         let (sin, cos) = self.angle.sin_cos();
-        let scale = SIDE as f32 / self.size;
-        let u = (dx * cos + dy * sin) * scale + SIDE as f32 / 2.0 - 0.5;
-        let v = (dy * cos - dx * sin) * scale + SIDE as f32 / 2.0 - 0.5;
+        let side = digit.width() as f32;
+        let scale = side / self.size;
+        let u = (dx * cos + dy * sin) * scale + side / 2.0 - 0.5;
+        let v = (dy * cos - dx * sin) * scale + side / 2.0 - 0.5;
         let at = |x: f32, y: f32| {
-            let inside = (0.0..SIDE as f32).contains(&x) && (0.0..SIDE as f32).contains(&y);
+            let inside = (0.0..side).contains(&x) && (0.0..side).contains(&y);
             if inside {
-                f32::from(digit[y as usize * SIDE + x as usize]) / 255.0
+                f32::from(digit.row(y as usize)[x as usize]) / 255.0
             } else {
                 0.0
             }
@@ -96,7 +102,7 @@ impl Shot {
     }
 
     /// The photograph, as a JPEG file of quality 40.
-    fn take(&self, digit: &[u8], generator: &mut ChaCha8Rng) -> Vec<u8> {
+    fn take(&self, digit: &GreyImage, generator: &mut ChaCha8Rng) -> Vec<u8> {
         let mut photograph = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
             let (x, y) = (x as f32, y as f32);
             let grain = self.grain * (generator.random_range(-1.0..1.0f32) + generator.random_range(-1.0..1.0f32));
@@ -120,19 +126,28 @@ fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Op
     Some(recognizer.read(&normalize(&picture)?).digit())
 }
 
-#[test]
-fn photographed_digits_are_read_as_clean_ones_are() {
+/// A drawing in a square of that side, as a digit of MNIST is in its own: its longest side is 20 of 28 parts.
+fn in_square(ink: &Ink, side: usize) -> GreyImage {
+    let bounds = ink.bounds().expect("something is drawn");
+    let scale = side as f32 * 20.0 / 28.0 / bounds.longest_side();
+    let middle = bounds.center();
+    let half = side as f32 / 2.0 / scale;
+    let view = View::from_corner(Point::new(middle.x - half, middle.y - half), scale);
+    let pen = Pen::Width(PEN * bounds.longest_side());
+    draw(ink.strokes(), pen, &view, GreyImage::blank(side, side))
+}
+
+/// Digits, and what they are; of each a picture in a square that fits the shot that is taken of it.
+fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, impl Fn(usize) -> GreyImage)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photograph.jpg");
-    let test = Mnist::embedded_split(Split::Test).unwrap();
     let mut recognizer = Recognizer::embedded().unwrap();
     let mut generator = ChaCha8Rng::seed_from_u64(7);
     let (mut clean, mut right) = (0, 0);
-    for index in (0..test.len()).step_by(test.len() / COUNT) {
-        let (digit, label) = (test.image(index), test.label(index));
-        let picture = GreyImage::new(SIDE, SIDE, digit.to_vec());
+    for (index, (label, digit)) in digits.enumerate() {
         let shot = Shot::new(&mut generator);
-        let bytes = shot.take(digit, &mut generator);
+        let picture = digit(shot.size as usize);
+        let bytes = shot.take(&picture, &mut generator);
         if recognizer.read(&normalize(&picture).unwrap()).digit() != label {
             continue;
         }
@@ -141,10 +156,30 @@ fn photographed_digits_are_read_as_clean_ones_are() {
         if read == Some(label) {
             right += 1;
         } else if let Ok(folder) = std::env::var("KEEP_MISREAD") {
-            let name = format!("{folder}/{index}-{label}-{read:?}.jpg");
-            std::fs::write(name, &bytes).unwrap();
+            let file = format!("{folder}/{name}-{index}-{label}-{read:?}.jpg");
+            std::fs::write(file, &bytes).unwrap();
         }
     }
-    println!("{right} of {clean} photographs are read as the digits were");
-    assert!(right * 100 >= clean * 95, "{right} of {clean}");
+    println!("{right} of {clean} photographs of {name} digits are read as the digits were");
+    assert!(clean > 150 && right * 100 >= clean * 95, "{name}: {right} of {clean}");
+}
+
+#[test]
+fn photographed_digits_of_mnist_are_read_as_clean_ones_are() {
+    let test = Mnist::embedded_split(Split::Test).unwrap();
+    let digits = (0..test.len()).step_by(test.len() / COUNT).map(|index| {
+        let picture = GreyImage::new(SIDE, SIDE, test.image(index).to_vec());
+        (test.label(index), move |_| picture.clone())
+    });
+    assert_photographs_are_read("MNIST", digits);
+}
+
+#[test]
+fn photographed_pen_digits_are_read_as_clean_ones_are() {
+    let drawings = include_str!("data/pen-digits.jsonl").lines().map(|line| {
+        let drawing = Drawing::from_json(line).unwrap();
+        let ink = drawing.ink.fit();
+        (drawing.label.unwrap(), move |side| in_square(&ink, side))
+    });
+    assert_photographs_are_read("pen", drawings);
 }
