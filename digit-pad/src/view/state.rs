@@ -417,12 +417,24 @@ impl State {
         }
     }
 
-    /// Does what a button or a key asks for.
+    /// Does what a button or a key asks for. The help makes way for what it told of.
     pub fn act(&mut self, action: Action) -> Effects {
         if !self.can(action) {
             return Effects::default();
         }
         self.message = None;
+        let about_the_window = matches!(
+            action,
+            Action::Help | Action::Lessons | Action::Quit | Action::Theme | Action::Larger | Action::Smaller
+        );
+        if self.overlay == Some(Overlay::Help) && !about_the_window {
+            self.overlay = None;
+            return self.perform(action) | Effects::REPAINT;
+        }
+        self.perform(action)
+    }
+
+    fn perform(&mut self, action: Action) -> Effects {
         match action {
             Action::Undo => self.changed(|state| state.history.undo(&mut state.sheet)),
             Action::Redo => self.changed(|state| state.history.redo(&mut state.sheet)),
@@ -954,6 +966,18 @@ mod tests {
             }),
             1 => (0..1400usize, 0..1000usize).prop_map(|(width, height)| Event::Resized { width, height }),
         ]
+    }
+
+    #[test]
+    fn the_help_makes_way_for_what_it_tells_of() {
+        let mut state = window(Opening::default());
+        draw_a_one(&mut state);
+        state.act(Action::Help);
+        state.act(Action::Theme);
+        assert_eq!(state.overlay(), Some(Overlay::Help));
+        let effects = state.act(Action::Undo);
+        assert_eq!((effects, state.overlay()), (Effects::READ | Effects::REPAINT, None));
+        assert!(state.is_blank());
     }
 
     proptest! {
