@@ -1,13 +1,14 @@
-//! The real window under Xvfb, driven by xdotool as a hand would.
+//! The real window, on X11 and on Wayland, under Xvfb and driven by xdotool as a hand would.
 
 mod common;
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use digit_pad::view::{Action, DEFAULT_SIZE, Layout, Side};
@@ -64,13 +65,25 @@ fn wait_until(lines: &Receiver<String>, what: &str, is_found: impl Fn(&str) -> b
 struct Pad {
     window: String,
     display: String,
+    /// Seconds between the points of a stroke, and that a key or a button is held; without it, no time at all.
+    rest: Option<&'static str>,
     lines: Receiver<String>,
     /// What it said until its first picture was shown.
     greeting: Vec<String>,
     pad: Ending,
     /// Where it keeps what is the user's.
     home: TempDir,
+    _display: Display,
+}
+
+/// Where the pad is shown. What was started last ends first.
+struct Display {
+    _weston: Option<(Ending, TempDir)>,
     _xvfb: Ending,
+    /// Its name for xdotool.
+    name: String,
+    /// What tells the pad of it.
+    variables: Vec<(&'static str, OsString)>,
 }
 
 /// Where everything lies at first.
@@ -78,30 +91,92 @@ fn layout() -> Layout {
     Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1, 1.0, Side::Reading)
 }
 
-impl Pad {
-    /// Starts both; says why not where the machine lacks what it takes.
-    fn open(args: &[&str]) -> Option<Self> {
-        let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]);
-        let missing = |name: &str| Command::new(name).arg("-version").output().is_err();
-        if missing("xdotool") {
-            println!("skipped: the window is not tested, since there is no xdotool here");
+fn skip(missing: &str) {
+    println!("skipped: the window is not tested, since there is no {missing} here");
+}
+
+impl Display {
+    /// A screen of X11; says why not where the machine lacks what it takes.
+    fn x11() -> Option<Self> {
+        if Command::new("xdotool").arg("-version").output().is_err() {
+            skip("xdotool");
             return None;
         }
+        let mut xvfb = Command::new("Xvfb");
+        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]);
         let Ok(mut xvfb) = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
-            println!("skipped: the window is not tested, since there is no Xvfb here");
+            skip("Xvfb");
             return None;
         };
         let number = lines(xvfb.stdout.take().expect("piped"));
         let xvfb = Ending(xvfb);
-        let display = format!(":{}", wait_for(&number, "")[0].trim());
+        let name = format!(":{}", wait_for(&number, "")[0].trim());
+        Some(Display {
+            _weston: None,
+            _xvfb: xvfb,
+            variables: vec![("DISPLAY", OsString::from(&name))],
+            name,
+        })
+    }
+
+    /// A Wayland compositor in a screen of X11, which shows one program on all of it.
+    fn wayland() -> Option<Self> {
+        const SOCKET: &str = "wayland-pad";
+        let mut screen = Display::x11()?;
+        let sockets = tempfile::tempdir().expect("a folder");
+        let mut weston = Command::new("weston");
+        weston
+            .args(["--backend=x11-backend.so", "--shell=kiosk-shell.so", "--use-pixman"])
+            .arg(format!("--socket={SOCKET}"))
+            .args([
+                format!("--width={}", DEFAULT_SIZE.0),
+                format!("--height={}", DEFAULT_SIZE.1),
+            ])
+            .envs(screen.variables)
+            .env("XDG_RUNTIME_DIR", sockets.path());
+        let Ok(weston) = weston.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+            skip("weston");
+            return None;
+        };
+        let mut weston = Ending(weston);
+        let start = Instant::now();
+        while !sockets.path().join(SOCKET).exists() {
+            if weston.0.try_wait().expect("weston is ours").is_some() {
+                skip("weston that runs in a window and shows one program");
+                return None;
+            }
+            assert!(start.elapsed() < PATIENCE, "weston does not open its socket");
+            thread::sleep(Duration::from_millis(20));
+        }
+        screen.variables = vec![
+            ("WAYLAND_DISPLAY", SOCKET.into()),
+            ("XDG_RUNTIME_DIR", sockets.path().into()),
+        ];
+        screen._weston = Some((weston, sockets));
+        Some(screen)
+    }
+}
+
+impl Pad {
+    fn open(args: &[&str]) -> Option<Self> {
+        Display::x11().map(|display| Pad::start(display, args, ["--name", "digit-pad"]))
+    }
+
+    /// Under Wayland, the hand waits between points, and clicks in the compositor's window.
+    fn open_on_wayland() -> Option<Self> {
+        let mut pad = Pad::start(Display::wayland()?, &[], ["--class", "weston"]);
+        pad.rest = Some("0.05");
+        Some(pad)
+    }
+
+    fn start(display: Display, args: &[&str], window: [&str; 2]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let mut pad = common::program()
             .arg("--log-predictions")
             .arg("--home")
             .arg(home.path())
             .args(args)
-            .env("DISPLAY", &display)
+            .envs(display.variables.iter().cloned())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -111,15 +186,16 @@ impl Pad {
         let mut opened = Self {
             greeting,
             window: String::new(),
-            display,
+            display: display.name.clone(),
+            rest: None,
             lines,
             pad,
             home,
-            _xvfb: xvfb,
+            _display: display,
         };
-        let windows = opened.hand(&["search", "--sync", "--onlyvisible", "--name", "digit-pad"]);
+        let windows = opened.hand(&["search", "--sync", "--onlyvisible", window[0], window[1]]);
         opened.window = windows.lines().last().expect("a window").to_owned();
-        Some(opened)
+        opened
     }
 
     /// What xdotool does and says.
@@ -141,8 +217,11 @@ impl Pad {
             let y = canvas.y as f32 + y * canvas.height as f32;
             args.extend(["mousemove", "--window", &self.window].map(str::to_owned));
             args.extend([x.round().to_string(), y.round().to_string()]);
-            if args.len() == 5 {
+            if !args.iter().any(|arg| arg == "mousedown") {
                 args.extend(["mousedown", "1"].map(str::to_owned));
+            }
+            if let Some(rest) = self.rest {
+                args.extend(["sleep", rest].map(str::to_owned));
             }
         }
         args.extend(["mouseup", "1"].map(str::to_owned));
@@ -150,7 +229,10 @@ impl Pad {
     }
 
     fn press(&self, key: &str) {
-        self.hand(&["key", "--window", &self.window, key]);
+        match self.rest {
+            None => self.hand(&["key", "--window", &self.window, key]),
+            Some(rest) => self.hand(&["keydown", key, "sleep", rest, "keyup", key]),
+        };
     }
 
     /// Presses the middle of a button.
@@ -162,11 +244,26 @@ impl Pad {
             (rect.x + rect.width / 2, rect.y + rect.height / 2)
         };
         let (x, y) = (x.to_string(), y.to_string());
-        self.hand(&["mousemove", "--window", &self.window, &x, &y, "click", "1"]);
+        self.hand(&["mousemove", "--window", &self.window, &x, &y]);
+        match self.rest {
+            None => self.hand(&["click", "1"]),
+            Some(rest) => self.hand(&["sleep", rest, "mousedown", "1", "sleep", rest, "mouseup", "1"]),
+        };
     }
 
     fn wait_for(&self, beginning: &str) {
         wait_for(&self.lines, beginning);
+    }
+
+    fn assert_ends_well(&mut self) {
+        let start = Instant::now();
+        loop {
+            match self.pad.0.try_wait().expect("the pad is ours") {
+                Some(status) => return assert!(status.success(), "{status}"),
+                None => assert!(start.elapsed() < PATIENCE, "the pad does not end"),
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -198,7 +295,20 @@ fn a_one_and_a_zero_are_drawn_and_read() {
     pad.press("z");
     pad.wait_for("reading: none");
     pad.press("q");
-    assert!(pad.pad.0.wait().expect("the program ends").success());
+    pad.assert_ends_well();
+}
+
+#[test]
+fn a_one_is_drawn_and_read_on_wayland() {
+    let Some(mut pad) = Pad::open_on_wayland() else { return };
+    pad.draw(one());
+    pad.wait_for("reading: digit=1 ");
+    pad.press("c");
+    pad.wait_for("reading: none");
+    pad.click(Action::Sample);
+    pad.wait_for("message: Test digit ");
+    pad.press("q");
+    pad.assert_ends_well();
 }
 
 #[test]
@@ -281,7 +391,7 @@ fn a_tour_through_the_window() {
     pad.press("b");
     pad.wait_for("reading: digit=0 ");
     pad.press("q");
-    assert!(pad.pad.0.wait().expect("the program ends").success());
+    pad.assert_ends_well();
     let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are kept");
     assert!(settings.contains("\"dark\": false"), "{settings}");
 }
