@@ -165,7 +165,7 @@ impl Pad {
     /// Under Wayland, the hand waits between points, and clicks in the compositor's window.
     fn open_on_wayland() -> Option<Self> {
         let mut pad = Pad::start(Display::wayland()?, &[], ["--class", "weston"]);
-        pad.rest = Some("0.05");
+        pad.rest = Some("0.1");
         Some(pad)
     }
 
@@ -231,7 +231,7 @@ impl Pad {
     fn press(&self, key: &str) {
         match self.rest {
             None => self.hand(&["key", "--window", &self.window, key]),
-            Some(rest) => self.hand(&["keydown", key, "sleep", rest, "keyup", key]),
+            Some(rest) => self.hand(&["sleep", rest, "keydown", key, "sleep", rest, "keyup", key]),
         };
     }
 
@@ -301,7 +301,13 @@ fn a_one_and_a_zero_are_drawn_and_read() {
 #[test]
 fn a_one_is_drawn_and_read_on_wayland() {
     let Some(mut pad) = Pad::open_on_wayland() else { return };
-    pad.draw(one());
+    // A stroke that begins before the compositor shows the window goes nowhere.
+    let is_read = (0..5).any(|_| {
+        pad.draw(one());
+        let line = pad.lines.recv_timeout(Duration::from_secs(3));
+        line.is_ok_and(|line| line.starts_with("reading: "))
+    });
+    assert!(is_read, "no stroke is taken");
     pad.wait_for("reading: digit=1 ");
     pad.press("c");
     pad.wait_for("reading: none");
