@@ -299,6 +299,7 @@ fn a_one_and_a_zero_are_drawn_and_read() {
 }
 
 #[test]
+#[ignore = "beside other windows, weston under Xvfb does not always pass the pointer on; to be run alone"]
 fn a_one_is_drawn_and_read_on_wayland() {
     let Some(mut pad) = Pad::open_on_wayland() else { return };
     // A stroke that begins before the compositor shows the window goes nowhere.
