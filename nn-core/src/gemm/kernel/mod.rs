@@ -49,7 +49,7 @@ enum Isa {
 
 /// Asks for the memory of values that will soon be read.
 pub(crate) fn prefetch(values: &[f32]) {
-    for line in values.chunks(PANEL) {
+    for line in values.chunks(simd::LINE) {
         simd::prefetch(line.as_ptr());
     }
 }

@@ -36,6 +36,9 @@ pub(super) trait Simd {
     unsafe fn max(x: Self::Vector, y: Self::Vector) -> Self::Vector;
 }
 
+/// Values of a line of the cache.
+pub(super) const LINE: usize = 16;
+
 /// Asks for a line of memory that will soon be wanted, where there is an instruction for it.
 #[inline(always)]
 pub(super) fn prefetch(at: *const f32) {

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 use super::{
     GROUP, MatRef, Output, PANEL, Segments, Vectorize,
     live::Column,
-    simd::{Simd, prefetch, prefetch_far},
+    simd::{LINE, Simd, prefetch, prefetch_far},
 };
 
 /// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
@@ -202,9 +202,6 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
         col += panels * PANEL;
     }
 }
-
-/// Values of a line of the cache.
-const LINE: usize = 16;
 
 /// Asks for a matrix that will be read next, a few lines of the cache with each tile, so that nothing waits for it.
 struct Next {

@@ -223,6 +223,7 @@ impl Method for Direct {
             pitch,
         };
         let start = self.before.0 * pitch.0 + self.before.1 * pitch.1;
+        let leaves_gaps = self.leaves_gaps(geometry);
         let [padded, _, spread] = parts(pass.scratch, self.scratch_lens(geometry, true));
         for row in 0..dy.rows() {
             let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.lanes, row);
@@ -236,7 +237,7 @@ impl Method for Direct {
             weight_gradient.run(pass.kernel, x, &spread[start..], weights, fresh);
             if let Some(dx) = &mut dx {
                 let dx = dx.row_mut(row);
-                if self.leaves_gaps(geometry) {
+                if leaves_gaps {
                     dx.fill(0.0);
                 }
                 for (phase, part) in self.phases(geometry) {
