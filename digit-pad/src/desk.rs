@@ -23,7 +23,7 @@ use crate::reading::Reader;
 use crate::recognizer::Recognizer;
 use crate::save;
 use crate::segment::{InkDigit, PictureDigit, split_ink, split_picture};
-use crate::teach::{Lesson, Lessons, Tutor, taught_model};
+use crate::teach::{Lesson, Lessons, Subject, Tutor, taught_model};
 use crate::view::{Effects, Errand, LessonView, Sight, State};
 
 /// The preset that is learnt before one's eyes.
@@ -45,7 +45,7 @@ pub struct Desk {
     lessons: Lessons,
     /// Why the lessons of another time are not there. Their file is put aside before there is another one.
     trouble: Option<String>,
-    /// The strokes of each digit that was read last.
+    /// The strokes of each digit that was read last, where there is nothing but strokes.
     digits: Vec<Ink>,
     dialog: Option<Receiver<Option<PathBuf>>>,
     test: Option<Dataset>,
@@ -247,12 +247,10 @@ impl Desk {
 
     /// Teaches the digit that the panel tells of.
     fn teach(&mut self, digit: u8, state: &mut State) -> Result<Effects, Error> {
-        let drawn = state.sight_index().and_then(|index| self.digits.get(index));
-        let Some(ink) = drawn else {
-            state.say("Only what is drawn can be taught, and not a picture");
-            return Ok(Effects::REPAINT);
-        };
-        if let Ok(lesson) = Lesson::new(digit, ink.clone()) {
+        let drawn = state.sight_index().and_then(|index| self.digits.get(index)).cloned();
+        let seen = state.sight().map(|sight| Subject::from(sight.pixels));
+        let subject = drawn.map(Subject::from).or(seen);
+        if let Some(Ok(lesson)) = subject.map(|subject| Lesson::new(digit, subject)) {
             self.lessons.add(lesson);
             state.say(format!("It learns: this is a {digit}"));
             self.lessons_changed(state)?;
@@ -318,7 +316,7 @@ impl Desk {
 
     fn show_lessons(&self, state: &mut State) {
         let view = |lesson: &Lesson| LessonView {
-            pixels: normalize_ink(&lesson.ink().fit()).unwrap_or([0; SIDE * SIDE]),
+            pixels: lesson.picture(),
             label: lesson.label(),
         };
         state.show_lessons(Arc::new(self.lessons.iter().map(view).collect()));

@@ -190,6 +190,17 @@ pub enum DrawingFault {
     #[error("the drawing has no strokes")]
     NoStrokes,
 
+    /// A taught picture is not 28×28 pixels, or all of them are paper.
+    #[error(
+        "this is no picture of a digit: {count} pixels, {inked} of them ink; expected 784 from 0 (paper) to 255 (ink)"
+    )]
+    Picture {
+        /// Pixels that there are.
+        count: usize,
+        /// Those of them that are not paper.
+        inked: usize,
+    },
+
     /// A stroke has no points.
     #[error("stroke {stroke} has no points; leave it out, or give it one point for a dot")]
     EmptyStroke {

@@ -461,11 +461,7 @@ impl Drawing {
     /// in every stroke at least one point, no coordinate beyond ±10,000,000 and at most 100,000 points.
     pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
         let form: DrawingForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
-        let label = match form.label {
-            None => None,
-            Some(label @ 0..=9) => Some(label as u8),
-            Some(label) => return Err(DrawingFault::Label { label }),
-        };
+        let label = checked_label(form.label)?;
         if form.strokes.is_empty() {
             return Err(DrawingFault::NoStrokes);
         }
@@ -502,7 +498,15 @@ impl Drawing {
     }
 }
 
-fn form_fault(error: &serde_json::Error) -> DrawingFault {
+pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFault> {
+    match label {
+        None => Ok(None),
+        Some(label @ 0..=9) => Ok(Some(label as u8)),
+        Some(label) => Err(DrawingFault::Label { label }),
+    }
+}
+
+pub(crate) fn form_fault(error: &serde_json::Error) -> DrawingFault {
     let message = error.to_string();
     let reason = message
         .rsplit_once(" at line ")
@@ -605,12 +609,16 @@ impl<R: BufRead> Drawings<R> {
         }
     }
 
-    fn next_drawing(&mut self) -> Result<Option<(usize, Drawing)>, Error> {
+    /// What `parse` makes of the next line that is not blank, with its number.
+    pub(crate) fn next_as<T>(
+        &mut self,
+        parse: impl Fn(&str) -> Result<T, DrawingFault>,
+    ) -> Result<Option<(usize, T)>, Error> {
         while self.next_line()? {
             let text = str::from_utf8(&self.buffer).map_err(|_| self.fault(DrawingFault::NotText))?;
             if !text.trim().is_empty() {
-                let drawing = Drawing::from_json(text).map_err(|fault| self.fault(fault))?;
-                return Ok(Some((self.line, drawing)));
+                let parsed = parse(text).map_err(|fault| self.fault(fault))?;
+                return Ok(Some((self.line, parsed)));
             }
         }
         Ok(None)
@@ -621,7 +629,7 @@ impl<R: BufRead> Iterator for Drawings<R> {
     type Item = Result<(usize, Drawing), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_drawing().transpose()
+        self.next_as(Drawing::from_json).transpose()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Learning the user's own hand: the dense layers at a network's end learn from drawings that were taught, and rehearse
-//! MNIST beside, so that what they could before is not forgotten.
+//! Learning the user's own hand: the dense layers at a network's end learn from drawings and pictures that were taught, and
+//! rehearse MNIST beside, so that what they could before is not forgotten.
 //!
 //! What is learnt depends on the model and the list of lessons alone: each time all of them are learnt anew from the
 //! untaught model. So a lesson that is taken back leaves no trace.
@@ -18,8 +18,7 @@
 
 mod lessons;
 mod tutor;
-
-use std::f32::consts::{PI, TAU};
+mod variants;
 
 use mnist_io::{Augmentation, Augmenter, Dataset, Mnist, Scaling, Split};
 use nn_core::{
@@ -27,15 +26,15 @@ use nn_core::{
     optim::{Adam, Schedule},
 };
 
+use self::variants::VARIANTS;
 pub use self::{
-    lessons::{Lesson, Lessons},
+    lessons::{Lesson, Lessons, Subject},
     tutor::Tutor,
 };
 use crate::{
     error::Error,
-    ink::{CANVAS, Ink, NATURAL_SIZE, Point},
     model::{DIGITS, Model},
-    normalize::{Grey28, SIDE, normalize_ink},
+    normalize::SIDE,
     presets::Preset,
     recognizer::KNOWN_AT_LEAST,
 };
@@ -59,19 +58,8 @@ const LEARNING_RATE: f32 = 1e-3;
 /// The most of a target that is spread over all digits. How much it is, is taken from the model's own confidence.
 const MOST_SMOOTHING: f32 = 0.1;
 
-/// Pictures in which each drawing is learnt: as it is, and changed a little.
-const VARIANTS: usize = 24;
-
-/// How often a drawing is learnt that the untaught model does not know, for each time that one is that it does.
+/// How often a lesson is learnt that the untaught model does not know, for each time that one is that it does.
 const UNKNOWN_TIMES: usize = 3;
-
-/// How far drawings are changed: turned, in degrees; stretched along each axis, and slanted, as shares of their size; and
-/// bent, in canvas units. Twice as far as MNIST is in training, since one drawing has to stand for all that its hand may
-/// make of a digit.
-const TURN: f32 = 24.0;
-const STRETCH: f32 = 0.3;
-const SLANT: f32 = 0.4;
-const BEND: f32 = 24.0;
 
 /// Pictures whose features are computed together.
 const FEATURE_BATCH: usize = 100;
@@ -87,8 +75,8 @@ pub struct Teacher {
     tail: Network,
     rehearsal: Examples,
     label_smoothing: f32,
-    /// What the head makes of the drawings that were learnt from last.
-    seen: Vec<(Ink, Vec<f32>)>,
+    /// What the head makes of the subjects that were learnt from last.
+    seen: Vec<(Subject, Vec<f32>)>,
 }
 
 /// The layers that stay as they are.
@@ -158,10 +146,10 @@ impl Teacher {
     fn examples(&mut self, lessons: &Lessons) -> Result<Examples, Error> {
         let mut seen = Vec::with_capacity(lessons.len());
         for lesson in lessons {
-            let known = self.seen.iter().position(|(ink, _)| ink == lesson.ink());
+            let known = self.seen.iter().position(|(subject, _)| subject == lesson.subject());
             seen.push(match known {
                 Some(known) => self.seen.swap_remove(known),
-                None => (lesson.ink().clone(), self.head.features(&variants(lesson.ink()))?),
+                None => (lesson.subject().clone(), self.head.features(&variants::of(lesson))?),
             });
         }
         self.seen = seen;
@@ -345,52 +333,14 @@ fn changed(images: &Dataset) -> Result<Vec<u8>, Error> {
     Ok(pixels)
 }
 
-/// The pictures in which a drawing is learnt, each drawn with the pad's own pen.
-fn variants(ink: &Ink) -> Vec<u8> {
-    let ink = ink.fit();
-    let picture = |number| -> Grey28 {
-        let changed = if number == 0 {
-            ink.clone()
-        } else {
-            ink.map(change(number))
-        };
-        normalize_ink(&changed.fit()).expect("a lesson has ink, and in the middle of the canvas")
-    };
-    (0..VARIANTS).flat_map(picture).collect()
-}
-
-/// A change of that number, counted from 1, about the middle of the canvas: slanted, stretched, turned and bent.
-fn change(number: usize) -> impl Fn(Point) -> Point {
-    let (sin, cos) = (TURN.to_radians() * spread(number, 2)).sin_cos();
-    let (wide, high) = (1.0 + STRETCH * spread(number, 3), 1.0 + STRETCH * spread(number, 5));
-    let slant = SLANT * spread(number, 7);
-    let wave = |prime| {
-        let phase = PI * spread(number, prime);
-        move |at: f32| BEND * (TAU / NATURAL_SIZE * at + phase).sin()
-    };
-    let (across, along) = (wave(11), wave(13));
-    move |point| {
-        let (x, y) = (point.x - 0.5 * CANVAS, point.y - 0.5 * CANVAS);
-        let (x, y) = (wide * (x + slant * y), high * y);
-        let (x, y) = (cos * x - sin * y, sin * x + cos * y);
-        Point::new(0.5 * CANVAS + x + across(y), 0.5 * CANVAS + y + along(x))
-    }
-}
-
-/// Numbers from -1 to 1 that fill the range evenly, and with those of other primes all of a space: the multiples of the
-/// prime's square root, less their whole parts.
-fn spread(number: usize, prime: u8) -> f32 {
-    let multiple = number as f64 * f64::from(prime).sqrt();
-    (2.0 * multiple.fract() - 1.0) as f32
-}
-
 #[cfg(test)]
 mod tests {
     use nn_core::formats;
 
     use super::*;
     use crate::{
-        ink::Drawing,
+        ink::{Drawing, Ink},
+        normalize::normalize_ink,
         reading::{Reader, Reading},
         recognizer::Recognizer,
         training::evaluate_model,
@@ -563,21 +513,6 @@ mod tests {
         assert_eq!(loaded.notes["lessons"], "2");
     }
 
-    #[test]
-    fn variants_are_different_and_no_larger() {
-        let ink = drawn(&[&[[0.0, 0.0], [80.0, 0.0], [40.0, 120.0]]]);
-        let variants = variants(&ink);
-        let pictures: Vec<&[u8]> = variants.chunks(PIXELS).collect();
-        assert_eq!(pictures.len(), VARIANTS);
-        assert_eq!(pictures[0], normalize_ink(&ink.fit()).unwrap());
-        for (index, picture) in pictures.iter().enumerate() {
-            assert!(!pictures[..index].contains(picture), "{index}");
-        }
-        for number in 1..1000 {
-            assert!([2, 3, 5].iter().all(|&prime| spread(number, prime).abs() <= 1.0));
-        }
-    }
-
     /// A one with a flag that wide, which to many a reader is a seven.
     fn flagged_one(width: f32, lean: f32) -> Ink {
         drawn(&[&[[-width, 60.0 + lean], [0.0, 0.0], [lean, 100.0]]])
@@ -587,13 +522,13 @@ mod tests {
         recognizer.read(&normalize_ink(&ink.fit()).unwrap())
     }
 
-    #[test]
-    fn an_odd_style_is_learnt_and_the_rest_is_kept() {
+    /// Teaches flagged ones, as that makes lessons of them.
+    fn teach_an_odd_style(subject: impl Fn(Ink) -> Subject) {
         let model = Model::embedded().unwrap();
         let probes = [(42.0, -10.0), (50.0, 0.0), (57.0, 12.0)].map(|(width, lean)| flagged_one(width, lean));
         let mut before = Recognizer::new(model.clone()).unwrap();
         assert!(probes.iter().all(|probe| read(&mut before, probe).digit() == 7));
-        let lesson = |(width, lean)| Lesson::new(1, flagged_one(width, lean)).unwrap();
+        let lesson = |(width, lean)| Lesson::new(1, subject(flagged_one(width, lean))).unwrap();
         let lessons: Lessons = [(45.0, 0.0), (38.0, -8.0), (55.0, 8.0)]
             .map(lesson)
             .into_iter()
@@ -609,5 +544,15 @@ mod tests {
         let test = Mnist::embedded_split(Split::Test).unwrap();
         let [before, after] = [&model, &taught].map(|model| evaluate_model(model, &test).unwrap().correct);
         assert!(after + 10 >= before, "{before} and then {after} of 10,000");
+    }
+
+    #[test]
+    fn an_odd_style_is_learnt_from_drawings_and_the_rest_is_kept() {
+        teach_an_odd_style(Subject::Drawn);
+    }
+
+    #[test]
+    fn an_odd_style_is_learnt_from_pictures_and_the_rest_is_kept() {
+        teach_an_odd_style(|ink| normalize_ink(&ink.fit()).unwrap().into());
     }
 }

@@ -26,6 +26,7 @@ use crate::view::{Effects, Event, Key, Modifiers, Opening, Painter, Sight, Spot,
 const FRAME: Duration = Duration::from_micros(16_600);
 
 /// How long the loop sleeps when it will be woken by whatever happens, except by the window being closed.
+#[cfg(all(unix, not(target_os = "macos")))]
 const WOKEN: Duration = Duration::from_millis(50);
 
 /// How long the loop sleeps between two questions while the pointer is in use.
@@ -267,6 +268,7 @@ impl Pointer {
             },
             Pointer::Asked(_) => std::thread::sleep(rest),
         }
+        let _ = events;
         false
     }
 }

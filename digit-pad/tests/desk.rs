@@ -179,13 +179,22 @@ fn damaged_lessons_are_told_of_and_never_lost() {
 }
 
 #[test]
-fn a_picture_cannot_be_taught() {
+fn pictures_are_taught_as_drawings_are() {
     let home = tempfile::tempdir().unwrap();
     let (mut desk, mut state) = open(home.path());
-    act(&mut desk, &mut state, Action::Sample);
-    assert!(state.message().unwrap().starts_with("Test digit "));
-    teach(&mut desk, &mut state, 3);
-    assert!(state.lessons().is_empty() && state.message().unwrap().contains("Only what is drawn"));
+    act(&mut desk, &mut state, Action::Misread);
+    let seen = state.sights()[0].pixels;
+    let taught = (answer(&state) + 1) % 10;
+    teach(&mut desk, &mut state, taught);
+    assert_eq!((answer(&state), state.lessons()[0].pixels), (taught, seen));
+    // With a stroke over it, it is another picture.
+    one(&mut state);
+    desk.read(&mut state);
+    teach(&mut desk, &mut state, 8);
+    assert_eq!((answer(&state), state.lessons().len()), (8, 2));
+    let (mut again, mut later) = open(home.path());
+    wait(&mut again, &mut later);
+    assert_eq!(later.lessons(), state.lessons());
 }
 
 #[test]

@@ -1,33 +1,84 @@
-//! What the pad was taught: a list of drawings and the digits that they are meant to be, kept in a file.
+//! What the pad was taught: a list of drawings and pictures and the digits that they are meant to be, kept in a file.
 
 use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{DrawingFault, Error},
     files,
-    ink::{Drawing, Drawings, Ink},
+    ink::{Drawing, Drawings, Ink, checked_label, form_fault},
+    normalize::{Grey28, normalize_ink},
 };
 
-/// A drawing and the digit that it is meant to be.
+/// A drawing or a picture, and the digit that it is meant to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     label: u8,
-    ink: Ink,
+    subject: Subject,
+}
+
+/// What a lesson is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// What was drawn, in any scale and place.
+    Drawn(Ink),
+    /// A picture of a digit, as the network sees it.
+    Picture(Box<Grey28>),
+}
+
+impl From<Ink> for Subject {
+    fn from(ink: Ink) -> Self {
+        Subject::Drawn(ink)
+    }
+}
+
+impl From<Grey28> for Subject {
+    fn from(picture: Grey28) -> Self {
+        Subject::Picture(Box::new(picture))
+    }
+}
+
+impl Subject {
+    fn check(&self) -> Result<(), DrawingFault> {
+        match self {
+            Subject::Drawn(ink) if ink.is_empty() => Err(DrawingFault::NoStrokes),
+            Subject::Picture(pixels) if pixels.iter().all(|&pixel| pixel == 0) => Err(DrawingFault::Picture {
+                count: pixels.len(),
+                inked: 0,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A taught picture as it is saved.
+#[derive(Serialize)]
+struct SavedPicture<'a> {
+    label: u8,
+    pixels: &'a [u8],
+}
+
+/// What tells a taught picture from a drawing.
+#[derive(Deserialize)]
+struct PictureForm {
+    label: Option<i64>,
+    pixels: Option<Vec<u8>>,
 }
 
 impl Lesson {
     /// That this is meant to be that digit.
     ///
     /// # Errors
-    /// [`DrawingFault::Label`] if the label is no digit, [`DrawingFault::NoStrokes`] if nothing is drawn.
-    pub fn new(label: u8, ink: Ink) -> Result<Self, DrawingFault> {
+    /// [`DrawingFault::Label`] if the label is no digit, [`DrawingFault::NoStrokes`] if nothing is drawn,
+    /// [`DrawingFault::Picture`] if a picture is blank.
+    pub fn new(label: u8, subject: impl Into<Subject>) -> Result<Self, DrawingFault> {
         if label > 9 {
             return Err(DrawingFault::Label { label: label.into() });
         }
-        if ink.is_empty() {
-            return Err(DrawingFault::NoStrokes);
-        }
-        Ok(Lesson { label, ink })
+        let subject = subject.into();
+        subject.check()?;
+        Ok(Lesson { label, subject })
     }
 
     /// The digit that it is meant to be, 0 to 9.
@@ -35,19 +86,60 @@ impl Lesson {
         self.label
     }
 
-    /// What was drawn, in any scale and place.
-    pub fn ink(&self) -> &Ink {
-        &self.ink
+    /// What is meant to be it.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What the network sees of it.
+    ///
+    /// # Panics
+    /// Never: a lesson has ink.
+    pub fn picture(&self) -> Grey28 {
+        match &self.subject {
+            Subject::Drawn(ink) => {
+                normalize_ink(&ink.fit()).expect("a lesson has ink, and in the middle of the canvas")
+            }
+            Subject::Picture(pixels) => **pixels,
+        }
+    }
+
+    /// Its line in a file, without a line break.
+    fn to_json(&self) -> String {
+        match &self.subject {
+            Subject::Drawn(ink) => Drawing {
+                label: Some(self.label),
+                ink: ink.clone(),
+            }
+            .to_json(),
+            Subject::Picture(pixels) => serde_json::to_string(&SavedPicture {
+                label: self.label,
+                pixels: &pixels[..],
+            })
+            .expect("numbers in lists always serialise"),
+        }
+    }
+
+    /// The lesson in a line of a file: a [`Drawing`], or a picture, `{"label":3,"pixels":[…]}`; none if it has no label.
+    fn from_json(line: &str) -> Result<Option<Self>, DrawingFault> {
+        let form: PictureForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
+        let (label, subject) = match form.pixels {
+            Some(pixels) => (checked_label(form.label)?, picture_of(&pixels)?),
+            None => {
+                let drawing = Drawing::from_json(line)?;
+                (drawing.label, drawing.ink.into())
+            }
+        };
+        label.map(|label| Lesson::new(label, subject)).transpose()
     }
 }
 
-impl TryFrom<Drawing> for Lesson {
-    type Error = DrawingFault;
-
-    fn try_from(drawing: Drawing) -> Result<Self, DrawingFault> {
-        let label = drawing.label.ok_or(DrawingFault::NoLabel)?;
-        Lesson::new(label, drawing.ink)
-    }
+fn picture_of(pixels: &[u8]) -> Result<Subject, DrawingFault> {
+    let picture: Result<Grey28, _> = pixels.try_into();
+    picture.map(Subject::from).map_err(|_| DrawingFault::Picture {
+        count: pixels.len(),
+        inked: pixels.iter().filter(|&&pixel| pixel > 0).count(),
+    })
 }
 
 /// Lessons in the order in which they were given.
@@ -74,9 +166,9 @@ impl Lessons {
         Lessons::default()
     }
 
-    /// Adds a lesson at the end. One about the very same drawing goes: that one was a slip of the finger.
+    /// Adds a lesson at the end. One about the very same subject goes: that one was a slip of the finger.
     pub fn add(&mut self, lesson: Lesson) {
-        self.0.retain(|earlier| earlier.ink != lesson.ink);
+        self.0.retain(|earlier| earlier.subject != lesson.subject);
         self.0.push(lesson);
     }
 
@@ -110,27 +202,34 @@ impl Lessons {
         self.0.is_empty()
     }
 
-    /// The lessons in a file, in the form of [`Drawing::to_json`], a line each; none if there is no file. The file
-    /// stays as it is: whoever cannot load it had better not save over it.
+    /// The lessons in a file, a line each: those about drawings in the form of [`Drawing::to_json`], those about pictures
+    /// as `{"label":3,"pixels":[…]}`, 28 rows of 28; none if there is no file. The file stays as it is: whoever cannot
+    /// load it had better not save over it.
     ///
     /// # Errors
-    /// If the file cannot be read, or a line is no drawing with a label; the message says which.
+    /// If the file cannot be read, or a line is no such thing with a label; the message says which.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        match Drawings::open(path) {
+        let labelled = |line: &str| Lesson::from_json(line)?.ok_or(DrawingFault::NoLabel).map(Some);
+        match Lessons::of_lines(path, labelled) {
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Lessons::new()),
-            drawings => drawings?.map(|drawing| of_line(path, drawing?)).collect(),
+            lessons => lessons,
         }
     }
 
-    /// The labelled drawings of a strokes file; those without a label are passed over.
+    /// The lessons of such a file, or the labelled drawings of a strokes file; what has no label is passed over.
     ///
     /// # Errors
     /// If the file cannot be read, or a line is no drawing; the message says which.
     pub fn load_labelled(path: &Path) -> Result<Self, Error> {
-        let unknown =
-            |drawing: &Result<(usize, Drawing), Error>| matches!(drawing, Ok((_, Drawing { label: None, .. })));
-        let known = Drawings::open(path)?.filter(|drawing| !unknown(drawing));
-        known.map(|drawing| of_line(path, drawing?)).collect()
+        Lessons::of_lines(path, Lesson::from_json)
+    }
+
+    fn of_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Lesson>, DrawingFault>) -> Result<Self, Error> {
+        let mut lines = Drawings::open(path)?;
+        let lessons = std::iter::from_fn(|| lines.next_as(&parse).transpose());
+        lessons
+            .filter_map(|line| line.map(|(_, lesson)| lesson).transpose())
+            .collect()
     }
 
     /// Writes the lessons to a file, which is replaced whole or stays as it was; its folder is made where there is none.
@@ -149,26 +248,6 @@ impl Lessons {
                 .try_for_each(|lesson| writeln!(file, "{}", lesson.to_json()))
         })
     }
-}
-
-impl Lesson {
-    /// Its line in a file, without a line break.
-    fn to_json(&self) -> String {
-        let drawing = Drawing {
-            label: Some(self.label),
-            ink: self.ink.clone(),
-        };
-        drawing.to_json()
-    }
-}
-
-/// The lesson in a line of a file.
-fn of_line(path: &Path, (line, drawing): (usize, Drawing)) -> Result<Lesson, Error> {
-    Lesson::try_from(drawing).map_err(|fault| Error::Drawing {
-        path: path.to_owned(),
-        line,
-        fault,
-    })
 }
 
 impl FromIterator<Lesson> for Lessons {
@@ -191,10 +270,16 @@ impl<'a> IntoIterator for &'a Lessons {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::SIDE;
 
     fn lesson(label: u8, x: f32) -> Lesson {
         let line = format!("{{\"label\":{label},\"strokes\":[[[{x},0],[10,90.5]],[[3,4]]]}}");
-        Lesson::try_from(Drawing::from_json(&line).unwrap()).unwrap()
+        Lesson::from_json(&line).unwrap().unwrap()
+    }
+
+    /// A bar of that brightness.
+    fn picture(bright: u8) -> Grey28 {
+        std::array::from_fn(|i| if i % SIDE / 4 == 3 { bright } else { 0 })
     }
 
     fn labels(lessons: &Lessons) -> Vec<u8> {
@@ -213,21 +298,21 @@ mod tests {
     }
 
     #[test]
-    fn the_same_drawing_is_one_lesson() {
-        let lessons: Lessons = [lesson(3, 1.0), lesson(4, 2.0), lesson(8, 1.0)].into_iter().collect();
-        assert_eq!(labels(&lessons), [4, 8]);
+    fn the_same_subject_is_one_lesson() {
+        let seen = |label| Lesson::new(label, picture(200)).unwrap();
+        let lessons = [lesson(3, 1.0), seen(5), lesson(4, 2.0), lesson(8, 1.0), seen(6)];
+        let lessons: Lessons = lessons.into_iter().collect();
+        assert_eq!(labels(&lessons), [4, 8, 6]);
     }
 
     #[test]
     fn what_is_no_lesson_is_refused() {
-        let ink = lesson(1, 0.0).ink;
-        assert_eq!(
-            Lesson::new(10, ink.clone()).unwrap_err(),
-            DrawingFault::Label { label: 10 }
-        );
+        for subject in [lesson(1, 0.0).subject, picture(1).into()] {
+            assert_eq!(Lesson::new(10, subject).unwrap_err(), DrawingFault::Label { label: 10 });
+        }
         assert_eq!(Lesson::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
-        let unknown = Drawing { label: None, ink };
-        assert_eq!(Lesson::try_from(unknown).unwrap_err(), DrawingFault::NoLabel);
+        let blank = DrawingFault::Picture { count: 784, inked: 0 };
+        assert_eq!(Lesson::new(9, picture(0)).unwrap_err(), blank);
     }
 
     #[test]
@@ -238,10 +323,12 @@ mod tests {
         let mut lessons = Lessons::new();
         for label in 0..=9 {
             lessons.add(lesson(label, 0.1 * f32::from(label)));
+            lessons.add(Lesson::new(label, picture(label + 1)).unwrap());
             lessons.save(&path).unwrap();
             assert_eq!(Lessons::load(&path).unwrap(), lessons);
         }
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 10);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 20);
+        assert_eq!(Lessons::load_labelled(&path).unwrap(), lessons);
         lessons.forget_all();
         lessons.save(&path).unwrap();
         assert!(Lessons::load(&path).unwrap().is_empty());
@@ -256,6 +343,9 @@ mod tests {
             ("{\"label\":3,\"stro", "no drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
             ("{\"strokes\":[[[0,0]]]}", "has no label"),
+            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them ink"),
+            ("{\"label\":3,\"pixels\":[0,1,256]}", "256"),
+            ("{\"label\":11,\"pixels\":[]}", "the label is 11"),
         ] {
             let content = format!("{good}\n\n{bad}\n{good}\n");
             fs::write(&path, &content).unwrap();

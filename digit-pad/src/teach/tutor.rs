@@ -127,7 +127,7 @@ mod tests {
     fn lessons(count: u8) -> Lessons {
         let lesson = |label| {
             let line = format!("{{\"label\":{label},\"strokes\":[[[{label},0],[40,0],[20,60]]]}}");
-            Lesson::try_from(Drawing::from_json(&line).unwrap()).unwrap()
+            Lesson::new(label, Drawing::from_json(&line).unwrap().ink).unwrap()
         };
         (0..count).map(lesson).collect()
     }
