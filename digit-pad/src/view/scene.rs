@@ -810,7 +810,7 @@ fn form_of_tiles(side: i32, is_map: bool, count: i32, width: i32) -> (i32, i32) 
         return (side, gap);
     }
     let in_a_row = (width + gap) / count.max(1) - gap;
-    (in_a_row.clamp((side / 3).clamp(2, 8), side), gap)
+    (in_a_row.clamp((side / 3).clamp(2.min(side), side), side), gap)
 }
 
 /// The text, cut so that it has room in a line of so many ems.
