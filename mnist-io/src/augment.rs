@@ -270,7 +270,8 @@ pub struct Augmenter {
     ink: Vec<u8>,
     scratch: Vec<u8>,
     thickness: Thickness,
-    elastic: Elastic,
+    /// Nothing, where nothing is bent.
+    elastic: Option<Elastic>,
     source: Neighbours,
 }
 
@@ -285,13 +286,14 @@ impl Augmenter {
             let max = MAX_SIDE;
             return Err(Error::AugmentedSize { height, width, max });
         }
+        let bends = augmentation.elastic > 0.0;
         Ok(Self {
             augmentation,
             rng: ChaCha8Rng::seed_from_u64(seed ^ SEED_SALT),
             ink: vec![0; height * width],
             scratch: vec![0; height * width],
             thickness: Thickness::new(width),
-            elastic: Elastic::new(height, width),
+            elastic: bends.then(|| Elastic::new(height, width)),
             source: Neighbours::new(height, width),
         })
     }
@@ -311,8 +313,8 @@ impl Augmenter {
         let map = self.augmentation.draw(&mut self.rng, height, width);
         let pen = PenChange::draw(&self.augmentation, &mut self.rng);
         // Last, so that whether it is drawn makes no difference to the others.
-        if self.augmentation.elastic > 0.0 {
-            self.elastic.draw(&mut self.rng, self.augmentation.elastic);
+        if let Some(elastic) = &mut self.elastic {
+            elastic.draw(&mut self.rng, self.augmentation.elastic);
         }
         self.ink.copy_from_slice(image);
         if pen.stranger.is_some() {
@@ -320,7 +322,7 @@ impl Augmenter {
         }
         self.write_anew(label, &pen);
         self.source.load(&self.ink);
-        self.source.sample(&map, &mut self.elastic, changed);
+        self.source.sample(&map, self.elastic.as_mut(), changed);
         if pen.contrast > 1.0 {
             pen::steepen(changed, pen.contrast);
         }
@@ -472,27 +474,44 @@ impl Neighbours {
     }
 
     /// Interpolates the result's pixels.
-    fn sample(&self, map: &SourceMap, elastic: &mut Elastic, result: &mut [u8]) {
+    fn sample(&self, map: &SourceMap, mut elastic: Option<&mut Elastic>, result: &mut [u8]) {
         assert_eq!(result.len(), self.height * self.width, "result of another size");
-        // Places count from the black border before the image. Those still before it are negative,
-        // which unsigned is very large; so one minimum moves them and those behind the image to the
-        // border behind it.
+        // Places count from the black border before the image. Weights are cut to `WEIGHT_BITS`; half of their last bit
+        // makes that rounding.
+        let half = ONE / i64::from(2 * WEIGHT_ONE);
+        let mut start = map.origin.map(|start| start + ONE + half);
+        for (line, pixels) in result.chunks_exact_mut(self.width.max(1)).enumerate() {
+            match &mut elastic {
+                None => self.sample_row(start, map.right, pixels, std::iter::repeat((0, 0))),
+                Some(elastic) => {
+                    let (across, down) = elastic.row(line);
+                    let bends = across.iter().zip(down);
+                    self.sample_row(start, map.right, pixels, bends.map(|(&x, &y)| (bend(x), bend(y))));
+                }
+            }
+            start = [start[0] + map.down[0], start[1] + map.down[1]];
+        }
+    }
+
+    /// Interpolates pixels from a place on, each a step further and displaced by itself.
+    #[inline(always)]
+    fn sample_row(
+        &self,
+        [mut x, mut y]: [i64; 2],
+        step: [i64; 2],
+        pixels: &mut [u8],
+        bends: impl Iterator<Item = (i64, i64)>,
+    ) {
+        // Places before the black border are negative, which unsigned is very large; so one minimum moves them and those
+        // behind the image to the border behind it.
         let right_border = (self.width as u64 + 1) << FRACTION_BITS;
         let lower_border = (self.height as u64 + 1) << FRACTION_BITS;
-        // Weights are cut to `WEIGHT_BITS`; half of their last bit makes that rounding.
-        let half = ONE / i64::from(2 * WEIGHT_ONE);
-        let mut row = map.origin.map(|start| start + ONE + half);
-        for (line, pixels) in result.chunks_exact_mut(self.width.max(1)).enumerate() {
-            let [mut x, mut y] = row;
-            let (across, down) = elastic.row(line);
-            for ((pixel, &across), &down) in pixels.iter_mut().zip(across).zip(down) {
-                let column = (x + bend(across)).cast_unsigned().min(right_border);
-                let line = (y + bend(down)).cast_unsigned().min(lower_border);
-                *pixel = self.square(column, line).interpolate(weight(column), weight(line));
-                x += map.right[0];
-                y += map.right[1];
-            }
-            row = [row[0] + map.down[0], row[1] + map.down[1]];
+        for (pixel, (across, down)) in pixels.iter_mut().zip(bends) {
+            let column = (x + across).cast_unsigned().min(right_border);
+            let line = (y + down).cast_unsigned().min(lower_border);
+            *pixel = self.square(column, line).interpolate(weight(column), weight(line));
+            x += step[0];
+            y += step[1];
         }
     }
 
@@ -519,7 +538,7 @@ mod tests {
         let mut source = Neighbours::new(height, width);
         source.load(image);
         let mut result = vec![99; image.len()];
-        source.sample(map, &mut Elastic::new(height, width), &mut result);
+        source.sample(map, None, &mut result);
         result
     }
 
