@@ -203,9 +203,11 @@ impl Desk {
             state.say(failure);
         }
         let finished = look.progress.finished;
-        if finished && state.message().is_none() {
-            let seconds = look.progress.seconds;
-            state.say(format!("Learnt in {seconds:.1} s; B goes back to the first network"));
+        if let (None, Some(accuracy)) = (state.message(), look.progress.test_accuracy) {
+            let (seconds, percent) = (look.progress.seconds, 100.0 * accuracy);
+            state.say(format!(
+                "Learnt in {seconds:.1} s: {percent:.1} % of test digits; B goes back"
+            ));
         }
         state.show_progress(Arc::new(look.progress));
         let adopted = match look.network {

@@ -11,7 +11,7 @@ use rayon::ThreadPoolBuilder;
 
 use crate::error::Error;
 use crate::presets::Preset;
-use crate::training::{Data, Event, HeldOut, SCALING, StepReport, Task, train};
+use crate::training::{Data, Event, HeldOut, SCALING, StepReport, Task, Trained, train};
 use crate::view::Progress;
 
 /// Steps between two looks at the network.
@@ -71,7 +71,10 @@ impl Learner {
             news.progress.finished = true;
             news.is_fresh = true;
             match outcome {
-                Ok(network) => news.network = Some(network),
+                Ok(trained) => {
+                    news.progress.test_accuracy = Some(trained.test.accuracy as f32);
+                    news.network = Some(trained.network);
+                }
                 // What was asked for is no failure.
                 Err(Error::NothingLearnt) => {}
                 Err(error) => news.failure = Some(error.to_string()),
@@ -124,7 +127,7 @@ impl Shared {
     }
 }
 
-fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Network, Error> {
+fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
     let recipe = preset.recipe.clone();
     let data = Data::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {
@@ -140,15 +143,14 @@ fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Network, Error> 
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
     let mut witness = Witness::new(&data.validation);
-    let trained = pool.install(|| {
+    pool.install(|| {
         train(&task, &data, &mut |event, network| {
             if let Event::Step(step) = event {
                 witness.see(&step, network, shared);
                 shared.rest_while_paused();
             }
         })
-    });
-    Ok(trained?.network)
+    })
 }
 
 /// Sees every step, and tells of some.
@@ -292,5 +294,6 @@ mod tests {
         learner.stop();
         let end = wait(&learner, |look| look.progress.finished);
         assert!(end.progress.steps < end.progress.total_steps && end.failure.is_none());
+        assert!(end.progress.test_accuracy.unwrap() > 0.5);
     }
 }

@@ -266,7 +266,8 @@ fn it_learns_from_nothing_and_goes_back() {
     wait(&mut desk, &mut state);
     let progress = state.progress().expect("it is shown");
     assert!(progress.finished && progress.steps == progress.total_steps);
-    assert!(progress.accuracies.last().unwrap()[1] > 0.97);
+    assert!(progress.accuracies.last().unwrap()[1] > 0.97 && progress.test_accuracy.unwrap() > 0.98);
+    assert!(state.message().unwrap().contains("% of test digits"));
     assert_eq!(answer(&state), 1);
     assert_ne!(state.sights()[0].reading.probabilities, before);
     act(&mut desk, &mut state, Action::Shipped);

@@ -87,6 +87,7 @@ fn progress() -> Progress {
         images_per_second: 24_000.0,
         losses: steps().map(|step| [step, 0.5 + 1.8 / (1.0 + step / 20.0)]).collect(),
         accuracies: steps().map(|step| [step, 1.0 - 0.9 / (1.0 + step / 8.0)]).collect(),
+        test_accuracy: None,
         filters: (5, 5, tiles(16, 5).tiles.clone()),
     }
 }

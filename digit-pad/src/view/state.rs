@@ -208,6 +208,8 @@ pub struct Progress {
     pub losses: Vec<[f32; 2]>,
     /// Share of images held out that is read rightly, likewise.
     pub accuracies: Vec<[f32; 2]>,
+    /// Share of the test digits that is read rightly, once it is over.
+    pub test_accuracy: Option<f32>,
     /// The first layer's filters: height and width of each, and its weights.
     pub filters: (usize, usize, Vec<Vec<f32>>),
 }
