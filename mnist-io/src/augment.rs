@@ -340,7 +340,8 @@ impl Augmenter {
         let Some(ink) = Ink::measure(&self.ink, width) else {
             return;
         };
-        let share = |pixels: f32| (pixels.max(0.0) * f32::from(pen::WHOLE)).round() as u16;
+        // A whole step at most: what a shrunk digit has lost may be more than that.
+        let share = |pixels: f32| (pixels.clamp(0.0, 1.0) * f32::from(pen::WHOLE)).round() as u16;
         if thicker > 0.0 {
             let bearable = (MOST_STROKE - ink.width) / 2.0;
             self.thickness.dilate(&mut self.ink, share(bearable.min(thicker)));
@@ -618,6 +619,31 @@ mod tests {
         }
         assert!((500..700).contains(&strangers), "{strangers}");
         assert!(labels.iter().all(|count| (30..100).contains(count)), "{labels:?}");
+    }
+
+    #[test]
+    fn a_thicker_pen_darkens_nothing() {
+        // A ring, of which a slash that sticks out makes a smaller one, with a thinner line that is to be made up for.
+        let ring = |i: usize| {
+            let (x, y) = ((i % 28) as f32 - 13.5, (i / 28) as f32 - 13.5);
+            let distance = ((x / 0.8).powi(2) + y.powi(2)).sqrt() - 8.5;
+            ((2.0 - distance.abs()).clamp(0.0, 1.0) * 253.0) as u8
+        };
+        let image: Vec<u8> = (0..784).map(ring).collect();
+        let slashed = Augmentation::none().styles(1.0);
+        let mut as_it_is = Augmenter::new(slashed.clone(), 28, 28, 1).unwrap();
+        let mut thicker = Augmenter::new(slashed.thickness(0.0, 1.0), 28, 28, 1).unwrap();
+        let (mut before, mut after) = (vec![0; 784], vec![0; 784]);
+        for index in 0..2000 {
+            as_it_is.apply(0, index, 0, &image, &mut before);
+            thicker.apply(0, index, 0, &image, &mut after);
+            let darker = before
+                .iter()
+                .zip(&after)
+                .filter(|(before, after)| after < before)
+                .count();
+            assert_eq!(darker, 0, "sample {index}");
+        }
     }
 
     #[test]
