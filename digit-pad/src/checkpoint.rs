@@ -33,11 +33,12 @@ pub fn best_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The run in that file, if there is one; else one that begins with `fresh`.
+/// The run in that file, if there is one; else one that begins with `fresh`, in batches of so many images, so many to
+/// the epoch.
 ///
 /// # Errors
 /// If the files cannot be read, or hold another run than the one that `fresh` begins.
-pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, batch: usize) -> Result<Run, Error> {
+pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (usize, usize)) -> Result<Run, Error> {
     let Some(path) = path.filter(|path| path.exists()) else {
         return Ok(Run {
             trainer: fresh,
@@ -46,7 +47,8 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, batch: usize) -> Re
         });
     };
     let (trainer, position) = Trainer::resume(path, batch)?;
-    if let Some(difference) = difference(&trainer, &fresh) {
+    let difference = difference(&trainer, &fresh).or_else(|| other_pace(&trainer, position, batches));
+    if let Some(difference) = difference {
         return Err(Error::OtherRun {
             path: path.to_owned(),
             difference,
@@ -90,6 +92,21 @@ fn load_best(path: &Path) -> Result<Best, Error> {
     Ok(Best {
         network: model.network,
         epoch,
+    })
+}
+
+/// Whether its epochs had another number of steps: then the size of its batches or its images were others.
+fn other_pace(kept: &Trainer, position: Position, batches: usize) -> Option<String> {
+    let expected = position.epoch * batches as u64 + position.batches;
+    let differs = kept.steps() != expected || position.batches > batches as u64;
+    differs.then(|| {
+        format!(
+            "it has taken {} steps to epoch {}, step {}, and this one would have taken {expected} of {batches} an epoch: \
+             its batches are of another size, or its images others",
+            kept.steps(),
+            position.epoch + 1,
+            position.batches
+        )
     })
 }
 

@@ -24,6 +24,7 @@ use crate::recognizer::Recognizer;
 use crate::save;
 use crate::segment::{InkDigit, PictureDigit, split_ink, split_picture};
 use crate::teach::{Lesson, Lessons, Subject, Tutor, taught_model};
+use crate::training::model_of;
 use crate::view::{Effects, Errand, LessonView, Sight, State};
 
 /// The preset that is learnt before one's eyes.
@@ -216,14 +217,20 @@ impl Desk {
         };
         if finished {
             self.learner = None;
+            // It knows nothing yet of what was taught, before or meanwhile.
+            if !self.lessons.is_empty()
+                && let Err(error) = self.ask_tutor()
+            {
+                state.say(error.to_string());
+            }
         }
         adopted
     }
 
     /// Takes a network that has learnt from nothing into use.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
-        let mut model = self.first.clone();
-        model.content.network = network;
+        let content = model_of(network);
+        let model = Model { content, path: None };
         self.base = model.clone();
         self.tutor = None;
         self.use_model(model)
@@ -254,7 +261,10 @@ impl Desk {
         let subject = drawn.map(Subject::from).or(seen);
         if let Some(Ok(lesson)) = subject.map(|subject| Lesson::new(digit, subject)) {
             self.lessons.add(lesson);
-            state.say(format!("It learns: this is a {digit}"));
+            state.say(match self.learner {
+                None => format!("It learns: this is a {digit}"),
+                Some(_) => format!("Kept until it is through: this is a {digit}"),
+            });
             self.lessons_changed(state)?;
         }
         Ok(Effects::REPAINT)
@@ -272,18 +282,20 @@ impl Desk {
         Ok(Effects::REPAINT)
     }
 
-    /// Keeps the lessons, and has them learnt.
+    /// Keeps the lessons, and has them learnt: by a network in training once it is over.
     fn lessons_changed(&mut self, state: &mut State) -> Result<(), Error> {
         self.show_lessons(state);
-        self.ask_tutor()?;
-        let Some(path) = self.folders.lessons() else {
-            return Ok(());
-        };
-        if self.trouble.is_some() {
-            save::put_aside(&path)?;
-            self.trouble = None;
+        if let Some(path) = self.folders.lessons() {
+            if self.trouble.is_some() {
+                save::put_aside(&path)?;
+                self.trouble = None;
+            }
+            self.lessons.save(&path)?;
         }
-        self.lessons.save(&path)
+        if self.learner.is_none() && (self.tutor.is_some() || !self.lessons.is_empty()) {
+            self.ask_tutor()?;
+        }
+        Ok(())
     }
 
     fn ask_tutor(&mut self) -> Result<(), Error> {
@@ -328,6 +340,8 @@ impl Desk {
         let preset = Preset::named(LEARNT).expect("there is a preset of that name");
         let seed = RandomState::new().hash_one(1);
         self.learner = Some(Learner::start(preset, seed)?);
+        // Whatever it was learning is for another network.
+        self.tutor = None;
         state.show_progress(Arc::default());
         Ok(Effects::REPAINT)
     }

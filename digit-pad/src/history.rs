@@ -60,17 +60,6 @@ impl History {
         self.past.drain(..forgotten);
     }
 
-    /// Forgets the last sheet kept if the one that lies there is still the same.
-    pub fn drop_unchanged(&mut self, sheet: &Sheet) {
-        if self
-            .past
-            .last()
-            .is_some_and(|last| last.ink.strokes() == sheet.ink.strokes() && last.picture == sheet.picture)
-        {
-            self.past.pop();
-        }
-    }
-
     /// Goes back to the sheet before the last change, and says whether there was one. The pen stays as it is.
     pub fn undo(&mut self, sheet: &mut Sheet) -> bool {
         step(&mut self.past, &mut self.future, sheet)
@@ -150,14 +139,6 @@ mod tests {
         history.record(&sheet);
         dot(&mut sheet, 3.0);
         assert!(!history.can_redo() && !history.redo(&mut sheet));
-    }
-
-    #[test]
-    fn what_changed_nothing_leaves_no_trace() {
-        let (sheet, mut history) = (Sheet::default(), History::default());
-        history.record(&sheet);
-        history.drop_unchanged(&sheet);
-        assert!(!history.can_undo());
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl<'a> Session<'a> {
             trainer,
             position,
             best,
-        } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, batches.batch_size())?;
+        } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, (batches.batch_size(), steps))?;
         let keep = |Best { network, epoch }| {
             let validation = validate(&network, data)?;
             Ok::<_, Error>(Kept {
@@ -340,6 +340,7 @@ impl<'a> Session<'a> {
             position,
             samples,
             check_every,
+            total_steps,
             ..
         } = self;
         let (batch, pixels) = (samples.0.batch_size(), samples.0.dataset().pixels());
@@ -348,7 +349,7 @@ impl<'a> Session<'a> {
             watch(Event::Step(tally.report(trainer)), trainer.network());
             flow = if task.stop.load(Ordering::Relaxed) {
                 Ok(ControlFlow::Break(End::Stopped))
-            } else if trainer.steps().is_multiple_of(*check_every) {
+            } else if trainer.steps().is_multiple_of(*check_every) || trainer.steps() == *total_steps {
                 check_goal(task, data, trainer)
             } else {
                 Ok(ControlFlow::Continue(()))
@@ -388,7 +389,10 @@ impl<'a> Session<'a> {
             validation_accuracy: accuracy(validation),
             validation_loss: validation.map(|evaluation| evaluation.loss),
         };
-        (self.watch)(Event::Epoch(report), &network);
+        // Where a run was stopped after an epoch's last step, nothing of it is left to be told.
+        if tally.images > 0 {
+            (self.watch)(Event::Epoch(report), &network);
+        }
         if best || won {
             self.kept = Some(Kept {
                 network: network.into_owned(),
@@ -759,10 +763,9 @@ mod tests {
             stop.store(false, Ordering::Relaxed);
             for _ in 0..2 {
                 let mut steps = Vec::new();
-                let trained = train(&task, &data, &mut |event, _| {
-                    if let Event::Step(step) = event {
-                        steps.push(step.steps);
-                    }
+                let trained = train(&task, &data, &mut |event, _| match event {
+                    Event::Step(step) => steps.push(step.steps),
+                    Event::Epoch(report) => assert!(report.step.loss.is_finite(), "{stop_at}: {report:?}"),
                 });
                 let trained = trained.unwrap();
                 assert_eq!(trained.network.tensors(), expected.network.tensors(), "{stop_at}");
@@ -780,6 +783,30 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_checkpoint_of_other_batches_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut task = Task {
+            checkpoint: Some(folder.path().join("run.safetensors")),
+            ..task(2)
+        };
+        // The schedule does not tell the runs apart.
+        task.recipe.course = crate::presets::Course::Constant;
+        train(&task, &data(100, 20), &mut |_, _| ()).unwrap();
+        task.recipe.epochs = 4;
+        let fewer_images = data(50, 20);
+        let mut larger_batches = task.clone();
+        larger_batches.recipe.batch = 25;
+        for (task, data) in [(&task, &fewer_images), (&larger_batches, &data(100, 20))] {
+            let error = train(task, data, &mut |_, _| ()).unwrap_err().to_string();
+            assert!(
+                error.contains("run.safetensors") && error.contains("20 steps"),
+                "{error}"
+            );
+        }
+        assert_eq!(train(&task, &data(100, 20), &mut |_, _| ()).unwrap().epochs, 4);
     }
 
     #[test]

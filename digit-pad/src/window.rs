@@ -101,6 +101,9 @@ pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result
         shown: None,
         in_use: now,
     };
+    if let Some(message) = pad.state.message() {
+        pad.log(&format!("message: {message}"));
+    }
     pad.run()?;
     let (width, height) = pad.state.layout().window;
     Ok(Settings {
@@ -167,6 +170,15 @@ struct Held {
     shift: [bool; 2],
 }
 
+impl Held {
+    fn modifiers(self) -> Modifiers {
+        Modifiers {
+            control: self.control.contains(&true),
+            shift: self.shift.contains(&true),
+        }
+    }
+}
+
 impl Keys {
     fn take(&self) -> Vec<Event> {
         self.pressed.take()
@@ -179,7 +191,16 @@ impl Keys {
 }
 
 impl minifb::InputCallback for Keys {
-    fn add_char(&mut self, _: u32) {}
+    /// What is written is a question of the keyboard's layout: on some, digits stand above other signs.
+    fn add_char(&mut self, char: u32) {
+        let modifiers = self.held.borrow().modifiers();
+        if let Some(key) = char::from_u32(char)
+            .and_then(written_key)
+            .filter(|_| !modifiers.control)
+        {
+            self.pressed.borrow_mut().push(Event::KeyPressed { key, modifiers });
+        }
+    }
 
     fn set_key_state(&mut self, key: minifb::Key, down: bool) {
         let mut held = self.held.borrow_mut();
@@ -189,11 +210,9 @@ impl minifb::InputCallback for Keys {
             minifb::Key::LeftShift => held.shift[0] = down,
             minifb::Key::RightShift => held.shift[1] = down,
             key => {
-                let modifiers = Modifiers {
-                    control: held.control.contains(&true),
-                    shift: held.shift.contains(&true),
-                };
-                if let Some(key) = pad_key(key, modifiers.shift).filter(|_| down) {
+                let modifiers = held.modifiers();
+                let key = if modifiers.control { zoom_key(key) } else { None }.or_else(|| pad_key(key));
+                if let Some(key) = key.filter(|_| down) {
                     self.pressed.borrow_mut().push(Event::KeyPressed { key, modifiers });
                 }
             }
@@ -201,24 +220,37 @@ impl minifb::InputCallback for Keys {
     }
 }
 
-fn pad_key(key: minifb::Key, shift: bool) -> Option<Key> {
-    let number = key as usize;
-    let after = |first: minifb::Key| number.checked_sub(first as usize).filter(|&i| i < 26);
+/// The keys that are told by what they write.
+fn written_key(char: char) -> Option<Key> {
+    match char {
+        '0'..='9' => Some(Key::Digit(char as u8 - b'0')),
+        // The sign under the plus on many keyboards.
+        '+' | '=' => Some(Key::Plus),
+        '-' => Some(Key::Minus),
+        '?' => Some(Key::Help),
+        _ => None,
+    }
+}
+
+/// Keys of these two signs, which write nothing while control is held.
+fn zoom_key(key: minifb::Key) -> Option<Key> {
+    match key {
+        minifb::Key::Equal | minifb::Key::NumPadPlus => Some(Key::Plus),
+        minifb::Key::Minus | minifb::Key::NumPadMinus => Some(Key::Minus),
+        _ => None,
+    }
+}
+
+/// The keys that are told by where they are, or by their name.
+fn pad_key(key: minifb::Key) -> Option<Key> {
+    let after_a = (key as usize).checked_sub(minifb::Key::A as usize).filter(|&i| i < 26);
     match key {
         minifb::Key::Escape => Some(Key::Escape),
         minifb::Key::Delete => Some(Key::Delete),
         minifb::Key::Backspace => Some(Key::Backspace),
         minifb::Key::Space => Some(Key::Space),
         minifb::Key::F1 => Some(Key::Help),
-        minifb::Key::Slash if shift => Some(Key::Help),
-        minifb::Key::Equal | minifb::Key::NumPadPlus => Some(Key::Plus),
-        minifb::Key::Minus | minifb::Key::NumPadMinus => Some(Key::Minus),
-        _ if number <= minifb::Key::Key9 as usize => Some(Key::Digit(number as u8)),
-        _ if (minifb::Key::NumPad0 as usize..=minifb::Key::NumPad9 as usize).contains(&number) => {
-            Some(Key::Digit((number - minifb::Key::NumPad0 as usize) as u8))
-        }
-        _ if number <= minifb::Key::Z as usize => after(minifb::Key::A).map(|i| Key::Letter((b'A' + i as u8) as char)),
-        _ => None,
+        _ => after_a.map(|i| Key::Letter((b'A' + i as u8) as char)),
     }
 }
 
@@ -498,21 +530,53 @@ mod tests {
 
     #[test]
     fn keys_are_named() {
-        for (key, shift, expected) in [
-            (minifb::Key::A, false, Some(Key::Letter('A'))),
-            (minifb::Key::Z, false, Some(Key::Letter('Z'))),
-            (minifb::Key::Key0, false, Some(Key::Digit(0))),
-            (minifb::Key::Key9, false, Some(Key::Digit(9))),
-            (minifb::Key::NumPad7, false, Some(Key::Digit(7))),
-            (minifb::Key::Slash, true, Some(Key::Help)),
-            (minifb::Key::Slash, false, None),
-            (minifb::Key::Equal, true, Some(Key::Plus)),
-            (minifb::Key::F1, false, Some(Key::Help)),
-            (minifb::Key::F2, false, None),
-            (minifb::Key::Up, false, None),
+        for (key, expected) in [
+            (minifb::Key::A, Some(Key::Letter('A'))),
+            (minifb::Key::Z, Some(Key::Letter('Z'))),
+            (minifb::Key::F1, Some(Key::Help)),
+            (minifb::Key::F2, None),
+            (minifb::Key::Up, None),
+            (minifb::Key::Key0, None),
+            (minifb::Key::NumPad9, None),
         ] {
-            assert_eq!(pad_key(key, shift), expected, "{key:?}");
+            assert_eq!(pad_key(key), expected, "{key:?}");
         }
+        for (char, expected) in [
+            ('0', Some(Key::Digit(0))),
+            ('9', Some(Key::Digit(9))),
+            ('+', Some(Key::Plus)),
+            ('=', Some(Key::Plus)),
+            ('-', Some(Key::Minus)),
+            ('?', Some(Key::Help)),
+            ('a', None),
+            ('/', None),
+            ('\u{1b}', None),
+        ] {
+            assert_eq!(written_key(char), expected, "{char:?}");
+        }
+    }
+
+    #[test]
+    fn digits_are_what_is_written_and_zoom_is_not() {
+        let keys = Keys::default();
+        let mut callback = keys.clone();
+        // Shift and the key of a minus write a six on some keyboards.
+        callback.set_key_state(minifb::Key::LeftShift, true);
+        callback.set_key_state(minifb::Key::Minus, true);
+        callback.add_char('6'.into());
+        callback.set_key_state(minifb::Key::LeftShift, false);
+        callback.set_key_state(minifb::Key::LeftCtrl, true);
+        callback.set_key_state(minifb::Key::Minus, true);
+        callback.add_char('-'.into());
+        callback.add_char(0x1b);
+        let pressed = |key, control, shift| Event::KeyPressed {
+            key,
+            modifiers: Modifiers { control, shift },
+        };
+        assert_eq!(
+            keys.take(),
+            [pressed(Key::Digit(6), false, true), pressed(Key::Minus, true, false)]
+        );
     }
 
     #[test]

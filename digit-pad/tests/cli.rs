@@ -433,6 +433,26 @@ fn training_is_plotted() {
 }
 
 #[test]
+fn files_that_would_overwrite_each_other_are_refused() {
+    let folder = Folder::new();
+    let (run, best) = (folder.file("run.svg"), folder.file("run.best.svg"));
+    for (named, same) in [
+        (["--checkpoint", text(&run), "--out", text(&run)], "run.svg"),
+        (["--checkpoint", text(&run), "--out", text(&best)], "run.best.svg"),
+        (["--plot", text(&run), "--out", text(&run)], "run.svg"),
+    ] {
+        let refused = self::run(tiny_training(&named));
+        assert_eq!(refused.status, 1);
+        assert!(
+            refused.stderr.contains("the same file") && refused.stderr.contains(same),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_run_without_a_step_is_not_plotted() {
     let folder = Folder::new();
     let (run, plot) = (folder.file("run.safetensors"), folder.file("run.svg"));

@@ -9,8 +9,10 @@ use digit_pad::{
     desk::Desk,
     folders::Folders,
     model::Model,
-    view::{Action, Errand, Event, Key, Modifiers, Opening, State},
+    training::model_of,
+    view::{Action, Errand, Event, Key, Modifiers, Opening, Side, State},
 };
+use nn_core::{Network, formats};
 
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -273,4 +275,80 @@ fn it_learns_from_nothing_and_goes_back() {
     act(&mut desk, &mut state, Action::Shipped);
     assert_eq!(state.sights()[0].reading.probabilities, before);
     assert!(state.progress().is_none());
+}
+
+#[test]
+fn what_is_taught_meanwhile_is_learnt_at_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut desk, mut state) = open(home.path());
+    sign(&mut state);
+    desk.read(&mut state);
+    act(&mut desk, &mut state, Action::Learn);
+    state.apply(Event::KeyPressed {
+        key: Key::Digit(6),
+        modifiers: Modifiers::default(),
+    });
+    run(&mut desk, &mut state);
+    assert!(state.message().unwrap().contains("Kept"), "{:?}", state.message());
+    assert!(home.path().join("lessons.jsonl").exists());
+    wait(&mut desk, &mut state);
+    let message = state.message().unwrap();
+    assert!(
+        message.contains("Learnt 1 lesson") && state.lessons().len() == 1,
+        "{message}"
+    );
+    // A second run opens its curves again.
+    act(&mut desk, &mut state, Action::Layers);
+    act(&mut desk, &mut state, Action::Layers);
+    assert_eq!(state.layout().side, Side::Reading);
+    act(&mut desk, &mut state, Action::Learn);
+    assert_eq!(state.layout().side, Side::Learning);
+    act(&mut desk, &mut state, Action::Layers);
+    act(&mut desk, &mut state, Action::Layers);
+    assert_eq!(
+        state.layout().side,
+        Side::Learning,
+        "the way back to a run that goes on"
+    );
+    act(&mut desk, &mut state, Action::Stop);
+    wait(&mut desk, &mut state);
+}
+
+/// A model that takes pixels from 0 to 255 as they are, and cannot be taught.
+fn another_model() -> Model {
+    let network = Network::new("28x28x1 | conv 10 9x9 | globalavgpool | flatten".parse().unwrap(), 1).unwrap();
+    let mut content = formats::Model::new(network);
+    content.scaling.std = 1.0;
+    Model { content, path: None }
+}
+
+#[test]
+fn a_network_that_has_learnt_is_saved_as_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let mut desk = Desk::new(another_model(), Folders::all_in(home.path())).unwrap();
+    let mut state = State::new(960, 640, Opening::Blank);
+    desk.open(&mut state);
+    one(&mut state);
+    act(&mut desk, &mut state, Action::Learn);
+    wait(&mut desk, &mut state);
+    assert_eq!(answer(&state), 1);
+    act(&mut desk, &mut state, Action::SaveNetwork);
+    let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
+    assert_eq!(saved.content.scaling, model_of(saved.content.network.clone()).scaling);
+    assert!(saved.content.notes.is_empty(), "{:?}", saved.content.notes);
+}
+
+#[test]
+fn lessons_for_a_model_that_cannot_be_taught_are_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut desk, mut state) = open(home.path());
+    one(&mut state);
+    desk.read(&mut state);
+    teach(&mut desk, &mut state, 1);
+    let mut desk = Desk::new(another_model(), Folders::all_in(home.path())).unwrap();
+    desk.open(&mut state);
+    assert!(state.message().unwrap().contains("cannot be taught"));
+    act(&mut desk, &mut state, Action::ForgetAll);
+    let kept = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
+    assert!(kept.is_empty() && state.lessons().is_empty(), "{kept}");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{PathBuf, absolute},
     process,
     str::FromStr,
     sync::{
@@ -16,7 +16,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser},
 };
 use digit_pad::{
-    files,
+    checkpoint, files,
     plot::{self, Curves},
     presets::{DEFAULT, PRESETS, Preset},
     training::{Data, End, HeldOut, Task, Trained, model_of, train},
@@ -104,6 +104,32 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Whether each file that is written is one of its own.
+    fn check_files_differ(&self) -> Outcome {
+        let best = self.checkpoint.as_deref().map(checkpoint::best_path);
+        let named = [
+            ("--out", self.out.as_deref()),
+            ("--checkpoint", self.checkpoint.as_deref()),
+            ("the best weights of --checkpoint", best.as_deref()),
+            ("--plot", self.plot.as_ref().map(|plot| plot.path.as_path())),
+        ];
+        let files = named
+            .iter()
+            .filter_map(|&(name, path)| Some((name, absolute(path?).ok()?)));
+        let files: Vec<_> = files.collect();
+        for (i, (name, path)) in files.iter().enumerate() {
+            if let Some((other, _)) = files[..i].iter().find(|(_, earlier)| earlier == path) {
+                return Err(Failure::Message(format!(
+                    "{other} and {name} are the same file, {}; one would be lost: name another",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Rule {
     /// Stochastic gradient descent, with momentum
@@ -127,6 +153,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     {
         files::check_writable(path)?;
     }
+    args.check_files_differ()?;
     let stop = Arc::new(AtomicBool::new(false));
     let task = task(args, &stop);
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();

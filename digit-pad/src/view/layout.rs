@@ -95,8 +95,8 @@ pub struct Layout {
     pub hint: [Rect; 2],
     /// What lies over the window, when something does.
     pub overlay: Rect,
-    /// Places for lessons in there.
-    pub lessons: Vec<Rect>,
+    /// Places for lessons in there: few large ones, and more and more smaller ones.
+    lessons: Vec<Vec<Rect>>,
 }
 
 impl Layout {
@@ -170,9 +170,10 @@ impl Layout {
         button.map(|button| Spot::Action(button.action))
     }
 
-    /// The place for a lesson under a pixel of the window.
-    pub fn lesson_at(&self, x: f32, y: f32) -> Option<usize> {
-        self.lessons.iter().position(|rect| rect.contains(x, y))
+    /// Places for so many lessons, as large as they can be; where there is not room for all, as many as there can be.
+    pub fn lessons(&self, count: usize) -> &[Rect] {
+        let enough = self.lessons.iter().find(|places| places.len() >= count);
+        enough.or(self.lessons.last()).map_or(&[], Vec::as_slice)
     }
 
     /// The line along which the slider's knob moves: its ends and its height.
@@ -348,9 +349,18 @@ impl Grid {
         Rect::new((self.width - width) / 2, (self.height - height) / 2, width, height)
     }
 
-    fn lessons(&self, overlay: Rect) -> Vec<Rect> {
+    /// Each size takes a whole number of pixels for one of a lesson's.
+    fn lessons(&self, overlay: Rect) -> Vec<Vec<Rect>> {
+        let largest = (self.px(60.0) / SIDE as i32).max(1);
+        let sizes = (1..=largest).rev();
+        sizes
+            .map(|times| self.lessons_of(SIDE as i32 * times, overlay))
+            .collect()
+    }
+
+    fn lessons_of(&self, side: i32, overlay: Rect) -> Vec<Rect> {
         let (padding, head, gap) = (self.px(28.0), self.px(96.0), self.px(10.0));
-        let (side, label) = (SIDE as i32 * (self.px(60.0) / SIDE as i32).max(1), self.px(20.0));
+        let label = self.px(20.0);
         let columns = (overlay.width - 2 * padding + gap) / (side + gap);
         let rows = (overlay.height - head - padding + gap) / (side + label + gap);
         let place = |i: i32| {
@@ -501,8 +511,15 @@ mod tests {
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
         assert_eq!(layout.seen.width % SIDE as i32, 0);
-        assert!(inside(window, layout.overlay) && layout.lessons.len() >= 12);
-        assert!(layout.lessons.iter().all(|&lesson| inside(layout.overlay, lesson)));
+        assert!(inside(window, layout.overlay) && layout.lessons(12).len() >= 12 && layout.lessons(50).len() >= 50);
+        for count in [0, 12, 50, 5_000] {
+            assert!(
+                layout
+                    .lessons(count)
+                    .iter()
+                    .all(|&lesson| inside(layout.overlay, lesson))
+            );
+        }
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
         for hint in layout.hint {
             assert!(inside(layout.canvas, hint));

@@ -545,7 +545,10 @@ impl Scene<'_> {
         let half = (room - self.layout.scaled(12.0) as i32) / 2;
         let accuracy = progress.accuracies.last().map_or(0.0, |&[_, accuracy]| accuracy);
         let loss = progress.losses.last().map_or(0.0, |&[_, loss]| loss);
-        let caption = format!("Read rightly: {}", percent(accuracy));
+        let caption = match progress.test_accuracy {
+            Some(accuracy) => format!("Test digits read rightly: {}", percent(accuracy)),
+            None => format!("Read rightly: {}", percent(accuracy)),
+        };
         let share = |[step, value]: [f32; 2]| [step, logarithmic(value)];
         let accuracies: Vec<_> = progress.accuracies.iter().copied().map(share).collect();
         let total = progress.total_steps as f32;
@@ -643,25 +646,41 @@ impl Scene<'_> {
     }
 
     fn status(&mut self, state: &State) {
-        let status = match (state.message(), state.sight(), state.progress()) {
-            (Some(message), ..) => message.to_owned(),
-            (None, _, Some(progress)) if self.layout.side == Side::Learning => {
+        if let Some(message) = state.message() {
+            return self.message(message);
+        }
+        let status = match (state.sight(), state.progress()) {
+            (_, Some(progress)) if self.layout.side == Side::Learning => {
                 let rate = progress.images_per_second;
                 format!(
                     "Step {} of {}, {rate:.0} images/s",
                     progress.steps, progress.total_steps
                 )
             }
-            (None, Some(sight), _) => format!("Read in {}", duration(sight.reading.microseconds)),
-            (None, None, _) => "H shows all keys".to_owned(),
+            (Some(sight), _) => format!("Read in {}", duration(sight.reading.microseconds)),
+            (None, _) => "H shows all keys".to_owned(),
         };
-        let color = if state.message().is_some() {
-            self.theme.text
-        } else {
-            self.theme.muted
-        };
-        let status = shortened(&status, self.layout.status.width as f32 / self.layout.scaled(13.0));
-        self.text(self.layout.status, &status, Face::Medium, 13.0, Align::Left, color);
+        let place = self.layout.status;
+        self.text(place, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);
+    }
+
+    /// In as many lines as it takes, up from the foot of the panel and over it.
+    fn message(&mut self, message: &str) {
+        let place = self.layout.status;
+        let lines = wrapped(message, place.width as f32 / self.layout.scaled(13.0));
+        let above = lines.len().saturating_sub(1) as i32;
+        if above > 0 {
+            let y = place.y - above * place.height;
+            self.items.push(Item::Fill {
+                rect: Rect::new(place.x, y, place.width, above * place.height),
+                radius: 0.0,
+                color: self.theme.background,
+            });
+        }
+        for (line, above) in lines.iter().zip((0..=above).rev()) {
+            let place = Rect::new(place.x, place.y - above * place.height, place.width, place.height);
+            self.text(place, line, Face::Medium, 13.0, Align::Left, self.theme.text);
+        }
     }
 
     fn sheet(&mut self, title: &str) -> Rect {
@@ -711,14 +730,20 @@ impl Scene<'_> {
         let inner = self.sheet("What you taught");
         let line = self.layout.scaled(20.0) as i32;
         let place = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
-        let text = if lessons.is_empty() {
-            "Nothing yet: draw a digit, and press the key of the digit that it is."
-        } else {
-            "Click one to forget it. U takes the last back, F forgets all."
+        let layout = self.layout;
+        let places = layout.lessons(lessons.len());
+        let text = match lessons.len().saturating_sub(places.len()) {
+            _ if lessons.is_empty() => {
+                "Nothing yet: draw a digit, and press the key of the digit that it is.".to_owned()
+            }
+            0 => "Click one to forget it. U takes the last back, F forgets all.".to_owned(),
+            older => format!(
+                "Click one to forget it. U takes the last back, F forgets all. {older} older ones have no room."
+            ),
         };
-        self.text(place, text, Face::Medium, 13.0, Align::Left, self.theme.muted);
+        self.text(place, &text, Face::Medium, 13.0, Align::Left, self.theme.muted);
         let newest_first = lessons.iter().enumerate().rev();
-        for (&place, (index, lesson)) in self.layout.lessons.iter().zip(newest_first) {
+        for (&place, (index, lesson)) in places.iter().zip(newest_first) {
             let rect = Rect::new(place.x, place.y, place.width, place.width);
             let radius = self.layout.scaled(6.0);
             self.items.push(Item::Pixels {
@@ -813,15 +838,34 @@ fn form_of_tiles(side: i32, is_map: bool, count: i32, width: i32) -> (i32, i32) 
     (in_a_row.clamp((side / 3).clamp(2.min(side), side), side), gap)
 }
 
-/// The text, cut so that it has room in a line of so many ems.
-fn shortened(text: &str, ems: f32) -> String {
+/// The text in lines of so many ems, cut between words where there are any, and at the end where there are too many.
+fn wrapped(text: &str, ems: f32) -> Vec<String> {
+    const MOST_LINES: usize = 4;
     // Letters of the text face are a little more than half an em wide on average.
-    let most = (ems / 0.56) as usize;
-    if text.chars().count() <= most {
-        return text.to_owned();
+    let most = ((ems / 0.56) as usize).max(2);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        while !word.is_empty() {
+            let line = lines.last_mut().expect("there is always a line");
+            let used = line.chars().count();
+            let gap = usize::from(used > 0);
+            if used + gap + word.len() <= most {
+                line.extend((gap > 0).then_some(' '));
+                line.extend(word.drain(..));
+            } else if used == 0 {
+                line.extend(word.drain(..most));
+            } else {
+                lines.push(String::new());
+            }
+        }
     }
-    let start: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{start}…")
+    if lines.len() > MOST_LINES {
+        lines.truncate(MOST_LINES);
+        let last = &mut lines[MOST_LINES - 1];
+        *last = last.chars().take(most - 1).chain(['…']).collect();
+    }
+    lines
 }
 
 /// The least probability that has a bar.
@@ -1060,6 +1104,27 @@ mod tests {
             };
             scene(&window(960, 640, Some(reading)), &THEME);
         }
+    }
+
+    #[test]
+    fn long_messages_take_several_lines() {
+        let path =
+            "/home/somebody/.local/share/digit-pad/lessons.jsonl, line 2: this is no drawing, and so it is put aside";
+        let lines = wrapped(path, 20.0);
+        assert!(
+            lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= 35),
+            "{lines:?}"
+        );
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(letters(&lines.concat()), letters(path));
+        assert_eq!(wrapped("short", 20.0), ["short"]);
+        assert_eq!(wrapped("", 20.0), [""]);
+        let endless = wrapped(&"x".repeat(500), 20.0);
+        assert!(endless.len() == 4 && endless[3].ends_with('…'));
+        let mut state = window(640, 480, None);
+        state.say(path);
+        let items = scene(&state, &Theme::DARK);
+        assert!(texts(&items).iter().any(|(text, _)| text.ends_with("aside")));
     }
 
     #[test]

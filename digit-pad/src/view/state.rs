@@ -219,7 +219,11 @@ pub struct Progress {
 enum Held {
     Button(Spot),
     Slider,
-    Eraser(Point),
+    /// Where it was last, and whether it has taken anything since it was put down.
+    Eraser {
+        last: Point,
+        has_erased: bool,
+    },
 }
 
 /// Everything that decides what the window shows.
@@ -354,7 +358,7 @@ impl State {
 
     /// The button that the pointer is over, unless it is drawing.
     pub fn hovered(&self) -> Option<Spot> {
-        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser(_))) {
+        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
             return None;
         }
         let (x, y) = self.pointer?;
@@ -372,7 +376,7 @@ impl State {
     /// Whether the pen is on the canvas, or the pointer over it with nothing else in hand.
     pub fn over_canvas(&self) -> bool {
         let over = |(x, y)| self.layout.canvas.contains(x, y);
-        let free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser(_)));
+        let free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
         self.ink().is_drawing() || free && self.pointer.is_some_and(over)
     }
 
@@ -389,9 +393,13 @@ impl State {
         0.5 * self.ink().pen().max(20.0)
     }
 
+    /// Whether a network is in training.
+    pub fn is_learning(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| !progress.finished)
+    }
+
     /// Whether the action would change anything.
     pub fn can(&self, action: Action) -> bool {
-        let learning = self.progress.as_ref().is_some_and(|progress| !progress.finished);
         match action {
             Action::Undo => self.history.can_undo(),
             Action::Redo => self.history.can_redo(),
@@ -399,9 +407,9 @@ impl State {
             Action::Thinner => self.ink().pen() > PENS.0,
             Action::Thicker => self.ink().pen() < PENS.1,
             Action::Unteach | Action::ForgetAll => !self.lessons.is_empty(),
-            Action::Pause | Action::Stop => learning,
+            Action::Pause | Action::Stop => self.is_learning(),
             Action::Shipped => self.progress.is_some(),
-            Action::Learn => !learning,
+            Action::Learn => !self.is_learning(),
             Action::Larger => self.zoom + 1 < ZOOMS.len(),
             Action::Smaller => self.zoom > 0,
             _ => true,
@@ -466,10 +474,10 @@ impl State {
             Action::Help => self.toggle(Overlay::Help),
             Action::Lessons => self.toggle(Overlay::Lessons),
             Action::Layers => {
-                let side = if self.looks_inside() {
-                    Side::Reading
-                } else {
-                    Side::Layers
+                let side = match self.layout.side {
+                    Side::Layers if self.is_learning() => Side::Learning,
+                    Side::Layers => Side::Reading,
+                    _ => Side::Layers,
                 };
                 self.turn_to(side);
                 Effects::READ
@@ -523,7 +531,7 @@ impl State {
 
     /// Keeps how training goes, to be shown.
     pub fn show_progress(&mut self, progress: Arc<Progress>) {
-        if self.progress.is_none() {
+        if !self.is_learning() && !progress.finished {
             self.turn_to(Side::Learning);
         }
         self.progress = Some(progress);
@@ -574,6 +582,7 @@ impl State {
             Some(overlay)
         };
         self.sheet.ink.lift();
+        self.held = None;
         Effects::REPAINT
     }
 
@@ -601,8 +610,9 @@ impl State {
             Some(Overlay::Help) => None,
             Some(Overlay::Lessons) => {
                 // The newest comes first.
-                let place = self.layout.lesson_at(x, y)?;
-                self.lessons.len().checked_sub(place + 1).map(Spot::Lesson)
+                let count = self.lessons.len();
+                let place = self.layout.lessons(count).iter().position(|rect| rect.contains(x, y))?;
+                count.checked_sub(place + 1).map(Spot::Lesson)
             }
         }
     }
@@ -632,11 +642,7 @@ impl State {
         }
         match self.held {
             Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
-            Some(Held::Eraser(last)) => {
-                self.held = Some(Held::Eraser(point));
-                let erased = self.sheet.ink.erase(last, point, self.eraser_radius());
-                return if erased { Effects::READ } else { Effects::REPAINT };
-            }
+            Some(Held::Eraser { last, has_erased }) => return self.erase(last, point, has_erased),
             _ => {}
         }
         if self.follows_pointer() == before {
@@ -663,18 +669,28 @@ impl State {
         }
         let point = self.layout.canvas_point(x, y);
         self.message = None;
-        self.history.record(&self.sheet);
         match self.tool {
             Tool::Pen => {
+                self.history.record(&self.sheet);
                 self.sheet.ink.pen_down(point);
                 Effects::READ
             }
-            Tool::Eraser => {
-                self.held = Some(Held::Eraser(point));
-                let erased = self.sheet.ink.erase(point, point, self.eraser_radius());
-                if erased { Effects::READ } else { Effects::REPAINT }
-            }
+            Tool::Eraser => self.erase(point, point, false),
         }
+    }
+
+    /// Rubs out along a way. What lay there before is kept once anything is taken.
+    fn erase(&mut self, from: Point, to: Point, has_erased: bool) -> Effects {
+        let before = (!has_erased).then(|| self.sheet.clone());
+        let erased = self.sheet.ink.erase(from, to, self.eraser_radius());
+        if let Some(before) = before.filter(|_| erased) {
+            self.history.record(&before);
+        }
+        self.held = Some(Held::Eraser {
+            last: to,
+            has_erased: has_erased || erased,
+        });
+        if erased { Effects::READ } else { Effects::REPAINT }
     }
 
     fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
@@ -685,10 +701,7 @@ impl State {
         let asked_for = self.pressed();
         match self.held.take() {
             None => Effects::default(),
-            Some(Held::Eraser(_)) => {
-                self.history.drop_unchanged(&self.sheet);
-                Effects::REPAINT
-            }
+            Some(Held::Eraser { .. }) => Effects::REPAINT,
             Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |spot| self.use_spot(spot)),
         }
     }
@@ -701,7 +714,8 @@ impl State {
     }
 
     fn resized(&mut self, width: usize, height: usize) -> Effects {
-        if self.layout.window == (width, height) {
+        // A window that is minimised may say that it has no size.
+        if self.layout.window == (width, height) || width == 0 || height == 0 {
             return Effects::default();
         }
         self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.side);
@@ -968,6 +982,46 @@ mod tests {
             }),
             1 => (0..1400usize, 0..1000usize).prop_map(|(width, height)| Event::Resized { width, height }),
         ]
+    }
+
+    #[test]
+    fn an_eraser_that_takes_nothing_leaves_no_trace() {
+        let mut state = window(Opening::Blank);
+        draw_a_one(&mut state);
+        draw_a_one(&mut state);
+        state.act(Action::Undo);
+        state.act(Action::Eraser);
+        let (beside, over, end) = (
+            on_canvas(&state, 0.1, 0.1),
+            on_canvas(&state, 0.5, 0.1),
+            on_canvas(&state, 0.5, 0.5),
+        );
+        assert_eq!(
+            pressed(&mut state, beside) | released(&mut state, beside),
+            Effects::REPAINT
+        );
+        assert!(state.can(Action::Redo));
+        pressed(&mut state, over);
+        let before = state.ink().clone();
+        assert_eq!(moved(&mut state, end), Effects::READ);
+        state.act(Action::Help);
+        let erased = state.ink().clone();
+        assert_ne!(erased.strokes(), before.strokes());
+        let lower = on_canvas(&state, 0.5, 0.8);
+        moved(&mut state, lower);
+        assert_eq!(state.ink().strokes(), erased.strokes(), "the help lies over the canvas");
+        assert!(!state.can(Action::Redo));
+        state.act(Action::Undo);
+        assert_eq!(state.ink().strokes(), before.strokes());
+    }
+
+    #[test]
+    fn a_window_without_a_size_keeps_what_it_had() {
+        let mut state = window(Opening::Blank);
+        for (width, height) in [(0, 0), (0, 300), (300, 0)] {
+            assert_eq!(state.apply(Event::Resized { width, height }), Effects::default());
+            assert_eq!(state.layout().window, (960, 640));
+        }
     }
 
     #[test]
