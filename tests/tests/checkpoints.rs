@@ -201,6 +201,25 @@ fn settings_change_between_steps_and_lose_nothing() {
     assert_eq!(trainer.learning_rate(), 0.01);
 }
 
+/// These numbers of steps have 16 or more digits, and an inexact parser gives their neighbours.
+#[test]
+fn a_schedule_comes_back_to_the_last_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    for steps in [280.0 / 3.0, 0.95 * 9936.0] {
+        for schedule in [
+            Schedule::cosine(steps, 0.0),
+            Schedule::constant().with_warm_up(steps, 0.1),
+        ] {
+            let trainer = Trainer::new(trained(SMALL, 5), Sgd::new(0.1), BATCH).unwrap();
+            let trainer = trainer.with_schedule(schedule).unwrap();
+            trainer.save_checkpoint(&path, Position::default()).unwrap();
+            let (resumed, _) = Trainer::resume(&path, BATCH).unwrap();
+            assert_eq!(*resumed.schedule(), schedule);
+        }
+    }
+}
+
 #[test]
 fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
     let folder = tempfile::tempdir().unwrap();
