@@ -162,6 +162,9 @@ fn minimal_filtering() {
             5,
         ),
         ("14x13x16 | batchnorm | conv 16 2x2 | relu | maxpool 8 | dense 2", 5),
+        // All that is read is padding, and ends within it. Any sample gives the same, so two labels would cancel out.
+        ("10x4x16 | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
+        ("10x4x16 | relu | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
     ] {
         let network = trained(text, 5);
         let (images, labels) = batch(&network, 15, samples);

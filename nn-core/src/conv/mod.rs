@@ -51,7 +51,8 @@ pub(crate) fn place(from: &[f32], map: Map, to: &mut [f32], outer: Map, (top, le
         .chunks_exact(map.row())
         .zip(to.chunks_exact_mut(outer.row()).skip(top));
     for (from, to) in rows {
-        let to = &mut to[left * outer.channels..];
+        // Where the outer picture ends within the padding, no pixel of the inner one finds room.
+        let to = to.get_mut(left * outer.channels..).unwrap_or_default();
         let len = from.len().min(to.len());
         to[..len].copy_from_slice(&from[..len]);
     }
@@ -61,7 +62,8 @@ pub(crate) fn place(from: &[f32], map: Map, to: &mut [f32], outer: Map, (top, le
 pub(crate) fn crop(from: &[f32], outer: Map, (top, left): (usize, usize), to: &mut [f32], map: Map) {
     let mut rows = from.chunks_exact(outer.row()).skip(top);
     for to in to.chunks_exact_mut(map.row()) {
-        let from = rows.next().map_or(&[][..], |row| &row[left * outer.channels..]);
+        let from = rows.next().and_then(|row| row.get(left * outer.channels..));
+        let from = from.unwrap_or_default();
         let (inside, outside) = to.split_at_mut(from.len().min(to.len()));
         inside.copy_from_slice(&from[..inside.len()]);
         outside.fill(0.0);
