@@ -368,7 +368,10 @@ impl LayerSpec {
                 )
             }
         };
-        if self.has_windows() && output.is_empty() {
+        // Channels may be any number still, so that the values cannot be counted yet.
+        if let Shape::Image { height, width, .. } = output
+            && (height == 0 || width == 0)
+        {
             return Err(mismatch(index, &name, input, "no window fits into the image"));
         }
         check_size(index, &name, input, output)?;
@@ -706,9 +709,17 @@ mod tests {
             ("1000000 | dense 1000000", "2^30 parameters"),
             ("1 | dense 99999999999999999", "2^30"),
             ("18446744073709551615 | dense 10", "2^30"),
+            ("28x28x1 | conv 18446744073709551615 3x3 | dense 10", "2^30 values"),
         ] {
             let message = message(text);
             assert!(message.contains(wanted), "{text:?} gave: {message}");
         }
+    }
+
+    #[test]
+    fn no_channels_are_no_values() {
+        let builder = NetworkSpec::builder(Shape::image(1, 28, 28)).conv(ConvSpec::new(0, 3, 3));
+        let message = builder.flatten().build().unwrap_err().to_string();
+        assert!(message.contains("no values"), "{message}");
     }
 }

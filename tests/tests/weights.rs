@@ -589,7 +589,10 @@ proptest! {
     }
 
     #[test]
-    fn random_network_texts_never_panic(value in "[0-9x| ]{0,12}(dense|relu|flatten|\\|| |[0-9]{1,20}){0,8}") {
+    fn random_network_texts_never_panic(
+        value in "([0-9x| ]{0,12}|[1-9]x[1-9]x[1-9])(dense|relu|flatten|conv|\\|| |[0-9]{1,20}|\
+            \\| conv [0-9]{1,20} [1-3]x[1-3]( stride [1-9]{1,5})?( pad [1-9]{1,5})?){0,8}"
+    ) {
         let mut parts = good();
         parts.say("network", &value);
         if let Ok(model) = Model::from_bytes(&parts.bytes()) {
