@@ -351,10 +351,21 @@ impl LayerSpec {
                 conv.check().map_err(|reason| mismatch(index, &name, input, reason))?;
                 let (top, bottom) = conv.pads(conv.kernel.0);
                 let (left, right) = conv.pads(conv.kernel.1);
-                let image = image(index, &name, input)?;
-                let height = windows(image.1 + top + bottom, conv.kernel.0, conv.stride);
-                let width = windows(image.2 + left + right, conv.kernel.1, conv.stride);
-                Shape::image(conv.channels, height, width)
+                let (channels, height, width) = image(index, &name, input)?;
+                let (height, width) = (height + top + bottom, width + left + right);
+                // What is left of it may be small where windows lie far apart, but the padded picture is made.
+                if Shape::image(channels, height, width)
+                    .checked_len()
+                    .is_none_or(|values| values > MAX_VALUES)
+                {
+                    let reason = "with its padding it has more than 2^30 values; give it less";
+                    return Err(mismatch(index, &name, input, reason));
+                }
+                Shape::image(
+                    conv.channels,
+                    windows(height, conv.kernel.0, conv.stride),
+                    windows(width, conv.kernel.1, conv.stride),
+                )
             }
             Self::MaxPool { size, stride } | Self::AvgPool { size, stride } => {
                 if *size == 0 || *stride == 0 {
@@ -696,6 +707,14 @@ mod tests {
             ("28x28x1 | conv 8 29x3", "no window fits"),
             ("28x28x1 | conv 8 3x3 nobias pad 1", "`pad` is one word too many"),
             ("28x28x1 | conv 8 3x3 pad 99999999", "65536"),
+            (
+                "1x1x1 | conv 1 1x1 stride 65536 pad 65536 | flatten",
+                "with its padding it has more than 2^30 values",
+            ),
+            (
+                "1x1x9999999 | conv 1 1x1 stride 65536 pad 65536 | flatten",
+                "with its padding it has more than 2^30 values",
+            ),
             ("4x4x1 | maxpool 5", "no window fits"),
             ("4x4x1 | avgpool 5", "no window fits"),
             ("16 | globalavgpool", "needs an image"),

@@ -61,7 +61,7 @@ impl Network {
             }
         }
         let layout = Layout::new(self.plan(), true);
-        check_batch(self, batch, layout.stride)?;
+        check_batch(self, batch, threads, &layout)?;
         Ok(Counts::new(self, layout, batch, threads).thread_plan())
     }
 }

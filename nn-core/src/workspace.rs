@@ -12,8 +12,8 @@ use crate::{
     spec::NetworkSpec,
 };
 
-/// The most values of the records of a batch.
-const MAX_RECORDS: usize = 1 << 32;
+/// The most values of a batch's records and of the scratch memory. A `usize` of 32 bits does not hold the number.
+const MAX_MEMORY: u64 = 1 << 32;
 /// Lanes of a batch that is large enough: as many threads can take samples.
 const MIN_LANES: usize = 8;
 /// Samples of a lane where there are more lanes: each lane is closed and added up once, which costs a part of what a
@@ -192,18 +192,18 @@ impl Workspace {
     /// Memory to predict batches of up to `capacity` samples.
     ///
     /// # Errors
-    /// If that is more memory than any machine here has: 2³² values, 16 GiB.
+    /// If that is more memory than any machine here has, 2³² values or 16 GiB, scratch memory of the threads included.
     pub fn new(network: &Network, capacity: usize) -> Result<Self> {
         Self::with_training(network, capacity, None)
     }
 
     fn with_training(network: &Network, capacity: usize, training: Option<Layout>) -> Result<Self> {
         let prediction = Layout::new(network.prediction(), false);
-        let stride = training
-            .as_ref()
-            .map_or(0, |training| training.stride)
-            .max(prediction.stride);
-        check_batch(network, capacity, stride)?;
+        let mut stride = prediction.stride;
+        for layout in [&prediction].into_iter().chain(&training) {
+            check_batch(network, capacity, rayon::current_num_threads(), layout)?;
+            stride = stride.max(layout.stride);
+        }
         Ok(Self {
             spec: network.spec().clone(),
             capacity,
@@ -500,17 +500,23 @@ impl Workspace {
     }
 }
 
-/// Refuses a batch whose memory no machine here has, where records are `stride` values apart.
-pub(crate) fn check_batch(network: &Network, batch: usize, stride: usize) -> Result<()> {
+/// Refuses a batch whose memory no machine here has, on at most that many threads.
+pub(crate) fn check_batch(network: &Network, batch: usize, threads: usize, layout: &Layout) -> Result<()> {
     // Two records a sample, outputs and gradients, and the logits.
-    let values = batch.checked_mul(2 * stride + network.spec().outputs());
-    if values.is_some_and(|values| values <= MAX_RECORDS) {
+    let sample = 2 * layout.stride as u64 + network.spec().outputs() as u64;
+    let scratch = (batch.min(threads) as u64).checked_mul(layout.scratch_len() as u64);
+    let records = (batch as u64).checked_mul(sample);
+    let values = records
+        .zip(scratch)
+        .and_then(|(records, scratch)| records.checked_add(scratch));
+    if values.is_some_and(|values| values <= MAX_MEMORY) {
         return Ok(());
     }
     Err(Error::Setting {
         name: "batch",
         value: batch.to_string(),
-        reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one",
+        reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one, fewer threads or a \
+                 smaller network",
     })
 }
 

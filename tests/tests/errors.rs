@@ -265,6 +265,14 @@ fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
     }
 }
 
+/// A strip of windows as high as the pooling, copied out: 32 times 4,096 × 32,768 values.
+#[test]
+fn scratch_memory_of_many_gigabytes_is_refused() {
+    let network = trained("4099x32775x1 | conv 1 4x8 | maxpool 4096 | dense 2", 1);
+    assert_error(Workspace::new(&network, 1), &["batch = 1", "16 GiB"]);
+    assert_error(Trainer::new(network, Sgd::new(0.1), 1), &["batch = 1", "16 GiB"]);
+}
+
 #[test]
 fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
     let (images, labels) = batch(&network(), 4, BATCH + 1);
