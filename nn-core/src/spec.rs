@@ -18,6 +18,10 @@ pub(crate) const MAX_VALUES: usize = 1 << 30;
 /// The largest side of a window, stride or padding.
 const MAX_SIDE: usize = 1 << 16;
 
+/// The most pixels of a window whose largest value is looked for: its place in the window is kept as an f32, and larger
+/// ones do not hold every whole number.
+const MAX_PLACES: usize = 1 << f32::MANTISSA_DIGITS;
+
 /// One layer as its text form describes it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -371,6 +375,15 @@ impl LayerSpec {
                 if *size == 0 || *stride == 0 {
                     return Err(mismatch(index, &name, input, "window and stride have to be at least 1"));
                 }
+                let is_large = size.checked_mul(*size).is_none_or(|pixels| pixels > MAX_PLACES);
+                if is_large && matches!(self, Self::MaxPool { .. }) {
+                    return Err(mismatch(
+                        index,
+                        &name,
+                        input,
+                        "a window has at most 2^24 pixels, 4096x4096",
+                    ));
+                }
                 let (channels, height, width) = image(index, &name, input)?;
                 Shape::image(
                     channels,
@@ -717,6 +730,9 @@ mod tests {
             ),
             ("4x4x1 | maxpool 5", "no window fits"),
             ("4x4x1 | avgpool 5", "no window fits"),
+            ("4096x4096x1 | maxpool 4097 | flatten", "at most 2^24 pixels"),
+            ("4x4x1 | maxpool 18446744073709551615", "at most 2^24 pixels"),
+            ("4097x4097x1 | maxpool 4096 | avgpool 5", "no window fits"),
             ("16 | globalavgpool", "needs an image"),
             ("16 | dropout 1", "less than 1"),
             ("16 | dropout -0.1", "at least 0"),
