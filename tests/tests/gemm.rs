@@ -225,6 +225,24 @@ fn every_large_size_in_every_place() {
     }
 }
 
+/// Rows so far apart that they are copied side by side elsewhere, and nothing in them: C is scaled all the same.
+#[test]
+fn no_columns_of_a_far_apart() {
+    for (row_stride, col_stride) in [(2000, 1), (1, 2000), (2000, 2)] {
+        let a = Layout {
+            rows: 2,
+            cols: 0,
+            row_stride,
+            col_stride,
+        };
+        for factors in FACTORS {
+            for c in WRITABLE {
+                check(&Case::of_layouts(a, Rows.layout(0, 32), c.layout(2, 32), factors));
+            }
+        }
+    }
+}
+
 #[test]
 fn every_storage_of_a_b_and_c() {
     let shapes = [

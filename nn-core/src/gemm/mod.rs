@@ -205,8 +205,8 @@ fn block(kernel: Kernel, (a, rows): (MatRef<'_>, Range<usize>), b: Panels<'_>, c
     let (row_stride, col_stride) = a.strides();
     let next = a.block(rows.end..a.rows().min(rows.end + rows.len()), 0..a.cols());
     let a = a.block(rows, 0..a.cols());
-    // One panel reads each value of A once: nothing is gained by a copy.
-    if b.n <= PANEL || (col_stride == 1 && row_stride < PAGE) {
+    // One panel reads each value of A once: nothing is gained by a copy. Without columns there is nothing to copy.
+    if a.cols() == 0 || b.n <= PANEL || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
     with_scratch(&PACKED_A, |packed| {
