@@ -218,6 +218,23 @@ fn what_is_no_weights_file_is_named_with_its_path() {
     }
 }
 
+/// A file of nothing but a header's length and a hole: it takes no room.
+#[test]
+#[cfg(unix)]
+fn a_file_larger_than_any_network_is_told_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    fs::write(&path, 100u64.to_le_bytes()).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(30_000_000_000)
+        .unwrap();
+    let message = ["large", "30000000000 bytes", "no network", "takes more than"];
+    assert_error(Model::load(&path), &message);
+}
+
 /// Files of the system may say that they are empty, and are not; this one begins with a small number.
 #[test]
 #[cfg(target_os = "linux")]

@@ -23,6 +23,8 @@ const OWN_KEYS: [&str; 5] = ["format_version", "labels", "mean", "network", "std
 pub(super) const TRAINING: &str = "training";
 /// The largest header that safetensors itself reads.
 const MAX_HEADER: u64 = 100_000_000;
+/// The largest file: weights, running statistics, both moments and the average of the largest network.
+const MAX_FILE: u64 = MAX_HEADER + 5 * 4 * MAX_VALUES as u64;
 
 /// How raw values become the network's inputs: `(value - mean) / std`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -268,8 +270,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let header = file.read_exact(&mut start).map(|()| u64::from_le_bytes(start));
     let whole = status.len();
     let plausible = header.is_ok_and(|header| header <= MAX_HEADER && header <= whole.saturating_sub(8));
-    if !plausible || whole > MAX_HEADER + 4 * MAX_VALUES as u64 {
+    if !plausible {
         let reason = format!("this is no safetensors file ({whole} bytes, and the first 8 are not a header's length)");
+        return Err(in_file(damaged(reason), path));
+    }
+    if whole > MAX_FILE {
+        let reason = format!("the file has {whole} bytes; no network that is known here takes more than {MAX_FILE}");
         return Err(in_file(damaged(reason), path));
     }
     let mut bytes = start.to_vec();
