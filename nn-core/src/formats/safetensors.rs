@@ -351,8 +351,10 @@ fn in_order(bytes: &[u8]) -> Result<Vec<u8>> {
     let (length, data) = bytes.split_at(8);
     let length = u64::from_le_bytes(length.try_into().expect("split at 8")) as usize;
     let (header, data) = data.split_at(length);
-    let header: Value = serde_json::from_slice(header).map_err(|error| damaged(error.to_string()))?;
-    let mut header = header.to_string();
+    // Maps that are sorted whatever features of serde_json other crates ask for; its own `Value` is not.
+    let header: BTreeMap<String, BTreeMap<String, Value>> =
+        serde_json::from_slice(header).map_err(|error| damaged(error.to_string()))?;
+    let mut header = serde_json::to_string(&header).map_err(|error| damaged(error.to_string()))?;
     // The data have to begin at a multiple of 8 bytes.
     while !header.len().is_multiple_of(8) {
         header.push(' ');
@@ -409,6 +411,15 @@ pub(super) fn in_file(error: Error, path: &Path) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_in_order_at_both_levels() {
+        let file = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[1, 2]].concat();
+        let mixed = r#"{"b":{"shape":[2],"dtype":"U8","data_offsets":[0,2]},"__metadata__":{"d":"4","c":"3"}}"#;
+        let sorted = r#"{"__metadata__":{"c":"3","d":"4"},"b":{"data_offsets":[0,2],"dtype":"U8","shape":[2]}}"#;
+        let padded = format!("{sorted:<width$}", width = sorted.len().next_multiple_of(8));
+        assert_eq!(in_order(&file(mixed)).unwrap(), file(&padded));
+    }
 
     #[test]
     #[cfg(unix)]
