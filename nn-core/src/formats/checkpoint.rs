@@ -35,6 +35,10 @@ impl Trainer {
     /// The file is a weights file too, which [`Model::load`] reads: tensors beside the weights are called
     /// `training.first.<tensor>`, `training.second.<tensor>` and `training.average.<tensor>`.
     ///
+    /// A trainer knows neither how its inputs were scaled nor the names of the outputs, so a checkpoint holds no
+    /// [`scaling`](Model::scaling) and no [`labels`](Model::labels). A model loaded from it takes inputs as they come,
+    /// with mean 0 and standard deviation 1: where training scaled them, set both before it predicts or is saved.
+    ///
     /// # Errors
     /// If the file cannot be written, or a value to go into it is not finite.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Position) -> Result<()> {
