@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use nn_core::{
-    Loss, Network, Position, Source, Trainer,
+    Error, Loss, Network, Position, Source, Trainer,
     formats::Model,
     optim::{Adam, OneCycle, Schedule, Sgd},
 };
@@ -240,6 +240,15 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
         let weights = model.to_bytes().unwrap();
         assert_eq!(Parts::of(&weights).tensors.len(), 4);
     }
+    // What the caller asks for is no fault of the file, and what the file says is.
+    for batch in [0, usize::MAX] {
+        let error = Trainer::resume(&path, batch).unwrap_err();
+        assert!(matches!(error, Error::Setting { name: "batch", .. }), "{error}");
+    }
+    std::fs::write(&path, saying("\"max_norm\":0.5", "\"max_norm\":0").bytes()).unwrap();
+    let error = Trainer::resume(&path, BATCH).unwrap_err();
+    assert!(matches!(error, Error::Weights { path: Some(_), .. }), "{error}");
+    assert_error(Err::<(), _>(error), &["run.safetensors", "max_norm = 0"]);
     let missing = folder.path().join("missing");
     assert_error(Trainer::resume(&missing, BATCH), &["missing", "cannot read"]);
     assert_error(

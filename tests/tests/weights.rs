@@ -504,7 +504,10 @@ fn a_file_from_elsewhere_needs_a_network() {
     let mut parts = good();
     parts.metadata = [("format".to_owned(), "pt".to_owned())].into();
     fs::write(&path, parts.bytes()).unwrap();
-    assert_error(Model::load(&path), &["elsewhere.safetensors", "--net"]);
+    assert_error(
+        Model::load(&path),
+        &["elsewhere.safetensors", "Model::load_as", "--net"],
+    );
     let model = Model::load_as(&path, spec(NETWORK)).unwrap();
     assert_eq!(model.network.tensors(), self::model().network.tensors());
     assert_eq!((model.scaling, model.labels.len()), (Scaling::default(), 0));

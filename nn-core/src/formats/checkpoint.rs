@@ -161,6 +161,9 @@ fn parse(training: Option<&str>) -> Result<Training> {
         )));
     }
     let training: Training = serde_json::from_value(value).map_err(unreadable)?;
+    // A setting in a file is the file's fault, and the caller is not asked to mend it.
+    let checked = training.settings.check();
+    checked.map_err(|error| damaged(format!("how training is set: {error}")))?;
     if !training.progress.is_plausible() {
         return Err(damaged(format!(
             "no run comes as far as this one says: {:?}",

@@ -182,8 +182,8 @@ impl Model {
             (Some(spec), _) | (None, Some(spec)) => spec,
             (None, None) => {
                 return Err(damaged(
-                    "the file does not say which network its weights are for; name it, as in \
-                     --net \"784 | dense 128 | relu | dense 10\""
+                    "the file does not say which network its weights are for; name it (`Model::load_as`, or --net on a \
+                     command line), as in \"784 | dense 128 | relu | dense 10\""
                         .to_owned(),
                 ));
             }
@@ -395,11 +395,12 @@ fn not_safetensors(error: safetensors::SafeTensorError) -> Error {
     damaged(format!("this is no safetensors file, or a damaged one: {error}"))
 }
 
-/// Adds the path to an error about the content of a file.
+/// Adds the path to an error about the content of a file; what the caller or the machine is to blame for stays as it
+/// is.
 pub(super) fn in_file(error: Error, path: &Path) -> Error {
     let reason = match error {
         Error::Weights { path: None, reason } => reason,
-        Error::Io { .. } => return error,
+        Error::Io { .. } | Error::Setting { .. } | Error::Kernel { .. } => return error,
         other => other.to_string(),
     };
     Error::Weights {
