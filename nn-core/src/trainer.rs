@@ -279,6 +279,52 @@ impl Trainer {
         &self.settings.schedule
     }
 
+    /// The loss that is made small.
+    ///
+    /// ```
+    /// use nn_core::{Loss, Network, Trainer, optim::Sgd};
+    /// let network = Network::new("4 | dense 2".parse()?, 1)?;
+    /// let trainer = Trainer::new(network, Sgd::new(0.1), 8)?;
+    /// assert_eq!(*trainer.loss(), Loss::default());
+    /// let trainer = trainer.with_loss(Loss::MeanSquaredError)?;
+    /// assert_eq!(*trainer.loss(), Loss::MeanSquaredError);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn loss(&self) -> &Loss {
+        &self.settings.loss
+    }
+
+    /// What the gradients' norm is clipped to ([`with_clipping`](Self::with_clipping)), or None where it is not.
+    ///
+    /// ```
+    /// use nn_core::{Network, Trainer, optim::Sgd};
+    /// let network = Network::new("4 | dense 2".parse()?, 1)?;
+    /// let trainer = Trainer::new(network, Sgd::new(0.1), 8)?;
+    /// assert_eq!(trainer.max_norm(), None);
+    /// assert_eq!(trainer.with_clipping(0.5)?.max_norm(), Some(0.5));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_norm(&self) -> Option<f32> {
+        self.settings.max_norm
+    }
+
+    /// The decay of the parameters' average ([`with_average`](Self::with_average)), or None where none is kept.
+    ///
+    /// ```
+    /// use nn_core::{Network, Trainer, optim::Sgd};
+    /// let network = Network::new("4 | dense 2".parse()?, 1)?;
+    /// let trainer = Trainer::new(network, Sgd::new(0.1), 8)?;
+    /// assert_eq!(trainer.average(), None);
+    /// assert_eq!(trainer.with_average(0.99)?.average(), Some(0.99));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn average(&self) -> Option<f32> {
+        self.settings.average
+    }
+
     /// The seed of what is random in training.
     #[must_use]
     pub fn seed(&self) -> u64 {

@@ -233,6 +233,8 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
         let (resumed, position) = Trainer::resume(&path, BATCH).unwrap();
         assert_eq!((resumed.steps(), position.batches), (batches, batches));
+        assert_eq!(*resumed.loss(), Loss::CrossEntropy { label_smoothing: 0.1 });
+        assert_eq!((resumed.max_norm(), resumed.average()), (Some(0.5), Some(0.9)));
         let model = Model::load(&path).unwrap();
         assert_eq!(model.network.tensors(), trainer.network().tensors());
         assert!(model.notes.is_empty());
