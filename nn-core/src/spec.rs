@@ -278,6 +278,54 @@ impl NetworkSpecBuilder {
         self.layer(LayerSpec::Relu)
     }
 
+    /// Adds `y = x` where `x` is above 0, else `slope·x`.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).leaky_relu(0.01).dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | leakyrelu 0.01 | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn leaky_relu(self, slope: f32) -> Self {
+        self.layer(LayerSpec::LeakyRelu { slope })
+    }
+
+    /// Adds the hyperbolic tangent.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).tanh().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | tanh | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn tanh(self) -> Self {
+        self.layer(LayerSpec::Tanh)
+    }
+
+    /// Adds `y = 1 / (1 + exp(-x))`.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).sigmoid().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | sigmoid | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn sigmoid(self) -> Self {
+        self.layer(LayerSpec::Sigmoid)
+    }
+
+    /// Adds `y = x·Φ(x)` with the normal distribution's `Φ`.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).gelu().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | gelu | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn gelu(self) -> Self {
+        self.layer(LayerSpec::Gelu)
+    }
+
     /// Adds the step from an image to a vector.
     pub fn flatten(self) -> Self {
         self.layer(LayerSpec::Flatten)

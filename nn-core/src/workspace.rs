@@ -220,7 +220,11 @@ impl Workspace {
         })
     }
 
-    /// Memory to train on batches of up to `capacity` samples.
+    /// Memory to train on batches of up to `capacity` samples, and to predict them.
+    ///
+    /// A [`Trainer`](crate::Trainer) makes its own, so no program needs to. Public it is for checks from outside: that
+    /// prediction in such memory gives the same bits as in that of [`new`](Self::new), and that too large a batch is
+    /// refused.
     ///
     /// # Errors
     /// As [`new`](Self::new).
