@@ -17,10 +17,12 @@ impl Network {
 
     /// The probabilities of a batch, `[batch, outputs]`: the softmax of the logits.
     ///
-    /// This makes a workspace for the one call; where there are many, keep one and use [`logits`](Self::logits).
+    /// This makes a workspace for the one call; where there are many, keep one and use [`logits`](Self::logits). It has
+    /// room for the whole batch: for each sample about 4 bytes for each value of the input and of every layer's output
+    /// ([`NetworkSpec::shapes`](crate::NetworkSpec::shapes)), so a large set is better taken in parts.
     ///
     /// # Errors
-    /// If `images` holds no whole number of samples, or none.
+    /// If `images` holds no whole number of samples, or none, or so many that they take more than 16 GiB.
     pub fn predict(&self, images: &[f32]) -> Result<Vec<f32>> {
         let batch = images.len() / self.spec().input().len();
         let mut workspace = Workspace::new(self, batch.max(1))?;

@@ -356,8 +356,10 @@ impl Trainer {
     /// the count of hits are those before the step.
     ///
     /// # Errors
-    /// If the lengths do not fit, a label is no class, a batch normalisation has but one value of each channel, or the
-    /// loss is not finite; the parameters then stay as they were.
+    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a label is no
+    /// class, a batch normalisation has but one value of each channel, the schedule's learning rate has left the range of
+    /// numbers ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or the gradients' norm is not finite
+    /// and was to be clipped ([`Error::GradientNorm`]); the parameters then stay as they were.
     pub fn step(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
         in_pool(|| self.step_here(images, labels))
     }

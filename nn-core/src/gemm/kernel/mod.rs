@@ -1,4 +1,4 @@
-//! The only unsafe code of the workspace: strided views that split, and the register-blocked tiles for each CPU.
+//! The only unsafe code of this crate: strided views that split, and the register-blocked tiles for each CPU.
 //!
 //! What leaves this module is safe: [`MatRef`] and [`MatMut`], whose constructors check every bound, and
 //! [`Kernel::multiply`], which asserts what its tiles rely on before it enters them.
