@@ -118,6 +118,10 @@ fn difference(kept: &Trainer, asked: &Trainer) -> Option<String> {
             format!("the seed {}", trainer.seed()),
             format!("{:?}", trainer.optimizer()),
             format!("{:?}", trainer.schedule()),
+            format!("{:?}", trainer.loss()),
+            trainer.average().map_or("no average".to_owned(), |decay| {
+                format!("an average with decay {decay}")
+            }),
         ]
     };
     let mut pairs = said(kept).into_iter().zip(said(asked));

@@ -776,12 +776,21 @@ mod tests {
                 // The second time, nothing is left to do.
                 assert!(steps.is_empty() || steps[0] == stop_at + 1, "{stop_at}: {steps:?}");
             }
-            let other = Task { seed: 2, ..task };
-            let error = train(&other, &data, &mut |_, _| ()).unwrap_err().to_string();
-            assert!(
-                error.contains("run.safetensors") && error.contains("the seed 1, and this one the seed 2"),
-                "{error}"
-            );
+            let (mut seed, mut smoothing, mut average) = (task.clone(), task.clone(), task);
+            seed.seed = 2;
+            smoothing.recipe.label_smoothing = 0.1;
+            average.recipe.average = None;
+            for (other, difference) in [
+                (seed, "the seed 1, and this one the seed 2"),
+                (smoothing, "label_smoothing: 0.1"),
+                (average, "an average with decay 0.9, and this one no average"),
+            ] {
+                let error = train(&other, &data, &mut |_, _| ()).unwrap_err().to_string();
+                assert!(
+                    error.contains("run.safetensors") && error.contains(difference),
+                    "{error}"
+                );
+            }
         }
     }
 
