@@ -13,9 +13,9 @@ mod view;
 use std::{fmt, str::FromStr, sync::OnceLock};
 
 pub(crate) use live::{GROUP, Lists, Live, flag};
+use simd::Portable;
 #[cfg(target_arch = "x86_64")]
-use simd::{Avx2, Avx512};
-use simd::{Portable, Simd};
+use simd::{Avx2, Avx512, Simd};
 pub(crate) use tile::{Epilogue, Panels};
 pub use view::{MatMut, MatRef};
 pub(crate) use view::{Output, Segments};
