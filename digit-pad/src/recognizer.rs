@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The least probability of the most probable digit with which a picture counts as known. The network inside the program
-/// so knows 98 of 100 digits that people drew with a pen, and reads 99.3 % of those rightly; of scribbles, shapes and
+/// so knows 98 of 100 digits that people drew with a pen, and reads 99.2 % of those rightly; of scribbles, shapes and
 /// letters that are no digit's it knows one in five.
 pub const KNOWN_AT_LEAST: f32 = 0.95;
 
