@@ -206,23 +206,15 @@ impl Desk {
         let finished = look.progress.finished;
         if let (None, Some(accuracy)) = (state.message(), look.progress.test_accuracy) {
             let (seconds, percent) = (look.progress.seconds, 100.0 * accuracy);
-            state.say(format!(
-                "Learnt in {seconds:.1} s: {percent:.1} % of test digits; B goes back"
-            ));
+            state.say(format!("Learnt in {seconds:.1} s: {percent:.1} % of test digits"));
         }
         state.show_progress(Arc::new(look.progress));
         let adopted = match look.network {
             Some(network) => self.adopt(network).unwrap_or(Effects::REPAINT),
             None => Effects::REPAINT,
         };
-        if finished {
-            self.learner = None;
-            // It knows nothing yet of what was taught, before or meanwhile.
-            if !self.lessons.is_empty()
-                && let Err(error) = self.ask_tutor()
-            {
-                state.say(error.to_string());
-            }
+        if finished && let Err(error) = self.begin_with_base() {
+            state.say(error.to_string());
         }
         adopted
     }
@@ -232,7 +224,6 @@ impl Desk {
         let content = model_of(network);
         let model = Model { content, path: None };
         self.base = model.clone();
-        self.tutor = None;
         self.use_model(model)
     }
 
@@ -245,9 +236,14 @@ impl Desk {
 
     /// To the network that the window opened with, and what it was taught.
     fn go_back(&mut self) -> Result<Effects, Error> {
+        self.base = self.first.clone();
+        self.begin_with_base()
+    }
+
+    /// Takes the base into use, which knows nothing yet of what was taught, and teaches it.
+    fn begin_with_base(&mut self) -> Result<Effects, Error> {
         self.learner = None;
         self.tutor = None;
-        self.base = self.first.clone();
         if !self.lessons.is_empty() {
             self.ask_tutor()?;
         }

@@ -211,8 +211,8 @@ impl minifb::InputCallback for Keys {
             minifb::Key::RightShift => held.shift[1] = down,
             key => {
                 let modifiers = held.modifiers();
-                let key = if modifiers.control { zoom_key(key) } else { None }.or_else(|| pad_key(key));
-                if let Some(key) = key.filter(|_| down) {
+                let zoom = zoom_key(key).filter(|_| modifiers.control);
+                if let Some(key) = zoom.or_else(|| pad_key(key)).filter(|_| down) {
                     self.pressed.borrow_mut().push(Event::KeyPressed { key, modifiers });
                 }
             }

@@ -1,5 +1,7 @@
 //! The real window, on X11 and on Wayland, under Xvfb and driven by xdotool as a hand would.
 
+#![cfg(unix)]
+
 mod common;
 
 use std::{

@@ -14,9 +14,9 @@ use crate::{
 /// Pictures of each lesson.
 pub(super) const VARIANTS: usize = 24;
 
-/// How far a lesson's subject is changed: turned, in degrees; stretched along each axis, and slanted, as shares of their size; and
-/// bent, in canvas units. Twice as far as MNIST is in training, since one of it has to stand for all that its hand may
-/// make of a digit.
+/// How far a lesson's subject is changed: turned, in degrees; stretched along each axis, and slanted, as shares of its
+/// size; and bent, in canvas units. Twice as far as MNIST is in training, since one of it has to stand for all that its
+/// hand may make of a digit.
 const TURN: f32 = 24.0;
 const STRETCH: f32 = 0.3;
 const SLANT: f32 = 0.4;
@@ -33,28 +33,26 @@ const FRAME: usize = 2 * SIDE;
 
 /// `[VARIANTS, 28, 28]`; the first one as the network sees the lesson's subject.
 pub(super) fn of(lesson: &Lesson) -> Vec<u8> {
-    match lesson.subject() {
-        Subject::Drawn(ink) => of_drawing(ink),
-        Subject::Picture(_) => of_picture(&lesson.picture()),
-    }
+    let picture = lesson.picture();
+    let changed = match lesson.subject() {
+        Subject::Drawn(ink) => drawn_anew(ink),
+        Subject::Picture(_) => changed(&picture),
+    };
+    [&picture[..], &changed].concat()
 }
 
-/// Each drawn anew with the pad's own pen.
-fn of_drawing(ink: &Ink) -> Vec<u8> {
+/// Each drawn with the pad's own pen.
+fn drawn_anew(ink: &Ink) -> Vec<u8> {
     let ink = ink.fit();
     let picture = |number| -> Grey28 {
-        let changed = if number == 0 {
-            ink.clone()
-        } else {
-            ink.map(change(number))
-        };
-        normalize_ink(&changed.fit()).expect("a lesson has ink, and in the middle of the canvas")
+        let changed = ink.map(change(number)).fit();
+        normalize_ink(&changed).expect("a lesson has ink, and in the middle of the canvas")
     };
-    (0..VARIANTS).flat_map(picture).collect()
+    (1..VARIANTS).flat_map(picture).collect()
 }
 
-/// Each brought to the network's form anew.
-fn of_picture(picture: &Grey28) -> Vec<u8> {
+/// Each brought to the network's form.
+fn changed(picture: &Grey28) -> Vec<u8> {
     let augmentation = Augmentation::none()
         .rotation(TURN)
         .scale(1.0 - STRETCH, 1.0 + STRETCH)
@@ -65,15 +63,13 @@ fn of_picture(picture: &Grey28) -> Vec<u8> {
     let mut frame = GreyImage::blank(FRAME, FRAME);
     let image = GreyImage::new(SIDE, SIDE, picture.to_vec());
     frame.paste(&image, (FRAME - SIDE) / 2, (FRAME - SIDE) / 2);
-    let mut variant = |number| -> Grey28 {
+    let variant = |number| -> Grey28 {
         let mut changed = vec![0; FRAME * FRAME];
         // No style is drawn, and so the label is of no account.
         augmenter.apply(0, number, 0, frame.pixels(), &mut changed);
         normalize(&GreyImage::new(FRAME, FRAME, changed)).unwrap_or(*picture)
     };
-    let mut variants = picture.to_vec();
-    (1..VARIANTS).for_each(|number| variants.extend(variant(number)));
-    variants
+    (1..VARIANTS).flat_map(variant).collect()
 }
 
 /// A change of that number, counted from 1, about the middle of the canvas: slanted, stretched, turned and bent.
