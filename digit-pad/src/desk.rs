@@ -206,7 +206,7 @@ impl Desk {
         let finished = look.progress.finished;
         if let (None, Some(accuracy)) = (state.message(), look.progress.test_accuracy) {
             let (seconds, percent) = (look.progress.seconds, 100.0 * accuracy);
-            state.say(format!("Learnt in {seconds:.1} s: {percent:.1} % of test digits"));
+            state.say(format!("Learnt in {seconds:.1} s: {percent:.1}% of test digits"));
         }
         state.show_progress(Arc::new(look.progress));
         let adopted = match look.network {

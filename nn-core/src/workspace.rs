@@ -62,7 +62,7 @@ pub struct Workspace {
     /// Scratch memory, `[threads, stride]`.
     scratch: Buffer,
     /// Of each few pixels, the images in which they are not all 0; where the first layer's gradient has a use for it.
-    live: Live<Vec<u16>>,
+    live: Live<Vec<u16>, Vec<f32>>,
 }
 
 /// What a training step derives from the parameters, and joint layers from the whole batch.
@@ -216,7 +216,7 @@ impl Workspace {
             losses: Vec::new(),
             sums: Buffer::zeroed(0),
             scratch: Buffer::zeroed(0),
-            live: Live::new(Vec::new()),
+            live: Live::new(Vec::new(), Vec::new()),
         })
     }
 
@@ -231,8 +231,8 @@ impl Workspace {
     pub fn for_training(network: &Network, capacity: usize) -> Result<Self> {
         let layout = Layout::new(network.plan(), true);
         let workspace = Self::with_training(network, capacity, Some(layout.clone()))?;
-        let live_len = if keeps_live(network) {
-            Live::len(network.spec().input().len(), capacity)
+        let pixels = if keeps_live(network) {
+            network.spec().input().len()
         } else {
             0
         };
@@ -244,7 +244,10 @@ impl Workspace {
                 transposed: Buffer::zeroed(layout.transposed_len()),
             },
             losses: vec![0.0; capacity],
-            live: Live::new(vec![0; live_len]),
+            live: Live::new(
+                vec![0; Live::len(pixels, capacity)],
+                vec![0.0; Live::values_len(pixels, capacity)],
+            ),
             ..workspace
         })
     }
@@ -307,8 +310,8 @@ impl Workspace {
         if keeps_live(network) {
             let records = MatRef::row_major(&self.records, batch, self.training().stride)?;
             let flags = records.block(0..batch, self.training().kept[0].clone());
-            self.live
-                .list_transposed(network.kernel(), flags, network.spec().input().len());
+            let images = MatRef::row_major(images, batch, network.spec().input().len())?;
+            self.live.list_transposed(network.kernel(), flags, images);
         }
         Ok(self.report(labels, outputs))
     }

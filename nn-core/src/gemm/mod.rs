@@ -321,11 +321,18 @@ pub(crate) fn even_blocks(len: usize, limit: usize) -> impl Iterator<Item = Rang
     (0..count).map(move |i| (len * i / count)..(len * (i + 1) / count))
 }
 
+/// Lists of a block of A.
+type LiveBlock = Live<[u16; Live::len(BLOCK_M, BLOCK_K)], [f32; Live::values_len(BLOCK_M, BLOCK_K)]>;
+
 thread_local! {
     static PACKED_A: RefCell<Buffer> = RefCell::default();
     static PACKED_B: RefCell<Buffer> = RefCell::default();
-    static LIVE: RefCell<Live<[u16; Live::len(BLOCK_M, BLOCK_K)]>> =
-        const { RefCell::new(Live::new([0; Live::len(BLOCK_M, BLOCK_K)])) };
+    static LIVE: RefCell<LiveBlock> = const {
+        RefCell::new(Live::new(
+            [0; Live::len(BLOCK_M, BLOCK_K)],
+            [0.0; Live::values_len(BLOCK_M, BLOCK_K)],
+        ))
+    };
 }
 
 /// Lends this thread's scratch buffer. It is taken out meanwhile, since a thread that waits for others may start

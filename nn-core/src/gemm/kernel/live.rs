@@ -1,19 +1,22 @@
-//! Which columns of a few rows are not zero throughout: a product may pass over the others.
+//! Which columns of a few rows are not zero throughout, and what they hold: a product may pass over the others.
 
 use super::{Kernel, MatRef, Vectorize};
 
 /// Rows that share a list: fewer have shorter lists, more do more with what they load.
-pub(crate) const GROUP: usize = 4;
+pub(crate) const GROUP: usize = 3;
 
 /// The number of a column.
 pub(super) type Column = u16;
 
-/// Lists of a matrix, one for each [`GROUP`] of rows: the columns that hold anything but 0 there, in their order.
+/// Lists of a matrix, one for each [`GROUP`] of rows: the columns that hold anything but 0 there, in their order, and
+/// what they hold, since a product reads them again for each panel and finds them side by side here.
 ///
-/// `C` is the memory, [`len`](Self::len) numbers: of each list, how many columns it has, and these.
+/// `C` and `V` are the memory: [`len`](Self::len) numbers, of each list how many columns it has, and these; and
+/// [`values_len`](Self::values_len) values, of each list [`GROUP`] for each of its columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Live<C> {
+pub(crate) struct Live<C, V> {
     memory: C,
+    values: V,
     rows: usize,
     cols: usize,
 }
@@ -22,29 +25,36 @@ pub(crate) struct Live<C> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lists<'a> {
     memory: &'a [Column],
+    values: &'a [f32],
     rows: usize,
     cols: usize,
 }
 
-impl<C> Live<C> {
+impl<C, V> Live<C, V> {
     /// No lists yet.
-    pub(crate) const fn new(memory: C) -> Self {
+    pub(crate) const fn new(memory: C, values: V) -> Self {
         Self {
             memory,
+            values,
             rows: 0,
             cols: 0,
         }
     }
 }
 
-impl Live<()> {
+impl Live<(), ()> {
     /// How many numbers the lists of such a matrix may take.
     pub(crate) const fn len(rows: usize, cols: usize) -> usize {
         rows.div_ceil(GROUP) * (cols + 1)
     }
+
+    /// How many values they may take.
+    pub(crate) const fn values_len(rows: usize, cols: usize) -> usize {
+        rows.div_ceil(GROUP) * GROUP * cols
+    }
 }
 
-impl<C: AsRef<[Column]> + AsMut<[Column]>> Live<C> {
+impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<C, V> {
     /// Lists the columns of `a`, whose rows are contiguous; unless so many are live that a walk over lists gains
     /// nothing, or there is no memory for them.
     pub(crate) fn list(&mut self, kernel: Kernel, a: MatRef<'_>) {
@@ -57,18 +67,46 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>> Live<C> {
         }
         if groups == 1 || self.rows > 0 {
             self.list_all(kernel, Source::Rows(a), (a.rows(), a.cols()));
+            self.copy(|first, list, values| {
+                let row = |index: usize| a.row((first + index).min(a.rows() - 1));
+                let rows: [&[f32]; GROUP] = std::array::from_fn(row);
+                for (values, &col) in values.iter_mut().zip(list) {
+                    *values = rows.map(|row| row[usize::from(col)]);
+                }
+            });
         }
     }
 
-    /// The same for the transpose of a matrix of `rows` columns, of whose rows [`flag`] has made those of `flags`.
-    pub(crate) fn list_transposed(&mut self, kernel: Kernel, flags: MatRef<'_>, rows: usize) {
-        self.list_all(kernel, Source::Flags(flags), (rows, flags.rows()));
+    /// The same for the transpose of `a`, of whose rows, which are contiguous, [`flag`] has made those of `flags`.
+    pub(crate) fn list_transposed(&mut self, kernel: Kernel, flags: MatRef<'_>, a: MatRef<'_>) {
+        self.list_all(kernel, Source::Flags(flags), (a.cols(), a.rows()));
+        self.copy(|first, list, values| {
+            for (values, &row) in values.iter_mut().zip(list) {
+                let row = &a.row(row.into())[first..];
+                match row.first_chunk() {
+                    Some(whole) => *values = *whole,
+                    None => values[..row.len()].copy_from_slice(row),
+                }
+            }
+        });
+    }
+
+    /// Has the values of each list copied, which is told the group's first row and its list.
+    fn copy(&mut self, copy: impl Fn(usize, &[Column], &mut [[f32; GROUP]])) {
+        let (rows, cols) = (self.rows, self.cols);
+        let lists = self.memory.as_ref().chunks_exact(cols + 1);
+        let (values, _) = self.values.as_mut().as_chunks_mut::<GROUP>();
+        let firsts = (0..rows).step_by(GROUP);
+        for ((first, list), values) in firsts.zip(lists).zip(values.chunks_exact_mut(cols.max(1))) {
+            copy(first, &list[1..=usize::from(list[0])], values);
+        }
     }
 
     fn list_all(&mut self, kernel: Kernel, source: Source<'_>, (rows, cols): (usize, usize)) {
         (self.rows, self.cols) = (0, 0);
         let lists = self.memory.as_mut().get_mut(..Live::len(rows, cols));
-        let Some(lists) = lists.filter(|_| cols <= usize::from(Column::MAX)) else {
+        let has_room = cols <= usize::from(Column::MAX) && Live::values_len(rows, cols) <= self.values.as_ref().len();
+        let Some(lists) = lists.filter(|_| has_room) else {
             return;
         };
         kernel.vectorize(Gather {
@@ -86,6 +124,7 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>> Live<C> {
     pub(crate) fn lists(&self) -> Option<Lists<'_>> {
         (self.rows > 0).then(|| Lists {
             memory: self.memory.as_ref(),
+            values: self.values.as_ref(),
             rows: self.rows,
             cols: self.cols,
         })
@@ -105,6 +144,7 @@ impl<'a> Lists<'a> {
         assert!(rows.start.is_multiple_of(GROUP) && rows.start <= rows.end && rows.end <= self.rows);
         Self {
             memory: &self.memory[rows.start / GROUP * (self.cols + 1)..],
+            values: &self.values[rows.start * self.cols..],
             rows: rows.len(),
             ..self
         }
@@ -118,10 +158,13 @@ impl<'a> Lists<'a> {
         self.cols
     }
 
-    /// The columns that are live in the group of a row.
-    pub(super) fn of_row(&self, row: usize) -> &'a [Column] {
-        let list = &self.memory[row / GROUP * (self.cols + 1)..];
-        &list[1..=usize::from(list[0])]
+    /// The columns that are live in the group of a row, and what its rows hold there.
+    pub(super) fn of_row(&self, row: usize) -> (&'a [Column], &'a [[f32; GROUP]]) {
+        let group = row / GROUP;
+        let list = &self.memory[group * (self.cols + 1)..];
+        let list = &list[1..=usize::from(list[0])];
+        let (values, _) = self.values[group * GROUP * self.cols..].as_chunks();
+        (list, &values[..list.len()])
     }
 }
 
@@ -272,12 +315,15 @@ mod tests {
         (0..rows * cols).map(value).collect()
     }
 
-    fn memory(rows: usize, cols: usize) -> Live<Vec<u16>> {
-        Live::new(vec![Column::MAX; Live::len(rows, cols)])
+    fn memory(rows: usize, cols: usize) -> Live<Vec<u16>, Vec<f32>> {
+        Live::new(
+            vec![Column::MAX; Live::len(rows, cols)],
+            vec![f32::NAN; Live::values_len(rows, cols)],
+        )
     }
 
     /// The lists of `aᵀ`.
-    fn list_transposed(kernel: Kernel, a: MatRef<'_>) -> Live<Vec<u16>> {
+    fn list_transposed(kernel: Kernel, a: MatRef<'_>) -> Live<Vec<u16>, Vec<f32>> {
         let groups = a.cols().div_ceil(GROUP);
         let mut flags = vec![f32::NAN; a.rows() * groups];
         for (row, flags) in flags.chunks_exact_mut(groups).enumerate() {
@@ -285,11 +331,11 @@ mod tests {
         }
         let mut live = memory(a.cols(), a.rows());
         let flags = MatRef::row_major(&flags, a.rows(), groups).unwrap();
-        live.list_transposed(kernel, flags, a.cols());
+        live.list_transposed(kernel, flags, a);
         live
     }
 
-    fn assert_lists(live: &Live<Vec<u16>>, expected: &[Vec<usize>], what: &str) {
+    fn assert_lists(live: &Live<Vec<u16>, Vec<f32>>, expected: &[Vec<usize>], what: &str) {
         let cols = live.cols;
         let Some(lists) = live.lists() else {
             let live: usize = expected.iter().map(Vec::len).sum();
@@ -299,6 +345,7 @@ mod tests {
         for (group, expected) in expected.iter().enumerate() {
             let list: Vec<_> = lists
                 .of_row(group * GROUP)
+                .0
                 .iter()
                 .map(|&col| usize::from(col))
                 .collect();
@@ -339,9 +386,9 @@ mod tests {
         let x = [0.0, f32::NAN, 0.0, f32::INFINITY, 0.0, 1e-45, 0.0, -1e-38, 0.0];
         let mut live = memory(1, 9);
         live.list(Kernel::PORTABLE, MatRef::row_major(&x, 1, 9).unwrap());
-        assert_eq!(live.lists().unwrap().of_row(0), [1, 3, 5, 7]);
+        assert_eq!(live.lists().unwrap().of_row(0).0, [1, 3, 5, 7]);
         let live = list_transposed(Kernel::PORTABLE, MatRef::row_major(&x, 9, 1).unwrap());
-        assert_eq!(live.lists().unwrap().of_row(0), [1, 3, 5, 7]);
+        assert_eq!(live.lists().unwrap().of_row(0).0, [1, 3, 5, 7]);
     }
 
     #[test]

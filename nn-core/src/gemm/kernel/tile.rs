@@ -113,23 +113,44 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
     }
 }
 
-/// Runs the tile with the shape, rows and panels, that is known at run time.
-macro_rules! tile_of {
-    ($at:expr, $shape:expr) => {
-        tile_of!($at, false, $shape,
+/// Tiles of one shape, one below the other.
+#[derive(Clone, Copy)]
+struct Stack {
+    tiles: usize,
+    height: usize,
+    run: unsafe fn(&Operands),
+}
+
+/// What runs tiles of a shape, rows and panels, that is known at run time.
+macro_rules! run_of {
+    ($shape:expr) => {
+        run_of!(false, $shape,
             1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
             4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
         )
     };
-    (listed: $at:expr, $shape:expr) => {
-        tile_of!($at, true, $shape, 1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4, 4: 1 2,)
+    (listed: $shape:expr) => {
+        run_of!(true, $shape, 1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,)
     };
-    ($at:expr, $listed:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
+    ($listed:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
-            $($(($rows, $panels) => S::run(Tile::<S, $rows, $panels, V, $listed>($at, PhantomData)),)+)+
+            $($(($rows, $panels) => run::<S, $rows, $panels, V, $listed> as unsafe fn(&Operands),)+)+
             shape => unreachable!("no tile has the shape {shape:?}"),
         }
     };
+}
+
+/// Rows in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1. First those that
+/// are a row higher, if there are any, then the others.
+fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, listed: bool) -> [Stack; 2] {
+    let tiles = rows.div_ceil(S::ROWS).max(1);
+    let (height, higher) = (rows / tiles, rows % tiles);
+    let taller = if higher > 0 { height + 1 } else { height };
+    [(higher, taller), (tiles - higher, height)].map(|(tiles, height)| {
+        let shape = (height, panels);
+        let run = if listed { run_of!(listed: shape) } else { run_of!(shape) };
+        Stack { tiles, height, run }
+    })
 }
 
 /// All of C: a few panels at a time, and under them a tile of rows at a time, so that the panels stay in the nearest
@@ -144,7 +165,11 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     epilogue: &Epilogue<'_>,
 ) {
     const { assert!(V * S::LANES == PANEL) };
-    let (row_stride, col_stride) = a.first().strides();
+    let (row_stride, col_stride) = if a.lists().is_some() {
+        (1, GROUP)
+    } else {
+        a.first().strides()
+    };
     let ops = Operands {
         k: b.k,
         segments: a.count(),
@@ -166,37 +191,36 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
         beta: epilogue.beta,
         relu: epilogue.relu,
     };
-    let (rows, cols) = (c.rows(), c.cols());
+    let (rows, cols, lists) = (c.rows(), c.cols(), a.lists());
     // Rows of a group walk the same columns of A.
-    let group = if a.lists().is_some() { rows.min(GROUP) } else { rows }.max(1);
+    let group = if lists.is_some() { rows.min(GROUP) } else { rows }.max(1);
     let panels_at_once = S::PANELS[group.min(4) - 1];
     let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * PANEL) * rows.div_ceil(S::ROWS));
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
         let mut at = ops.at(col);
+        let whole = stacks::<S, V>(group, panels, lists.is_some());
         for first in (0..rows).step_by(group) {
-            let rows = group.min(rows - first);
-            if let Some(lists) = a.lists() {
-                let list = lists.of_row(first);
-                (at.listed, at.k) = (list.as_ptr(), list.len());
+            if let Some(lists) = lists {
+                let (list, values) = lists.of_row(first);
+                (at.listed, at.k, at.a) = (list.as_ptr(), list.len(), values.as_ptr().cast());
             }
-            // Tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
-            let tiles = rows.div_ceil(S::ROWS);
-            for index in 0..tiles {
-                let height = rows / tiles + usize::from(index < rows % tiles);
-                next.ask();
-                // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
-                // operands, of which `check` has seen that they fit each other; lists have columns of A alone.
-                unsafe {
-                    if at.listed.is_null() {
-                        tile_of!(&at, (height, panels));
-                    } else {
-                        tile_of!(listed: &at, (height, panels));
-                    }
+            let stacks = if first + group <= rows {
+                whole
+            } else {
+                stacks::<S, V>(rows - first, panels, lists.is_some())
+            };
+            for stack in stacks {
+                for _ in 0..stack.tiles {
+                    next.ask();
+                    // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
+                    // operands, of which `check` has seen that they fit each other; lists are of A's columns alone,
+                    // and with each come the values of a whole group.
+                    unsafe { (stack.run)(&at) };
+                    at.a = at.a.wrapping_add(stack.height * at.a_row);
+                    at.c = at.c.wrapping_add(stack.height * at.c_row);
                 }
-                at.a = at.a.wrapping_add(height * at.a_row);
-                at.c = at.c.wrapping_add(height * at.c_row);
             }
         }
         col += panels * PANEL;
@@ -255,7 +279,8 @@ impl Next {
 #[derive(Clone, Copy)]
 struct Operands {
     segments: usize,
-    /// Null, or the `k` columns of A and rows of B that are walked; there is one segment then.
+    /// Null, or the `k` rows of B that are walked; there is one segment then, and A is what is to be multiplied with
+    /// them.
     listed: *const Column,
     k: usize,
     a: *const f32,
@@ -303,11 +328,18 @@ impl<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool
     #[inline(always)]
     fn run(self) {
         if const { M > S::ROWS || P > S::PANELS[if M < 4 { M } else { 4 } - 1] } {
-            unreachable!("`strip` takes no tile of this shape");
+            unreachable!("`stacks` takes no tile of this shape");
         }
         // SAFETY: whoever made this tile vouches for what it says.
         unsafe { tile::<S, M, P, V, LISTED>(self.0) }
     }
+}
+
+/// # Safety
+/// As [`Tile`] says.
+unsafe fn run<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(at: &Operands) {
+    // SAFETY: the caller's promise.
+    unsafe { S::run(Tile::<S, M, P, V, LISTED>(at, PhantomData)) };
 }
 
 /// # Safety
@@ -360,7 +392,9 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // SAFETY: segments and steps stay below their counts, listed columns below that of A's, row `m` below `M`, panel `p`
+    // What the compiler knows here, it need not keep in registers.
+    let (a_row, a_col) = if LISTED { (1, GROUP) } else { (at.a_row, at.a_col) };
+    // SAFETY: segments and steps stay below their counts, listed rows below that of B's, row `m` below `M`, panel `p`
     // below `P`, so that A and B are read inside the bounds that the caller vouches for.
     unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
@@ -369,9 +403,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
             let (mut a, mut b) = (a_segment, b_segment);
             for step in 0..at.k {
                 if LISTED {
-                    let column = usize::from(*at.listed.add(step));
-                    a = at.a.wrapping_add(column * at.a_col);
-                    b = at.b.wrapping_add(column * at.b_row);
+                    b = at.b.wrapping_add(usize::from(*at.listed.add(step)) * at.b_row);
                 }
                 // One operand waits in registers, the other passes by.
                 if const { (M + 1) * P * V < S::REGISTERS } {
@@ -382,7 +414,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
                         }
                     }
                     for m in 0..M {
-                        let x = S::splat(*a.add(m * at.a_row));
+                        let x = S::splat(*a.add(m * a_row));
                         for p in 0..P {
                             for v in 0..V {
                                 sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
@@ -392,7 +424,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
                 } else {
                     let mut xs = [S::zero(); M];
                     for m in 0..M {
-                        xs[m] = S::splat(*a.add(m * at.a_row));
+                        xs[m] = S::splat(*a.add(m * a_row));
                     }
                     for p in 0..P {
                         for v in 0..V {
@@ -403,9 +435,9 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
                         }
                     }
                 }
+                // The last step leaves the pointers one step past what is read; they are not used there.
+                a = a.wrapping_add(a_col);
                 if !LISTED {
-                    // The last step leaves the pointers one step past what is read; they are not used there.
-                    a = a.wrapping_add(at.a_col);
                     b = b.wrapping_add(at.b_row);
                 }
             }
