@@ -27,10 +27,13 @@ const BLOCK_N: usize = 1024;
 /// of the translation buffer, and they fall into the same few sets of the cache.
 const PAGE: usize = 1024;
 /// Columns of B that one thread takes at least where it packs and multiplies them on its own.
-const THREAD_COLS: usize = 128;
-/// Values of C up to which B is read where it lies, without packing: then either few rows of A read it, or its own
-/// rows are so short that they share pages of memory.
-const IN_PLACE: usize = 32 * 1024;
+const THREAD_COLS: usize = 64;
+/// Values of B up to which it is read where it lies, without packing: a first-level cache holds so many.
+const IN_PLACE: usize = 8 * 1024;
+/// Rows of A that read any B where it lies, since they read it too seldom for a copy to pay; unless C has more than
+/// [`FEW_VALUES`], for then B's rows lie far apart.
+const FEW_ROWS: usize = 16;
+const FEW_VALUES: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
 /// Columns of B from which on it pays to look for columns of A that are zero.
@@ -129,7 +132,8 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
     let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
-    let in_place = in_place.filter(|_| m * n <= IN_PLACE && n.is_multiple_of(PANEL));
+    let in_place =
+        in_place.filter(|_| n.is_multiple_of(PANEL) && (k * n <= IN_PLACE || (m <= FEW_ROWS && m * n <= FEW_VALUES)));
     with_scratch(&PACKED_B, |packed| {
         for panels in even_blocks(n.div_ceil(PANEL), BLOCK_N / PANEL) {
             let cols = panels.start * PANEL..n.min(panels.end * PANEL);
