@@ -114,7 +114,6 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
 }
 
 /// Tiles of one shape, one below the other.
-#[derive(Clone, Copy)]
 struct Stack {
     tiles: usize,
     height: usize,
@@ -140,10 +139,10 @@ macro_rules! run_of {
     };
 }
 
-/// Rows in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1. First those that
+/// Rows, at least one, in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1. First those that
 /// are a row higher, if there are any, then the others.
 fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, listed: bool) -> [Stack; 2] {
-    let tiles = rows.div_ceil(S::ROWS).max(1);
+    let tiles = rows.div_ceil(S::ROWS);
     let (height, higher) = (rows / tiles, rows % tiles);
     let taller = if higher > 0 { height + 1 } else { height };
     [(higher, taller), (tiles - higher, height)].map(|(tiles, height)| {
@@ -200,18 +199,13 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
         let mut at = ops.at(col);
-        let whole = stacks::<S, V>(group, panels, lists.is_some());
+        let [whole, last] = [group, rows % group].map(|rows| stacks::<S, V>(rows.max(1), panels, lists.is_some()));
         for first in (0..rows).step_by(group) {
             if let Some(lists) = lists {
                 let (list, values) = lists.of_row(first);
                 (at.listed, at.k, at.a) = (list.as_ptr(), list.len(), values.as_ptr().cast());
             }
-            let stacks = if first + group <= rows {
-                whole
-            } else {
-                stacks::<S, V>(rows - first, panels, lists.is_some())
-            };
-            for stack in stacks {
+            for stack in if first + group <= rows { &whole } else { &last } {
                 for _ in 0..stack.tiles {
                     next.ask();
                     // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
