@@ -139,8 +139,8 @@ macro_rules! run_of {
     };
 }
 
-/// Rows, at least one, in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1. First those that
-/// are a row higher, if there are any, then the others.
+/// Rows, at least one, in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
+/// First those that are a row higher, if there are any, then the others.
 fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, listed: bool) -> [Stack; 2] {
     let tiles = rows.div_ceil(S::ROWS);
     let (height, higher) = (rows / tiles, rows % tiles);
@@ -273,8 +273,7 @@ impl Next {
 #[derive(Clone, Copy)]
 struct Operands {
     segments: usize,
-    /// Null, or the `k` rows of B that are walked; there is one segment then, and A is what is to be multiplied with
-    /// them.
+    /// Null, or the `k` rows of B that are walked; there is one segment then, and A has [`GROUP`] values for each.
     listed: *const Column,
     k: usize,
     a: *const f32,
@@ -386,7 +385,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // What the compiler knows here, it need not keep in registers.
+    // What is known here need not be kept in registers.
     let (a_row, a_col) = if LISTED { (1, GROUP) } else { (at.a_row, at.a_col) };
     // SAFETY: segments and steps stay below their counts, listed rows below that of B's, row `m` below `M`, panel `p`
     // below `P`, so that A and B are read inside the bounds that the caller vouches for.
