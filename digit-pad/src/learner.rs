@@ -23,9 +23,6 @@ const LOOK_AT: usize = 300;
 /// How long a rest lasts before it is asked whether it is over.
 const REST: Duration = Duration::from_millis(20);
 
-/// Only one trains at a time: those that nobody watches any more take a moment to end, and would fill memory together.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// Training on its way, or over.
 #[derive(Debug)]
 pub struct Learner {
@@ -131,10 +128,6 @@ impl Shared {
 }
 
 fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    if shared.stop.load(Ordering::Relaxed) {
-        return Err(Error::NothingLearnt);
-    }
     let recipe = preset.recipe.clone();
     let data = Data::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {

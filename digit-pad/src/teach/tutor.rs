@@ -1,10 +1,7 @@
 //! Learning beside drawing: a thread that is sent lessons and answers with the network that they make.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, Sender, TryRecvError, channel},
-    },
+    sync::mpsc::{Receiver, Sender, channel},
     thread,
 };
 
@@ -14,12 +11,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Lessons, Teacher, check_teachable};
 use crate::{error::Error, model::Model};
 
-/// Only one tutor works at a time: those that were left alone in the midst of it would fill memory together.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// Teaches in the background, on one thread, so that drawing and reading go on.
 ///
-/// When it is dropped, the thread ends by itself after the lessons that it is at; others wait for it until then.
+/// When it is dropped, the thread ends by itself after the lessons that it is at.
 #[derive(Debug)]
 pub struct Tutor {
     requests: Sender<Request>,
@@ -98,25 +92,10 @@ impl Tutor {
 fn work(model: &Model, pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
     let mut teacher = None;
     while let Ok(first) = requests.recv() {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Request { number, lessons }) = newest(first, requests) else {
-            return;
-        };
+        let Request { number, lessons } = requests.try_iter().last().unwrap_or(first);
         let taught = pool.install(|| learn(model, &mut teacher, &lessons));
         if answers.send(Answer { number, taught }).is_err() {
             return;
-        }
-    }
-}
-
-/// The newest request, unless nobody waits for its answer any more.
-fn newest(first: Request, requests: &Receiver<Request>) -> Option<Request> {
-    let mut newest = first;
-    loop {
-        match requests.try_recv() {
-            Ok(request) => newest = request,
-            Err(TryRecvError::Empty) => return Some(newest),
-            Err(TryRecvError::Disconnected) => return None,
         }
     }
 }
@@ -177,21 +156,6 @@ mod tests {
             assert!(wait(&mut tutor).tensors() == expected.tensors(), "{counts:?}");
             assert!(!tutor.is_learning() && tutor.poll().is_none());
         }
-    }
-
-    #[test]
-    fn nobody_is_taught_who_is_gone() {
-        let request = |number| Request {
-            number,
-            lessons: lessons(1),
-        };
-        let (sender, requests) = channel();
-        sender.send(request(2)).unwrap();
-        sender.send(request(3)).unwrap();
-        assert_eq!(newest(request(1), &requests).map(|request| request.number), Some(3));
-        sender.send(request(4)).unwrap();
-        drop(sender);
-        assert!(newest(request(3), &requests).is_none());
     }
 
     #[test]
