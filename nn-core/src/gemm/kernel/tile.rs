@@ -113,6 +113,9 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
     }
 }
 
+/// Distances of A's rows and columns where they are listed: a column's values stand side by side.
+const LISTED_STRIDES: (usize, usize) = (1, GROUP);
+
 /// Tiles of one shape, one below the other.
 struct Stack {
     tiles: usize,
@@ -165,7 +168,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
 ) {
     const { assert!(V * S::LANES == PANEL) };
     let (row_stride, col_stride) = if a.lists().is_some() {
-        (1, GROUP)
+        LISTED_STRIDES
     } else {
         a.first().strides()
     };
@@ -386,7 +389,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
         }
     }
     // What is known here need not be kept in registers.
-    let (a_row, a_col) = if LISTED { (1, GROUP) } else { (at.a_row, at.a_col) };
+    let (a_row, a_col) = if LISTED { LISTED_STRIDES } else { (at.a_row, at.a_col) };
     // SAFETY: segments and steps stay below their counts, listed rows below that of B's, row `m` below `M`, panel `p`
     // below `P`, so that A and B are read inside the bounds that the caller vouches for.
     unsafe {
