@@ -39,7 +39,6 @@ pub mod normalize;
 mod paper;
 pub mod photo;
 pub mod plot;
-mod prefetch;
 pub mod presets;
 pub mod raster;
 pub mod reading;

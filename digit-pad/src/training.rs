@@ -18,7 +18,6 @@ use crate::{
     checkpoint::{self, Best, Run},
     error::Error,
     model::{DIGITS, Model, check_fit},
-    prefetch,
     presets::Recipe,
 };
 
@@ -343,7 +342,6 @@ impl<'a> Session<'a> {
             total_steps,
             ..
         } = self;
-        let (batch, pixels) = (samples.0.batch_size(), samples.0.dataset().pixels());
         let on_step = |trainer: &Trainer, step: &BatchReport| {
             tally.add(step, clock.elapsed());
             watch(Event::Step(tally.report(trainer)), trainer.network());
@@ -360,11 +358,7 @@ impl<'a> Session<'a> {
                 _ => ControlFlow::Break(()),
             }
         };
-        let costly = samples.0.is_augmented();
-        let report = prefetch::epoch(samples, (position.epoch, costly), batch, pixels, |batches| {
-            trainer.epoch_from(batches, *position, on_step)
-        })
-        .map_err(Error::Thread)??;
+        let report = trainer.epoch_from(samples, *position, on_step)?;
         let flow = flow?;
         self.time += tally.time;
         self.epochs = epoch;

@@ -5,7 +5,7 @@ mod pen;
 mod strangers;
 mod styles;
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
 
@@ -405,16 +405,58 @@ fn bend(pixels: f32) -> i64 {
     i64::from((pixels * (1 << BITS) as f32) as i32) << (FRACTION_BITS - BITS)
 }
 
-/// An image in the form that interpolation reads: one entry for each square of four neighbouring
+/// An image's ink in the form that interpolation reads: one entry for each square of four neighbouring
 /// pixels, those of the black border included. So one load brings all that one result needs, and no
 /// border is a special case.
 struct Neighbours {
     height: usize,
     width: usize,
-    /// `[height + 3, width + 3]`: the image with one black pixel before it and two behind.
+    /// What part of the image has ink; the rest is not kept.
+    ink: InkBox,
+    /// The ink with one black pixel before it and two behind, in rows of `width + 3`.
     padded: Vec<u8>,
-    /// `[height + 2, width + 2]`: from the black pixel before the image to the one behind it.
+    /// From the black pixel before the ink to the one behind it, in rows of `width + 2`.
     squares: Vec<Square>,
+}
+
+/// The smallest rectangle that holds an image's ink; nothing high and wide where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct InkBox {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+impl InkBox {
+    /// The box of an image of that width, which is above 0; `columns` is room for one row.
+    fn of(image: &[u8], columns: &mut [u8]) -> Self {
+        let width = columns.len();
+        columns.fill(0);
+        let (mut top, mut bottom) = (usize::MAX, 0);
+        for (y, row) in image.chunks_exact(width).enumerate() {
+            let mut any = 0;
+            for (column, &pixel) in columns.iter_mut().zip(row) {
+                any |= pixel;
+                *column |= pixel;
+            }
+            if any != 0 {
+                top = top.min(y);
+                bottom = y + 1;
+            }
+        }
+        let inked = |column: &u8| *column != 0;
+        let Some(left) = columns.iter().position(inked) else {
+            return Self::default();
+        };
+        let right = columns.iter().rposition(inked).map_or(left, |last| last + 1);
+        Self {
+            left,
+            top,
+            width: right - left,
+            height: bottom - top,
+        }
+    }
 }
 
 /// Two rows of two pixels. A row's number is in 16 bits of the word, the upper row's in the low ones.
@@ -453,6 +495,7 @@ impl Neighbours {
         Self {
             height,
             width,
+            ink: InkBox::default(),
             padded: vec![0; (height + 3) * (width + 3)],
             squares: vec![Square::default(); (height + 2) * (width + 2)],
         }
@@ -461,13 +504,21 @@ impl Neighbours {
     fn load(&mut self, image: &[u8]) {
         let (height, width) = (self.height, self.width);
         assert_eq!(image.len(), height * width, "image of another size");
-        let stride = width + 3;
-        for y in 0..height {
-            let row = &image[y * width..][..width];
-            self.padded[(y + 1) * stride + 1..][..width].copy_from_slice(row);
+        if image.is_empty() {
+            return;
         }
-        for (y, squares) in self.squares.chunks_exact_mut(width + 2).enumerate() {
+        self.ink = InkBox::of(image, &mut self.padded[..width]);
+        let ink = self.ink;
+        let stride = width + 3;
+        self.padded[..(ink.height + 3) * stride].fill(0);
+        for y in 0..ink.height {
+            let row = &image[(ink.top + y) * width + ink.left..][..ink.width];
+            self.padded[(y + 1) * stride + 1..][..ink.width].copy_from_slice(row);
+        }
+        let rows = self.squares.chunks_exact_mut(width + 2).take(ink.height + 2);
+        for (y, squares) in rows.enumerate() {
             let (above, below) = self.padded[y * stride..][..2 * stride].split_at(stride);
+            let squares = &mut squares[..ink.width + 2];
             for (square, (above, below)) in squares.iter_mut().zip(above.windows(2).zip(below.windows(2))) {
                 *square = Square::new([above[0], above[1]], [below[0], below[1]]);
             }
@@ -477,13 +528,22 @@ impl Neighbours {
     /// Interpolates the result's pixels.
     fn sample(&self, map: &SourceMap, mut elastic: Option<&mut Elastic>, result: &mut [u8]) {
         assert_eq!(result.len(), self.height * self.width, "result of another size");
-        // Places count from the black border before the image. Weights are cut to `WEIGHT_BITS`; half of their last bit
+        // Places count from the black border before the ink. Weights are cut to `WEIGHT_BITS`; half of their last bit
         // makes that rounding.
         let half = ONE / i64::from(2 * WEIGHT_ONE);
-        let mut start = map.origin.map(|start| start + ONE + half);
+        let before = [self.ink.left, self.ink.top].map(|before| (before as i64) << FRACTION_BITS);
+        let mut start = [0, 1].map(|axis| map.origin[axis] + ONE + half - before[axis]);
+        let reach = Reach::new(self.ink, map);
         for (line, pixels) in result.chunks_exact_mut(self.width.max(1)).enumerate() {
             match &mut elastic {
-                None => self.sample_row(start, map.right, pixels, std::iter::repeat((0, 0))),
+                None => {
+                    let reached = reach.of_row(start, self.width);
+                    let (first, step) = (reached.start as i64, map.right);
+                    pixels[..reached.start].fill(0);
+                    pixels[reached.end..].fill(0);
+                    let start = [start[0] + first * step[0], start[1] + first * step[1]];
+                    self.sample_row(start, step, &mut pixels[reached], std::iter::repeat((0, 0)));
+                }
                 Some(elastic) => {
                     let (across, down) = elastic.row(line);
                     let bends = across.iter().zip(down);
@@ -504,9 +564,9 @@ impl Neighbours {
         bends: impl Iterator<Item = (i64, i64)>,
     ) {
         // Places before the black border are negative, which unsigned is very large; so one minimum moves them and those
-        // behind the image to the border behind it.
-        let right_border = (self.width as u64 + 1) << FRACTION_BITS;
-        let lower_border = (self.height as u64 + 1) << FRACTION_BITS;
+        // behind the ink to the border behind it.
+        let right_border = (self.ink.width as u64 + 1) << FRACTION_BITS;
+        let lower_border = (self.ink.height as u64 + 1) << FRACTION_BITS;
         for (pixel, (across, down)) in pixels.iter_mut().zip(bends) {
             let column = (x + across).cast_unsigned().min(right_border);
             let line = (y + down).cast_unsigned().min(lower_border);
@@ -520,6 +580,41 @@ impl Neighbours {
     fn square(&self, x: u64, y: u64) -> Square {
         let (column, row) = (x >> FRACTION_BITS, y >> FRACTION_BITS);
         self.squares[row as usize * (self.width + 2) + column as usize]
+    }
+}
+
+/// Which pixels of a row of the result may come from the ink, where nothing is bent.
+struct Reach {
+    /// The place behind the ink on each axis; places count from the black border before it.
+    behind: [f64; 2],
+    /// Steps to the right that move the place on each axis by one.
+    steps: [f64; 2],
+}
+
+impl Reach {
+    fn new(ink: InkBox, map: &SourceMap) -> Self {
+        let behind = [ink.width, ink.height].map(|size| (size as u64 + 1) << FRACTION_BITS);
+        Self {
+            behind: behind.map(|place| place as f64),
+            steps: map.right.map(|step| 1.0 / step as f64),
+        }
+    }
+
+    /// The pixels of the row that starts at this place, and perhaps a few beside them.
+    fn of_row(&self, start: [i64; 2], width: usize) -> Range<usize> {
+        let (mut first, mut end) = (0, width);
+        for (axis, start) in start.into_iter().enumerate() {
+            let start = start as f64;
+            // A row that keeps to its place on this axis reaches the ink after no or infinitely many steps.
+            let (into, out) = (
+                -start * self.steps[axis],
+                (self.behind[axis] - start) * self.steps[axis],
+            );
+            // A cast ends at the type's limits.
+            first = first.max(into.min(out) as usize);
+            end = end.min((into.max(out) as usize).saturating_add(1));
+        }
+        first.min(end)..end
     }
 }
 

@@ -3,8 +3,13 @@
 use std::fmt;
 
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
+use rayon::prelude::*;
 
 use crate::{Augmentation, Augmenter, Dataset, Error, Result};
+
+/// Images that a thread copies at least, and those that it changes at least: for fewer, another need not be woken.
+const LEAST_COPIED: usize = 64;
+const LEAST_CHANGED: usize = 4;
 
 /// How a pixel becomes a number: `(pixel / 255 − mean) / std`.
 ///
@@ -82,7 +87,8 @@ fn scale_by_table(table: &[f32; 256], pixels: &[u8], scaled: &mut [f32]) {
 
 /// Hands out a data set in batches, epoch after epoch.
 ///
-/// Filling a batch and starting an epoch allocate nothing.
+/// A batch is filled by the threads of the rayon pool that the call is made in, and is the same
+/// whatever their number. Filling it and starting an epoch allocate nothing.
 ///
 /// ```
 /// use mnist_io::{Batches, Dataset, Scaling};
@@ -113,7 +119,8 @@ pub struct Batches<'a> {
     seed: u64,
     /// The number for each pixel.
     table: [f32; 256],
-    augmenting: Option<Augmenting>,
+    /// What fills batches: one for each thread.
+    fillers: Vec<Filler>,
     /// What shuffles; none keeps the samples in their order.
     shuffler: Option<ChaCha8Rng>,
     epoch: u64,
@@ -123,8 +130,11 @@ pub struct Batches<'a> {
     done: usize,
 }
 
-struct Augmenting {
-    augmenter: Augmenter,
+/// Fills a part of a batch.
+#[derive(Default)]
+struct Filler {
+    /// None where images are left as they are.
+    augmenter: Option<Augmenter>,
     /// One augmented image.
     image: Vec<u8>,
 }
@@ -157,7 +167,7 @@ impl<'a> Batches<'a> {
             batch_size: batch_size.min(dataset.len().max(1)),
             seed: 0,
             table: scaling.table(),
-            augmenting: None,
+            fillers: (0..rayon::current_num_threads()).map(|_| Filler::default()).collect(),
             shuffler: None,
             epoch: 0,
             order: (0..dataset.len()).collect(),
@@ -175,17 +185,12 @@ impl<'a> Batches<'a> {
     pub fn with_augmentation(mut self, augmentation: Augmentation) -> Result<Self> {
         let (height, width) = (self.dataset.height(), self.dataset.width());
         let changes = augmentation != Augmentation::none();
-        let augmenter = Augmenter::new(augmentation, height, width, self.seed)?;
-        self.augmenting = changes.then(|| Augmenting {
-            augmenter,
-            image: vec![0; self.dataset.pixels()],
-        });
+        for filler in &mut self.fillers {
+            let augmenter = Augmenter::new(augmentation.clone(), height, width, self.seed)?;
+            filler.augmenter = changes.then_some(augmenter);
+            filler.image = vec![0; self.dataset.pixels()];
+        }
         Ok(self)
-    }
-
-    /// Whether images are changed: then a batch takes much longer to make than to copy.
-    pub const fn is_augmented(&self) -> bool {
-        self.augmenting.is_some()
     }
 
     /// Starts an epoch from its first batch.
@@ -224,15 +229,24 @@ impl<'a> Batches<'a> {
             images.len(),
             labels.len(),
         );
-        for ((&index, scaled), label) in samples.iter().zip(images.chunks_exact_mut(pixels)).zip(labels) {
-            let mut image = self.dataset.image(index);
-            let mut class = self.dataset.label(index);
-            if let Some(augmenting) = &mut self.augmenting {
-                (image, class) = augmenting.apply(self.epoch, index, class, image);
-            }
-            scale_by_table(&self.table, image, scaled);
-            *label = usize::from(class);
-        }
+        let least = if self.fillers[0].augmenter.is_some() {
+            LEAST_CHANGED
+        } else {
+            LEAST_COPIED
+        };
+        let part = count.div_ceil(self.fillers.len()).max(least);
+        let (dataset, table, epoch) = (self.dataset, &self.table, self.epoch);
+        self.fillers
+            .par_iter_mut()
+            .zip(samples.par_chunks(part))
+            .zip(images.par_chunks_mut(part * pixels).zip(labels.par_chunks_mut(part)))
+            .for_each(|((filler, samples), (images, labels))| {
+                for ((&index, scaled), label) in samples.iter().zip(images.chunks_exact_mut(pixels)).zip(labels) {
+                    let (image, class) = filler.sample(dataset, epoch, index);
+                    scale_by_table(table, image, scaled);
+                    *label = usize::from(class);
+                }
+            });
         self.done += count;
         count
     }
@@ -261,10 +275,17 @@ impl fmt::Debug for Batches<'_> {
     }
 }
 
-impl Augmenting {
-    fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8]) -> (&[u8], u8) {
-        let label = self.augmenter.apply(epoch, index, label, image, &mut self.image);
-        (&self.image, label)
+impl Filler {
+    /// A sample's image and class, as they are in this epoch.
+    fn sample<'a>(&'a mut self, dataset: &'a Dataset, epoch: u64, index: usize) -> (&'a [u8], u8) {
+        let (image, class) = (dataset.image(index), dataset.label(index));
+        match &mut self.augmenter {
+            None => (image, class),
+            Some(augmenter) => {
+                let class = augmenter.apply(epoch, index, class, image, &mut self.image);
+                (&self.image, class)
+            }
+        }
     }
 }
 
@@ -435,8 +456,43 @@ mod tests {
         assert_ne!(epoch(&mut augmented), first);
         augmented.start_epoch(0);
         assert_eq!(epoch(&mut augmented), first);
-        let plain = augmented.with_augmentation(Augmentation::none()).unwrap();
-        assert!(!plain.is_augmented());
+        let mut plain = augmented.with_augmentation(Augmentation::none()).unwrap();
+        plain.start_epoch(0);
+        let mut unchanged = Batches::new(&dataset, 6, 9, Scaling::MNIST).unwrap();
+        assert_eq!(epoch(&mut plain), epoch(&mut unchanged));
+    }
+
+    #[test]
+    fn batches_are_the_same_for_any_number_of_threads() {
+        let images: Vec<u8> = (0..300 * 64).map(|i| (i * 7 % 256) as u8).collect();
+        let labels = (0..300).map(|i| (i % 10) as u8).collect();
+        let dataset = Dataset::new(images, labels, 8, 8).unwrap();
+        let epochs = |threads, size, augmentation: Augmentation| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let batches = Batches::new(&dataset, size, 9, Scaling::MNIST).unwrap();
+                epoch(&mut batches.with_augmentation(augmentation).unwrap())
+            })
+        };
+        for augmentation in [Augmentation::none(), Augmentation::default().strangers(0.2)] {
+            let expected = epochs(1, 300, augmentation.clone());
+            assert_eq!(expected.len(), 300);
+            for (threads, size) in [(1, 7), (2, 1), (2, 150), (3, 299), (8, 300), (8, 29)] {
+                let found = epochs(threads, size, augmentation.clone());
+                assert_eq!(found, expected, "{threads} threads, batches of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn batches_may_be_filled_by_another_pool() {
+        let dataset = dataset(200, 1, 1);
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for (first, then) in [(1, 8), (8, 1)] {
+            let mut batches = pool(first).install(|| Batches::new(&dataset, 200, 1, Scaling::UNIT).unwrap());
+            let samples = pool(then).install(|| epoch(&mut batches));
+            assert_eq!(samples.len(), 200);
+        }
     }
 
     proptest! {

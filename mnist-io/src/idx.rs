@@ -492,9 +492,7 @@ impl<R: Read> Source<R> {
             remaining.min(values.len().max(count))
         };
         let bytes = bytes(more);
-        values
-            .try_reserve_exact(more)
-            .map_err(|_| Error::OutOfMemory { bytes })
+        values.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })
     }
 
     /// Makes sure that nothing follows; where the source is gzipped, this also checks its sum.
