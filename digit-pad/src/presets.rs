@@ -98,9 +98,10 @@ pub const PRESETS: [Preset; 4] = [
                 .rotation(12.0)
                 .scale(0.85, 1.15)
                 .shear(0.2)
-                .translation(1.5),
+                .translation(1.5)
+                .share(0.5),
             ..Recipe::new(
-                25,
+                20,
                 128,
                 Optimizer::Sgd(Sgd {
                     momentum: 0.9,

@@ -70,6 +70,7 @@ pub struct Augmentation {
     contrast: f32,
     styles: f32,
     strangers: f32,
+    share: f32,
 }
 
 impl Default for Augmentation {
@@ -97,6 +98,7 @@ impl Augmentation {
             contrast: 1.0,
             styles: 0.0,
             strangers: 0.0,
+            share: 1.0,
         }
     }
 
@@ -169,6 +171,13 @@ impl Augmentation {
         self
     }
 
+    /// Changes that share of the images, and leaves the others as they are: 0 to 1.
+    #[must_use]
+    pub const fn share(mut self, share: f32) -> Self {
+        self.share = share;
+        self
+    }
+
     fn check(&self) -> Result<()> {
         let (min_scale, max_scale) = self.scale;
         for (setting, value, min, max) in [
@@ -183,6 +192,7 @@ impl Augmentation {
             ("contrast", self.contrast, 1.0, 16.0),
             ("styles", self.styles, 0.0, 1.0),
             ("strangers", self.strangers, 0.0, 1.0),
+            ("share", self.share, 0.0, 1.0),
         ] {
             // Written so that NaN is out of range.
             if !(min..=max).contains(&value) {
@@ -309,6 +319,10 @@ impl Augmenter {
         let (height, width) = (self.source.height, self.source.width);
         assert_eq!(image.len(), height * width, "image of another size");
         self.rng.set_stream(epoch);
+        if !self.is_changed(index) {
+            changed.copy_from_slice(image);
+            return label;
+        }
         self.rng.set_word_pos(index as u128 * WORDS_PER_SAMPLE);
         let map = self.augmentation.draw(&mut self.rng, height, width);
         let pen = PenChange::draw(&self.augmentation, &mut self.rng);
@@ -327,6 +341,16 @@ impl Augmenter {
             pen::steepen(changed, pen.contrast);
         }
         pen.stranger.unwrap_or(label)
+    }
+
+    /// Whether the sample is among those that are changed; drawn apart from what happens to them, so that changing the
+    /// share leaves that alone.
+    fn is_changed(&mut self, index: usize) -> bool {
+        let share = self.augmentation.share;
+        if share < 1.0 {
+            self.rng.set_word_pos((index as u128 + 1) * WORDS_PER_SAMPLE - 1);
+        }
+        share == 1.0 || self.rng.random::<f32>() < share
     }
 
     fn write_anew(&mut self, label: u8, pen: &PenChange) {
@@ -413,8 +437,10 @@ struct Neighbours {
     width: usize,
     /// What part of the image has ink; the rest is not kept.
     ink: InkBox,
-    /// The ink with one black pixel before it and two behind, in rows of `width + 3`.
-    padded: Vec<u8>,
+    /// A row of black pixels.
+    blank: Vec<u8>,
+    /// Room for a row.
+    columns: Vec<u8>,
     /// From the black pixel before the ink to the one behind it, in rows of `width + 2`.
     squares: Vec<Square>,
 }
@@ -432,28 +458,24 @@ impl InkBox {
     /// The box of an image of that width, which is above 0; `columns` is room for one row.
     fn of(image: &[u8], columns: &mut [u8]) -> Self {
         let width = columns.len();
-        columns.fill(0);
-        let (mut top, mut bottom) = (usize::MAX, 0);
-        for (y, row) in image.chunks_exact(width).enumerate() {
-            let mut any = 0;
-            for (column, &pixel) in columns.iter_mut().zip(row) {
-                any |= pixel;
-                *column |= pixel;
-            }
-            if any != 0 {
-                top = top.min(y);
-                bottom = y + 1;
-            }
-        }
-        let inked = |column: &u8| *column != 0;
-        let Some(left) = columns.iter().position(inked) else {
+        let inked = |pixel: &u8| *pixel != 0;
+        let (Some(first), Some(last)) = (image.iter().position(inked), image.iter().rposition(inked)) else {
             return Self::default();
         };
-        let right = columns.iter().rposition(inked).map_or(left, |last| last + 1);
+        let (top, bottom) = (first / width, last / width + 1);
+        columns.fill(0);
+        for row in image[top * width..bottom * width].chunks_exact(width) {
+            for (column, &pixel) in columns.iter_mut().zip(row) {
+                *column |= pixel;
+            }
+        }
+        // There is ink between these.
+        let left = columns.iter().take_while(|column| **column == 0).count();
+        let blank = columns.iter().rev().take_while(|column| **column == 0).count();
         Self {
             left,
             top,
-            width: right - left,
+            width: width - blank - left,
             height: bottom - top,
         }
     }
@@ -467,6 +489,19 @@ struct Square {
     /// What the right pixels have more than the left ones; it may borrow across the rows and wrap,
     /// which the sum with `left` undoes.
     rise: u32,
+}
+
+/// The squares between two rows of ink: with the black pixel before it, those within, with the one behind it, and a black
+/// one.
+fn fill_squares(above: &[u8], below: &[u8], squares: &mut [Square]) {
+    let (mut before_above, mut before_below) = (0, 0);
+    let behind = above.len();
+    for ((square, &above), &below) in squares.iter_mut().zip(above).zip(below) {
+        *square = Square::new([before_above, above], [before_below, below]);
+        (before_above, before_below) = (above, below);
+    }
+    squares[behind] = Square::new([before_above, 0], [before_below, 0]);
+    squares[behind + 1] = Square::default();
 }
 
 impl Square {
@@ -496,7 +531,8 @@ impl Neighbours {
             height,
             width,
             ink: InkBox::default(),
-            padded: vec![0; (height + 3) * (width + 3)],
+            blank: vec![0; width],
+            columns: vec![0; width],
             squares: vec![Square::default(); (height + 2) * (width + 2)],
         }
     }
@@ -507,21 +543,22 @@ impl Neighbours {
         if image.is_empty() {
             return;
         }
-        self.ink = InkBox::of(image, &mut self.padded[..width]);
+        self.ink = InkBox::of(image, &mut self.columns);
         let ink = self.ink;
-        let stride = width + 3;
-        self.padded[..(ink.height + 3) * stride].fill(0);
-        for y in 0..ink.height {
-            let row = &image[(ink.top + y) * width + ink.left..][..ink.width];
-            self.padded[(y + 1) * stride + 1..][..ink.width].copy_from_slice(row);
+        let row = |y: usize| &image[(ink.top + y) * width + ink.left..][..ink.width];
+        let mut above = &self.blank[..ink.width];
+        let mut rows = self.squares.chunks_exact_mut(width + 2);
+        for (y, squares) in rows.by_ref().take(ink.height + 1).enumerate() {
+            let below = if y < ink.height {
+                row(y)
+            } else {
+                &self.blank[..ink.width]
+            };
+            fill_squares(above, below, &mut squares[..ink.width + 2]);
+            above = below;
         }
-        let rows = self.squares.chunks_exact_mut(width + 2).take(ink.height + 2);
-        for (y, squares) in rows.enumerate() {
-            let (above, below) = self.padded[y * stride..][..2 * stride].split_at(stride);
-            let squares = &mut squares[..ink.width + 2];
-            for (square, (above, below)) in squares.iter_mut().zip(above.windows(2).zip(below.windows(2))) {
-                *square = Square::new([above[0], above[1]], [below[0], below[1]]);
-            }
+        if let Some(behind) = rows.next() {
+            behind[..ink.width + 2].fill(Square::default());
         }
     }
 
@@ -600,20 +637,22 @@ impl Reach {
         }
     }
 
-    /// The pixels of the row that starts at this place, and perhaps a few beside them.
+    /// The pixels of the row that starts at this place.
     fn of_row(&self, start: [i64; 2], width: usize) -> Range<usize> {
-        let (mut first, mut end) = (0, width);
+        let (mut into, mut out) = (-1.0, f64::INFINITY);
         for (axis, start) in start.into_iter().enumerate() {
             let start = start as f64;
             // A row that keeps to its place on this axis reaches the ink after no or infinitely many steps.
-            let (into, out) = (
+            let (one, other) = (
                 -start * self.steps[axis],
                 (self.behind[axis] - start) * self.steps[axis],
             );
-            // A cast ends at the type's limits.
-            first = first.max(into.min(out) as usize);
-            end = end.min((into.max(out) as usize).saturating_add(1));
+            into = one.min(other).max(into);
+            out = one.max(other).min(out);
         }
+        // The first pixel behind either place; what lies right on the border is as black as what is beyond it.
+        let [first, end] = [into, out].map(|steps| ((steps + 1.0) as i32).max(0) as usize);
+        let end = end.min(width);
         first.min(end)..end
     }
 }
@@ -689,6 +728,49 @@ mod tests {
                 .apply(3, 7, 0, &image, &mut changed);
             assert_eq!(changed, image);
         }
+    }
+
+    #[test]
+    fn the_ink_is_found_wherever_it_is() {
+        let (width, height) = (5, 4);
+        let corners = (0..width * height).flat_map(|one| (one..width * height).map(move |other| (one, other)));
+        for (one, other) in corners {
+            let mut image = vec![0; width * height];
+            (image[one], image[other]) = (1, 255);
+            let (xs, ys) = ([one % width, other % width], [one / width, other / width]);
+            let (left, top) = (xs[0].min(xs[1]), ys[0].min(ys[1]));
+            let expected = InkBox {
+                left,
+                top,
+                width: xs[0].max(xs[1]) - left + 1,
+                height: ys[0].max(ys[1]) - top + 1,
+            };
+            assert_eq!(InkBox::of(&image, &mut [9; 5]), expected);
+        }
+        assert_eq!(InkBox::of(&[0; 20], &mut [9; 5]), InkBox::default());
+    }
+
+    #[test]
+    fn the_share_of_images_is_changed_and_as_without_it() {
+        let image: Vec<u8> = (0..64).map(|i| (i * 37 + 1) as u8).collect();
+        let all_of = |share| {
+            let mut augmenter = Augmenter::new(Augmentation::default().share(share), 8, 8, 5).unwrap();
+            let mut changed = vec![0; 64];
+            let apply = |index| {
+                augmenter.apply(2, index, 3, &image, &mut changed);
+                changed.clone()
+            };
+            (0..2000).map(apply).collect::<Vec<_>>()
+        };
+        let always = all_of(1.0);
+        assert!(always.iter().all(|changed| *changed != image));
+        assert!(all_of(0.0).iter().all(|changed| *changed == image));
+        let mut count = 0;
+        for (changed, always) in all_of(0.3).iter().zip(&always) {
+            assert!(changed == always || *changed == image);
+            count += usize::from(changed == always);
+        }
+        assert!((500..700).contains(&count), "{count}");
     }
 
     #[test]
@@ -804,6 +886,8 @@ mod tests {
             (none().contrast(f32::INFINITY), "contrast is inf"),
             (none().styles(1.01), "styles is 1.01"),
             (none().styles(f32::NAN), "styles is NaN"),
+            (none().share(1.5), "share is 1.5"),
+            (none().share(f32::NAN), "share is NaN"),
         ] {
             let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
             assert!(error.to_string().contains(setting), "{error}");
