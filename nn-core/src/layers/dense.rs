@@ -8,9 +8,7 @@ use rayon::prelude::*;
 use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{
-        GROUP, Kernel, LIVE_COLS, MatMut, PANEL, Panels, flag, multiply_live, multiply_packed, multiply_transposed,
-    },
+    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, PANEL, Panels, flag, multiply_live, multiply_transposed},
     random,
 };
 
@@ -26,8 +24,9 @@ const PARALLEL_LEN: usize = 1 << 16;
 /// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
 /// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
 ///
-/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are, and the
-/// first layer's gradient over samples where inputs are 0: what is not finite there does not show.
+/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are, backward over
+/// those of outputs that a ReLU has cut off, and the first layer's gradient over samples where inputs are 0: what is not
+/// finite there does not show.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
@@ -182,7 +181,7 @@ impl Layer for Dense {
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_packed(pass.kernel, dy.as_ref(), weights, dx, None, false);
+            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
         }
     }
 

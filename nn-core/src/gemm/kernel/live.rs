@@ -1,9 +1,14 @@
 //! Which columns of a few rows are not zero throughout, and what they hold: a product may pass over the others.
 
+use rayon::prelude::*;
+
 use super::{Kernel, MatRef, Vectorize};
 
 /// Rows that share a list: fewer have shorter lists, more do more with what they load.
 pub(crate) const GROUP: usize = 3;
+
+/// Values of a matrix from which on its transpose is listed by all threads: fewer take no longer than to wake another.
+const PARALLEL_LEN: usize = 1 << 16;
 
 /// The number of a column.
 pub(super) type Column = u16;
@@ -58,16 +63,8 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
     /// Lists the columns of `a`, whose rows are contiguous; unless so many are live that a walk over lists gains
     /// nothing, or there is no memory for them.
     pub(crate) fn list(&mut self, kernel: Kernel, a: MatRef<'_>) {
-        // A look at one list tells most matrices that are full.
-        let groups = a.rows().div_ceil(GROUP);
-        let middle = groups / 2 * GROUP;
-        if groups > 1 {
-            let some = a.block(middle..a.rows().min(middle + GROUP), 0..a.cols());
-            self.list_all(kernel, Source::Rows(some), (some.rows(), some.cols()));
-        }
-        if groups == 1 || self.rows > 0 {
-            self.list_all(kernel, Source::Rows(a), (a.rows(), a.cols()));
-            self.copy(|first, list, values| {
+        if self.list_all(kernel, Source::Rows(a), (a.rows(), a.cols()), false) {
+            self.copy(false, |first, list, values| {
                 let row = |index: usize| a.row((first + index).min(a.rows() - 1));
                 let rows: [&[f32]; GROUP] = std::array::from_fn(row);
                 for (values, &col) in values.iter_mut().zip(list) {
@@ -77,47 +74,77 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
         }
     }
 
-    /// The same for the transpose of `a`, of whose rows, which are contiguous, [`flag`] has made those of `flags`.
+    /// The same for the transpose of `a`, of whose rows, which are contiguous, [`flag`] has made those of `flags`; on
+    /// the threads of the current rayon pool.
     pub(crate) fn list_transposed(&mut self, kernel: Kernel, flags: MatRef<'_>, a: MatRef<'_>) {
-        self.list_all(kernel, Source::Flags(flags), (a.cols(), a.rows()));
-        self.copy(|first, list, values| {
-            for (values, &row) in values.iter_mut().zip(list) {
-                let row = &a.row(row.into())[first..];
-                match row.first_chunk() {
-                    Some(whole) => *values = *whole,
-                    None => values[..row.len()].copy_from_slice(row),
+        let (rows, cols) = (a.cols(), a.rows());
+        let parallel = rows * cols >= PARALLEL_LEN;
+        if self.list_all(kernel, Source::Flags(flags), (rows, cols), parallel) {
+            self.copy(parallel, |first, list, values| {
+                for (values, &row) in values.iter_mut().zip(list) {
+                    let row = &a.row(row.into())[first..];
+                    match row.first_chunk() {
+                        Some(whole) => *values = *whole,
+                        None => values[..row.len()].copy_from_slice(row),
+                    }
                 }
+            });
+        }
+    }
+
+    /// Has the values of each list copied, which is told the group's first row and its list.
+    fn copy(&mut self, parallel: bool, copy: impl Fn(usize, &[Column], &mut [[f32; GROUP]]) + Sync) {
+        let (groups, cols) = (self.rows.div_ceil(GROUP), self.cols);
+        let lists = &self.memory.as_ref()[..groups * (cols + 1)];
+        let (values, _) = self.values.as_mut()[..groups * GROUP * cols].as_chunks_mut::<GROUP>();
+        let values = values.par_chunks_mut(BLOCK * cols);
+        let blocks = lists.par_chunks(BLOCK * (cols + 1)).zip(values);
+        let blocks = blocks.with_min_len(least_blocks(parallel));
+        blocks.enumerate().for_each(|(block, (lists, values))| {
+            let firsts = (block * BLOCK * GROUP..).step_by(GROUP);
+            let lists = lists.chunks_exact(cols + 1).zip(values.chunks_exact_mut(cols));
+            for (first, (list, values)) in firsts.zip(lists) {
+                copy(first, &list[1..=usize::from(list[0])], values);
             }
         });
     }
 
-    /// Has the values of each list copied, which is told the group's first row and its list.
-    fn copy(&mut self, copy: impl Fn(usize, &[Column], &mut [[f32; GROUP]])) {
-        let (rows, cols) = (self.rows, self.cols);
-        let lists = self.memory.as_ref().chunks_exact(cols + 1);
-        let (values, _) = self.values.as_mut().as_chunks_mut::<GROUP>();
-        let firsts = (0..rows).step_by(GROUP);
-        for ((first, list), values) in firsts.zip(lists).zip(values.chunks_exact_mut(cols.max(1))) {
-            copy(first, &list[1..=usize::from(list[0])], values);
-        }
-    }
-
-    fn list_all(&mut self, kernel: Kernel, source: Source<'_>, (rows, cols): (usize, usize)) {
+    /// Writes all lists, and says whether that was worth it.
+    fn list_all(&mut self, kernel: Kernel, source: Source<'_>, (rows, cols): (usize, usize), parallel: bool) -> bool {
         (self.rows, self.cols) = (0, 0);
+        let groups = rows.div_ceil(GROUP);
         let lists = self.memory.as_mut().get_mut(..Live::len(rows, cols));
         let has_room = cols <= usize::from(Column::MAX) && Live::values_len(rows, cols) <= self.values.as_ref().len();
-        let Some(lists) = lists.filter(|_| has_room) else {
-            return;
+        let Some(lists) = lists.filter(|_| has_room && cols > 0) else {
+            return false;
         };
-        kernel.vectorize(Gather {
-            source,
-            cols,
-            lists: &mut *lists,
-        });
-        let live: usize = lists.chunks_exact(cols + 1).map(|list| usize::from(list[0])).sum();
-        if is_worth_it(live, rows.div_ceil(GROUP) * cols) {
+        let list = cols + 1;
+        let gather = |first, lists: &mut [Column]| {
+            kernel.vectorize(Gather {
+                source,
+                cols,
+                first,
+                lists,
+            });
+        };
+        // A look at one list tells most matrices that are full.
+        if groups > 1 {
+            let middle = groups / 2;
+            let some = &mut lists[middle * list..][..list];
+            gather(middle, some);
+            if !is_worth_it(some[0].into(), cols) {
+                return false;
+            }
+        }
+        let blocks = lists.par_chunks_mut(BLOCK * list).with_min_len(least_blocks(parallel));
+        blocks
+            .enumerate()
+            .for_each(|(block, lists)| gather(block * BLOCK, lists));
+        let live: usize = lists.chunks_exact(list).map(|list| usize::from(list[0])).sum();
+        if is_worth_it(live, groups * cols) {
             (self.rows, self.cols) = (rows, cols);
         }
+        self.rows > 0
     }
 
     /// The lists, if it was worth making any.
@@ -129,6 +156,11 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
             cols: self.cols,
         })
     }
+}
+
+/// Blocks that one thread takes at least.
+fn least_blocks(parallel: bool) -> usize {
+    if parallel { 1 } else { usize::MAX }
 }
 
 fn is_worth_it(live: usize, columns: usize) -> bool {
@@ -207,10 +239,12 @@ enum Source<'a> {
     Flags(MatRef<'a>),
 }
 
-/// Writes the lists of all groups.
+/// Writes the lists of some groups, a block at most.
 struct Gather<'a> {
     source: Source<'a>,
     cols: usize,
+    /// The first of the groups.
+    first: usize,
     lists: &'a mut [Column],
 }
 
@@ -218,21 +252,19 @@ impl Vectorize for Gather<'_> {
     #[inline(always)]
     fn run(self) {
         let list = self.cols + 1;
-        for (block, lists) in self.lists.chunks_mut(BLOCK * list).enumerate() {
-            let groups = block * BLOCK..block * BLOCK + lists.len() / list;
-            lists.iter_mut().step_by(list).for_each(|count| *count = 0);
-            for first in (0..self.cols).step_by(BLOCK) {
-                let cols = first..self.cols.min(first + BLOCK);
-                let masks = match self.source {
-                    Source::Rows(a) => {
-                        let rows = groups.start * GROUP..a.rows().min(groups.end * GROUP);
-                        masks_of_rows(a.block(rows, cols))
-                    }
-                    Source::Flags(flags) => masks_of_flags(flags.block(cols, groups.clone())),
-                };
-                for (list, mask) in lists.chunks_exact_mut(list).zip(masks) {
-                    append(list, first, mask);
+        let groups = self.first..self.first + self.lists.len() / list;
+        self.lists.iter_mut().step_by(list).for_each(|count| *count = 0);
+        for first in (0..self.cols).step_by(BLOCK) {
+            let cols = first..self.cols.min(first + BLOCK);
+            let masks = match self.source {
+                Source::Rows(a) => {
+                    let rows = groups.start * GROUP..a.rows().min(groups.end * GROUP);
+                    masks_of_rows(a.block(rows, cols))
                 }
+                Source::Flags(flags) => masks_of_flags(flags.block(cols, groups.clone())),
+            };
+            for (list, mask) in self.lists.chunks_exact_mut(list).zip(masks) {
+                append(list, first, mask);
             }
         }
     }
@@ -339,7 +371,9 @@ mod tests {
         let cols = live.cols;
         let Some(lists) = live.lists() else {
             let live: usize = expected.iter().map(Vec::len).sum();
-            assert!(!is_worth_it(live, expected.len() * cols.max(1)), "{what}: no lists");
+            let middle = &expected[expected.len() / 2];
+            let is_worth_it = is_worth_it(live, expected.len() * cols.max(1)) && is_worth_it(middle.len(), cols);
+            assert!(!is_worth_it, "{what}: no lists");
             return;
         };
         for (group, expected) in expected.iter().enumerate() {
@@ -371,6 +405,7 @@ mod tests {
                         kernel,
                         Source::Rows(MatRef::row_major(&x, rows, cols).unwrap()),
                         (rows, cols),
+                        false,
                     );
                     assert_lists(&live, &expected, &what);
                     let turned = matrix(cols, rows, |row, col| x[col * cols + row] != 0.0);
