@@ -1,7 +1,8 @@
 //! Eight neighbouring values at once: plain Rust that becomes vector instructions under `Kernel::vectorize`.
 //!
 //! Loops over slices that store a value under a condition become masked stores, which take many times as long as
-//! others on some CPUs; values that are chosen here first, and stored whole, do not.
+//! others on some CPUs; values that are chosen here first, and stored whole, do not, unless it is known that one of the
+//! choices was read from where they are stored.
 #![allow(clippy::needless_range_loop)] // Closures would not always be inlined into code for the CPU at hand.
 
 use std::ops::{Add, Mul, Range, Sub};

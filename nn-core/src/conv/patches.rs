@@ -65,13 +65,16 @@ impl Patches {
     pub(crate) fn read(&self, source: &[f32], first: usize, rows: usize, taps: &mut [f32]) {
         let (width, channels, stride) = (self.output.width, self.source.channels, self.windows.stride);
         let mut lines = taps.chunks_exact_mut(rows * width);
-        for tap in 0..self.windows.height * self.windows.width {
-            let (down, right) = (tap / self.windows.width, tap % self.windows.width);
-            for channel in 0..channels {
-                let Some(line) = lines.next() else { return };
+        for down in 0..self.windows.height {
+            let source = &source[(first * stride + down) * self.source.row()..];
+            // Windows' columns and channels lie side by side.
+            for (start, line) in (0..self.windows.width * channels).zip(lines.by_ref()) {
                 for (row, to) in line.chunks_exact_mut(width).enumerate() {
-                    let start = ((first + row) * stride + down) * self.source.row() + right * channels + channel;
-                    copy_apart(&source[start..], stride * channels, to);
+                    copy_apart(
+                        &source[row * stride * self.source.row() + start..],
+                        stride * channels,
+                        to,
+                    );
                 }
             }
         }

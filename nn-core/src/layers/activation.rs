@@ -97,10 +97,13 @@ impl Layer for Activation {
 
 /// `dy = 0` where the output `y` of a ReLU is not above 0.
 pub(super) fn mask(kernel: Kernel, y: MatRef<'_>, dy: &mut MatMut<'_>) {
+    // Were it known that what is stored is what was read, or zero, it would become a masked store.
+    let unknown_zero = std::hint::black_box(0);
     for row in 0..y.rows() {
         kernel.vectorize(Mask {
             y: y.row(row),
             dy: dy.row_mut(row),
+            unknown_zero,
         });
     }
 }
@@ -108,6 +111,7 @@ pub(super) fn mask(kernel: Kernel, y: MatRef<'_>, dy: &mut MatMut<'_>) {
 struct Mask<'a> {
     y: &'a [f32],
     dy: &'a mut [f32],
+    unknown_zero: usize,
 }
 
 impl Vectorize for Mask<'_> {
@@ -121,7 +125,7 @@ impl Stretches for Mask<'_> {
     #[inline(always)]
     fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
-        let dy = &mut self.dy[range];
-        Lanes::load::<WHOLE>(dy).where_positive(y).store::<WHOLE>(dy);
+        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]).where_positive(y);
+        dy.store::<WHOLE>(&mut self.dy[range.start + self.unknown_zero..range.end]);
     }
 }

@@ -68,48 +68,51 @@ pub(crate) struct Maxima<'a> {
 impl Vectorize for Maxima<'_> {
     #[inline(always)]
     fn run(self) {
-        let (row, channels) = (self.pool.input.row(), self.pool.input.channels);
+        let (pool, channels) = (self.pool, self.pool.input.channels);
         let mut which = self.which.chunks_exact_mut(channels);
-        for (index, y) in self.y.chunks_exact_mut(channels).enumerate() {
-            let mut which = which.next();
-            let corner = &self.x[self.pool.corner(index)..];
-            y.copy_from_slice(&corner[..channels]);
-            if let Some(which) = &mut which {
-                which.fill(0.0);
-            }
-            for j in 1..self.pool.pixels() {
-                let pixel = j / self.pool.window.1 * row + j % self.pool.window.1 * channels;
-                let mut larger = TakeLarger {
-                    x: &corner[pixel..pixel + channels],
+        for (line, y) in self.y.chunks_mut(pool.output.row()).enumerate() {
+            let x = &self.x[line * pool.stride * pool.input.row()..];
+            for (col, y) in y.chunks_exact_mut(channels).enumerate() {
+                let mut window = Maximum {
+                    pool,
+                    x: &x[col * pool.stride * channels..],
                     y,
-                    which: which.as_deref_mut(),
-                    name: j as f32,
+                    which: which.next(),
                 };
-                larger.each(channels);
+                window.each(channels);
             }
         }
     }
 }
 
-/// Takes those values of a pixel that are larger, and says so.
-struct TakeLarger<'a> {
+/// The maxima of one window; it stays in registers until it has been through all pixels.
+struct Maximum<'a> {
+    pool: &'a Pool,
+    /// The picture from the window's corner on.
     x: &'a [f32],
     y: &'a mut [f32],
     which: Option<&'a mut [f32]>,
-    name: f32,
 }
 
-impl Stretches for TakeLarger<'_> {
+impl Stretches for Maximum<'_> {
     #[inline(always)]
     fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let x = Lanes::load::<WHOLE>(&self.x[range.clone()]);
-        let y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
-        if let Some(which) = &mut self.which {
-            let which = &mut which[range.clone()];
-            let names = Lanes::load::<WHOLE>(which);
-            Lanes::splat(self.name).where_larger(x, y, names).store::<WHOLE>(which);
+        let (mut largest, mut names) = (Lanes::splat(f32::NEG_INFINITY), Lanes::ZERO);
+        let mut name = 0.0;
+        for line in 0..self.pool.window.0 {
+            let line = &self.x[line * self.pool.input.row()..];
+            for col in 0..self.pool.window.1 {
+                let x = &line[col * self.pool.input.channels..];
+                let x = Lanes::load::<WHOLE>(&x[range.clone()]);
+                names = Lanes::splat(name).where_larger(x, largest, names);
+                largest = x.where_larger(x, largest, largest);
+                name += 1.0;
+            }
         }
-        x.where_larger(x, y, y).store::<WHOLE>(&mut self.y[range]);
+        if let Some(which) = &mut self.which {
+            names.store::<WHOLE>(&mut which[range.clone()]);
+        }
+        largest.store::<WHOLE>(&mut self.y[range]);
     }
 }
 
@@ -124,40 +127,48 @@ pub(crate) struct MaximaGradient<'a> {
 impl Vectorize for MaximaGradient<'_> {
     #[inline(always)]
     fn run(self) {
-        let channels = self.pool.input.channels;
+        let (pool, channels) = (self.pool, self.pool.input.channels);
         self.dx.fill(0.0);
-        let gradients = self.dy.chunks_exact(channels).zip(self.which.chunks_exact(channels));
-        for (index, (dy, which)) in gradients.enumerate() {
-            for j in 0..self.pool.pixels() {
-                let mut pixel = MaximumGradient {
-                    name: j as f32,
+        let mut gradients = self.dy.chunks_exact(channels).zip(self.which.chunks_exact(channels));
+        for line in 0..pool.output.height {
+            let dx = &mut self.dx[line * pool.stride * pool.input.row()..];
+            for (col, (dy, which)) in gradients.by_ref().take(pool.output.width).enumerate() {
+                let mut window = MaximumGradient {
+                    pool,
                     dy,
                     which,
-                    dx: &mut self.dx[self.pool.position(index, j)..],
+                    dx: &mut dx[col * pool.stride * channels..],
                 };
-                pixel.each(channels);
+                window.each(channels);
             }
         }
     }
 }
 
-/// One pixel of a window; windows may overlap.
+/// The gradient of one window's maxima; windows may overlap.
 struct MaximumGradient<'a> {
-    /// The pixel's number in the window.
-    name: f32,
+    pool: &'a Pool,
     dy: &'a [f32],
     which: &'a [f32],
-    /// The picture from the pixel on.
+    /// The picture from the window's corner on.
     dx: &'a mut [f32],
 }
 
 impl Stretches for MaximumGradient<'_> {
     #[inline(always)]
     fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]);
         let which = Lanes::load::<WHOLE>(&self.which[range.clone()]);
-        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]).where_equal(which, Lanes::splat(self.name));
-        let dx = &mut self.dx[range];
-        (Lanes::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
+        let mut name = 0.0;
+        for line in 0..self.pool.window.0 {
+            let line = &mut self.dx[line * self.pool.input.row()..];
+            for col in 0..self.pool.window.1 {
+                let dx = &mut line[col * self.pool.input.channels..][range.clone()];
+                let dy = dy.where_equal(which, Lanes::splat(name));
+                (Lanes::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
+                name += 1.0;
+            }
+        }
     }
 }
 

@@ -198,17 +198,28 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     let group = if lists.is_some() { rows.min(GROUP) } else { rows }.max(1);
     let panels_at_once = S::PANELS[group.min(4) - 1];
     let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * PANEL) * rows.div_ceil(S::ROWS));
+    let stacks_of = |rows: usize, panels| stacks::<S, V>(rows, panels, lists.is_some());
+    let mut whole = stacks_of(group, panels_at_once);
     let mut col = 0;
     while col < cols {
         let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
         let mut at = ops.at(col);
-        let [whole, last] = [group, rows % group].map(|rows| stacks::<S, V>(rows.max(1), panels, lists.is_some()));
+        if panels < panels_at_once {
+            whole = stacks_of(group, panels);
+        }
         for first in (0..rows).step_by(group) {
             if let Some(lists) = lists {
                 let (list, values) = lists.of_row(first);
                 (at.listed, at.k, at.a) = (list.as_ptr(), list.len(), values.as_ptr().cast());
             }
-            for stack in if first + group <= rows { &whole } else { &last } {
+            let last;
+            let stacks = if first + group <= rows {
+                &whole
+            } else {
+                last = stacks_of(rows - first, panels);
+                &last
+            };
+            for stack in stacks {
                 for _ in 0..stack.tiles {
                     next.ask();
                     // SAFETY: the heights add up to all rows, and `panels` panels from column `col` on lie inside the
@@ -342,16 +353,24 @@ unsafe fn run<S: Simd, const M: usize, const P: usize, const V: usize, const LIS
 /// As [`Tile`] says.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(at: &Operands) {
-    let mut bias = [[-0.0; PANEL]; P];
+    let mut cut_bias = MaybeUninit::<[[f32; PANEL]; P]>::uninit();
     let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
     let c = (at.c, at.c_row, at.c_panel);
     let whole = (buffer.as_mut_ptr().cast(), P * PANEL, PANEL);
     let is_cut = at.cols < P * PANEL;
+    let mut bias = if at.bias.is_null() {
+        NO_BIAS.as_ptr().cast()
+    } else {
+        at.bias
+    };
     // Whatever calls a function comes before the sums or after them, so that they can stay in registers.
-    // SAFETY: C has `M` rows of `cols` columns, and so has the bias; the buffer is as large as the tile.
+    // SAFETY: C has `M` rows of `cols` columns, and so has the bias; the buffers are as large as the tile, and as one
+    // of its rows.
     unsafe {
-        if !at.bias.is_null() {
-            std::ptr::copy_nonoverlapping(at.bias, bias.as_mut_ptr().cast(), at.cols.min(P * PANEL));
+        if is_cut && !at.bias.is_null() {
+            cut_bias.as_mut_ptr().write_bytes(0, 1);
+            std::ptr::copy_nonoverlapping(at.bias, cut_bias.as_mut_ptr().cast(), at.cols);
+            bias = cut_bias.as_ptr().cast();
         }
         if is_cut && at.beta != 0.0 {
             buffer.as_mut_ptr().write_bytes(0, 1);
@@ -363,15 +382,18 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const LI
     unsafe {
         let sums = sums::<S, M, P, V, LISTED>(at);
         if at.beta == 0.0 {
-            finish::<S, M, P, V, false>(at, &sums, &bias, target);
+            finish::<S, M, P, V, false>(at, &sums, bias, target);
         } else {
-            finish::<S, M, P, V, true>(at, &sums, &bias, target);
+            finish::<S, M, P, V, true>(at, &sums, bias, target);
         }
         if is_cut {
             copy(whole, c, M, at.cols);
         }
     }
 }
+
+/// For tiles without a bias: what is added to a sum and leaves it as it is, a zero's sign included.
+static NO_BIAS: [[f32; PANEL]; 4] = [[-0.0; PANEL]; 4];
 
 /// The products of `M` rows and `P` panels.
 ///
@@ -468,13 +490,13 @@ unsafe fn copy(from: Place, to: Place, rows: usize, cols: usize) {
 /// Takes the sums through the epilogue into C, which is read only if `READ`.
 ///
 /// # Safety
-/// The CPU has what `S` needs; C has `M` rows of `P` whole panels.
+/// The CPU has what `S` needs; C has `M` rows of `P` whole panels, and so many values has the bias.
 #[allow(clippy::needless_range_loop)] // As in `sums`.
 #[inline(always)]
 unsafe fn finish<S: Simd, const M: usize, const P: usize, const V: usize, const READ: bool>(
     at: &Operands,
     sums: &[[[S::Vector; V]; P]; M],
-    bias: &[[f32; PANEL]; P],
+    bias: *const f32,
     (c, c_row, c_panel): Place,
 ) {
     // SAFETY: row `m`, panel `p` and vector `v` are inside the tile.
@@ -486,7 +508,7 @@ unsafe fn finish<S: Simd, const M: usize, const P: usize, const V: usize, const 
             for p in 0..P {
                 for v in 0..V {
                     let c = c.add(m * c_row + p * c_panel + v * S::LANES);
-                    let mut x = S::mul_add(alpha, sums[m][p][v], S::load(bias[p].as_ptr().add(v * S::LANES)));
+                    let mut x = S::mul_add(alpha, sums[m][p][v], S::load(bias.add(p * PANEL + v * S::LANES)));
                     if READ {
                         x = S::mul_add(beta, S::load(c), x);
                     }
