@@ -32,6 +32,7 @@
 //! What comes from outside, such as shapes, lengths, settings and files, is answered with an [`enum@Error`] that says
 //! what was wrong and what would be right. Panics are for broken invariants of this crate.
 
+mod awake;
 mod buffer;
 mod conv;
 mod error;

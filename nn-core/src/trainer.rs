@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    awake::while_awake,
     buffer::Buffer,
     error::{Error, Result},
     gemm::MatRef,
@@ -440,7 +441,13 @@ impl Trainer {
         Ok(report)
     }
 
+    /// A step, on a thread of the pool: its sections are short, and what lies between them is shorter still.
     fn step_here(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
+        let threads = self.workspace.training_threads(&self.network, labels.len());
+        while_awake(threads, || self.step_awake(images, labels))
+    }
+
+    fn step_awake(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
         let rule = self.settings.rule(self.progress.steps)?;
         let loss = self.settings.loss;
         let moment = self.moment();

@@ -316,6 +316,12 @@ impl Workspace {
         Ok(self.report(labels, outputs))
     }
 
+    /// How many threads a training step on that many samples is shared out over.
+    pub(crate) fn training_threads(&self, network: &Network, batch: usize) -> usize {
+        let threads = rayon::current_num_threads();
+        self.training().training_cut(network, batch, threads).1
+    }
+
     /// The walk of a batch through all stages and back. Threads take samples, in one fork and join; where stages are
     /// joint, the walk halts there on both ways, and what the lanes have gathered is merged.
     fn walk(
@@ -327,9 +333,7 @@ impl Workspace {
         derived: &mut Derived,
     ) -> Result<()> {
         let (batch, plan) = (labels.len(), network.plan());
-        let (_, threads) = self
-            .training()
-            .training_cut(network, batch, rayon::current_num_threads());
+        let threads = self.training_threads(network, batch);
         let mut start = 0;
         for &joint in &plan.joints {
             let chunk = self.chunk(network, true, threads, images, labels)?;
