@@ -1,8 +1,9 @@
-//! After the first step, training and prediction allocate nothing. A binary of its own and without the test harness,
+//! After the first step, training, prediction and the filling of batches allocate nothing. A binary of its own and without the test harness,
 //! since every thread of the process is counted, and the harness allocates while a test begins.
 
 use std::{alloc::System, ops::ControlFlow};
 
+use mnist_io::{Augmentation, Batches, Dataset, Scaling};
 use nn_core::{
     Network, Trainer, Workspace, loss,
     optim::{Adam, OneCycle, Optimizer, Sgd},
@@ -13,6 +14,9 @@ use tests::data::{Slices, batch, on_kernels, trained};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Samples of a batch: so many that threads share the lists of 784 inputs.
+const BATCH: usize = 96;
 
 /// Every layer, alone on the way out and in the middle, and weights so many that threads share their transposition.
 const NETWORKS: [&str; 8] = [
@@ -39,7 +43,7 @@ fn assert_no_allocations(what: &str, mut f: impl FnMut()) {
 }
 
 fn check(what: &str, network: &Network) {
-    let (images, labels) = batch(network, 1, 64);
+    let (images, labels) = batch(network, 1, BATCH);
     let one = network.spec().input().len();
     let smaller = (37 * one, 37);
     let momentum = Sgd {
@@ -52,7 +56,7 @@ fn check(what: &str, network: &Network) {
         momentum.into(),
         Adam::new(0.001).into(),
     ] {
-        let plain = Trainer::new(network.clone(), optimizer, 64).unwrap();
+        let plain = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
         let clipped = plain.clone().with_clipping(0.5);
         let all = clipped.and_then(|trainer| trainer.with_average(0.9)?.with_schedule(OneCycle::new(100)));
         for (settings, mut trainer) in [("", plain), (", clipped and averaged", all.unwrap())] {
@@ -67,12 +71,24 @@ fn check(what: &str, network: &Network) {
             });
         }
     }
-    let mut workspace = Workspace::new(network, 64).unwrap();
+    let mut workspace = Workspace::new(network, BATCH).unwrap();
     assert_no_allocations(&format!("{what}: logits"), || {
         let logits = network.logits(&images, &mut workspace).unwrap();
         assert!(loss::argmax(logits) < logits.len());
         network.logits(&images[..smaller.0], &mut workspace).unwrap();
         network.logits(&images[..one], &mut workspace).unwrap();
+    });
+}
+
+fn check_batches(augmentation: &Augmentation) {
+    let images = (0..200 * 784).map(|i| (i % 784 / 3) as u8).collect();
+    let dataset = Dataset::new(images, (0..200).map(|i| i % 10).collect(), 28, 28).unwrap();
+    let batches = Batches::new(&dataset, 150, 1, Scaling::UNIT).unwrap();
+    let mut batches = batches.with_augmentation(augmentation.clone()).unwrap();
+    let (mut images, mut labels) = (vec![0.0; 150 * 784], vec![0; 150]);
+    assert_no_allocations(&format!("batches: {augmentation:?}"), || {
+        batches.start_epoch(0);
+        while batches.next_into(&mut images, &mut labels) > 0 {}
     });
 }
 
@@ -91,6 +107,10 @@ fn main() {
             // allocates a block now and then.
             pool.install(|| check(&format!("{text}, {kernel}"), &network));
         }
+    }
+    let bent = Augmentation::default().elastic(3.0).thickness(0.5, 0.7).styles(0.5);
+    for augmentation in [Augmentation::none(), Augmentation::default(), bent.strangers(0.1)] {
+        pool.install(|| check_batches(&augmentation));
     }
     println!("test nothing_is_allocated_after_the_first_step ... ok");
 }
