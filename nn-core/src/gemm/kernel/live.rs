@@ -1,5 +1,7 @@
 //! Which columns of a few rows are not zero throughout, and what they hold: a product may pass over the others.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{Kernel, MatRef, Vectorize};
@@ -26,6 +28,11 @@ pub(crate) struct Live<C, V> {
     cols: usize,
 }
 
+/// A list's numbers: how many columns are live, these, and room for the bits of a byte.
+const fn list_len(cols: usize) -> usize {
+    1 + cols + BYTE
+}
+
 /// Some of the lists. That their columns are the matrix's is what tiles rely on: nobody else makes lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lists<'a> {
@@ -50,7 +57,7 @@ impl<C, V> Live<C, V> {
 impl Live<(), ()> {
     /// How many numbers the lists of such a matrix may take.
     pub(crate) const fn len(rows: usize, cols: usize) -> usize {
-        rows.div_ceil(GROUP) * (cols + 1)
+        rows.div_ceil(GROUP) * list_len(cols)
     }
 
     /// How many values they may take.
@@ -95,14 +102,14 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
     /// Has the values of each list copied, which is told the group's first row and its list.
     fn copy(&mut self, parallel: bool, copy: impl Fn(usize, &[Column], &mut [[f32; GROUP]]) + Sync) {
         let (groups, cols) = (self.rows.div_ceil(GROUP), self.cols);
-        let lists = &self.memory.as_ref()[..groups * (cols + 1)];
+        let lists = &self.memory.as_ref()[..groups * list_len(cols)];
         let (values, _) = self.values.as_mut()[..groups * GROUP * cols].as_chunks_mut::<GROUP>();
         let values = values.par_chunks_mut(BLOCK * cols);
-        let blocks = lists.par_chunks(BLOCK * (cols + 1)).zip(values);
+        let blocks = lists.par_chunks(BLOCK * list_len(cols)).zip(values);
         let blocks = blocks.with_min_len(least_blocks(parallel));
         blocks.enumerate().for_each(|(block, (lists, values))| {
             let firsts = (block * BLOCK * GROUP..).step_by(GROUP);
-            let lists = lists.chunks_exact(cols + 1).zip(values.chunks_exact_mut(cols));
+            let lists = lists.chunks_exact(list_len(cols)).zip(values.chunks_exact_mut(cols));
             for (first, (list, values)) in firsts.zip(lists) {
                 copy(first, &list[1..=usize::from(list[0])], values);
             }
@@ -118,7 +125,7 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
         let Some(lists) = lists.filter(|_| has_room && cols > 0) else {
             return false;
         };
-        let list = cols + 1;
+        let list = list_len(cols);
         let gather = |first, lists: &mut [Column]| {
             kernel.vectorize(Gather {
                 source,
@@ -172,10 +179,10 @@ impl<'a> Lists<'a> {
     ///
     /// # Panics
     /// If it is not, or there are no such rows.
-    pub(crate) fn of_rows(self, rows: std::ops::Range<usize>) -> Self {
+    pub(crate) fn of_rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start.is_multiple_of(GROUP) && rows.start <= rows.end && rows.end <= self.rows);
         Self {
-            memory: &self.memory[rows.start / GROUP * (self.cols + 1)..],
+            memory: &self.memory[rows.start / GROUP * list_len(self.cols)..],
             values: &self.values[rows.start * self.cols..],
             rows: rows.len(),
             ..self
@@ -193,7 +200,7 @@ impl<'a> Lists<'a> {
     /// The columns that are live in the group of a row, and what its rows hold there.
     pub(super) fn of_row(&self, row: usize) -> (&'a [Column], &'a [[f32; GROUP]]) {
         let group = row / GROUP;
-        let list = &self.memory[group * (self.cols + 1)..];
+        let list = &self.memory[group * list_len(self.cols)..];
         let list = &list[1..=usize::from(list[0])];
         let (values, _) = self.values[group * GROUP * self.cols..].as_chunks();
         (list, &values[..list.len()])
@@ -251,7 +258,7 @@ struct Gather<'a> {
 impl Vectorize for Gather<'_> {
     #[inline(always)]
     fn run(self) {
-        let list = self.cols + 1;
+        let list = list_len(self.cols);
         let groups = self.first..self.first + self.lists.len() / list;
         self.lists.iter_mut().step_by(list).for_each(|count| *count = 0);
         for first in (0..self.cols).step_by(BLOCK) {
@@ -259,25 +266,51 @@ impl Vectorize for Gather<'_> {
             let masks = match self.source {
                 Source::Rows(a) => {
                     let rows = groups.start * GROUP..a.rows().min(groups.end * GROUP);
-                    masks_of_rows(a.block(rows, cols))
+                    masks_of_rows(a.block(rows, cols.clone()))
                 }
-                Source::Flags(flags) => masks_of_flags(flags.block(cols, groups.clone())),
+                Source::Flags(flags) => masks_of_flags(flags.block(cols.clone(), groups.clone())),
             };
             for (list, mask) in self.lists.chunks_exact_mut(list).zip(masks) {
-                append(list, first, mask);
+                append(list, &cols, mask);
             }
         }
     }
 }
 
-/// Appends the columns whose bits are set.
+/// Bits that are looked up together.
+const BYTE: usize = 8;
+
+/// For each byte how many of its bits are set, and which; the rest is room.
+static SET_BITS: [(Column, [Column; BYTE]); 256] = set_bits();
+
+const fn set_bits() -> [(Column, [Column; BYTE]); 256] {
+    let mut table = [(0, [0; BYTE]); 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let mut bit = 0;
+        while bit < BYTE {
+            if byte >> bit & 1 == 1 {
+                let (count, bits) = &mut table[byte];
+                bits[*count as usize] = bit as Column;
+                *count += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+}
+
+/// Appends those of at most 64 columns whose bits are set, and behind them numbers without meaning: with no branch that depends on the
+/// bits.
 #[inline(always)]
-fn append(list: &mut [Column], first: usize, mut mask: u64) {
+fn append(list: &mut [Column], cols: &Range<usize>, mask: u64) {
     let mut count = usize::from(list[0]);
-    while mask != 0 {
-        count += 1;
-        list[count] = (first + mask.trailing_zeros() as usize) as Column;
-        mask &= mask - 1;
+    for (first, byte) in cols.clone().step_by(BYTE).zip(mask.to_le_bytes()) {
+        let (more, bits) = &SET_BITS[usize::from(byte)];
+        let first = first as Column;
+        list[count + 1..][..BYTE].copy_from_slice(&bits.map(|bit| first.wrapping_add(bit)));
+        count += usize::from(*more);
     }
     list[0] = count as Column;
 }
