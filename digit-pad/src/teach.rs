@@ -207,15 +207,18 @@ impl Teacher {
 impl Head {
     /// What it makes of pictures of 28×28 pixels.
     fn features(&self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
-        let mut scaled = vec![0.0; pixels.len()];
-        self.scaling.scale_into(pixels, &mut scaled);
         let Some(network) = &self.network else {
-            return Ok(scaled);
+            let mut features = vec![0.0; pixels.len()];
+            self.scaling.scale_into(pixels, &mut features);
+            return Ok(features);
         };
         let mut workspace = Workspace::new(network, FEATURE_BATCH)?;
         let mut features = Vec::with_capacity(pixels.len() / PIXELS * network.spec().outputs());
-        for batch in scaled.chunks(FEATURE_BATCH * PIXELS) {
-            features.extend_from_slice(network.logits(batch, &mut workspace)?);
+        let mut scaled = vec![0.0; FEATURE_BATCH * PIXELS];
+        for batch in pixels.chunks(FEATURE_BATCH * PIXELS) {
+            let scaled = &mut scaled[..batch.len()];
+            self.scaling.scale_into(batch, scaled);
+            features.extend_from_slice(network.logits(scaled, &mut workspace)?);
         }
         Ok(features)
     }
@@ -323,7 +326,10 @@ fn rehearsal(head: &Head, tail: &Network) -> Result<(Examples, f32), Error> {
     let mut order: Vec<usize> = (0..certainties.len()).collect();
     order.sort_by(|&a, &b| certainties[a].total_cmp(&certainties[b]));
     let images = Examples { features, labels };
-    let mut rehearsal = Examples::default();
+    let mut rehearsal = Examples {
+        features: Vec::with_capacity(images.features.len()),
+        labels: Vec::with_capacity(REHEARSED),
+    };
     for image in order {
         rehearsal.take((&images, REHEARSED), image, 1);
     }
