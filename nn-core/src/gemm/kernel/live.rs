@@ -301,8 +301,8 @@ const fn set_bits() -> [(Column, [Column; BYTE]); 256] {
     table
 }
 
-/// Appends those of at most 64 columns whose bits are set, and behind them numbers without meaning: with no branch that depends on the
-/// bits.
+/// Appends those of at most 64 columns whose bits are set, and behind them numbers without meaning: so no branch depends
+/// on the bits.
 #[inline(always)]
 fn append(list: &mut [Column], cols: &Range<usize>, mask: u64) {
     let mut count = usize::from(list[0]);
