@@ -13,8 +13,8 @@ use std::{
 /// More threads would look out at each other's cost.
 static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
-/// Does `work`, on a thread of a rayon pool, while so many of its threads, this one included, look out for what it forks.
-/// Elsewhere, and without such threads, it is just done.
+/// Does `work`, on a thread of a rayon pool, while so many of its threads, this one included, look out for what it
+/// forks. Elsewhere, and without such threads, it is just done.
 pub(crate) fn while_awake<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let others = threads.min(rayon::current_num_threads()).min(*CORES).saturating_sub(1);
     let Some(here) = rayon::current_thread_index().filter(|_| others > 0) else {

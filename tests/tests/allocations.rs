@@ -1,5 +1,6 @@
-//! After the first step, training, prediction and the filling of batches allocate nothing. A binary of its own and without the test harness,
-//! since every thread of the process is counted, and the harness allocates while a test begins.
+//! After the first step, training, prediction and the filling of batches allocate nothing. A binary of its own and
+//! without the test harness, since every thread of the process is counted, and the harness allocates while a test
+//! begins.
 
 use std::{alloc::System, ops::ControlFlow};
 

@@ -165,7 +165,8 @@ impl<C: AsRef<[Column]> + AsMut<[Column]>, V: AsRef<[f32]> + AsMut<[f32]>> Live<
     }
 }
 
-/// Blocks that one thread takes at least.
+/// Blocks that one thread takes at least: all of them where it is not `parallel`, so that a thread that has lent its own
+/// lists never waits, and starts nothing else meanwhile.
 fn least_blocks(parallel: bool) -> usize {
     if parallel { 1 } else { usize::MAX }
 }
