@@ -99,7 +99,7 @@ pub const PRESETS: [Preset; 4] = [
                 .scale(0.85, 1.15)
                 .shear(0.2)
                 .translation(1.5)
-                .share(0.5),
+                .share(0.4),
             ..Recipe::new(
                 20,
                 128,

@@ -210,38 +210,40 @@ impl Neighbours {
             match &mut elastic {
                 None => {
                     let reached = reach.of_row(start, self.width);
-                    let (first, step) = (reached.start as i64, map.right);
+                    let first = reached.start as i64;
                     pixels[..reached.start].fill(0);
                     pixels[reached.end..].fill(0);
-                    let start = [start[0] + first * step[0], start[1] + first * step[1]];
-                    self.sample_row(start, step, &mut pixels[reached], std::iter::repeat((0, 0)));
+                    let start = [0, 1].map(|axis| start[axis] + first * map.right[axis]);
+                    self.sample_straight(start, map.right, &mut pixels[reached]);
                 }
                 Some(elastic) => {
                     let (across, down) = elastic.row(line);
-                    let bends = across.iter().zip(down);
-                    self.sample_row(start, map.right, pixels, bends.map(|(&x, &y)| (bend(x), bend(y))));
+                    self.sample_bent(start, map.right, pixels, across, down);
                 }
             }
             start = [start[0] + map.down[0], start[1] + map.down[1]];
         }
     }
 
+    /// Interpolates pixels from a place on, each a step further; none is beyond the border around the ink.
+    fn sample_straight(&self, start: [i64; 2], step: [i64; 2], pixels: &mut [u8]) {
+        let [mut x, mut y] = start.map(i64::cast_unsigned);
+        for pixel in pixels {
+            *pixel = self.square(x, y).interpolate(weight(x), weight(y));
+            x = x.wrapping_add_signed(step[0]);
+            y = y.wrapping_add_signed(step[1]);
+        }
+    }
+
     /// Interpolates pixels from a place on, each a step further and displaced by itself.
-    #[inline(always)]
-    fn sample_row(
-        &self,
-        [mut x, mut y]: [i64; 2],
-        step: [i64; 2],
-        pixels: &mut [u8],
-        bends: impl Iterator<Item = (i64, i64)>,
-    ) {
+    fn sample_bent(&self, [mut x, mut y]: [i64; 2], step: [i64; 2], pixels: &mut [u8], across: &[f32], down: &[f32]) {
         // Places before the black border are negative, which unsigned is very large; so one minimum moves them and those
         // behind the ink to the border behind it.
         let right_border = (self.ink.width as u64 + 1) << FRACTION_BITS;
         let lower_border = (self.ink.height as u64 + 1) << FRACTION_BITS;
-        for (pixel, (across, down)) in pixels.iter_mut().zip(bends) {
-            let column = (x + across).cast_unsigned().min(right_border);
-            let line = (y + down).cast_unsigned().min(lower_border);
+        for (pixel, (&across, &down)) in pixels.iter_mut().zip(across.iter().zip(down)) {
+            let column = (x + bend(across)).cast_unsigned().min(right_border);
+            let line = (y + bend(down)).cast_unsigned().min(lower_border);
             *pixel = self.square(column, line).interpolate(weight(column), weight(line));
             x += step[0];
             y += step[1];

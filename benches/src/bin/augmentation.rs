@@ -1,0 +1,140 @@
+//! Times a preset's training with its augmentation and without it, in turns so short that both meet the same machine.
+
+use std::process::ExitCode;
+
+use benches::{median, on_threads, run_for};
+use clap::Parser;
+use digit_pad::{
+    presets::{Preset, Recipe},
+    training::SCALING,
+};
+use mnist_io::{Augmentation, Batches, Dataset, Mnist};
+use nn_core::{Loss, Network, NetworkSpec, Trainer};
+use serde_json::json;
+
+/// Seconds that one of the two trains before it is the other's turn.
+const TURN: f64 = 0.1;
+
+/// Times a preset's training with its augmentation and without it, in turns, and prints one line of JSON.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The preset: mlp or best
+    #[arg(long, default_value = "mlp")]
+    preset: String,
+    /// How long to run
+    #[arg(long, default_value_t = 20.0)]
+    seconds: f64,
+    /// Threads of the pool
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: u32,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = on_threads(arguments.threads as usize, || run(&arguments));
+    match result.map_err(Into::into).and_then(|result| result) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let preset = Preset::named(&arguments.preset)
+        .ok_or_else(|| format!("there is no preset {}; mlp and best change images", arguments.preset))?;
+    if preset.recipe.augmentation == Augmentation::none() {
+        return Err(format!("{} changes no image; mlp and best do", preset.name).into());
+    }
+    let images = Mnist::embedded()?.train;
+    let mut with = Run::new(&preset.network(), &preset.recipe, &images)?;
+    let mut without = Run::new(&preset.network(), &unchanged(&preset.recipe), &images)?;
+    let (mut augmented, mut plain, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let turns = (arguments.seconds / (2.0 * TURN)).ceil().max(1.0) as usize;
+    for turn in 0..turns {
+        // Who goes first changes, so that a machine that slows down or speeds up favours neither.
+        let (first, second) = if turn % 2 == 0 {
+            let first = with.images_per_s()?;
+            (first, without.images_per_s()?)
+        } else {
+            let second = without.images_per_s()?;
+            (with.images_per_s()?, second)
+        };
+        augmented.push(first);
+        plain.push(second);
+        ratios.push(first / second);
+    }
+    let line = json!({
+        "preset": preset.name,
+        "threads": arguments.threads,
+        "turns": turns,
+        "images_per_s": median(augmented).round(),
+        "images_per_s_without": median(plain).round(),
+        "ratio": median(ratios),
+    });
+    println!("{line}");
+    Ok(())
+}
+
+fn unchanged(recipe: &Recipe) -> Recipe {
+    Recipe {
+        augmentation: Augmentation::none(),
+        ..recipe.clone()
+    }
+}
+
+/// A network in training, and the images that it sees.
+struct Run<'a> {
+    trainer: Trainer,
+    batches: Batches<'a>,
+    epoch: u64,
+    images: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+impl<'a> Run<'a> {
+    fn new(network: &NetworkSpec, recipe: &Recipe, images: &'a Dataset) -> Result<Self, Failure> {
+        let batches = Batches::new(images, recipe.batch, 1, SCALING)?.with_augmentation(recipe.augmentation.clone())?;
+        let label_smoothing = recipe.label_smoothing;
+        let trainer = Trainer::new(Network::new(network.clone(), 1)?, recipe.optimizer, recipe.batch)?
+            .with_loss(Loss::CrossEntropy { label_smoothing })?;
+        let trainer = match recipe.average {
+            Some(decay) => trainer.with_average(decay)?,
+            None => trainer,
+        };
+        Ok(Self {
+            trainer,
+            epoch: 0,
+            images: vec![0.0; batches.batch_size() * images.pixels()],
+            labels: vec![0; batches.batch_size()],
+            batches,
+        })
+    }
+
+    /// Trains for a turn.
+    fn images_per_s(&mut self) -> Result<f64, Failure> {
+        let (mut seen, mut failure) = (0, None);
+        let (_, seconds) = run_for(TURN, |_| match self.step() {
+            Ok(count) => seen += count,
+            Err(error) => failure = Some(error),
+        });
+        failure.map_or(Ok(seen as f64 / seconds), |error| Err(error.into()))
+    }
+
+    /// Learns from a batch, and says of how many images it was.
+    fn step(&mut self) -> nn_core::Result<usize> {
+        let mut count = self.batches.next_into(&mut self.images, &mut self.labels);
+        if count == 0 {
+            self.epoch += 1;
+            self.batches.start_epoch(self.epoch);
+            count = self.batches.next_into(&mut self.images, &mut self.labels);
+        }
+        let pixels = self.images.len() / self.labels.len();
+        self.trainer
+            .step(&self.images[..count * pixels], &self.labels[..count])?;
+        Ok(count)
+    }
+}
