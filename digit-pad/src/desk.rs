@@ -7,13 +7,14 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use mnist_io::{Dataset, Mnist, Split};
 use nn_core::Network;
+use rayon::ThreadPool;
 
 use crate::error::Error;
 use crate::folders::Folders;
 use crate::grey::GreyImage;
 use crate::ink::{Bounds, CANVAS, Ink};
 use crate::inside::Inside;
-use crate::learner::{Learner, Look};
+use crate::learner::{self, Learner, Look};
 use crate::model::Model;
 use crate::normalize::{SIDE, normalize, normalize_ink};
 use crate::photo;
@@ -34,14 +35,17 @@ const LEARNT: &str = "fast";
 #[derive(Debug)]
 pub struct Desk {
     /// The model that the window opened with.
-    first: Model,
+    first: Arc<Model>,
     /// That, or one that has learnt from nothing; without what was taught.
-    base: Model,
+    base: Arc<Model>,
     /// The model in use.
     model: Model,
     recognizer: Recognizer,
     inside: Option<Inside>,
     learner: Option<Learner>,
+    /// What learners learn on, once there was one.
+    threads: Option<ThreadPool>,
+    /// Whoever teaches, once there was a lesson.
     tutor: Option<Tutor>,
     lessons: Lessons,
     /// Why the lessons of another time are not there. Their file is put aside before there is another one.
@@ -60,13 +64,15 @@ impl Desk {
     /// # Errors
     /// If the model does not read pictures of 28×28 pixels.
     pub fn new(model: Model, folders: Folders) -> Result<Self, Error> {
+        let first = Arc::new(model.clone());
         let mut desk = Desk {
             recognizer: Recognizer::new(model.clone())?,
-            first: model.clone(),
-            base: model.clone(),
+            base: Arc::clone(&first),
+            first,
             model,
             inside: None,
             learner: None,
+            threads: None,
             tutor: None,
             lessons: Lessons::new(),
             trouble: None,
@@ -223,7 +229,7 @@ impl Desk {
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
         let content = model_of(network);
         let model = Model { content, path: None };
-        self.base = model.clone();
+        self.base = Arc::new(model.clone());
         self.use_model(model)
     }
 
@@ -236,18 +242,18 @@ impl Desk {
 
     /// To the network that the window opened with, and what it was taught.
     fn go_back(&mut self) -> Result<Effects, Error> {
-        self.base = self.first.clone();
+        self.base = Arc::clone(&self.first);
         self.begin_with_base()
     }
 
     /// Takes the base into use, which knows nothing yet of what was taught, and teaches it.
     fn begin_with_base(&mut self) -> Result<Effects, Error> {
         self.learner = None;
-        self.tutor = None;
+        self.dismiss_tutor();
         if !self.lessons.is_empty() {
             self.ask_tutor()?;
         }
-        self.use_model(self.base.clone())
+        self.use_model(Model::clone(&self.base))
     }
 
     /// Teaches the digit that the panel tells of.
@@ -261,7 +267,7 @@ impl Desk {
                 None => format!("It learns: this is a {digit}"),
                 Some(_) => format!("Kept until it is through: this is a {digit}"),
             });
-            self.lessons_changed(state)?;
+            return self.lessons_changed(state);
         }
         Ok(Effects::REPAINT)
     }
@@ -273,13 +279,13 @@ impl Desk {
                 1 => "Forgotten; one lesson is left".to_owned(),
                 count => format!("Forgotten; {count} lessons are left"),
             });
-            self.lessons_changed(state)?;
+            return self.lessons_changed(state);
         }
         Ok(Effects::REPAINT)
     }
 
     /// Keeps the lessons, and has them learnt: by a network in training once it is over.
-    fn lessons_changed(&mut self, state: &mut State) -> Result<(), Error> {
+    fn lessons_changed(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.show_lessons(state);
         if let Some(path) = self.folders.lessons() {
             if self.trouble.is_some() {
@@ -288,20 +294,26 @@ impl Desk {
             }
             self.lessons.save(&path)?;
         }
-        if self.learner.is_none() && (self.tutor.is_some() || !self.lessons.is_empty()) {
-            self.ask_tutor()?;
+        match (&self.learner, self.lessons.is_empty()) {
+            (None, true) => self.begin_with_base(),
+            (None, false) => self.ask_tutor().map(|()| Effects::REPAINT),
+            (Some(_), _) => Ok(Effects::REPAINT),
         }
-        Ok(())
     }
 
     fn ask_tutor(&mut self) -> Result<(), Error> {
-        if self.tutor.is_none() {
-            self.tutor = Some(Tutor::start(self.base.clone())?);
-        }
+        let tutor = match &mut self.tutor {
+            Some(tutor) => tutor,
+            none => none.insert(Tutor::start()?),
+        };
+        tutor.teach(&self.base, &self.lessons)
+    }
+
+    /// Whatever it is learning is for another network.
+    fn dismiss_tutor(&mut self) {
         if let Some(tutor) = &mut self.tutor {
-            tutor.teach(&self.lessons);
+            tutor.dismiss();
         }
-        Ok(())
     }
 
     fn poll_tutor(&mut self, state: &mut State) -> Effects {
@@ -311,10 +323,8 @@ impl Desk {
         let learnt = taught.and_then(|network| self.use_model(taught_model(&self.base, network, &self.lessons)));
         match learnt {
             Ok(effects) => {
-                if !self.lessons.is_empty() {
-                    let lessons = if self.lessons.len() == 1 { "lesson" } else { "lessons" };
-                    state.say(format!("Learnt {} {lessons}", self.lessons.len()));
-                }
+                let lessons = if self.lessons.len() == 1 { "lesson" } else { "lessons" };
+                state.say(format!("Learnt {} {lessons}", self.lessons.len()));
                 effects
             }
             Err(error) => {
@@ -335,9 +345,12 @@ impl Desk {
     fn learn(&mut self, state: &mut State) -> Result<Effects, Error> {
         let preset = Preset::named(LEARNT).expect("there is a preset of that name");
         let seed = RandomState::new().hash_one(1);
-        self.learner = Some(Learner::start(preset, seed)?);
-        // Whatever it was learning is for another network.
-        self.tutor = None;
+        let threads = match &self.threads {
+            Some(threads) => threads,
+            None => self.threads.insert(learner::threads()?),
+        };
+        self.learner = Some(Learner::start(preset, seed, threads));
+        self.dismiss_tutor();
         state.show_progress(Arc::default());
         Ok(Effects::REPAINT)
     }

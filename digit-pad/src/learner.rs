@@ -1,4 +1,4 @@
-//! A network that is trained from nothing while one watches: on threads of its own, with a rest whenever one likes.
+//! A network that is trained from nothing while one watches: on threads beside the window's, with a rest whenever one likes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mnist_io::{Dataset, Mnist};
 use nn_core::{LayerSpec, Network, Workspace, loss};
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::Error;
 use crate::presets::Preset;
@@ -22,6 +22,20 @@ const LOOK_AT: usize = 300;
 
 /// How long a rest lasts before it is asked whether it is over.
 const REST: Duration = Duration::from_millis(20);
+
+/// The threads to learn on: one core is left to the pen. They stay from one network to the next, so that the memory of one
+/// time serves the next.
+///
+/// # Errors
+/// If they cannot be started.
+pub fn threads() -> Result<ThreadPool, Error> {
+    let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|_| "learner".to_owned());
+    pool.build()
+        .map_err(|error| Error::Thread(std::io::Error::other(error)))
+}
 
 /// Training on its way, or over.
 #[derive(Debug)]
@@ -57,15 +71,11 @@ pub struct Look {
 }
 
 impl Learner {
-    /// Begins to train a preset.
-    ///
-    /// # Errors
-    /// If there is no thread for it.
-    pub fn start(preset: &'static Preset, seed: u64) -> Result<Self, Error> {
+    /// Begins to train a preset on these [`threads`], once they are through with whatever they are at.
+    pub fn start(preset: &'static Preset, seed: u64, threads: &ThreadPool) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let builder = thread::Builder::new().name("learner".to_owned());
-        let learn = move || {
+        threads.spawn(move || {
             let outcome = learn(preset, seed, &theirs);
             let mut news = theirs.news();
             news.progress.finished = true;
@@ -79,9 +89,8 @@ impl Learner {
                 Err(Error::NothingLearnt) => {}
                 Err(error) => news.failure = Some(error.to_string()),
             }
-        };
-        builder.spawn(learn).map_err(Error::Thread)?;
-        Ok(Learner { shared })
+        });
+        Learner { shared }
     }
 
     /// Rests, or goes on.
@@ -128,6 +137,9 @@ impl Shared {
 }
 
 fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
+    if shared.stop.load(Ordering::Relaxed) {
+        return Err(Error::NothingLearnt);
+    }
     let recipe = preset.recipe.clone();
     let data = Data::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {
@@ -138,18 +150,12 @@ fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> 
         checkpoint: None,
         stop: &shared.stop,
     };
-    // One core is left to the pen.
-    let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
     let mut witness = Witness::new(&data.validation);
-    pool.install(|| {
-        train(&task, &data, &mut |event, network| {
-            if let Event::Step(step) = event {
-                witness.see(&step, network, shared);
-                shared.rest_while_paused();
-            }
-        })
+    train(&task, &data, &mut |event, network| {
+        if let Event::Step(step) = event {
+            witness.see(&step, network, shared);
+            shared.rest_while_paused();
+        }
     })
 }
 
@@ -272,7 +278,8 @@ mod tests {
 
     #[test]
     fn it_learns_rests_goes_on_and_stops() {
-        let learner = Learner::start(Preset::named("fast").unwrap(), 1).unwrap();
+        let threads = threads().unwrap();
+        let learner = Learner::start(Preset::named("fast").unwrap(), 1, &threads);
         let early = wait(&learner, |look| look.progress.steps >= 1);
         assert!(early.network.is_some() && early.failure.is_none());
         assert_eq!(early.progress.filters.2.len(), 16);
@@ -295,5 +302,17 @@ mod tests {
         let end = wait(&learner, |look| look.progress.finished);
         assert!(end.progress.steps < end.progress.total_steps && end.failure.is_none());
         assert!(end.progress.test_accuracy.unwrap() > 0.5);
+    }
+
+    #[test]
+    fn one_that_is_dropped_makes_way_for_the_next() {
+        let (threads, fast) = (threads().unwrap(), Preset::named("fast").unwrap());
+        let resting = Learner::start(fast, 1, &threads);
+        wait(&resting, |look| look.progress.steps >= 1);
+        resting.pause_or_go_on();
+        drop(resting);
+        drop(Learner::start(fast, 2, &threads));
+        let next = Learner::start(fast, 3, &threads);
+        wait(&next, |look| look.progress.steps >= 1);
     }
 }

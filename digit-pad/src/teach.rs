@@ -357,6 +357,8 @@ fn changed(images: &Dataset) -> Result<Vec<u8>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use nn_core::formats;
 
     use super::*;
@@ -426,7 +428,9 @@ mod tests {
     #[test]
     fn a_model_without_dense_layers_is_refused() {
         let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
-        for error in [Teacher::new(&model).unwrap_err(), Tutor::start(model).unwrap_err()] {
+        let mut tutor = Tutor::start().unwrap();
+        let asked = tutor.teach(&Arc::new(model.clone()), &some_lessons());
+        for error in [Teacher::new(&model).unwrap_err(), asked.unwrap_err()] {
             assert!(
                 error.to_string().contains("cannot be taught") && error.to_string().contains("dense"),
                 "{error}"

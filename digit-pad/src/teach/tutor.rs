@@ -1,7 +1,10 @@
 //! Learning beside drawing: a thread that is sent lessons and answers with the network that they make.
 
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
@@ -11,7 +14,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Lessons, Teacher, check_teachable};
 use crate::{error::Error, model::Model};
 
-/// Teaches in the background, on one thread, so that drawing and reading go on.
+/// Teaches in the background, on one thread, so that drawing and reading go on. The thread stays whatever model is taught,
+/// so that the memory of one time serves the next.
 ///
 /// When it is dropped, the thread ends by itself after the lessons that it is at.
 #[derive(Debug)]
@@ -27,6 +31,7 @@ pub struct Tutor {
 #[derive(Debug)]
 struct Request {
     number: u64,
+    model: Arc<Model>,
     lessons: Lessons,
 }
 
@@ -37,12 +42,11 @@ struct Answer {
 }
 
 impl Tutor {
-    /// A tutor for that model. What it takes to teach is made ready at the first lesson.
+    /// A tutor of whatever model. What it takes to teach one is made ready at its first lesson.
     ///
     /// # Errors
-    /// [`Error::Unteachable`], [`Error::Misfit`], or if no thread can be started.
-    pub fn start(model: Model) -> Result<Self, Error> {
-        check_teachable(&model)?;
+    /// If no thread can be started.
+    pub fn start() -> Result<Self, Error> {
         let (requests, asked) = channel();
         let (answer, answers) = channel();
         // A pool of its own and of one thread: the others are for those who draw and read.
@@ -50,7 +54,7 @@ impl Tutor {
         let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
         thread::Builder::new()
             .name("tutor".to_owned())
-            .spawn(move || work(&model, &pool, &asked, &answer))
+            .spawn(move || work(&pool, &asked, &answer))
             .map_err(Error::Thread)?;
         Ok(Tutor {
             requests,
@@ -60,16 +64,28 @@ impl Tutor {
         })
     }
 
-    /// Asks for the network that these lessons make, all of them, in place of whatever was asked for before. To be asked
-    /// with no lessons makes it ready for the first.
-    pub fn teach(&mut self, lessons: &Lessons) {
+    /// Asks for the network that these lessons make of a model's, all of them, in place of whatever was asked for before.
+    /// To be asked with no lessons makes it ready for the first.
+    ///
+    /// # Errors
+    /// [`Error::Unteachable`] or [`Error::Misfit`].
+    pub fn teach(&mut self, model: &Arc<Model>, lessons: &Lessons) -> Result<(), Error> {
+        check_teachable(model)?;
         self.asked += 1;
         let request = Request {
             number: self.asked,
+            model: Arc::clone(model),
             lessons: lessons.clone(),
         };
         // The thread ends only when this end is gone.
         let _ = self.requests.send(request);
+        Ok(())
+    }
+
+    /// Whatever was asked for is not wanted any more.
+    pub fn dismiss(&mut self) {
+        self.asked += 1;
+        self.answered = self.asked;
     }
 
     /// The network that the newest lessons made, once it is ready. It never waits.
@@ -88,11 +104,13 @@ impl Tutor {
     }
 }
 
-/// Answers requests until nobody makes any more.
-fn work(model: &Model, pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
-    let mut teacher = None;
+/// Answers requests until nobody makes any more. The teacher stays for the next lessons of the same model.
+fn work(pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
+    let mut teacher: Option<(Arc<Model>, Teacher)> = None;
     while let Ok(first) = requests.recv() {
-        let Request { number, lessons } = requests.try_iter().last().unwrap_or(first);
+        let Request { number, model, lessons } = requests.try_iter().last().unwrap_or(first);
+        // Another model's is gone before the next is made, so that there is room for one alone.
+        teacher = teacher.filter(|(taught, _)| Arc::ptr_eq(taught, &model));
         let taught = pool.install(|| learn(model, &mut teacher, &lessons));
         if answers.send(Answer { number, taught }).is_err() {
             return;
@@ -100,11 +118,16 @@ fn work(model: &Model, pool: &ThreadPool, requests: &Receiver<Request>, answers:
     }
 }
 
-/// The teacher stays for the next lessons.
-fn learn(model: &Model, teacher: &mut Option<Teacher>, lessons: &Lessons) -> Result<Network, Error> {
-    let mut ready = teacher.take().map_or_else(|| Teacher::new(model), Ok)?;
+fn learn(model: Arc<Model>, teacher: &mut Option<(Arc<Model>, Teacher)>, lessons: &Lessons) -> Result<Network, Error> {
+    let (model, mut ready) = match teacher.take() {
+        Some(ready) => ready,
+        None => {
+            let ready = Teacher::new(&model)?;
+            (model, ready)
+        }
+    };
     let taught = ready.learn(lessons);
-    *teacher = Some(ready);
+    *teacher = Some((model, ready));
     taught
 }
 
@@ -117,11 +140,11 @@ mod tests {
     use super::*;
     use crate::{ink::Drawing, teach::Lesson};
 
-    fn model() -> Model {
-        Model {
-            content: formats::Model::new(Network::new("784 | dense 10".parse().unwrap(), 3).unwrap()),
+    fn model(seed: u64) -> Arc<Model> {
+        Arc::new(Model {
+            content: formats::Model::new(Network::new("784 | dense 10".parse().unwrap(), seed).unwrap()),
             path: None,
-        }
+        })
     }
 
     fn lessons(count: u8) -> Lessons {
@@ -145,24 +168,37 @@ mod tests {
 
     #[test]
     fn the_newest_lessons_are_answered() {
-        let mut tutor = Tutor::start(model()).unwrap();
+        let mut tutor = Tutor::start().unwrap();
         assert!(!tutor.is_learning() && tutor.poll().is_none());
-        let mut teacher = Teacher::new(&model()).unwrap();
-        for counts in [&[1, 2, 0, 3][..], &[2], &[1, 0]] {
-            for &count in counts {
-                tutor.teach(&lessons(count));
+        for model in [model(3), model(4)] {
+            let mut teacher = Teacher::new(&model).unwrap();
+            for counts in [&[1, 2, 0, 3][..], &[2], &[1, 0]] {
+                for &count in counts {
+                    tutor.teach(&model, &lessons(count)).unwrap();
+                }
+                let expected = teacher.learn(&lessons(counts[counts.len() - 1])).unwrap();
+                assert!(wait(&mut tutor).tensors() == expected.tensors(), "{counts:?}");
+                assert!(!tutor.is_learning() && tutor.poll().is_none());
             }
-            let expected = teacher.learn(&lessons(counts[counts.len() - 1])).unwrap();
-            assert!(wait(&mut tutor).tensors() == expected.tensors(), "{counts:?}");
-            assert!(!tutor.is_learning() && tutor.poll().is_none());
         }
     }
 
     #[test]
+    fn what_is_not_wanted_any_more_is_not_answered() {
+        let (mut tutor, model) = (Tutor::start().unwrap(), model(3));
+        tutor.teach(&model, &lessons(1)).unwrap();
+        tutor.dismiss();
+        assert!(!tutor.is_learning());
+        tutor.teach(&model, &lessons(2)).unwrap();
+        let expected = Teacher::new(&model).unwrap().learn(&lessons(2)).unwrap();
+        assert!(tutor.is_learning() && wait(&mut tutor).tensors() == expected.tensors());
+    }
+
+    #[test]
     fn a_tutor_can_be_left_alone() {
-        let mut tutor = Tutor::start(model()).unwrap();
-        tutor.teach(&lessons(3));
+        let mut tutor = Tutor::start().unwrap();
+        tutor.teach(&model(3), &lessons(3)).unwrap();
         drop(tutor);
-        drop(Tutor::start(model()).unwrap());
+        drop(Tutor::start().unwrap());
     }
 }
