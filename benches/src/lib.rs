@@ -219,6 +219,15 @@ pub fn values(len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
+/// How long to time something, from an argument.
+///
+/// # Errors
+/// If it is no number from 0 to 3600.
+pub fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "it has to be from 0 to 3600".to_owned())
+}
+
 /// Seconds that `calls` calls take, each given its number from `first` on.
 pub fn time(first: usize, calls: usize, mut call: impl FnMut(usize)) -> f64 {
     let start = Instant::now();

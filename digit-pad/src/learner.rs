@@ -1,4 +1,4 @@
-//! A network that is trained from nothing while one watches: on threads beside the window's, with a rest whenever one likes.
+//! A network that is trained from nothing while one watches: on threads beside the window's, with rests as one likes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +23,8 @@ const LOOK_AT: usize = 300;
 /// How long a rest lasts before it is asked whether it is over.
 const REST: Duration = Duration::from_millis(20);
 
-/// The threads to learn on: one core is left to the pen. They stay from one network to the next, so that the memory of one
-/// time serves the next.
+/// The threads to learn on: one core is left to the pen. They stay from one network to the next, so that the memory of
+/// one time serves the next.
 ///
 /// # Errors
 /// If they cannot be started.
@@ -32,7 +32,9 @@ pub fn threads() -> Result<ThreadPool, Error> {
     let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
-        .thread_name(|_| "learner".to_owned());
+        .thread_name(|_| "learner".to_owned())
+        // Rayon's own way would end the program, and what is drawn would be lost.
+        .panic_handler(|_| ());
     pool.build()
         .map_err(|error| Error::Thread(std::io::Error::other(error)))
 }

@@ -2,7 +2,7 @@
 
 use mnist_io::Augmentation;
 use nn_core::{
-    NetworkSpec,
+    Loss, Network, NetworkSpec, Trainer,
     optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
@@ -69,6 +69,20 @@ impl Recipe {
             augmentation: Augmentation::none(),
             // 5,000 of MNIST's.
             validation: 1.0 / 12.0,
+        }
+    }
+
+    /// What trains a network so, by batches of that size, always with the learning rate at its highest.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or there is not the memory.
+    pub fn trainer(&self, network: Network, batch: usize) -> nn_core::Result<Trainer> {
+        let label_smoothing = self.label_smoothing;
+        let trainer =
+            Trainer::new(network, self.optimizer, batch)?.with_loss(Loss::CrossEntropy { label_smoothing })?;
+        match self.average {
+            Some(decay) => trainer.with_average(decay),
+            None => Ok(trainer),
         }
     }
 
@@ -227,8 +241,8 @@ mod tests {
     #[test]
     fn the_shortest_run_has_a_schedule() {
         for preset in &PRESETS {
-            let network = nn_core::Network::new("4 | dense 10".parse().unwrap(), 0).unwrap();
-            let trainer = nn_core::Trainer::new(network, preset.recipe.optimizer, 1).unwrap();
+            let network = Network::new("4 | dense 10".parse().unwrap(), 0).unwrap();
+            let trainer = Trainer::new(network, preset.recipe.optimizer, 1).unwrap();
             for steps in 1..40 {
                 let trainer = trainer.clone().with_schedule(preset.recipe.schedule(steps));
                 assert!(trainer.is_ok(), "{}, {steps}", preset.name);

@@ -9,9 +9,7 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::{
-    BatchReport, Evaluation, Loss, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats,
-};
+use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats};
 
 use crate::{
     calibration::calibrate,
@@ -284,15 +282,10 @@ impl<'a> Session<'a> {
         let network = Network::new(task.network.clone(), task.seed)?;
         let steps = batches.batches_per_epoch();
         let total_steps = steps as u64 * recipe.epochs as u64;
-        let trainer = Trainer::new(network, recipe.optimizer, batches.batch_size())?;
-        let label_smoothing = recipe.label_smoothing;
-        let mut trainer = trainer
+        let trainer = recipe
+            .trainer(network, batches.batch_size())?
             .with_seed(task.seed)
-            .with_loss(Loss::CrossEntropy { label_smoothing })?
             .with_schedule(recipe.schedule(total_steps))?;
-        if let Some(decay) = recipe.average {
-            trainer = trainer.with_average(decay)?;
-        }
         let Run {
             trainer,
             position,

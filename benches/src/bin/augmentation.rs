@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use benches::{median, on_threads, run_for};
+use benches::{median, on_threads, run_for, seconds};
 use clap::Parser;
 use digit_pad::{
     presets::{Preset, Recipe},
     training::SCALING,
 };
 use mnist_io::{Augmentation, Batches, Dataset, Mnist};
-use nn_core::{Loss, Network, NetworkSpec, Trainer};
+use nn_core::{Network, NetworkSpec, Trainer};
 use serde_json::json;
 
 /// Seconds that one of the two trains before it is the other's turn.
@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long, default_value = "mlp")]
     preset: String,
     /// How long to run
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, default_value_t = 20.0, value_parser = seconds)]
     seconds: f64,
     /// Threads of the pool
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -52,21 +52,23 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let images = Mnist::embedded()?.train;
     let mut with = Run::new(&preset.network(), &preset.recipe, &images)?;
     let mut without = Run::new(&preset.network(), &unchanged(&preset.recipe), &images)?;
-    let (mut augmented, mut plain, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut augmented, mut plain) = (Vec::new(), Vec::new());
     let turns = (arguments.seconds / (2.0 * TURN)).ceil().max(1.0) as usize;
     for turn in 0..turns {
         // Who goes first changes, so that a machine that slows down or speeds up favours neither.
-        let (first, second) = if turn % 2 == 0 {
-            let first = with.images_per_s()?;
-            (first, without.images_per_s()?)
+        if turn % 2 == 0 {
+            augmented.push(with.images_per_s()?);
+            plain.push(without.images_per_s()?);
         } else {
-            let second = without.images_per_s()?;
-            (with.images_per_s()?, second)
-        };
-        augmented.push(first);
-        plain.push(second);
-        ratios.push(first / second);
+            plain.push(without.images_per_s()?);
+            augmented.push(with.images_per_s()?);
+        }
     }
+    let ratios = augmented
+        .iter()
+        .zip(&plain)
+        .map(|(with, without)| with / without)
+        .collect();
     let line = json!({
         "preset": preset.name,
         "threads": arguments.threads,
@@ -98,13 +100,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(network: &NetworkSpec, recipe: &Recipe, images: &'a Dataset) -> Result<Self, Failure> {
         let batches = Batches::new(images, recipe.batch, 1, SCALING)?.with_augmentation(recipe.augmentation.clone())?;
-        let label_smoothing = recipe.label_smoothing;
-        let trainer = Trainer::new(Network::new(network.clone(), 1)?, recipe.optimizer, recipe.batch)?
-            .with_loss(Loss::CrossEntropy { label_smoothing })?;
-        let trainer = match recipe.average {
-            Some(decay) => trainer.with_average(decay)?,
-            None => trainer,
-        };
+        let trainer = recipe.trainer(Network::new(network.clone(), 1)?, batches.batch_size())?;
         Ok(Self {
             trainer,
             epoch: 0,

@@ -3,7 +3,7 @@
 
 use std::{process::ExitCode, thread::available_parallelism};
 
-use benches::{Resident, WORKLOADS, Workload, on_threads, train_for};
+use benches::{Resident, WORKLOADS, Workload, on_threads, seconds, train_for};
 use clap::Parser;
 
 /// Prints a table of how training steps are shared out over threads, and images a second where there are as many.
@@ -30,11 +30,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "it has to be from 0 to 3600".to_owned())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -14,8 +14,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::{Lessons, Teacher, check_teachable};
 use crate::{error::Error, model::Model};
 
-/// Teaches in the background, on one thread, so that drawing and reading go on. The thread stays whatever model is taught,
-/// so that the memory of one time serves the next.
+/// Teaches in the background, on one thread, so that drawing and reading go on. The thread stays whatever model is
+/// taught, so that the memory of one time serves the next.
 ///
 /// When it is dropped, the thread ends by itself after the lessons that it is at.
 #[derive(Debug)]
