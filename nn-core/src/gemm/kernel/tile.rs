@@ -101,6 +101,12 @@ impl Epilogue<'_> {
 pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: &Epilogue<'_>) {
     assert_eq!(a.first().cols(), b.k, "columns of a against rows of b");
     assert_eq!((a.first().rows(), b.n), (c.rows(), c.cols()), "shape of the product");
+    let (row_stride, col_stride) = a.first().strides();
+    let has_neighbours = row_stride == 1 || col_stride == 1 || b.k <= 1 || c.rows() <= 1;
+    assert!(
+        a.lists().is_some() || has_neighbours,
+        "rows or columns of a must be contiguous"
+    );
     assert!(c.cols() <= 1 || c.col_stride() == 1, "columns of c must be contiguous");
     let panels = b.n.div_ceil(PANEL);
     if panels > 0 && b.k > 0 && a.count() > 0 {
@@ -113,8 +119,40 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
     }
 }
 
-/// Distances of A's rows and columns where they are listed: a column's values stand side by side.
-const LISTED_STRIDES: (usize, usize) = (1, GROUP);
+/// Steps of a turn of the innermost loop: their addresses differ by constants, and the loop's own instructions count
+/// once for all of them.
+const UNROLL: usize = 4;
+
+/// How a tile walks A. Strides that the compiler knows need neither registers nor additions.
+trait Walk {
+    const ROW_STRIDE: Option<usize> = None;
+    const COL_STRIDE: Option<usize> = None;
+    /// Whether the columns of A, and with them the rows of B, are listed.
+    const LISTED: bool = false;
+}
+
+/// A's columns are neighbours.
+struct ByRows;
+
+impl Walk for ByRows {
+    const COL_STRIDE: Option<usize> = Some(1);
+}
+
+/// A's rows are neighbours.
+struct ByColumns;
+
+impl Walk for ByColumns {
+    const ROW_STRIDE: Option<usize> = Some(1);
+}
+
+/// The listed columns' values stand side by side.
+struct Listed;
+
+impl Walk for Listed {
+    const ROW_STRIDE: Option<usize> = Some(1);
+    const COL_STRIDE: Option<usize> = Some(GROUP);
+    const LISTED: bool = true;
+}
 
 /// Tiles of one shape, one below the other.
 struct Stack {
@@ -125,33 +163,59 @@ struct Stack {
 
 /// What runs tiles of a shape, rows and panels, that is known at run time.
 macro_rules! run_of {
-    ($shape:expr) => {
-        run_of!(false, $shape,
+    ($walk:ty, $shape:expr) => {
+        run_of!($walk, $shape,
             1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,
             4: 1 2, 5: 1 2, 6: 1 2, 7: 1 2, 8: 1 2, 9: 1 2, 10: 1 2, 11: 1 2, 12: 1 2, 13: 1 2, 14: 1 2,
         )
     };
-    (listed: $shape:expr) => {
-        run_of!(true, $shape, 1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,)
-    };
-    ($listed:literal, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
+    ($walk:ty, $shape:expr, $($rows:literal: $($panels:literal)+,)+) => {
         match $shape {
-            $($(($rows, $panels) => run::<S, $rows, $panels, V, $listed> as unsafe fn(&Operands),)+)+
+            $($(($rows, $panels) => run::<S, $rows, $panels, V, $walk> as unsafe fn(&Operands),)+)+
             shape => unreachable!("no tile has the shape {shape:?}"),
         }
     };
 }
 
+/// How the tiles of a strip walk A.
+#[derive(Clone, Copy)]
+enum Order {
+    ByRows,
+    ByColumns,
+    Listed,
+}
+
+impl Order {
+    /// [`check`] has seen that rows or columns are neighbours.
+    fn of(a: &Segments<'_>) -> Self {
+        if a.lists().is_some() {
+            Self::Listed
+        } else if a.first().cols() <= 1 || a.first().strides().1 == 1 {
+            Self::ByRows
+        } else {
+            Self::ByColumns
+        }
+    }
+
+    fn run<S: Simd, const V: usize>(self, shape: (usize, usize)) -> unsafe fn(&Operands) {
+        match self {
+            Self::ByRows => run_of!(ByRows, shape),
+            Self::ByColumns => run_of!(ByColumns, shape),
+            Self::Listed => run_of!(Listed, shape, 1: 1 2 3 4, 2: 1 2 3 4, 3: 1 2 3 4,),
+        }
+    }
+}
+
 /// Rows, at least one, in tiles of nearly equal height: two tiles of 4 and 3 rows keep the pipes fuller than 6 and 1.
 /// First those that are a row higher, if there are any, then the others.
-fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, listed: bool) -> [Stack; 2] {
+fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, order: Order) -> [Stack; 2] {
     let tiles = rows.div_ceil(S::ROWS);
     let (height, higher) = (rows / tiles, rows % tiles);
     let taller = if higher > 0 { height + 1 } else { height };
-    [(higher, taller), (tiles - higher, height)].map(|(tiles, height)| {
-        let shape = (height, panels);
-        let run = if listed { run_of!(listed: shape) } else { run_of!(shape) };
-        Stack { tiles, height, run }
+    [(higher, taller), (tiles - higher, height)].map(|(tiles, height)| Stack {
+        tiles,
+        height,
+        run: order.run::<S, V>((height, panels)),
     })
 }
 
@@ -167,10 +231,10 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     epilogue: &Epilogue<'_>,
 ) {
     const { assert!(V * S::LANES == PANEL) };
-    let (row_stride, col_stride) = if a.lists().is_some() {
-        LISTED_STRIDES
-    } else {
-        a.first().strides()
+    let order = Order::of(&a);
+    let (row_stride, col_stride) = match order {
+        Order::Listed => (1, GROUP),
+        Order::ByRows | Order::ByColumns => a.first().strides(),
     };
     let ops = Operands {
         k: b.k,
@@ -198,7 +262,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     let group = if lists.is_some() { rows.min(GROUP) } else { rows }.max(1);
     let panels_at_once = S::PANELS[group.min(4) - 1];
     let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * PANEL) * rows.div_ceil(S::ROWS));
-    let stacks_of = |rows: usize, panels| stacks::<S, V>(rows, panels, lists.is_some());
+    let stacks_of = |rows: usize, panels| stacks::<S, V>(rows, panels, order);
     let mut whole = stacks_of(group, panels_at_once);
     let mut col = 0;
     while col < cols {
@@ -327,32 +391,30 @@ impl Operands {
 /// `M` rows times `P` panels of `V` vectors each. Made only where the CPU has what `S` needs; A has `M` rows and B `P`
 /// panels of `k` rows from here on; C has `M` rows and `cols` columns from here on, of which at least one lies in the
 /// last panel.
-struct Tile<'a, S, const M: usize, const P: usize, const V: usize, const LISTED: bool>(&'a Operands, PhantomData<S>);
+struct Tile<'a, S, const M: usize, const P: usize, const V: usize, W>(&'a Operands, PhantomData<(S, W)>);
 
-impl<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool> Vectorize
-    for Tile<'_, S, M, P, V, LISTED>
-{
+impl<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk> Vectorize for Tile<'_, S, M, P, V, W> {
     #[inline(always)]
     fn run(self) {
         if const { M > S::ROWS || P > S::PANELS[if M < 4 { M } else { 4 } - 1] } {
             unreachable!("`stacks` takes no tile of this shape");
         }
         // SAFETY: whoever made this tile vouches for what it says.
-        unsafe { tile::<S, M, P, V, LISTED>(self.0) }
+        unsafe { tile::<S, M, P, V, W>(self.0) }
     }
 }
 
 /// # Safety
 /// As [`Tile`] says.
-unsafe fn run<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(at: &Operands) {
+unsafe fn run<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(at: &Operands) {
     // SAFETY: the caller's promise.
-    unsafe { S::run(Tile::<S, M, P, V, LISTED>(at, PhantomData)) };
+    unsafe { S::run(Tile::<S, M, P, V, W>(at, PhantomData)) };
 }
 
 /// # Safety
 /// As [`Tile`] says.
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(at: &Operands) {
+unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(at: &Operands) {
     let mut cut_bias = MaybeUninit::<[[f32; PANEL]; P]>::uninit();
     let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
     let c = (at.c, at.c_row, at.c_panel);
@@ -380,7 +442,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, const LI
     let target = if is_cut { whole } else { c };
     // SAFETY: A and B are as the caller vouches; the target has all of the tile.
     unsafe {
-        let sums = sums::<S, M, P, V, LISTED>(at);
+        let sums = sums::<S, M, P, V, W>(at);
         if at.beta == 0.0 {
             finish::<S, M, P, V, false>(at, &sums, bias, target);
         } else {
@@ -399,9 +461,8 @@ static NO_BIAS: [[f32; PANEL]; 4] = [[-0.0; PANEL]; 4];
 ///
 /// # Safety
 /// The CPU has what `S` needs; A has `M` rows and B `P` panels of `k` rows from here on.
-#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
 #[inline(always)]
-unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LISTED: bool>(
+unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(
     at: &Operands,
 ) -> [[[S::Vector; V]; P]; M] {
     // C is wanted at the end, and is seldom near.
@@ -410,59 +471,110 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, const LI
             prefetch(at.c.wrapping_add(m * at.c_row + p * at.c_panel));
         }
     }
-    // What is known here need not be kept in registers.
-    let (a_row, a_col) = if LISTED { LISTED_STRIDES } else { (at.a_row, at.a_col) };
-    // SAFETY: segments and steps stay below their counts, listed rows below that of B's, row `m` below `M`, panel `p`
-    // below `P`, so that A and B are read inside the bounds that the caller vouches for.
+    // SAFETY: segments and steps stay below their counts, so that A and B are read inside the bounds that the caller
+    // vouches for.
     unsafe {
         let mut sums = [[[S::zero(); V]; P]; M];
-        let (mut a_segment, mut b_segment) = (at.a, at.b);
-        for _ in 0..at.segments {
-            let (mut a, mut b) = (a_segment, b_segment);
-            for step in 0..at.k {
-                if LISTED {
-                    b = at.b.wrapping_add(usize::from(*at.listed.add(step)) * at.b_row);
-                }
-                // One operand waits in registers, the other passes by.
-                if const { (M + 1) * P * V < S::REGISTERS } {
-                    let mut columns = [[S::zero(); V]; P];
-                    for p in 0..P {
-                        for v in 0..V {
-                            columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
-                        }
-                    }
-                    for m in 0..M {
-                        let x = S::splat(*a.add(m * a_row));
-                        for p in 0..P {
-                            for v in 0..V {
-                                sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
-                            }
-                        }
-                    }
-                } else {
-                    let mut xs = [S::zero(); M];
-                    for m in 0..M {
-                        xs[m] = S::splat(*a.add(m * a_row));
-                    }
-                    for p in 0..P {
-                        for v in 0..V {
-                            let column = S::load(b.add(p * at.b_panel + v * S::LANES));
-                            for m in 0..M {
-                                sums[m][p][v] = S::mul_add(xs[m], column, sums[m][p][v]);
-                            }
-                        }
-                    }
-                }
-                // The last step leaves the pointers one step past what is read; they are not used there.
-                a = a.wrapping_add(a_col);
-                if !LISTED {
-                    b = b.wrapping_add(at.b_row);
-                }
+        for segment in 0..at.segments {
+            let mut place = Step {
+                a: at.a.wrapping_add(segment * at.a_segment),
+                b: at.b.wrapping_add(segment * at.b_segment),
+                listed: at.listed,
+            };
+            for _ in 0..at.k / UNROLL {
+                place = steps::<S, M, P, V, W, UNROLL>(at, place, &mut sums);
             }
-            a_segment = a_segment.wrapping_add(at.a_segment);
-            b_segment = b_segment.wrapping_add(at.b_segment);
+            for _ in 0..at.k % UNROLL {
+                place = steps::<S, M, P, V, W, 1>(at, place, &mut sums);
+            }
         }
         sums
+    }
+}
+
+/// Where a step's column of A and row of B begin, and its place in the list.
+#[derive(Clone, Copy)]
+struct Step {
+    a: *const f32,
+    b: *const f32,
+    listed: *const Column,
+}
+
+/// Does `COUNT` steps, and says where the next begins: after the last, outside of A and B, where nothing is read.
+///
+/// # Safety
+/// As [`sums`]; there are so many steps from here on, and what is listed are rows of B.
+#[inline(always)]
+unsafe fn steps<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk, const COUNT: usize>(
+    at: &Operands,
+    place: Step,
+    sums: &mut [[[S::Vector; V]; P]; M],
+) -> Step {
+    let Step { a, b, listed } = place;
+    let a_col = W::COL_STRIDE.unwrap_or(at.a_col);
+    for step in 0..COUNT {
+        // SAFETY: `step` is below the count, by the caller's promise.
+        unsafe {
+            let b = if W::LISTED {
+                b.wrapping_add(usize::from(*listed.add(step)) * at.b_row)
+            } else {
+                b.wrapping_add(step * at.b_row)
+            };
+            add_product::<S, M, P, V, W>(at, a.wrapping_add(step * a_col), b, sums);
+        }
+    }
+    Step {
+        a: a.wrapping_add(COUNT * a_col),
+        b: if W::LISTED { b } else { b.wrapping_add(COUNT * at.b_row) },
+        listed: if W::LISTED { listed.wrapping_add(COUNT) } else { listed },
+    }
+}
+
+/// Adds the products of a column of A and a row of B.
+///
+/// # Safety
+/// The CPU has what `S` needs; the column has `M` rows and the row `P` panels.
+#[allow(clippy::needless_range_loop)] // Indices name the row, panel and vector; iterators would hide them.
+#[inline(always)]
+unsafe fn add_product<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(
+    at: &Operands,
+    a: *const f32,
+    b: *const f32,
+    sums: &mut [[[S::Vector; V]; P]; M],
+) {
+    let a_row = W::ROW_STRIDE.unwrap_or(at.a_row);
+    // SAFETY: row `m` stays below `M`, and panel `p` below `P`.
+    unsafe {
+        // One operand waits in registers, the other passes by.
+        if const { (M + 1) * P * V < S::REGISTERS } {
+            let mut columns = [[S::zero(); V]; P];
+            for p in 0..P {
+                for v in 0..V {
+                    columns[p][v] = S::load(b.add(p * at.b_panel + v * S::LANES));
+                }
+            }
+            for m in 0..M {
+                let x = S::splat(*a.add(m * a_row));
+                for p in 0..P {
+                    for v in 0..V {
+                        sums[m][p][v] = S::mul_add(x, columns[p][v], sums[m][p][v]);
+                    }
+                }
+            }
+        } else {
+            let mut xs = [S::zero(); M];
+            for m in 0..M {
+                xs[m] = S::splat(*a.add(m * a_row));
+            }
+            for p in 0..P {
+                for v in 0..V {
+                    let column = S::load(b.add(p * at.b_panel + v * S::LANES));
+                    for m in 0..M {
+                        sums[m][p][v] = S::mul_add(xs[m], column, sums[m][p][v]);
+                    }
+                }
+            }
+        }
     }
 }
 
