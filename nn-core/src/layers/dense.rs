@@ -18,8 +18,8 @@ const PIECE_PANELS: usize = 8;
 const MANY_PANELS: usize = 4 * PIECE_PANELS;
 /// What tiles take at once.
 const FEW_PANELS: usize = 2;
-/// Fewer weights are transposed on one thread: it takes no longer than to wake another.
-const PARALLEL_LEN: usize = 1 << 16;
+/// Fewer weights are transposed on one thread: it takes no longer than to hand some over to another that is awake.
+const PARALLEL_LEN: usize = 1 << 12;
 
 /// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
 /// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
@@ -169,7 +169,7 @@ impl Layer for Dense {
         } else {
             transposed
                 .par_chunks_mut(panel)
-                .with_min_len(8)
+                .with_min_len(4)
                 .enumerate()
                 .for_each(transpose_panel);
         }

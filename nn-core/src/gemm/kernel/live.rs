@@ -9,8 +9,9 @@ use super::{Kernel, MatRef, Vectorize};
 /// Rows that share a list: fewer have shorter lists, more do more with what they load.
 pub(crate) const GROUP: usize = 3;
 
-/// Values of a matrix from which on its transpose is listed by all threads: fewer take no longer than to wake another.
-const PARALLEL_LEN: usize = 1 << 16;
+/// Values of a matrix from which on its transpose is listed by all threads: fewer take no longer than to hand some over to
+/// a thread that is awake.
+const PARALLEL_LEN: usize = 1 << 14;
 
 /// The number of a column.
 pub(super) type Column = u16;
