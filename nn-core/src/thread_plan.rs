@@ -31,8 +31,9 @@ pub struct ThreadPlan {
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
     /// taken first, each by the thread with the least to do.
     pub parameters: Vec<usize>,
-    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Large dense
-    /// layers' weights are transposed in parallel besides, before it.
+    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Dense layers'
+    /// weights are transposed in parallel besides, before it, and a first layer's live pixels are listed after it, unless
+    /// they are few.
     pub joins: usize,
     /// How much sooner than one thread the busiest of these has done its multiply-adds. Joins and memory take their
     /// time besides.

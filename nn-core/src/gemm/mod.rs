@@ -209,9 +209,9 @@ fn block(kernel: Kernel, (a, rows): (MatRef<'_>, Range<usize>), b: Panels<'_>, c
     let (row_stride, col_stride) = a.strides();
     let next = a.block(rows.end..a.rows().min(rows.end + rows.len()), 0..a.cols());
     let a = a.block(rows, 0..a.cols());
-    let has_neighbours = row_stride == 1 || col_stride == 1;
-    // One panel reads each value of A once: nothing is gained by a copy. Without columns there is nothing to copy.
-    if a.cols() == 0 || (b.n <= PANEL && has_neighbours) || (col_stride == 1 && row_stride < PAGE) {
+    // One panel reads each value of A once: nothing is gained by a copy, if tiles can walk A as it lies. Without columns
+    // there is nothing to copy.
+    if a.cols() == 0 || (b.n <= PANEL && a.has_neighbours()) || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
     with_scratch(&PACKED_A, |packed| {

@@ -101,11 +101,9 @@ impl Epilogue<'_> {
 pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: &Epilogue<'_>) {
     assert_eq!(a.first().cols(), b.k, "columns of a against rows of b");
     assert_eq!((a.first().rows(), b.n), (c.rows(), c.cols()), "shape of the product");
-    let (row_stride, col_stride) = a.first().strides();
-    let has_neighbours = row_stride == 1 || col_stride == 1 || b.k <= 1 || c.rows() <= 1;
     assert!(
-        a.lists().is_some() || has_neighbours,
-        "rows or columns of a must be contiguous"
+        a.lists().is_some() || a.first().has_neighbours(),
+        "rows or columns of a must be neighbours"
     );
     assert!(c.cols() <= 1 || c.col_stride() == 1, "columns of c must be contiguous");
     let panels = b.n.div_ceil(PANEL);
@@ -122,6 +120,9 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
 /// Steps of a turn of the innermost loop: their addresses differ by constants, and the loop's own instructions count
 /// once for all of them.
 const UNROLL: usize = 4;
+
+/// Distances of A's rows and columns where they are listed: a column's values stand side by side.
+const LISTED_STRIDES: (usize, usize) = (1, GROUP);
 
 /// How a tile walks A. Strides that the compiler knows need neither registers nor additions.
 trait Walk {
@@ -145,12 +146,12 @@ impl Walk for ByColumns {
     const ROW_STRIDE: Option<usize> = Some(1);
 }
 
-/// The listed columns' values stand side by side.
+/// A's columns are listed.
 struct Listed;
 
 impl Walk for Listed {
-    const ROW_STRIDE: Option<usize> = Some(1);
-    const COL_STRIDE: Option<usize> = Some(GROUP);
+    const ROW_STRIDE: Option<usize> = Some(LISTED_STRIDES.0);
+    const COL_STRIDE: Option<usize> = Some(LISTED_STRIDES.1);
     const LISTED: bool = true;
 }
 
@@ -233,7 +234,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     const { assert!(V * S::LANES == PANEL) };
     let order = Order::of(&a);
     let (row_stride, col_stride) = match order {
-        Order::Listed => (1, GROUP),
+        Order::Listed => LISTED_STRIDES,
         Order::ByRows | Order::ByColumns => a.first().strides(),
     };
     let ops = Operands {
@@ -492,7 +493,8 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>
     }
 }
 
-/// Where a step's column of A and row of B begin, and its place in the list.
+/// Where a step's column of A and row of B begin; or, where rows of B are listed, the first of all, and the step's place in
+/// the list.
 #[derive(Clone, Copy)]
 struct Step {
     a: *const f32,

@@ -171,6 +171,11 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
+    /// Whether rows or columns lie side by side in memory; one alone always does.
+    pub(crate) fn has_neighbours(&self) -> bool {
+        self.row_stride == 1 || self.col_stride == 1 || self.rows <= 1 || self.cols <= 1
+    }
+
     pub(crate) fn strides(&self) -> (usize, usize) {
         (self.row_stride, self.col_stride)
     }
