@@ -15,16 +15,17 @@ use crate::grey::GreyImage;
 use crate::ink::{Bounds, CANVAS, Ink};
 use crate::inside::Inside;
 use crate::learner::{self, Learner, Look};
+use crate::lessons::{Lesson, Lessons, Subject};
 use crate::model::Model;
 use crate::normalize::{SIDE, normalize, normalize_ink};
 use crate::photo;
 use crate::presets::Preset;
 use crate::raster::{draw_over, fit_in_square};
 use crate::reading::Reader;
-use crate::recognizer::Recognizer;
+use crate::recognizer::Ready;
 use crate::save;
 use crate::segment::{InkDigit, PictureDigit, split_ink, split_picture};
-use crate::teach::{Lesson, Lessons, Subject, Tutor, taught_model};
+use crate::teach::Tutor;
 use crate::training::model_of;
 use crate::view::{Effects, Errand, LessonView, Sight, State};
 
@@ -39,8 +40,7 @@ pub struct Desk {
     /// That, or one that has learnt from nothing; without what was taught.
     base: Arc<Model>,
     /// The model in use.
-    model: Model,
-    recognizer: Recognizer,
+    in_use: Ready,
     inside: Option<Inside>,
     learner: Option<Learner>,
     /// What learners learn on, once there was one.
@@ -66,10 +66,9 @@ impl Desk {
     pub fn new(model: Model, folders: Folders) -> Result<Self, Error> {
         let first = Arc::new(model.clone());
         let mut desk = Desk {
-            recognizer: Recognizer::new(model.clone())?,
+            in_use: Ready::new(model)?,
             base: Arc::clone(&first),
             first,
-            model,
             inside: None,
             learner: None,
             threads: None,
@@ -116,7 +115,7 @@ impl Desk {
 
     fn sights(&mut self, state: &State) -> Vec<Sight> {
         self.digits.clear();
-        let (ink, recognizer) = (state.ink(), &mut self.recognizer);
+        let (ink, recognizer) = (state.ink(), &mut self.in_use.recognizer);
         let Some(picture) = state.picture() else {
             let digits = split_ink(ink, recognizer);
             self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
@@ -143,7 +142,7 @@ impl Desk {
 
     fn inside(&mut self) -> Option<&mut Inside> {
         if self.inside.is_none() {
-            self.inside = Inside::new(&self.model).ok();
+            self.inside = Inside::new(&self.in_use.model).ok();
         }
         self.inside.as_mut()
     }
@@ -230,14 +229,13 @@ impl Desk {
         let content = model_of(network);
         let model = Model { content, path: None };
         self.base = Arc::new(model.clone());
-        self.use_model(model)
+        Ok(self.take_up(Ready::new(model)?))
     }
 
-    fn use_model(&mut self, model: Model) -> Result<Effects, Error> {
-        self.recognizer = Recognizer::new(model.clone())?;
-        self.model = model;
+    fn take_up(&mut self, ready: Ready) -> Effects {
+        self.in_use = ready;
         self.inside = None;
-        Ok(Effects::READ)
+        Effects::READ
     }
 
     /// To the network that the window opened with, and what it was taught.
@@ -253,7 +251,7 @@ impl Desk {
         if !self.lessons.is_empty() {
             self.ask_tutor()?;
         }
-        self.use_model(Model::clone(&self.base))
+        Ok(self.take_up(Ready::new(Model::clone(&self.base))?))
     }
 
     /// Teaches the digit that the panel tells of.
@@ -320,12 +318,11 @@ impl Desk {
         let Some(taught) = self.tutor.as_mut().and_then(Tutor::poll) else {
             return Effects::default();
         };
-        let learnt = taught.and_then(|network| self.use_model(taught_model(&self.base, network, &self.lessons)));
-        match learnt {
-            Ok(effects) => {
+        match taught {
+            Ok(taught) => {
                 let lessons = if self.lessons.len() == 1 { "lesson" } else { "lessons" };
                 state.say(format!("Learnt {} {lessons}", self.lessons.len()));
-                effects
+                self.take_up(taught)
             }
             Err(error) => {
                 state.say(error.to_string());
@@ -407,7 +404,7 @@ impl Desk {
     }
 
     fn save_network(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = save::network(&self.folders.documents(), &self.model)?;
+        let saved = save::network(&self.folders.documents(), &self.in_use.model)?;
         state.say(format!("Saved {}", saved.display()));
         Ok(Effects::REPAINT)
     }
@@ -425,7 +422,7 @@ impl Desk {
         const STEP: usize = 7_919;
         let step = if misread { 1 } else { STEP };
         let candidates = (1..=count).map(|i| (self.last_sample % count + i * step) % count);
-        let recognizer = &mut self.recognizer;
+        let recognizer = &mut self.in_use.recognizer;
         let mut chosen = candidates.map(|index| {
             let picture = GreyImage::new(SIDE, SIDE, test.image(index).to_vec());
             (index, picture)

@@ -103,6 +103,10 @@ pub enum Error {
     #[error("{0}")]
     TooFewImages(String),
 
+    /// There is nothing to measure on.
+    #[error("there are no test images to measure on")]
+    NoTestImages,
+
     /// Training was stopped before it took a step.
     #[error("stopped before the first step: there is nothing to keep")]
     NothingLearnt,
@@ -115,6 +119,20 @@ pub enum Error {
     Unteachable {
         /// The model, by its file.
         model: String,
+    },
+
+    /// What a model remembers of its lessons is damaged.
+    #[error(
+        "{model}: what it remembers of lessons is damaged: lesson {line}: {fault}; \
+         teach the model that it was made from again, and save that"
+    )]
+    Memory {
+        /// The model, by its file.
+        model: String,
+        /// Which lesson, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: DrawingFault,
     },
 
     /// A thread that works beside others cannot be started.

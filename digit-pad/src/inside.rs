@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
-use crate::{error::Error, model::Model, normalize::Grey28};
+use crate::{error::Error, memory, model::Model, normalize::Grey28, predictor::Predictor};
 
 /// Values of a layer as pictures of one size: a feature map each, or a neuron.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,14 @@ pub struct Tiles {
 }
 
 impl Tiles {
+    fn of(values: &[f32], height: usize, width: usize) -> Self {
+        Tiles {
+            height,
+            width,
+            tiles: values.chunks_exact(height * width).map(<[f32]>::to_vec).collect(),
+        }
+    }
+
     /// The largest magnitude of all; 1 if there is none.
     pub fn peak(&self) -> f32 {
         let values = self.tiles.iter().flatten().map(|value| value.abs());
@@ -41,6 +49,8 @@ pub struct Inside {
     scaling: mnist_io::Scaling,
     input: Vec<f32>,
     parts: Vec<Part>,
+    /// Where the model remembers lessons, which have a say in the logits.
+    taught: Option<Predictor>,
 }
 
 /// The network from its input to some layer.
@@ -56,7 +66,7 @@ impl Inside {
     /// Prepares a look into a model's network.
     ///
     /// # Errors
-    /// If the model's scaling makes no number of some pixel.
+    /// If the model's scaling makes no number of some pixel, or what it remembers of lessons is damaged.
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network = &model.content.network;
         Ok(Inside {
@@ -66,6 +76,10 @@ impl Inside {
                 .into_iter()
                 .map(|end| Part::new(network, end))
                 .collect::<Result<_, _>>()?,
+            taught: match model.content.notes.contains_key(memory::NOTE) {
+                true => Some(Predictor::new(model.clone(), 1)?),
+                false => None,
+            },
         })
     }
 
@@ -75,7 +89,15 @@ impl Inside {
     /// If the network takes pictures of another size; a recogniser's does not.
     pub fn look(&mut self, pixels: &Grey28) -> Vec<Insight> {
         self.scaling.scale_into(pixels, &mut self.input);
-        self.parts.iter_mut().map(|part| part.look(&self.input)).collect()
+        let mut insights: Vec<_> = self.parts.iter_mut().map(|part| part.look(&self.input)).collect();
+        if let (Some(taught), Some(last)) = (&mut self.taught, insights.last_mut()) {
+            let logits = taught.logits(pixels).expect("one picture of the network's size");
+            *last = Insight {
+                name: format!("{} · memory", last.name),
+                output: Arc::new(Tiles::of(logits, 1, 1)),
+            };
+        }
+        insights
     }
 }
 
@@ -132,11 +154,7 @@ impl Part {
         let values = values.expect("one sample of the network's shape");
         Insight {
             name: self.name.clone(),
-            output: Arc::new(Tiles {
-                height,
-                width,
-                tiles: values.chunks_exact(height * width).map(<[f32]>::to_vec).collect(),
-            }),
+            output: Arc::new(Tiles::of(values, height, width)),
         }
     }
 }
@@ -172,6 +190,7 @@ mod tests {
     use nn_core::formats;
 
     use super::*;
+    use crate::lessons::Lesson;
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
@@ -225,6 +244,28 @@ mod tests {
             for (seen, logit) in last.iter().zip(logits) {
                 assert!((seen - logit).abs() < 1e-4, "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_say_in_the_logits_that_are_shown() {
+        for text in [
+            "784 | dense 20 | tanh | dense 10",
+            "28x28x1 | conv 4 5x5 | relu | conv 4 3x3 | relu | maxpool 2 | dense 10",
+        ] {
+            let mut model = model(text);
+            let plain = Inside::new(&model).unwrap().look(&picture());
+            memory::keep(&mut model.content, [Lesson::new(4, picture()).unwrap()].into_iter());
+            let taught = Inside::new(&model).unwrap().look(&picture());
+            let (last, before) = taught.split_last().unwrap();
+            assert_eq!(before, &plain[..plain.len() - 1]);
+            assert_eq!(last.name, "dense 10 · memory");
+            let logits: Vec<f32> = last.output.tiles.concat();
+            let mut predictor = Predictor::new(model, 1).unwrap();
+            assert_eq!(logits, predictor.logits(&picture()).unwrap(), "{text}");
+            let plain: Vec<f32> = plain.last().unwrap().output.tiles.concat();
+            let differs = |digit: usize| (logits[digit] - plain[digit]).abs() > 1e-3;
+            assert!((0..10).all(|digit| differs(digit) == (digit == 4)), "{text}");
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::{path::Path, time::Instant};
 
-use mnist_io::Scaling;
-use nn_core::{Network, Workspace, loss};
+use nn_core::loss;
 
 use crate::{
     error::Error,
     model::{DIGITS, Model},
     normalize::{Grey28, SIDE},
+    predictor::Predictor,
     reading::{Reader, Reading},
 };
 
@@ -33,28 +33,17 @@ pub const KNOWN_AT_LEAST: f32 = 0.95;
 /// # Ok::<(), digit_pad::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Recognizer {
-    network: Network,
-    scaling: Scaling,
-    workspace: Workspace,
-    input: [f32; SIDE * SIDE],
-}
+pub struct Recognizer(Predictor);
 
 impl Recognizer {
     /// A reader with that model.
     ///
     /// # Errors
-    /// If the model does not take 28×28 grey pixels, or does not tell ten digits apart.
+    /// If the model does not take 28×28 grey pixels, does not tell ten digits apart, or what it remembers of lessons is
+    /// damaged.
     pub fn new(model: Model) -> Result<Self, Error> {
         model.check_fit(SIDE, SIDE)?;
-        let scaling = model.scaling()?;
-        let network = model.content.network;
-        Ok(Recognizer {
-            scaling,
-            workspace: Workspace::new(&network, 1)?,
-            network,
-            input: [0.0; SIDE * SIDE],
-        })
+        Ok(Recognizer(Predictor::new(model, 1)?))
     }
 
     /// A reader with the model inside the program.
@@ -74,14 +63,32 @@ impl Recognizer {
     }
 
     fn probabilities(&mut self, pixels: &Grey28) -> [f32; DIGITS] {
-        self.scaling.scale_into(pixels, &mut self.input);
-        let logits = self
-            .network
-            .logits(&self.input, &mut self.workspace)
-            .expect("one sample of the network's shape");
-        let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a network with an output for each digit");
+        let logits = self.0.logits(pixels).expect("one picture of the model's size");
+        let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a model with an output for each digit");
         loss::softmax(&mut probabilities);
         probabilities
+    }
+}
+
+/// A model, and what reads with it.
+#[derive(Debug)]
+pub struct Ready {
+    /// The model.
+    pub model: Model,
+    /// What reads with it.
+    pub recognizer: Recognizer,
+}
+
+impl Ready {
+    /// Makes a model ready to read.
+    ///
+    /// # Errors
+    /// As [`Recognizer::new`].
+    pub fn new(model: Model) -> Result<Self, Error> {
+        Ok(Ready {
+            recognizer: Recognizer::new(model.clone())?,
+            model,
+        })
     }
 }
 

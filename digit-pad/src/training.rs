@@ -15,7 +15,7 @@ use crate::{
     calibration::calibrate,
     checkpoint::{self, Best, Run},
     error::Error,
-    model::{DIGITS, Model, check_fit},
+    model::{DIGITS, check_fit},
     presets::Recipe,
 };
 
@@ -61,7 +61,7 @@ impl Data {
             HeldOut::Share(share) => (train.len() as f64 * share).round() as usize,
         };
         if test.is_empty() {
-            return Err(no_test_images());
+            return Err(Error::NoTestImages);
         }
         if held_out >= train.len() || limit == Some(0) {
             return Err(Error::TooFewImages(format!(
@@ -208,22 +208,6 @@ impl Source for Samples<'_> {
     fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
         self.0.next_into(images, labels)
     }
-}
-
-/// How a model does on images.
-///
-/// # Errors
-/// If there are no images, or of a size that the model does not take.
-pub fn evaluate_model(model: &Model, images: &Dataset) -> Result<Evaluation, Error> {
-    model.check_fit(images.height(), images.width())?;
-    if images.is_empty() {
-        return Err(no_test_images());
-    }
-    evaluate_on(&model.content.network, images, model.scaling()?)
-}
-
-fn no_test_images() -> Error {
-    Error::TooFewImages("there are no test images to measure on".to_owned())
 }
 
 fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {

@@ -510,6 +510,39 @@ fn strokes_that_are_none_are_named_with_their_line() {
 }
 
 #[test]
+fn a_damaged_memory_of_lessons_is_told_of_wherever_a_model_is_opened() {
+    let folder = Folder::new();
+    let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
+    let blank = GrayImage::from_pixel(9, 9, Luma([0]));
+    let image = folder.file("image.png");
+    blank.save(&image).unwrap();
+    let path = folder.file("taught.safetensors");
+    for (note, word) in [("2", "no drawing"), ("{\"label\":3,\"pixels\":[1,2]}", "2 pixels")] {
+        let mut model = Model::new(Network::new("784 | dense 10".parse().unwrap(), 1).unwrap());
+        model.notes.insert("memory".to_owned(), note.to_owned());
+        model.save(&path).unwrap();
+        for command in [
+            &["info"][..],
+            &["eval"],
+            &["predict", text(&image)],
+            &["replay", text(&strokes)],
+            &["replay", text(&strokes), "--teach", text(&strokes)],
+        ] {
+            let args = [command, &["--model", text(&path)]].concat();
+            let run = assert_fails(&args, &[text(&path), "lesson 1", word]);
+            assert_eq!(run.stdout, "");
+        }
+    }
+    // Lessons are pictures of 28×28 pixels.
+    let mut model = Model::new(Network::new("8x8x1 | dense 10".parse().unwrap(), 1).unwrap());
+    let pixels = vec!["9"; 784].join(",");
+    let note = format!("{{\"label\":3,\"pixels\":[{pixels}]}}");
+    model.notes.insert("memory".to_owned(), note);
+    model.save(&path).unwrap();
+    assert_fails(&["predict", text(&image), "--model", text(&path)], &["28x28x1"]);
+}
+
+#[test]
 fn what_cannot_be_taught_is_told_before_anything_is_read() {
     let folder = Folder::new();
     let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);

@@ -5,14 +5,15 @@ mod common;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use common::{Folder, program, run, succeed};
-use digit_pad::{mistakes, plot, recognizer::KNOWN_AT_LEAST};
+use digit_pad::{ink::Drawing, mistakes, normalize::normalize_ink, plot, recognizer::KNOWN_AT_LEAST};
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
+use nn_core::{Network, formats};
 use serde_json::{Value, json};
 
 const TINY: &str = "28x28x1 | flatten | dense 16 | relu | dense 10";
@@ -804,6 +805,61 @@ fn info_tells_of_the_model_inside_the_program() {
         (&info["path"], &info["notes"]["preset"]),
         (&Value::Null, &json!("best"))
     );
+}
+
+/// A bar as strokes.
+const BAR: &str = "{\"label\":7,\"strokes\":[[[0,0],[0,50]]]}";
+
+/// A network that knows nothing and remembers a bar, as a seven.
+fn remembering(folder: &Folder) -> PathBuf {
+    let mut model = formats::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap());
+    let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
+    let lesson = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
+    model.notes.insert("memory".to_owned(), lesson);
+    let path = folder.file("taught.safetensors");
+    model.save(&path).unwrap();
+    path
+}
+
+#[test]
+fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
+    let folder = Folder::new();
+    let model = remembering(&folder);
+    let with_model = ["--model", text(&model)];
+    let strokes = folder.write("bar.jsonl", BAR);
+    let replayed = succeed([&["replay", "--json", text(&strokes)][..], &with_model].concat()).objects();
+    let expected = json!({"line": 1, "label": 7, "digit": 7, "known": true});
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&replayed[0][key], value, "{replayed:?}");
+    }
+    let image = GrayImage::from_fn(60, 60, |x, y| Luma([if x / 4 == 7 && y / 20 == 1 { 20 } else { 230 }]));
+    let path = folder.file("bar.png");
+    image.save(&path).unwrap();
+    for number in [&[][..], &["--number"]] {
+        let predicted = succeed([&["predict", text(&path)], number, &with_model].concat()).stdout;
+        // Nothing else tells it from any other digit.
+        assert!(
+            predicted.starts_with(&format!("{}\t7\t0.", path.display())) && !predicted.contains("0.1000"),
+            "{predicted}"
+        );
+    }
+    folder.write_mnist(10, 10);
+    let evaluated = succeed([&["eval", "--json", "--data", text(folder.path())][..], &with_model].concat());
+    assert_eq!(evaluated.objects()[0]["count"], 10);
+    assert!(evaluated.objects()[0]["recall"][7] == 1.0, "{}", evaluated.stdout);
+}
+
+#[test]
+fn info_counts_the_lessons_that_a_model_remembers() {
+    let folder = Folder::new();
+    let model = remembering(&folder);
+    let table = succeed(["info", "--model", text(&model)]).stdout;
+    assert!(
+        table.lines().any(|line| line.split_whitespace().eq(["lessons", "1"])) && !table.contains("pixels"),
+        "{table}"
+    );
+    let info = &succeed(["info", "--json", "--model", text(&model)]).objects()[0];
+    assert_eq!((&info["lessons"], &info["notes"]), (&json!(1), &json!({})));
 }
 
 #[test]

@@ -122,6 +122,19 @@ fn what_is_taught_is_read_kept_and_forgotten() {
         "{:?}",
         state.message()
     );
+    // Saved as a network, it reads the same.
+    act(&mut desk, &mut state, Action::SaveNetwork);
+    let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut other = Desk::new(saved, Folders::all_in(elsewhere.path())).unwrap();
+    other.read(&mut state);
+    let read = state.sights()[0].reading.probabilities;
+    desk.read(&mut state);
+    assert_eq!(state.sights()[0].reading.probabilities, read);
+    // What is remembered is seen in the layers.
+    act(&mut desk, &mut state, Action::Layers);
+    assert_eq!(state.insights().unwrap().last().unwrap().name, "dense 10 · memory");
+    act(&mut desk, &mut state, Action::Layers);
     // It is there at the next start.
     let (mut again, mut later) = open(home.path());
     wait(&mut again, &mut later);

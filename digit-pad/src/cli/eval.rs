@@ -11,10 +11,10 @@ use digit_pad::{
     metrics::{Answer, Metrics, worst_mistakes},
     mistakes,
     model::{DIGITS, Model},
-    training::evaluate_model,
+    predictor::Predictor,
 };
 use mnist_io::Dataset;
-use nn_core::{Evaluation, NetworkSpec, Workspace, loss};
+use nn_core::{NetworkSpec, loss};
 use serde::Serialize;
 
 use super::{
@@ -51,8 +51,8 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Measured {
     accuracy: f64,
-    count: usize,
-    correct: usize,
+    count: u64,
+    correct: u64,
     loss: f64,
     precision: [Option<f64>; DIGITS],
     recall: [Option<f64>; DIGITS],
@@ -71,8 +71,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         (path, _) => Model::open(path.as_deref())?,
     };
     let images = args.data.load_test()?;
-    let evaluation = evaluate_model(&model, &images)?;
-    let readings = Readings::new(&model, &images)?;
+    model.check_fit(images.height(), images.width())?;
+    let readings = Readings::new(model.clone(), &images)?;
     let mut metrics = Metrics::default();
     metrics.extend(readings.answers(&images));
     if let Some(path) = &args.predictions {
@@ -82,29 +82,29 @@ pub(super) fn run(args: &Args) -> Outcome {
         let mistakes = worst_mistakes(readings.answers(&images), mistakes::SHOWN);
         mistakes::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
-    let measured = measured(&evaluation, &metrics, &readings);
+    let measured = measured(&metrics, &readings)?;
     if args.json {
         return json(&measured);
     }
     print(&model, &measured)
 }
 
-fn measured(evaluation: &Evaluation, metrics: &Metrics, readings: &Readings) -> Measured {
-    Measured {
-        accuracy: evaluation.accuracy,
-        count: evaluation.count,
-        correct: evaluation.correct,
-        loss: evaluation.loss,
+fn measured(metrics: &Metrics, readings: &Readings) -> Result<Measured, Error> {
+    Ok(Measured {
+        accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
+        count: metrics.count(),
+        correct: metrics.correct(),
+        loss: readings.loss / metrics.count() as f64,
         precision: metrics.precision(),
         recall: metrics.recall(),
         calibration_error: metrics.calibration_error(),
-        mean_ms: milliseconds(readings.time) / evaluation.count as f64,
+        mean_ms: milliseconds(readings.time) / metrics.count() as f64,
         slowest_ms: milliseconds(readings.slowest),
-    }
+    })
 }
 
 fn print(model: &Model, measured: &Measured) -> Outcome {
-    let (correct, count) = (grouped(measured.correct as u64), grouped(measured.count as u64));
+    let (correct, count) = (grouped(measured.correct), grouped(measured.count));
     row("model", model.name())?;
     row("test accuracy", percent(measured.accuracy))?;
     row("read rightly", format_args!("{correct} of {count}"))?;
@@ -132,6 +132,8 @@ fn milliseconds(time: Duration) -> f64 {
 struct Readings {
     /// The probabilities of the ten digits, image after image.
     probabilities: Vec<[f32; DIGITS]>,
+    /// The sum of their cross-entropies.
+    loss: f64,
     /// What all images took together.
     time: Duration,
     /// What the slowest of them took.
@@ -139,23 +141,23 @@ struct Readings {
 }
 
 impl Readings {
-    fn new(model: &Model, images: &Dataset) -> Result<Self, Error> {
-        let scaling = model.scaling()?;
-        let network = &model.content.network;
-        let mut workspace = Workspace::new(network, 1)?;
-        let mut input = vec![0.0; images.pixels()];
+    fn new(model: Model, images: &Dataset) -> Result<Self, Error> {
+        let mut predictor = Predictor::new(model, 1)?;
         let mut readings = Readings {
             probabilities: Vec::with_capacity(images.len()),
+            loss: 0.0,
             time: Duration::ZERO,
             slowest: Duration::ZERO,
         };
         for index in 0..images.len() {
             let start = Instant::now();
-            scaling.scale_into(images.image(index), &mut input);
+            let logits = predictor.logits(images.image(index))?;
             let mut probabilities = [0.0; DIGITS];
-            probabilities.copy_from_slice(network.logits(&input, &mut workspace)?);
+            probabilities.copy_from_slice(logits);
             loss::softmax(&mut probabilities);
             let time = start.elapsed();
+            let loss = loss::cross_entropy(logits, images.label(index).into(), 1.0, &mut [0.0; DIGITS]);
+            readings.loss += f64::from(loss);
             readings.probabilities.push(probabilities);
             readings.time += time;
             readings.slowest = readings.slowest.max(time);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use digit_pad::model::Model;
+use digit_pad::{memory, model::Model};
 use nn_core::Kernel;
 use serde::Serialize;
 
@@ -31,7 +31,9 @@ struct Info<'a> {
     labels: &'a [String],
     mean: f32,
     std: f32,
-    notes: &'a BTreeMap<String, String>,
+    notes: BTreeMap<&'a str, &'a str>,
+    /// How many lessons it remembers.
+    lessons: usize,
     kernel: String,
 }
 
@@ -39,6 +41,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = Model::open(args.model.model.as_deref())?;
     let (content, kernel) = (&model.content, Kernel::active()?);
     let network = &content.network;
+    let lessons = memory::lessons(&model)?.len();
+    let notes = content
+        .notes
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let notes = notes.filter(|&(name, _)| name != memory::NOTE);
     if args.json {
         return json(&Info {
             path: model.path.as_ref().map(|path| path.display().to_string()),
@@ -48,7 +56,8 @@ pub(super) fn run(args: &Args) -> Outcome {
             labels: &content.labels,
             mean: content.scaling.mean,
             std: content.scaling.std,
-            notes: &content.notes,
+            notes: notes.collect(),
+            lessons,
             kernel: kernel.to_string(),
         });
     }
@@ -61,8 +70,11 @@ pub(super) fn run(args: &Args) -> Outcome {
         "input",
         format_args!("(pixel / 255 - {}) / {}", content.scaling.mean, content.scaling.std),
     )?;
-    for (name, value) in &content.notes {
+    for (name, value) in notes {
         row(&name.replace('_', " "), value)?;
+    }
+    if lessons > 0 {
+        row("lessons", lessons)?;
     }
     row("kernel here", kernel)
 }

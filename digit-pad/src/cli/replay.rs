@@ -8,12 +8,13 @@ use std::{
 use digit_pad::{
     Error,
     ink::{Drawing, Drawings},
+    lessons::Lessons,
     metrics::{Answer, Metrics},
     model::Model,
     normalize::normalize_ink,
     reading::Reader,
     recognizer::Recognizer,
-    teach::{Lessons, Teacher, taught_model},
+    teach::Teacher,
 };
 use serde::Serialize;
 
@@ -112,7 +113,7 @@ impl Args {
             lessons.len(),
             path.display()
         ));
-        Recognizer::new(taught_model(&model, taught, &lessons))
+        Recognizer::new(taught)
     }
 }
 

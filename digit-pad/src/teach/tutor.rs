@@ -1,4 +1,4 @@
-//! Learning beside drawing: a thread that is sent lessons and answers with the network that they make.
+//! Learning beside drawing: a thread that is sent lessons and answers with the model that they make, ready to read.
 
 use std::{
     sync::{
@@ -8,11 +8,10 @@ use std::{
     thread,
 };
 
-use nn_core::Network;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Lessons, Teacher, check_teachable};
-use crate::{error::Error, model::Model};
+use super::{Teacher, check_teachable};
+use crate::{error::Error, lessons::Lessons, model::Model, recognizer::Ready};
 
 /// Teaches in the background, on one thread, so that drawing and reading go on. The thread stays whatever model is
 /// taught, so that the memory of one time serves the next.
@@ -38,7 +37,7 @@ struct Request {
 #[derive(Debug)]
 struct Answer {
     number: u64,
-    taught: Result<Network, Error>,
+    taught: Result<Ready, Error>,
 }
 
 impl Tutor {
@@ -64,7 +63,7 @@ impl Tutor {
         })
     }
 
-    /// Asks for the network that these lessons make of a model's, all of them, in place of whatever was asked for before.
+    /// Asks for what these lessons make of a model, all of them, in place of whatever was asked for before.
     /// To be asked with no lessons makes it ready for the first.
     ///
     /// # Errors
@@ -88,11 +87,11 @@ impl Tutor {
         self.answered = self.asked;
     }
 
-    /// The network that the newest lessons made, once it is ready. It never waits.
+    /// What the newest lessons made, once it is ready. It never waits.
     ///
     /// # Errors
     /// As [`Teacher::new`] and [`Teacher::learn`].
-    pub fn poll(&mut self) -> Option<Result<Network, Error>> {
+    pub fn poll(&mut self) -> Option<Result<Ready, Error>> {
         let newest = self.answers.try_iter().find(|answer| answer.number == self.asked)?;
         self.answered = newest.number;
         Some(newest.taught)
@@ -118,7 +117,7 @@ fn work(pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer
     }
 }
 
-fn learn(model: Arc<Model>, teacher: &mut Option<(Arc<Model>, Teacher)>, lessons: &Lessons) -> Result<Network, Error> {
+fn learn(model: Arc<Model>, teacher: &mut Option<(Arc<Model>, Teacher)>, lessons: &Lessons) -> Result<Ready, Error> {
     let (model, mut ready) = match teacher.take() {
         Some(ready) => ready,
         None => {
@@ -128,17 +127,17 @@ fn learn(model: Arc<Model>, teacher: &mut Option<(Arc<Model>, Teacher)>, lessons
     };
     let taught = ready.learn(lessons);
     *teacher = Some((model, ready));
-    taught
+    Ready::new(taught?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
-    use nn_core::formats;
+    use nn_core::{Network, Tensor, formats};
 
     use super::*;
-    use crate::{ink::Drawing, teach::Lesson};
+    use crate::{ink::Drawing, lessons::Lesson};
 
     fn model(seed: u64) -> Arc<Model> {
         Arc::new(Model {
@@ -155,11 +154,15 @@ mod tests {
         (0..count).map(lesson).collect()
     }
 
-    fn wait(tutor: &mut Tutor) -> Network {
+    fn tensors(model: &Model) -> Vec<Tensor> {
+        model.content.network.tensors()
+    }
+
+    fn wait(tutor: &mut Tutor) -> Vec<Tensor> {
         let start = Instant::now();
         loop {
             if let Some(taught) = tutor.poll() {
-                return taught.unwrap();
+                return tensors(&taught.unwrap().model);
             }
             assert!(tutor.is_learning() && start.elapsed() < Duration::from_secs(60));
             thread::sleep(Duration::from_millis(1));
@@ -177,7 +180,7 @@ mod tests {
                     tutor.teach(&model, &lessons(count)).unwrap();
                 }
                 let expected = teacher.learn(&lessons(counts[counts.len() - 1])).unwrap();
-                assert!(wait(&mut tutor).tensors() == expected.tensors(), "{counts:?}");
+                assert!(wait(&mut tutor) == tensors(&expected), "{counts:?}");
                 assert!(!tutor.is_learning() && tutor.poll().is_none());
             }
         }
@@ -191,7 +194,7 @@ mod tests {
         assert!(!tutor.is_learning());
         tutor.teach(&model, &lessons(2)).unwrap();
         let expected = Teacher::new(&model).unwrap().learn(&lessons(2)).unwrap();
-        assert!(tutor.is_learning() && wait(&mut tutor).tensors() == expected.tensors());
+        assert!(tutor.is_learning() && wait(&mut tutor) == tensors(&expected));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::f32::consts::{PI, TAU};
 
 use mnist_io::{Augmentation, Augmenter};
 
-use super::{Lesson, Subject};
 use crate::{
     grey::GreyImage,
     ink::{CANVAS, Ink, NATURAL_SIZE, Point},
+    lessons::{Lesson, Subject},
     normalize::{Grey28, SIDE, normalize, normalize_ink},
 };
 

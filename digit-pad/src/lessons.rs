@@ -104,6 +104,14 @@ impl Lesson {
         }
     }
 
+    /// The same about what the network sees.
+    pub(crate) fn seen(&self) -> Self {
+        Lesson {
+            label: self.label,
+            subject: self.picture().into(),
+        }
+    }
+
     /// Its line in a file, without a line break.
     fn to_json(&self) -> String {
         match &self.subject {
@@ -146,7 +154,7 @@ fn picture_of(pixels: &[u8]) -> Result<Subject, DrawingFault> {
 ///
 /// ```
 /// use digit_pad::ink::{Ink, Point};
-/// use digit_pad::teach::{Lesson, Lessons};
+/// use digit_pad::lessons::{Lesson, Lessons};
 ///
 /// let mut ink = Ink::new();
 /// ink.pen_down(Point::new(200.0, 120.0));
@@ -230,6 +238,21 @@ impl Lessons {
         lessons
             .filter_map(|line| line.map(|(_, lesson)| lesson).transpose())
             .collect()
+    }
+
+    /// The lessons in lines, as in a file.
+    pub(crate) fn to_lines(&self) -> String {
+        let lines: Vec<String> = self.iter().map(Lesson::to_json).collect();
+        lines.join("\n")
+    }
+
+    /// The lessons in lines as those of a file; or which line is none, counted from 1, and why.
+    pub(crate) fn from_lines(text: &str) -> Result<Self, (usize, DrawingFault)> {
+        let lesson = |(index, line)| {
+            let lesson = Lesson::from_json(line).and_then(|lesson| lesson.ok_or(DrawingFault::NoLabel));
+            lesson.map_err(|fault| (index + 1, fault))
+        };
+        text.lines().enumerate().map(lesson).collect()
     }
 
     /// Writes the lessons to a file, which is replaced whole or stays as it was; its folder is made where there is none.
