@@ -75,6 +75,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let readings = Readings::new(model.clone(), &images)?;
     let mut metrics = Metrics::default();
     metrics.extend(readings.answers(&images));
+    let measured = measured(&metrics, &readings)?;
     if let Some(path) = &args.predictions {
         readings.write(path, &images)?;
     }
@@ -82,7 +83,6 @@ pub(super) fn run(args: &Args) -> Outcome {
         let mistakes = worst_mistakes(readings.answers(&images), mistakes::SHOWN);
         mistakes::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
-    let measured = measured(&metrics, &readings)?;
     if args.json {
         return json(&measured);
     }
