@@ -20,8 +20,8 @@ use crate::{
 ///
 /// Of seven pairs it is the one that loses the fewest of those that leave the fewest errors: errors on 40 artificial hands
 /// (each writes its digits like ten of training images 50,000 to 55,000, slanted, stretched and turned, and changed a
-/// little each time; ten drawings as lessons), losses of training images 20,000 to 30,000 and from 55,000 on, after 50
-/// lessons of people's hands.
+/// little each time; ten drawings as lessons), losses of training images 20,000 to 30,000 and from 55,000 on, after up
+/// to 50 lessons of each of eight people's hands.
 const WEIGHT: f32 = 16.0;
 const SHARPNESS: f32 = 20.0;
 

@@ -45,7 +45,7 @@ const REHEARSED: usize = 10_000;
 const DOUBTFUL: usize = 4_000;
 
 /// Rehearsed images in a step: doubtful ones, and any. With these, 50 lessons of one hand cost the model inside the
-/// program 8 of MNIST's 10,000 test images at the most, and 4 on the mean of eight hands.
+/// program 5 to 8 of MNIST's 10,000 test images (four hands).
 const OLD_DOUBTFUL: usize = 192;
 const OLD_ANY: usize = 64;
 
