@@ -123,14 +123,14 @@ pub enum Error {
 
     /// What a model remembers of its lessons is damaged.
     #[error(
-        "{model}: what it remembers of lessons is damaged: lesson {line}: {fault}; \
+        "{model}: what it remembers of lessons is damaged: lesson {lesson}: {fault}; \
          teach the model that it was made from again, and save that"
     )]
     Memory {
         /// The model, by its file.
         model: String,
         /// Which lesson, counted from 1.
-        line: usize,
+        lesson: usize,
         /// What is wrong with it.
         fault: DrawingFault,
     },

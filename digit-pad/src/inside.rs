@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
-use crate::{error::Error, memory, model::Model, normalize::Grey28, predictor::Predictor};
+use crate::{error::Error, halves::beginning, memory, model::Model, normalize::Grey28, predictor::Predictor};
 
 /// Values of a layer as pictures of one size: a feature map each, or a neuron.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,7 @@ impl Inside {
     /// If the model's scaling makes no number of some pixel, or what it remembers of lessons is damaged.
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network = &model.content.network;
+        let remembers = model.content.notes.contains_key(memory::NOTE);
         Ok(Inside {
             scaling: model.scaling()?,
             input: vec![0.0; network.spec().input().len()],
@@ -76,10 +77,7 @@ impl Inside {
                 .into_iter()
                 .map(|end| Part::new(network, end))
                 .collect::<Result<_, _>>()?,
-            taught: match model.content.notes.contains_key(memory::NOTE) {
-                true => Some(Predictor::new(model.clone(), 1)?),
-                false => None,
-            },
+            taught: remembers.then(|| Predictor::new(model.clone(), 1)).transpose()?,
         })
     }
 
@@ -124,19 +122,8 @@ impl Part {
     fn new(network: &Network, end: usize) -> Result<Self, Error> {
         let spec = network.spec();
         let layers = &spec.layers()[..end];
-        let mut builder = NetworkSpec::builder(spec.input());
-        for layer in layers {
-            builder = builder.layer(layer.clone());
-        }
         let shape = spec.shapes()[end - 1];
-        if matches!(shape, Shape::Image { .. }) {
-            builder = builder.flatten();
-        }
-        let mut part = Network::zeroed(builder.build()?)?;
-        let number = |name: &str| name.split('.').next().and_then(|number| number.parse::<usize>().ok());
-        let mut tensors = network.tensors();
-        tensors.retain(|tensor| number(&tensor.name).is_some_and(|number| number < end));
-        part.set_tensors(&tensors)?;
+        let part = beginning(network, end)?;
         Ok(Part {
             name: name(layers, shape),
             shape,

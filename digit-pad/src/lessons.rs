@@ -140,6 +140,11 @@ impl Lesson {
         };
         label.map(|label| Lesson::new(label, subject)).transpose()
     }
+
+    /// The same of a line that has to have a label.
+    fn from_labelled(line: &str) -> Result<Self, DrawingFault> {
+        Lesson::from_json(line)?.ok_or(DrawingFault::NoLabel)
+    }
 }
 
 fn picture_of(pixels: &[u8]) -> Result<Subject, DrawingFault> {
@@ -217,8 +222,7 @@ impl Lessons {
     /// # Errors
     /// If the file cannot be read, or a line is no such thing with a label; the message says which.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let labelled = |line: &str| Lesson::from_json(line)?.ok_or(DrawingFault::NoLabel).map(Some);
-        match Lessons::of_lines(path, labelled) {
+        match Lessons::of_lines(path, |line| Lesson::from_labelled(line).map(Some)) {
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Lessons::new()),
             lessons => lessons,
         }
@@ -248,10 +252,7 @@ impl Lessons {
 
     /// The lessons in lines as those of a file; or which line is none, counted from 1, and why.
     pub(crate) fn from_lines(text: &str) -> Result<Self, (usize, DrawingFault)> {
-        let lesson = |(index, line)| {
-            let lesson = Lesson::from_json(line).and_then(|lesson| lesson.ok_or(DrawingFault::NoLabel));
-            lesson.map_err(|fault| (index + 1, fault))
-        };
+        let lesson = |(index, line)| Lesson::from_labelled(line).map_err(|fault| (index + 1, fault));
         text.lines().enumerate().map(lesson).collect()
     }
 

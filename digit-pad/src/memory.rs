@@ -109,9 +109,9 @@ fn length(features: &[f32]) -> f32 {
 /// [`Error::Memory`] if its file does not hold them whole.
 pub fn lessons(model: &Model) -> Result<Lessons, Error> {
     let note = model.content.notes.get(NOTE).map_or("", String::as_str);
-    Lessons::from_lines(note).map_err(|(line, fault)| Error::Memory {
+    Lessons::from_lines(note).map_err(|(lesson, fault)| Error::Memory {
         model: model.name(),
-        line,
+        lesson,
         fault,
     })
 }

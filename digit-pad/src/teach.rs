@@ -95,10 +95,11 @@ impl Teacher {
     /// damaged.
     pub fn new(base: &Model) -> Result<Self, Error> {
         let Halves { head, tail } = Halves::new(base, check_teachable(base)?)?;
+        let remembered = memory::lessons(base)?;
         let (rehearsal, label_smoothing) = rehearsal(&head, &tail)?;
         Ok(Teacher {
             base: base.clone(),
-            remembered: memory::lessons(base)?,
+            remembered,
             head,
             tail,
             rehearsal,
@@ -425,6 +426,7 @@ mod tests {
                 path: None,
             };
             assert_eq!(bits(&loaded), bits(&taught));
+            assert_eq!(memory::lessons(&loaded).unwrap().len(), 2);
             let pictures: Vec<u8> = some_lessons().iter().flat_map(Lesson::picture).collect();
             assert_eq!(logits(loaded, &pictures), logits(taught, &pictures), "{text}");
         }
