@@ -44,7 +44,7 @@ const REHEARSED: usize = 10_000;
 /// How many of them are doubtful: those that the untaught model is least sure of, which are forgotten first.
 const DOUBTFUL: usize = 4_000;
 
-/// Rehearsed images in a step: doubtful ones, and any. With these, 50 lessons of one hand cost the model inside the
+/// Rehearsed images in a step: doubtful ones, and any. With these, 49 or 50 lessons of one hand cost the model in the
 /// program 5 to 8 of MNIST's 10,000 test images (four hands).
 const OLD_DOUBTFUL: usize = 192;
 const OLD_ANY: usize = 64;
