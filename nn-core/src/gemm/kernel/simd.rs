@@ -16,6 +16,9 @@ pub(super) trait Simd {
     const REGISTERS: usize;
     /// Panels that a tile of 1, 2, 3, and of more rows takes at once.
     const PANELS: [usize; 4];
+    /// Steps of a turn of the innermost loop: their addresses differ by constants, and the loop's own instructions
+    /// count once for all of them.
+    const UNROLL: usize;
     /// Rows of a full tile: registers hold its sums, a row of its panels, and one value of A.
     const ROWS: usize = (Self::REGISTERS - 1) * Self::LANES / (Self::PANELS[3] * PANEL) - 1;
 
@@ -71,6 +74,7 @@ impl Simd for Portable {
     const LANES: usize = 4;
     const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
     const PANELS: [usize; 4] = [1; 4];
+    const UNROLL: usize = 4;
 
     #[inline(never)]
     unsafe fn run(work: impl Vectorize) {
@@ -138,6 +142,7 @@ mod avx2 {
         const REGISTERS: usize = 16;
         // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle.
         const PANELS: [usize; 4] = [4, 3, 2, 1];
+        const UNROLL: usize = 4;
 
         #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
@@ -202,6 +207,8 @@ mod avx512 {
         const REGISTERS: usize = 32;
         // 14 rows of 2 panels: an operand loaded serves many multiply-adds.
         const PANELS: [usize; 4] = [4, 4, 4, 2];
+        // With more, LLVM hoists the columns of A and spills sums to the stack, which halves the speed.
+        const UNROLL: usize = 1;
 
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx2,fma")]

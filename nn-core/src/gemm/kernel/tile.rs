@@ -117,10 +117,6 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
     }
 }
 
-/// Steps of a turn of the innermost loop: their addresses differ by constants, and the loop's own instructions count
-/// once for all of them.
-const UNROLL: usize = 4;
-
 /// Distances of A's rows and columns where they are listed: a column's values stand side by side.
 const LISTED_STRIDES: (usize, usize) = (1, GROUP);
 
@@ -482,11 +478,11 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>
                 b: at.b.wrapping_add(segment * at.b_segment),
                 listed: at.listed,
             };
-            for _ in 0..at.k / UNROLL {
-                place = steps::<S, M, P, V, W, UNROLL>(at, place, &mut sums);
+            for _ in 0..at.k / S::UNROLL {
+                place = steps::<S, M, P, V, W>(at, place, S::UNROLL, &mut sums);
             }
-            for _ in 0..at.k % UNROLL {
-                place = steps::<S, M, P, V, W, 1>(at, place, &mut sums);
+            for _ in 0..at.k % S::UNROLL {
+                place = steps::<S, M, P, V, W>(at, place, 1, &mut sums);
             }
         }
         sums
@@ -502,19 +498,20 @@ struct Step {
     listed: *const Column,
 }
 
-/// Does `COUNT` steps, and says where the next begins: after the last, outside of A and B, where nothing is read.
+/// Does `count` steps, a constant to be unrolled by, and says where the next begins: after the last, outside of A and B, where nothing is read.
 ///
 /// # Safety
 /// As [`sums`]; there are so many steps from here on, and what is listed are rows of B.
 #[inline(always)]
-unsafe fn steps<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk, const COUNT: usize>(
+unsafe fn steps<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(
     at: &Operands,
     place: Step,
+    count: usize,
     sums: &mut [[[S::Vector; V]; P]; M],
 ) -> Step {
     let Step { a, b, listed } = place;
     let a_col = W::COL_STRIDE.unwrap_or(at.a_col);
-    for step in 0..COUNT {
+    for step in 0..count {
         // SAFETY: `step` is below the count, by the caller's promise.
         unsafe {
             let b = if W::LISTED {
@@ -526,9 +523,9 @@ unsafe fn steps<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk
         }
     }
     Step {
-        a: a.wrapping_add(COUNT * a_col),
-        b: if W::LISTED { b } else { b.wrapping_add(COUNT * at.b_row) },
-        listed: if W::LISTED { listed.wrapping_add(COUNT) } else { listed },
+        a: a.wrapping_add(count * a_col),
+        b: if W::LISTED { b } else { b.wrapping_add(count * at.b_row) },
+        listed: if W::LISTED { listed.wrapping_add(count) } else { listed },
     }
 }
 
