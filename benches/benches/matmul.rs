@@ -23,7 +23,7 @@ fn matmul(criterion: &mut Criterion) {
         });
         #[cfg(feature = "peers")]
         for product in benches::peers::products::Product::ALL {
-            group.bench_function(product.name(), |bencher| {
+            group.bench_function(benches::timing::Library::name(&product), |bencher| {
                 bencher.iter(|| product.multiply((m, n, k), black_box(&a), &b, &mut c));
             });
         }

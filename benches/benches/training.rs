@@ -24,7 +24,7 @@ fn steps(criterion: &mut Criterion) {
         });
         #[cfg(feature = "peers")]
         {
-            let training = benches::peers::candle::Training::new(&workload, &workload.network(), &tensors);
+            let training = benches::peers::candle::Training::of(&workload, &tensors);
             let mut training = training.expect("known layers");
             let mut index = 0;
             group.bench_function("candle", |bencher| {

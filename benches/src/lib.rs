@@ -1,7 +1,8 @@
-//! What the benches share: the workloads, the data they run on, and ways to time them.
+//! Parts that the benches share: the workloads, their data, and ways to time them.
 
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod timing;
 
 use std::time::{Duration, Instant};
 
@@ -262,22 +263,22 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains on one batch after the other for that time, after [`WARM_UP`] steps.
+/// Takes training steps for that time, after [`WARM_UP`] steps. `step` gets the index of the batch and returns the loss.
 ///
 /// # Errors
-/// Those of the trainer.
-pub fn train_for(seconds: f64, trainer: &mut Trainer, data: &Resident, batch: usize) -> Result<Trained> {
+/// Those of `step`.
+pub fn train_for<E>(
+    seconds: f64,
+    mut step: impl FnMut(usize) -> std::result::Result<f32, E>,
+) -> std::result::Result<Trained, E> {
     let mut losses = Vec::new();
     let mut failure = None;
-    let mut step = |index: usize| {
-        let (images, labels) = data.batch(index, batch);
-        match trainer.step(images, labels) {
-            Ok(report) => losses.push(report.loss),
-            Err(error) => failure = Some(error),
-        }
+    let mut record = |index: usize| match step(index) {
+        Ok(loss) => losses.push(loss),
+        Err(error) => failure = Some(error),
     };
-    (0..WARM_UP).for_each(&mut step);
-    let (steps, seconds) = run_for(seconds, |index| step(WARM_UP + index));
+    (0..WARM_UP).for_each(&mut record);
+    let (steps, seconds) = run_for(seconds, |index| record(WARM_UP + index));
     match failure {
         Some(error) => Err(error),
         None => Ok(Trained { losses, steps, seconds }),

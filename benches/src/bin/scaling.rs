@@ -57,7 +57,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn images_per_s(workload: &Workload, data: &Resident, seconds: f64) -> nn_core::Result<u64> {
-    let trained = train_for(seconds, &mut workload.trainer(), data, workload.batch)?;
+    let mut trainer = workload.trainer();
+    let trained = train_for(seconds, |index| {
+        let (images, labels) = data.batch(index, workload.batch);
+        trainer.step(images, labels).map(|report| report.loss)
+    })?;
     Ok(((trained.steps * workload.batch) as f64 / trained.seconds).round() as u64)
 }
 

@@ -6,7 +6,44 @@ use candle_nn::{
 };
 use nn_core::{LayerSpec, Network, Padding, Shape};
 
-use crate::{Resident, Rule, Workload};
+use super::locked_version;
+use crate::{
+    Resident, Rule, Workload,
+    timing::{Call, Failure, Job, Library},
+};
+
+/// candle, for the program that times libraries.
+#[derive(Clone, Copy, Debug)]
+pub struct Candle;
+
+impl Library for Candle {
+    fn name(&self) -> &'static str {
+        "candle"
+    }
+
+    fn version(&self) -> &'static str {
+        locked_version("candle-core")
+    }
+
+    fn training<'a>(
+        &self,
+        job: Job<'a>,
+        rule: Rule,
+        learning_rate: f32,
+    ) -> std::result::Result<Call<'a, f32>, Failure> {
+        let data = Data::new(job.data)?;
+        let mut training = Training::new(job.network, rule, learning_rate, job.batch, &data)?;
+        Ok(Box::new(move |index| Ok(training.step(index)?)))
+    }
+
+    fn prediction<'a>(&self, job: Job<'a>) -> std::result::Result<Call<'a, ()>, Failure> {
+        let prediction = Prediction::new(job.network, job.batch, &Data::new(job.data)?)?;
+        Ok(Box::new(move |index| {
+            std::hint::black_box(prediction.logits(index)?);
+            Ok(())
+        }))
+    }
+}
 
 /// MNIST's training images and labels as tensors.
 #[derive(Clone, Debug)]
@@ -60,11 +97,11 @@ pub struct Training {
 }
 
 impl Training {
-    /// A workload on the weights of `network`.
+    /// Starts training with the weights of `network`.
     ///
     /// # Errors
     /// Those of candle, or if the network has a layer that no workload has.
-    pub fn new(workload: &Workload, network: &Network, data: &Data) -> Result<Self> {
+    pub fn new(network: &Network, rule: Rule, learning_rate: f32, batch: usize, data: &Data) -> Result<Self> {
         let mut variables = Vec::new();
         let model = model(network, |tensor| {
             let variable = Var::from_tensor(&tensor)?;
@@ -73,13 +110,27 @@ impl Training {
         })?;
         Ok(Self {
             model,
-            take_step: take_step(workload, variables)?,
+            take_step: take_step(rule, learning_rate, variables)?,
             data: Data {
                 images: data.images_for(network)?,
                 labels: data.labels.clone(),
             },
-            batch: workload.batch,
+            batch,
         })
+    }
+
+    /// Starts training a workload with the weights of seed 1.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn of(workload: &Workload, data: &Data) -> Result<Self> {
+        Self::new(
+            &workload.network(),
+            workload.rule,
+            workload.learning_rate,
+            workload.batch,
+            data,
+        )
     }
 
     /// A step on batch `index`, counted round and round; the mean loss before it.
@@ -129,9 +180,9 @@ impl Prediction {
     }
 }
 
-fn take_step(workload: &Workload, variables: Vec<Var>) -> Result<Box<TakeStep>> {
-    let lr = f64::from(workload.learning_rate);
-    Ok(match workload.rule {
+fn take_step(rule: Rule, learning_rate: f32, variables: Vec<Var>) -> Result<Box<TakeStep>> {
+    let lr = f64::from(learning_rate);
+    Ok(match rule {
         Rule::Sgd => {
             let mut sgd = SGD::new(variables, lr)?;
             Box::new(move |loss| sgd.backward_step(loss))
@@ -224,7 +275,7 @@ mod tests {
         let data = Data::new(&resident).unwrap();
         for workload in WORKLOADS.into_iter().chain([CONVOLUTION]) {
             let network = workload.network();
-            let mut theirs = Training::new(&workload, &network, &data).unwrap();
+            let mut theirs = Training::of(&workload, &data).unwrap();
             let mut ours = workload.trainer();
             let steps = if has_pooling(&network) { 1 } else { 4 };
             for index in 0..steps {
