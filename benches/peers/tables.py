@@ -57,7 +57,8 @@ def products(rows):
 def section(record):
     rows = record["rows"]
     forced = f", `NN_CORE_KERNEL={record['kernel_forced']}`" if record["kernel_forced"] else ""
-    versions = ", ".join(f"{name(peer)} {version}" for peer, version in record["versions"].items() if version)
+    versions = {name(peer).split(",")[0]: version for peer, version in record["versions"].items() if version}
+    versions = ", ".join(f"{library} {version}" for library, version in versions.items())
     how = "suspended and resumed in turn" if record["alternate"] else "run in turns"
     dirty = ", with uncommitted changes" if record["uncommitted_changes"] else ""
     text = [f"### {record['cpu']}, {record['date']}", "",
