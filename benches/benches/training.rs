@@ -1,11 +1,11 @@
-//! Training steps of whole networks, and the way of an epoch's data into batches.
+//! Training steps of whole networks, and preparing an epoch's batches.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{Resident, WORKLOADS};
 use criterion::{Criterion, Throughput, criterion_group};
 use mnist_io::{Batches, Mnist, Scaling};
 
-/// A group a workload, in images a second.
+/// One group per workload, in images per second.
 fn steps(criterion: &mut Criterion) {
     let data = Resident::load();
     #[cfg(feature = "peers")]

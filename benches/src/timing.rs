@@ -7,8 +7,8 @@ use nn_core::{Kernel, Network};
 use serde_json::{Value, json};
 
 use crate::{
-    GEMM_SHAPES, PREDICTION_BATCHES, PREDICTIONS, Resident, Rule, WARM_UP, WORKLOADS, Workload, median, network,
-    on_threads, run_for, time, train_for, values, workload,
+    GEMM_SHAPES, OptimizerKind, PREDICTION_BATCHES, PREDICTIONS, Resident, WARM_UP, WORKLOADS, Workload, median,
+    network, on_threads, run_for, time, train_for, values, workload,
 };
 
 /// Calls whose median is the latency.
@@ -60,7 +60,7 @@ pub trait Library: Sync {
     ///
     /// # Errors
     /// If the library cannot train this network.
-    fn training<'a>(&self, _job: Job<'a>, _rule: Rule, _learning_rate: f32) -> Result<Call<'a, f32>, Failure> {
+    fn training<'a>(&self, _job: Job<'a>, _rule: OptimizerKind, _learning_rate: f32) -> Result<Call<'a, f32>, Failure> {
         Err(format!("{} does not train networks", self.name()).into())
     }
 
@@ -99,7 +99,7 @@ struct Arguments {
     batch: Option<u32>,
     /// Optimizer
     #[arg(long, value_enum)]
-    optimizer: Option<Rule>,
+    optimizer: Option<OptimizerKind>,
     /// Learning rate
     #[arg(long)]
     lr: Option<f32>,
@@ -180,9 +180,9 @@ fn run(arguments: &Arguments, library: &dyn Library) -> Result<(), Failure> {
             if arguments.infer {
                 return infer(arguments, library, name, &network, batch);
             }
-            let rule = arguments.optimizer.unwrap_or(workload.rule);
+            let optimizer = arguments.optimizer.unwrap_or(workload.optimizer);
             let learning_rate = arguments.lr.unwrap_or(workload.learning_rate);
-            train(arguments, library, name, &network, batch, (rule, learning_rate))
+            train(arguments, library, name, &network, batch, (optimizer, learning_rate))
         }
     }
 }
@@ -204,7 +204,7 @@ fn train(
     name: &str,
     network: &Network,
     batch: usize,
-    (rule, learning_rate): (Rule, f32),
+    (optimizer, learning_rate): (OptimizerKind, f32),
 ) -> Result<(), Failure> {
     let data = data_for(network)?;
     let net = network.spec().to_string();
@@ -214,7 +214,7 @@ fn train(
         batch,
         data: &data,
     };
-    let trained = train_for(arguments.seconds, library.training(job, rule, learning_rate)?)?;
+    let trained = train_for(arguments.seconds, library.training(job, optimizer, learning_rate)?)?;
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     let losses = &trained.losses;
     let last = LAST_LOSSES.min(losses.len() / 2);

@@ -4,7 +4,7 @@
 use std::{hint::black_box, process::ExitCode};
 
 use benches::{
-    Rule,
+    OptimizerKind,
     timing::{self, Call, Failure, Job, Library, Operands},
 };
 use nn_core::{
@@ -23,8 +23,13 @@ impl Library for NnCore {
         env!("CARGO_PKG_VERSION")
     }
 
-    fn training<'a>(&self, job: Job<'a>, rule: Rule, learning_rate: f32) -> Result<Call<'a, f32>, Failure> {
-        let mut trainer = Trainer::new(job.network.clone(), rule.with(learning_rate), job.batch)?;
+    fn training<'a>(
+        &self,
+        job: Job<'a>,
+        optimizer: OptimizerKind,
+        learning_rate: f32,
+    ) -> Result<Call<'a, f32>, Failure> {
+        let mut trainer = Trainer::new(job.network.clone(), optimizer.with(learning_rate), job.batch)?;
         Ok(Box::new(move |index| {
             let (images, labels) = job.data.batch(index, job.batch);
             Ok(trainer.step(images, labels)?.loss)

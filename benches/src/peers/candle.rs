@@ -1,4 +1,4 @@
-//! candle: the data resident as tensors, batches as views of them, `backward_step` with its own optimisers.
+//! candle: the data in memory as tensors, batches as views of them, candle's own optimizers.
 
 use candle_core::{Device, Result, Tensor, Var, bail};
 use candle_nn::{
@@ -8,7 +8,7 @@ use nn_core::{LayerSpec, Network, Padding, Shape};
 
 use super::locked_version;
 use crate::{
-    Resident, Rule, Workload,
+    OptimizerKind, Resident, Workload,
     timing::{Call, Failure, Job, Library},
 };
 
@@ -28,11 +28,11 @@ impl Library for Candle {
     fn training<'a>(
         &self,
         job: Job<'a>,
-        rule: Rule,
+        optimizer: OptimizerKind,
         learning_rate: f32,
     ) -> std::result::Result<Call<'a, f32>, Failure> {
         let data = Data::new(job.data)?;
-        let mut training = Training::new(job.network, rule, learning_rate, job.batch, &data)?;
+        let mut training = Training::new(job.network, optimizer, learning_rate, job.batch, &data)?;
         Ok(Box::new(move |index| Ok(training.step(index)?)))
     }
 
@@ -55,7 +55,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// The same data as ours.
+    /// The same data as nn-core's.
     ///
     /// # Errors
     /// Those of candle.
@@ -85,10 +85,10 @@ impl Data {
     }
 }
 
-/// Goes back from a loss, and takes the optimiser's step.
+/// Backward pass from a loss, and the optimizer's update.
 type TakeStep = dyn FnMut(&Tensor) -> Result<()>;
 
-/// A network in training.
+/// Network in training.
 pub struct Training {
     model: Sequential,
     take_step: Box<TakeStep>,
@@ -101,7 +101,13 @@ impl Training {
     ///
     /// # Errors
     /// Those of candle, or if the network has a layer that no workload has.
-    pub fn new(network: &Network, rule: Rule, learning_rate: f32, batch: usize, data: &Data) -> Result<Self> {
+    pub fn new(
+        network: &Network,
+        optimizer: OptimizerKind,
+        learning_rate: f32,
+        batch: usize,
+        data: &Data,
+    ) -> Result<Self> {
         let mut variables = Vec::new();
         let model = model(network, |tensor| {
             let variable = Var::from_tensor(&tensor)?;
@@ -110,7 +116,7 @@ impl Training {
         })?;
         Ok(Self {
             model,
-            take_step: take_step(rule, learning_rate, variables)?,
+            take_step: take_step(optimizer, learning_rate, variables)?,
             data: Data {
                 images: data.images_for(network)?,
                 labels: data.labels.clone(),
@@ -126,14 +132,14 @@ impl Training {
     pub fn of(workload: &Workload, data: &Data) -> Result<Self> {
         Self::new(
             &workload.network(),
-            workload.rule,
+            workload.optimizer,
             workload.learning_rate,
             workload.batch,
             data,
         )
     }
 
-    /// A step on batch `index`, counted round and round; the mean loss before it.
+    /// Trains on batch `index` and returns its mean loss before the update.
     ///
     /// # Errors
     /// Those of candle.
@@ -146,7 +152,7 @@ impl Training {
     }
 }
 
-/// A network that only predicts: its weights are no variables, so no graph is kept.
+/// Network for prediction alone: its weights are no variables, so candle keeps no graph.
 pub struct Prediction {
     model: Sequential,
     data: Data,
@@ -169,7 +175,7 @@ impl Prediction {
         })
     }
 
-    /// The logits of batch `index`, counted round and round: `[batch, outputs]`.
+    /// Logits of batch `index`, `[batch, outputs]`.
     ///
     /// # Errors
     /// Those of candle.
@@ -180,14 +186,14 @@ impl Prediction {
     }
 }
 
-fn take_step(rule: Rule, learning_rate: f32, variables: Vec<Var>) -> Result<Box<TakeStep>> {
+fn take_step(optimizer: OptimizerKind, learning_rate: f32, variables: Vec<Var>) -> Result<Box<TakeStep>> {
     let lr = f64::from(learning_rate);
-    Ok(match rule {
-        Rule::Sgd => {
+    Ok(match optimizer {
+        OptimizerKind::Sgd => {
             let mut sgd = SGD::new(variables, lr)?;
             Box::new(move |loss| sgd.backward_step(loss))
         }
-        Rule::Adam => {
+        OptimizerKind::Adam => {
             let settings = ParamsAdamW {
                 lr,
                 weight_decay: 0.0,
@@ -199,7 +205,7 @@ fn take_step(rule: Rule, learning_rate: f32, variables: Vec<Var>) -> Result<Box<
     })
 }
 
-/// The layers of `network`, each of its tensors passed through `parameter`.
+/// Layers of `network`, each of its tensors passed through `parameter`.
 fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>) -> Result<Sequential> {
     let tensors = network.tensors();
     let mut tensor = |item: usize, name: &str| {
@@ -253,13 +259,13 @@ mod tests {
         }
     }
 
-    /// Without pooling, whose gradient candle 0.11 scales by the number of largest values over the size of the window:
-    /// as much work as ours, but other steps.
+    /// A convolution without pooling: candle 0.11 scales the gradient of max-pooling by the number of largest values over
+    /// the window's area, which is as much work as ours, and another update.
     const CONVOLUTION: Workload = Workload {
         name: "convolution",
         net: "28x28x1 | conv 8 3x3 stride 2 pad 1 | relu | conv 5 3x3 | relu | dense 10",
         batch: 32,
-        rule: Rule::Adam,
+        optimizer: OptimizerKind::Adam,
         learning_rate: 0.001,
     };
 
@@ -268,7 +274,7 @@ mod tests {
         layers.any(|layer| matches!(layer, LayerSpec::MaxPool { .. }))
     }
 
-    /// Only the same work may be compared: the same losses of the same weights, step after step.
+    /// The same weights have to give the same losses, step after step, or the comparison means nothing.
     #[test]
     fn candle_and_nn_core_train_and_predict_the_same() {
         let resident = Resident::load();

@@ -1,10 +1,10 @@
-//! The crates that multiply matrices alone, behind one safe function: row-major operands, a result that is kept.
+//! Crates that only multiply matrices, behind one safe function on row-major operands.
 #![allow(unsafe_code)] // neither crate has a safe interface
 
 use super::locked_version;
 use crate::timing::{Call, Failure, Library, Operands};
 
-/// A crate that multiplies matrices.
+/// Crate that multiplies matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
     /// `gemm`, on the threads of the current rayon pool.

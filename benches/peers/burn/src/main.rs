@@ -3,7 +3,7 @@
 use std::{hint::black_box, process::ExitCode};
 
 use benches::{
-    Rule,
+    OptimizerKind,
     timing::{self, Call, Failure, Job, Library, Operands},
 };
 use burn::{
@@ -109,7 +109,12 @@ impl Library for Burn {
         "0.22.1"
     }
 
-    fn training<'a>(&self, job: Job<'a>, rule: Rule, learning_rate: f32) -> Result<Call<'a, f32>, Failure> {
+    fn training<'a>(
+        &self,
+        job: Job<'a>,
+        optimizer: OptimizerKind,
+        learning_rate: f32,
+    ) -> Result<Call<'a, f32>, Failure> {
         let device = Device::flex().autodiff();
         let count = job.data.labels().len();
         let images: Tensor<2> = tensor(job.data.images(), [count, PIXELS], &device);
@@ -118,9 +123,9 @@ impl Library for Burn {
         let cross_entropy = CrossEntropyLossConfig::new().init(&device);
         // Moved out for a step and back in, so that the optimizer holds the only copy of the weights.
         let mut slot = Some(Net::new(job.net, &device)?);
-        let mut optimizer = match rule {
-            Rule::Sgd => SgdConfig::new().init(),
-            Rule::Adam => AdamConfig::new().with_epsilon(1e-8).init(),
+        let mut optimizer = match optimizer {
+            OptimizerKind::Sgd => SgdConfig::new().init(),
+            OptimizerKind::Adam => AdamConfig::new().with_epsilon(1e-8).init(),
         };
         Ok(Box::new(move |index| {
             let first = index % (count / job.batch) * job.batch;
@@ -142,7 +147,12 @@ impl Library for Burn {
             .collect();
         Ok(Box::new(move |index| {
             let logits = net.forward(batches[index % batches.len()].clone());
-            black_box(logits.into_data().try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?);
+            black_box(
+                logits
+                    .into_data()
+                    .try_to_vec::<f32>()
+                    .map_err(|error| format!("{error:?}"))?,
+            );
             Ok(())
         }))
     }
