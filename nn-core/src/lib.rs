@@ -32,36 +32,33 @@
 //! What comes from outside, such as shapes, lengths, settings and files, is answered with an [`enum@Error`] that says
 //! what was wrong and what would be right. Panics are for broken invariants of this crate.
 
-mod awake;
-mod buffer;
+mod aligned;
 mod conv;
 mod error;
+mod exec;
 pub mod formats;
 pub mod gemm;
-mod lanes;
+mod graph;
 mod layers;
-mod live;
 pub mod loss;
 mod network;
 pub mod optim;
 mod predict;
-mod random;
+mod rng;
 mod shape;
+mod simd;
 mod spec;
-mod step;
-mod thread_plan;
-mod trainer;
-mod workspace;
+mod spin;
+mod train;
 
 pub use error::{Error, Result};
+pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
 pub use loss::Loss;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
-pub use thread_plan::ThreadPlan;
-pub use trainer::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
-pub use workspace::{BatchReport, Workspace};
+pub use train::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
 
 /// The example in the README.
 #[cfg(doctest)]

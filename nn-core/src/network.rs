@@ -8,23 +8,23 @@ use std::{
 };
 
 use crate::{
-    buffer::Buffer,
+    aligned::Buffer,
     conv::Map,
     error::{Error, Result, check_length},
-    gemm::{Kernel, PANEL},
+    gemm::{Kernel, NR},
+    graph::required_region::Live,
     layers::{
-        Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, MaxPool, Order, Permute, Pool, StateSpec,
+        Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, Layout, MaxPool, Permute, Pool, StateSpec,
         TensorSpec, fold,
     },
-    live::Live,
-    random,
+    rng,
     shape::Shape,
     spec::{LayerSpec, NetworkSpec},
 };
 
 /// A network with its weights.
 ///
-/// Prediction takes `&self`, so one network serves many threads. What the size of a batch decides is kept apart, in a
+/// Prediction takes `&self`, so one network serves many threads. What the size of a batch decides is saved apart, in a
 /// [`Workspace`](crate::Workspace).
 ///
 /// ```
@@ -39,24 +39,24 @@ use crate::{
 pub struct Network {
     spec: NetworkSpec,
     /// As training walks.
-    plan: Arc<Plan>,
+    plan: Arc<Graph>,
     /// As prediction walks: the same, unless normalisations can be folded into the layers before them.
-    prediction: Arc<Plan>,
+    prediction: Arc<Graph>,
     parameters: Buffer,
     /// What the layers learn without gradients, such as running statistics; optimisers leave it alone.
     state: Buffer,
     /// What prediction derives from both, made when it is first wanted.
-    prepared: OnceLock<Prepared>,
+    packed: OnceLock<Prepared>,
     kernel: Kernel,
 }
 
 /// How a network is computed: fixed when it is built.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) stages: Vec<Stage>,
-    /// The arena cut into pieces, in order and without gaps.
-    pub(crate) pieces: Vec<Piece>,
-    /// The stages that are [`Joint`](crate::layers::Joint), in order.
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    /// The arena cut into blocks, in order and without gaps.
+    pub(crate) blocks: Vec<ParameterBlock>,
+    /// The nodes that are [`CrossSample`](crate::layers::CrossSample), in order.
     pub(crate) joints: Vec<usize>,
     /// Multiply-adds of a forward pass of one sample.
     pub(crate) work: usize,
@@ -66,15 +66,15 @@ pub(crate) struct Plan {
 
 /// A layer, together with an activation that it applies on the way out.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Node {
     pub(crate) layer: Box<dyn Layer>,
     /// Number of the layer in the text form, which names its tensors in files.
     pub(crate) item: usize,
     pub(crate) outputs: usize,
     /// Its part of the arena.
     pub(crate) parameters: Range<usize>,
-    /// Its part of the arena of prepared parameters.
-    pub(crate) prepared: Range<usize>,
+    /// Its part of the arena of packed parameters.
+    pub(crate) packed: Range<usize>,
     /// Its part of the state.
     pub(crate) state: Range<usize>,
     /// In prediction, the normalisation that is folded into its parameters.
@@ -84,7 +84,7 @@ pub(crate) struct Stage {
 /// Parameters into which a normalisation is folded.
 #[derive(Debug)]
 struct Folded {
-    /// The normalisation's stage in training.
+    /// The normalisation's node in training.
     norm: usize,
     /// Where they stand.
     place: Range<usize>,
@@ -101,11 +101,11 @@ pub(crate) struct Prepared {
 
 /// A stretch of the arena whose gradient is computed on its own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece {
-    pub(crate) stage: usize,
-    /// Which of the stage's pieces.
-    pub(crate) piece: usize,
-    /// Where it begins in the stage's part of the arena.
+pub(crate) struct ParameterBlock {
+    pub(crate) node: usize,
+    /// Which of the node's blocks.
+    pub(crate) block: usize,
+    /// Where it begins in the node's part of the arena.
     pub(crate) start: usize,
     pub(crate) len: usize,
 }
@@ -129,14 +129,14 @@ impl Network {
     pub fn new(spec: NetworkSpec, seed: u64) -> Result<Self> {
         let mut network = Self::zeroed(spec)?;
         let plan = Arc::clone(&network.plan);
-        for stage in &plan.stages {
-            let mut generator = random::stream(seed, stage.item as u64);
+        for node in &plan.nodes {
+            let mut generator = rng::stream(seed, node.item as u64);
             let before_relu = matches!(
-                network.spec.layers()[stage.item + 1..],
+                network.spec.layers()[node.item + 1..],
                 [LayerSpec::Relu, ..] | [LayerSpec::BatchNorm, LayerSpec::Relu, ..]
             );
-            stage.layer.initialize(
-                &mut network.parameters[stage.parameters.clone()],
+            node.layer.initialize(
+                &mut network.parameters[node.parameters.clone()],
                 before_relu,
                 &mut generator,
             );
@@ -149,14 +149,14 @@ impl Network {
     /// # Errors
     /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
     pub fn zeroed(spec: NetworkSpec) -> Result<Self> {
-        let plan = Arc::new(Plan::for_training(&spec));
-        let prediction = Plan::for_prediction(&spec, &plan).map_or_else(|| Arc::clone(&plan), Arc::new);
-        let end = |range: fn(&Stage) -> &Range<usize>| plan.stages.last().map_or(0, |stage| range(stage).end);
+        let plan = Arc::new(Graph::for_training(&spec));
+        let prediction = Graph::for_prediction(&spec, &plan).map_or_else(|| Arc::clone(&plan), Arc::new);
+        let end = |range: fn(&Node) -> &Range<usize>| plan.nodes.last().map_or(0, |node| range(node).end);
         Ok(Self {
             spec,
-            parameters: Buffer::zeroed(end(|stage| &stage.parameters)),
+            parameters: Buffer::zeroed(end(|node| &node.parameters)),
             state: initial_state(&plan),
-            prepared: OnceLock::new(),
+            packed: OnceLock::new(),
             plan,
             prediction,
             kernel: Kernel::active()?,
@@ -168,7 +168,7 @@ impl Network {
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         Self {
             kernel,
-            prepared: OnceLock::new(),
+            packed: OnceLock::new(),
             ..self
         }
     }
@@ -201,8 +201,8 @@ impl Network {
     /// A copy of all parameters and running statistics: what PyTorch calls the state of a model.
     #[must_use]
     pub fn tensors(&self) -> Vec<Tensor> {
-        let of_stage = |stage| stage_tensors(stage, &self.parameters).chain(state_tensors(stage, &self.state));
-        self.plan.stages.iter().flat_map(of_stage).collect()
+        let of_stage = |node| stage_tensors(node, &self.parameters).chain(state_tensors(node, &self.state));
+        self.plan.nodes.iter().flat_map(of_stage).collect()
     }
 
     /// Replaces all parameters and running statistics by the tensors that [`tensors`](Self::tensors) would give, in any order.
@@ -231,19 +231,19 @@ impl Network {
         }
         let mut parameters = Buffer::zeroed(self.parameters.len());
         let mut state = initial_state(&self.plan);
-        for stage in &self.plan.stages {
-            for (index, spec) in stage.layer.tensors().iter().enumerate() {
-                let name = tensor_name(stage, spec);
+        for node in &self.plan.nodes {
+            for (index, spec) in node.layer.tensors().iter().enumerate() {
+                let name = tensor_name(node, spec);
                 let tensor = find_tensor(&by_name, &name, spec, &self.spec)?;
                 for (i, &value) in tensor.values.iter().enumerate() {
-                    parameters[stage.parameters.start + stage.layer.position(index, i)] = value;
+                    parameters[node.parameters.start + node.layer.position(index, i)] = value;
                 }
             }
-            let mut rest = &mut state[stage.state.clone()];
-            for spec in stage.layer.state() {
+            let mut rest = &mut state[node.state.clone()];
+            for spec in node.layer.state() {
                 let (values, behind) = rest.split_at_mut(spec.len());
                 rest = behind;
-                let name = tensor_name(stage, &spec.tensor);
+                let name = tensor_name(node, &spec.tensor);
                 if spec.optional && !by_name.contains_key(name.as_str()) {
                     continue;
                 }
@@ -257,12 +257,12 @@ impl Network {
         Ok(())
     }
 
-    pub(crate) fn plan(&self) -> &Plan {
+    pub(crate) fn plan(&self) -> &Graph {
         &self.plan
     }
 
-    /// The plan, to be kept while the network changes.
-    pub(crate) fn shared_plan(&self) -> Arc<Plan> {
+    /// The plan, to be saved while the network changes.
+    pub(crate) fn shared_plan(&self) -> Arc<Graph> {
         Arc::clone(&self.plan)
     }
 
@@ -276,75 +276,75 @@ impl Network {
 
     /// The parameters, to be changed; what was derived from them is forgotten.
     pub(crate) fn parameters_mut(&mut self) -> &mut Buffer {
-        self.prepared.take();
+        self.packed.take();
         &mut self.parameters
     }
 
     /// The state, to be changed; what was derived from it is forgotten.
     pub(crate) fn state_mut(&mut self) -> &mut [f32] {
-        self.prepared.take();
+        self.packed.take();
         &mut self.state
     }
 
     /// The plan of prediction.
-    pub(crate) fn prediction(&self) -> &Plan {
+    pub(crate) fn prediction(&self) -> &Graph {
         &self.prediction
     }
 
     /// What prediction derives from parameters and state as they are.
-    pub(crate) fn prepared(&self) -> &Prepared {
-        self.prepared.get_or_init(|| {
-            let stages = &self.prediction.stages;
-            let mut folded = stages.iter().rev().filter_map(|stage| stage.folded.as_ref());
-            let mut prepared = Prepared {
+    pub(crate) fn packed(&self) -> &Prepared {
+        self.packed.get_or_init(|| {
+            let nodes = &self.prediction.nodes;
+            let mut folded = nodes.iter().rev().filter_map(|node| node.folded.as_ref());
+            let mut packed = Prepared {
                 folded: Buffer::zeroed(folded.next().map_or(0, |folded| folded.place.end)),
-                values: Buffer::zeroed(self.prediction.prepared_len()),
+                values: Buffer::zeroed(self.prediction.packed_len()),
             };
-            for stage in stages {
-                if let Some(Folded { norm, place }) = &stage.folded {
-                    let norm = &self.plan.stages[*norm];
-                    let mut affine = vec![0.0; norm.layer.prepared_len()];
+            for node in nodes {
+                if let Some(Folded { norm, place }) = &node.folded {
+                    let norm = &self.plan.nodes[*norm];
+                    let mut affine = vec![0.0; norm.layer.packed_len()];
                     self.prepare_stage(norm, &self.parameters[norm.parameters.clone()], &mut affine);
-                    let own = &self.parameters[stage.parameters.clone()];
-                    fold(&affine, own, &mut prepared.folded[place.clone()]);
+                    let own = &self.parameters[node.parameters.clone()];
+                    fold(&affine, own, &mut packed.folded[place.clone()]);
                 }
-                let parameters = self.folded(stage, &prepared.folded);
-                self.prepare_stage(stage, parameters, &mut prepared.values[stage.prepared.clone()]);
+                let parameters = self.folded(node, &packed.folded);
+                self.prepare_stage(node, parameters, &mut packed.values[node.packed.clone()]);
             }
-            prepared
+            packed
         })
     }
 
     /// In training: writes the parameters in the form in which the layers' forward passes read them.
-    pub(crate) fn prepare(&self, prepared: &mut [f32]) {
-        for stage in self.plan.stages.iter().filter(|stage| stage.layer.joint().is_none()) {
-            let parameters = &self.parameters[stage.parameters.clone()];
-            self.prepare_stage(stage, parameters, &mut prepared[stage.prepared.clone()]);
+    pub(crate) fn prepare(&self, packed: &mut [f32]) {
+        for node in self.plan.nodes.iter().filter(|node| node.layer.joint().is_none()) {
+            let parameters = &self.parameters[node.parameters.clone()];
+            self.prepare_stage(node, parameters, &mut packed[node.packed.clone()]);
         }
     }
 
-    fn prepare_stage(&self, stage: &Stage, parameters: &[f32], prepared: &mut [f32]) {
-        let state = &self.state[stage.state.clone()];
-        stage.layer.prepare(self.kernel, parameters, state, prepared);
+    fn prepare_stage(&self, node: &Node, parameters: &[f32], packed: &mut [f32]) {
+        let state = &self.state[node.state.clone()];
+        node.layer.prepare(self.kernel, parameters, state, packed);
     }
 
-    /// What the forward pass of a stage of prediction reads: parameters, and their prepared form.
-    pub(crate) fn predicting<'a>(&'a self, stage: &Stage, prepared: &'a Prepared) -> (&'a [f32], &'a [f32]) {
-        let values = &prepared.values[stage.prepared.clone()];
-        (self.folded(stage, &prepared.folded), values)
+    /// What the forward pass of a node of prediction reads: parameters, and their packed form.
+    pub(crate) fn predicting<'a>(&'a self, node: &Node, packed: &'a Prepared) -> (&'a [f32], &'a [f32]) {
+        let values = &packed.values[node.packed.clone()];
+        (self.folded(node, &packed.folded), values)
     }
 
-    fn folded<'a>(&'a self, stage: &Stage, folded: &'a [f32]) -> &'a [f32] {
-        match &stage.folded {
+    fn folded<'a>(&'a self, node: &Node, folded: &'a [f32]) -> &'a [f32] {
+        match &node.folded {
             Some(Folded { place, .. }) => &folded[place.clone()],
-            None => &self.parameters[stage.parameters.clone()],
+            None => &self.parameters[node.parameters.clone()],
         }
     }
 
     /// An arena of this network's layout as named tensors.
     pub(crate) fn export(&self, arena: &[f32]) -> Vec<Tensor> {
-        let of_stage = |stage| stage_tensors(stage, arena);
-        self.plan.stages.iter().flat_map(of_stage).collect()
+        let of_stage = |node| stage_tensors(node, arena);
+        self.plan.nodes.iter().flat_map(of_stage).collect()
     }
 
     /// An arena of this network's layout out of the tensors that [`export`](Self::export) would give of it, in any
@@ -362,15 +362,15 @@ impl Network {
     }
 
     fn tensor_names(&self) -> impl Iterator<Item = String> {
-        self.plan.stages.iter().flat_map(|stage| {
-            let state = stage.layer.state().into_iter().map(|state| state.tensor);
-            let tensors = stage.layer.tensors().into_iter().chain(state);
-            tensors.map(|tensor| tensor_name(stage, &tensor))
+        self.plan.nodes.iter().flat_map(|node| {
+            let state = node.layer.state().into_iter().map(|state| state.tensor);
+            let tensors = node.layer.tensors().into_iter().chain(state);
+            tensors.map(|tensor| tensor_name(node, &tensor))
         })
     }
 }
 
-impl Plan {
+impl Graph {
     fn for_training(spec: &NetworkSpec) -> Self {
         let layers: Vec<_> = spec.layers().iter().cloned().enumerate().collect();
         Self::new(spec.input(), &layers, true)
@@ -396,27 +396,27 @@ impl Plan {
         Some(plan)
     }
 
-    /// Points the stages at the parts of the arenas that training has for their layers, and at the normalisations that
+    /// Points the nodes at the parts of the arenas that training has for their layers, and at the normalisations that
     /// are folded into them.
     fn read_from(&mut self, training: &Self, spec: &NetworkSpec) {
-        let stages = training.stages.iter().enumerate();
-        let mut sources = stages.filter(|(_, stage)| !stage.parameters.is_empty());
+        let nodes = training.nodes.iter().enumerate();
+        let mut sources = nodes.filter(|(_, node)| !node.parameters.is_empty());
         let mut end = 0;
-        for stage in &mut self.stages {
-            let len = stage.layer.parameter_len();
-            (stage.parameters, stage.state) = (0..0, 0..0);
+        for node in &mut self.nodes {
+            let len = node.layer.parameter_len();
+            (node.parameters, node.state) = (0..0, 0..0);
             if len == 0 {
                 continue;
             }
-            let source = sources.find(|(_, source)| source.item == stage.item);
+            let source = sources.find(|(_, source)| source.item == node.item);
             let (index, source) = source.expect("the layer is in both plans");
-            (stage.parameters, stage.state) = (source.parameters.clone(), source.state.clone());
+            (node.parameters, node.state) = (source.parameters.clone(), source.state.clone());
             let is_folded = matches!(
-                spec.layers()[stage.item..],
+                spec.layers()[node.item..],
                 [LayerSpec::Dense { .. } | LayerSpec::Conv(_), LayerSpec::BatchNorm, ..]
             );
             if is_folded {
-                stage.folded = Some(Folded {
+                node.folded = Some(Folded {
                     norm: index + 1,
                     place: end..end + len,
                 });
@@ -428,8 +428,8 @@ impl Plan {
     /// A plan of some of a network's layers, each with its number, for training or for prediction alone.
     fn new(input: Shape, layers: &[(usize, LayerSpec)], training: bool) -> Self {
         let mut plan = Self {
-            stages: Vec::new(),
-            pieces: Vec::new(),
+            nodes: Vec::new(),
+            blocks: Vec::new(),
             joints: Vec::new(),
             work: 0,
             first_work: 0,
@@ -446,7 +446,7 @@ impl Plan {
             let permute = Permute {
                 map: self::map(shape),
                 whole: map,
-                to: Order::Pixels,
+                to: Layout::Hwc,
             };
             plan.push(Box::new(permute), 0, shape.len());
         }
@@ -466,7 +466,7 @@ impl Plan {
                         outputs,
                         relu_next(),
                         None,
-                        plan.stages.is_empty(),
+                        plan.nodes.is_empty(),
                     )))
                 }
                 LayerSpec::Conv(conv) => {
@@ -475,7 +475,7 @@ impl Plan {
                     let relu = relu_next();
                     // Where windows overlap, a pixel's gradient has several parts; the layer of its own adds them.
                     let pool = next_pool(&mut items, &mut output, |size, stride| size <= stride);
-                    Some(Box::new(Conv::new(maps, &conv, relu, pool, !plan.stages.is_empty())))
+                    Some(Box::new(Conv::new(maps, &conv, relu, pool, !plan.nodes.is_empty())))
                 }
                 LayerSpec::MaxPool { size, stride } => {
                     let pool = Pool::new(map(shape), map(output), (size, size), stride);
@@ -519,7 +519,7 @@ impl Plan {
                             output = Shape::Features(outputs);
                             None
                         }
-                        _ => Some(Box::new(Permute::whole(map, Order::Planes))),
+                        _ => Some(Box::new(Permute::whole(map, Layout::Chw))),
                     },
                 },
             };
@@ -528,16 +528,16 @@ impl Plan {
             }
             shape = output;
         }
-        if plan.stages.is_empty() {
+        if plan.nodes.is_empty() {
             // Only flattened: the output is a copy of the input.
             let map = Map::new(1, shape.len(), 1);
-            plan.push(Box::new(Permute::whole(map, Order::Planes)), 0, shape.len());
+            plan.push(Box::new(Permute::whole(map, Layout::Chw)), 0, shape.len());
         }
         plan
     }
 
-    pub(crate) fn prepared_len(&self) -> usize {
-        self.stages.last().map_or(0, |stage| stage.prepared.end)
+    pub(crate) fn packed_len(&self) -> usize {
+        self.nodes.last().map_or(0, |node| node.packed.end)
     }
 
     /// Counts multiply-adds.
@@ -550,24 +550,24 @@ impl Plan {
 
     fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
         let [start, state] = self
-            .stages
+            .nodes
             .last()
-            .map_or([0; 2], |stage| [stage.parameters.end, stage.state.end]);
-        let prepared = self.prepared_len();
+            .map_or([0; 2], |node| [node.parameters.end, node.state.end]);
+        let packed = self.packed_len();
         if layer.joint().is_some() {
-            self.joints.push(self.stages.len());
+            self.joints.push(self.nodes.len());
         }
-        for (piece, range) in layer.pieces().into_iter().enumerate() {
-            self.pieces.push(Piece {
-                stage: self.stages.len(),
-                piece,
+        for (block, range) in layer.blocks().into_iter().enumerate() {
+            self.blocks.push(ParameterBlock {
+                node: self.nodes.len(),
+                block,
                 start: range.start,
                 len: range.len(),
             });
         }
-        self.stages.push(Stage {
+        self.nodes.push(Node {
             parameters: start..start + layer.parameter_len(),
-            prepared: prepared..prepared + layer.prepared_len().next_multiple_of(PANEL),
+            packed: packed..packed + layer.packed_len().next_multiple_of(NR),
             state: state..state + layer.state().iter().map(StateSpec::len).sum::<usize>(),
             folded: None,
             layer,
@@ -613,31 +613,31 @@ fn planes(shape: Shape) -> Option<Map> {
     (map.channels > 1 && map.height * map.width > 1).then_some(map)
 }
 
-fn tensor_name(stage: &Stage, tensor: &TensorSpec) -> String {
-    format!("{}.{}", stage.item, tensor.name)
+fn tensor_name(node: &Node, tensor: &TensorSpec) -> String {
+    format!("{}.{}", node.item, tensor.name)
 }
 
-/// A stage's part of an arena as named tensors.
-fn stage_tensors(stage: &Stage, arena: &[f32]) -> impl Iterator<Item = Tensor> {
-    let arena = &arena[stage.parameters.clone()];
-    let tensors = stage.layer.tensors().into_iter().enumerate();
+/// A node's part of an arena as named tensors.
+fn stage_tensors(node: &Node, arena: &[f32]) -> impl Iterator<Item = Tensor> {
+    let arena = &arena[node.parameters.clone()];
+    let tensors = node.layer.tensors().into_iter().enumerate();
     tensors.map(move |(tensor, spec)| Tensor {
-        name: tensor_name(stage, &spec),
+        name: tensor_name(node, &spec),
         values: (0..spec.shape.iter().product())
-            .map(|index| arena[stage.layer.position(tensor, index)])
+            .map(|index| arena[node.layer.position(tensor, index)])
             .collect(),
         shape: spec.shape,
     })
 }
 
-/// A stage's part of the state as named tensors.
-fn state_tensors(stage: &Stage, state: &[f32]) -> impl Iterator<Item = Tensor> {
-    let mut rest = &state[stage.state.clone()];
-    stage.layer.state().into_iter().map(move |spec| {
+/// A node's part of the state as named tensors.
+fn state_tensors(node: &Node, state: &[f32]) -> impl Iterator<Item = Tensor> {
+    let mut rest = &state[node.state.clone()];
+    node.layer.state().into_iter().map(move |spec| {
         let (values, behind) = rest.split_at(spec.len());
         rest = behind;
         Tensor {
-            name: tensor_name(stage, &spec.tensor),
+            name: tensor_name(node, &spec.tensor),
             values: values.to_vec(),
             shape: spec.tensor.shape,
         }
@@ -645,9 +645,9 @@ fn state_tensors(stage: &Stage, state: &[f32]) -> impl Iterator<Item = Tensor> {
 }
 
 /// The state of a new network.
-fn initial_state(plan: &Plan) -> Buffer {
-    let mut state = Buffer::zeroed(plan.stages.last().map_or(0, |stage| stage.state.end));
-    let specs = plan.stages.iter().flat_map(|stage| stage.layer.state());
+fn initial_state(plan: &Graph) -> Buffer {
+    let mut state = Buffer::zeroed(plan.nodes.last().map_or(0, |node| node.state.end));
+    let specs = plan.nodes.iter().flat_map(|node| node.layer.state());
     let values = specs.flat_map(|spec| std::iter::repeat_n(spec.initial, spec.len()));
     for (state, value) in state.iter_mut().zip(values) {
         *state = value;

@@ -1,6 +1,6 @@
 //! Prediction: logits, probabilities and classes; the network is only read.
 
-use crate::{error::Result, loss, network::Network, workspace::Workspace};
+use crate::{error::Result, exec::Workspace, loss, network::Network};
 
 impl Network {
     /// The logits of a batch, `[batch, outputs]`, from `images`, `[batch, …]` with the input's shape.

@@ -5,7 +5,7 @@
 //! and with the gradient of the output, are therefore ordinary tiles.
 
 use super::{Map, Windows};
-use crate::gemm::{Epilogue, Kernel, MatMut, Output, PANEL, Panels, Segments};
+use crate::gemm::{Epilogue, Kernel, MatMut, NR, Output, Panels, Segments};
 
 /// Values of the weights that the tiles of one pass share: three quarters of a 32 KiB first-level cache.
 const PASS_VALUES: usize = 6 * 1024;
@@ -33,17 +33,17 @@ impl Correlation {
         (bias, relu): (Option<&[f32]>, bool),
     ) {
         // Values of the weights that one row of the windows takes, of one panel.
-        let row = self.windows.width * self.source.channels * PANEL;
+        let row = self.windows.width * self.source.channels * NR;
         let panel = self.windows.height * row;
         let rows = (PASS_VALUES / row).clamp(1, self.windows.height);
         let few_rows = self.target.width <= 3;
         let panels = if few_rows {
-            usize::MAX / PANEL
+            usize::MAX / NR
         } else {
             (PASS_VALUES / panel).max(1)
         };
-        for first in (0..self.target.channels).step_by((panels * PANEL).min(self.target.channels)) {
-            let channels = (self.target.channels - first).min(panels * PANEL);
+        for first in (0..self.target.channels).step_by((panels * NR).min(self.target.channels)) {
+            let channels = (self.target.channels - first).min(panels * NR);
             for top in (0..self.windows.height).step_by(rows) {
                 let bottom = self.windows.height.min(top + rows);
                 let epilogue = Epilogue {
@@ -58,11 +58,11 @@ impl Correlation {
                     let (top, bottom) = (top.max(skip).min(bottom), bottom.min(end));
                     let a = self.window_rows(source, y, top..bottom.max(top));
                     let b = Panels {
-                        data: &weights[first / PANEL * panel + top * row..],
-                        k: row / PANEL,
+                        data: &weights[first / NR * panel + top * row..],
+                        k: row / NR,
                         n: channels,
                         panel_stride: panel,
-                        row_stride: PANEL,
+                        row_stride: NR,
                         segment_stride: row,
                     };
                     let c = &mut target[y * self.pitch.0 + first..];
@@ -97,7 +97,7 @@ pub(crate) struct WeightGradient {
 
 impl WeightGradient {
     /// Adds to (or, with `fresh`, writes) the gradient, in panels as the weights. `dy` begins at the first pixel of
-    /// the target's gradient and goes on for [`PANEL`] values after the last.
+    /// the target's gradient and goes on for [`NR`] values after the last.
     pub(crate) fn run(&self, kernel: Kernel, source: &[f32], dy: &[f32], gradient: &mut [f32], fresh: bool) {
         let row = self.windows.width * self.source.channels;
         let epilogue = Epilogue {
@@ -115,12 +115,12 @@ impl WeightGradient {
                 data: dy,
                 k: self.target.width,
                 n: self.target.channels,
-                panel_stride: PANEL,
+                panel_stride: NR,
                 row_stride: self.pitch.1,
                 segment_stride: self.pitch.0,
             };
-            let panel = self.windows.height * row * PANEL;
-            let c = Output::panels(&mut gradient[y * row * PANEL..], row, self.target.channels, panel);
+            let panel = self.windows.height * row * NR;
+            let c = Output::panels(&mut gradient[y * row * NR..], row, self.target.channels, panel);
             kernel.multiply(a, b, c, epilogue);
         }
     }

@@ -5,8 +5,8 @@ use super::{
     winograd::{POINTS, PointLayout, Tiling, filter_gradient, filters},
 };
 use crate::{
-    buffer::{parts, parts_len},
-    gemm::{Epilogue, Kernel, MatMut, MatRef, Output, PANEL, Panels, multiply_packed},
+    aligned::{parts, parts_len},
+    gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels, multiply_packed},
 };
 
 /// Tiles of a block: enough to use what is read of the kernels, and few enough for the second-level cache.
@@ -71,7 +71,7 @@ impl Minimal {
 
     /// Values of the kernels at the points, with `from` channels summed and `to` made.
     fn filter_len(from: usize, to: usize) -> usize {
-        to.div_ceil(PANEL) * POINTS * from * PANEL
+        to.div_ceil(NR) * POINTS * from * NR
     }
 
     pub(crate) fn filters_len(&self) -> usize {
@@ -84,7 +84,7 @@ impl Minimal {
 
     /// The kernels at the points, `[to / 16, 36, from, 16]`, from packed weights, `[to / 16, taps, taps, from, 16]`.
     fn make(&self, kernel: Kernel, from: usize, weights: &[f32], points: &mut [f32]) {
-        let (taps, panel) = (self.tiling.taps, from * PANEL);
+        let (taps, panel) = (self.tiling.taps, from * NR);
         let panels = weights
             .chunks(taps * taps * panel)
             .zip(points.chunks_mut(POINTS * panel));
@@ -125,7 +125,7 @@ impl Minimal {
             self.target.len(),
             inputs.len(),
             // Panels are read whole, past the last channel.
-            outputs.len() + PANEL,
+            outputs.len() + NR,
             in_training(self.target.len()),
             in_training(source),
             in_training(self.filters_len()),
@@ -241,7 +241,7 @@ impl Minimal {
         sums: Sums<'_>,
     ) {
         let (from, to) = (self.input.channels, self.target.channels);
-        let panel = POINTS * from * PANEL;
+        let panel = POINTS * from * NR;
         let epilogue = Epilogue {
             beta: if sums.fresh { 0.0 } else { 1.0 },
             ..Epilogue::STORE
@@ -252,11 +252,11 @@ impl Minimal {
                 data: &scratch.outputs[point * outputs.point..],
                 k: tiles,
                 n: to,
-                panel_stride: PANEL,
+                panel_stride: NR,
                 row_stride: outputs.tile,
                 segment_stride: 0,
             };
-            let out = Output::panels(&mut scratch.dfilters[point * from * PANEL..], from, to, panel);
+            let out = Output::panels(&mut scratch.dfilters[point * from * NR..], from, to, panel);
             kernel.multiply(x.expect("the points of a block"), dy, out, epilogue);
         }
         if sums.complete {
@@ -264,7 +264,7 @@ impl Minimal {
             let panels = scratch
                 .dfilters
                 .chunks(panel)
-                .zip(sums.weights.chunks_mut(taps * taps * from * PANEL));
+                .zip(sums.weights.chunks_mut(taps * taps * from * NR));
             for (points, weights) in panels {
                 filter_gradient(kernel, taps, points, weights);
             }
@@ -301,11 +301,11 @@ fn products(
     for point in 0..POINTS {
         let a = MatRef::new(&from[point * from_layout.point..], rows, k, from_layout.tile, 1);
         let b = Panels {
-            data: &filters[point * k * PANEL..],
+            data: &filters[point * k * NR..],
             k,
             n,
-            panel_stride: POINTS * k * PANEL,
-            row_stride: PANEL,
+            panel_stride: POINTS * k * NR,
+            row_stride: NR,
             segment_stride: 0,
         };
         let c = MatMut::new(&mut to[point * to_layout.point..], rows, n, to_layout.tile, 1);

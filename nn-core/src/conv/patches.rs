@@ -2,7 +2,7 @@
 //! makes the strip, which stays in the nearest cache for what follows.
 
 use super::{Map, Windows};
-use crate::gemm::{Epilogue, Kernel, MatMut, MatRef, Output, PANEL, Panels};
+use crate::gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels};
 
 /// The longest window whose copies are cheap beside the product.
 const MAX_WINDOW: usize = 32;
@@ -58,7 +58,7 @@ impl Patches {
 
     /// Values of their gradients.
     pub(crate) fn dtaps_len(&self) -> usize {
-        self.window().next_multiple_of(PANEL) * self.rows * self.output.width
+        self.window().next_multiple_of(NR) * self.rows * self.output.width
     }
 
     /// Copies the windows of `rows` rows of the output from row `first` on: `[window, rows, width]`.
@@ -100,7 +100,7 @@ impl Patches {
         kernel.multiply(a, Panels::packed(weights, self.window(), channels), c, epilogue);
     }
 
-    /// Adds to (or, with `fresh`, writes) the weights' gradient. `dy` goes on for [`PANEL`] values after the strip.
+    /// Adds to (or, with `fresh`, writes) the weights' gradient. `dy` goes on for [`NR`] values after the strip.
     pub(crate) fn weight_gradient(
         &self,
         kernel: Kernel,
@@ -115,7 +115,7 @@ impl Patches {
             data: dy,
             k: pixels,
             n: channels,
-            panel_stride: PANEL,
+            panel_stride: NR,
             row_stride: channels,
             segment_stride: 0,
         };
@@ -123,7 +123,7 @@ impl Patches {
             beta: if fresh { 0.0 } else { 1.0 },
             ..Epilogue::STORE
         };
-        let c = Output::panels(gradient, self.window(), channels, self.window() * PANEL);
+        let c = Output::panels(gradient, self.window(), channels, self.window() * NR);
         kernel.multiply(a, b, c, epilogue);
     }
 
@@ -138,7 +138,7 @@ impl Patches {
         (dtaps, dsource): (&mut [f32], &mut [f32]),
     ) {
         let (pixels, channels) = (rows * self.output.width, self.output.channels);
-        let (window, padded) = (self.window(), self.window().next_multiple_of(PANEL));
+        let (window, padded) = (self.window(), self.window().next_multiple_of(NR));
         let a = MatRef::row_major(dy, pixels, channels).expect("a strip");
         let c = MatMut::new(dtaps, pixels, window, padded, 1).expect("the windows of a strip");
         kernel.multiply(a, Panels::packed(transposed, channels, window), c, Epilogue::STORE);
@@ -156,17 +156,17 @@ impl Patches {
     }
 
     pub(crate) fn transposed_len(&self) -> usize {
-        self.window().div_ceil(PANEL) * self.output.channels * PANEL
+        self.window().div_ceil(NR) * self.output.channels * NR
     }
 
     /// Weights with inputs and outputs exchanged, `[window / 16, channels, 16]`.
     pub(crate) fn transpose(&self, weights: &[f32], transposed: &mut [f32]) {
-        for (panel, weights) in weights.chunks_exact(self.window() * PANEL).enumerate() {
-            for (tap, weights) in weights.chunks_exact(PANEL).enumerate() {
-                let outputs = self.output.channels - panel * PANEL;
+        for (panel, weights) in weights.chunks_exact(self.window() * NR).enumerate() {
+            for (tap, weights) in weights.chunks_exact(NR).enumerate() {
+                let outputs = self.output.channels - panel * NR;
                 for (lane, &weight) in weights.iter().enumerate().take(outputs) {
-                    let row = tap / PANEL * self.output.channels + panel * PANEL + lane;
-                    transposed[row * PANEL + tap % PANEL] = weight;
+                    let row = tap / NR * self.output.channels + panel * NR + lane;
+                    transposed[row * NR + tap % NR] = weight;
                 }
             }
         }

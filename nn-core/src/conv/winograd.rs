@@ -10,8 +10,8 @@
 
 use super::Map;
 use crate::{
-    gemm::{Kernel, PANEL, Vectorize},
-    lanes::{LANES, Lanes},
+    gemm::{Kernel, NR, Vectorize},
+    simd::{F32x8, WIDTH},
 };
 
 /// Points of both directions together.
@@ -127,9 +127,9 @@ pub(crate) struct PointLayout {
 
 impl PointLayout {
     pub(crate) fn new(tiles: usize, channels: usize) -> Self {
-        let tile = channels.next_multiple_of(PANEL);
+        let tile = channels.next_multiple_of(NR);
         // An odd number of cache lines, so that the points of a tile do not share a few cache sets.
-        let point = ((tiles * tile / PANEL) | 1) * PANEL;
+        let point = ((tiles * tile / NR) | 1) * NR;
         Self { channels, point, tile }
     }
 
@@ -244,21 +244,21 @@ impl Transform<'_> {
     #[inline(always)]
     fn each<M: Linear>(self, _map: M) {
         let ((from, from_grid), (to, to_grid)) = (self.from, self.to);
-        let mut between = [[Lanes::ZERO; SIDE]; SIDE];
+        let mut between = [[F32x8::ZERO; SIDE]; SIDE];
         for tile in 0..self.tiles.0 * self.tiles.1 {
             let (y, x) = (tile / self.tiles.1, tile % self.tiles.1);
             let above = if y > 0 { self.overlap } else { 0 };
             let before = if x > 0 { self.overlap } else { 0 };
             let from = &from[y * from_grid.down + x * from_grid.across..];
             let to = &mut to[y * to_grid.down + x * to_grid.across..];
-            for first in (0..self.channels).step_by(LANES) {
-                // The last stretch ends with the channels; of it, what is done already is left out.
-                let start = first.min(self.channels - LANES);
+            for first in (0..self.channels).step_by(WIDTH) {
+                // The last chunk ends with the channels; of it, what is done already is left out.
+                let start = first.min(self.channels - WIDTH);
                 for i in 0..M::INPUTS {
                     let from = &from[i * from_grid.row + start..];
                     M::apply(
                         #[inline(always)]
-                        |j| Lanes::load::<true>(&from[j * from_grid.col..][..LANES]),
+                        |j| F32x8::load::<true>(&from[j * from_grid.col..][..WIDTH]),
                         #[inline(always)]
                         |j, x| between[j][i] = x,
                     );
@@ -270,9 +270,9 @@ impl Transform<'_> {
                         |i| between[j][i],
                         #[inline(always)]
                         |i, mut x| {
-                            let to = &mut to[i * to_grid.row..][..LANES];
+                            let to = &mut to[i * to_grid.row..][..WIDTH];
                             if i < above || j < before {
-                                x = x.zero_before(first - start) + Lanes::load::<true>(to);
+                                x = x.zero_before(first - start) + F32x8::load::<true>(to);
                             }
                             x.store::<true>(to);
                         },
@@ -288,7 +288,7 @@ trait Linear {
     const INPUTS: usize;
     const OUTPUTS: usize;
 
-    fn apply(from: impl Fn(usize) -> Lanes, to: impl FnMut(usize, Lanes));
+    fn apply(from: impl Fn(usize) -> F32x8, to: impl FnMut(usize, F32x8));
 }
 
 struct Window;
@@ -298,7 +298,7 @@ impl Linear for Window {
     const OUTPUTS: usize = SIDE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, mut to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
         let d = [from(0), from(1), from(2), from(3), from(4), from(5)];
         let (even, odd) = (d[4] - 4.0 * d[2], d[3] - 4.0 * d[1]);
         let (even_2, odd_2) = (d[4] - d[2], 2.0 * (d[3] - d[1]));
@@ -318,13 +318,13 @@ impl Linear for WindowAdjoint {
     const OUTPUTS: usize = SIDE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, mut to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
         let p = [from(0), from(1), from(2), from(3), from(4), from(5)];
         let (sum, difference) = (p[1] + p[2], p[1] - p[2]);
         let (sum_2, difference_2) = (p[3] + p[4], 2.0 * (p[3] - p[4]));
         to(0, 4.0 * p[0]);
         to(1, 4.0 * (p[5] - difference) - difference_2);
-        to(2, Lanes::ZERO - 5.0 * p[0] - 4.0 * sum - sum_2);
+        to(2, F32x8::ZERO - 5.0 * p[0] - 4.0 * sum - sum_2);
         to(3, difference + difference_2 - 5.0 * p[5]);
         to(4, p[0] + sum + sum_2);
         to(5, p[5]);
@@ -339,7 +339,7 @@ impl<const N: usize> Linear for Evaluate<N> {
     const OUTPUTS: usize = SIDE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, mut to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
         let (mut even, mut odd) = (from(0), from(1));
         let (mut even_2, mut odd_2) = (even, 2.0 * odd);
         for i in 2..N {
@@ -367,7 +367,7 @@ impl<const N: usize> Linear for Collect<N> {
     const OUTPUTS: usize = N;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, mut to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
         let (sum, difference) = (from(1) + from(2), from(1) - from(2));
         let (sum_2, difference_2) = (from(3) + from(4), from(3) - from(4));
         to(0, from(0) + sum + sum_2);
@@ -393,7 +393,7 @@ impl<const N: usize> Linear for Filter<N> {
     const OUTPUTS: usize = SIDE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, mut to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
         Evaluate::<N>::apply(
             from,
             #[inline(always)]
@@ -409,7 +409,7 @@ impl<const N: usize> Linear for FilterAdjoint<N> {
     const OUTPUTS: usize = N;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> Lanes, to: impl FnMut(usize, Lanes)) {
+    fn apply(from: impl Fn(usize) -> F32x8, to: impl FnMut(usize, F32x8)) {
         Collect::<N>::apply(
             #[inline(always)]
             |i| SCALE[i] * from(i),
@@ -441,18 +441,18 @@ mod tests {
         for kernel in Kernel::available() {
             for taps in 2..=5 {
                 let tiling = Tiling::new(taps, (9, 7)).unwrap();
-                let (channels, layout) = (LANES, PointLayout::new(tiling.count(), LANES));
+                let (channels, layout) = (WIDTH, PointLayout::new(tiling.count(), WIDTH));
                 let (source, target) = (tiling.source(channels), tiling.target(channels));
                 let x = noise(source.len(), 1);
-                let weights = noise(taps * taps * PANEL, 2);
-                let (mut points, mut filter) = (vec![0.0; layout.len()], vec![0.0; POINTS * PANEL]);
+                let weights = noise(taps * taps * NR, 2);
+                let (mut points, mut filter) = (vec![0.0; layout.len()], vec![0.0; POINTS * NR]);
                 tiling.read_source(kernel, &x, &mut points, layout);
                 filters(kernel, taps, &weights, &mut filter);
                 // A kernel of its own for each channel: no sum over channels.
                 for (index, point) in points.chunks_mut(layout.point).enumerate() {
                     for tile in point.chunks_mut(layout.tile).take(tiling.count()) {
                         for (channel, value) in tile[..channels].iter_mut().enumerate() {
-                            *value *= filter[index * PANEL + channel];
+                            *value *= filter[index * NR + channel];
                         }
                     }
                 }
@@ -461,7 +461,7 @@ mod tests {
                 for (index, &y) in y.iter().enumerate() {
                     let (row, col, channel) = (index / target.row(), index / channels % target.width, index % channels);
                     let mut expected = 0.0;
-                    for (tap, weight) in weights.iter().skip(channel).step_by(PANEL).enumerate() {
+                    for (tap, weight) in weights.iter().skip(channel).step_by(NR).enumerate() {
                         let at = (row + tap / taps) * source.row() + (col + tap % taps) * channels + channel;
                         expected += f64::from(x[at]) * f64::from(*weight);
                     }
@@ -478,7 +478,7 @@ mod tests {
     fn the_ways_back_are_adjoint() {
         for kernel in Kernel::available() {
             for taps in 2..=5 {
-                // 11 channels: the last stretch overlaps the one before.
+                // 11 channels: the last chunk overlaps the one before.
                 let tiling = Tiling::new(taps, (6, 9)).unwrap();
                 let layout = PointLayout::new(tiling.count(), 11);
                 let (source, target) = (tiling.source(11).len(), tiling.target(11).len());
@@ -495,7 +495,7 @@ mod tests {
                 tiling.write_target(kernel, &p, &mut back, layout);
                 near(dot(&to_points, &p), dot(&y, &back));
 
-                let (w, p) = (noise(taps * taps * PANEL, 4), noise(POINTS * PANEL, 5));
+                let (w, p) = (noise(taps * taps * NR, 4), noise(POINTS * NR, 5));
                 let (mut to_points, mut back) = (vec![0.0; p.len()], vec![0.0; w.len()]);
                 filters(kernel, taps, &w, &mut to_points);
                 filter_gradient(kernel, taps, &p, &mut back);

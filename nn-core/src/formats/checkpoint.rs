@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Result,
     network::{Network, Tensor},
-    trainer::{Position, Progress, Settings, Trainer},
+    train::trainer::{Position, Progress, Settings, Trainer},
 };
 
 const CHECKPOINT_VERSION: u64 = 1;

@@ -8,7 +8,7 @@ use std::{
 use super::{Backward, Forward, Layer};
 use crate::{
     gemm::{Kernel, MatMut, MatRef, Vectorize},
-    lanes::{Lanes, Stretches},
+    simd::{Chunked, F32x8},
 };
 
 /// A function of each value on its own.
@@ -121,11 +121,11 @@ impl Vectorize for Mask<'_> {
     }
 }
 
-impl Stretches for Mask<'_> {
+impl Chunked for Mask<'_> {
     #[inline(always)]
-    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
-        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]).where_positive(y);
+    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
+        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]).where_positive(y);
         dy.store::<WHOLE>(&mut self.dy[range.start + self.unknown_zero..range.end]);
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::{Backward, Forward, Gathered, Joint, Layer, Maxima, MaximaGradient, Pool, StateSpec, TensorSpec};
-use crate::gemm::{Kernel, MatMut, MatRef, PANEL, Vectorize};
+use super::{Backward, CrossSample, Forward, Layer, Maxima, MaximaGradient, PartialSums, Pool, StateSpec, TensorSpec};
+use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
 /// What is added to a variance before its root is taken, as in PyTorch.
 const EPSILON: f64 = 1e-5;
@@ -14,7 +14,7 @@ const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 /// Pixels of a tile, which is read twice, the second time from the nearest cache.
 const TILE_PIXELS: usize = 64;
-/// Stretches of what is prepared: scale and shift; then, in training, the mean, the inverse of the deviation, the mean of
+/// Stretches of what is packed: scale and shift; then, in training, the mean, the inverse of the deviation, the mean of
 /// the gradient, the slope of that along the input, and the variance for the running statistics.
 const PREPARED: usize = 7;
 
@@ -34,7 +34,7 @@ struct Affine<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     y: &'a mut [f32],
-    prepared: [&'a [f32]; 2],
+    packed: [&'a [f32]; 2],
 }
 
 /// Takes one sample more into each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979),
@@ -55,7 +55,7 @@ struct ParameterGradient<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     dy: &'a [f32],
-    prepared: [&'a [f32]; PREPARED],
+    packed: [&'a [f32]; PREPARED],
     dweight: &'a mut [f32],
     dbias: &'a mut [f32],
 }
@@ -65,7 +65,7 @@ struct InputGradient<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     dy: &'a [f32],
-    prepared: [&'a [f32]; PREPARED],
+    packed: [&'a [f32]; PREPARED],
     dx: &'a mut [f32],
 }
 
@@ -80,7 +80,7 @@ impl BatchNorm {
     }
 
     fn padded(&self) -> usize {
-        self.channels.next_multiple_of(PANEL)
+        self.channels.next_multiple_of(NR)
     }
 
     /// The first `N` stretches of as many padded channels each.
@@ -150,11 +150,11 @@ fn add_gradients(
     relu: bool,
     x: &[f32],
     dy: &[f32],
-    prepared: [&[f32]; PREPARED],
+    packed: [&[f32]; PREPARED],
     dweight: &mut [f32],
     dbias: &mut [f32],
 ) {
-    let [scale, shift, mean, inverse_deviation, ..] = prepared;
+    let [scale, shift, mean, inverse_deviation, ..] = packed;
     let sums = dweight.iter_mut().zip(dbias);
     let constants = scale.iter().zip(shift).zip(mean).zip(inverse_deviation);
     for (((dweight, dbias), (&x, &dy)), (((scale, shift), mean), inverse)) in sums.zip(x.iter().zip(dy)).zip(constants)
@@ -166,8 +166,8 @@ fn add_gradients(
 }
 
 #[inline(always)]
-fn input_gradient(relu: bool, x: &[f32], dy: &[f32], prepared: [&[f32]; PREPARED], dx: &mut [f32]) {
-    let [scale, shift, mean, _, mean_dy, slope, _] = prepared;
+fn input_gradient(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PREPARED], dx: &mut [f32]) {
+    let [scale, shift, mean, _, mean_dy, slope, _] = packed;
     let constants = scale.iter().zip(shift).zip(mean).zip(mean_dy.iter().zip(slope));
     for ((dx, (&x, &dy)), (((scale, shift), mean), (mean_dy, slope))) in
         dx.iter_mut().zip(x.iter().zip(dy)).zip(constants)
@@ -181,7 +181,7 @@ impl Vectorize for Affine<'_> {
     fn run(self) {
         let channels = self.norm.channels;
         for (x, y) in self.x.chunks_exact(channels).zip(self.y.chunks_exact_mut(channels)) {
-            affine(x, self.prepared, self.norm.relu, y);
+            affine(x, self.packed, self.norm.relu, y);
         }
     }
 }
@@ -222,7 +222,7 @@ impl Vectorize for ParameterGradient<'_> {
     fn run(self) {
         let BatchNorm { channels, relu, .. } = *self.norm;
         for (x, dy) in self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels)) {
-            add_gradients(relu, x, dy, self.prepared, self.dweight, self.dbias);
+            add_gradients(relu, x, dy, self.packed, self.dweight, self.dbias);
         }
     }
 }
@@ -233,7 +233,7 @@ impl Vectorize for InputGradient<'_> {
         let BatchNorm { channels, relu, .. } = *self.norm;
         let pixels = self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels));
         for ((x, dy), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {
-            input_gradient(relu, x, dy, self.prepared, dx);
+            input_gradient(relu, x, dy, self.packed, dx);
         }
     }
 }
@@ -243,7 +243,7 @@ impl Layer for BatchNorm {
         2 * self.padded()
     }
 
-    fn pieces(&self) -> Vec<Range<usize>> {
+    fn blocks(&self) -> Vec<Range<usize>> {
         std::iter::once(0..self.parameter_len()).collect()
     }
 
@@ -284,33 +284,33 @@ impl Layer for BatchNorm {
         ]
     }
 
-    fn prepared_len(&self) -> usize {
+    fn packed_len(&self) -> usize {
         PREPARED * self.padded()
     }
 
-    fn prepare(&self, _kernel: Kernel, parameters: &[f32], state: &[f32], prepared: &mut [f32]) {
-        let [scale, shift] = self.stretches_mut(prepared);
+    fn prepare(&self, _kernel: Kernel, parameters: &[f32], state: &[f32], packed: &mut [f32]) {
+        let [scale, shift] = self.stretches_mut(packed);
         let (means, rest) = state.split_at(self.channels);
         for (channel, (&mean, &variance)) in means.iter().zip(rest).take(self.channels).enumerate() {
             (scale[channel], shift[channel]) = self.affine(parameters, channel, mean.into(), variance.into());
         }
     }
 
-    fn joint(&self) -> Option<&dyn Joint> {
+    fn joint(&self) -> Option<&dyn CrossSample> {
         Some(self)
     }
 
     /// Which of a window's pixels is the largest.
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         self.pool.map_or(0, |pool| pool.output.len())
     }
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
-        let prepared = self.stretches(pass.prepared);
+        let packed = self.stretches(pass.packed);
         for row in 0..y.rows() {
             let (norm, x, y) = (self, pass.x.row(row), y.row_mut(row));
             let Some(pool) = &self.pool else {
-                pass.kernel.vectorize(Affine { norm, x, y, prepared });
+                pass.kernel.vectorize(Affine { norm, x, y, packed });
                 continue;
             };
             let before = &mut *pass.scratch;
@@ -318,13 +318,13 @@ impl Layer for BatchNorm {
                 norm,
                 x,
                 y: before,
-                prepared,
+                packed,
             });
             pass.kernel.vectorize(Maxima {
                 pool,
                 x: before,
                 y,
-                which: pass.kept.row_mut(row),
+                which: pass.saved.row_mut(row),
             });
         }
     }
@@ -336,15 +336,15 @@ impl Layer for BatchNorm {
             pass.kernel.vectorize(InputGradient {
                 norm: self,
                 x: pass.x.row(row),
-                dy: self.unpooled(pass.kernel, dy, pass.kept.row(row), pass.scratch),
-                prepared: self.stretches(pass.prepared),
+                dy: self.unpooled(pass.kernel, dy, pass.saved.row(row), pass.scratch),
+                packed: self.stretches(pass.packed),
                 dx: dx.row_mut(row),
             });
         }
     }
 
     /// Gradients of weight and bias, then mean and sum of squared deviations of the inputs.
-    fn lane_len(&self) -> usize {
+    fn shard_sums_len(&self) -> usize {
         4 * self.padded()
     }
 
@@ -355,7 +355,7 @@ impl Layer for BatchNorm {
     }
 }
 
-impl Joint for BatchNorm {
+impl CrossSample for BatchNorm {
     /// One value has no variance.
     fn least_batch(&self) -> usize {
         if self.area == 1 { 2 } else { 1 }
@@ -380,8 +380,8 @@ impl Joint for BatchNorm {
         }
     }
 
-    fn merge(&self, parameters: &[f32], gathered: Gathered<'_>, prepared: &mut [f32]) {
-        let [scale, shift, means, inverse_deviation, _, _, variances] = self.stretches_mut(prepared);
+    fn merge(&self, parameters: &[f32], gathered: PartialSums<'_>, packed: &mut [f32]) {
+        let [scale, shift, means, inverse_deviation, _, _, variances] = self.stretches_mut(packed);
         for channel in 0..self.channels {
             let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
             for (samples, sums) in gathered.lanes() {
@@ -401,7 +401,7 @@ impl Joint for BatchNorm {
         }
     }
 
-    fn gather_gradient(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
+    fn accumulate_gradient(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
         for row in 0..dy.rows() {
             let (sums, fresh) = pass.lanes.of_row(row);
             let [dweight, dbias] = self.stretches_mut(sums);
@@ -412,16 +412,16 @@ impl Joint for BatchNorm {
             pass.kernel.vectorize(ParameterGradient {
                 norm: self,
                 x: pass.x.row(row),
-                dy: self.unpooled(pass.kernel, dy.row(row), pass.kept.row(row), pass.scratch),
-                prepared: self.stretches(pass.prepared),
+                dy: self.unpooled(pass.kernel, dy.row(row), pass.saved.row(row), pass.scratch),
+                packed: self.stretches(pass.packed),
                 dweight,
                 dbias,
             });
         }
     }
 
-    fn merge_gradient(&self, gathered: Gathered<'_>, prepared: &mut [f32]) {
-        let [_, _, _, inverse_deviation, mean_dy, slope, _] = self.stretches_mut(prepared);
+    fn reduce_gradient(&self, gathered: PartialSums<'_>, packed: &mut [f32]) {
+        let [_, _, _, inverse_deviation, mean_dy, slope, _] = self.stretches_mut(packed);
         let count = (gathered.cut.batch * self.area) as f64;
         for channel in 0..self.channels {
             let (mut dweight, mut dbias) = (0.0, 0.0);
@@ -435,8 +435,8 @@ impl Joint for BatchNorm {
         }
     }
 
-    fn track(&self, prepared: &[f32], state: &mut [f32]) {
-        let [_, _, mean, _, _, _, variance] = self.stretches::<PREPARED>(prepared);
+    fn track(&self, packed: &[f32], state: &mut [f32]) {
+        let [_, _, mean, _, _, _, variance] = self.stretches::<PREPARED>(packed);
         let running = state.chunks_exact_mut(self.channels).zip([mean, variance]);
         for (running, new) in running {
             for (running, &new) in running.iter_mut().zip(new) {
@@ -450,16 +450,16 @@ impl Joint for BatchNorm {
 }
 
 /// The weights and the bias of a layer whose outputs are scaled and shifted, for a layer that does so itself.
-/// `prepared` is what [`Layer::prepare`] wrote; `parameters` are weights in panels, `[channels / 16, rows, 16]`, and
+/// `packed` is what [`Layer::prepare`] wrote; `parameters` are weights in panels, `[channels / 16, rows, 16]`, and
 /// the bias, which may be missing.
-pub(crate) fn fold(prepared: &[f32], parameters: &[f32], folded: &mut [f32]) {
-    let (scale, rest) = prepared.split_at(prepared.len() / PREPARED);
+pub(crate) fn fold(packed: &[f32], parameters: &[f32], folded: &mut [f32]) {
+    let (scale, rest) = packed.split_at(packed.len() / PREPARED);
     let shift = &rest[..scale.len()];
     let (weights, bias) = folded.split_at_mut(folded.len() - scale.len());
-    let panel = weights.len() / (scale.len() / PANEL);
-    let old = parameters.chunks_exact(PANEL);
-    for ((index, new), old) in weights.chunks_exact_mut(PANEL).enumerate().zip(old) {
-        let scale = &scale[index * PANEL / panel * PANEL..];
+    let panel = weights.len() / (scale.len() / NR);
+    let old = parameters.chunks_exact(NR);
+    for ((index, new), old) in weights.chunks_exact_mut(NR).enumerate().zip(old) {
+        let scale = &scale[index * NR / panel * NR..];
         for ((new, old), scale) in new.iter_mut().zip(old).zip(scale) {
             *new = old * scale;
         }

@@ -5,16 +5,16 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{Backward, Forward, Gradient, Layer, Order, TensorSpec, activation};
+use super::{Backward, Forward, Gradient, Layer, Layout, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, PANEL, Panels, flag, multiply_live, multiply_transposed},
-    random,
+    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, NR, Panels, flag, multiply_live, multiply_transposed},
+    rng,
 };
 
-/// Panels of one piece of wide layers: a block of the inputs is then read once for all of them.
+/// Panels of one block of wide layers: a block of the inputs is then read once for all of them.
 const PIECE_PANELS: usize = 8;
-/// Layers of fewer panels have pieces of [`FEW_PANELS`], so that there are enough of them for all threads.
+/// Layers of fewer panels have blocks of [`FEW_PANELS`], so that there are enough of them for all threads.
 const MANY_PANELS: usize = 4 * PIECE_PANELS;
 /// What tiles take at once.
 const FEW_PANELS: usize = 2;
@@ -51,34 +51,34 @@ impl Dense {
     }
 
     fn panels(&self) -> usize {
-        self.outputs.div_ceil(PANEL)
+        self.outputs.div_ceil(NR)
     }
 
     fn weight_len(&self) -> usize {
-        self.panels() * self.inputs * PANEL
+        self.panels() * self.inputs * NR
     }
 
-    /// The panels of a piece of the weights; the bias is the piece after the last of them.
-    fn weight_piece(&self, piece: usize) -> Option<Range<usize>> {
+    /// The panels of a block of the weights; the bias is the block after the last of them.
+    fn weight_piece(&self, block: usize) -> Option<Range<usize>> {
         let panels = if self.panels() < MANY_PANELS {
             FEW_PANELS
         } else {
             PIECE_PANELS
         };
-        let first = piece * panels;
+        let first = block * panels;
         (first < self.panels()).then(|| first..self.panels().min(first + panels))
     }
 }
 
 impl Layer for Dense {
     fn parameter_len(&self) -> usize {
-        self.weight_len() + self.panels() * PANEL
+        self.weight_len() + self.panels() * NR
     }
 
-    fn pieces(&self) -> Vec<Range<usize>> {
-        let pieces = (0..).map_while(|piece| self.weight_piece(piece));
-        let panel = self.inputs * PANEL;
-        let weights = pieces.map(|panels| panels.start * panel..panels.end * panel);
+    fn blocks(&self) -> Vec<Range<usize>> {
+        let blocks = (0..).map_while(|block| self.weight_piece(block));
+        let panel = self.inputs * NR;
+        let weights = blocks.map(|panels| panels.start * panel..panels.end * panel);
         weights
             .chain(std::iter::once(self.weight_len()..self.parameter_len()))
             .collect()
@@ -101,8 +101,8 @@ impl Layer for Dense {
             return self.weight_len() + index;
         }
         let (output, input) = (index / self.inputs, index % self.inputs);
-        let input = self.pixels.map_or(input, |map| Order::Pixels.position(map, input));
-        (output / PANEL * self.inputs + input) * PANEL + output % PANEL
+        let input = self.pixels.map_or(input, |map| Layout::Hwc.position(map, input));
+        (output / NR * self.inputs + input) * NR + output % NR
     }
 
     /// Uniform in ±√(6 / inputs) before a ReLU (He et al., 2015, "Delving Deep into Rectifiers") and in
@@ -110,18 +110,15 @@ impl Layer for Dense {
     fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
         let gain = if before_relu { 6.0 } else { 3.0 };
         let limit = (gain / self.inputs as f32).sqrt();
-        for (panel, weights) in parameters[..self.weight_len()]
-            .chunks_mut(self.inputs * PANEL)
-            .enumerate()
-        {
-            let lanes = PANEL.min(self.outputs - panel * PANEL);
-            for row in weights.chunks_mut(PANEL) {
-                random::fill_uniform(generator, limit, row[..lanes].iter_mut());
+        for (panel, weights) in parameters[..self.weight_len()].chunks_mut(self.inputs * NR).enumerate() {
+            let lanes = NR.min(self.outputs - panel * NR);
+            for row in weights.chunks_mut(NR) {
+                rng::fill_uniform(generator, limit, row[..lanes].iter_mut());
             }
         }
     }
 
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         if self.keeps_live {
             self.inputs.div_ceil(GROUP)
         } else {
@@ -136,7 +133,7 @@ impl Layer for Dense {
     fn forward(&self, mut pass: Forward<'_>, y: MatMut<'_>) {
         if pass.training.is_some() && self.keeps_live {
             for row in 0..pass.x.rows() {
-                flag(pass.kernel, pass.x.row(row), pass.kept.row_mut(row));
+                flag(pass.kernel, pass.x.row(row), pass.saved.row_mut(row));
             }
         }
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
@@ -145,25 +142,25 @@ impl Layer for Dense {
     }
 
     fn transposed_len(&self) -> usize {
-        self.inputs.div_ceil(PANEL) * self.outputs * PANEL
+        self.inputs.div_ceil(NR) * self.outputs * NR
     }
 
     /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each turned in the nearest cache.
     fn transpose(&self, _kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let weights = &parameters[..self.weight_len()];
         let transpose_panel = |(index, target): (usize, &mut [f32])| {
-            let first = index * PANEL;
-            let inputs = PANEL.min(self.inputs - first);
-            for (panel, target) in target.chunks_mut(PANEL * PANEL).enumerate() {
-                let source = &weights[(panel * self.inputs + first) * PANEL..][..inputs * PANEL];
-                for (lane, source) in source.chunks_exact(PANEL).enumerate() {
-                    for (row, &value) in target.chunks_exact_mut(PANEL).zip(source) {
+            let first = index * NR;
+            let inputs = NR.min(self.inputs - first);
+            for (panel, target) in target.chunks_mut(NR * NR).enumerate() {
+                let source = &weights[(panel * self.inputs + first) * NR..][..inputs * NR];
+                for (lane, source) in source.chunks_exact(NR).enumerate() {
+                    for (row, &value) in target.chunks_exact_mut(NR).zip(source) {
                         row[lane] = value;
                     }
                 }
             }
         };
-        let panel = self.outputs * PANEL;
+        let panel = self.outputs * NR;
         if weights.len() < PARALLEL_LEN {
             transposed.chunks_mut(panel).enumerate().for_each(transpose_panel);
         } else {
@@ -185,14 +182,14 @@ impl Layer for Dense {
         }
     }
 
-    /// `dW = Xᵀ·dY` for some panels; for the last piece `db`, the sum of the rows of `dY`.
-    fn gradient(&self, kernel: Kernel, piece: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-        let Some(panels) = self.weight_piece(piece) else {
+    /// `dW = Xᵀ·dY` for some panels; for the last block `db`, the sum of the rows of `dY`.
+    fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
+        let Some(panels) = self.weight_piece(block) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
         };
         let dy = Panels {
             data: &pass.dy.data[panels.start * pass.dy.panel_stride..],
-            n: panels.len() * PANEL,
+            n: panels.len() * NR,
             ..pass.dy
         };
         multiply_transposed(kernel, (pass.x, pass.live), dy, out, (alpha, beta));
@@ -200,11 +197,11 @@ impl Layer for Dense {
 }
 
 fn bias_gradient(dy: &Panels<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-    for (panel, out) in out.chunks_mut(PANEL).enumerate() {
-        let mut sums = [0.0; PANEL];
+    for (panel, out) in out.chunks_mut(NR).enumerate() {
+        let mut sums = [0.0; NR];
         for row in 0..dy.k {
             let start = panel * dy.panel_stride + row * dy.row_stride;
-            for (sum, dy) in sums.iter_mut().zip(&dy.data[start..start + PANEL]) {
+            for (sum, dy) in sums.iter_mut().zip(&dy.data[start..start + NR]) {
                 *sum += dy;
             }
         }

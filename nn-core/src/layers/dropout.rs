@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::{Backward, Forward, Layer};
-use crate::{gemm::MatMut, random};
+use crate::{gemm::MatMut, rng};
 
 /// Keeps the random numbers of dropout apart from those of initial weights with the same seed.
 const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
@@ -20,12 +20,12 @@ pub(crate) struct Dropout {
 
 impl Layer for Dropout {
     /// The factor of each value.
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         self.len
     }
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
-        let kept = 1.0 / (1.0 - self.probability);
+        let saved = 1.0 / (1.0 - self.probability);
         for row in 0..y.rows() {
             let (x, y) = (pass.x.row(row), y.row_mut(row));
             let Some(moment) = pass.training else {
@@ -35,10 +35,10 @@ impl Layer for Dropout {
             let seed = (moment.seed ^ SEED_SALT).wrapping_add(self.item as u64);
             // No batch has more than 2^32 samples.
             let sample = (moment.first_sample + row) as u64;
-            let mut generator = random::stream(seed, (moment.step << 32) | sample);
-            for ((y, x), factor) in y.iter_mut().zip(x).zip(pass.kept.row_mut(row)) {
+            let mut generator = rng::stream(seed, (moment.step << 32) | sample);
+            for ((y, x), factor) in y.iter_mut().zip(x).zip(pass.saved.row_mut(row)) {
                 let dropped = generator.random::<f32>() < self.probability;
-                *factor = if dropped { 0.0 } else { kept };
+                *factor = if dropped { 0.0 } else { saved };
                 *y = x * *factor;
             }
         }
@@ -48,7 +48,7 @@ impl Layer for Dropout {
         let Some(mut dx) = dx else { return };
         for row in 0..dx.rows() {
             let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
-            for ((dx, dy), factor) in gradients.zip(pass.kept.row(row)) {
+            for ((dx, dy), factor) in gradients.zip(pass.saved.row(row)) {
                 *dx = dy * factor;
             }
         }
@@ -60,31 +60,31 @@ mod tests {
     use super::*;
     use crate::{
         gemm::{Kernel, MatRef},
-        layers::Moment,
+        layers::StepContext,
     };
 
     const LEN: usize = 4000;
 
     /// Outputs and factors of two samples whose values are all 1.
-    fn forward(training: Option<Moment>) -> (Vec<f32>, Vec<f32>) {
+    fn forward(training: Option<StepContext>) -> (Vec<f32>, Vec<f32>) {
         let layer = Dropout {
             len: LEN,
             probability: 0.25,
             item: 3,
         };
         let x = vec![1.0; 2 * LEN];
-        let (mut y, mut kept) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
+        let (mut y, mut saved) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
         let pass = Forward {
             kernel: Kernel::PORTABLE,
             parameters: &[],
-            prepared: &[],
+            packed: &[],
             x: MatRef::row_major(&x, 2, LEN).unwrap(),
             training,
-            kept: MatMut::row_major(&mut kept, 2, LEN).unwrap(),
+            saved: MatMut::row_major(&mut saved, 2, LEN).unwrap(),
             scratch: &mut [],
         };
         layer.forward(pass, MatMut::row_major(&mut y, 2, LEN).unwrap());
-        (y, kept)
+        (y, saved)
     }
 
     #[test]
@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn training_drops_the_share_that_was_asked_for_and_keeps_the_mean() {
-        let (y, kept) = forward(Some(Moment::default()));
-        assert_eq!(y, kept);
+        let (y, saved) = forward(Some(StepContext::default()));
+        assert_eq!(y, saved);
         assert!(y.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
         let mean = y.iter().sum::<f32>() / y.len() as f32;
         assert!((mean - 1.0).abs() < 0.03, "{mean}");
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn seed_step_and_sample_decide_and_nothing_else() {
         let moment = |seed, step, first_sample| {
-            Some(Moment {
+            Some(StepContext {
                 seed,
                 step,
                 first_sample,

@@ -1,26 +1,24 @@
 //! What a layer is: shapes, parameters, forward, and the two halves of backward. One file a layer.
 
 mod activation;
-mod avgpool;
 mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
-mod maxpool;
-mod permute;
+mod layout;
+mod pool;
 
 use std::{fmt, ops::Range};
 
 use rand::rngs::ChaCha8Rng;
 
 pub(crate) use activation::Activation;
-pub(crate) use avgpool::AvgPool;
 pub(crate) use batchnorm::{BatchNorm, fold};
 pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
 pub(crate) use dropout::Dropout;
-pub(crate) use maxpool::{MaxPool, Maxima, MaximaGradient, Pool};
-pub(crate) use permute::{Order, Permute};
+pub(crate) use layout::{Layout, Permute};
+pub(crate) use pool::{AvgPool, MaxPool, Maxima, MaximaGradient, Pool};
 
 use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
 
@@ -35,8 +33,8 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         0
     }
 
-    /// Cuts `0..parameter_len()` into the pieces whose gradients are computed on their own, in order.
-    fn pieces(&self) -> Vec<Range<usize>> {
+    /// Cuts `0..parameter_len()` into the blocks whose gradients are computed on their own, in order.
+    fn blocks(&self) -> Vec<Range<usize>> {
         Vec::new()
     }
 
@@ -59,12 +57,12 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     }
 
     /// The layer as one whose outputs depend, in training, on all samples of the batch.
-    fn joint(&self) -> Option<&dyn Joint> {
+    fn joint(&self) -> Option<&dyn CrossSample> {
         None
     }
 
     /// Values of a sample that training keeps from forward to backward, beside the output.
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         0
     }
 
@@ -79,7 +77,7 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     }
 
     /// How many values [`prepare`](Layer::prepare) writes.
-    fn prepared_len(&self) -> usize {
+    fn packed_len(&self) -> usize {
         0
     }
 
@@ -105,20 +103,20 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// If not 0, `backward` also sums the parameters' gradients, over the samples of each lane, into that many values
     /// of [`Backward::lanes`], which begin as the parameters do. That is better where parameters are few and samples
     /// large.
-    fn lane_len(&self) -> usize {
+    fn shard_sums_len(&self) -> usize {
         0
     }
 
-    /// The second half, for the whole batch: `out = beta·out + alpha·gradient` of piece `piece`, given the `dy` that
+    /// The second half, for the whole batch: `out = beta·out + alpha·gradient` of block `block`, given the `dy` that
     /// `backward` left. With `alpha` the negative learning rate and `out` the parameters, this is the step of SGD.
     fn gradient(&self, _kernel: Kernel, _piece: usize, _pass: Gradient<'_>, _alpha: f32, _beta: f32, _out: &mut [f32]) {
-        unreachable!("a layer without pieces, or one that sums in lanes")
+        unreachable!("a layer without blocks, or one that sums in lanes")
     }
 }
 
 /// A layer whose outputs depend, in training, on all samples of the batch. Samples walk up to it, each lane gathers,
 /// what the lanes have gathered is merged, and samples walk on; on the way back likewise.
-pub(crate) trait Joint {
+pub(crate) trait CrossSample {
     /// The fewest samples that training makes sense with.
     fn least_batch(&self) -> usize;
 
@@ -126,35 +124,35 @@ pub(crate) trait Joint {
     fn gather(&self, pass: Backward<'_>);
 
     /// Merges that into what else [`prepare`](Layer::prepare) writes.
-    fn merge(&self, parameters: &[f32], gathered: Gathered<'_>, prepared: &mut [f32]);
+    fn merge(&self, parameters: &[f32], gathered: PartialSums<'_>, packed: &mut [f32]);
 
     /// Before `backward`, for some rows of the batch: looks at the gradient of the output.
-    fn gather_gradient(&self, pass: Backward<'_>, dy: MatRef<'_>);
+    fn accumulate_gradient(&self, pass: Backward<'_>, dy: MatRef<'_>);
 
     /// Merges that.
-    fn merge_gradient(&self, gathered: Gathered<'_>, prepared: &mut [f32]);
+    fn reduce_gradient(&self, gathered: PartialSums<'_>, packed: &mut [f32]);
 
     /// After a step: updates the state.
-    fn track(&self, prepared: &[f32], state: &mut [f32]);
+    fn track(&self, packed: &[f32], state: &mut [f32]);
 }
 
 /// What a forward pass reads, and the memory it may use.
 pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
-    /// What [`Layer::prepare`] wrote, or, of a joint layer in training, [`Joint::merge`].
-    pub(crate) prepared: &'a [f32],
+    /// What [`Layer::prepare`] wrote, or, of a joint layer in training, [`CrossSample::merge`].
+    pub(crate) packed: &'a [f32],
     pub(crate) x: MatRef<'a>,
     /// Where training stands; nothing in prediction.
-    pub(crate) training: Option<Moment>,
-    /// `[batch, kept_len]` in training, of no columns in prediction.
-    pub(crate) kept: MatMut<'a>,
+    pub(crate) training: Option<StepContext>,
+    /// `[batch, saved_len]` in training, of no columns in prediction.
+    pub(crate) saved: MatMut<'a>,
     pub(crate) scratch: &'a mut [f32],
 }
 
 /// A moment of training, which decides what is random in a forward pass.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moment {
+pub(crate) struct StepContext {
     pub(crate) seed: u64,
     /// The training step, counted from 0.
     pub(crate) step: u64,
@@ -167,44 +165,44 @@ pub(crate) struct Backward<'a> {
     pub(crate) kernel: Kernel,
     /// What [`Layer::transpose`] wrote.
     pub(crate) transposed: &'a [f32],
-    /// As in the forward pass, and what [`Joint::merge_gradient`] wrote.
-    pub(crate) prepared: &'a [f32],
-    /// The input and the output of the forward pass, and what it kept.
+    /// As in the forward pass, and what [`CrossSample::reduce_gradient`] wrote.
+    pub(crate) packed: &'a [f32],
+    /// The input and the output of the forward pass, and what it saved.
     pub(crate) x: MatRef<'a>,
     pub(crate) y: MatRef<'a>,
-    pub(crate) kept: MatRef<'a>,
+    pub(crate) saved: MatRef<'a>,
     pub(crate) scratch: &'a mut [f32],
-    pub(crate) lanes: Lanes<'a>,
+    pub(crate) lanes: ShardSums<'a>,
 }
 
 /// Sums of gradients, each over a lane: a run of samples that the size of the batch alone decides, so that the sums'
 /// bits do not depend on who adds them.
-pub(crate) struct Lanes<'a> {
+pub(crate) struct ShardSums<'a> {
     /// All layers' sums of the lanes at hand, `[lanes, stride]`.
     pub(crate) sums: &'a mut [f32],
     pub(crate) stride: usize,
     /// This layer's part of a lane.
     pub(crate) range: Range<usize>,
-    pub(crate) cut: LaneCut,
+    pub(crate) cut: Sharding,
     /// The first lane at hand.
     pub(crate) first: usize,
 }
 
 /// How a batch is cut into lanes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LaneCut {
+pub(crate) struct Sharding {
     pub(crate) batch: usize,
     pub(crate) lanes: usize,
 }
 
-impl LaneCut {
+impl Sharding {
     /// The first sample of a lane.
     pub(crate) fn start(&self, lane: usize) -> usize {
         lane * self.batch / self.lanes
     }
 }
 
-impl Lanes<'_> {
+impl ShardSums<'_> {
     /// The sums of the lane to which row `row` at hand belongs, and whether it is the lane's first.
     pub(crate) fn of_row(&mut self, row: usize) -> (&mut [f32], bool) {
         let (sums, before) = self.with_count(row);
@@ -234,16 +232,16 @@ impl Lanes<'_> {
 
 /// What the lanes of a whole batch have gathered for a layer.
 #[derive(Clone, Copy)]
-pub(crate) struct Gathered<'a> {
+pub(crate) struct PartialSums<'a> {
     /// All layers' sums, `[lanes, stride]`.
     pub(crate) sums: &'a [f32],
     pub(crate) stride: usize,
     /// This layer's part of a lane.
     pub(crate) start: usize,
-    pub(crate) cut: LaneCut,
+    pub(crate) cut: Sharding,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> PartialSums<'a> {
     /// Each lane's number of samples and its sums, from the layer's first one on; in order.
     pub(crate) fn lanes(self) -> impl Iterator<Item = (usize, &'a [f32])> {
         let lanes = self.sums.chunks(self.stride).take(self.cut.lanes).enumerate();

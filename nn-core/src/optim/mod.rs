@@ -111,7 +111,7 @@ pub(crate) struct Arenas<'a> {
     pub(crate) first: &'a mut [f32],
     pub(crate) second: &'a mut [f32],
     pub(crate) average: &'a mut [f32],
-    /// Sums of squares of gradients, one a piece.
+    /// Sums of squares of gradients, one a block.
     pub(crate) squares: &'a mut [f64],
 }
 
@@ -127,14 +127,14 @@ impl Arenas<'_> {
         }
     }
 
-    /// The first `values` of each arena, which make up `pieces` pieces, and the others.
-    pub(crate) fn split_at(self, values: usize, pieces: usize) -> (Self, Self) {
+    /// The first `values` of each arena, which make up `blocks` blocks, and the others.
+    pub(crate) fn split_at(self, values: usize, blocks: usize) -> (Self, Self) {
         let parameters = halves(self.parameters, values);
         let gradients = halves(self.gradients, values);
         let first = halves(self.first, values);
         let second = halves(self.second, values);
         let average = halves(self.average, values);
-        let squares = halves(self.squares, pieces);
+        let squares = halves(self.squares, blocks);
         let left = Arenas {
             parameters: parameters.0,
             gradients: gradients.0,

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{Geometry, Method, epilogue::Returned};
 use crate::{
-    buffer::{parts, parts_len},
+    aligned::{parts, parts_len},
     conv::{Correlation, Map, WeightGradient, Windows},
-    gemm::{Kernel, MatMut, PANEL},
+    gemm::{Kernel, MatMut, NR},
     layers::{Backward, Forward, Maxima},
 };
 
@@ -150,7 +150,7 @@ impl Direct {
                 0
             },
             // Panels are read whole, past the last channel.
-            if training { self.dy.len() + PANEL } else { 0 },
+            if training { self.dy.len() + NR } else { 0 },
         ]
     }
 
@@ -197,7 +197,7 @@ impl Method for Direct {
                         pool,
                         x: output,
                         y: y.row_mut(row),
-                        which: pass.kept.row_mut(row),
+                        which: pass.saved.row_mut(row),
                     });
                 }
             }
@@ -230,7 +230,7 @@ impl Method for Direct {
             let returned = Returned {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),
-                which: pass.kept.row(row),
+                which: pass.saved.row(row),
             };
             geometry.spread(pass.kernel, returned, sums, (&mut spread[start..], pitch));
             let x = geometry.padded(pass.x.row(row), padded);

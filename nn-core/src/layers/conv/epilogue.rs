@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Geometry;
 use crate::{
     gemm::{Kernel, Vectorize},
-    lanes::{Lanes, Stretches},
+    simd::{Chunked, F32x8},
 };
 
 /// Adds the bias, and applies the ReLU.
@@ -25,12 +25,12 @@ impl Vectorize for BiasAndRelu<'_> {
     }
 }
 
-impl Stretches for BiasAndRelu<'_> {
+impl Chunked for BiasAndRelu<'_> {
     #[inline(always)]
-    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let mut y = Lanes::load::<WHOLE>(&self.y[range.clone()]);
+    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let mut y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
         if let Some(bias) = self.bias {
-            y = y + Lanes::load::<WHOLE>(&bias[range.clone()]);
+            y = y + F32x8::load::<WHOLE>(&bias[range.clone()]);
         }
         let value = if self.relu { y.relu() } else { y };
         value.store::<WHOLE>(&mut self.y[range]);
@@ -126,25 +126,25 @@ struct SpreadPixel<'a> {
     sums: &'a mut [f32],
 }
 
-impl Stretches for SpreadPixel<'_> {
+impl Chunked for SpreadPixel<'_> {
     #[inline(always)]
-    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let mut dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]);
+    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let mut dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
-            dy = dy.where_positive(Lanes::load::<WHOLE>(&y[range.clone()]));
+            dy = dy.where_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
         }
         let sums = &mut self.sums[range.clone()];
-        (Lanes::load::<WHOLE>(sums) + dy).store::<WHOLE>(sums);
+        (F32x8::load::<WHOLE>(sums) + dy).store::<WHOLE>(sums);
         let Some(which) = self.which else {
             return dy.store::<WHOLE>(&mut self.spread[range]);
         };
-        let which = Lanes::load::<WHOLE>(&which[range.clone()]);
+        let which = F32x8::load::<WHOLE>(&which[range.clone()]);
         let mut name = 0.0;
         for row in 0..self.window.0 {
             for col in 0..self.window.1 {
                 let start = row * self.distances.0 + col * self.distances.1 + range.start;
                 let to = &mut self.spread[start..][..range.len()];
-                dy.where_equal(which, Lanes::splat(name)).store::<WHOLE>(to);
+                dy.where_equal(which, F32x8::splat(name)).store::<WHOLE>(to);
                 name += 1.0;
             }
         }

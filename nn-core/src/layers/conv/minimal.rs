@@ -15,12 +15,12 @@ impl Method for Minimal {
         self.scratch_len(training)
     }
 
-    fn prepared_len(&self) -> usize {
+    fn packed_len(&self) -> usize {
         self.filters_len()
     }
 
-    fn prepare(&self, kernel: Kernel, weights: &[f32], prepared: &mut [f32]) {
-        self.filters(kernel, weights, prepared);
+    fn prepare(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
+        self.filters(kernel, weights, packed);
     }
 
     fn forward(&self, geometry: &Geometry, mut pass: Forward<'_>, mut y: MatMut<'_>) {
@@ -40,7 +40,7 @@ impl Method for Minimal {
                         pool,
                         x: target,
                         y,
-                        which: pass.kept.row_mut(first + sample),
+                        which: pass.saved.row_mut(first + sample),
                     }),
                     None => crop(target, self.target, (0, 0), y, geometry.output),
                 }
@@ -51,7 +51,7 @@ impl Method for Minimal {
                     relu: geometry.relu,
                 });
             };
-            self.forward(pass.kernel, pass.prepared, xs, (pass.scratch, training), finish);
+            self.forward(pass.kernel, pass.packed, xs, (pass.scratch, training), finish);
         }
     }
 
@@ -78,7 +78,7 @@ impl Method for Minimal {
                 let returned = Returned {
                     y: pass.y.row(row),
                     dy: dy.as_ref().row(row),
-                    which: pass.kept.row(row),
+                    which: pass.saved.row(row),
                 };
                 geometry.spread(pass.kernel, returned, sums, (spread, distances));
             };

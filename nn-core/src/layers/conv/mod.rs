@@ -10,11 +10,11 @@ use std::{fmt, ops::Range};
 use rand::rngs::ChaCha8Rng;
 
 use self::direct::Direct;
-use super::{Backward, Forward, Lanes, Layer, Pool, TensorSpec};
+use super::{Backward, Forward, Layer, Pool, ShardSums, TensorSpec};
 use crate::{
     conv::{Map, Minimal, Patches, Windows, place},
-    gemm::{Kernel, MatMut, PANEL},
-    random,
+    gemm::{Kernel, MatMut, NR},
+    rng,
     spec::ConvSpec,
 };
 
@@ -46,7 +46,7 @@ struct Geometry {
 trait Method: fmt::Debug + Send + Sync {
     fn scratch_len(&self, geometry: &Geometry, training: bool) -> usize;
 
-    fn prepared_len(&self) -> usize {
+    fn packed_len(&self) -> usize {
         0
     }
 
@@ -116,11 +116,11 @@ impl Geometry {
     }
 
     fn panels(&self) -> usize {
-        self.output.channels.div_ceil(PANEL)
+        self.output.channels.div_ceil(NR)
     }
 
     fn weight_len(&self) -> usize {
-        self.panels() * self.window_len() * PANEL
+        self.panels() * self.window_len() * NR
     }
 
     /// The parameters' two parts.
@@ -131,7 +131,7 @@ impl Geometry {
 
     /// The sums of gradients of the lane of row `row`: of the weights, and of the bias even where there is none; and
     /// whether the weights' are to be begun.
-    fn sums_of_row<'a>(&self, lanes: &'a mut Lanes<'_>, row: usize) -> (&'a mut [f32], &'a mut [f32], bool) {
+    fn sums_of_row<'a>(&self, lanes: &'a mut ShardSums<'_>, row: usize) -> (&'a mut [f32], &'a mut [f32], bool) {
         let (gradient, fresh) = lanes.of_row(row);
         let (weights, sums) = gradient.split_at_mut(self.weight_len());
         let sums = &mut sums[..self.output.channels];
@@ -160,7 +160,7 @@ impl Geometry {
     }
 
     fn exchanged_len(&self) -> usize {
-        self.input.channels.div_ceil(PANEL) * self.taps() * self.output.channels * PANEL
+        self.input.channels.div_ceil(NR) * self.taps() * self.output.channels * NR
     }
 
     /// Some taps of the kernel in the given order, with inputs and outputs exchanged, `[input channels / 16, taps,
@@ -168,11 +168,11 @@ impl Geometry {
     fn exchange(&self, weights: &[f32], taps: impl ExactSizeIterator<Item = usize> + Clone, exchanged: &mut [f32]) {
         let (inputs, outputs) = (self.input.channels, self.output.channels);
         for output in 0..outputs {
-            let weights = &weights[output / PANEL * self.window_len() * PANEL + output % PANEL..];
+            let weights = &weights[output / NR * self.window_len() * NR + output % NR..];
             for (to, tap) in taps.clone().enumerate() {
                 for input in 0..inputs {
-                    let row = input / PANEL * taps.len() * outputs + to * outputs + output;
-                    exchanged[row * PANEL + input % PANEL] = weights[(tap * inputs + input) * PANEL];
+                    let row = input / NR * taps.len() * outputs + to * outputs + output;
+                    exchanged[row * NR + input % NR] = weights[(tap * inputs + input) * NR];
                 }
             }
         }
@@ -188,14 +188,14 @@ impl Layer for Conv {
     fn parameter_len(&self) -> usize {
         self.geometry.weight_len()
             + if self.geometry.bias {
-                self.geometry.panels() * PANEL
+                self.geometry.panels() * NR
             } else {
                 0
             }
     }
 
-    fn pieces(&self) -> Vec<Range<usize>> {
-        let (panel, weights) = (self.geometry.window_len() * PANEL, self.geometry.weight_len());
+    fn blocks(&self) -> Vec<Range<usize>> {
+        let (panel, weights) = (self.geometry.window_len() * NR, self.geometry.weight_len());
         let bias = self.geometry.bias.then_some(weights..self.parameter_len());
         let weights = (0..weights).step_by(panel).map(|start| start..start + panel);
         weights.chain(bias).collect()
@@ -223,8 +223,8 @@ impl Layer for Conv {
             index / area / self.geometry.input.channels,
             index / area % self.geometry.input.channels,
         );
-        let row = output / PANEL * self.geometry.window_len() + index % area * self.geometry.input.channels + input;
-        row * PANEL + output % PANEL
+        let row = output / NR * self.geometry.window_len() + index % area * self.geometry.input.channels + input;
+        row * NR + output % NR
     }
 
     /// As for dense layers: uniform in ±√(6 / inputs) before a ReLU and in ±√(3 / inputs) elsewhere, where the
@@ -234,11 +234,11 @@ impl Layer for Conv {
         let limit = (gain / self.geometry.window_len() as f32).sqrt();
         for index in 0..self.geometry.output.channels * self.geometry.window_len() {
             let value = &mut parameters[self.position(0, index)];
-            random::fill_uniform(generator, limit, std::iter::once(value));
+            rng::fill_uniform(generator, limit, std::iter::once(value));
         }
     }
 
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         self.geometry.pool.map_or(0, |pool| pool.output.len())
     }
 
@@ -246,13 +246,13 @@ impl Layer for Conv {
         self.method.scratch_len(&self.geometry, training)
     }
 
-    fn prepared_len(&self) -> usize {
-        self.method.prepared_len()
+    fn packed_len(&self) -> usize {
+        self.method.packed_len()
     }
 
-    fn prepare(&self, kernel: Kernel, parameters: &[f32], _state: &[f32], prepared: &mut [f32]) {
+    fn prepare(&self, kernel: Kernel, parameters: &[f32], _state: &[f32], packed: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
-        self.method.prepare(kernel, weights, prepared);
+        self.method.prepare(kernel, weights, packed);
     }
 
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
@@ -273,7 +273,7 @@ impl Layer for Conv {
     }
 
     /// The bias is summed even where there is none.
-    fn lane_len(&self) -> usize {
-        self.geometry.weight_len() + self.geometry.panels() * PANEL
+    fn shard_sums_len(&self) -> usize {
+        self.geometry.weight_len() + self.geometry.panels() * NR
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Geometry, Method, epilogue::Returned};
 use crate::{
-    buffer::{parts, parts_len},
+    aligned::{parts, parts_len},
     conv::{Map, Patches, crop},
-    gemm::{Kernel, MatMut, PANEL},
+    gemm::{Kernel, MatMut, NR},
     layers::{Backward, Forward, Maxima, Pool},
 };
 
@@ -53,7 +53,7 @@ impl Patches {
             self.taps_len(),
             if geometry.pool.is_some() { self.strip().len() } else { 0 },
             // Panels are read whole, past the last channel.
-            in_training(self.strip().len() + PANEL),
+            in_training(self.strip().len() + NR),
             in_training(self.dtaps_len()),
             in_training(geometry.padded_len()),
         ]
@@ -90,7 +90,7 @@ impl Method for Patches {
         });
         for row in 0..y.rows() {
             let x = geometry.padded(pass.x.row(row), scratch.padded);
-            let (y, kept) = (y.row_mut(row), pass.kept.row_mut(row));
+            let (y, saved) = (y.row_mut(row), pass.saved.row_mut(row));
             for strip in self.strips(geometry) {
                 let taps = &mut scratch.taps[..self.taps_of(strip.rows)];
                 self.read(x, strip.first, strip.rows, taps);
@@ -105,7 +105,7 @@ impl Method for Patches {
                         pool,
                         x: scratch.strip,
                         y: &mut y[strip.values.clone()],
-                        which: kept.get_mut(strip.values).unwrap_or_default(),
+                        which: saved.get_mut(strip.values).unwrap_or_default(),
                     });
                 }
             }
@@ -128,7 +128,7 @@ impl Method for Patches {
             let returned = Returned {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),
-                which: pass.kept.row(row),
+                which: pass.saved.row(row),
             };
             let x = geometry.padded(pass.x.row(row), scratch.padded);
             let mut dx = dx.as_mut().map(|dx| dx.row_mut(row));

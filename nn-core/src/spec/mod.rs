@@ -18,7 +18,7 @@ pub(crate) const MAX_VALUES: usize = 1 << 30;
 /// The largest side of a window, stride or padding.
 const MAX_SIDE: usize = 1 << 16;
 
-/// The most pixels of a window whose largest value is looked for: its place in the window is kept as an f32, and larger
+/// The most pixels of a window whose largest value is looked for: its place in the window is saved as an f32, and larger
 /// ones do not hold every whole number.
 const MAX_PLACES: usize = 1 << f32::MANTISSA_DIGITS;
 

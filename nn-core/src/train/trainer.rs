@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    awake::while_awake,
-    buffer::Buffer,
+    aligned::Buffer,
     error::{Error, Result},
+    exec::workspace::{BatchReport, Workspace},
     gemm::MatRef,
-    layers::Moment,
+    layers::StepContext,
     loss::{self, Loss},
-    network::{Network, Piece, Tensor},
+    network::{Network, ParameterBlock, Tensor},
     optim::{Arenas, Optimizer, Schedule, check_fraction},
-    step::{Memory, Step, for_pieces},
-    workspace::{BatchReport, Workspace},
+    spin::with_spinning_workers,
+    train::update::{Memory, Step, for_pieces},
 };
 
 /// Where training data come from.
@@ -229,8 +229,8 @@ impl Trainer {
         &mut self.memory
     }
 
-    fn moment(&self) -> Moment {
-        Moment {
+    fn moment(&self) -> StepContext {
+        StepContext {
             seed: self.settings.seed,
             step: self.progress.steps,
             first_sample: 0,
@@ -250,7 +250,7 @@ impl Trainer {
     }
 
     /// The network with the average of the parameters ([`with_average`](Self::with_average)) in place of them; what
-    /// is no parameter, such as running statistics, is as it is now. None where no average is kept; before the first
+    /// is no parameter, such as running statistics, is as it is now. None where no average is saved; before the first
     /// step, the network itself.
     #[must_use]
     pub fn averaged_network(&self) -> Option<Network> {
@@ -311,7 +311,7 @@ impl Trainer {
         self.settings.max_norm
     }
 
-    /// The decay of the parameters' average ([`with_average`](Self::with_average)), or None where none is kept.
+    /// The decay of the parameters' average ([`with_average`](Self::with_average)), or None where none is saved.
     ///
     /// ```
     /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -444,7 +444,7 @@ impl Trainer {
     /// A step, on a thread of the pool: its sections are short, and what lies between them is shorter still.
     fn step_here(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
         let threads = self.workspace.training_threads(&self.network, labels.len());
-        while_awake(threads, || self.step_awake(images, labels))
+        with_spinning_workers(threads, || self.step_awake(images, labels))
     }
 
     fn step_awake(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
@@ -532,17 +532,17 @@ fn next_batch<S: Source>(source: &mut S, images: &mut [f32], labels: &mut [usize
 pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let batch = images.len() / network.spec().input().len();
     let mut workspace = Workspace::for_training(network, batch.max(1))?;
-    let report = workspace.backward(network, images, labels, Loss::default(), Moment::default())?;
+    let report = workspace.backward(network, images, labels, Loss::default(), StepContext::default())?;
     let images = MatRef::row_major(images, labels.len(), network.spec().input().len())?;
     let mut gradients = Buffer::zeroed(network.parameters().len());
     let arenas = Arenas {
         gradients: &mut gradients,
         ..Arenas::default()
     };
-    let compute = |piece: &Piece, arenas: Arenas<'_>| {
-        workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
+    let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
+        workspace.parameter_gradient(network, images, block, (1.0, 0.0), arenas.gradients);
     };
-    for_pieces(&network.plan().pieces, usize::MAX, arenas, &compute);
+    for_pieces(&network.plan().blocks, usize::MAX, arenas, &compute);
     Ok((report.loss, network.export(&gradients)))
 }
 

@@ -8,11 +8,11 @@ use crate::{
 
 /// The order of the values of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum Layout {
     /// `[channels, height, width]`, as files and callers have it.
-    Planes,
+    Chw,
     /// `[height, width, channels]`, as convolutions want it.
-    Pixels,
+    Hwc,
 }
 
 /// Brings samples into another order.
@@ -22,16 +22,16 @@ pub(crate) struct Permute {
     /// The picture before, of which `map` is the upper left corner; larger only where it is data.
     pub(crate) whole: Map,
     /// The order after it; before it is the other one.
-    pub(crate) to: Order,
+    pub(crate) to: Layout,
 }
 
-impl Order {
+impl Layout {
     /// Where value `index` of the planes' order stands in this one.
     pub(crate) fn position(self, map: Map, index: usize) -> usize {
         let area = map.height * map.width;
         match self {
-            Self::Planes => index,
-            Self::Pixels => index % area * map.channels + index / area,
+            Self::Chw => index,
+            Self::Hwc => index % area * map.channels + index / area,
         }
     }
 }
@@ -42,10 +42,10 @@ impl Layer for Permute {
     }
 
     fn backward(&self, _pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        let back = if self.to == Order::Pixels {
-            Order::Planes
+        let back = if self.to == Layout::Hwc {
+            Layout::Chw
         } else {
-            Order::Pixels
+            Layout::Hwc
         };
         if let Some(dx) = dx {
             self.copy(dy.as_ref(), dx, back);
@@ -55,7 +55,7 @@ impl Layer for Permute {
 
 impl Permute {
     /// Of a whole picture.
-    pub(crate) fn whole(map: Map, to: Order) -> Self {
+    pub(crate) fn whole(map: Map, to: Layout) -> Self {
         Self { map, whole: map, to }
     }
 
@@ -70,13 +70,13 @@ impl Permute {
         })
     }
 
-    fn copy(&self, from: MatRef<'_>, mut to: MatMut<'_>, order: Order) {
+    fn copy(&self, from: MatRef<'_>, mut to: MatMut<'_>, order: Layout) {
         for row in 0..to.rows() {
             let (from, to) = (from.row(row), to.row_mut(row));
             for (pixel, plane) in self.places() {
                 match order {
-                    Order::Pixels => to[pixel] = from[plane],
-                    Order::Planes => to[plane] = from[pixel],
+                    Layout::Hwc => to[pixel] = from[plane],
+                    Layout::Chw => to[plane] = from[pixel],
                 }
             }
         }

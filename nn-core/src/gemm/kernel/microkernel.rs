@@ -3,12 +3,12 @@
 use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use super::{
-    GROUP, MatRef, Output, PANEL, Segments, Vectorize,
-    live::Column,
+    GROUP, MatRef, NR, Output, Segments, Vectorize,
     simd::{LINE, Simd, prefetch, prefetch_far},
+    sparse::Column,
 };
 
-/// A matrix in panels of [`PANEL`] columns: element `(row, p·PANEL + lane)` stands at
+/// A matrix in panels of [`NR`] columns: element `(row, p·NR + lane)` stands at
 /// `p·panel_stride + row·row_stride + lane`. The last panel is whole too: what stands behind the last column is read,
 /// and not used.
 #[derive(Clone, Copy, Debug)]
@@ -21,21 +21,21 @@ pub(crate) struct Panels<'a> {
     pub(crate) n: usize,
     /// Distance between panels, in elements.
     pub(crate) panel_stride: usize,
-    /// Distance between rows, in elements: [`PANEL`] where the panels are packed.
+    /// Distance between rows, in elements: [`NR`] where the panels are packed.
     pub(crate) row_stride: usize,
     /// Distance between segments of rows, in elements, where A's columns come in segments.
     pub(crate) segment_stride: usize,
 }
 
 impl<'a> Panels<'a> {
-    /// Packed panels, `[panels, k, PANEL]`.
+    /// Packed panels, `[panels, k, NR]`.
     pub(crate) fn packed(data: &'a [f32], k: usize, n: usize) -> Self {
         Self {
             data,
             k,
             n,
-            panel_stride: k * PANEL,
-            row_stride: PANEL,
+            panel_stride: k * NR,
+            row_stride: NR,
             segment_stride: 0,
         }
     }
@@ -43,7 +43,7 @@ impl<'a> Panels<'a> {
     /// A matrix of whole panels as it lies in memory, row after row, `[k, n]`.
     pub(crate) fn of_rows(data: &'a [f32], k: usize, n: usize) -> Self {
         Self {
-            panel_stride: PANEL,
+            panel_stride: NR,
             row_stride: n,
             ..Self::packed(data, k, n)
         }
@@ -61,7 +61,7 @@ impl<'a> Panels<'a> {
     pub(crate) fn cols(self, cols: Range<usize>) -> Self {
         Self {
             n: cols.len(),
-            ..self.from(cols.start / PANEL * self.panel_stride)
+            ..self.from(cols.start / NR * self.panel_stride)
         }
     }
 
@@ -106,10 +106,10 @@ pub(super) fn check(a: &Segments<'_>, b: &Panels<'_>, c: &Output<'_>, epilogue: 
         "rows or columns of a must be neighbours"
     );
     assert!(c.cols() <= 1 || c.col_stride() == 1, "columns of c must be contiguous");
-    let panels = b.n.div_ceil(PANEL);
+    let panels = b.n.div_ceil(NR);
     if panels > 0 && b.k > 0 && a.count() > 0 {
         let last = (panels - 1) * b.panel_stride + (a.count() - 1) * b.segment_stride + (b.k - 1) * b.row_stride;
-        let end = last + PANEL;
+        let end = last + NR;
         assert!(b.data.len() >= end, "panels are cut short");
     }
     if let Some(bias) = epilogue.bias {
@@ -217,7 +217,7 @@ fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, order: Order) -> 
 }
 
 /// All of C: a few panels at a time, and under them a tile of rows at a time, so that the panels stay in the nearest
-/// caches. `V` is `PANEL / S::LANES`.
+/// caches. `V` is `NR / S::LANES`.
 ///
 /// # Safety
 /// [`check`] has passed for these operands, and the CPU has what `S` needs.
@@ -227,7 +227,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     mut c: Output<'_>,
     epilogue: &Epilogue<'_>,
 ) {
-    const { assert!(V * S::LANES == PANEL) };
+    const { assert!(V * S::LANES == NR) };
     let order = Order::of(&a);
     let (row_stride, col_stride) = match order {
         Order::Listed => LISTED_STRIDES,
@@ -258,12 +258,12 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
     // Rows of a group walk the same columns of A.
     let group = if lists.is_some() { rows.min(GROUP) } else { rows }.max(1);
     let panels_at_once = S::PANELS[group.min(4) - 1];
-    let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * PANEL) * rows.div_ceil(S::ROWS));
+    let mut next = Next::new(a.next(), cols.div_ceil(panels_at_once * NR) * rows.div_ceil(S::ROWS));
     let stacks_of = |rows: usize, panels| stacks::<S, V>(rows, panels, order);
     let mut whole = stacks_of(group, panels_at_once);
     let mut col = 0;
     while col < cols {
-        let panels = (cols - col).div_ceil(PANEL).min(panels_at_once);
+        let panels = (cols - col).div_ceil(NR).min(panels_at_once);
         let mut at = ops.at(col);
         if panels < panels_at_once {
             whole = stacks_of(group, panels);
@@ -292,7 +292,7 @@ pub(super) unsafe fn strip<S: Simd, const V: usize>(
                 }
             }
         }
-        col += panels * PANEL;
+        col += panels * NR;
     }
 }
 
@@ -372,12 +372,12 @@ struct Operands {
 }
 
 impl Operands {
-    /// The operands from column `col` of B and C on, a multiple of [`PANEL`].
+    /// The operands from column `col` of B and C on, a multiple of [`NR`].
     fn at(&self, col: usize) -> Self {
         let bias = self.bias;
         Self {
-            b: self.b.wrapping_add(col / PANEL * self.b_panel),
-            c: self.c.wrapping_add(col / PANEL * self.c_panel),
+            b: self.b.wrapping_add(col / NR * self.b_panel),
+            c: self.c.wrapping_add(col / NR * self.c_panel),
             cols: self.cols - col,
             bias: if bias.is_null() { bias } else { bias.wrapping_add(col) },
             ..*self
@@ -412,11 +412,11 @@ unsafe fn run<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(
 /// As [`Tile`] says.
 #[inline(always)]
 unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>(at: &Operands) {
-    let mut cut_bias = MaybeUninit::<[[f32; PANEL]; P]>::uninit();
-    let mut buffer = MaybeUninit::<[[[f32; PANEL]; P]; M]>::uninit();
+    let mut cut_bias = MaybeUninit::<[[f32; NR]; P]>::uninit();
+    let mut buffer = MaybeUninit::<[[[f32; NR]; P]; M]>::uninit();
     let c = (at.c, at.c_row, at.c_panel);
-    let whole = (buffer.as_mut_ptr().cast(), P * PANEL, PANEL);
-    let is_cut = at.cols < P * PANEL;
+    let whole = (buffer.as_mut_ptr().cast(), P * NR, NR);
+    let is_cut = at.cols < P * NR;
     let mut bias = if at.bias.is_null() {
         NO_BIAS.as_ptr().cast()
     } else {
@@ -452,7 +452,7 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, W: Walk>
 }
 
 /// For tiles without a bias: what is added to a sum and leaves it as it is, a zero's sign included.
-static NO_BIAS: [[f32; PANEL]; 4] = [[-0.0; PANEL]; 4];
+static NO_BIAS: [[f32; NR]; 4] = [[-0.0; NR]; 4];
 
 /// The products of `M` rows and `P` panels.
 ///
@@ -587,12 +587,12 @@ type Place = (*mut f32, usize, usize);
 #[inline(never)]
 unsafe fn copy(from: Place, to: Place, rows: usize, cols: usize) {
     for row in 0..rows {
-        for (panel, first) in (0..cols).step_by(PANEL).enumerate() {
+        for (panel, first) in (0..cols).step_by(NR).enumerate() {
             // SAFETY: row and panel are inside, by the caller's promise.
             unsafe {
                 let from = from.0.add(row * from.1 + panel * from.2);
                 let to = to.0.add(row * to.1 + panel * to.2);
-                std::ptr::copy_nonoverlapping(from, to, PANEL.min(cols - first));
+                std::ptr::copy_nonoverlapping(from, to, NR.min(cols - first));
             }
         }
     }
@@ -619,7 +619,7 @@ unsafe fn finish<S: Simd, const M: usize, const P: usize, const V: usize, const 
             for p in 0..P {
                 for v in 0..V {
                     let c = c.add(m * c_row + p * c_panel + v * S::LANES);
-                    let mut x = S::mul_add(alpha, sums[m][p][v], S::load(bias.add(p * PANEL + v * S::LANES)));
+                    let mut x = S::mul_add(alpha, sums[m][p][v], S::load(bias.add(p * NR + v * S::LANES)));
                     if READ {
                         x = S::mul_add(beta, S::load(c), x);
                     }

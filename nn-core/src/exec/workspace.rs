@@ -3,18 +3,18 @@
 use std::ops::Range;
 
 use crate::{
-    buffer::Buffer,
+    aligned::Buffer,
     error::{Error, Result, check_length},
-    gemm::{Live, MatMut, MatRef, PANEL, Panels, even_blocks},
-    layers::{Backward, Forward, Gathered, Gradient, Joint, LaneCut, Lanes, Moment},
+    gemm::{Live, MatMut, MatRef, NR, Panels, even_blocks},
+    layers::{Backward, CrossSample, Forward, Gradient, PartialSums, ShardSums, Sharding, StepContext},
     loss::{self, Loss},
-    network::{Network, Piece, Plan, Prepared, Stage, sample_reason},
+    network::{Graph, Network, Node, ParameterBlock, Prepared, sample_reason},
     spec::NetworkSpec,
 };
 
 /// The most values of a batch's records and of the scratch memory. A `usize` of 32 bits does not hold the number.
 const MAX_MEMORY: u64 = 1 << 32;
-/// Lanes of a batch that is large enough: as many threads can take samples.
+/// ShardSums of a batch that is large enough: as many threads can take samples.
 const MIN_LANES: usize = 8;
 /// Samples of a lane where there are more lanes: each lane is closed and added up once, which costs a part of what a
 /// sample does.
@@ -69,7 +69,7 @@ pub struct Workspace {
 #[derive(Clone, Debug, Default)]
 struct Derived {
     /// Parameters in the form in which forward reads them; in prediction the network has them.
-    prepared: Buffer,
+    packed: Buffer,
     /// Parameters in the form in which the first half of backward reads them.
     transposed: Buffer,
 }
@@ -77,17 +77,17 @@ struct Derived {
 /// Where a record holds what; every slot is padded to whole panels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
-    /// One a stage, in order.
+    /// One a node, in order.
     slots: Vec<Range<usize>>,
     /// Distance of two records.
     pub(crate) stride: usize,
-    /// What a stage keeps in a record for the way back; one a stage, empty in prediction.
-    kept: Vec<Range<usize>>,
-    /// Where a stage's transposed parameters stand; one a stage.
+    /// What a node keeps in a record for the way back; one a node, empty in prediction.
+    saved: Vec<Range<usize>>,
+    /// Where a node's transposed parameters stand; one a node.
     transposed: Vec<Range<usize>>,
-    /// A stage's part of a lane's sums; one a stage.
+    /// A node's part of a lane's sums; one a node.
     sums: Vec<Range<usize>>,
-    /// A stage's part of a thread's scratch memory; one a stage.
+    /// A node's part of a thread's scratch memory; one a node.
     scratch: Vec<Range<usize>>,
 }
 
@@ -103,38 +103,38 @@ pub struct BatchReport {
 }
 
 impl Layout {
-    pub(crate) fn new(plan: &Plan, training: bool) -> Self {
-        let stages = &plan.stages;
+    pub(crate) fn new(plan: &Graph, training: bool) -> Self {
+        let nodes = &plan.nodes;
         let in_training = |len: usize| if training { len } else { 0 };
         // The first layer's input is data: nobody needs its gradient.
         let first = |index: usize, len: usize| if index == 0 { 0 } else { in_training(len) };
-        let outputs = stages
+        let outputs = nodes
             .iter()
-            .flat_map(|stage| [stage.outputs, in_training(stage.layer.kept_len())]);
-        let (slots, kept): (Vec<_>, Vec<_>) = ranges(outputs)
+            .flat_map(|node| [node.outputs, in_training(node.layer.saved_len())]);
+        let (slots, saved): (Vec<_>, Vec<_>) = ranges(outputs)
             .chunks(2)
             .map(|pair| (pair[0].clone(), pair[1].clone()))
             .unzip();
-        let end = kept.last().map_or(0, |range| range.end).next_multiple_of(PANEL);
+        let end = saved.last().map_or(0, |range| range.end).next_multiple_of(NR);
         // An odd number of cache lines: strides of powers of two would put all records into the same few cache sets.
-        let lines = (end / PANEL) | 1;
-        let transposed = stages
+        let lines = (end / NR) | 1;
+        let transposed = nodes
             .iter()
             .enumerate()
-            .map(|(index, stage)| first(index, stage.layer.transposed_len()));
+            .map(|(index, node)| first(index, node.layer.transposed_len()));
         Self {
             slots,
-            kept,
-            stride: lines * PANEL,
+            saved,
+            stride: lines * NR,
             transposed: ranges(transposed),
-            sums: ranges(stages.iter().map(|stage| in_training(stage.layer.lane_len()))),
-            scratch: ranges(stages.iter().map(|stage| stage.layer.scratch_len(training))),
+            sums: ranges(nodes.iter().map(|node| in_training(node.layer.shard_sums_len()))),
+            scratch: ranges(nodes.iter().map(|node| node.layer.scratch_len(training))),
         }
     }
 
-    /// Whether the gradients of a stage's parameters are summed in lanes.
-    pub(crate) fn sums_in_lanes(&self, stage: usize) -> bool {
-        !self.sums[stage].is_empty()
+    /// Whether the gradients of a node's parameters are summed in lanes.
+    pub(crate) fn sums_in_lanes(&self, node: usize) -> bool {
+        !self.sums[node].is_empty()
     }
 
     pub(crate) fn transposed_len(&self) -> usize {
@@ -150,16 +150,16 @@ impl Layout {
     }
 
     /// How a batch is cut: into few lanes where gradients are summed in them, else as finely as can be.
-    fn cut(&self, batch: usize) -> LaneCut {
+    fn cut(&self, batch: usize) -> Sharding {
         let lanes = match MAX_SUMS.checked_div(self.sums_len()) {
             None => batch,
             Some(most) => (batch / LANE_SAMPLES).min(most).max(MIN_LANES).min(batch),
         };
-        LaneCut { batch, lanes }
+        Sharding { batch, lanes }
     }
 
     /// How the first section of a training step is shared out over at most that many threads.
-    pub(crate) fn training_cut(&self, network: &Network, batch: usize, threads: usize) -> (LaneCut, usize) {
+    pub(crate) fn training_cut(&self, network: &Network, batch: usize, threads: usize) -> (Sharding, usize) {
         let cut = self.cut(batch);
         let worth = threads_for(3 * batch * network.plan().work, threads);
         (cut, worth.min(cut.lanes))
@@ -168,8 +168,8 @@ impl Layout {
 
 /// Whether the first layer keeps where the images are live.
 fn keeps_live(network: &Network) -> bool {
-    let first = network.plan().stages.first();
-    first.is_some_and(|stage| stage.layer.keeps_live())
+    let first = network.plan().nodes.first();
+    first.is_some_and(|node| node.layer.keeps_live())
 }
 
 /// Stretches of these lengths, one behind the other, each beginning at a whole panel.
@@ -177,7 +177,7 @@ fn ranges(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut start: usize = 0;
     lens.map(|len| {
         let range = start..start + len;
-        start = range.end.next_multiple_of(PANEL);
+        start = range.end.next_multiple_of(NR);
         range
     })
     .collect()
@@ -185,7 +185,7 @@ fn ranges(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
 
 /// The length of an arena that has all these stretches.
 fn end_of(ranges: &[Range<usize>]) -> usize {
-    ranges.last().map_or(0, |range| range.end.next_multiple_of(PANEL))
+    ranges.last().map_or(0, |range| range.end.next_multiple_of(NR))
 }
 
 impl Workspace {
@@ -240,7 +240,7 @@ impl Workspace {
             gradients: Buffer::zeroed(capacity * layout.stride),
             sums: Buffer::zeroed(layout.cut(capacity).lanes * layout.sums_len()),
             derived: Derived {
-                prepared: Buffer::zeroed(network.plan().prepared_len()),
+                packed: Buffer::zeroed(network.plan().packed_len()),
                 transposed: Buffer::zeroed(layout.transposed_len()),
             },
             losses: vec![0.0; capacity],
@@ -267,9 +267,9 @@ impl Workspace {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
         let threads = threads_for(batch * network.plan().work, rayon::current_num_threads()).min(batch);
-        let prepared = network.prepared();
+        let packed = network.packed();
         let chunk = self.chunk(network, false, threads, images, &[])?;
-        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.predict(network, prepared));
+        chunk.share(threads, &|mut chunk: Chunk<'_>| chunk.predict(network, packed));
         Ok(&self.logits[..batch * outputs])
     }
 
@@ -281,7 +281,7 @@ impl Workspace {
         images: &[f32],
         labels: &[usize],
         loss: Loss,
-        moment: Moment,
+        moment: StepContext,
     ) -> Result<BatchReport> {
         let batch = self.check(network, images)?;
         let outputs = network.spec().outputs();
@@ -295,13 +295,12 @@ impl Workspace {
         }
         check_joints(network, batch)?;
         let mut derived = std::mem::take(&mut self.derived);
-        network.prepare(&mut derived.prepared);
-        for (stage, range) in network.plan().stages.iter().zip(&self.training().transposed) {
+        network.prepare(&mut derived.packed);
+        for (node, range) in network.plan().nodes.iter().zip(&self.training().transposed) {
             if !range.is_empty() {
                 let transposed = &mut derived.transposed[range.clone()];
-                stage
-                    .layer
-                    .transpose(network.kernel(), parameters(network, stage), transposed);
+                node.layer
+                    .transpose(network.kernel(), parameters(network, node), transposed);
             }
         }
         let walked = self.walk(network, images, labels, (loss, moment), &mut derived);
@@ -309,7 +308,7 @@ impl Workspace {
         walked?;
         if keeps_live(network) {
             let records = MatRef::row_major(&self.records, batch, self.training().stride)?;
-            let flags = records.block(0..batch, self.training().kept[0].clone());
+            let flags = records.block(0..batch, self.training().saved[0].clone());
             let images = MatRef::row_major(images, batch, network.spec().input().len())?;
             self.live.list_transposed(network.kernel(), flags, images);
         }
@@ -322,14 +321,14 @@ impl Workspace {
         self.training().training_cut(network, batch, threads).1
     }
 
-    /// The walk of a batch through all stages and back. Threads take samples, in one fork and join; where stages are
+    /// The walk of a batch through all nodes and back. Threads take samples, in one fork and join; where nodes are
     /// joint, the walk halts there on both ways, and what the lanes have gathered is merged.
     fn walk(
         &mut self,
         network: &Network,
         images: &[f32],
         labels: &[usize],
-        (loss, moment): (Loss, Moment),
+        (loss, moment): (Loss, StepContext),
         derived: &mut Derived,
     ) -> Result<()> {
         let (batch, plan) = (labels.len(), network.plan());
@@ -347,12 +346,12 @@ impl Workspace {
         let chunk = self.chunk(network, true, threads, images, labels)?;
         let back = plan.joints.last();
         chunk.share(threads, &|mut chunk: Chunk<'_>| {
-            chunk.forward(network, start..plan.stages.len(), moment, derived);
+            chunk.forward(network, start..plan.nodes.len(), moment, derived);
             chunk.loss(loss);
-            chunk.backward(network, back, plan.stages.len(), derived);
+            chunk.backward(network, back, plan.nodes.len(), derived);
         });
         for (index, &joint) in plan.joints.iter().enumerate().rev() {
-            self.merge_gradient(network, joint, batch, derived);
+            self.reduce_gradient(network, joint, batch, derived);
             let back = plan.joints[..index].last();
             let chunk = self.chunk(network, true, threads, images, labels)?;
             chunk.share(threads, &|mut chunk: Chunk<'_>| {
@@ -363,20 +362,20 @@ impl Workspace {
     }
 
     fn merge(&self, network: &Network, index: usize, batch: usize, derived: &mut Derived) {
-        let stage = &network.plan().stages[index];
-        let prepared = &mut derived.prepared[stage.prepared.clone()];
-        joint(stage).merge(parameters(network, stage), self.gathered(index, batch), prepared);
+        let node = &network.plan().nodes[index];
+        let packed = &mut derived.packed[node.packed.clone()];
+        joint(node).merge(parameters(network, node), self.gathered(index, batch), packed);
     }
 
-    fn merge_gradient(&self, network: &Network, index: usize, batch: usize, derived: &mut Derived) {
-        let stage = &network.plan().stages[index];
-        let prepared = &mut derived.prepared[stage.prepared.clone()];
-        joint(stage).merge_gradient(self.gathered(index, batch), prepared);
+    fn reduce_gradient(&self, network: &Network, index: usize, batch: usize, derived: &mut Derived) {
+        let node = &network.plan().nodes[index];
+        let packed = &mut derived.packed[node.packed.clone()];
+        joint(node).reduce_gradient(self.gathered(index, batch), packed);
     }
 
-    fn gathered(&self, index: usize, batch: usize) -> Gathered<'_> {
+    fn gathered(&self, index: usize, batch: usize) -> PartialSums<'_> {
         let layout = self.training();
-        Gathered {
+        PartialSums {
             sums: &self.sums,
             stride: layout.sums_len(),
             start: layout.sums[index].start,
@@ -388,48 +387,48 @@ impl Workspace {
     pub(crate) fn track(&self, network: &mut Network) {
         let plan = network.shared_plan();
         for &index in &plan.joints {
-            let stage = &plan.stages[index];
-            let prepared = &self.derived.prepared[stage.prepared.clone()];
-            joint(stage).track(prepared, &mut network.state_mut()[stage.state.clone()]);
+            let node = &plan.nodes[index];
+            let packed = &self.derived.packed[node.packed.clone()];
+            joint(node).track(packed, &mut network.state_mut()[node.state.clone()]);
         }
     }
 
-    /// `out = beta·out + alpha·gradient` for a piece of the parameters, after [`backward`](Self::backward) for the
+    /// `out = beta·out + alpha·gradient` for a block of the parameters, after [`backward`](Self::backward) for the
     /// same images.
     pub(crate) fn parameter_gradient(
         &self,
         network: &Network,
         images: MatRef<'_>,
-        piece: &Piece,
+        block: &ParameterBlock,
         (alpha, beta): (f32, f32),
         out: &mut [f32],
     ) {
-        let (stage, batch, layout) = (piece.stage, images.rows(), self.training());
-        if layout.sums_in_lanes(stage) {
-            return self.add_lanes(piece, batch, (alpha, beta), out);
+        let (node, batch, layout) = (block.node, images.rows(), self.training());
+        if layout.sums_in_lanes(node) {
+            return self.add_lanes(block, batch, (alpha, beta), out);
         }
-        let slot = &layout.slots[stage];
-        let x = if stage == 0 {
+        let slot = &layout.slots[node];
+        let x = if node == 0 {
             images
         } else {
             let records = MatRef::row_major(&self.records, batch, layout.stride);
             records
                 .expect("the batch fits")
-                .block(0..batch, layout.slots[stage - 1].clone())
+                .block(0..batch, layout.slots[node - 1].clone())
         };
-        let live = self.live.lists().filter(|_| stage == 0);
+        let live = self.live.lists().filter(|_| node == 0);
         let dy = Panels {
             data: &self.gradients[slot.start..],
             k: batch,
             n: slot.len(),
-            panel_stride: PANEL,
+            panel_stride: NR,
             row_stride: layout.stride,
             segment_stride: 0,
         };
-        let layer = &network.plan().stages[stage].layer;
+        let layer = &network.plan().nodes[node].layer;
         layer.gradient(
             network.kernel(),
-            piece.piece,
+            block.block,
             Gradient { x, live, dy },
             alpha,
             beta,
@@ -437,11 +436,11 @@ impl Workspace {
         );
     }
 
-    /// The same for a stage that has summed in lanes: adds them up, always in the same order.
-    fn add_lanes(&self, piece: &Piece, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
-        for (lane, (_, sums)) in self.gathered(piece.stage, batch).lanes().enumerate() {
+    /// The same for a node that has summed in lanes: adds them up, always in the same order.
+    fn add_lanes(&self, block: &ParameterBlock, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
+        for (lane, (_, sums)) in self.gathered(block.node, batch).lanes().enumerate() {
             let beta = if lane == 0 { beta } else { 1.0 };
-            for (out, sum) in out.iter_mut().zip(&sums[piece.start..]) {
+            for (out, sum) in out.iter_mut().zip(&sums[block.start..]) {
                 let old = if beta == 0.0 { 0.0 } else { beta * *out };
                 *out = old + alpha * sum;
             }
@@ -534,12 +533,12 @@ pub(crate) fn check_batch(network: &Network, batch: usize, threads: usize, layou
 /// Refuses a batch that is too small for a layer that looks at all of it.
 fn check_joints(network: &Network, batch: usize) -> Result<()> {
     for &index in &network.plan().joints {
-        let stage = &network.plan().stages[index];
-        let least = joint(stage).least_batch();
+        let node = &network.plan().nodes[index];
+        let least = joint(node).least_batch();
         if batch < least {
-            let layer = &network.spec().layers()[stage.item];
+            let layer = &network.spec().layers()[node.item];
             return Err(Error::SmallBatch {
-                index: stage.item,
+                index: node.item,
                 layer: layer.to_string(),
                 batch,
                 least,
@@ -564,7 +563,7 @@ pub(crate) fn cut_lanes(lanes: &Range<usize>, parts: usize) -> Option<(usize, us
 /// Some samples of a batch, whole lanes of them, and their part of every arena.
 struct Chunk<'a> {
     layout: &'a Layout,
-    cut: LaneCut,
+    cut: Sharding,
     lanes: Range<usize>,
     sums: &'a mut [f32],
     scratch: &'a mut [f32],
@@ -630,16 +629,16 @@ impl Chunk<'_> {
         (first, second)
     }
 
-    /// Brings samples from the input to the logits, in prediction: some at a time through all stages, so that each
-    /// stage finds what the one before it wrote in a near cache.
-    fn predict(&mut self, network: &Network, prepared: &Prepared) {
-        let stages = &network.prediction().stages;
+    /// Brings samples from the input to the logits, in prediction: some at a time through all nodes, so that each
+    /// node finds what the one before it wrote in a near cache.
+    fn predict(&mut self, network: &Network, packed: &Prepared) {
+        let nodes = &network.prediction().nodes;
         let block = (BLOCK_VALUES / self.layout.stride).max(MIN_BLOCK);
         for rows in even_blocks(self.images.rows(), block) {
             let mut block = self.rows(rows);
-            for (index, stage) in stages.iter().enumerate() {
-                let values = network.predicting(stage, prepared);
-                block.forward_stage(network, stages, index, values, None);
+            for (index, node) in nodes.iter().enumerate() {
+                let values = network.predicting(node, packed);
+                block.forward_stage(network, nodes, index, values, None);
             }
         }
     }
@@ -661,55 +660,55 @@ impl Chunk<'_> {
         }
     }
 
-    /// Brings samples through the stages of `range`, in training.
-    fn forward(&mut self, network: &Network, range: Range<usize>, moment: Moment, derived: &Derived) {
+    /// Brings samples through the nodes of `range`, in training.
+    fn forward(&mut self, network: &Network, range: Range<usize>, moment: StepContext, derived: &Derived) {
         let first_sample = self.cut.start(self.lanes.start);
-        let stages = &network.plan().stages;
+        let nodes = &network.plan().nodes;
         for index in range {
-            let stage = &stages[index];
-            let values = (parameters(network, stage), &derived.prepared[stage.prepared.clone()]);
-            let moment = Moment { first_sample, ..moment };
-            self.forward_stage(network, stages, index, values, Some(moment));
+            let node = &nodes[index];
+            let values = (parameters(network, node), &derived.packed[node.packed.clone()]);
+            let moment = StepContext { first_sample, ..moment };
+            self.forward_stage(network, nodes, index, values, Some(moment));
         }
     }
 
     fn forward_stage(
         &mut self,
         network: &Network,
-        stages: &[Stage],
+        nodes: &[Node],
         index: usize,
-        (parameters, prepared): (&[f32], &[f32]),
-        training: Option<Moment>,
+        (parameters, packed): (&[f32], &[f32]),
+        training: Option<StepContext>,
     ) {
         let slot = &self.layout.slots[index];
         let (before, rest) = self.records.reborrow().split_at_col(slot.start);
         let (here, after) = rest.split_at_col(slot.len());
-        let kept = &self.layout.kept[index];
-        let kept = columns(after, &(kept.start - slot.end..kept.end - slot.end));
+        let saved = &self.layout.saved[index];
+        let saved = columns(after, &(saved.start - slot.end..saved.end - slot.end));
         let x = match index {
             0 => self.images,
             _ => before
                 .as_ref()
                 .block(0..before.rows(), self.layout.slots[index - 1].clone()),
         };
-        let last = index + 1 == stages.len();
+        let last = index + 1 == nodes.len();
         let y = if last { self.logits.reborrow() } else { here };
         let pass = Forward {
             kernel: network.kernel(),
             parameters,
-            prepared,
+            packed,
             x,
             training,
-            kept,
+            saved,
             scratch: &mut self.scratch[self.layout.scratch[index].clone()],
         };
-        stages[index].layer.forward(pass, y);
+        nodes[index].layer.forward(pass, y);
     }
 
-    /// Looks at what comes to a joint stage.
+    /// Looks at what comes to a joint node.
     fn gather(&mut self, network: &Network, index: usize, derived: &Derived) {
         let (pass, ..) = self.back(network, index, derived);
-        joint(&network.plan().stages[index]).gather(pass);
+        joint(&network.plan().nodes[index]).gather(pass);
     }
 
     /// The loss of each sample, and the gradient of the mean over the batch.
@@ -723,21 +722,21 @@ impl Chunk<'_> {
         }
     }
 
-    /// Brings gradients back through the stages before `end`, as far as to the output of joint stage `to`, and looks
+    /// Brings gradients back through the nodes before `end`, as far as to the output of joint node `to`, and looks
     /// at them there; without one, to the input.
     fn backward(&mut self, network: &Network, to: Option<&usize>, end: usize, derived: &Derived) {
-        let stages = &network.plan().stages;
+        let nodes = &network.plan().nodes;
         for index in (to.map_or(0, |to| to + 1)..end).rev() {
             let (pass, dy, dx) = self.back(network, index, derived);
-            stages[index].layer.backward(pass, dy, dx);
+            nodes[index].layer.backward(pass, dy, dx);
         }
         if let Some(&to) = to {
             let (pass, dy, _) = self.back(network, to, derived);
-            joint(&stages[to]).gather_gradient(pass, dy.as_ref());
+            joint(&nodes[to]).accumulate_gradient(pass, dy.as_ref());
         }
     }
 
-    /// What a stage has on the way back: what it reads, the gradient of its output, and where the one of its input
+    /// What a node has on the way back: what it reads, the gradient of its output, and where the one of its input
     /// goes.
     fn back<'b>(
         &'b mut self,
@@ -756,16 +755,16 @@ impl Chunk<'_> {
         let pass = Backward {
             kernel: network.kernel(),
             transposed: &derived.transposed[self.layout.transposed[index].clone()],
-            prepared: &derived.prepared[network.plan().stages[index].prepared.clone()],
+            packed: &derived.packed[network.plan().nodes[index].packed.clone()],
             x: previous.map_or(self.images, |previous| records.block(0..rows, previous.clone())),
             y: if last {
                 self.logits.as_ref()
             } else {
                 records.block(0..rows, slot.clone())
             },
-            kept: records.block(0..rows, self.layout.kept[index].clone()),
+            saved: records.block(0..rows, self.layout.saved[index].clone()),
             scratch: &mut self.scratch[self.layout.scratch[index].clone()],
-            lanes: Lanes {
+            lanes: ShardSums {
                 sums: self.sums,
                 stride: self.layout.sums_len(),
                 range: self.layout.sums[index].clone(),
@@ -777,12 +776,12 @@ impl Chunk<'_> {
     }
 }
 
-fn joint(stage: &Stage) -> &dyn Joint {
-    stage.layer.joint().expect("a joint layer")
+fn joint(node: &Node) -> &dyn CrossSample {
+    node.layer.joint().expect("a joint layer")
 }
 
-fn parameters<'a>(network: &'a Network, stage: &Stage) -> &'a [f32] {
-    &network.parameters()[stage.parameters.clone()]
+fn parameters<'a>(network: &'a Network, node: &Node) -> &'a [f32] {
+    &network.parameters()[node.parameters.clone()]
 }
 
 fn columns<'a>(view: MatMut<'a>, range: &Range<usize>) -> MatMut<'a> {

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Backward, Forward, Layer};
 use crate::{
     conv::Map,
     gemm::{MatMut, Vectorize},
-    lanes::{Lanes, Stretches},
+    layers::{Backward, Forward, Layer},
+    simd::{Chunked, F32x8},
 };
 
 /// Windows of a picture, of each channel on its own.
@@ -94,17 +94,17 @@ struct Maximum<'a> {
     which: Option<&'a mut [f32]>,
 }
 
-impl Stretches for Maximum<'_> {
+impl Chunked for Maximum<'_> {
     #[inline(always)]
-    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let (mut largest, mut names) = (Lanes::splat(f32::NEG_INFINITY), Lanes::ZERO);
+    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let (mut largest, mut names) = (F32x8::splat(f32::NEG_INFINITY), F32x8::ZERO);
         let mut name = 0.0;
         for line in 0..self.pool.window.0 {
             let line = &self.x[line * self.pool.input.row()..];
             for col in 0..self.pool.window.1 {
                 let x = &line[col * self.pool.input.channels..];
-                let x = Lanes::load::<WHOLE>(&x[range.clone()]);
-                names = Lanes::splat(name).where_larger(x, largest, names);
+                let x = F32x8::load::<WHOLE>(&x[range.clone()]);
+                names = F32x8::splat(name).where_larger(x, largest, names);
                 largest = x.where_larger(x, largest, largest);
                 name += 1.0;
             }
@@ -154,18 +154,18 @@ struct MaximumGradient<'a> {
     dx: &'a mut [f32],
 }
 
-impl Stretches for MaximumGradient<'_> {
+impl Chunked for MaximumGradient<'_> {
     #[inline(always)]
-    fn stretch<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let dy = Lanes::load::<WHOLE>(&self.dy[range.clone()]);
-        let which = Lanes::load::<WHOLE>(&self.which[range.clone()]);
+    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
+        let which = F32x8::load::<WHOLE>(&self.which[range.clone()]);
         let mut name = 0.0;
         for line in 0..self.pool.window.0 {
             let line = &mut self.dx[line * self.pool.input.row()..];
             for col in 0..self.pool.window.1 {
                 let dx = &mut line[col * self.pool.input.channels..][range.clone()];
-                let dy = dy.where_equal(which, Lanes::splat(name));
-                (Lanes::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
+                let dy = dy.where_equal(which, F32x8::splat(name));
+                (F32x8::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
                 name += 1.0;
             }
         }
@@ -179,18 +179,18 @@ pub(crate) struct MaxPool {
 }
 
 impl Layer for MaxPool {
-    fn kept_len(&self) -> usize {
+    fn saved_len(&self) -> usize {
         self.pool.output.len()
     }
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         for row in 0..y.rows() {
-            let (x, y, kept) = (pass.x.row(row), y.row_mut(row), pass.kept.row_mut(row));
+            let (x, y, saved) = (pass.x.row(row), y.row_mut(row), pass.saved.row_mut(row));
             pass.kernel.vectorize(Maxima {
                 pool: &self.pool,
                 x,
                 y,
-                which: kept,
+                which: saved,
             });
         }
     }
@@ -201,7 +201,7 @@ impl Layer for MaxPool {
             pass.kernel.vectorize(MaximaGradient {
                 pool: &self.pool,
                 dy: dy.as_ref().row(row),
-                which: pass.kept.row(row),
+                which: pass.saved.row(row),
                 dx: dx.row_mut(row),
             });
         }

@@ -1,7 +1,8 @@
 //! The mean of each window.
 
-use super::{Backward, Forward, Layer, Pool};
+use super::Pool;
 use crate::gemm::MatMut;
+use crate::layers::{Backward, Forward, Layer};
 
 #[derive(Debug)]
 pub(crate) struct AvgPool {

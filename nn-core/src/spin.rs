@@ -15,7 +15,7 @@ static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism()
 
 /// Does `work`, on a thread of a rayon pool, while so many of its threads, this one included, look out for what it
 /// forks. Elsewhere, and without such threads, it is just done.
-pub(crate) fn while_awake<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn with_spinning_workers<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let others = threads.min(rayon::current_num_threads()).min(*CORES).saturating_sub(1);
     let Some(here) = rayon::current_thread_index().filter(|_| others > 0) else {
         return work();
@@ -78,18 +78,18 @@ mod tests {
             pool(threads).install(|| {
                 for awake in 0..6 {
                     for _ in 0..50 {
-                        assert_eq!(while_awake(awake, || sum(0..500)), 124_750);
+                        assert_eq!(with_spinning_workers(awake, || sum(0..500)), 124_750);
                     }
                 }
             });
         }
-        assert_eq!(while_awake(2, || sum(0..500)), 124_750, "outside of a pool");
+        assert_eq!(with_spinning_workers(2, || sum(0..500)), 124_750, "outside of a pool");
     }
 
     #[test]
     fn it_may_happen_within_itself_and_beside_others() {
         let pool = pool(2);
-        let twice = || while_awake(2, || while_awake(2, || sum(0..300)) + sum(0..200));
+        let twice = || with_spinning_workers(2, || with_spinning_workers(2, || sum(0..300)) + sum(0..200));
         pool.scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(move |_| assert_eq!(twice(), 44_850 + 19_900));
@@ -101,7 +101,7 @@ mod tests {
     fn a_panic_ends_the_looking_out() {
         let pool = pool(2);
         for _ in 0..10 {
-            let work = || while_awake(2, || assert_eq!(sum(0..100), 0, "as it should"));
+            let work = || with_spinning_workers(2, || assert_eq!(sum(0..100), 0, "as it should"));
             let outcome = pool.install(|| std::panic::catch_unwind(work));
             assert!(outcome.is_err());
         }

@@ -1,13 +1,13 @@
-//! What a step does to the parameters: gradients, their norm, the rule and the running average, piece by piece.
+//! What a step does to the parameters: gradients, their norm, the rule and the running average, block by block.
 
 use crate::{
-    buffer::Buffer,
+    aligned::Buffer,
     error::{Error, Result},
+    exec::workspace::Workspace,
     gemm::MatRef,
-    network::{Network, Piece},
+    network::{Network, ParameterBlock},
     optim::{Arenas, Optimizer, State},
-    trainer::Settings,
-    workspace::Workspace,
+    train::trainer::Settings,
 };
 
 /// Parameters whose gradients one thread takes at least, times the samples of the batch.
@@ -29,7 +29,7 @@ pub(crate) struct Memory {
     second: Buffer,
     /// The running average of the parameters.
     pub(crate) average: Buffer,
-    /// The sum of the squares of each piece's gradients.
+    /// The sum of the squares of each block's gradients.
     squares: Vec<f64>,
 }
 
@@ -66,7 +66,7 @@ impl Memory {
         fit(&mut self.second, rule.state() >= State::Two);
         fit(&mut self.average, settings.average.is_some());
         if clips {
-            self.squares.resize(network.plan().pieces.len(), 0.0);
+            self.squares.resize(network.plan().blocks.len(), 0.0);
         }
     }
 
@@ -109,20 +109,20 @@ impl Step {
             Some(max_norm) => Some(self.clip(network, workspace, memory, images, max_norm)?),
             None => None,
         };
-        // The parameters are lent out piece by piece while the rest of the network is read.
+        // The parameters are lent out block by block while the rest of the network is read.
         let mut parameters = std::mem::take(network.parameters_mut());
         let lender = &*network;
-        let update = |piece: &Piece, mut arenas: Arenas<'_>| {
+        let update = |block: &ParameterBlock, mut arenas: Arenas<'_>| {
             match (scale, self.rule.linear()) {
                 (Some(scale), _) => {
                     arenas.gradients.iter_mut().for_each(|gradient| *gradient *= scale);
                     self.rule.update(self.number, arenas.reborrow());
                 }
                 (None, Some(factors)) => {
-                    workspace.parameter_gradient(lender, images, piece, factors, arenas.parameters);
+                    workspace.parameter_gradient(lender, images, block, factors, arenas.parameters);
                 }
                 (None, None) => {
-                    workspace.parameter_gradient(lender, images, piece, (1.0, 0.0), arenas.gradients);
+                    workspace.parameter_gradient(lender, images, block, (1.0, 0.0), arenas.gradients);
                     self.rule.update(self.number, arenas.reborrow());
                 }
             }
@@ -132,13 +132,13 @@ impl Step {
             Some(_) => THREAD_UPDATES,
             None => least_parameters(images.rows()),
         };
-        for_pieces(&lender.plan().pieces, least, memory.arenas(&mut parameters), &update);
+        for_pieces(&lender.plan().blocks, least, memory.arenas(&mut parameters), &update);
         *network.parameters_mut() = parameters;
         Ok(())
     }
 
     /// Computes all gradients, and what they have to be multiplied by for their norm to be at most `max_norm`, as
-    /// `torch.nn.utils.clip_grad_norm_` does. Squares are summed within pieces and then from piece to piece.
+    /// `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from block to block.
     fn clip(
         &self,
         network: &Network,
@@ -147,13 +147,13 @@ impl Step {
         images: MatRef<'_>,
         max_norm: f32,
     ) -> Result<f32> {
-        let compute = |piece: &Piece, arenas: Arenas<'_>| {
-            workspace.parameter_gradient(network, images, piece, (1.0, 0.0), arenas.gradients);
+        let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
+            workspace.parameter_gradient(network, images, block, (1.0, 0.0), arenas.gradients);
             arenas.squares[0] = sum_of_squares(arenas.gradients);
         };
         let arenas = memory.arenas(&mut []);
         for_pieces(
-            &network.plan().pieces,
+            &network.plan().blocks,
             least_parameters(images.rows()),
             arenas,
             &compute,
@@ -184,21 +184,21 @@ impl Step {
     }
 }
 
-/// Hands out the pieces and their part of the arenas, in parallel where there are `least` parameters for each of two
+/// Hands out the blocks and their part of the arenas, in parallel where there are `least` parameters for each of two
 /// threads.
 pub(crate) fn for_pieces(
-    pieces: &[Piece],
+    blocks: &[ParameterBlock],
     least: usize,
     arenas: Arenas<'_>,
-    work: &(impl Fn(&Piece, Arenas<'_>) + Sync),
+    work: &(impl Fn(&ParameterBlock, Arenas<'_>) + Sync),
 ) {
-    let Some((middle, parallel)) = cut_pieces(pieces, least) else {
-        if let [piece] = pieces {
-            work(piece, arenas);
+    let Some((middle, parallel)) = cut_pieces(blocks, least) else {
+        if let [block] = blocks {
+            work(block, arenas);
         }
         return;
     };
-    let (left, right) = pieces.split_at(middle);
+    let (left, right) = blocks.split_at(middle);
     let (left_arenas, right_arenas) = arenas.split_at(parameter_len(left), left.len());
     let left_work = || for_pieces(left, least, left_arenas, work);
     let right_work = || for_pieces(right, least, right_arenas, work);
@@ -210,17 +210,17 @@ pub(crate) fn for_pieces(
     }
 }
 
-/// Where pieces are cut in two, as evenly as they allow, and whether they have `least` parameters for each of two
+/// Where blocks are cut in two, as evenly as they allow, and whether they have `least` parameters for each of two
 /// threads.
-pub(crate) fn cut_pieces(pieces: &[Piece], least: usize) -> Option<(usize, bool)> {
-    let total = parameter_len(pieces);
-    let ends = pieces.iter().scan(0, |end, piece| {
-        *end += piece.len;
+pub(crate) fn cut_pieces(blocks: &[ParameterBlock], least: usize) -> Option<(usize, bool)> {
+    let total = parameter_len(blocks);
+    let ends = blocks.iter().scan(0, |end, block| {
+        *end += block.len;
         Some(*end)
     });
     let in_first_half = ends.take_while(|end| *end <= total.div_ceil(2)).count();
-    let middle = in_first_half.clamp(1, pieces.len().max(2) - 1);
-    (pieces.len() > 1).then_some((middle, total / 2 >= least))
+    let middle = in_first_half.clamp(1, blocks.len().max(2) - 1);
+    (blocks.len() > 1).then_some((middle, total / 2 >= least))
 }
 
 /// Parameters whose gradients one thread computes at least, where the batch has that many samples.
@@ -228,8 +228,8 @@ pub(crate) fn least_parameters(batch: usize) -> usize {
     THREAD_WORK / batch
 }
 
-pub(crate) fn parameter_len(pieces: &[Piece]) -> usize {
-    pieces.iter().map(|piece| piece.len).sum()
+pub(crate) fn parameter_len(blocks: &[ParameterBlock]) -> usize {
+    blocks.iter().map(|block| block.len).sum()
 }
 
 /// In f64, in which squares of f32 do not overflow; in several sums side by side, as vector registers have them.

@@ -4,9 +4,9 @@ use std::{cmp::Reverse, ops::Range};
 
 use crate::{
     error::{Error, Result},
-    network::{Network, Piece},
-    step::{cut_pieces, least_parameters, parameter_len},
-    workspace::{Layout, check_batch, cut_lanes},
+    exec::workspace::{Layout, check_batch, cut_lanes},
+    network::{Network, ParameterBlock},
+    train::update::{cut_pieces, least_parameters, parameter_len},
 };
 
 /// How a training step is shared out over threads: what each takes, and what that costs.
@@ -41,7 +41,7 @@ pub struct ThreadPlan {
     /// Bytes that the busiest thread of the first section touches: all parameters, in each of the forms in which
     /// they are read, its samples and what it keeps of them, its sums of gradients.
     pub thread_bytes: usize,
-    /// Bytes that one section writes and the next may read on other threads: the parameters, what is kept of the
+    /// Bytes that one section writes and the next may read on other threads: the parameters, what is saved of the
     /// samples, the sums of gradients.
     pub shared_bytes: usize,
 }
@@ -104,25 +104,25 @@ impl<'a> Counts<'a> {
                 .collect(),
             shares: Vec::new(),
         };
-        let mut tasks = share_pieces(&network.plan().pieces, least_parameters(batch));
+        let mut tasks = share_pieces(&network.plan().blocks, least_parameters(batch));
         counts.joins += tasks.len().saturating_sub(1);
-        let work_of = |pieces: &&[Piece]| pieces.iter().map(|piece| counts.piece_work(piece)).sum::<usize>();
+        let work_of = |blocks: &&[ParameterBlock]| blocks.iter().map(|block| counts.piece_work(block)).sum::<usize>();
         let mut shares = vec![Share::default(); threads.min(tasks.len())];
-        tasks.sort_by_cached_key(|pieces| Reverse(work_of(pieces)));
-        for pieces in tasks {
-            let work = work_of(&pieces);
+        tasks.sort_by_cached_key(|blocks| Reverse(work_of(blocks)));
+        for blocks in tasks {
+            let work = work_of(&blocks);
             let idlest = shares.iter_mut().min_by_key(|share| share.work);
             let share = idlest.expect("a task is for a thread");
-            share.parameters += parameter_len(pieces);
+            share.parameters += parameter_len(blocks);
             share.work += work;
         }
         Self { shares, ..counts }
     }
 
     /// Multiply-adds of the second section: a product with the batch, or the adding of lanes.
-    fn piece_work(&self, piece: &Piece) -> usize {
-        piece.len
-            * if self.layout.sums_in_lanes(piece.stage) {
+    fn piece_work(&self, block: &ParameterBlock) -> usize {
+        block.len
+            * if self.layout.sums_in_lanes(block.node) {
                 self.lanes
             } else {
                 self.batch
@@ -133,12 +133,11 @@ impl<'a> Counts<'a> {
     /// and those of the parameters whose gradients are summed in lanes.
     fn sample_work(&self) -> usize {
         let plan = self.network.plan();
-        let stages = plan.stages.iter().enumerate();
-        let later: usize = stages
+        let nodes = plan.nodes.iter().enumerate();
+        let later: usize = nodes
             .filter(|(index, _)| !self.layout.sums_in_lanes(*index))
-            .filter_map(|(_, stage)| {
-                stage
-                    .layer
+            .filter_map(|(_, node)| {
+                node.layer
                     .tensors()
                     .first()
                     .map(|weights| weights.shape.iter().product::<usize>())
@@ -154,7 +153,7 @@ impl<'a> Counts<'a> {
         let sample = self.sample_work();
         let whole = self.batch * sample + second;
         let plan = self.network.plan();
-        let read = self.network.parameters().len() + plan.prepared_len() + self.layout.transposed_len();
+        let read = self.network.parameters().len() + plan.packed_len() + self.layout.transposed_len();
         // Outputs and their gradients.
         let record = 2 * self.layout.stride;
         let sums = self.layout.sums_len();
@@ -181,17 +180,17 @@ fn share_lanes(lanes: Range<usize>, parts: usize) -> Vec<Range<usize>> {
 }
 
 /// Pieces that are done one behind the other, on one thread.
-fn share_pieces(pieces: &[Piece], least: usize) -> Vec<&[Piece]> {
-    match cut_pieces(pieces, least) {
+fn share_pieces(blocks: &[ParameterBlock], least: usize) -> Vec<&[ParameterBlock]> {
+    match cut_pieces(blocks, least) {
         Some((middle, true)) => {
-            let (left, right) = pieces.split_at(middle);
+            let (left, right) = blocks.split_at(middle);
             let mut shares = share_pieces(left, least);
             shares.extend(share_pieces(right, least));
             shares
         }
-        _ if pieces.is_empty() => Vec::new(),
+        _ if blocks.is_empty() => Vec::new(),
         // Halves of what is not worth two threads are not either.
-        _ => vec![pieces],
+        _ => vec![blocks],
     }
 }
 

@@ -353,7 +353,7 @@ fn masks_of_flags(flags: MatRef<'_>) -> [u64; BLOCK] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::{MatMut, PANEL, Panels, multiply_live, multiply_packed, multiply_transposed};
+    use crate::gemm::{MatMut, NR, Panels, multiply_live, multiply_packed, multiply_transposed};
 
     /// Rows on both sides of the edges of groups, tiles, blocks of rows and of groups.
     const ROWS: [usize; 11] = [1, 2, 3, 4, 5, 7, 15, 64, 65, 255, 261];
@@ -496,7 +496,7 @@ mod tests {
     fn compare(kernel: Kernel, (rows, cols, outputs): (usize, usize, usize), is_live: fn(usize, usize) -> bool) {
         let what = format!("{kernel}: {rows}x{cols}x{outputs}");
         let x = matrix(rows, cols, is_live);
-        let weights: Vec<f32> = (0..outputs.div_ceil(PANEL) * cols * PANEL).map(value).collect();
+        let weights: Vec<f32> = (0..outputs.div_ceil(NR) * cols * NR).map(value).collect();
         let bias: Vec<f32> = (0..outputs).map(value).collect();
         let a = MatRef::row_major(&x, rows, cols).unwrap();
         let b = Panels::packed(&weights, cols, outputs);
@@ -512,7 +512,7 @@ mod tests {
         let a = MatRef::row_major(&turned, cols, rows).unwrap();
         let lists = list_transposed(kernel, a);
         for factors in [(1.0, 0.0), (-0.1, 1.0), (0.5, 0.25)] {
-            let mut all: Vec<f32> = (0..outputs.div_ceil(PANEL) * rows * PANEL).map(value).collect();
+            let mut all: Vec<f32> = (0..outputs.div_ceil(NR) * rows * NR).map(value).collect();
             let mut live = all.clone();
             multiply_transposed(kernel, (a, None), b, &mut all, factors);
             multiply_transposed(kernel, (a, lists.lists()), b, &mut live, factors);
