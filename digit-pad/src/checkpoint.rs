@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nn_core::{Network, Position, Trainer, formats::Model};
+use nn_core::{Cursor, Network, Trainer, formats::Model};
 
 use crate::error::Error;
 
@@ -12,7 +12,7 @@ const EPOCH: &str = "epoch";
 /// A run at its beginning or on its way.
 pub(crate) struct Run {
     pub(crate) trainer: Trainer,
-    pub(crate) position: Position,
+    pub(crate) position: Cursor,
     /// None before the end of the first epoch.
     pub(crate) best: Option<Best>,
 }
@@ -42,7 +42,7 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
     let Some(path) = path.filter(|path| path.exists()) else {
         return Ok(Run {
             trainer: fresh,
-            position: Position::default(),
+            position: Cursor::default(),
             best: None,
         });
     };
@@ -70,7 +70,7 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
 pub(crate) fn save(
     path: &Path,
     trainer: &Trainer,
-    position: Position,
+    position: Cursor,
     best: Option<(Model, usize)>,
 ) -> Result<(), Error> {
     if let Some((mut model, epoch)) = best {
@@ -96,7 +96,7 @@ fn load_best(path: &Path) -> Result<Best, Error> {
 }
 
 /// Whether its epochs had another number of steps: then the size of its batches or its images were others.
-fn other_pace(kept: &Trainer, position: Position, batches: usize) -> Option<String> {
+fn other_pace(kept: &Trainer, position: Cursor, batches: usize) -> Option<String> {
     let expected = position.epoch * batches as u64 + position.batches;
     let differs = kept.steps() != expected || position.batches > batches as u64;
     differs.then(|| {

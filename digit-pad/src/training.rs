@@ -9,7 +9,7 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats};
+use nn_core::{BatchReport, Cursor, Evaluation, Network, NetworkSpec, Source, Trainer, Workspace, evaluate, formats};
 
 use crate::{
     calibration::calibrate,
@@ -241,7 +241,7 @@ struct Session<'a> {
     data: &'a Data,
     watch: &'a mut (dyn FnMut(Event, &Network) + Send),
     trainer: Trainer,
-    position: Position,
+    position: Cursor,
     samples: Samples<'a>,
     resumed_steps: u64,
     total_steps: u64,

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    BatchReport, Network, Position, Source, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Cursor, Network, Source, Trainer, Workspace, evaluate, gradients,
     optim::{Adam, Optimizer, Sgd},
 };
 use tests::{
@@ -309,12 +309,12 @@ fn an_epoch_ends_when_it_is_told_to() {
         .epoch(&mut Slices::new(&images, &labels), 0, stop_at_second)
         .unwrap();
     assert_eq!((report.samples, report.stopped, trainer.steps()), (16, true, 2));
-    assert_eq!(report.next, Position { epoch: 0, batches: 2 });
+    assert_eq!(report.next, Cursor { epoch: 0, batches: 2 });
     let nothing = trainer
         .epoch(&mut Slices::new(&[], &[]), 1, |_, _| ControlFlow::Continue(()))
         .unwrap();
     assert_eq!((nothing.samples, nothing.loss, nothing.accuracy), (0, 0.0, 0.0));
-    assert_eq!(nothing.next, Position { epoch: 2, batches: 0 });
+    assert_eq!(nothing.next, Cursor { epoch: 2, batches: 0 });
 }
 
 #[test]

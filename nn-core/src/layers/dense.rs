@@ -5,10 +5,12 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{Backward, Forward, Gradient, Layer, Layout, TensorSpec, activation};
+use super::{
+    Backward, BlockGradient, Forward, Gradient, Layer, Layout, ParameterGradient, Parameters, TensorSpec, activation,
+};
 use crate::{
     conv::Map,
-    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, NR, Panels, flag, multiply_live, multiply_transposed},
+    gemm::{Kernel, LIVE_COLS, MatMut, NR, Panels, multiply_live, multiply_transposed},
     rng,
 };
 
@@ -34,7 +36,7 @@ pub(crate) struct Dense {
     relu: bool,
     pixels: Option<Map>,
     /// Whether its gradient reads only where the inputs are live: those of hidden layers are nearly everywhere.
-    keeps_live: bool,
+    skips_zero_inputs: bool,
 }
 
 impl Dense {
@@ -46,7 +48,7 @@ impl Dense {
             outputs,
             relu,
             pixels,
-            keeps_live: first && outputs >= LIVE_COLS,
+            skips_zero_inputs: first && outputs >= LIVE_COLS,
         }
     }
 
@@ -71,7 +73,29 @@ impl Dense {
 }
 
 impl Layer for Dense {
-    fn parameter_len(&self) -> usize {
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+        let (weights, bias) = pass.parameters.split_at(self.weight_len());
+        let weights = Panels::packed(weights, self.inputs, self.outputs);
+        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+    }
+
+    fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        if self.relu {
+            activation::mask(pass.kernel, pass.y, &mut dy);
+        }
+        if let Some(dx) = dx {
+            let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
+            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
+        }
+    }
+
+    fn parameters(&self) -> Option<&dyn Parameters> {
+        Some(self)
+    }
+}
+
+impl Parameters for Dense {
+    fn len(&self) -> usize {
         self.weight_len() + self.panels() * NR
     }
 
@@ -79,9 +103,7 @@ impl Layer for Dense {
         let blocks = (0..).map_while(|block| self.weight_piece(block));
         let panel = self.inputs * NR;
         let weights = blocks.map(|panels| panels.start * panel..panels.end * panel);
-        weights
-            .chain(std::iter::once(self.weight_len()..self.parameter_len()))
-            .collect()
+        weights.chain(std::iter::once(self.weight_len()..self.len())).collect()
     }
 
     fn tensors(&self) -> Vec<TensorSpec> {
@@ -118,27 +140,8 @@ impl Layer for Dense {
         }
     }
 
-    fn saved_len(&self) -> usize {
-        if self.keeps_live {
-            self.inputs.div_ceil(GROUP)
-        } else {
-            0
-        }
-    }
-
-    fn keeps_live(&self) -> bool {
-        self.keeps_live
-    }
-
-    fn forward(&self, mut pass: Forward<'_>, y: MatMut<'_>) {
-        if pass.training.is_some() && self.keeps_live {
-            for row in 0..pass.x.rows() {
-                flag(pass.kernel, pass.x.row(row), pass.saved.row_mut(row));
-            }
-        }
-        let (weights, bias) = pass.parameters.split_at(self.weight_len());
-        let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+    fn gradient(&self) -> ParameterGradient<'_> {
+        ParameterGradient::ByBlock(self)
     }
 
     fn transposed_len(&self) -> usize {
@@ -171,15 +174,11 @@ impl Layer for Dense {
                 .for_each(transpose_panel);
         }
     }
+}
 
-    fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        if self.relu {
-            activation::mask(pass.kernel, pass.y, &mut dy);
-        }
-        if let Some(dx) = dx {
-            let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
-        }
+impl BlockGradient for Dense {
+    fn skips_zero_inputs(&self) -> bool {
+        self.skips_zero_inputs
     }
 
     /// `dW = Xᵀ·dY` for some panels; for the last block `db`, the sum of the rows of `dY`.
@@ -192,7 +191,7 @@ impl Layer for Dense {
             n: panels.len() * NR,
             ..pass.dy
         };
-        multiply_transposed(kernel, (pass.x, pass.live), dy, out, (alpha, beta));
+        multiply_transposed(kernel, (pass.x, pass.nonzero), dy, out, (alpha, beta));
     }
 }
 

@@ -1,31 +1,22 @@
-//! A training step, epochs of them, and the measure of what was learnt.
+//! The trainer: training steps and epochs.
 
 use std::ops::ControlFlow;
 
-use serde::{Deserialize, Serialize};
-
+use super::{
+    config::{Progress, Settings},
+    source::{Cursor, Source, next_batch},
+    update::{OptimizerState, Update},
+};
 use crate::{
-    aligned::Buffer,
     error::{Error, Result},
-    exec::workspace::{BatchReport, Workspace},
+    exec::{BatchReport, Workspace, in_pool},
     gemm::MatRef,
     layers::StepContext,
-    loss::{self, Loss},
-    network::{Network, ParameterBlock, Tensor},
-    optim::{Arenas, Optimizer, Schedule, check_fraction},
+    loss::Loss,
+    network::Network,
+    optim::{Optimizer, Schedule},
     spin::with_spinning_workers,
-    train::update::{Memory, Step, for_pieces},
 };
-
-/// Where training data come from.
-pub trait Source: Send {
-    /// Begins epoch `epoch`, counted from 0. What it brings may depend on the number alone, so that a run can be
-    /// resumed ([`Trainer::resume`]).
-    fn start_epoch(&mut self, epoch: u64);
-
-    /// Fills in up to as many samples as there are labels, and says how many; 0 at the end of the epoch.
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize;
-}
 
 /// Trains a network: owns it, the workspace and the optimiser's memory.
 ///
@@ -35,15 +26,15 @@ pub trait Source: Send {
 /// ```
 /// use nn_core::{Network, Trainer, optim::Sgd};
 /// // Is the first value the larger one?
-/// let images = [0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3];
-/// let labels = [0, 1, 0, 1];
+/// let inputs = [0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3];
+/// let targets = [0, 1, 0, 1];
 /// let network = Network::new("2 | dense 8 | relu | dense 2".parse()?, 1)?;
 /// let mut trainer = Trainer::new(network, Sgd::new(0.5), 4)?;
-/// let first = trainer.step(&images, &labels)?.loss;
+/// let first = trainer.step(&inputs, &targets)?.loss;
 /// for _ in 0..200 {
-///     trainer.step(&images, &labels)?;
+///     trainer.step(&inputs, &targets)?;
 /// }
-/// let last = trainer.step(&images, &labels)?;
+/// let last = trainer.step(&inputs, &targets)?;
 /// assert!(last.loss < first && last.correct == 4);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
@@ -52,44 +43,11 @@ pub struct Trainer {
     network: Network,
     workspace: Workspace,
     settings: Settings,
-    memory: Memory,
+    optimizer_state: OptimizerState,
     progress: Progress,
     // A batch on its way from a `Source`.
-    images: Vec<f32>,
-    labels: Vec<usize>,
-}
-
-/// How a network is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
-    pub(crate) optimizer: Optimizer,
-    schedule: Schedule,
-    loss: Loss,
-    /// What the gradients' norm is clipped to.
-    pub(crate) max_norm: Option<f32>,
-    /// How much of the parameters' average stays from step to step.
-    pub(crate) average: Option<f32>,
-    seed: u64,
-}
-
-/// How far training has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Progress {
-    steps: u64,
-    /// Steps that are in the average.
-    averaged: u64,
-}
-
-/// A place in a run of training: an epoch, and how many of its batches are done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Position {
-    /// The epoch, counted from 0.
-    pub epoch: u64,
-    /// Its batches that have been learnt from.
-    pub batches: u64,
+    inputs: Vec<f32>,
+    targets: Vec<usize>,
 }
 
 /// What an epoch gave.
@@ -104,20 +62,7 @@ pub struct EpochReport {
     /// Whether the callback ended the epoch early.
     pub stopped: bool,
     /// Where training goes on.
-    pub next: Position,
-}
-
-/// How a network does on data it is not being trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Evaluation {
-    /// Mean cross-entropy, whatever the loss in training.
-    pub loss: f64,
-    /// Share of samples that were classified rightly.
-    pub accuracy: f64,
-    /// How many were.
-    pub correct: usize,
-    /// How many samples there were.
-    pub count: usize,
+    pub next: Cursor,
 }
 
 impl Trainer {
@@ -147,11 +92,11 @@ impl Trainer {
             });
         }
         Ok(Self {
-            workspace: Workspace::for_training(&network, batch)?,
-            memory: Memory::new(&network, &settings),
+            workspace: Workspace::for_training_of(&network, batch)?,
+            optimizer_state: OptimizerState::new(network.graph(), &settings),
             progress: Progress::default(),
-            images: vec![0.0; batch * network.spec().input().len()],
-            labels: vec![0; batch],
+            inputs: vec![0.0; batch * network.spec().input().len()],
+            targets: vec![0; batch],
             settings,
             network,
         })
@@ -192,7 +137,7 @@ impl Trainer {
     pub fn with_clipping(mut self, max_norm: f32) -> Result<Self> {
         self.settings.max_norm = Some(max_norm);
         self.settings.check()?;
-        self.memory.fit(&self.network, &self.settings);
+        self.optimizer_state.fit(self.network.graph(), &self.settings);
         Ok(self)
     }
 
@@ -205,7 +150,7 @@ impl Trainer {
     pub fn with_average(mut self, decay: f32) -> Result<Self> {
         self.settings.average = Some(decay);
         self.settings.check()?;
-        self.memory.fit(&self.network, &self.settings);
+        self.optimizer_state.fit(self.network.graph(), &self.settings);
         Ok(self)
     }
 
@@ -221,15 +166,15 @@ impl Trainer {
         &mut self.progress
     }
 
-    pub(crate) fn memory(&self) -> &Memory {
-        &self.memory
+    pub(crate) fn optimizer_state(&self) -> &OptimizerState {
+        &self.optimizer_state
     }
 
-    pub(crate) fn memory_mut(&mut self) -> &mut Memory {
-        &mut self.memory
+    pub(crate) fn optimizer_state_mut(&mut self) -> &mut OptimizerState {
+        &mut self.optimizer_state
     }
 
-    fn moment(&self) -> StepContext {
+    fn step_context(&self) -> StepContext {
         StepContext {
             seed: self.settings.seed,
             step: self.progress.steps,
@@ -257,7 +202,7 @@ impl Trainer {
         self.settings.average?;
         let mut network = self.network.clone();
         if self.progress.averaged > 0 {
-            network.parameters_mut().copy_from_slice(&self.memory.average);
+            network.for_update().1.copy_from_slice(&self.optimizer_state.average);
         }
         Some(network)
     }
@@ -353,7 +298,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// One step on one batch: `images` is `[batch, …]` with the input's shape, `labels` are the classes. The loss and
+    /// One step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` are the classes. The loss and
     /// the count of hits are those before the step.
     ///
     /// # Errors
@@ -361,8 +306,8 @@ impl Trainer {
     /// class, a batch normalisation has but one value of each channel, the schedule's learning rate has left the range of
     /// numbers ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or the gradients' norm is not finite
     /// and was to be clipped ([`Error::GradientNorm`]); the parameters then stay as they were.
-    pub fn step(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
-        in_pool(|| self.step_here(images, labels))
+    pub fn step(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
+        in_pool(|| self.step_here(inputs, targets))
     }
 
     /// An epoch: one step for each batch of the source. `on_step` sees the trainer and the step's report after each,
@@ -376,7 +321,7 @@ impl Trainer {
         epoch: u64,
         on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
     ) -> Result<EpochReport> {
-        self.epoch_from(source, Position { epoch, batches: 0 }, on_step)
+        self.epoch_from(source, Cursor { epoch, batches: 0 }, on_step)
     }
 
     /// The rest of an epoch of which some batches are done: these are asked of the source and passed over. What is
@@ -387,14 +332,14 @@ impl Trainer {
     pub fn epoch_from<S: Source>(
         &mut self,
         source: &mut S,
-        position: Position,
+        cursor: Cursor,
         on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
     ) -> Result<EpochReport> {
         in_pool(|| {
-            let mut images = std::mem::take(&mut self.images);
-            let mut labels = std::mem::take(&mut self.labels);
-            let outcome = self.epoch_with(source, position, on_step, &mut images, &mut labels);
-            (self.images, self.labels) = (images, labels);
+            let mut inputs = std::mem::take(&mut self.inputs);
+            let mut targets = std::mem::take(&mut self.targets);
+            let outcome = self.epoch_with(source, cursor, on_step, &mut inputs, &mut targets);
+            (self.inputs, self.targets) = (inputs, targets);
             outcome
         })
     }
@@ -402,31 +347,31 @@ impl Trainer {
     fn epoch_with<S: Source>(
         &mut self,
         source: &mut S,
-        position: Position,
+        cursor: Cursor,
         mut on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()>,
-        images: &mut [f32],
-        labels: &mut [usize],
+        inputs: &mut [f32],
+        targets: &mut [usize],
     ) -> Result<EpochReport> {
         let (mut loss, mut correct) = (0.0, 0);
         let mut report = EpochReport::default();
         let sample = self.network.spec().input().len();
-        let epoch = position.epoch;
+        let epoch = cursor.epoch;
         report.next.epoch = epoch;
         source.start_epoch(epoch);
         loop {
-            let count = next_batch(source, images, labels)?;
+            let count = next_batch(source, inputs, targets)?;
             if count == 0 {
-                report.next = Position {
+                report.next = Cursor {
                     epoch: epoch.saturating_add(1),
                     batches: 0,
                 };
                 break;
             }
             report.next.batches += 1;
-            if report.next.batches <= position.batches {
+            if report.next.batches <= cursor.batches {
                 continue;
             }
-            let step = self.step_here(&images[..count * sample], &labels[..count])?;
+            let step = self.step_here(&inputs[..count * sample], &targets[..count])?;
             loss += f64::from(step.loss) * step.samples as f64;
             correct += step.correct;
             report.samples += step.samples;
@@ -442,16 +387,17 @@ impl Trainer {
     }
 
     /// A step, on a thread of the pool: its sections are short, and what lies between them is shorter still.
-    fn step_here(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
-        let threads = self.workspace.training_threads(&self.network, labels.len());
-        with_spinning_workers(threads, || self.step_awake(images, labels))
+    fn step_here(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
+        let threads = self.workspace.training_threads(self.network.graph(), targets.len());
+        with_spinning_workers(threads, || self.step_in_pool(inputs, targets))
     }
 
-    fn step_awake(&mut self, images: &[f32], labels: &[usize]) -> Result<BatchReport> {
+    fn step_in_pool(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
         let rule = self.settings.rule(self.progress.steps)?;
         let loss = self.settings.loss;
-        let moment = self.moment();
-        let report = self.workspace.backward(&self.network, images, labels, loss, moment)?;
+        let context = self.step_context();
+        let bound = self.network.bound();
+        let report = self.workspace.backward(bound, inputs, targets, loss, context)?;
         if !report.loss.is_finite() {
             return Err(Error::Diverged {
                 loss: report.loss,
@@ -459,143 +405,17 @@ impl Trainer {
                 learning_rate: rule.learning_rate(),
             });
         }
-        let images = MatRef::row_major(images, labels.len(), self.network.spec().input().len())?;
+        let inputs = MatRef::row_major(inputs, targets.len(), self.network.spec().input().len())?;
         let first = self.progress.averaged == 0;
-        let step = Step {
+        let update = Update {
             rule,
-            number: self.progress.steps,
+            step: self.progress.steps,
             max_norm: self.settings.max_norm,
-            newest: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
+            average_weight: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
         };
-        step.take(&mut self.network, &self.workspace, &mut self.memory, images)?;
-        self.workspace.track(&mut self.network);
+        update.apply(&mut self.network, &self.workspace, &mut self.optimizer_state, inputs)?;
         self.progress.steps += 1;
         self.progress.averaged += u64::from(self.settings.average.is_some());
         Ok(report)
     }
-}
-
-impl Progress {
-    /// Whether a run can have come that far.
-    pub(crate) fn is_plausible(&self) -> bool {
-        /// The most steps that random numbers tell apart.
-        const MOST_STEPS: u64 = 1 << 32;
-        self.averaged <= self.steps && self.steps <= MOST_STEPS
-    }
-}
-
-impl Settings {
-    /// Refuses settings that make no sense.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.optimizer.check()?;
-        self.schedule.check()?;
-        self.loss.check()?;
-        match self.max_norm {
-            Some(max_norm) if !(max_norm > 0.0 && max_norm.is_finite()) => Err(Error::Setting {
-                name: "max_norm",
-                value: max_norm.to_string(),
-                reason: "it has to be a finite number above 0",
-            }),
-            _ => self
-                .average
-                .map_or(Ok(()), |decay| check_fraction("average decay", decay)),
-        }
-    }
-
-    /// The rule with the learning rate of a step.
-    fn rule(&self, step: u64) -> Result<Optimizer> {
-        let mut rule = self.optimizer;
-        rule.set_learning_rate(self.schedule.learning_rate(rule.learning_rate(), step));
-        // A schedule can leave the range of numbers, as by growing at each step.
-        rule.check()?;
-        Ok(rule)
-    }
-}
-
-/// The next batch of a source that is not trusted to count rightly.
-fn next_batch<S: Source>(source: &mut S, images: &mut [f32], labels: &mut [usize]) -> Result<usize> {
-    let reported = source.next_batch(images, labels);
-    if reported > labels.len() {
-        return Err(Error::Source {
-            reported,
-            room: labels.len(),
-        });
-    }
-    Ok(reported)
-}
-
-/// The gradient of a batch's mean cross-entropy with respect to every parameter, as tensors like
-/// [`Network::tensors`]; and the loss. For checks and experiments: training does not need it.
-///
-/// # Errors
-/// If the lengths do not fit, a label is no class, or a batch normalisation has but one value of each channel.
-pub fn gradients(network: &Network, images: &[f32], labels: &[usize]) -> Result<(f32, Vec<Tensor>)> {
-    let batch = images.len() / network.spec().input().len();
-    let mut workspace = Workspace::for_training(network, batch.max(1))?;
-    let report = workspace.backward(network, images, labels, Loss::default(), StepContext::default())?;
-    let images = MatRef::row_major(images, labels.len(), network.spec().input().len())?;
-    let mut gradients = Buffer::zeroed(network.parameters().len());
-    let arenas = Arenas {
-        gradients: &mut gradients,
-        ..Arenas::default()
-    };
-    let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
-        workspace.parameter_gradient(network, images, block, (1.0, 0.0), arenas.gradients);
-    };
-    for_pieces(&network.plan().blocks, usize::MAX, arenas, &compute);
-    Ok((report.loss, network.export(&gradients)))
-}
-
-/// How a network does on all that `source` brings in one epoch.
-///
-/// # Errors
-/// If the source brings labels that are no classes or more samples than the workspace has room for, or the workspace
-/// has no room at all or was made for another network.
-pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Workspace) -> Result<Evaluation> {
-    if workspace.capacity() == 0 {
-        return Err(Error::Setting {
-            name: "the workspace's capacity",
-            value: "0".to_owned(),
-            reason: "evaluation needs room for at least one sample; make a larger one",
-        });
-    }
-    in_pool(|| {
-        let (sample, outputs) = (network.spec().input().len(), network.spec().outputs());
-        let mut images = vec![0.0; workspace.capacity() * sample];
-        let mut labels = vec![0; workspace.capacity()];
-        let mut unused = vec![0.0; outputs];
-        let mut evaluation = Evaluation::default();
-        source.start_epoch(0);
-        loop {
-            let count = next_batch(source, &mut images, &mut labels)?;
-            if count == 0 {
-                break;
-            }
-            let logits = network.logits(&images[..count * sample], workspace)?;
-            for (sample, (logits, &label)) in logits.chunks(outputs).zip(&labels[..count]).enumerate() {
-                if label >= outputs {
-                    return Err(Error::Label {
-                        label,
-                        sample,
-                        classes: outputs,
-                    });
-                }
-                evaluation.loss += f64::from(loss::cross_entropy(logits, label, 1.0, &mut unused));
-                evaluation.correct += usize::from(loss::argmax(logits) == label);
-            }
-            evaluation.count += count;
-        }
-        let count = evaluation.count.max(1) as f64;
-        evaluation.loss /= count;
-        evaluation.accuracy = evaluation.correct as f64 / count;
-        Ok(evaluation)
-    })
-}
-
-/// Runs `f` on a thread of the current pool, so that what it shares out need not cross into the pool each time.
-fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    if rayon::current_num_threads() == 1 {
-        return f();
-    }
-    rayon::join(f, || ()).0
 }

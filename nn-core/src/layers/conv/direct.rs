@@ -226,7 +226,7 @@ impl Method for Direct {
         let leaves_gaps = self.leaves_gaps(geometry);
         let [padded, _, spread] = parts(pass.scratch, self.scratch_lens(geometry, true));
         for row in 0..dy.rows() {
-            let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.lanes, row);
+            let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.shard_sums, row);
             let returned = Returned {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),

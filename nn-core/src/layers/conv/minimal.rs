@@ -19,7 +19,7 @@ impl Method for Minimal {
         self.filters_len()
     }
 
-    fn prepare(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
+    fn pack(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
         self.filters(kernel, weights, packed);
     }
 
@@ -70,9 +70,9 @@ impl Method for Minimal {
         let distances = (self.target.row(), self.target.channels);
         let mut first = 0;
         while first < dy.rows() {
-            let lane_end = pass.lanes.end_of_row(first);
+            let lane_end = pass.shard_sums.end_of_row(first);
             let end = lane_end.min(first + self.block());
-            let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.lanes, first);
+            let (weights, sums, fresh) = geometry.sums_of_row(&mut pass.shard_sums, first);
             let spread = |sample: usize, spread: &mut [f32]| {
                 let row = first + sample;
                 let returned = Returned {

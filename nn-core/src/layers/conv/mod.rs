@@ -10,7 +10,7 @@ use std::{fmt, ops::Range};
 use rand::rngs::ChaCha8Rng;
 
 use self::direct::Direct;
-use super::{Backward, Forward, Layer, Pool, ShardSums, TensorSpec};
+use super::{Backward, Forward, Layer, ParameterGradient, Parameters, Pool, TensorSpec, shard_sums::ShardSums};
 use crate::{
     conv::{Map, Minimal, Patches, Windows, place},
     gemm::{Kernel, MatMut, NR},
@@ -50,7 +50,7 @@ trait Method: fmt::Debug + Send + Sync {
         0
     }
 
-    fn prepare(&self, _kernel: Kernel, _weights: &[f32], _prepared: &mut [f32]) {}
+    fn pack(&self, _kernel: Kernel, _weights: &[f32], _prepared: &mut [f32]) {}
 
     fn forward(&self, geometry: &Geometry, pass: Forward<'_>, y: MatMut<'_>);
 
@@ -131,8 +131,8 @@ impl Geometry {
 
     /// The sums of gradients of the lane of row `row`: of the weights, and of the bias even where there is none; and
     /// whether the weights' are to be begun.
-    fn sums_of_row<'a>(&self, lanes: &'a mut ShardSums<'_>, row: usize) -> (&'a mut [f32], &'a mut [f32], bool) {
-        let (gradient, fresh) = lanes.of_row(row);
+    fn sums_of_row<'a>(&self, shard_sums: &'a mut ShardSums<'_>, row: usize) -> (&'a mut [f32], &'a mut [f32], bool) {
+        let (gradient, fresh) = shard_sums.of_row(row);
         let (weights, sums) = gradient.split_at_mut(self.weight_len());
         let sums = &mut sums[..self.output.channels];
         if fresh {
@@ -185,7 +185,29 @@ impl Geometry {
 }
 
 impl Layer for Conv {
-    fn parameter_len(&self) -> usize {
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+        self.method.forward(&self.geometry, pass, y);
+    }
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        self.method.backward(&self.geometry, pass, dy, dx);
+    }
+
+    fn parameters(&self) -> Option<&dyn Parameters> {
+        Some(self)
+    }
+
+    fn saved_len(&self) -> usize {
+        self.geometry.pool.map_or(0, |pool| pool.output.len())
+    }
+
+    fn scratch_len(&self, training: bool) -> usize {
+        self.method.scratch_len(&self.geometry, training)
+    }
+}
+
+impl Parameters for Conv {
+    fn len(&self) -> usize {
         self.geometry.weight_len()
             + if self.geometry.bias {
                 self.geometry.panels() * NR
@@ -196,7 +218,7 @@ impl Layer for Conv {
 
     fn blocks(&self) -> Vec<Range<usize>> {
         let (panel, weights) = (self.geometry.window_len() * NR, self.geometry.weight_len());
-        let bias = self.geometry.bias.then_some(weights..self.parameter_len());
+        let bias = self.geometry.bias.then_some(weights..self.len());
         let weights = (0..weights).step_by(panel).map(|start| start..start + panel);
         weights.chain(bias).collect()
     }
@@ -238,25 +260,20 @@ impl Layer for Conv {
         }
     }
 
-    fn saved_len(&self) -> usize {
-        self.geometry.pool.map_or(0, |pool| pool.output.len())
-    }
-
-    fn scratch_len(&self, training: bool) -> usize {
-        self.method.scratch_len(&self.geometry, training)
+    /// Sums the bias too, even where there is none.
+    fn gradient(&self) -> ParameterGradient<'_> {
+        ParameterGradient::ByShard {
+            len: self.geometry.weight_len() + self.geometry.panels() * NR,
+        }
     }
 
     fn packed_len(&self) -> usize {
         self.method.packed_len()
     }
 
-    fn prepare(&self, kernel: Kernel, parameters: &[f32], _state: &[f32], packed: &mut [f32]) {
+    fn pack(&self, kernel: Kernel, parameters: &[f32], packed: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
-        self.method.prepare(kernel, weights, packed);
-    }
-
-    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
-        self.method.forward(&self.geometry, pass, y);
+        self.method.pack(kernel, weights, packed);
     }
 
     fn transposed_len(&self) -> usize {
@@ -266,14 +283,5 @@ impl Layer for Conv {
     fn transpose(&self, kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
         self.method.transpose(&self.geometry, kernel, weights, transposed);
-    }
-
-    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        self.method.backward(&self.geometry, pass, dy, dx);
-    }
-
-    /// The bias is summed even where there is none.
-    fn shard_sums_len(&self) -> usize {
-        self.geometry.weight_len() + self.geometry.panels() * NR
     }
 }

@@ -124,7 +124,7 @@ impl Method for Patches {
         let scratch = self.cut(geometry, true, pass.scratch);
         let distances = (geometry.output.row(), geometry.output.channels);
         for row in 0..dy.rows() {
-            let (weights, sums, mut fresh) = geometry.sums_of_row(&mut pass.lanes, row);
+            let (weights, sums, mut fresh) = geometry.sums_of_row(&mut pass.shard_sums, row);
             let returned = Returned {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),
