@@ -1,5 +1,7 @@
-//! Batch normalisation (Ioffe and Szegedy, 2015, "Batch Normalization"), with a ReLU and a max pooling on the way out
-//! where they follow.
+//! Batch normalization (Ioffe and Szegedy, 2015, "Batch Normalization"), with the ReLU and the max pooling that follow.
+//!
+//! `y = weight·x̂ + bias` with `x̂ = (x - mean) / √(variance + ε)` for each channel. Mean and variance are those of the
+//! batch in training, and running averages of them in prediction.
 
 use std::ops::Range;
 
@@ -11,28 +13,28 @@ use super::{
 };
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
-/// What is added to a variance before its root is taken, as in PyTorch.
+/// The `ε` of the formula, as in PyTorch.
 const EPSILON: f64 = 1e-5;
-/// The weight of the newest batch in the running statistics, as in PyTorch.
+/// The weight of the newest batch in the running averages, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
-/// Pixels of a tile, which is read twice, the second time from the nearest cache.
+/// Pixels of a tile, which is read twice: the second time from the nearest cache.
 const TILE_PIXELS: usize = 64;
-/// Stretches of what is packed: scale and shift; then, in training, the mean, the inverse of the deviation, the mean of
-/// the gradient, the slope of that along the input, and the variance for the running statistics.
+/// Packed rows, each of the padded channels: scale and shift; then, in training, the mean, the inverse standard deviation,
+/// the mean of `dy`, the mean of `dy·x̂` over the standard deviation, and the variance for the running average.
 const PACKED: usize = 7;
 
-/// Its part of the arena is the weight, padded to whole panels, then the bias likewise. Its state is the running mean,
-/// the running variance and the number of batches, unpadded; f32 counts to 2²⁴, and nothing depends on that number.
+/// Parameters: the weight, padded to whole panels, then the bias likewise. State: the running mean, the running variance
+/// and the number of batches, unpadded. An f32 counts to 2²⁴, and nothing depends on the count.
 #[derive(Debug)]
 pub(crate) struct BatchNorm {
     channels: usize,
-    /// Values of a sample that share a channel, which stand `channels` apart.
+    /// Pixels of a sample: values of a channel, `channels` delta.
     area: usize,
     relu: bool,
     pool: Option<Pool>,
 }
 
-/// `y = scale·x + shift` of a sample, with the ReLU, if there is one.
+/// `y = scale·x + shift` of a sample, with the ReLU if there is one.
 struct Affine<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
@@ -40,20 +42,20 @@ struct Affine<'a> {
     packed: [&'a [f32]; 2],
 }
 
-/// Takes one sample more into each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979),
-/// "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances".
+/// Adds a sample to each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979), "Updating
+/// Formulae and a Pairwise Algorithm for Computing Sample Variances".
 struct Moments<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
-    /// Values of each channel that are in already.
+    /// Values of each channel that have been added before.
     before: usize,
     means: &'a mut [f32],
     squares: &'a mut [f32],
-    /// Mean and squares of a tile.
+    /// Scratch: mean and squared deviations of a tile.
     tile: [&'a mut [f32]; 2],
 }
 
-/// Adds one sample's part of the gradients: `dweight = Σ dy·x̂` and `dbias = Σ dy`.
+/// Adds a sample to the gradients: `dweight = Σ dy·x̂` and `dbias = Σ dy`.
 struct AddGradients<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
@@ -93,23 +95,23 @@ impl BatchNorm {
     }
 
     fn channel_rows_mut<'a, const N: usize>(&self, values: &'a mut [f32]) -> [&'a mut [f32]; N] {
-        let mut channel_rows = values.chunks_exact_mut(self.padded());
-        std::array::from_fn(|_| channel_rows.next().expect("a stretch for each use"))
+        let mut rows = values.chunks_exact_mut(self.padded());
+        std::array::from_fn(|_| rows.next().expect("a row for each use"))
     }
 
     /// The gradient of a sample before pooling.
-    fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], which: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
+    fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], argmax: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
         let Some(pool) = &self.pool else { return dy };
         kernel.vectorize(MaximaGradient {
             pool,
             dy,
-            which,
+            which: argmax,
             dx: scratch,
         });
         scratch
     }
 
-    /// Scale and shift of `scale·x + shift`, which is all that the layer does for that mean and variance.
+    /// The scale and shift that the layer amounts to with that mean and variance.
     fn affine(&self, parameters: &[f32], channel: usize, mean: f64, variance: f64) -> (f32, f32) {
         let [weight, bias] = self.channel_rows(parameters);
         let scale = f64::from(weight[channel]) / (variance + EPSILON).sqrt();
@@ -117,7 +119,7 @@ impl BatchNorm {
     }
 }
 
-// The loops over the channels of a pixel are functions of their own, whose arguments are known to lie apart.
+// The loops over the channels of a pixel are functions, so that the compiler knows that their slices do not overlap.
 
 #[inline(always)]
 fn affine(x: &[f32], [scale, shift]: [&[f32]; 2], relu: bool, y: &mut [f32]) {
@@ -142,7 +144,7 @@ fn add_squares(sums: &mut [f32], x: &[f32], means: &[f32]) {
     }
 }
 
-/// The gradient before the ReLU. The arithmetic is that of [`affine`], so that its sign is that of the output.
+/// The gradient before the ReLU. The arithmetic is that of [`affine`], so that the sign is that of the output.
 #[inline(always)]
 fn mask(relu: bool, dy: f32, x: f32, scale: f32, shift: f32) -> f32 {
     if !relu | (x * scale + shift > 0.0) { dy } else { 0.0 }
@@ -204,9 +206,9 @@ impl Vectorize for Moments<'_> {
             let share = count / (before + count);
             let sums = self.means.iter_mut().zip(self.squares.iter_mut());
             for ((mean, squares), (tile_mean, tile_squares)) in sums.zip(tile_means.iter().zip(&*tile_squares)) {
-                let apart = tile_mean - *mean;
-                *mean += apart * share;
-                *squares += tile_squares + apart * apart * before * share;
+                let delta = tile_mean - *mean;
+                *mean += delta * share;
+                *squares += tile_squares + delta * delta * before * share;
             }
             before += count;
         }
@@ -281,12 +283,12 @@ impl Layer for BatchNorm {
         Some(self)
     }
 
-    /// Which of a window's pixels is the largest.
+    /// The index of each window's largest value.
     fn saved_len(&self) -> usize {
         self.pool.map_or(0, |pool| pool.output.len())
     }
 
-    /// A sample before pooling, or the mean and the squares of a tile.
+    /// A sample before pooling, or mean and squared deviations of a tile.
     fn scratch_len(&self, _training: bool) -> usize {
         let pooled = self.pool.map_or(0, |pool| pool.input.len());
         pooled.max(2 * self.padded())
@@ -337,7 +339,7 @@ impl CrossSample for BatchNorm {
             min,
             optional: false,
         };
-        // Files of old versions of PyTorch do not have it, and nothing depends on it.
+        // Files from old versions of PyTorch do not have it.
         let batches = StateSpec {
             optional: true,
             ..state("num_batches_tracked", vec![], 0.0, 0.0)
@@ -381,10 +383,10 @@ impl CrossSample for BatchNorm {
             for (samples, sums) in partial.shards() {
                 let [_, _, shard_mean, shard_squares] = self.channel_rows(sums);
                 let more = (samples * self.area) as f64;
-                let apart = f64::from(shard_mean[channel]) - mean;
+                let delta = f64::from(shard_mean[channel]) - mean;
                 let share = more / (count + more);
-                mean += apart * share;
-                squares += f64::from(shard_squares[channel]) + apart * apart * count * share;
+                mean += delta * share;
+                squares += f64::from(shard_squares[channel]) + delta * delta * count * share;
                 count += more;
             }
             let variance = squares / count;
@@ -451,9 +453,9 @@ impl CrossSample for BatchNorm {
     }
 }
 
-/// The weights and the bias of a layer whose outputs are scaled and shifted, for a layer that does so itself.
-/// `packed` is what [`Layer::prepare`] wrote; `parameters` are weights in panels, `[channels / 16, rows, 16]`, and
-/// the bias, which may be missing.
+/// Folds a normalization into the layer before it: `folded` gets that layer's weights and bias, scaled and shifted.
+/// `packed` is what [`CrossSample::pack_running_statistics`] wrote; `parameters` are weights in panels,
+/// `[channels / 16, rows, 16]`, and a bias, which may be missing.
 pub(crate) fn fold(packed: &[f32], parameters: &[f32], folded: &mut [f32]) {
     let (scale, rest) = packed.split_at(packed.len() / PACKED);
     let shift = &rest[..scale.len()];
