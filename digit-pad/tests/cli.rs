@@ -10,7 +10,11 @@ use std::{
 };
 
 use common::{Folder, program, run, succeed};
-use digit_pad::{ink::Drawing, mistakes, normalize::normalize_ink, plot, recognizer::KNOWN_AT_LEAST};
+use digit_pad::{
+    charts::{confusion_chart, training_curves},
+    drawing::file::Drawing,
+    recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
+};
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
 use nn_core::{Network, formats};
@@ -398,7 +402,7 @@ fn mistakes_are_drawn() {
     let picture = image::open(&path).unwrap();
     assert_eq!(
         (picture.width() as usize, picture.height() as usize),
-        (mistakes::WIDTH, mistakes::HEIGHT)
+        (confusion_chart::WIDTH, confusion_chart::HEIGHT)
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -412,7 +416,10 @@ fn training_is_plotted() {
     let picture = image::ImageReader::open(&png).unwrap().with_guessed_format().unwrap();
     assert_eq!(picture.format(), Some(image::ImageFormat::Png));
     let picture = picture.decode().unwrap();
-    assert_eq!((picture.width(), picture.height()), (plot::PNG_WIDTH, plot::PNG_HEIGHT));
+    assert_eq!(
+        (picture.width(), picture.height()),
+        (training_curves::PNG_WIDTH, training_curves::PNG_HEIGHT)
+    );
     let whole = [
         "train", "--net", TINY, "--limit", "500", "--val", "0", "--epochs", "1", "--json",
     ];

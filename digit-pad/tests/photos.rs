@@ -4,13 +4,18 @@
 use std::{io::Cursor, path::Path};
 
 use digit_pad::{
-    grey::GreyImage,
-    ink::{Drawing, Ink, Point},
-    normalize::{SIDE, normalize},
-    photo,
-    raster::{Pen, View, draw},
-    reading::Reader,
-    recognizer::Recognizer,
+    drawing::{
+        file::Drawing,
+        raster::{Pen, View, draw},
+        strokes::Ink,
+    },
+    geometry::Point,
+    imaging::{gray_image::GreyImage, image_file},
+    recognition::{
+        normalization::{SIDE, normalize},
+        prediction::Reader,
+        recognizer::Recognizer,
+    },
 };
 use image::{GrayImage, Luma, codecs::jpeg::JpegEncoder};
 use mnist_io::{Mnist, Split};
@@ -122,7 +127,7 @@ impl Shot {
 
 fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
     std::fs::write(path, bytes).expect("a file in a folder of our own");
-    let picture = photo::open(path).ok()?.picture;
+    let picture = image_file::open(path).ok()?.picture;
     Some(recognizer.read(&normalize(&picture)?).digit())
 }
 

@@ -4,10 +4,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use digit_pad::{
-    ink::{Bounds, Ink, Point},
-    inside::{Insight, Tiles},
-    reading::Reading,
-    view::{Action, Effects, Event, LessonView, Opening, Painter, Progress, Sight, State},
+    drawing::strokes::Ink,
+    geometry::{Bounds, Point},
+    recognition::{
+        activations::{Insight, Tiles},
+        prediction::Reading,
+    },
+    training::progress::Progress,
+    ui::{Action, Effects, Event, LessonView, Opening, Painter, Sight, State},
 };
 use image::{Rgb, RgbImage};
 

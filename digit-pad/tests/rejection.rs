@@ -4,12 +4,15 @@
 use std::f32::consts::TAU;
 
 use digit_pad::{
-    grey::GreyImage,
-    ink::{Drawing, Ink, Point},
-    normalize::normalize_ink,
-    reading::Reader,
-    recognizer::Recognizer,
-    segment::{split_ink, split_picture},
+    drawing::{file::Drawing, strokes::Ink},
+    geometry::Point,
+    imaging::gray_image::GreyImage,
+    recognition::{
+        normalization::normalize_ink,
+        prediction::Reader,
+        recognizer::Recognizer,
+        segmentation::{split_ink, split_picture},
+    },
 };
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 

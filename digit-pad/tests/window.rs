@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use digit_pad::view::{Action, DEFAULT_SIZE, Layout, Side};
+use digit_pad::ui::{Action, DEFAULT_SIZE, Layout, Side};
 use tempfile::TempDir;
 
 /// Longer than anything takes on a machine that is busy.

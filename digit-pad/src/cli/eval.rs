@@ -7,11 +7,14 @@ use std::{
 };
 
 use digit_pad::{
-    Error, files,
-    metrics::{Answer, Metrics, worst_mistakes},
-    mistakes,
-    model::{DIGITS, Model},
-    predictor::Predictor,
+    Error,
+    charts::confusion_chart,
+    recognition::{
+        model::{DIGITS, Model},
+        predictor::Predictor,
+    },
+    storage::atomic_file,
+    training::evaluation::{Answer, Metrics, worst_mistakes},
 };
 use mnist_io::Dataset;
 use nn_core::{NetworkSpec, loss};
@@ -64,7 +67,7 @@ struct Measured {
 pub(super) fn run(args: &Args) -> Outcome {
     let confusion = args.confusion.as_ref().map(PngPath::path);
     for path in [args.predictions.as_deref(), confusion].into_iter().flatten() {
-        files::check_writable(path)?;
+        atomic_file::check_writable(path)?;
     }
     let model = match (&args.model.model, &args.net) {
         (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
@@ -80,8 +83,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         readings.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = worst_mistakes(readings.answers(&images), mistakes::SHOWN);
-        mistakes::draw(path, &model.name(), &metrics, &images, &mistakes)?;
+        let mistakes = worst_mistakes(readings.answers(&images), confusion_chart::SHOWN);
+        confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
     if args.json {
         return json(&measured);
@@ -179,7 +182,7 @@ impl Readings {
     }
 
     fn write(&self, path: &Path, images: &Dataset) -> Result<(), Error> {
-        files::replace(path, |file| {
+        atomic_file::replace(path, |file| {
             let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();
             writeln!(file, "index,label,digit,{}", names.join(","))?;
             for (answer, probabilities) in self.answers(images).zip(&self.probabilities) {

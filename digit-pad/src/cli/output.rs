@@ -7,7 +7,7 @@ use std::{
 };
 
 use digit_pad::Error;
-pub(super) use digit_pad::figures::{grouped, percent, percent_or_dash};
+pub(super) use digit_pad::format::{grouped, percent, percent_or_dash};
 use serde::Serialize;
 
 /// Why a command did not do all that it was asked for.

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
-    grey::PixelRect,
-    normalize::normalize,
-    photo::{self, Photo},
-    reading::Reader,
-    recognizer::Recognizer,
-    segment::{PictureDigit, split_picture},
+    geometry::PixelRect,
+    imaging::image_file::{self, Photo},
+    recognition::{
+        normalization::normalize,
+        prediction::Reader,
+        recognizer::Recognizer,
+        segmentation::{PictureDigit, split_picture},
+    },
 };
 use serde::Serialize;
 
@@ -84,7 +86,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut outcome = Ok(());
     for path in &args.images {
         let read = if args.number { read_number } else { read_digit };
-        match photo::open(path).and_then(|photo| read(&mut recognizer, path, &photo)) {
+        match image_file::open(path).and_then(|photo| read(&mut recognizer, path, &photo)) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);

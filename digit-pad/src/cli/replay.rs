@@ -7,14 +7,10 @@ use std::{
 
 use digit_pad::{
     Error,
-    ink::{Drawing, Drawings},
-    lessons::Lessons,
-    metrics::{Answer, Metrics},
-    model::Model,
-    normalize::normalize_ink,
-    reading::Reader,
-    recognizer::Recognizer,
-    teach::Teacher,
+    drawing::file::{Drawing, Drawings},
+    recognition::{model::Model, normalization::normalize_ink, prediction::Reader, recognizer::Recognizer},
+    teaching::{examples::Lessons, fine_tuning::Teacher},
+    training::evaluation::{Answer, Metrics},
 };
 use serde::Serialize;
 

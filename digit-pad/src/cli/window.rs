@@ -4,12 +4,11 @@ use std::{ffi::OsStr, io, path::PathBuf};
 
 use digit_pad::{
     Error,
-    desk::Desk,
-    folders::Folders,
-    model::Model,
-    photo,
-    settings::Settings,
-    view::Opening,
+    app::{controller::Desk, settings::Settings},
+    imaging::image_file,
+    recognition::model::Model,
+    storage::paths::Folders,
+    ui::Opening,
     window::{self, WindowOptions},
 };
 
@@ -64,7 +63,7 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
     let Some(path) = &args.image else {
         return Ok(Opening::Blank);
     };
-    match photo::open(path) {
+    match image_file::open(path) {
         Ok(photo) => Ok(Opening::Picture(photo.picture)),
         // A mistyped command arrives here as the name of an image.
         Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {

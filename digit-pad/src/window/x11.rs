@@ -17,7 +17,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
-use crate::view::Event;
+use crate::ui::Event;
 
 /// The pointer's main button.
 const MAIN_BUTTON: u8 = 1;

@@ -1,0 +1,5 @@
+//! Gray images, and image files.
+
+mod background_removal;
+pub mod gray_image;
+pub mod image_file;

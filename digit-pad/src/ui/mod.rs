@@ -1,0 +1,24 @@
+//! State → pixels, without a window: what is shown, where it lies, how it is painted, and how it answers events.
+//!
+//! An event goes into [`State::apply`], which changes the state and says what has to follow; [`Painter::paint`]
+//! makes the picture of a state. Neither knows of a window system, a clock or a file, so all of it is tested
+//! without any.
+
+pub mod action;
+pub mod command;
+pub mod event;
+pub mod icons;
+mod input;
+pub mod layout;
+pub mod painter;
+pub mod scene;
+pub mod state;
+pub mod theme;
+
+pub use action::{Action, Key, Modifiers};
+pub use command::Errand;
+pub use event::{Effects, Event};
+pub use layout::{BarRow, Button, DEFAULT_SIZE, LEAST_SIZE, Layout, Side, Spot};
+pub use painter::Painter;
+pub use state::{LessonView, Opening, Overlay, Sight, State, Tool, ZOOMS};
+pub use theme::Theme;

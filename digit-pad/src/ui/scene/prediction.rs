@@ -1,0 +1,214 @@
+//! The panel of the prediction: answer, network input and a bar for each digit.
+
+use crate::{
+    format::short_percent,
+    graphics::{
+        canvas::Rect,
+        color::Color,
+        text::{Align, Face},
+    },
+    recognition::{
+        normalization::{Grey28, SIDE},
+        prediction::Reading,
+    },
+    ui::{
+        layout::BarRow,
+        scene::{builder::Scene, item::Item},
+        state::{Sight, State},
+    },
+};
+
+impl Scene<'_> {
+    pub(super) fn reading(&mut self, state: &State) {
+        let shown = state.sight();
+        self.answer(state.sights());
+        self.seen(shown.map(|sight| &sight.pixels));
+        for (digit, row) in state.layout().bars.iter().enumerate() {
+            self.bar(digit, row, shown.map(|sight| &sight.reading));
+        }
+    }
+
+    pub(super) fn answer_color(&self, reading: &Reading) -> Color {
+        if reading.known {
+            self.theme.accent
+        } else {
+            self.theme.doubt
+        }
+    }
+
+    pub(super) fn answer(&mut self, sights: &[Sight]) {
+        let (layout, theme) = (self.layout, self.theme);
+        let caption = if sights.len() > 1 { "The number" } else { "Answer" };
+        self.text(
+            layout.answer_caption,
+            caption,
+            Face::Medium,
+            13.0,
+            Align::Left,
+            theme.muted,
+        );
+        let beside = layout.certainty.x >= layout.answer.right();
+        let align = if beside { Align::Left } else { Align::Right };
+        match sights {
+            [] => self.text(layout.answer, "–", Face::Medium, 44.0, Align::Left, theme.muted),
+            [Sight { reading, .. }] => self.one_answer(reading, beside, align),
+            sights => self.number(sights, beside, align),
+        }
+    }
+
+    pub(super) fn one_answer(&mut self, reading: &Reading, beside: bool, align: Align) {
+        let (layout, theme) = (self.layout, self.theme);
+        let size = 1.16 * layout.answer.height as f32 / layout.scale;
+        let color = self.answer_color(reading);
+        self.text(layout.answer, &answer(reading), Face::Display, size, Align::Left, color);
+        let (certainty, size, color, verdict) = if reading.known {
+            let size = if beside { 28.0 } else { 18.0 };
+            (
+                short_percent(reading.probability()),
+                size,
+                theme.text,
+                runner_up(reading),
+            )
+        } else {
+            let size = if beside { 18.0 } else { 15.0 };
+            let guess = format!("perhaps {}, {}", reading.digit(), short_percent(reading.probability()));
+            ("I don’t know".to_owned(), size, theme.doubt, guess)
+        };
+        self.text(layout.certainty, &certainty, Face::SemiBold, size, Align::Left, color);
+        let size = if reading.known { 14.0 } else { 13.0 };
+        self.text(layout.verdict, &verdict, Face::Medium, size, align, theme.muted);
+    }
+
+    /// The digits side by side, as large as there is room before the picture that the network sees.
+    pub(super) fn number(&mut self, sights: &[Sight], beside: bool, align: Align) {
+        let (layout, theme) = (self.layout, self.theme);
+        let digits: String = sights.iter().map(|sight| answer(&sight.reading)).collect();
+        let room = (layout.seen.x - layout.answer.x) as f32 - layout.scaled(12.0);
+        // A digit of the display face is some two thirds as wide as its size.
+        let widest = room / (0.68 * digits.chars().count() as f32);
+        let size = (0.62 * layout.answer.height as f32).min(widest) / layout.scale;
+        let known = sights.iter().all(|sight| sight.reading.known);
+        let color = if known { theme.accent } else { theme.doubt };
+        let height = if beside {
+            layout.answer.height * 62 / 100
+        } else {
+            layout.answer.height
+        };
+        let place = Rect::new(layout.answer.x, layout.answer.y, room as i32, height);
+        self.text(place, &digits, Face::Display, size, Align::Left, color);
+        let together: f32 = sights.iter().map(|sight| sight.reading.probability()).product();
+        let (certainty, verdict) = if beside {
+            let line = layout.scaled(24.0) as i32;
+            let y = layout.answer.bottom() - line;
+            let half = (room as i32) / 2;
+            (
+                Rect::new(layout.answer.x, y, half, line),
+                Rect::new(layout.answer.x + half, y, half, line),
+            )
+        } else {
+            (layout.certainty, layout.verdict)
+        };
+        self.text(
+            certainty,
+            &short_percent(together),
+            Face::SemiBold,
+            16.0,
+            Align::Left,
+            theme.text,
+        );
+        let verdict_text = if known {
+            format!("{} digits", sights.len())
+        } else {
+            "not sure".to_owned()
+        };
+        let align = if beside { Align::Right } else { align };
+        self.text(verdict, &verdict_text, Face::Medium, 13.0, align, theme.muted);
+    }
+
+    pub(super) fn seen(&mut self, pixels: Option<&Grey28>) {
+        let (caption, rect) = (self.layout.seen_caption, self.layout.seen);
+        self.text(
+            caption,
+            "The network sees",
+            Face::Medium,
+            13.0,
+            Align::Right,
+            self.theme.muted,
+        );
+        let pixels = Box::new(pixels.copied().unwrap_or([0; SIDE * SIDE]));
+        let radius = self.layout.scaled(8.0);
+        self.items.push(Item::Pixels { rect, radius, pixels });
+        self.outline(rect, radius);
+    }
+
+    pub(super) fn bar(&mut self, digit: usize, row: &BarRow, reading: Option<&Reading>) {
+        let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
+        let wins = reading.is_some_and(|reading| usize::from(reading.digit()) == digit);
+        let strong = if wins { theme.text } else { theme.muted };
+        self.text(row.digit, &digit.to_string(), Face::SemiBold, 15.0, Align::Left, strong);
+        self.items.push(Item::Fill {
+            rect: row.track,
+            radius,
+            color: theme.track,
+        });
+        let Some(reading) = reading else {
+            return self.text(row.percent, "–", Face::Medium, 14.0, Align::Right, theme.muted);
+        };
+        let probability = reading.probabilities[digit];
+        // A bar begins as a dot: a sliver of one would look like a flaw.
+        let (least, most) = (row.track.height as f32, row.track.width as f32);
+        let width = if probability < WORTH_A_DOT {
+            0.0
+        } else {
+            least + probability * (most - least)
+        };
+        let width = width.round() as i32;
+        let color = match (wins, reading.known) {
+            (false, _) => theme.bar,
+            (true, true) => theme.accent,
+            (true, false) => theme.doubt,
+        };
+        if width > 0 {
+            self.items.push(Item::Fill {
+                rect: Rect { width, ..row.track },
+                radius,
+                color,
+            });
+        }
+        let face = if wins { Face::SemiBold } else { Face::Medium };
+        self.text(
+            row.percent,
+            &short_percent(probability),
+            face,
+            14.0,
+            Align::Right,
+            strong,
+        );
+    }
+}
+
+/// What the answer's large letter is.
+pub(super) fn answer(reading: &Reading) -> String {
+    if reading.known {
+        reading.digit().to_string()
+    } else {
+        "?".to_owned()
+    }
+}
+
+/// The least probability that has a bar.
+pub(super) const WORTH_A_DOT: f32 = 0.005;
+
+/// The second most probable digit, where it is worth a word.
+pub(super) fn runner_up(reading: &Reading) -> String {
+    const WORTH_A_WORD: f32 = 0.02;
+    let winner = usize::from(reading.digit());
+    let others = (0..10).filter(|&digit| digit != winner);
+    let second = others.max_by(|&a, &b| reading.probabilities[a].total_cmp(&reading.probabilities[b]));
+    match second.map(|digit| (digit, reading.probabilities[digit])) {
+        Some((digit, probability)) if probability >= WORTH_A_WORD => {
+            format!("or {digit}, {}", short_percent(probability))
+        }
+        _ => "sure".to_owned(),
+    }
+}
