@@ -10,12 +10,12 @@
 //! `recognition`, `drawing`, `imaging`, `graphics`, `storage`, then [`format`](mod@format), [`geometry`] and [`error`].
 //!
 //! ```
-//! use digit_pad::{drawing::file::Drawing, recognition::{normalization::normalize_ink, prediction::Reader, recognizer::Recognizer}};
+//! use digit_pad::{drawing::file::Drawing, recognition::{normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer}};
 //!
 //! let seven = Drawing::from_json(r#"{"strokes":[[[0,0],[80,0],[40,120]]]}"#)?;
 //! let seen = normalize_ink(&seven.ink.fit()).expect("something is drawn");
-//! let reading = Recognizer::embedded()?.read(&seen);
-//! assert_eq!(reading.digit(), 7);
+//! let prediction = Recognizer::embedded()?.classify(&seen);
+//! assert_eq!(prediction.digit(), 7);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -757,14 +757,14 @@ fn triangle(label: Option<u8>, width: i32, lean: i32) -> String {
 #[test]
 fn what_is_taught_is_read() {
     let folder = Folder::new();
-    let lessons = [
+    let examples = [
         triangle(Some(4), 90, 0),
         triangle(None, 5, 0),
         triangle(Some(4), 105, -10),
     ]
     .concat();
-    let (lessons, probes) = (
-        folder.write("lessons.jsonl", lessons),
+    let (examples, probes) = (
+        folder.write("lessons.jsonl", examples),
         folder.write("strokes.jsonl", strokes() + &triangle(Some(4), 95, 5)),
     );
     let correct = |more: &[&str]| {
@@ -772,7 +772,7 @@ fn what_is_taught_is_read() {
         (replayed.objects()[4]["correct"].clone(), replayed.stderr)
     };
     assert_eq!(correct(&[]), (json!(2), String::new()));
-    let (taught, stderr) = correct(&["--teach", text(&lessons)]);
+    let (taught, stderr) = correct(&["--teach", text(&examples)]);
     assert_eq!(taught, 3);
     assert!(stderr.starts_with("taught 2 labelled drawings of "), "{stderr}");
     let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
@@ -821,8 +821,8 @@ const BAR: &str = "{\"label\":7,\"strokes\":[[[0,0],[0,50]]]}";
 fn remembering(folder: &Folder) -> PathBuf {
     let mut model = formats::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap());
     let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
-    let lesson = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
-    model.notes.insert("memory".to_owned(), lesson);
+    let example = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
+    model.notes.insert("memory".to_owned(), example);
     let path = folder.file("taught.safetensors");
     model.save(&path).unwrap();
     path
@@ -857,7 +857,7 @@ fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
 }
 
 #[test]
-fn info_counts_the_lessons_that_a_model_remembers() {
+fn info_counts_the_examples_that_a_model_remembers() {
     let folder = Folder::new();
     let model = remembering(&folder);
     let table = succeed(["info", "--model", text(&model)]).stdout;

@@ -6,21 +6,21 @@ use std::{
 };
 
 use digit_pad::{
-    app::controller::Desk,
+    app::controller::Controller,
     recognition::model::Model,
-    storage::paths::Folders,
+    storage::paths::UserPaths,
     training::session::model_of,
-    ui::{Action, Errand, Event, Key, Modifiers, Opening, Side, State},
+    ui::{Action, Command, Event, Key, Modifiers, Opening, Panel, State},
 };
 use nn_core::{Network, formats};
 
 const PATIENCE: Duration = Duration::from_secs(100);
 
-fn open(home: &Path) -> (Desk, State) {
-    let mut desk = Desk::new(Model::embedded().unwrap(), Folders::all_in(home)).unwrap();
+fn open(home: &Path) -> (Controller, State) {
+    let mut controller = Controller::new(Model::embedded().unwrap(), UserPaths::all_in(home)).unwrap();
     let mut state = State::new(960, 640, Opening::Blank);
-    desk.open(&mut state);
-    (desk, state)
+    controller.open(&mut state);
+    (controller, state)
 }
 
 /// A stroke through places of the canvas, from 0 to 1.
@@ -54,128 +54,128 @@ fn sign(state: &mut State) {
 }
 
 /// Runs what the state asks for.
-fn run(desk: &mut Desk, state: &mut State) {
-    for errand in state.take_errands() {
-        desk.run(errand, state);
+fn run(controller: &mut Controller, state: &mut State) {
+    for command in state.take_commands() {
+        controller.run(command, state);
     }
-    desk.read(state);
+    controller.read(state);
 }
 
-fn act(desk: &mut Desk, state: &mut State, action: Action) {
+fn act(controller: &mut Controller, state: &mut State, action: Action) {
     state.act(action);
-    run(desk, state);
+    run(controller, state);
 }
 
-fn teach(desk: &mut Desk, state: &mut State, digit: u8) {
+fn teach(controller: &mut Controller, state: &mut State, digit: u8) {
     let modifiers = Modifiers::default();
     state.apply(Event::KeyPressed {
         key: Key::Digit(digit),
         modifiers,
     });
-    run(desk, state);
-    wait(desk, state);
+    run(controller, state);
+    wait(controller, state);
 }
 
 /// Until nothing is under way.
-fn wait(desk: &mut Desk, state: &mut State) {
+fn wait(controller: &mut Controller, state: &mut State) {
     let start = Instant::now();
-    while desk.is_busy() {
-        desk.poll(state);
+    while controller.is_busy() {
+        controller.poll(state);
         assert!(start.elapsed() < PATIENCE, "it takes too long");
         std::thread::sleep(Duration::from_millis(5));
     }
-    desk.read(state);
+    controller.read(state);
 }
 
 fn answer(state: &State) -> u8 {
-    state.sights()[0].reading.digit()
+    state.digits()[0].prediction.digit()
 }
 
 #[test]
 fn a_number_is_read_digit_by_digit() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
-    desk.read(&mut state);
-    assert!(state.sights().is_empty());
+    let (mut controller, mut state) = open(home.path());
+    controller.read(&mut state);
+    assert!(state.digits().is_empty());
     draw(&mut state, &[(0.2, 0.3), (0.2, 0.7)]);
     draw(&mut state, &[(0.5, 0.3), (0.7, 0.3), (0.58, 0.7)]);
-    desk.read(&mut state);
-    let digits: Vec<_> = state.sights().iter().map(|sight| sight.reading.digit()).collect();
+    controller.read(&mut state);
+    let digits: Vec<_> = state.digits().iter().map(|digit| digit.prediction.digit()).collect();
     assert_eq!(digits, [1, 7]);
-    let [first, second] = [0, 1].map(|i| state.sights()[i].bounds);
+    let [first, second] = [0, 1].map(|i| state.digits()[i].bounds);
     assert!(first.right < second.left, "{first:?} stands before {second:?}");
 }
 
 #[test]
 fn what_is_taught_is_read_kept_and_forgotten() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     sign(&mut state);
-    desk.read(&mut state);
-    let before = state.sights()[0].reading.probabilities;
+    controller.read(&mut state);
+    let before = state.digits()[0].prediction.probabilities;
     let taught = (answer(&state) + 3) % 10;
-    teach(&mut desk, &mut state, taught);
-    assert_eq!((answer(&state), state.lessons().len()), (taught, 1));
-    assert_eq!(state.lessons()[0].label, taught);
+    teach(&mut controller, &mut state, taught);
+    assert_eq!((answer(&state), state.examples().len()), (taught, 1));
+    assert_eq!(state.examples()[0].label, taught);
     assert!(
         state.message().unwrap().contains("Learnt 1 lesson"),
         "{:?}",
         state.message()
     );
     // Saved as a network, it reads the same.
-    act(&mut desk, &mut state, Action::SaveNetwork);
+    act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut other = Desk::new(saved, Folders::all_in(elsewhere.path())).unwrap();
+    let mut other = Controller::new(saved, UserPaths::all_in(elsewhere.path())).unwrap();
     other.read(&mut state);
-    let read = state.sights()[0].reading.probabilities;
-    desk.read(&mut state);
-    assert_eq!(state.sights()[0].reading.probabilities, read);
+    let read = state.digits()[0].prediction.probabilities;
+    controller.read(&mut state);
+    assert_eq!(state.digits()[0].prediction.probabilities, read);
     // What is remembered is seen in the layers.
-    act(&mut desk, &mut state, Action::Layers);
-    assert_eq!(state.insights().unwrap().last().unwrap().name, "dense 10 · memory");
-    act(&mut desk, &mut state, Action::Layers);
+    act(&mut controller, &mut state, Action::Layers);
+    assert_eq!(state.activations().unwrap().last().unwrap().name, "dense 10 · memory");
+    act(&mut controller, &mut state, Action::Layers);
     // It is there at the next start.
     let (mut again, mut later) = open(home.path());
     wait(&mut again, &mut later);
     sign(&mut later);
     again.read(&mut later);
-    assert_eq!((answer(&later), later.lessons().len()), (taught, 1));
+    assert_eq!((answer(&later), later.examples().len()), (taught, 1));
     // Taken back, it leaves no trace.
-    act(&mut desk, &mut state, Action::Unteach);
-    wait(&mut desk, &mut state);
-    assert_eq!(state.sights()[0].reading.probabilities, before);
-    assert!(state.lessons().is_empty() && !state.can(Action::Unteach));
+    act(&mut controller, &mut state, Action::UndoExample);
+    wait(&mut controller, &mut state);
+    assert_eq!(state.digits()[0].prediction.probabilities, before);
+    assert!(state.examples().is_empty() && !state.can(Action::UndoExample));
     let kept = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
     assert!(kept.is_empty(), "{kept}");
 }
 
 #[test]
-fn any_lesson_can_be_forgotten() {
+fn any_example_can_be_forgotten() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     for (digit, x) in [(1, 0.4), (4, 0.5), (7, 0.6)] {
         state.act(Action::Clear);
         draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        desk.read(&mut state);
-        teach(&mut desk, &mut state, digit);
+        controller.read(&mut state);
+        teach(&mut controller, &mut state, digit);
     }
-    assert_eq!(state.lessons().len(), 3);
-    desk.run(Errand::Forget(1), &mut state);
-    let labels: Vec<_> = state.lessons().iter().map(|lesson| lesson.label).collect();
+    assert_eq!(state.examples().len(), 3);
+    controller.run(Command::RemoveExample(1), &mut state);
+    let labels: Vec<_> = state.examples().iter().map(|example| example.label).collect();
     assert_eq!(labels, [1, 7]);
-    desk.run(Errand::Forget(9), &mut state);
-    assert_eq!(state.lessons().len(), 2);
-    act(&mut desk, &mut state, Action::ForgetAll);
-    assert!(state.lessons().is_empty());
+    controller.run(Command::RemoveExample(9), &mut state);
+    assert_eq!(state.examples().len(), 2);
+    act(&mut controller, &mut state, Action::RemoveAllExamples);
+    assert!(state.examples().is_empty());
 }
 
 #[test]
-fn damaged_lessons_are_told_of_and_never_lost() {
+fn damaged_examples_are_told_of_and_never_lost() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("lessons.jsonl");
     std::fs::write(&path, "{\"label\":1,\"strokes\":[[[0,0],[0,9]]]}\nno drawing\n").unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     let message = state.message().expect("something to say");
     assert!(message.contains("lessons.jsonl, line 2"), "{message}");
     assert!(std::fs::read_to_string(&path).unwrap().contains("no drawing"));
@@ -183,8 +183,8 @@ fn damaged_lessons_are_told_of_and_never_lost() {
     for (digit, x) in [(1, 0.4), (7, 0.6)] {
         state.act(Action::Clear);
         draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        desk.read(&mut state);
-        teach(&mut desk, &mut state, digit);
+        controller.read(&mut state);
+        teach(&mut controller, &mut state, digit);
     }
     let aside = std::fs::read_to_string(home.path().join("lessons-damaged-1.jsonl")).unwrap();
     assert!(aside.contains("no drawing"), "{aside}");
@@ -196,29 +196,29 @@ fn damaged_lessons_are_told_of_and_never_lost() {
 #[test]
 fn pictures_are_taught_as_drawings_are() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
-    act(&mut desk, &mut state, Action::Misread);
-    let seen = state.sights()[0].pixels;
+    let (mut controller, mut state) = open(home.path());
+    act(&mut controller, &mut state, Action::NextMisclassified);
+    let seen = state.digits()[0].pixels;
     let taught = (answer(&state) + 1) % 10;
-    teach(&mut desk, &mut state, taught);
-    assert_eq!((answer(&state), state.lessons()[0].pixels), (taught, seen));
+    teach(&mut controller, &mut state, taught);
+    assert_eq!((answer(&state), state.examples()[0].pixels), (taught, seen));
     // With a stroke over it, it is another picture.
     one(&mut state);
-    desk.read(&mut state);
-    teach(&mut desk, &mut state, 8);
-    assert_eq!((answer(&state), state.lessons().len()), (8, 2));
+    controller.read(&mut state);
+    teach(&mut controller, &mut state, 8);
+    assert_eq!((answer(&state), state.examples().len()), (8, 2));
     let (mut again, mut later) = open(home.path());
     wait(&mut again, &mut later);
-    assert_eq!(later.lessons(), state.lessons());
+    assert_eq!(later.examples(), state.examples());
 }
 
 #[test]
 fn the_next_misread_digit_is_misread() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     let mut met = Vec::new();
     for _ in 0..3 {
-        act(&mut desk, &mut state, Action::Misread);
+        act(&mut controller, &mut state, Action::NextMisclassified);
         let message = state.message().unwrap().to_owned();
         let label: u8 = message.chars().last().unwrap().to_digit(10).unwrap() as u8;
         assert_ne!(answer(&state), label, "{message}");
@@ -232,20 +232,20 @@ fn the_next_misread_digit_is_misread() {
 #[test]
 fn drawings_and_networks_are_saved_where_the_message_says() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     one(&mut state);
     for (action, name) in [
         (Action::Save, "digit-1.png"),
         (Action::SaveNetwork, "digit-1.safetensors"),
     ] {
-        act(&mut desk, &mut state, action);
+        act(&mut controller, &mut state, action);
         let path = home.path().join(name);
         assert!(path.exists());
         assert_eq!(state.message().unwrap(), format!("Saved {}", path.display()));
     }
-    let (mut desk, mut state) = open(Path::new("/nowhere/at/all"));
+    let (mut controller, mut state) = open(Path::new("/nowhere/at/all"));
     one(&mut state);
-    act(&mut desk, &mut state, Action::Save);
+    act(&mut controller, &mut state, Action::Save);
     assert!(
         state.message().unwrap().contains("/nowhere/at/all"),
         "{:?}",
@@ -256,75 +256,75 @@ fn drawings_and_networks_are_saved_where_the_message_says() {
 #[test]
 fn every_layer_is_shown_while_it_is_asked_for() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     one(&mut state);
-    act(&mut desk, &mut state, Action::Layers);
-    let insights = state.insights().expect("layers");
-    assert_eq!(insights.last().unwrap().output.tiles.len(), 10);
-    act(&mut desk, &mut state, Action::Clear);
-    assert!(state.insights().is_none(), "there is nothing to look at");
-    act(&mut desk, &mut state, Action::Layers);
+    act(&mut controller, &mut state, Action::Layers);
+    let activations = state.activations().expect("layers");
+    assert_eq!(activations.last().unwrap().output.tiles.len(), 10);
+    act(&mut controller, &mut state, Action::Clear);
+    assert!(state.activations().is_none(), "there is nothing to look at");
+    act(&mut controller, &mut state, Action::Layers);
     one(&mut state);
-    desk.read(&mut state);
-    assert!(state.insights().is_none());
+    controller.read(&mut state);
+    assert!(state.activations().is_none());
 }
 
 #[test]
 fn it_learns_from_nothing_and_goes_back() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     one(&mut state);
-    desk.read(&mut state);
-    let before = state.sights()[0].reading.probabilities;
-    act(&mut desk, &mut state, Action::Learn);
-    assert!(!state.can(Action::Learn) && state.can(Action::Pause));
-    wait(&mut desk, &mut state);
+    controller.read(&mut state);
+    let before = state.digits()[0].prediction.probabilities;
+    act(&mut controller, &mut state, Action::Train);
+    assert!(!state.can(Action::Train) && state.can(Action::Pause));
+    wait(&mut controller, &mut state);
     let progress = state.progress().expect("it is shown");
     assert!(progress.finished && progress.steps == progress.total_steps);
     assert!(progress.accuracies.last().unwrap()[1] > 0.97 && progress.test_accuracy.unwrap() > 0.98);
     assert!(state.message().unwrap().contains("% of test digits"));
     assert_eq!(answer(&state), 1);
-    assert_ne!(state.sights()[0].reading.probabilities, before);
-    act(&mut desk, &mut state, Action::Shipped);
-    assert_eq!(state.sights()[0].reading.probabilities, before);
+    assert_ne!(state.digits()[0].prediction.probabilities, before);
+    act(&mut controller, &mut state, Action::RestoreBuiltIn);
+    assert_eq!(state.digits()[0].prediction.probabilities, before);
     assert!(state.progress().is_none());
 }
 
 #[test]
 fn what_is_taught_meanwhile_is_learnt_at_the_end() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     sign(&mut state);
-    desk.read(&mut state);
-    act(&mut desk, &mut state, Action::Learn);
+    controller.read(&mut state);
+    act(&mut controller, &mut state, Action::Train);
     state.apply(Event::KeyPressed {
         key: Key::Digit(6),
         modifiers: Modifiers::default(),
     });
-    run(&mut desk, &mut state);
+    run(&mut controller, &mut state);
     assert!(state.message().unwrap().contains("Kept"), "{:?}", state.message());
     assert!(home.path().join("lessons.jsonl").exists());
-    wait(&mut desk, &mut state);
+    wait(&mut controller, &mut state);
     let message = state.message().unwrap();
     assert!(
-        message.contains("Learnt 1 lesson") && state.lessons().len() == 1,
+        message.contains("Learnt 1 lesson") && state.examples().len() == 1,
         "{message}"
     );
     // A second run opens its curves again.
-    act(&mut desk, &mut state, Action::Layers);
-    act(&mut desk, &mut state, Action::Layers);
-    assert_eq!(state.layout().side, Side::Reading);
-    act(&mut desk, &mut state, Action::Learn);
-    assert_eq!(state.layout().side, Side::Learning);
-    act(&mut desk, &mut state, Action::Layers);
-    act(&mut desk, &mut state, Action::Layers);
+    act(&mut controller, &mut state, Action::Layers);
+    act(&mut controller, &mut state, Action::Layers);
+    assert_eq!(state.layout().shown, Panel::Prediction);
+    act(&mut controller, &mut state, Action::Train);
+    assert_eq!(state.layout().shown, Panel::Training);
+    act(&mut controller, &mut state, Action::Layers);
+    act(&mut controller, &mut state, Action::Layers);
     assert_eq!(
-        state.layout().side,
-        Side::Learning,
+        state.layout().shown,
+        Panel::Training,
         "the way back to a run that goes on"
     );
-    act(&mut desk, &mut state, Action::Stop);
-    wait(&mut desk, &mut state);
+    act(&mut controller, &mut state, Action::Stop);
+    wait(&mut controller, &mut state);
 }
 
 /// A model that takes pixels from 0 to 255 as they are, and cannot be taught.
@@ -338,30 +338,30 @@ fn another_model() -> Model {
 #[test]
 fn a_network_that_has_learnt_is_saved_as_itself() {
     let home = tempfile::tempdir().unwrap();
-    let mut desk = Desk::new(another_model(), Folders::all_in(home.path())).unwrap();
+    let mut controller = Controller::new(another_model(), UserPaths::all_in(home.path())).unwrap();
     let mut state = State::new(960, 640, Opening::Blank);
-    desk.open(&mut state);
+    controller.open(&mut state);
     one(&mut state);
-    act(&mut desk, &mut state, Action::Learn);
-    wait(&mut desk, &mut state);
+    act(&mut controller, &mut state, Action::Train);
+    wait(&mut controller, &mut state);
     assert_eq!(answer(&state), 1);
-    act(&mut desk, &mut state, Action::SaveNetwork);
+    act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
     assert_eq!(saved.content.scaling, model_of(saved.content.network.clone()).scaling);
     assert!(saved.content.notes.is_empty(), "{:?}", saved.content.notes);
 }
 
 #[test]
-fn lessons_for_a_model_that_cannot_be_taught_are_kept() {
+fn examples_for_a_model_that_cannot_be_taught_are_kept() {
     let home = tempfile::tempdir().unwrap();
-    let (mut desk, mut state) = open(home.path());
+    let (mut controller, mut state) = open(home.path());
     one(&mut state);
-    desk.read(&mut state);
-    teach(&mut desk, &mut state, 1);
-    let mut desk = Desk::new(another_model(), Folders::all_in(home.path())).unwrap();
-    desk.open(&mut state);
+    controller.read(&mut state);
+    teach(&mut controller, &mut state, 1);
+    let mut controller = Controller::new(another_model(), UserPaths::all_in(home.path())).unwrap();
+    controller.open(&mut state);
     assert!(state.message().unwrap().contains("cannot be taught"));
-    act(&mut desk, &mut state, Action::ForgetAll);
+    act(&mut controller, &mut state, Action::RemoveAllExamples);
     let kept = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
-    assert!(kept.is_empty() && state.lessons().is_empty(), "{kept}");
+    assert!(kept.is_empty() && state.examples().is_empty(), "{kept}");
 }

@@ -11,50 +11,50 @@ use rayon::ThreadPool;
 
 use crate::{
     app::{
-        fine_tuning_worker::Tutor,
+        fine_tuning_worker::FineTuningWorker,
         saving,
-        training_worker::{self, Learner, Look},
+        training_worker::{self, TrainingUpdate, TrainingWorker},
     },
     drawing::{
         raster::{draw_over, fit_in_square},
         strokes::{CANVAS, CANVAS_BOUNDS, Ink},
     },
     error::Error,
-    imaging::{gray_image::GreyImage, image_file},
+    imaging::{gray_image::GrayImage, image_file},
     recognition::{
-        activations::Inside,
-        example::{Lesson, Subject},
+        activations::ActivationRecorder,
+        example::{Example, ExampleInput},
         model::Model,
         normalization::{SIDE, normalize, normalize_ink},
-        prediction::Reader,
-        recognizer::Ready,
+        prediction::Classifier,
+        recognizer::ReadyModel,
         segmentation::{InkDigit, PictureDigit, split_ink, split_picture},
     },
-    storage::{exports, paths::Folders},
-    teaching::examples::Lessons,
+    storage::{exports, paths::UserPaths},
+    teaching::examples::Examples,
     training::{presets::Preset, session::model_of},
-    ui::{Effects, Errand, LessonView, Sight, State},
+    ui::{Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
 /// The preset that is learnt before one's eyes.
-const LEARNT: &str = "fast";
+const TRAINED_PRESET: &str = "fast";
 
 /// The pad's means: the network in use, and all that takes files, threads and time.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Controller {
     /// The model that the window opened with.
     first: Arc<Model>,
     /// That, or one that has learnt from nothing; without what was taught.
     base: Arc<Model>,
     /// The model in use.
-    in_use: Ready,
-    inside: Option<Inside>,
-    learner: Option<Learner>,
+    in_use: ReadyModel,
+    inside: Option<ActivationRecorder>,
+    training_worker: Option<TrainingWorker>,
     /// What learners learn on, once there was one.
     threads: Option<ThreadPool>,
     /// Whoever teaches, once there was a lesson.
-    tutor: Option<Tutor>,
-    lessons: Lessons,
+    fine_tuning_worker: Option<FineTuningWorker>,
+    examples: Examples,
     /// Why the lessons of another time are not there. Their file is put aside before there is another one.
     trouble: Option<String>,
     /// The strokes of each digit that was read last, where there is nothing but strokes.
@@ -62,71 +62,71 @@ pub struct Desk {
     dialog: Option<Receiver<Option<PathBuf>>>,
     test: Option<Dataset>,
     last_sample: usize,
-    folders: Folders,
+    paths: UserPaths,
 }
 
-impl Desk {
+impl Controller {
     /// A desk with that model on it.
     ///
     /// # Errors
     /// If the model does not read pictures of 28×28 pixels.
-    pub fn new(model: Model, folders: Folders) -> Result<Self, Error> {
+    pub fn new(model: Model, paths: UserPaths) -> Result<Self, Error> {
         let first = Arc::new(model.clone());
-        let mut desk = Desk {
-            in_use: Ready::new(model)?,
+        let mut controller = Controller {
+            in_use: ReadyModel::new(model)?,
             base: Arc::clone(&first),
             first,
             inside: None,
-            learner: None,
+            training_worker: None,
             threads: None,
-            tutor: None,
-            lessons: Lessons::new(),
+            fine_tuning_worker: None,
+            examples: Examples::new(),
             trouble: None,
             digits: Vec::new(),
             dialog: None,
             test: None,
             // Where samples begin is nobody's to guess.
             last_sample: RandomState::new().hash_one(0) as usize,
-            folders,
+            paths,
         };
-        match desk.folders.lessons().map(|path| Lessons::load(&path)) {
+        match controller.paths.examples().map(|path| Examples::load(&path)) {
             None => {}
-            Some(Ok(lessons)) => desk.lessons = lessons,
-            Some(Err(error)) => desk.trouble = Some(error.to_string()),
+            Some(Ok(examples)) => controller.examples = examples,
+            Some(Err(error)) => controller.trouble = Some(error.to_string()),
         }
-        Ok(desk)
+        Ok(controller)
     }
 
     /// Takes up what was taught another time.
     pub fn open(&mut self, state: &mut State) {
-        self.show_lessons(state);
+        self.show_examples(state);
         if let Some(trouble) = &self.trouble {
-            state.say(trouble);
-        } else if !self.lessons.is_empty()
-            && let Err(error) = self.ask_tutor()
+            state.show_message(trouble);
+        } else if !self.examples.is_empty()
+            && let Err(error) = self.request_fine_tuning()
         {
-            state.say(error.to_string());
+            state.show_message(error.to_string());
         }
     }
 
     /// Reads what lies on the canvas, and shows it.
     pub fn read(&mut self, state: &mut State) {
-        let sights: Vec<Sight> = self.sights(state);
-        if state.looks_inside() {
-            let seen = sights.last().map(|sight| sight.pixels);
-            let insights = seen.and_then(|pixels| Some(self.inside()?.look(&pixels)));
-            state.show_insights(insights.map(Arc::new));
+        let digits: Vec<RecognizedDigit> = self.recognize(state);
+        if state.shows_activations() {
+            let seen = digits.last().map(|digit| digit.pixels);
+            let activations = seen.and_then(|pixels| Some(self.inside()?.record(&pixels)));
+            state.show_activations(activations.map(Arc::new));
         }
-        state.show(sights);
+        state.show(digits);
     }
 
-    fn sights(&mut self, state: &State) -> Vec<Sight> {
+    fn recognize(&mut self, state: &State) -> Vec<RecognizedDigit> {
         self.digits.clear();
         let (ink, recognizer) = (state.ink(), &mut self.in_use.recognizer);
         let Some(picture) = state.picture() else {
             let digits = split_ink(ink, recognizer);
             self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
-            return digits.into_iter().filter_map(sight_of_ink).collect();
+            return digits.into_iter().filter_map(digit_of_ink).collect();
         };
         let side = CANVAS as usize;
         let whole = if ink.is_empty() {
@@ -136,97 +136,97 @@ impl Desk {
         };
         let digits = split_picture(&whole, recognizer);
         if digits.len() > 1 {
-            return digits.into_iter().filter_map(sight_of_picture).collect();
+            return digits.into_iter().filter_map(digit_of_picture).collect();
         }
         // One digit is read from the picture itself, and not from what was made of it for the screen.
-        let sight = state.look().map(|pixels| Sight {
-            reading: recognizer.read(&pixels),
+        let digit = state.network_input().map(|pixels| RecognizedDigit {
+            prediction: recognizer.classify(&pixels),
             pixels,
             bounds: CANVAS_BOUNDS,
         });
-        sight.into_iter().collect()
+        digit.into_iter().collect()
     }
 
-    fn inside(&mut self) -> Option<&mut Inside> {
+    fn inside(&mut self) -> Option<&mut ActivationRecorder> {
         if self.inside.is_none() {
-            self.inside = Inside::new(&self.in_use.model).ok();
+            self.inside = ActivationRecorder::new(&self.in_use.model).ok();
         }
         self.inside.as_mut()
     }
 
     /// Runs an errand; what it comes to is said in the state.
-    pub fn run(&mut self, errand: Errand, state: &mut State) -> Effects {
-        let outcome = match errand {
-            Errand::Open => self.ask_for_image(),
-            Errand::Save => self.save_drawing(state),
-            Errand::SaveNetwork => self.save_network(state),
-            Errand::Sample => self.sample(state, false),
-            Errand::Misread => self.sample(state, true),
-            Errand::Learn => self.learn(state),
-            Errand::Pause => {
-                if let Some(learner) = &self.learner {
-                    learner.pause_or_go_on();
+    pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
+        let outcome = match command {
+            Command::Open => self.ask_for_image(),
+            Command::Save => self.save_drawing(state),
+            Command::SaveNetwork => self.save_network(state),
+            Command::RandomDigit => self.sample(state, false),
+            Command::NextMisclassified => self.sample(state, true),
+            Command::Train => self.start_training(state),
+            Command::Pause => {
+                if let Some(training_worker) = &self.training_worker {
+                    training_worker.toggle_pause();
                 }
                 Ok(Effects::REPAINT)
             }
-            Errand::Stop => {
-                if let Some(learner) = &self.learner {
-                    learner.stop();
+            Command::Stop => {
+                if let Some(training_worker) = &self.training_worker {
+                    training_worker.stop();
                 }
                 Ok(Effects::REPAINT)
             }
-            Errand::Shipped => self.go_back(),
-            Errand::Teach(digit) => self.teach(digit, state),
-            Errand::Unteach => {
-                let last = self.lessons.undo();
+            Command::RestoreBuiltIn => self.restore_built_in(),
+            Command::AddExample(digit) => self.teach(digit, state),
+            Command::UndoExample => {
+                let last = self.examples.undo();
                 self.forgotten(last.is_some(), state)
             }
-            Errand::Forget(index) => {
-                let lesson = self.lessons.forget(index);
-                self.forgotten(lesson.is_some(), state)
+            Command::RemoveExample(index) => {
+                let example = self.examples.forget(index);
+                self.forgotten(example.is_some(), state)
             }
-            Errand::ForgetAll => {
-                self.lessons.forget_all();
+            Command::RemoveAllExamples => {
+                self.examples.forget_all();
                 self.forgotten(true, state)
             }
         };
         outcome.unwrap_or_else(|error| {
-            state.say(error.to_string());
+            state.show_message(error.to_string());
             Effects::REPAINT
         })
     }
 
     /// Takes in what others have done meanwhile.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_dialog(state) | self.poll_tutor(state);
-        if let Some(look) = self.learner.as_ref().and_then(Learner::look) {
-            effects |= self.take_look(look, state);
+        let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state);
+        if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
+            effects |= self.take_update(update, state);
         }
         effects
     }
 
     /// Whether something is under way that news will come from.
     pub fn is_busy(&self) -> bool {
-        let is_taught = self.tutor.as_ref().is_some_and(Tutor::is_learning);
-        is_taught || self.learner.is_some() || self.dialog.is_some()
+        let is_taught = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
+        is_taught || self.training_worker.is_some() || self.dialog.is_some()
     }
 
-    fn take_look(&mut self, look: Look, state: &mut State) -> Effects {
-        if let Some(failure) = look.failure {
-            state.say(failure);
+    fn take_update(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
+        if let Some(failure) = update.failure {
+            state.show_message(failure);
         }
-        let finished = look.progress.finished;
-        if let (None, Some(accuracy)) = (state.message(), look.progress.test_accuracy) {
-            let (seconds, percent) = (look.progress.seconds, 100.0 * accuracy);
-            state.say(format!("Learnt in {seconds:.1} s: {percent:.1}% of test digits"));
+        let finished = update.progress.finished;
+        if let (None, Some(accuracy)) = (state.message(), update.progress.test_accuracy) {
+            let (seconds, percent) = (update.progress.seconds, 100.0 * accuracy);
+            state.show_message(format!("Learnt in {seconds:.1} s: {percent:.1}% of test digits"));
         }
-        state.show_progress(Arc::new(look.progress));
-        let adopted = match look.network {
+        state.show_progress(Arc::new(update.progress));
+        let adopted = match update.network {
             Some(network) => self.adopt(network).unwrap_or(Effects::REPAINT),
             None => Effects::REPAINT,
         };
-        if finished && let Err(error) = self.begin_with_base() {
-            state.say(error.to_string());
+        if finished && let Err(error) = self.restart_from_base() {
+            state.show_message(error.to_string());
         }
         adopted
     }
@@ -236,125 +236,125 @@ impl Desk {
         let content = model_of(network);
         let model = Model { content, path: None };
         self.base = Arc::new(model.clone());
-        Ok(self.take_up(Ready::new(model)?))
+        Ok(self.use_model(ReadyModel::new(model)?))
     }
 
-    fn take_up(&mut self, ready: Ready) -> Effects {
+    fn use_model(&mut self, ready: ReadyModel) -> Effects {
         self.in_use = ready;
         self.inside = None;
         Effects::READ
     }
 
     /// To the network that the window opened with, and what it was taught.
-    fn go_back(&mut self) -> Result<Effects, Error> {
+    fn restore_built_in(&mut self) -> Result<Effects, Error> {
         self.base = Arc::clone(&self.first);
-        self.begin_with_base()
+        self.restart_from_base()
     }
 
     /// Takes the base into use, which knows nothing yet of what was taught, and teaches it.
-    fn begin_with_base(&mut self) -> Result<Effects, Error> {
-        self.learner = None;
-        self.dismiss_tutor();
-        if !self.lessons.is_empty() {
-            self.ask_tutor()?;
+    fn restart_from_base(&mut self) -> Result<Effects, Error> {
+        self.training_worker = None;
+        self.cancel_fine_tuning();
+        if !self.examples.is_empty() {
+            self.request_fine_tuning()?;
         }
-        Ok(self.take_up(Ready::new(Model::clone(&self.base))?))
+        Ok(self.use_model(ReadyModel::new(Model::clone(&self.base))?))
     }
 
     /// Teaches the digit that the panel tells of.
     fn teach(&mut self, digit: u8, state: &mut State) -> Result<Effects, Error> {
-        let drawn = state.sight_index().and_then(|index| self.digits.get(index)).cloned();
-        let seen = state.sight().map(|sight| Subject::from(sight.pixels));
-        let subject = drawn.map(Subject::from).or(seen);
-        if let Some(Ok(lesson)) = subject.map(|subject| Lesson::new(digit, subject)) {
-            self.lessons.add(lesson);
-            state.say(match self.learner {
+        let drawn = state.selected_index().and_then(|index| self.digits.get(index)).cloned();
+        let seen = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
+        let input = drawn.map(ExampleInput::from).or(seen);
+        if let Some(Ok(example)) = input.map(|input| Example::new(digit, input)) {
+            self.examples.add(example);
+            state.show_message(match self.training_worker {
                 None => format!("It learns: this is a {digit}"),
                 Some(_) => format!("Kept until it is through: this is a {digit}"),
             });
-            return self.lessons_changed(state);
+            return self.examples_changed(state);
         }
         Ok(Effects::REPAINT)
     }
 
     fn forgotten(&mut self, anything: bool, state: &mut State) -> Result<Effects, Error> {
         if anything {
-            state.say(match self.lessons.len() {
+            state.show_message(match self.examples.len() {
                 0 => "Forgotten; nothing is taught any more".to_owned(),
                 1 => "Forgotten; one lesson is left".to_owned(),
                 count => format!("Forgotten; {count} lessons are left"),
             });
-            return self.lessons_changed(state);
+            return self.examples_changed(state);
         }
         Ok(Effects::REPAINT)
     }
 
     /// Keeps the lessons, and has them learnt: by a network in training once it is over.
-    fn lessons_changed(&mut self, state: &mut State) -> Result<Effects, Error> {
-        self.show_lessons(state);
-        if let Some(path) = self.folders.lessons() {
+    fn examples_changed(&mut self, state: &mut State) -> Result<Effects, Error> {
+        self.show_examples(state);
+        if let Some(path) = self.paths.examples() {
             if self.trouble.is_some() {
                 exports::put_aside(&path)?;
                 self.trouble = None;
             }
-            self.lessons.save(&path)?;
+            self.examples.save(&path)?;
         }
-        match (&self.learner, self.lessons.is_empty()) {
-            (None, true) => self.begin_with_base(),
-            (None, false) => self.ask_tutor().map(|()| Effects::REPAINT),
+        match (&self.training_worker, self.examples.is_empty()) {
+            (None, true) => self.restart_from_base(),
+            (None, false) => self.request_fine_tuning().map(|()| Effects::REPAINT),
             (Some(_), _) => Ok(Effects::REPAINT),
         }
     }
 
-    fn ask_tutor(&mut self) -> Result<(), Error> {
-        let tutor = match &mut self.tutor {
-            Some(tutor) => tutor,
-            none => none.insert(Tutor::start()?),
+    fn request_fine_tuning(&mut self) -> Result<(), Error> {
+        let fine_tuning_worker = match &mut self.fine_tuning_worker {
+            Some(fine_tuning_worker) => fine_tuning_worker,
+            none => none.insert(FineTuningWorker::start()?),
         };
-        tutor.teach(&self.base, &self.lessons)
+        fine_tuning_worker.teach(&self.base, &self.examples)
     }
 
     /// Whatever it is learning is for another network.
-    fn dismiss_tutor(&mut self) {
-        if let Some(tutor) = &mut self.tutor {
-            tutor.dismiss();
+    fn cancel_fine_tuning(&mut self) {
+        if let Some(fine_tuning_worker) = &mut self.fine_tuning_worker {
+            fine_tuning_worker.dismiss();
         }
     }
 
-    fn poll_tutor(&mut self, state: &mut State) -> Effects {
-        let Some(taught) = self.tutor.as_mut().and_then(Tutor::poll) else {
+    fn poll_fine_tuning(&mut self, state: &mut State) -> Effects {
+        let Some(taught) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
             return Effects::default();
         };
         match taught {
             Ok(taught) => {
-                let lessons = if self.lessons.len() == 1 { "lesson" } else { "lessons" };
-                state.say(format!("Learnt {} {lessons}", self.lessons.len()));
-                self.take_up(taught)
+                let examples = if self.examples.len() == 1 { "lesson" } else { "lessons" };
+                state.show_message(format!("Learnt {} {examples}", self.examples.len()));
+                self.use_model(taught)
             }
             Err(error) => {
-                state.say(error.to_string());
+                state.show_message(error.to_string());
                 Effects::REPAINT
             }
         }
     }
 
-    fn show_lessons(&self, state: &mut State) {
-        let view = |lesson: &Lesson| LessonView {
-            pixels: lesson.picture(),
-            label: lesson.label(),
+    fn show_examples(&self, state: &mut State) {
+        let view = |example: &Example| ExampleView {
+            pixels: example.picture(),
+            label: example.label(),
         };
-        state.show_lessons(Arc::new(self.lessons.iter().map(view).collect()));
+        state.show_examples(Arc::new(self.examples.iter().map(view).collect()));
     }
 
-    fn learn(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let preset = Preset::named(LEARNT).expect("there is a preset of that name");
+    fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
+        let preset = Preset::named(TRAINED_PRESET).expect("there is a preset of that name");
         let seed = RandomState::new().hash_one(1);
         let threads = match &self.threads {
             Some(threads) => threads,
             None => self.threads.insert(training_worker::threads()?),
         };
-        self.learner = Some(Learner::start(preset, seed, threads));
-        self.dismiss_tutor();
+        self.training_worker = Some(TrainingWorker::start(preset, seed, threads));
+        self.cancel_fine_tuning();
         state.show_progress(Arc::default());
         Ok(Effects::REPAINT)
     }
@@ -392,27 +392,27 @@ impl Desk {
         };
         self.dialog = None;
         let Some(path) = answer else {
-            state.say("No image was chosen; one can also be named at the start: digit-pad IMAGE");
+            state.show_message("No image was chosen; one can also be named at the start: digit-pad IMAGE");
             return Effects::REPAINT;
         };
         match image_file::open(&path) {
-            Ok(photo) => state.lay(photo.picture),
+            Ok(loaded) => state.place_image(loaded.picture),
             Err(error) => {
-                state.say(error.to_string());
+                state.show_message(error.to_string());
                 Effects::REPAINT
             }
         }
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = saving::drawing(&self.folders.pictures(), state.ink(), state.picture())?;
-        state.say(format!("Saved {}", saved.display()));
+        let saved = saving::drawing(&self.paths.pictures(), state.ink(), state.picture())?;
+        state.show_message(format!("Saved {}", saved.display()));
         Ok(Effects::REPAINT)
     }
 
     fn save_network(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = saving::network(&self.folders.documents(), &self.in_use.model)?;
-        state.say(format!("Saved {}", saved.display()));
+        let saved = saving::network(&self.paths.documents(), &self.in_use.model)?;
+        state.show_message(format!("Saved {}", saved.display()));
         Ok(Effects::REPAINT)
     }
 
@@ -431,11 +431,11 @@ impl Desk {
         let candidates = (1..=count).map(|i| (self.last_sample % count + i * step) % count);
         let recognizer = &mut self.in_use.recognizer;
         let mut chosen = candidates.map(|index| {
-            let picture = GreyImage::new(SIDE, SIDE, test.image(index).to_vec());
+            let picture = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
             (index, picture)
         });
-        let is_misread = |(index, picture): &(usize, GreyImage)| {
-            let read = normalize(picture).map(|pixels| recognizer.read(&pixels).digit());
+        let is_misread = |(index, picture): &(usize, GrayImage)| {
+            let read = normalize(picture).map(|pixels| recognizer.classify(&pixels).digit());
             read != Some(test.labels()[*index])
         };
         let chosen = if misread {
@@ -444,30 +444,30 @@ impl Desk {
             chosen.next()
         };
         let Some((index, picture)) = chosen else {
-            state.say("No test digit is misread");
+            state.show_message("No test digit is misread");
             return Ok(Effects::REPAINT);
         };
         let label = test.labels()[index];
         self.last_sample = index;
-        let effects = state.lay(picture);
-        state.say(format!("Test digit {}: this is a {label}", index + 1));
+        let effects = state.place_image(picture);
+        state.show_message(format!("Test digit {}: this is a {label}", index + 1));
         Ok(effects)
     }
 }
 
-fn sight_of_ink(digit: InkDigit) -> Option<Sight> {
-    Some(Sight {
+fn digit_of_ink(digit: InkDigit) -> Option<RecognizedDigit> {
+    Some(RecognizedDigit {
         pixels: normalize_ink(&digit.ink)?,
-        reading: digit.reading,
+        prediction: digit.prediction,
         bounds: digit.bounds,
     })
 }
 
 /// Of a picture of the whole canvas, a pixel to a canvas unit.
-fn sight_of_picture(digit: PictureDigit) -> Option<Sight> {
-    Some(Sight {
+fn digit_of_picture(digit: PictureDigit) -> Option<RecognizedDigit> {
+    Some(RecognizedDigit {
         pixels: normalize(&digit.picture)?,
-        reading: digit.reading,
+        prediction: digit.prediction,
         bounds: digit.place.bounds(),
     })
 }

@@ -12,10 +12,10 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     error::Error,
-    recognition::{model::Model, recognizer::Ready},
+    recognition::{model::Model, recognizer::ReadyModel},
     teaching::{
-        examples::Lessons,
-        fine_tuning::{Teacher, check_teachable},
+        examples::Examples,
+        fine_tuning::{FineTuner, check_teachable},
     },
 };
 
@@ -24,7 +24,7 @@ use crate::{
 ///
 /// When it is dropped, the thread ends by itself after the lessons that it is at.
 #[derive(Debug)]
-pub struct Tutor {
+pub struct FineTuningWorker {
     requests: Sender<Request>,
     answers: Receiver<Answer>,
     /// Number of the newest request.
@@ -37,16 +37,16 @@ pub struct Tutor {
 struct Request {
     number: u64,
     model: Arc<Model>,
-    lessons: Lessons,
+    examples: Examples,
 }
 
 #[derive(Debug)]
 struct Answer {
     number: u64,
-    taught: Result<Ready, Error>,
+    taught: Result<ReadyModel, Error>,
 }
 
-impl Tutor {
+impl FineTuningWorker {
     /// A tutor of whatever model. What it takes to teach one is made ready at its first lesson.
     ///
     /// # Errors
@@ -58,10 +58,10 @@ impl Tutor {
         let pool = ThreadPoolBuilder::new().num_threads(1).build();
         let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
         thread::Builder::new()
-            .name("tutor".to_owned())
+            .name("fine-tuning".to_owned())
             .spawn(move || work(&pool, &asked, &answer))
             .map_err(Error::Thread)?;
-        Ok(Tutor {
+        Ok(FineTuningWorker {
             requests,
             answers,
             asked: 0,
@@ -74,13 +74,13 @@ impl Tutor {
     ///
     /// # Errors
     /// [`Error::Unteachable`] or [`Error::Misfit`].
-    pub fn teach(&mut self, model: &Arc<Model>, lessons: &Lessons) -> Result<(), Error> {
+    pub fn teach(&mut self, model: &Arc<Model>, examples: &Examples) -> Result<(), Error> {
         check_teachable(model)?;
         self.asked += 1;
         let request = Request {
             number: self.asked,
             model: Arc::clone(model),
-            lessons: lessons.clone(),
+            examples: examples.clone(),
         };
         // The thread ends only when this end is gone.
         let _ = self.requests.send(request);
@@ -96,44 +96,52 @@ impl Tutor {
     /// What the newest lessons made, once it is ready. It never waits.
     ///
     /// # Errors
-    /// As [`Teacher::new`] and [`Teacher::learn`].
-    pub fn poll(&mut self) -> Option<Result<Ready, Error>> {
+    /// As [`FineTuner::new`] and [`FineTuner::fine_tune`].
+    pub fn poll(&mut self) -> Option<Result<ReadyModel, Error>> {
         let newest = self.answers.try_iter().find(|answer| answer.number == self.asked)?;
         self.answered = newest.number;
         Some(newest.taught)
     }
 
     /// Whether there is an answer to come.
-    pub fn is_learning(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         self.answered < self.asked
     }
 }
 
 /// Answers requests until nobody makes any more. The teacher stays for the next lessons of the same model.
 fn work(pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
-    let mut teacher: Option<(Arc<Model>, Teacher)> = None;
+    let mut fine_tuner: Option<(Arc<Model>, FineTuner)> = None;
     while let Ok(first) = requests.recv() {
-        let Request { number, model, lessons } = requests.try_iter().last().unwrap_or(first);
+        let Request {
+            number,
+            model,
+            examples,
+        } = requests.try_iter().last().unwrap_or(first);
         // Another model's is gone before the next is made, so that there is room for one alone.
-        teacher = teacher.filter(|(taught, _)| Arc::ptr_eq(taught, &model));
-        let taught = pool.install(|| learn(model, &mut teacher, &lessons));
+        fine_tuner = fine_tuner.filter(|(taught, _)| Arc::ptr_eq(taught, &model));
+        let taught = pool.install(|| fine_tune(model, &mut fine_tuner, &examples));
         if answers.send(Answer { number, taught }).is_err() {
             return;
         }
     }
 }
 
-fn learn(model: Arc<Model>, teacher: &mut Option<(Arc<Model>, Teacher)>, lessons: &Lessons) -> Result<Ready, Error> {
-    let (model, mut ready) = match teacher.take() {
+fn fine_tune(
+    model: Arc<Model>,
+    fine_tuner: &mut Option<(Arc<Model>, FineTuner)>,
+    examples: &Examples,
+) -> Result<ReadyModel, Error> {
+    let (model, mut ready) = match fine_tuner.take() {
         Some(ready) => ready,
         None => {
-            let ready = Teacher::new(&model)?;
+            let ready = FineTuner::new(&model)?;
             (model, ready)
         }
     };
-    let taught = ready.learn(lessons);
-    *teacher = Some((model, ready));
-    Ready::new(taught?)
+    let taught = ready.fine_tune(examples);
+    *fine_tuner = Some((model, ready));
+    ReadyModel::new(taught?)
 }
 
 #[cfg(test)]
@@ -143,7 +151,7 @@ mod tests {
     use nn_core::{Network, Tensor, formats};
 
     use super::*;
-    use crate::{drawing::file::Drawing, recognition::example::Lesson};
+    use crate::{drawing::file::Drawing, recognition::example::Example};
 
     fn model(seed: u64) -> Arc<Model> {
         Arc::new(Model {
@@ -152,42 +160,42 @@ mod tests {
         })
     }
 
-    fn lessons(count: u8) -> Lessons {
-        let lesson = |label| {
+    fn examples(count: u8) -> Examples {
+        let example = |label| {
             let line = format!("{{\"label\":{label},\"strokes\":[[[{label},0],[40,0],[20,60]]]}}");
-            Lesson::new(label, Drawing::from_json(&line).unwrap().ink).unwrap()
+            Example::new(label, Drawing::from_json(&line).unwrap().ink).unwrap()
         };
-        (0..count).map(lesson).collect()
+        (0..count).map(example).collect()
     }
 
     fn tensors(model: &Model) -> Vec<Tensor> {
         model.content.network.tensors()
     }
 
-    fn wait(tutor: &mut Tutor) -> Vec<Tensor> {
+    fn wait(worker: &mut FineTuningWorker) -> Vec<Tensor> {
         let start = Instant::now();
         loop {
-            if let Some(taught) = tutor.poll() {
+            if let Some(taught) = worker.poll() {
                 return tensors(&taught.unwrap().model);
             }
-            assert!(tutor.is_learning() && start.elapsed() < Duration::from_secs(60));
+            assert!(worker.is_busy() && start.elapsed() < Duration::from_secs(60));
             thread::sleep(Duration::from_millis(1));
         }
     }
 
     #[test]
-    fn the_newest_lessons_are_answered() {
-        let mut tutor = Tutor::start().unwrap();
-        assert!(!tutor.is_learning() && tutor.poll().is_none());
+    fn the_newest_examples_are_answered() {
+        let mut worker = FineTuningWorker::start().unwrap();
+        assert!(!worker.is_busy() && worker.poll().is_none());
         for model in [model(3), model(4)] {
-            let mut teacher = Teacher::new(&model).unwrap();
+            let mut fine_tuner = FineTuner::new(&model).unwrap();
             for counts in [&[1, 2, 0, 3][..], &[2], &[1, 0]] {
                 for &count in counts {
-                    tutor.teach(&model, &lessons(count)).unwrap();
+                    worker.teach(&model, &examples(count)).unwrap();
                 }
-                let expected = teacher.learn(&lessons(counts[counts.len() - 1])).unwrap();
-                assert!(wait(&mut tutor) == tensors(&expected), "{counts:?}");
-                assert!(!tutor.is_learning() && tutor.poll().is_none());
+                let expected = fine_tuner.fine_tune(&examples(counts[counts.len() - 1])).unwrap();
+                assert!(wait(&mut worker) == tensors(&expected), "{counts:?}");
+                assert!(!worker.is_busy() && worker.poll().is_none());
             }
         }
     }
@@ -199,27 +207,27 @@ mod tests {
             content: formats::Model::new(network),
             path: None,
         };
-        let mut tutor = Tutor::start().unwrap();
-        let error = tutor.teach(&Arc::new(model), &lessons(2)).unwrap_err().to_string();
+        let mut worker = FineTuningWorker::start().unwrap();
+        let error = worker.teach(&Arc::new(model), &examples(2)).unwrap_err().to_string();
         assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
     }
 
     #[test]
     fn what_is_not_wanted_any_more_is_not_answered() {
-        let (mut tutor, model) = (Tutor::start().unwrap(), model(3));
-        tutor.teach(&model, &lessons(1)).unwrap();
-        tutor.dismiss();
-        assert!(!tutor.is_learning());
-        tutor.teach(&model, &lessons(2)).unwrap();
-        let expected = Teacher::new(&model).unwrap().learn(&lessons(2)).unwrap();
-        assert!(tutor.is_learning() && wait(&mut tutor) == tensors(&expected));
+        let (mut worker, model) = (FineTuningWorker::start().unwrap(), model(3));
+        worker.teach(&model, &examples(1)).unwrap();
+        worker.dismiss();
+        assert!(!worker.is_busy());
+        worker.teach(&model, &examples(2)).unwrap();
+        let expected = FineTuner::new(&model).unwrap().fine_tune(&examples(2)).unwrap();
+        assert!(worker.is_busy() && wait(&mut worker) == tensors(&expected));
     }
 
     #[test]
-    fn a_tutor_can_be_left_alone() {
-        let mut tutor = Tutor::start().unwrap();
-        tutor.teach(&model(3), &lessons(3)).unwrap();
-        drop(tutor);
-        drop(Tutor::start().unwrap());
+    fn a_worker_can_be_left_alone() {
+        let mut worker = FineTuningWorker::start().unwrap();
+        worker.teach(&model(3), &examples(3)).unwrap();
+        drop(worker);
+        drop(FineTuningWorker::start().unwrap());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         strokes::{CANVAS, Ink},
     },
     error::Error,
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
     recognition::model::Model,
     storage::{atomic_file, exports::free_name},
 };
@@ -23,7 +23,7 @@ const DRAWING: &str = "digit";
 ///
 /// # Errors
 /// If the folder takes no file.
-pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GreyImage>>) -> Result<PathBuf, Error> {
+pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GrayImage>>) -> Result<PathBuf, Error> {
     let path = free_name(folder, DRAWING, &["png", "jsonl"]);
     let side = CANVAS as usize;
     let drawn = match picture {
@@ -31,7 +31,7 @@ pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GreyImage>>) -> Re
             ink.strokes(),
             Pen::AsDrawn,
             &View::whole_canvas(side),
-            GreyImage::blank(side, side),
+            GrayImage::blank(side, side),
         ),
         Some(picture) => draw_over(picture, ink),
     };
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_picture_without_ink_has_no_strokes_to_save() {
         let folder = tempfile::tempdir().unwrap();
-        let picture = Arc::new(GreyImage::new(2, 2, vec![0, 255, 255, 0]));
+        let picture = Arc::new(GrayImage::new(2, 2, vec![0, 255, 255, 0]));
         let path = drawing(folder.path(), &Ink::new(), Some(&picture)).unwrap();
         assert!(path.exists() && !path.with_extension("jsonl").exists());
     }

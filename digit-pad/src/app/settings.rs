@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    storage::{atomic_file, paths::Folders},
+    storage::{atomic_file, paths::UserPaths},
     ui::{DEFAULT_SIZE, LEAST_SIZE, ZOOMS},
 };
 
@@ -40,8 +40,8 @@ impl Default for Settings {
 
 impl Settings {
     /// Those that were kept; the usual ones where there are none, or none that can be read.
-    pub fn load(folders: &Folders) -> Self {
-        let text = path(folders).and_then(|path| std::fs::read_to_string(path).ok());
+    pub fn load(paths: &UserPaths) -> Self {
+        let text = path(paths).and_then(|path| std::fs::read_to_string(path).ok());
         let settings: Settings = text
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
@@ -57,8 +57,8 @@ impl Settings {
     ///
     /// # Errors
     /// If the user's folder takes no file.
-    pub fn save(&self, folders: &Folders) -> Result<(), Error> {
-        let Some(path) = path(folders) else { return Ok(()) };
+    pub fn save(&self, paths: &UserPaths) -> Result<(), Error> {
+        let Some(path) = path(paths) else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|source| Error::Write {
             path: folder.to_owned(),
@@ -69,8 +69,8 @@ impl Settings {
     }
 }
 
-fn path(folders: &Folders) -> Option<PathBuf> {
-    Some(folders.data()?.join("settings.json"))
+fn path(paths: &UserPaths) -> Option<PathBuf> {
+    Some(paths.data()?.join("settings.json"))
 }
 
 #[cfg(test)]
@@ -80,29 +80,29 @@ mod tests {
     #[test]
     fn settings_are_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let folders = Folders::all_in(&folder.path().join("new"));
-        assert_eq!(Settings::load(&folders), Settings::default());
+        let paths = UserPaths::all_in(&folder.path().join("new"));
+        assert_eq!(Settings::load(&paths), Settings::default());
         let settings = Settings {
             width: 1200,
             height: 800,
             zoom: 3,
             dark: false,
         };
-        settings.save(&folders).unwrap();
-        assert_eq!(Settings::load(&folders), settings);
+        settings.save(&paths).unwrap();
+        assert_eq!(Settings::load(&paths), settings);
     }
 
     #[test]
     fn what_cannot_be_used_is_mended() {
         let folder = tempfile::tempdir().unwrap();
-        let folders = Folders::all_in(folder.path());
+        let paths = UserPaths::all_in(folder.path());
         for (text, width, zoom) in [
             ("no JSON", DEFAULT_SIZE.0, 1),
             ("{\"width\":3,\"zoom\":99}", LEAST_SIZE.0, ZOOMS.len() - 1),
             ("{\"width\":100000,\"other\":1}", MOST, 1),
         ] {
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
-            let settings = Settings::load(&folders);
+            let settings = Settings::load(&paths);
             assert_eq!((settings.width, settings.zoom), (width, zoom), "{text}");
         }
     }

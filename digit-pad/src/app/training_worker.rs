@@ -26,7 +26,7 @@ const LOOK_EVERY: u64 = 12;
 const LOOK_AT: usize = 300;
 
 /// How long a rest lasts before it is asked whether it is over.
-const REST: Duration = Duration::from_millis(20);
+const PAUSE_POLL: Duration = Duration::from_millis(20);
 
 /// The threads to learn on: one core is left to the pen. They stay from one network to the next, so that the memory of
 /// one time serves the next.
@@ -37,7 +37,7 @@ pub fn threads() -> Result<ThreadPool, Error> {
     let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
-        .thread_name(|_| "learner".to_owned())
+        .thread_name(|_| "training".to_owned())
         // Rayon's own way would end the program, and what is drawn would be lost.
         .panic_handler(|_| ());
     pool.build()
@@ -46,7 +46,7 @@ pub fn threads() -> Result<ThreadPool, Error> {
 
 /// Training on its way, or over.
 #[derive(Debug)]
-pub struct Learner {
+pub struct TrainingWorker {
     shared: Arc<Shared>,
 }
 
@@ -54,12 +54,12 @@ pub struct Learner {
 struct Shared {
     stop: AtomicBool,
     paused: AtomicBool,
-    news: Mutex<News>,
+    status: Mutex<Status>,
 }
 
 /// What there is to be seen.
 #[derive(Debug, Default)]
-struct News {
+struct Status {
     progress: Progress,
     network: Option<Network>,
     failure: Option<String>,
@@ -68,7 +68,7 @@ struct News {
 
 /// What changed since the last look.
 #[derive(Debug)]
-pub struct Look {
+pub struct TrainingUpdate {
     /// How it goes.
     pub progress: Progress,
     /// The network as it is now.
@@ -77,35 +77,35 @@ pub struct Look {
     pub failure: Option<String>,
 }
 
-impl Learner {
+impl TrainingWorker {
     /// Begins to train a preset on these [`threads`], once they are through with whatever they are at.
     pub fn start(preset: &'static Preset, seed: u64, threads: &ThreadPool) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         threads.spawn(move || {
-            let outcome = learn(preset, seed, &theirs);
-            let mut news = theirs.news();
-            news.progress.finished = true;
-            news.is_fresh = true;
+            let outcome = run(preset, seed, &theirs);
+            let mut status = theirs.status();
+            status.progress.finished = true;
+            status.is_fresh = true;
             match outcome {
                 Ok(trained) => {
-                    news.progress.test_accuracy = Some(trained.test.accuracy as f32);
-                    news.network = Some(trained.network);
+                    status.progress.test_accuracy = Some(trained.test.accuracy as f32);
+                    status.network = Some(trained.network);
                 }
                 // What was asked for is no failure.
                 Err(Error::NothingLearnt) => {}
-                Err(error) => news.failure = Some(error.to_string()),
+                Err(error) => status.failure = Some(error.to_string()),
             }
         });
-        Learner { shared }
+        TrainingWorker { shared }
     }
 
     /// Rests, or goes on.
-    pub fn pause_or_go_on(&self) {
+    pub fn toggle_pause(&self) {
         self.shared.paused.fetch_xor(true, Ordering::Relaxed);
-        let mut news = self.shared.news();
-        news.progress.paused = self.shared.paused.load(Ordering::Relaxed);
-        news.is_fresh = true;
+        let mut status = self.shared.status();
+        status.progress.paused = self.shared.paused.load(Ordering::Relaxed);
+        status.is_fresh = true;
     }
 
     /// Ends training after the step that it is in.
@@ -114,36 +114,36 @@ impl Learner {
     }
 
     /// What changed since this was last asked.
-    pub fn look(&self) -> Option<Look> {
-        let mut news = self.shared.news();
-        std::mem::take(&mut news.is_fresh).then(|| Look {
-            progress: news.progress.clone(),
-            network: news.network.take(),
-            failure: news.failure.take(),
+    pub fn poll(&self) -> Option<TrainingUpdate> {
+        let mut status = self.shared.status();
+        std::mem::take(&mut status.is_fresh).then(|| TrainingUpdate {
+            progress: status.progress.clone(),
+            network: status.network.take(),
+            failure: status.failure.take(),
         })
     }
 }
 
-impl Drop for Learner {
+impl Drop for TrainingWorker {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
 impl Shared {
-    /// Nobody leaves half a piece of news behind, whatever happens to them.
-    fn news(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nobody leaves half a piece of status behind, whatever happens to them.
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rest_while_paused(&self) {
+    fn wait_while_paused(&self) {
         while self.paused.load(Ordering::Relaxed) && !self.stop.load(Ordering::Relaxed) {
-            thread::sleep(REST);
+            thread::sleep(PAUSE_POLL);
         }
     }
 }
 
-fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
+fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
     if shared.stop.load(Ordering::Relaxed) {
         return Err(Error::NothingLearnt);
     }
@@ -157,17 +157,17 @@ fn learn(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> 
         checkpoint: None,
         stop: &shared.stop,
     };
-    let mut witness = Witness::new(&data.validation);
+    let mut witness = Monitor::new(&data.validation);
     train(&task, &data, &mut |event, network| {
         if let TrainingEvent::Step(step) = event {
             witness.see(&step, network, shared);
-            shared.rest_while_paused();
+            shared.wait_while_paused();
         }
     })
 }
 
 /// Sees every step, and tells of some.
-struct Witness {
+struct Monitor {
     pixels: Vec<f32>,
     labels: Vec<u8>,
     /// Loss summed over the epoch's steps so far, at the last look, and at which step that was.
@@ -178,14 +178,14 @@ struct Witness {
     seconds_before: f64,
 }
 
-impl Witness {
+impl Monitor {
     fn new(held_out: &Dataset) -> Self {
         let images = held_out.len().min(LOOK_AT);
         let mut pixels = vec![0.0; images * held_out.pixels()];
         for (index, pixels) in pixels.chunks_exact_mut(held_out.pixels()).enumerate() {
             SCALING.scale_into(held_out.image(index), pixels);
         }
-        Witness {
+        Monitor {
             pixels,
             labels: held_out.labels()[..images].to_vec(),
             last: (0.0, 0),
@@ -212,8 +212,8 @@ impl Witness {
         self.last = (sum, step.steps);
         self.seconds = self.seconds_before + step.seconds;
         let accuracy = self.accuracy(network);
-        let mut news = shared.news();
-        let progress = &mut news.progress;
+        let mut status = shared.status();
+        let progress = &mut status.progress;
         progress.steps = step.steps;
         progress.total_steps = step.total_steps;
         progress.seconds = self.seconds as f32;
@@ -221,8 +221,8 @@ impl Witness {
         progress.losses.push([step.steps as f32, loss as f32]);
         progress.accuracies.push([step.steps as f32, accuracy]);
         progress.filters = filters(network);
-        news.network = Some(network.clone());
-        news.is_fresh = true;
+        status.network = Some(network.clone());
+        status.is_fresh = true;
     }
 
     /// Share of the images that is read rightly.
@@ -272,11 +272,11 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn wait(learner: &Learner, done: impl Fn(&Look) -> bool) -> Look {
+    fn wait(worker: &TrainingWorker, done: impl Fn(&TrainingUpdate) -> bool) -> TrainingUpdate {
         let start = Instant::now();
         loop {
-            if let Some(look) = learner.look().filter(&done) {
-                return look;
+            if let Some(update) = worker.poll().filter(&done) {
+                return update;
             }
             assert!(start.elapsed() < PATIENCE, "nothing is learnt");
             thread::sleep(Duration::from_millis(5));
@@ -286,27 +286,27 @@ mod tests {
     #[test]
     fn it_learns_rests_goes_on_and_stops() {
         let threads = threads().unwrap();
-        let learner = Learner::start(Preset::named("fast").unwrap(), 1, &threads);
-        let early = wait(&learner, |look| look.progress.steps >= 1);
+        let worker = TrainingWorker::start(Preset::named("fast").unwrap(), 1, &threads);
+        let early = wait(&worker, |update| update.progress.steps >= 1);
         assert!(early.network.is_some() && early.failure.is_none());
         assert_eq!(early.progress.filters.2.len(), 16);
-        let later = wait(&learner, |look| look.progress.steps >= 60);
-        let accuracy = |look: &Look| look.progress.accuracies.last().unwrap()[1];
+        let later = wait(&worker, |update| update.progress.steps >= 60);
+        let accuracy = |update: &TrainingUpdate| update.progress.accuracies.last().unwrap()[1];
         assert!(
             accuracy(&later) > 0.5 && accuracy(&later) > accuracy(&early),
             "{}",
             accuracy(&later)
         );
-        learner.pause_or_go_on();
+        worker.toggle_pause();
         thread::sleep(Duration::from_millis(200));
-        let resting = learner.look().unwrap();
+        let resting = worker.poll().unwrap();
         assert!(resting.progress.paused);
         thread::sleep(Duration::from_millis(100));
-        assert!(learner.look().is_none(), "it rests");
-        learner.pause_or_go_on();
-        wait(&learner, |look| look.progress.steps > resting.progress.steps);
-        learner.stop();
-        let end = wait(&learner, |look| look.progress.finished);
+        assert!(worker.poll().is_none(), "it rests");
+        worker.toggle_pause();
+        wait(&worker, |update| update.progress.steps > resting.progress.steps);
+        worker.stop();
+        let end = wait(&worker, |update| update.progress.finished);
         assert!(end.progress.steps < end.progress.total_steps && end.failure.is_none());
         assert!(end.progress.test_accuracy.unwrap() > 0.5);
     }
@@ -314,12 +314,12 @@ mod tests {
     #[test]
     fn one_that_is_dropped_makes_way_for_the_next() {
         let (threads, fast) = (threads().unwrap(), Preset::named("fast").unwrap());
-        let resting = Learner::start(fast, 1, &threads);
-        wait(&resting, |look| look.progress.steps >= 1);
-        resting.pause_or_go_on();
+        let resting = TrainingWorker::start(fast, 1, &threads);
+        wait(&resting, |update| update.progress.steps >= 1);
+        resting.toggle_pause();
         drop(resting);
-        drop(Learner::start(fast, 2, &threads));
-        let next = Learner::start(fast, 3, &threads);
-        wait(&next, |look| look.progress.steps >= 1);
+        drop(TrainingWorker::start(fast, 2, &threads));
+        let next = TrainingWorker::start(fast, 3, &threads);
+        wait(&next, |update| update.progress.steps >= 1);
     }
 }

@@ -71,13 +71,13 @@ const fn style(face: Face, size: f32) -> Style {
 pub fn draw(path: &Path, name: &str, metrics: &Metrics, images: &Dataset, mistakes: &[Answer]) -> Result<(), Error> {
     let mut pixels = vec![PAPER.0; WIDTH * HEIGHT];
     let all = Rect::new(0, 0, WIDTH as i32, HEIGHT as i32);
-    let mut sheet = Sheet {
+    let mut document = Chart {
         frame: Frame::new(&mut pixels, WIDTH, HEIGHT, all),
         text: Text::new(),
     };
-    sheet.title(name, metrics);
-    sheet.matrix(metrics);
-    sheet.gallery(images, &mistakes[..mistakes.len().min(SHOWN)]);
+    document.title(name, metrics);
+    document.matrix(metrics);
+    document.gallery(images, &mistakes[..mistakes.len().min(SHOWN)]);
     let rgb: Vec<u8> = pixels
         .iter()
         .flat_map(|pixel| pixel.to_be_bytes().into_iter().skip(1))
@@ -85,12 +85,12 @@ pub fn draw(path: &Path, name: &str, metrics: &Metrics, images: &Dataset, mistak
     atomic_file::replace_png(path, &rgb, WIDTH, HEIGHT)
 }
 
-struct Sheet<'a> {
+struct Chart<'a> {
     frame: Frame<'a>,
     text: Text,
 }
 
-impl Sheet<'_> {
+impl Chart<'_> {
     fn write(&mut self, rect: Rect, text: &str, style: Style, align: Align, color: Color) {
         self.text.draw(&mut self.frame, rect, text, style, align, color);
     }

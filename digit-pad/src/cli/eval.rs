@@ -75,15 +75,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let images = args.data.load_test()?;
     model.check_fit(images.height(), images.width())?;
-    let readings = Readings::new(model.clone(), &images)?;
+    let predictions = Readings::new(model.clone(), &images)?;
     let mut metrics = Metrics::default();
-    metrics.extend(readings.answers(&images));
-    let measured = measured(&metrics, &readings)?;
+    metrics.extend(predictions.answers(&images));
+    let measured = measured(&metrics, &predictions)?;
     if let Some(path) = &args.predictions {
-        readings.write(path, &images)?;
+        predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = worst_mistakes(readings.answers(&images), confusion_chart::SHOWN);
+        let mistakes = worst_mistakes(predictions.answers(&images), confusion_chart::SHOWN);
         confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
     if args.json {
@@ -92,17 +92,17 @@ pub(super) fn run(args: &Args) -> Outcome {
     print(&model, &measured)
 }
 
-fn measured(metrics: &Metrics, readings: &Readings) -> Result<Measured, Error> {
+fn measured(metrics: &Metrics, predictions: &Readings) -> Result<Measured, Error> {
     Ok(Measured {
         accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
         count: metrics.count(),
         correct: metrics.correct(),
-        loss: readings.loss / metrics.count() as f64,
+        loss: predictions.loss / metrics.count() as f64,
         precision: metrics.precision(),
         recall: metrics.recall(),
         calibration_error: metrics.calibration_error(),
-        mean_ms: milliseconds(readings.time) / metrics.count() as f64,
-        slowest_ms: milliseconds(readings.slowest),
+        mean_ms: milliseconds(predictions.time) / metrics.count() as f64,
+        slowest_ms: milliseconds(predictions.slowest),
     })
 }
 
@@ -146,7 +146,7 @@ struct Readings {
 impl Readings {
     fn new(model: Model, images: &Dataset) -> Result<Self, Error> {
         let mut predictor = Predictor::new(model, 1)?;
-        let mut readings = Readings {
+        let mut predictions = Readings {
             probabilities: Vec::with_capacity(images.len()),
             loss: 0.0,
             time: Duration::ZERO,
@@ -160,12 +160,12 @@ impl Readings {
             loss::softmax(&mut probabilities);
             let time = start.elapsed();
             let loss = loss::cross_entropy(logits, images.label(index).into(), 1.0, &mut [0.0; DIGITS]);
-            readings.loss += f64::from(loss);
-            readings.probabilities.push(probabilities);
-            readings.time += time;
-            readings.slowest = readings.slowest.max(time);
+            predictions.loss += f64::from(loss);
+            predictions.probabilities.push(probabilities);
+            predictions.time += time;
+            predictions.slowest = predictions.slowest.max(time);
         }
-        Ok(readings)
+        Ok(predictions)
     }
 
     /// Each image's label, the digit that was read and its probability.

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_past_ends_the_reading() {
+    fn what_cannot_be_read_past_ends_the_prediction() {
         let binary = lines(&[0xFF, 0xFE, b'\n', b'x']);
         assert!(
             binary[0]

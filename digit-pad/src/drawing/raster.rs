@@ -4,7 +4,7 @@
 //! The two pens differ on purpose. MNIST's digits were all scaled to one size, and their strokes came out about a
 //! ninth of it thick. A pen of fixed width draws a small digit too thick for that and a large one too thin, and
 //! the network misreads both. So the picture for the network is drawn from the strokes, not copied from the
-//! screen: its pen is [`READING_PEN`] of the digit's own size. What is drawn then reads the same at every size,
+//! screen: its pen is [`RECOGNITION_PEN`] of the digit's own size. What is drawn then reads the same at every size,
 //! and the 28×28 picture beside the canvas shows what became of it.
 //!
 //! A stroke is the union of discs along a smooth curve through its samples. What a pixel holds depends on its distance
@@ -16,7 +16,7 @@ use crate::{
         strokes::{CANVAS, CANVAS_BOUNDS, Ink, PEN, Stroke},
     },
     geometry::{Bounds, Point},
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
 };
 
 /// Width of the pen in the picture for the network, as a share of the drawn digit's longest side, pen included.
@@ -24,17 +24,17 @@ use crate::{
 /// With it, digits drawn with a tablet's pen come out with as much ink as MNIST's (13 % of the picture) and as many
 /// half-grey pixels (61 % of the inked ones). A network trained on MNIST alone reads most of them right with a
 /// share from 0.09 to 0.12, and 2 % fewer at 0.18.
-pub const READING_PEN: f32 = 0.115;
+pub const RECOGNITION_PEN: f32 = 0.115;
 
 /// The least width of the pen in the picture for the network, in canvas units: below it a drawing is a blot, on the
 /// screen and for the network, not a tiny digit seen through a lens.
-const LEAST_READING_PEN: f32 = 0.3 * PEN;
+const LEAST_RECOGNITION_PEN: f32 = 0.3 * PEN;
 
 /// How far, in canvas units, the soft edge of a stroke may reach beyond half the width of the pen.
 const SOFT_EDGE: f32 = 2.0;
 
 /// Longest side, in pixels, of a digit in the picture for the network: eight pixels for each that remains.
-const READING_SIZE: f32 = 160.0;
+const RECOGNITION_SIZE: f32 = 160.0;
 
 /// Which part of the canvas a picture shows, and how large.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,7 +79,7 @@ pub enum Pen {
 }
 
 /// What `onto` holds with `strokes` drawn over it.
-pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GreyImage) -> GreyImage {
+pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GrayImage) -> GrayImage {
     let mut image = onto;
     for stroke in strokes {
         let width = match pen {
@@ -96,7 +96,7 @@ pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GreyImage) -> GreyI
 
 /// What `onto` holds with straight lines of round ends drawn over it, as they are; `view` is as for [`draw`], but of
 /// whatever the lines' places are measured in.
-pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GreyImage) -> GreyImage {
+pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GrayImage) -> GrayImage {
     let mut image = onto;
     let scaled = |point: Point| Point::new(point.x * view.scale, point.y * view.scale);
     for line in lines.iter().filter(|line| !line.is_empty()) {
@@ -135,21 +135,21 @@ pub fn difference(before: &Ink, after: &Ink) -> Option<Bounds> {
 
 /// The picture for the network: the visible ink alone, drawn large and with a pen that suits its size. `None` if
 /// nothing is drawn. A stroke that leaves the canvas ends half a pen's width beyond its edge.
-pub fn draw_for_reading(ink: &Ink) -> Option<GreyImage> {
+pub fn draw_for_recognition(ink: &Ink) -> Option<GrayImage> {
     let curves = ink.strokes().iter().flat_map(|stroke| curve(stroke, 1.0));
     let visible = Bounds::around(curves)?.intersection(&CANVAS_BOUNDS)?;
-    let pen = (visible.longest_side() * READING_PEN / (1.0 - READING_PEN)).max(LEAST_READING_PEN);
-    let scale = READING_SIZE / (visible.longest_side() + pen);
+    let pen = (visible.longest_side() * RECOGNITION_PEN / (1.0 - RECOGNITION_PEN)).max(LEAST_RECOGNITION_PEN);
+    let scale = RECOGNITION_SIZE / (visible.longest_side() + pen);
     let drawn = visible.grown(0.5 * pen + 1.0 / scale);
     let pixels = |units: f32| ((units * scale).ceil() as usize).max(1);
-    let paper = GreyImage::blank(pixels(drawn.width()), pixels(drawn.height()));
+    let paper = GrayImage::blank(pixels(drawn.width()), pixels(drawn.height()));
     let view = View::from_corner(Point::new(drawn.left, drawn.top), scale);
     Some(draw(ink.strokes(), Pen::Width(pen), &view, paper))
 }
 
 /// A picture as large as fits in the middle of a square of `side` pixels.
-pub fn fit_in_square(picture: &GreyImage, side: usize) -> GreyImage {
-    let mut square = GreyImage::blank(side, side);
+pub fn fit_in_square(picture: &GrayImage, side: usize) -> GrayImage {
+    let mut square = GrayImage::blank(side, side);
     let longest = picture.width().max(picture.height());
     if picture.pixels().is_empty() || side == 0 {
         return square;
@@ -166,7 +166,7 @@ pub fn fit_in_square(picture: &GreyImage, side: usize) -> GreyImage {
 }
 
 /// The whole canvas as on the screen, a pixel to a canvas unit: a picture as large as fits, and ink over it.
-pub fn draw_over(picture: &GreyImage, ink: &Ink) -> GreyImage {
+pub fn draw_over(picture: &GrayImage, ink: &Ink) -> GrayImage {
     let side = CANVAS as usize;
     draw(
         ink.strokes(),
@@ -178,7 +178,7 @@ pub fn draw_over(picture: &GreyImage, ink: &Ink) -> GreyImage {
 
 /// Draws all that is at most `radius` from the segment between two points of the whole canvas, in pixels, with an edge
 /// one pixel soft.
-fn draw_segment(image: &mut GreyImage, view: &View, from: Point, to: Point, radius: f32) {
+fn draw_segment(image: &mut GrayImage, view: &View, from: Point, to: Point, radius: f32) {
     let reach = radius + 0.5;
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let length_squared = dx * dx + dy * dy;
@@ -255,16 +255,16 @@ mod tests {
         ink(&[&points])
     }
 
-    fn on_screen(ink: &Ink, side: usize) -> GreyImage {
+    fn on_screen(ink: &Ink, side: usize) -> GrayImage {
         draw(
             ink.strokes(),
             Pen::AsDrawn,
             &View::whole_canvas(side),
-            GreyImage::blank(side, side),
+            GrayImage::blank(side, side),
         )
     }
 
-    fn mass(image: &GreyImage) -> f32 {
+    fn mass(image: &GrayImage) -> f32 {
         image.pixels().iter().map(|&p| f32::from(p) / 255.0).sum()
     }
 
@@ -284,7 +284,7 @@ mod tests {
             ink in inks(), side in 1..300usize, left in 0..200usize, top in 0..200usize, width in 0..120usize,
         ) {
             let whole = on_screen(&ink, side);
-            let part = GreyImage::blank(width, 40);
+            let part = GrayImage::blank(width, 40);
             let part = draw(ink.strokes(), Pen::AsDrawn, &View::part_of_canvas(side, left, top), part);
             let (width, height) = (width.min(side.saturating_sub(left)), 40.min(side.saturating_sub(top)));
             prop_assert_eq!(part.cropped(0, 0, width, height), whole.cropped(left, top, width, height));
@@ -321,8 +321,8 @@ mod tests {
         }
 
         #[test]
-        fn any_ink_can_be_drawn_for_reading(ink in inks()) {
-            if let Some(image) = draw_for_reading(&ink) {
+        fn any_ink_can_be_drawn_for_prediction(ink in inks()) {
+            if let Some(image) = draw_for_recognition(&ink) {
                 prop_assert!(image.width() <= 400 && image.height() <= 400);
             }
         }
@@ -391,16 +391,16 @@ mod tests {
                 &strokes,
                 Pen::AsDrawn,
                 &View::whole_canvas(200),
-                GreyImage::blank(200, 200)
+                GrayImage::blank(200, 200)
             ),
             once
         );
     }
 
     #[test]
-    fn the_picture_for_reading_does_not_depend_on_the_size_drawn() {
-        let large = draw_for_reading(&circle(100, 240.0)).unwrap();
-        let small = draw_for_reading(&circle(100, 60.0)).unwrap();
+    fn the_picture_for_prediction_does_not_depend_on_the_size_drawn() {
+        let large = draw_for_recognition(&circle(100, 240.0)).unwrap();
+        let small = draw_for_recognition(&circle(100, 60.0)).unwrap();
         let (width, height) = (large.width().min(small.width()), large.height().min(small.height()));
         assert!(large.width() <= width + 1 && small.width() <= width + 1);
         let (large, small) = (large.cropped(0, 0, width, height), small.cropped(0, 0, width, height));
@@ -419,9 +419,9 @@ mod tests {
 
     #[test]
     fn a_blot_stays_a_blot() {
-        let dot = draw_for_reading(&ink(&[&[(280.0, 280.0)]])).unwrap();
-        let scribble = draw_for_reading(&ink(&[&[(280.0, 280.0), (284.0, 280.0), (280.0, 284.0)]])).unwrap();
-        let filled = |image: &GreyImage| mass(image) / image.pixels().len() as f32;
+        let dot = draw_for_recognition(&ink(&[&[(280.0, 280.0)]])).unwrap();
+        let scribble = draw_for_recognition(&ink(&[&[(280.0, 280.0), (284.0, 280.0), (280.0, 284.0)]])).unwrap();
+        let filled = |image: &GrayImage| mass(image) / image.pixels().len() as f32;
         assert!((filled(&dot) - filled(&scribble)).abs() < 0.1);
     }
 
@@ -429,16 +429,19 @@ mod tests {
     fn ink_outside_the_canvas_is_not_read() {
         let stays = ink(&[&[(280.0, 100.0), (280.0, CANVAS)]]);
         let leaves = ink(&[&[(280.0, 100.0), (280.0, CANVAS + 300.0)]]);
-        let (stays, leaves) = (draw_for_reading(&stays).unwrap(), draw_for_reading(&leaves).unwrap());
+        let (stays, leaves) = (
+            draw_for_recognition(&stays).unwrap(),
+            draw_for_recognition(&leaves).unwrap(),
+        );
         assert_eq!((leaves.width(), leaves.height()), (stays.width(), stays.height()));
         assert!((mass(&leaves) / mass(&stays) - 1.0).abs() < 0.03);
-        assert_eq!(draw_for_reading(&Ink::new()), None);
+        assert_eq!(draw_for_recognition(&Ink::new()), None);
     }
 
     #[test]
     fn a_picture_fills_the_canvas_and_ink_comes_over_it() {
-        let grey = GreyImage::new(10, 5, vec![100; 50]);
-        let fitted = fit_in_square(&grey, 40);
+        let gray = GrayImage::new(10, 5, vec![100; 50]);
+        let fitted = fit_in_square(&gray, 40);
         assert_eq!(
             (
                 fitted.row(9)[20],
@@ -448,11 +451,11 @@ mod tests {
             ),
             (0, 100, 100, 0)
         );
-        let both = draw_over(&grey, &ink(&[&[(280.0, 280.0)]]));
+        let both = draw_over(&gray, &ink(&[&[(280.0, 280.0)]]));
         assert_eq!((both.width(), both.row(280)[280], both.row(280)[10]), (560, 255, 100));
         for (width, height, side) in [(0, 0, 10), (1, 1, 10), (10, 10, 0), (1, 500, 7)] {
-            let picture = GreyImage::blank(width, height);
-            assert_eq!(fit_in_square(&picture, side), GreyImage::blank(side, side));
+            let picture = GrayImage::blank(width, height);
+            assert_eq!(fit_in_square(&picture, side), GrayImage::blank(side, side));
         }
     }
 }

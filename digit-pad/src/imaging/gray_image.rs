@@ -4,13 +4,13 @@ use crate::geometry::PixelRect;
 
 /// A grey picture, row by row from the top: 255 is ink, 0 is paper.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GreyImage {
+pub struct GrayImage {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
 }
 
-impl GreyImage {
+impl GrayImage {
     /// A picture of the given pixels, row by row from the top.
     ///
     /// # Panics
@@ -22,12 +22,12 @@ impl GreyImage {
             width.checked_mul(height),
             "pixels of a {width}×{height} picture"
         );
-        GreyImage { width, height, pixels }
+        GrayImage { width, height, pixels }
     }
 
     /// A picture of paper alone.
     pub fn blank(width: usize, height: usize) -> Self {
-        GreyImage::new(width, height, vec![0; width * height])
+        GrayImage::new(width, height, vec![0; width * height])
     }
 
     /// Pixels in a row.
@@ -89,25 +89,25 @@ impl GreyImage {
         );
         let columns = taps(part.width, scale);
         let rows = taps(part.height, scale);
-        let mut greys = vec![0.0; columns.len() * rows.len()];
-        for (line, row) in greys.chunks_exact_mut(columns.len()).zip(&rows) {
+        let mut grays = vec![0.0; columns.len() * rows.len()];
+        for (line, row) in grays.chunks_exact_mut(columns.len()).zip(&rows) {
             for (k, row_weight) in row.weights.iter().enumerate() {
                 let source = &self.row(part.top + row.first + k)[part.left..part.left + part.width];
-                for (grey, column) in line.iter_mut().zip(&columns) {
-                    *grey += row_weight * column.apply(source);
+                for (gray, column) in line.iter_mut().zip(&columns) {
+                    *gray += row_weight * column.apply(source);
                 }
             }
         }
         Resampled {
             width: columns.len(),
             height: rows.len(),
-            greys,
+            grays,
         }
     }
 
     /// The part of `width` · `height` pixels from (left, top) on; paper where that leaves the picture.
-    pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> GreyImage {
-        let mut part = GreyImage::blank(width, height);
+    pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> GrayImage {
+        let mut part = GrayImage::blank(width, height);
         let left = left.min(self.width);
         let columns = width.min(self.width - left);
         for y in 0..height.min(self.height.saturating_sub(top)) {
@@ -117,7 +117,7 @@ impl GreyImage {
     }
 
     /// Puts another picture over this one, its upper left corner at (left, top); what does not fit is left out.
-    pub fn paste(&mut self, other: &GreyImage, left: usize, top: usize) {
+    pub fn paste(&mut self, other: &GrayImage, left: usize, top: usize) {
         let left = left.min(self.width);
         let width = other.width.min(self.width - left);
         for y in 0..other.height.min(self.height.saturating_sub(top)) {
@@ -135,23 +135,23 @@ pub struct Resampled {
     /// Rows.
     pub height: usize,
     /// Greys from 0 to 255, row by row from the top.
-    pub greys: Vec<f32>,
+    pub grays: Vec<f32>,
 }
 
 impl Resampled {
     /// The brightest grey; 0 without pixels.
     pub fn peak(&self) -> f32 {
-        self.greys.iter().copied().fold(0.0, f32::max)
+        self.grays.iter().copied().fold(0.0, f32::max)
     }
 
     /// The picture in whole greys, each multiplied by `gain` first.
-    pub fn to_image(&self, gain: f32) -> GreyImage {
+    pub fn to_image(&self, gain: f32) -> GrayImage {
         let pixels = self
-            .greys
+            .grays
             .iter()
-            .map(|grey| (grey * gain).round().min(255.0) as u8)
+            .map(|gray| (gray * gain).round().min(255.0) as u8)
             .collect();
-        GreyImage::new(self.width, self.height, pixels)
+        GrayImage::new(self.width, self.height, pixels)
     }
 }
 
@@ -224,10 +224,10 @@ mod tests {
 
     use super::*;
 
-    fn images() -> impl Strategy<Value = GreyImage> {
+    fn images() -> impl Strategy<Value = GrayImage> {
         (1..40usize, 1..40usize).prop_flat_map(|(width, height)| {
             proptest::collection::vec(any::<u8>(), width * height)
-                .prop_map(move |pixels| GreyImage::new(width, height, pixels))
+                .prop_map(move |pixels| GrayImage::new(width, height, pixels))
         })
     }
 
@@ -241,7 +241,7 @@ mod tests {
         fn shrinking_keeps_all_ink(image in images(), scale in 0.05..1.0f32) {
             let small = image.resampled(image.rect(), scale);
             let before: f32 = image.pixels().iter().map(|&p| f32::from(p)).sum();
-            let after: f32 = small.greys.iter().sum::<f32>() / (scale * scale);
+            let after: f32 = small.grays.iter().sum::<f32>() / (scale * scale);
             prop_assert!((before - after).abs() <= 0.01 * before + 1.0, "{} became {}", before, after);
         }
 
@@ -254,10 +254,10 @@ mod tests {
         }
 
         #[test]
-        fn greys_stay_between_paper_and_ink(image in images(), scale in 0.05..8.0f32) {
+        fn grays_stay_between_paper_and_ink(image in images(), scale in 0.05..8.0f32) {
             let scaled = image.resampled(image.rect(), scale);
             let peak = image.pixels().iter().copied().max().map_or(0.0, f32::from);
-            prop_assert!(scaled.greys.iter().all(|&g| (0.0..=peak * 1.0001 + 0.001).contains(&g)));
+            prop_assert!(scaled.grays.iter().all(|&g| (0.0..=peak * 1.0001 + 0.001).contains(&g)));
             let expected = |length: usize| ((length as f32 * scale) - 1e-3).ceil().max(1.0) as usize;
             prop_assert_eq!((scaled.width, scaled.height), (expected(image.width()), expected(image.height())));
         }
@@ -271,7 +271,7 @@ mod tests {
                 height: image.height() - cut.min(image.height() - 1),
             };
             let rows = (part.top..image.height()).flat_map(|y| image.row(y)[part.left..].to_vec());
-            let alone = GreyImage::new(part.width, part.height, rows.collect());
+            let alone = GrayImage::new(part.width, part.height, rows.collect());
             prop_assert_eq!(image.resampled(part, scale), alone.resampled(alone.rect(), scale));
         }
     }
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn halves_are_averages() {
-        let image = GreyImage::new(4, 2, vec![0, 100, 200, 200, 100, 200, 40, 40]);
-        assert_eq!(image.resampled(image.rect(), 0.5).greys, vec![100.0, 120.0]);
+        let image = GrayImage::new(4, 2, vec![0, 100, 200, 200, 100, 200, 40, 40]);
+        assert_eq!(image.resampled(image.rect(), 0.5).grays, vec![100.0, 120.0]);
     }
 }

@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use crate::{
     error::Error,
     geometry::PixelRect,
-    imaging::{background_removal, gray_image::GreyImage},
+    imaging::{background_removal, gray_image::GrayImage},
 };
 
 /// The formats that are read.
@@ -46,16 +46,16 @@ const NOISE: u8 = 4;
 
 /// A picture of bright ink on dark paper, and the size of the image that it is from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Photo {
+pub struct LoadedImage {
     /// The ink; smaller than the image, where that is very large.
-    pub picture: GreyImage,
+    pub picture: GrayImage,
     /// Width of the upright image, in pixels.
     pub width: usize,
     /// Height of the upright image, in pixels.
     pub height: usize,
 }
 
-impl Photo {
+impl LoadedImage {
     /// Where in the image a part of the picture is.
     pub fn place(&self, part: PixelRect) -> PixelRect {
         let scale = self.picture.width() as f32 / self.width as f32;
@@ -78,7 +78,7 @@ pub fn extensions() -> Vec<String> {
 ///
 /// # Errors
 /// If the file is no such image, is damaged or too large, or nothing is drawn on it.
-pub fn open(path: &Path) -> Result<Photo, Error> {
+pub fn open(path: &Path) -> Result<LoadedImage, Error> {
     let picture = |reason| Error::Picture {
         path: path.to_owned(),
         reason,
@@ -91,20 +91,20 @@ pub fn open(path: &Path) -> Result<Photo, Error> {
         width,
         height,
     })?;
-    Ok(Photo { picture, width, height })
+    Ok(LoadedImage { picture, width, height })
 }
 
 /// The ink of an image, if there is any.
-fn ink(image: DynamicImage) -> Option<GreyImage> {
+fn ink(image: DynamicImage) -> Option<GrayImage> {
     let is_photograph = image.width().min(image.height()) as usize >= background_removal::LEAST_SIDE;
     let image = if is_photograph { shrunk(image) } else { image };
-    let (mut pixels, width, height) = to_grey(image);
+    let (mut pixels, width, height) = to_gray(image);
     let pixels = if is_photograph {
         background_removal::ink(&pixels, width)?
     } else {
         brighten_ink(&mut pixels, width).then_some(pixels)?
     };
-    Some(GreyImage::new(width, height, pixels))
+    Some(GrayImage::new(width, height, pixels))
 }
 
 /// No larger than digits are told apart in.
@@ -209,16 +209,16 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
 
 /// Grey pixels, row by row, and width and height; what is transparent lies on white paper, and if nothing is to be seen
 /// there, on black.
-fn to_grey(image: DynamicImage) -> (Vec<u8>, usize, usize) {
+fn to_gray(image: DynamicImage) -> (Vec<u8>, usize, usize) {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if !image.color().has_alpha() {
         return (image.into_luma8().into_raw(), width, height);
     }
     let image = image.into_luma_alpha8();
     let on = |paper: u8| -> Vec<u8> {
-        let blend = |grey: u8, alpha: u8| {
-            let (grey, paper, alpha) = (u32::from(grey), u32::from(paper), u32::from(alpha));
-            ((grey * alpha + paper * (255 - alpha) + 127) / 255) as u8
+        let blend = |gray: u8, alpha: u8| {
+            let (gray, paper, alpha) = (u32::from(gray), u32::from(paper), u32::from(alpha));
+            ((gray * alpha + paper * (255 - alpha) + 127) / 255) as u8
         };
         image.pixels().map(|pixel| blend(pixel.0[0], pixel.0[1])).collect()
     };
@@ -297,7 +297,7 @@ fn median(values: impl Iterator<Item = u8>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use image::{GrayAlphaImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
+    use image::{GrayAlphaImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
     use proptest::prelude::*;
 
     use super::*;
@@ -313,7 +313,7 @@ mod tests {
         bytes.into_inner()
     }
 
-    fn opened(bytes: &[u8]) -> Result<GreyImage, String> {
+    fn opened(bytes: &[u8]) -> Result<GrayImage, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("picture");
         std::fs::write(&path, bytes).unwrap();
@@ -323,8 +323,8 @@ mod tests {
     }
 
     /// A bar of `ink`, 4 by 20 pixels, on 20 by 30 pixels of `paper`.
-    fn bar(paper: u8, ink: u8) -> GrayImage {
-        GrayImage::from_fn(20, 30, |x, y| {
+    fn bar(paper: u8, ink: u8) -> image::GrayImage {
+        image::GrayImage::from_fn(20, 30, |x, y| {
             Luma([if (8..12).contains(&x) && (5..25).contains(&y) {
                 ink
             } else {
@@ -333,8 +333,8 @@ mod tests {
         })
     }
 
-    fn bright_bar() -> GreyImage {
-        GreyImage::new(20, 30, bar(0, 255).into_raw())
+    fn bright_bar() -> GrayImage {
+        GrayImage::new(20, 30, bar(0, 255).into_raw())
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn noise_of_the_paper_is_no_ink() {
-        let noisy = GrayImage::from_fn(20, 30, |x, y| {
+        let noisy = image::GrayImage::from_fn(20, 30, |x, y| {
             let grain = ((x * 7 + y * 13) % 5) as u8;
             Luma([bar(240, 20).get_pixel(x, y).0[0] - grain])
         });
@@ -373,12 +373,12 @@ mod tests {
     #[test]
     fn compression_leaves_the_bar_a_bar() {
         let picture = opened(&encoded(bar(250, 5), ImageFormat::Jpeg)).unwrap();
-        let inked = |picture: &GreyImage| picture.pixels().iter().map(|&p| p > 127).collect::<Vec<_>>();
+        let inked = |picture: &GrayImage| picture.pixels().iter().map(|&p| p > 127).collect::<Vec<_>>();
         assert_eq!(inked(&picture), inked(&bright_bar()));
     }
 
     #[test]
-    fn colours_are_grey_and_what_is_transparent_is_paper() {
+    fn colours_are_gray_and_what_is_transparent_is_paper() {
         let blue_on_yellow = RgbImage::from_fn(20, 30, |x, y| {
             Rgb(if bar(0, 1).get_pixel(x, y).0[0] == 1 {
                 [0, 0, 160]
@@ -390,12 +390,12 @@ mod tests {
             opened(&encoded(blue_on_yellow, ImageFormat::Png)).unwrap(),
             bright_bar()
         );
-        for grey in [0, 255] {
-            let on_nothing = GrayAlphaImage::from_fn(20, 30, |x, y| LumaA([grey, bar(0, 255).get_pixel(x, y).0[0]]));
+        for gray in [0, 255] {
+            let on_nothing = GrayAlphaImage::from_fn(20, 30, |x, y| LumaA([gray, bar(0, 255).get_pixel(x, y).0[0]]));
             assert_eq!(
                 opened(&encoded(on_nothing, ImageFormat::Png)).unwrap(),
                 bright_bar(),
-                "{grey} on nothing"
+                "{gray} on nothing"
             );
         }
         let deep = ImageBuffer::<Luma<u16>, _>::from_fn(20, 30, |x, y| {
@@ -427,8 +427,8 @@ mod tests {
     #[test]
     fn blank_pictures_are_refused() {
         for (width, height) in [(1, 1), (1, 50), (50, 1), (2, 2), (300, 200)] {
-            for grey in [0, 128, 255] {
-                let blank = GrayImage::from_pixel(width, height, Luma([grey]));
+            for gray in [0, 128, 255] {
+                let blank = image::GrayImage::from_pixel(width, height, Luma([gray]));
                 let message = opened(&encoded(blank, ImageFormat::Png)).unwrap_err();
                 assert!(message.contains(&format!("nothing is drawn on this picture: all its {width}×{height}")));
             }
@@ -486,7 +486,7 @@ mod tests {
             bytes[at] = byte;
             if let Ok(image) = decode(&bytes) {
                 let width = image.width() as usize;
-                brighten_ink(&mut to_grey(image).0, width);
+                brighten_ink(&mut to_gray(image).0, width);
             }
         }
 

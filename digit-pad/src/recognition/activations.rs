@@ -6,7 +6,7 @@ use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
 use crate::{
     error::Error,
-    recognition::{backbone::beginning, feature_cache, model::Model, normalization::Grey28, predictor::Predictor},
+    recognition::{backbone::truncated, feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
 };
 
 /// Values of a layer as pictures of one size: a feature map each, or a neuron.
@@ -39,7 +39,7 @@ impl Tiles {
 
 /// What a layer gave, together with the layers that only change its values.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Insight {
+pub struct LayerActivation {
     /// The layers' names and the size of what they gave.
     pub name: String,
     /// Their output.
@@ -48,7 +48,7 @@ pub struct Insight {
 
 /// A network that is looked into.
 #[derive(Debug)]
-pub struct Inside {
+pub struct ActivationRecorder {
     scaling: mnist_io::Scaling,
     input: Vec<f32>,
     parts: Vec<Part>,
@@ -65,15 +65,15 @@ struct Part {
     workspace: Workspace,
 }
 
-impl Inside {
+impl ActivationRecorder {
     /// Prepares a look into a model's network.
     ///
     /// # Errors
     /// If the model's scaling makes no number of some pixel, or what it remembers of lessons is damaged.
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network = &model.content.network;
-        let remembers = model.content.notes.contains_key(feature_cache::NOTE);
-        Ok(Inside {
+        let remembers = model.content.notes.contains_key(feature_cache::METADATA_KEY);
+        Ok(ActivationRecorder {
             scaling: model.scaling()?,
             input: vec![0.0; network.spec().input().len()],
             parts: groups(network.spec())
@@ -88,17 +88,17 @@ impl Inside {
     ///
     /// # Panics
     /// If the network takes pictures of another size; a recogniser's does not.
-    pub fn look(&mut self, pixels: &Grey28) -> Vec<Insight> {
+    pub fn record(&mut self, pixels: &Gray28) -> Vec<LayerActivation> {
         self.scaling.scale_into(pixels, &mut self.input);
-        let mut insights: Vec<_> = self.parts.iter_mut().map(|part| part.look(&self.input)).collect();
-        if let (Some(taught), Some(last)) = (&mut self.taught, insights.last_mut()) {
+        let mut activations: Vec<_> = self.parts.iter_mut().map(|part| part.record(&self.input)).collect();
+        if let (Some(taught), Some(last)) = (&mut self.taught, activations.last_mut()) {
             let logits = taught.logits(pixels).expect("one picture of the network's size");
-            *last = Insight {
+            *last = LayerActivation {
                 name: format!("{} · memory", last.name),
                 output: Arc::new(Tiles::of(logits, 1, 1)),
             };
         }
-        insights
+        activations
     }
 }
 
@@ -126,7 +126,7 @@ impl Part {
         let spec = network.spec();
         let layers = &spec.layers()[..end];
         let shape = spec.shapes()[end - 1];
-        let part = beginning(network, end)?;
+        let part = truncated(network, end)?;
         Ok(Part {
             name: name(layers, shape),
             shape,
@@ -135,14 +135,14 @@ impl Part {
         })
     }
 
-    fn look(&mut self, input: &[f32]) -> Insight {
+    fn record(&mut self, input: &[f32]) -> LayerActivation {
         let (height, width) = match self.shape {
             Shape::Image { height, width, .. } => (height, width),
             Shape::Features(_) => (1, 1),
         };
         let values = self.network.logits(input, &mut self.workspace);
         let values = values.expect("one sample of the network's shape");
-        Insight {
+        LayerActivation {
             name: self.name.clone(),
             output: Arc::new(Tiles::of(values, height, width)),
         }
@@ -180,7 +180,7 @@ mod tests {
     use nn_core::formats;
 
     use super::*;
-    use crate::recognition::example::Lesson;
+    use crate::recognition::example::Example;
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
@@ -190,16 +190,16 @@ mod tests {
         }
     }
 
-    fn picture() -> Grey28 {
+    fn picture() -> Gray28 {
         std::array::from_fn(|i| (i * 7 % 256) as u8)
     }
 
     #[test]
     fn every_layer_of_the_model_inside_is_seen() {
         let model = Model::embedded().unwrap();
-        let mut inside = Inside::new(&model).unwrap();
-        let insights = inside.look(&picture());
-        let sizes: Vec<_> = insights
+        let mut inside = ActivationRecorder::new(&model).unwrap();
+        let activations = inside.record(&picture());
+        let sizes: Vec<_> = activations
             .iter()
             .map(|i| (i.output.tiles.len(), i.output.height, i.output.width))
             .collect();
@@ -207,30 +207,30 @@ mod tests {
         let spec = model.content.network.spec();
         assert!(sizes[0].0 == 48 && spec.to_string().contains("conv 48 3x3"), "{spec}");
         assert_eq!(*sizes.last().unwrap(), (10, 1, 1));
-        for (insight, size) in insights.iter().zip(&sizes) {
+        for (activation, size) in activations.iter().zip(&sizes) {
             assert!(
-                insight.output.tiles.iter().all(|tile| tile.len() == size.1 * size.2),
+                activation.output.tiles.iter().all(|tile| tile.len() == size.1 * size.2),
                 "{}",
-                insight.name
+                activation.name
             );
             assert!(shapes.iter().any(|shape| shape.len() == size.0 * size.1 * size.2));
         }
     }
 
     #[test]
-    fn the_last_insight_is_the_logits() {
+    fn the_last_activation_is_the_logits() {
         for text in [
             "784 | dense 20 | tanh | dense 10",
             "28x28x1 | conv 4 5x5 stride 2 | relu | avgpool 2 | batchnorm | flatten | dropout 0.5 | dense 10",
             "28x28x1 | relu | globalavgpool | dense 10 | sigmoid",
         ] {
             let model = model(text);
-            let insights = Inside::new(&model).unwrap().look(&picture());
+            let activations = ActivationRecorder::new(&model).unwrap().record(&picture());
             let mut input = vec![0.0; 784];
             model.scaling().unwrap().scale_into(&picture(), &mut input);
             let mut workspace = Workspace::new(&model.content.network, 1).unwrap();
             let logits = model.content.network.logits(&input, &mut workspace).unwrap();
-            let last: Vec<f32> = insights.last().unwrap().output.tiles.concat();
+            let last: Vec<f32> = activations.last().unwrap().output.tiles.concat();
             for (seen, logit) in last.iter().zip(logits) {
                 assert!((seen - logit).abs() < 1e-4, "{text}");
             }
@@ -244,9 +244,9 @@ mod tests {
             "28x28x1 | conv 4 5x5 | relu | conv 4 3x3 | relu | maxpool 2 | dense 10",
         ] {
             let mut model = model(text);
-            let plain = Inside::new(&model).unwrap().look(&picture());
-            feature_cache::keep(&mut model.content, [Lesson::new(4, picture()).unwrap()].into_iter());
-            let taught = Inside::new(&model).unwrap().look(&picture());
+            let plain = ActivationRecorder::new(&model).unwrap().record(&picture());
+            feature_cache::store(&mut model.content, [Example::new(4, picture()).unwrap()].into_iter());
+            let taught = ActivationRecorder::new(&model).unwrap().record(&picture());
             let (last, before) = taught.split_last().unwrap();
             assert_eq!(before, &plain[..plain.len() - 1]);
             assert_eq!(last.name, "dense 10 · memory");
@@ -263,8 +263,8 @@ mod tests {
     fn layers_that_only_change_values_belong_to_the_one_before() {
         let model =
             model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 2 | dropout 0.1 | dense 12 | relu | dense 10");
-        let insights = Inside::new(&model).unwrap().look(&picture());
-        let names: Vec<_> = insights.iter().map(|insight| insight.name.as_str()).collect();
+        let activations = ActivationRecorder::new(&model).unwrap().record(&picture());
+        let names: Vec<_> = activations.iter().map(|activation| activation.name.as_str()).collect();
         assert_eq!(
             names,
             [

@@ -13,7 +13,7 @@ const FEATURE_BATCH: usize = 100;
 
 /// The first layers, with the scaling of what they take in.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct Backbone {
     /// None if there are none: then features are the scaled pixels.
     pub(crate) network: Option<Network>,
     scaling: Scaling,
@@ -21,12 +21,12 @@ pub(crate) struct Head {
 
 /// Both parts of a model's network.
 #[derive(Debug)]
-pub(crate) struct Halves {
-    pub(crate) head: Head,
-    pub(crate) tail: Network,
+pub(crate) struct SplitNetwork {
+    pub(crate) backbone: Backbone,
+    pub(crate) head: Network,
 }
 
-impl Halves {
+impl SplitNetwork {
     /// A model cut before the layer of that index, which is not behind the last one.
     ///
     /// # Errors
@@ -35,20 +35,20 @@ impl Halves {
         let network = &model.content.network;
         let (spec, tensors) = (network.spec(), network.tensors());
         let (before, after) = spec.layers().split_at(cut);
-        let (head, between) = match before.len().checked_sub(1) {
+        let (backbone, between) = match before.len().checked_sub(1) {
             None => (None, spec.input()),
-            Some(last) => (Some(beginning(network, cut)?), spec.shapes()[last]),
+            Some(last) => (Some(truncated(network, cut)?), spec.shapes()[last]),
         };
-        let tail = filled(builder(between, after), |own| tensors.len() - own, &tensors)?;
-        let head = Head {
-            network: head,
+        let head = filled(builder(between, after), |own| tensors.len() - own, &tensors)?;
+        let backbone = Backbone {
+            network: backbone,
             scaling: model.scaling()?,
         };
-        Ok(Halves { head, tail })
+        Ok(SplitNetwork { backbone, head })
     }
 }
 
-impl Head {
+impl Backbone {
     /// What it makes of pictures of 28×28 pixels, `[pictures, features]`.
     pub(crate) fn features(&self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
         let Some(network) = &self.network else {
@@ -72,13 +72,13 @@ impl Head {
 }
 
 /// The first layers of a network, one at least, with what they give as a vector.
-pub(crate) fn beginning(network: &Network, layers: usize) -> Result<Network, Error> {
+pub(crate) fn truncated(network: &Network, layers: usize) -> Result<Network, Error> {
     let spec = network.spec();
-    let mut beginning = builder(spec.input(), &spec.layers()[..layers]);
+    let mut truncated = builder(spec.input(), &spec.layers()[..layers]);
     if matches!(spec.shapes()[layers - 1], Shape::Image { .. }) {
-        beginning = beginning.flatten();
+        truncated = truncated.flatten();
     }
-    filled(beginning, |_| 0, &network.tensors())
+    filled(truncated, |_| 0, &network.tensors())
 }
 
 fn builder(input: Shape, layers: &[LayerSpec]) -> NetworkSpecBuilder {
@@ -120,8 +120,8 @@ mod tests {
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
         let whole = model.content.network.predict(&scaled).unwrap();
         for cut in 0..model.content.network.spec().layers().len() {
-            let Halves { head, tail } = Halves::new(&model, cut).unwrap();
-            let parts = tail.predict(&head.features(&pixels).unwrap()).unwrap();
+            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, cut).unwrap();
+            let parts = head.predict(&backbone.features(&pixels).unwrap()).unwrap();
             // Folding a normalisation rounds differently where less is to come.
             let mut pairs = parts.iter().zip(&whole);
             assert!(

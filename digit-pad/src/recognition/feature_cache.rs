@@ -11,8 +11,8 @@ use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace, formats};
 use crate::{
     error::Error,
     recognition::{
-        backbone::Head,
-        example::{Lesson, from_lines, push_distinct, to_lines},
+        backbone::Backbone,
+        example::{Example, from_lines, push_distinct, to_lines},
         model::{DIGITS, Model},
     },
 };
@@ -28,7 +28,7 @@ const WEIGHT: f32 = 16.0;
 const SHARPNESS: f32 = 20.0;
 
 /// The note of a weights file that holds the lessons' pictures: a line each, as in a lessons file.
-pub const NOTE: &str = "memory";
+pub const METADATA_KEY: &str = "memory";
 
 /// Where a network is cut to get at features: before its last convolution, so that features still tell how a digit is
 /// written, which the layers behind are to pass over; or, where it has none, before its first layer.
@@ -39,36 +39,36 @@ pub(crate) fn cut(network: &NetworkSpec) -> usize {
 
 /// What lessons look like to the network.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct FeatureCache {
     /// A dense layer with a neuron for each lesson, whose weights are the lesson's features, of length 1.
     similarity: Network,
     workspace: Workspace,
     labels: Vec<u8>,
 }
 
-impl Memory {
+impl FeatureCache {
     /// What a network, of which that is the head, remembers of lessons, of which there is one at least; with room for
     /// `capacity` pictures at a time.
     ///
     /// # Errors
     /// If there are so many lessons, or is room for so many pictures, that no network takes them.
-    pub(crate) fn new(head: &Head, lessons: &[Lesson], capacity: usize) -> Result<Self, Error> {
-        let pictures: Vec<u8> = lessons.iter().flat_map(Lesson::picture).collect();
-        let mut features = head.features(&pictures)?;
-        let width = features.len() / lessons.len();
-        for lesson in features.chunks_exact_mut(width) {
-            let length = length(lesson);
-            lesson.iter_mut().for_each(|feature| *feature /= length);
+    pub(crate) fn new(backbone: &Backbone, examples: &[Example], capacity: usize) -> Result<Self, Error> {
+        let pictures: Vec<u8> = examples.iter().flat_map(Example::picture).collect();
+        let mut features = backbone.features(&pictures)?;
+        let width = features.len() / examples.len();
+        for example in features.chunks_exact_mut(width) {
+            let length = length(example);
+            example.iter_mut().for_each(|feature| *feature /= length);
         }
-        let layer = NetworkSpec::builder(Shape::features(width)).dense(lessons.len());
+        let layer = NetworkSpec::builder(Shape::features(width)).dense(examples.len());
         let mut similarity = Network::zeroed(layer.build()?)?;
         let mut tensors = similarity.tensors();
         tensors[0].values = features;
         similarity.set_tensors(&tensors)?;
-        Ok(Memory {
+        Ok(FeatureCache {
             workspace: Workspace::new(&similarity, capacity)?,
             similarity,
-            labels: lessons.iter().map(Lesson::label).collect(),
+            labels: examples.iter().map(Example::label).collect(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Memory {
     ///
     /// # Errors
     /// If there are more pictures than it has room for.
-    pub(crate) fn recall(&mut self, features: &[f32], logits: &mut [f32]) -> Result<(), Error> {
+    pub(crate) fn add_logits(&mut self, features: &[f32], logits: &mut [f32]) -> Result<(), Error> {
         let products = self.similarity.logits(features, &mut self.workspace)?;
         let width = self.similarity.spec().input().len();
         let pictures = products
@@ -108,30 +108,30 @@ fn length(features: &[f32]) -> f32 {
 /// The lessons that a model remembers.
 ///
 /// # Errors
-/// [`Error::Memory`] if its file does not hold them whole.
-pub fn lessons(model: &Model) -> Result<Vec<Lesson>, Error> {
-    let note = model.content.notes.get(NOTE).map_or("", String::as_str);
-    from_lines(note).map_err(|(lesson, fault)| Error::Memory {
+/// [`Error::FeatureCache`] if its file does not hold them whole.
+pub fn examples(model: &Model) -> Result<Vec<Example>, Error> {
+    let note = model.content.notes.get(METADATA_KEY).map_or("", String::as_str);
+    from_lines(note).map_err(|(example, fault)| Error::FeatureCache {
         model: model.name(),
-        lesson,
+        example,
         fault,
     })
 }
 
 /// Has a model remember what the network sees of these lessons, and nothing besides. Of two that look the same, the later
 /// one counts.
-pub(crate) fn keep(content: &mut formats::Model, lessons: impl Iterator<Item = Lesson>) {
+pub(crate) fn store(content: &mut formats::Model, examples: impl Iterator<Item = Example>) {
     let mut pictures = Vec::new();
-    lessons.for_each(|lesson| push_distinct(&mut pictures, lesson.seen()));
-    content.notes.insert(NOTE.to_owned(), to_lines(&pictures));
+    examples.for_each(|example| push_distinct(&mut pictures, example.seen()));
+    content.notes.insert(METADATA_KEY.to_owned(), to_lines(&pictures));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recognition::{
-        backbone::Halves,
-        normalization::{Grey28, SIDE},
+        backbone::SplitNetwork,
+        normalization::{Gray28, SIDE},
         predictor::Predictor,
     };
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     /// Two bars with their brightness.
-    fn bars(left: u8, right: u8) -> Grey28 {
+    fn bars(left: u8, right: u8) -> Gray28 {
         std::array::from_fn(|i| match i % SIDE {
             4..8 => left,
             20..24 => right,
@@ -152,32 +152,32 @@ mod tests {
         })
     }
 
-    fn lessons(list: &[(u8, Grey28)]) -> Vec<Lesson> {
-        let lesson = |&(label, picture): &(u8, Grey28)| Lesson::new(label, picture).unwrap();
-        list.iter().map(lesson).collect()
+    fn examples(list: &[(u8, Gray28)]) -> Vec<Example> {
+        let example = |&(label, picture): &(u8, Gray28)| Example::new(label, picture).unwrap();
+        list.iter().map(example).collect()
     }
 
     /// What is added to each logit.
-    fn recalled(list: &[(u8, Grey28)], picture: Grey28) -> [f32; DIGITS] {
+    fn added_logits(list: &[(u8, Gray28)], picture: Gray28) -> [f32; DIGITS] {
         let mut model = blank_model();
-        keep(&mut model.content, lessons(list).iter().cloned());
+        store(&mut model.content, examples(list).iter().cloned());
         let mut predictor = Predictor::new(model, 1).unwrap();
         predictor.logits(&picture).unwrap().try_into().unwrap()
     }
 
     #[test]
-    fn what_looks_like_a_lesson_is_read_as_it() {
-        let recalled = recalled(&[(3, bars(200, 0)), (8, bars(0, 90))], bars(50, 0));
-        assert!((recalled[3] - WEIGHT).abs() < 1e-3, "{recalled:?}");
+    fn what_looks_like_a_example_is_read_as_it() {
+        let added_logits = added_logits(&[(3, bars(200, 0)), (8, bars(0, 90))], bars(50, 0));
+        assert!((added_logits[3] - WEIGHT).abs() < 1e-3, "{added_logits:?}");
         let (far, none) = (WEIGHT * (-SHARPNESS).exp(), 0.0);
-        for (digit, &added) in recalled.iter().enumerate().filter(|&(digit, _)| digit != 3) {
+        for (digit, &added) in added_logits.iter().enumerate().filter(|&(digit, _)| digit != 3) {
             let expected = if digit == 8 { far } else { none };
             assert!((added - expected).abs() < 1e-9, "{digit}: {added}");
         }
     }
 
     #[test]
-    fn the_nearest_lesson_of_a_digit_counts_alone() {
+    fn the_nearest_example_of_a_digit_counts_alone() {
         let (near, far) = (bars(200, 100), bars(200, 30));
         let seen = bars(200, 120);
         for list in [&[(5, near)][..], &[(5, near), (5, far)], &[(5, far), (5, near)]] {
@@ -187,41 +187,41 @@ mod tests {
                 dot(&near, &seen) / (dot(&near, &near) * dot(&seen, &seen)).sqrt()
             };
             let expected = f64::from(WEIGHT) * (f64::from(SHARPNESS) * (cosine - 1.0)).exp();
-            let added = f64::from(recalled(list, seen)[5]);
+            let added = f64::from(added_logits(list, seen)[5]);
             assert!((added - expected).abs() < 1e-3, "{added}, not {expected}");
         }
     }
 
     #[test]
-    fn a_picture_without_ink_is_like_no_lesson() {
-        let recalled = recalled(&[(3, bars(200, 0))], bars(0, 0));
-        assert!(recalled.iter().all(|&added| added < 1e-6), "{recalled:?}");
+    fn a_picture_without_ink_is_like_no_example() {
+        let added_logits = added_logits(&[(3, bars(200, 0))], bars(0, 0));
+        assert!(added_logits.iter().all(|&added| added < 1e-6), "{added_logits:?}");
     }
 
     #[test]
     fn many_pictures_are_recalled_as_each_alone() {
         let list: Vec<_> = (0..=9).map(|label| (label, bars(20 * label + 9, 255))).collect();
         let mut model = blank_model();
-        keep(&mut model.content, lessons(&list).iter().cloned());
+        store(&mut model.content, examples(&list).iter().cloned());
         let pictures = [bars(10, 250), bars(99, 20), bars(0, 0), bars(255, 3)];
         let mut predictor = Predictor::new(model, pictures.len()).unwrap();
         let together = predictor.logits(pictures.as_flattened()).unwrap().to_vec();
         for (logits, picture) in together.chunks(DIGITS).zip(pictures) {
-            assert_eq!(logits, recalled(&list, picture));
+            assert_eq!(logits, added_logits(&list, picture));
         }
         assert!(predictor.logits(&[0; 5 * SIDE * SIDE]).is_err());
     }
 
     #[test]
-    fn lessons_are_kept_as_they_are_seen() {
+    fn examples_are_kept_as_they_are_seen() {
         let mut model = blank_model();
-        assert!(super::lessons(&model).unwrap().is_empty());
+        assert!(super::examples(&model).unwrap().is_empty());
         let line = "{\"strokes\":[[[0,0],[80,0],[40,120]]]}";
-        let drawn = Lesson::new(7, crate::drawing::file::Drawing::from_json(line).unwrap().ink).unwrap();
-        let picture = Lesson::new(1, bars(0, 200)).unwrap();
-        keep(&mut model.content, [drawn.clone(), picture.clone()].into_iter());
-        let kept = super::lessons(&model).unwrap();
-        assert_eq!(kept, [Lesson::new(7, drawn.picture()).unwrap(), picture]);
+        let drawn = Example::new(7, crate::drawing::file::Drawing::from_json(line).unwrap().ink).unwrap();
+        let picture = Example::new(1, bars(0, 200)).unwrap();
+        store(&mut model.content, [drawn.clone(), picture.clone()].into_iter());
+        let kept = super::examples(&model).unwrap();
+        assert_eq!(kept, [Example::new(7, drawn.picture()).unwrap(), picture]);
     }
 
     #[test]
@@ -233,8 +233,8 @@ mod tests {
             ("{\"strokes\":[[[0,0]]]}", "no label"),
         ] {
             let mut model = blank_model();
-            keep(&mut model.content, lessons(&[(1, bars(1, 1))]).iter().cloned());
-            let note = model.content.notes.get_mut(NOTE).unwrap();
+            store(&mut model.content, examples(&[(1, bars(1, 1))]).iter().cloned());
+            let note = model.content.notes.get_mut(METADATA_KEY).unwrap();
             note.push('\n');
             note.push_str(bad);
             let error = Predictor::new(model, 1).unwrap_err().to_string();
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn lessons_without_features_are_like_nothing() {
+    fn examples_without_features_are_like_nothing() {
         // Behind a ReLU, nothing may be left of a picture.
         let network =
             Network::zeroed("28x28x1 | conv 1 27x27 | relu | conv 1 1x1 | dense 10".parse().unwrap()).unwrap();
@@ -266,11 +266,11 @@ mod tests {
             content: formats::Model::new(network),
             path: None,
         };
-        let Halves { head, .. } = Halves::new(&model, 2).unwrap();
-        let mut memory = Memory::new(&head, &lessons(&[(6, bars(9, 9))]), 1).unwrap();
+        let SplitNetwork { backbone, .. } = SplitNetwork::new(&model, 2).unwrap();
+        let mut cache = FeatureCache::new(&backbone, &examples(&[(6, bars(9, 9))]), 1).unwrap();
         for features in [[0.0; 4], [1.0, 0.0, 2.0, 0.0]] {
             let mut logits = [0.0; DIGITS];
-            memory.recall(&features, &mut logits).unwrap();
+            cache.add_logits(&features, &mut logits).unwrap();
             assert!(logits.iter().all(|&logit| logit < 1e-6), "{logits:?}");
         }
     }

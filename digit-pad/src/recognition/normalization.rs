@@ -9,9 +9,9 @@
 //! that place; and the brightest pixel of each is 254 or 255.
 
 use crate::{
-    drawing::{raster::draw_for_reading, strokes::Ink},
+    drawing::{raster::draw_for_recognition, strokes::Ink},
     geometry::PixelRect,
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
 };
 
 /// Width and height of a normalised picture, in pixels.
@@ -21,7 +21,7 @@ pub const SIDE: usize = 28;
 pub const INK_SIDE: usize = 20;
 
 /// A normalised picture, row by row from the top: 255 is ink, 0 is paper.
-pub type Grey28 = [u8; SIDE * SIDE];
+pub type Gray28 = [u8; SIDE * SIDE];
 
 /// The pixel, in x and in y, in whose middle the centre of mass comes to lie.
 const CENTER: f32 = 14.0;
@@ -36,8 +36,8 @@ const BLANK: u8 = 16;
 const PAPER: f32 = 1.0 / 64.0;
 
 /// The drawing as the network sees it, or `None` if nothing is drawn.
-pub fn normalize_ink(ink: &Ink) -> Option<Grey28> {
-    normalize(&draw_for_reading(ink)?)
+pub fn normalize_ink(ink: &Ink) -> Option<Gray28> {
+    normalize(&draw_for_recognition(ink)?)
 }
 
 /// The picture as the network sees it, or `None` if it is blank.
@@ -48,22 +48,22 @@ pub fn normalize_ink(ink: &Ink) -> Option<Grey28> {
 /// pixel (14, 14), or as near to that as the frame lets it without losing ink.
 ///
 /// ```
-/// use digit_pad::imaging::gray_image::GreyImage;
+/// use digit_pad::imaging::gray_image::GrayImage;
 /// use digit_pad::recognition::normalization::normalize;
 ///
-/// let line = GreyImage::new(1, 300, vec![255; 300]);
+/// let line = GrayImage::new(1, 300, vec![255; 300]);
 /// let seen = normalize(&line).unwrap();
 /// let column: Vec<u8> = seen.iter().skip(14).step_by(28).copied().collect();
 /// assert_eq!(column.iter().filter(|&&ink| ink >= 254).count(), 20);
-/// assert!(normalize(&GreyImage::blank(300, 300)).is_none());
+/// assert!(normalize(&GrayImage::blank(300, 300)).is_none());
 /// ```
-pub fn normalize(image: &GreyImage) -> Option<Grey28> {
+pub fn normalize(image: &GrayImage) -> Option<Gray28> {
     let ink = ink_box(image)?;
     let scaled = scale_to_box(image, ink);
     Some(center(&scaled))
 }
 
-fn ink_box(image: &GreyImage) -> Option<PixelRect> {
+fn ink_box(image: &GrayImage) -> Option<PixelRect> {
     let peak = image.pixels().iter().copied().max().filter(|&peak| peak > BLANK)?;
     let is_ink = |&pixel: &u8| f32::from(pixel) >= PAPER * f32::from(peak);
     let (mut left, mut right) = (image.width(), 0);
@@ -89,12 +89,12 @@ fn ink_box(image: &GreyImage) -> Option<PixelRect> {
 }
 
 /// The ink at its final size, in the brightness of the finished picture.
-fn scale_to_box(image: &GreyImage, ink: PixelRect) -> GreyImage {
+fn scale_to_box(image: &GrayImage, ink: PixelRect) -> GrayImage {
     let scaled = image.resampled(ink, INK_SIDE as f32 / ink.width.max(ink.height) as f32);
     scaled.to_image((LEAST_PEAK / scaled.peak()).max(1.0))
 }
 
-fn center(ink: &GreyImage) -> Grey28 {
+fn center(ink: &GrayImage) -> Gray28 {
     let (width, height) = (ink.width(), ink.height());
     let row_masses = (0..height).map(|y| mass(ink.row(y).iter()));
     let column_masses = (0..width).map(|x| mass(ink.pixels().iter().skip(x).step_by(width)));
@@ -138,29 +138,29 @@ mod tests {
     }
 
     /// A 28×28 digit somewhere in a larger picture.
-    fn placed(digit: &[u8], width: usize, height: usize, left: usize, top: usize) -> GreyImage {
-        let mut picture = GreyImage::blank(width, height);
-        picture.paste(&GreyImage::new(SIDE, SIDE, digit.to_vec()), left, top);
+    fn placed(digit: &[u8], width: usize, height: usize, left: usize, top: usize) -> GrayImage {
+        let mut picture = GrayImage::blank(width, height);
+        picture.paste(&GrayImage::new(SIDE, SIDE, digit.to_vec()), left, top);
         picture
     }
 
     /// Where the centre of mass lies, in pixels from the middle of the upper left one.
-    fn center(seen: &Grey28) -> (f32, f32) {
+    fn center(seen: &Gray28) -> (f32, f32) {
         let columns = (0..SIDE).map(|x| mass(seen.iter().skip(x).step_by(SIDE)));
         let rows = (0..SIDE).map(|y| mass(seen[y * SIDE..(y + 1) * SIDE].iter()));
         (center_of_mass(columns), center_of_mass(rows))
     }
 
     /// Columns and rows from the first to the last with ink.
-    fn extent(seen: &Grey28) -> (usize, usize) {
-        let image = GreyImage::new(SIDE, SIDE, seen.to_vec());
+    fn extent(seen: &Gray28) -> (usize, usize) {
+        let image = GrayImage::new(SIDE, SIDE, seen.to_vec());
         let ink = ink_box(&image).unwrap();
         (ink.width, ink.height)
     }
 
     /// The share of ink that differs where two pictures agree best: ink whose centre of mass lies between two pixels
     /// may be moved to either.
-    fn distance(a: &Grey28, b: &Grey28) -> f32 {
+    fn distance(a: &Gray28, b: &Gray28) -> f32 {
         let moved = |by: isize| {
             let sum: f32 = a
                 .iter()
@@ -178,18 +178,18 @@ mod tests {
             .fold(f32::MAX, f32::min)
     }
 
-    fn blobs() -> impl Strategy<Value = GreyImage> {
+    fn blobs() -> impl Strategy<Value = GrayImage> {
         (1..30usize, 1..30usize).prop_flat_map(|(width, height)| {
             let pixel = prop_oneof![Just(0u8), 100..=255u8];
             proptest::collection::vec(pixel, width * height)
-                .prop_map(move |pixels| GreyImage::new(width, height, pixels))
+                .prop_map(move |pixels| GrayImage::new(width, height, pixels))
         })
     }
 
     proptest! {
         #[test]
         fn the_place_in_the_picture_does_not_matter(blob in blobs(), left in 0..50usize, top in 0..50usize) {
-            let mut picture = GreyImage::blank(90, 80);
+            let mut picture = GrayImage::blank(90, 80);
             picture.paste(&blob, left, top);
             prop_assert_eq!(normalize(&picture), normalize(&blob));
         }
@@ -210,7 +210,7 @@ mod tests {
 
         #[test]
         fn brightness_does_not_matter(blob in blobs(), dimmed in 2..6u8) {
-            let dim = GreyImage::new(blob.width(), blob.height(), blob.pixels().iter().map(|p| p / dimmed).collect());
+            let dim = GrayImage::new(blob.width(), blob.height(), blob.pixels().iter().map(|p| p / dimmed).collect());
             if let (Some(bright), Some(dim)) = (normalize(&blob), normalize(&dim)) {
                 prop_assert!(distance(&bright, &dim) < 0.1);
             }
@@ -222,7 +222,7 @@ mod tests {
         let digits = test_digits();
         let mut changed = 0;
         for i in 0..digits.len() {
-            let digit: &Grey28 = digits.image(i).try_into().unwrap();
+            let digit: &Gray28 = digits.image(i).try_into().unwrap();
             let seen = normalize(&placed(digit, 70, 60, 2 * (i % 20), i % 32)).unwrap();
             changed += usize::from(seen != *digit);
             assert!(
@@ -243,7 +243,7 @@ mod tests {
             for times in [2, 3, 8] {
                 let side = SIDE * times;
                 let pixel = |k: usize| digit[k / side / times * SIDE + k % side / times];
-                let large = GreyImage::new(side, side, (0..side * side).map(pixel).collect());
+                let large = GrayImage::new(side, side, (0..side * side).map(pixel).collect());
                 let seen = normalize(&large).unwrap();
                 assert!(seen[..] == *digit, "digit {i} enlarged {times} times");
             }
@@ -253,9 +253,9 @@ mod tests {
     #[test]
     fn blank_pictures_have_nothing_to_see() {
         for (width, height) in [(0, 0), (0, 9), (9, 0), (1, 1), (28, 28), (1, 400), (500, 300)] {
-            assert_eq!(normalize(&GreyImage::blank(width, height)), None);
+            assert_eq!(normalize(&GrayImage::blank(width, height)), None);
             assert_eq!(
-                normalize(&GreyImage::new(width, height, vec![BLANK; width * height])),
+                normalize(&GrayImage::new(width, height, vec![BLANK; width * height])),
                 None
             );
         }
@@ -264,12 +264,12 @@ mod tests {
 
     #[test]
     fn a_single_pixel_and_a_full_picture_are_squares() {
-        let mut speck = GreyImage::blank(40, 30);
+        let mut speck = GrayImage::blank(40, 30);
         speck.row_mut(29)[39] = 200;
         for picture in [
             speck,
-            GreyImage::new(1, 1, vec![255]),
-            GreyImage::new(300, 300, vec![17; 90_000]),
+            GrayImage::new(1, 1, vec![255]),
+            GrayImage::new(300, 300, vec![17; 90_000]),
         ] {
             let seen = normalize(&picture).unwrap();
             assert_eq!(extent(&seen), (20, 20));
@@ -280,8 +280,8 @@ mod tests {
     #[test]
     fn thin_lines_are_lines_of_one_pixel() {
         for length in [2usize, 20, 21, 333, 5_000] {
-            let upright = normalize(&GreyImage::new(1, length, vec![255; length])).unwrap();
-            let lying = normalize(&GreyImage::new(length, 1, vec![255; length])).unwrap();
+            let upright = normalize(&GrayImage::new(1, length, vec![255; length])).unwrap();
+            let lying = normalize(&GrayImage::new(length, 1, vec![255; length])).unwrap();
             let thick = if length < 20 { 20 / length } else { 1 };
             assert_eq!(extent(&upright), (thick, 20), "of {length} pixels");
             assert_eq!(extent(&lying), (20, thick), "of {length} pixels");
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn faint_specks_of_paper_are_not_ink() {
-        let mut picture = GreyImage::blank(100, 100);
+        let mut picture = GrayImage::blank(100, 100);
         for y in 40..60 {
             picture.row_mut(y)[50] = 255;
         }

@@ -1,10 +1,10 @@
 //! What the recogniser makes of one picture, and what anything that reads pictures looks like from outside.
 
-use crate::recognition::normalization::Grey28;
+use crate::recognition::normalization::Gray28;
 
 /// What was read in one picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct Prediction {
     /// The probability of each digit from 0 to 9; they sum to 1.
     pub probabilities: [f32; 10],
     /// Whether the picture looks like a digit at all; if not, the answer is "I don't know".
@@ -13,7 +13,7 @@ pub struct Reading {
     pub microseconds: f32,
 }
 
-impl Reading {
+impl Prediction {
     /// The most probable digit; the smaller one of two that are equally probable.
     pub fn digit(&self) -> u8 {
         let mut best = 0;
@@ -32,13 +32,13 @@ impl Reading {
 }
 
 /// Anything that reads digits: the recogniser, or a stand-in in tests.
-pub trait Reader {
+pub trait Classifier {
     /// Reads one normalised picture.
-    fn read(&mut self, pixels: &Grey28) -> Reading;
+    fn classify(&mut self, pixels: &Gray28) -> Prediction;
 }
 
-impl<F: FnMut(&Grey28) -> Reading> Reader for F {
-    fn read(&mut self, pixels: &Grey28) -> Reading {
+impl<F: FnMut(&Gray28) -> Prediction> Classifier for F {
+    fn classify(&mut self, pixels: &Gray28) -> Prediction {
         self(pixels)
     }
 }
@@ -47,8 +47,8 @@ impl<F: FnMut(&Grey28) -> Reading> Reader for F {
 mod tests {
     use super::*;
 
-    fn reading(probabilities: [f32; 10]) -> Reading {
-        Reading {
+    fn prediction(probabilities: [f32; 10]) -> Prediction {
+        Prediction {
             probabilities,
             known: true,
             microseconds: 0.0,
@@ -60,14 +60,14 @@ mod tests {
         for digit in 0..10 {
             let mut probabilities = [0.05; 10];
             probabilities[digit] = 0.55;
-            let reading = reading(probabilities);
-            assert_eq!(usize::from(reading.digit()), digit);
-            assert_eq!(reading.probability(), 0.55);
+            let prediction = prediction(probabilities);
+            assert_eq!(usize::from(prediction.digit()), digit);
+            assert_eq!(prediction.probability(), 0.55);
         }
     }
 
     #[test]
     fn the_smaller_of_equals_wins() {
-        assert_eq!(reading([0.1; 10]).digit(), 0);
+        assert_eq!(prediction([0.1; 10]).digit(), 0);
     }
 }

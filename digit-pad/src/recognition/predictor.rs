@@ -6,8 +6,8 @@ use nn_core::{Network, Workspace};
 use crate::{
     error::Error,
     recognition::{
-        backbone::Halves,
-        feature_cache::{self, Memory},
+        backbone::SplitNetwork,
+        feature_cache::{self, FeatureCache},
         model::Model,
         normalization::SIDE,
     },
@@ -28,10 +28,10 @@ pub struct Predictor {
     scaling: Scaling,
     scaled: Vec<f32>,
     /// The layers whose output a memory compares, where there is one and they are any.
-    head: Option<Run>,
+    backbone: Option<Run>,
     /// The layers from there on.
-    tail: Run,
-    memory: Option<Memory>,
+    head: Run,
+    cache: Option<FeatureCache>,
     logits: Vec<f32>,
 }
 
@@ -49,23 +49,23 @@ impl Predictor {
     /// If the model's scaling makes no number of some pixel, what it remembers is damaged or not of its size, or so many
     /// pictures take too much room.
     pub fn new(model: Model, capacity: usize) -> Result<Self, Error> {
-        let (scaling, lessons) = (model.scaling()?, feature_cache::lessons(&model)?);
-        let (head, tail, memory) = if lessons.is_empty() {
+        let (scaling, examples) = (model.scaling()?, feature_cache::examples(&model)?);
+        let (backbone, head, cache) = if examples.is_empty() {
             (None, model.content.network, None)
         } else {
             // Lessons are of that size.
             model.check_fit(SIDE, SIDE)?;
             let cut = feature_cache::cut(model.content.network.spec());
-            let Halves { head, tail } = Halves::new(&model, cut)?;
-            let memory = Memory::new(&head, &lessons, capacity)?;
-            (head.network, tail, Some(memory))
+            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, cut)?;
+            let cache = FeatureCache::new(&backbone, &examples, capacity)?;
+            (backbone.network, head, Some(cache))
         };
         Ok(Predictor {
             scaling,
             scaled: Vec::new(),
-            head: head.map(|head| Run::new(head, capacity)).transpose()?,
-            tail: Run::new(tail, capacity)?,
-            memory,
+            backbone: backbone.map(|backbone| Run::new(backbone, capacity)).transpose()?,
+            head: Run::new(head, capacity)?,
+            cache,
             logits: Vec::new(),
         })
     }
@@ -77,14 +77,14 @@ impl Predictor {
     pub fn logits(&mut self, pixels: &[u8]) -> Result<&[f32], Error> {
         self.scaled.resize(pixels.len(), 0.0);
         self.scaling.scale_into(pixels, &mut self.scaled);
-        let features = match &mut self.head {
-            Some(head) => head.outputs(&self.scaled)?,
+        let features = match &mut self.backbone {
+            Some(backbone) => backbone.outputs(&self.scaled)?,
             None => &self.scaled,
         };
         self.logits.clear();
-        self.logits.extend_from_slice(self.tail.outputs(features)?);
-        if let Some(memory) = &mut self.memory {
-            memory.recall(features, &mut self.logits)?;
+        self.logits.extend_from_slice(self.head.outputs(features)?);
+        if let Some(cache) = &mut self.cache {
+            cache.add_logits(features, &mut self.logits)?;
         }
         Ok(&self.logits)
     }

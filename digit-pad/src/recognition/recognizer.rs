@@ -8,8 +8,8 @@ use crate::{
     error::Error,
     recognition::{
         model::{DIGITS, Model},
-        normalization::{Grey28, SIDE},
-        prediction::{Reader, Reading},
+        normalization::{Gray28, SIDE},
+        prediction::{Classifier, Prediction},
         predictor::Predictor,
     },
 };
@@ -24,14 +24,14 @@ pub const KNOWN_AT_LEAST: f32 = 0.95;
 /// ```
 /// use digit_pad::{drawing::strokes::Ink, geometry::Point};
 /// use digit_pad::recognition::normalization::normalize_ink;
-/// use digit_pad::recognition::prediction::Reader;
+/// use digit_pad::recognition::prediction::Classifier;
 /// use digit_pad::recognition::recognizer::Recognizer;
 ///
 /// let mut ink = Ink::new();
 /// ink.pen_down(Point::new(280.0, 120.0));
 /// ink.pen_up(Point::new(280.0, 440.0));
 /// let seen = normalize_ink(&ink).expect("something is drawn");
-/// assert_eq!(Recognizer::embedded()?.read(&seen).digit(), 1);
+/// assert_eq!(Recognizer::embedded()?.classify(&seen).digit(), 1);
 /// # Ok::<(), digit_pad::Error>(())
 /// ```
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Recognizer {
         Recognizer::new(Model::open(path)?)
     }
 
-    fn probabilities(&mut self, pixels: &Grey28) -> [f32; DIGITS] {
+    fn probabilities(&mut self, pixels: &Gray28) -> [f32; DIGITS] {
         let logits = self.0.logits(pixels).expect("one picture of the model's size");
         let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a model with an output for each digit");
         loss::softmax(&mut probabilities);
@@ -74,38 +74,38 @@ impl Recognizer {
 
 /// A model, and what reads with it.
 #[derive(Debug)]
-pub struct Ready {
+pub struct ReadyModel {
     /// The model.
     pub model: Model,
     /// What reads with it.
     pub recognizer: Recognizer,
 }
 
-impl Ready {
+impl ReadyModel {
     /// Makes a model ready to read.
     ///
     /// # Errors
     /// As [`Recognizer::new`].
     pub fn new(model: Model) -> Result<Self, Error> {
-        Ok(Ready {
+        Ok(ReadyModel {
             recognizer: Recognizer::new(model.clone())?,
             model,
         })
     }
 }
 
-impl Reader for Recognizer {
-    fn read(&mut self, pixels: &Grey28) -> Reading {
+impl Classifier for Recognizer {
+    fn classify(&mut self, pixels: &Gray28) -> Prediction {
         let start = Instant::now();
         let probabilities = self.probabilities(pixels);
         let microseconds = start.elapsed().as_secs_f32() * 1e6;
-        let mut reading = Reading {
+        let mut prediction = Prediction {
             probabilities,
             known: false,
             microseconds,
         };
-        reading.known = reading.probability() >= KNOWN_AT_LEAST;
-        reading
+        prediction.known = prediction.probability() >= KNOWN_AT_LEAST;
+        prediction
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
         recognizer(network).unwrap()
     }
 
-    fn picture(digit: usize) -> Grey28 {
+    fn picture(digit: usize) -> Gray28 {
         let mut pixels = [0; 784];
         pixels[digit] = 255;
         pixels
@@ -157,20 +157,20 @@ mod tests {
     fn the_pixels_decide() {
         let mut recognizer = pixel_reader(8.0);
         for digit in 0..10 {
-            let reading = recognizer.read(&picture(digit));
-            assert_eq!(usize::from(reading.digit()), digit);
+            let prediction = recognizer.classify(&picture(digit));
+            assert_eq!(usize::from(prediction.digit()), digit);
             let expected = 8f32.exp() / (8f32.exp() + 9.0);
-            assert!((reading.probability() - expected).abs() < 1e-6, "{reading:?}");
-            assert!((reading.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-            assert!(reading.known && reading.microseconds >= 0.0);
+            assert!((prediction.probability() - expected).abs() < 1e-6, "{prediction:?}");
+            assert!((prediction.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+            assert!(prediction.known && prediction.microseconds >= 0.0);
         }
     }
 
     #[test]
     fn without_a_winner_nothing_is_known() {
-        let reading = pixel_reader(2.0).read(&picture(3));
-        assert_eq!(reading.digit(), 3);
-        assert!(!reading.known, "{reading:?}");
+        let prediction = pixel_reader(2.0).classify(&picture(3));
+        assert_eq!(prediction.digit(), 3);
+        assert!(!prediction.known, "{prediction:?}");
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let pixels = std::array::from_fn(|i| (i * 7 % 256) as u8);
         let inputs = pixels.map(|pixel: u8| (f32::from(pixel) / 255.0 - 0.25) / 0.5);
         assert_eq!(
-            scaled.read(&pixels).probabilities.to_vec(),
+            scaled.classify(&pixels).probabilities.to_vec(),
             network.predict(&inputs).unwrap()
         );
     }

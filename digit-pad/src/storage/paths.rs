@@ -6,19 +6,19 @@ use directories::{ProjectDirs, UserDirs};
 
 /// Folders of the user, or one in place of all.
 #[derive(Debug, Clone, Default)]
-pub struct Folders {
+pub struct UserPaths {
     one: Option<PathBuf>,
 }
 
-impl Folders {
+impl UserPaths {
     /// Those that the system has for the user.
     pub fn of_user() -> Self {
-        Folders::default()
+        UserPaths::default()
     }
 
     /// One folder for everything.
     pub fn all_in(folder: &Path) -> Self {
-        Folders {
+        UserPaths {
             one: Some(folder.to_owned()),
         }
     }
@@ -40,7 +40,7 @@ impl Folders {
     }
 
     /// The file of what was taught.
-    pub fn lessons(&self) -> Option<PathBuf> {
+    pub fn examples(&self) -> Option<PathBuf> {
         Some(self.data()?.join("lessons.jsonl"))
     }
 
@@ -61,15 +61,15 @@ mod tests {
 
     #[test]
     fn one_folder_can_stand_for_all() {
-        let folders = Folders::all_in(Path::new("/here"));
-        assert_eq!(folders.pictures(), Path::new("/here"));
-        assert_eq!(folders.documents(), Path::new("/here"));
-        assert_eq!(folders.data().as_deref(), Some(Path::new("/here")));
+        let paths = UserPaths::all_in(Path::new("/here"));
+        assert_eq!(paths.pictures(), Path::new("/here"));
+        assert_eq!(paths.documents(), Path::new("/here"));
+        assert_eq!(paths.data().as_deref(), Some(Path::new("/here")));
     }
 
     #[test]
     fn the_users_folders_are_somewhere() {
-        let folders = Folders::of_user();
-        assert!(folders.pictures().is_dir() && folders.documents().is_dir());
+        let paths = UserPaths::of_user();
+        assert!(paths.pictures().is_dir() && paths.documents().is_dir());
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use crate::{
     drawing::file::Drawings,
     error::{DrawingFault, Error},
-    recognition::example::{Lesson, push_distinct},
+    recognition::example::{Example, push_distinct},
     storage::atomic_file,
 };
 
@@ -13,38 +13,38 @@ use crate::{
 ///
 /// ```
 /// use digit_pad::{drawing::strokes::Ink, geometry::Point};
-/// use digit_pad::{recognition::example::Lesson, teaching::examples::Lessons};
+/// use digit_pad::{recognition::example::Example, teaching::examples::Examples};
 ///
 /// let mut ink = Ink::new();
 /// ink.pen_down(Point::new(200.0, 120.0));
 /// ink.pen_up(Point::new(360.0, 440.0));
-/// let mut lessons = Lessons::new();
-/// lessons.add(Lesson::new(7, ink)?);
-/// assert_eq!(lessons.iter().next().map(Lesson::label), Some(7));
-/// assert!(lessons.undo().is_some() && lessons.is_empty());
+/// let mut examples = Examples::new();
+/// examples.add(Example::new(7, ink)?);
+/// assert_eq!(examples.iter().next().map(Example::label), Some(7));
+/// assert!(examples.undo().is_some() && examples.is_empty());
 /// # Ok::<(), digit_pad::DrawingFault>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Lessons(Vec<Lesson>);
+pub struct Examples(Vec<Example>);
 
-impl Lessons {
+impl Examples {
     /// No lessons.
     pub fn new() -> Self {
-        Lessons::default()
+        Examples::default()
     }
 
     /// Adds a lesson at the end. One about the very same subject goes: that one was a slip of the finger.
-    pub fn add(&mut self, lesson: Lesson) {
-        push_distinct(&mut self.0, lesson);
+    pub fn add(&mut self, example: Example) {
+        push_distinct(&mut self.0, example);
     }
 
     /// Takes the last lesson back.
-    pub fn undo(&mut self) -> Option<Lesson> {
+    pub fn undo(&mut self) -> Option<Example> {
         self.0.pop()
     }
 
     /// Forgets one lesson, counted from 0, and gives it back if there is one of that number.
-    pub fn forget(&mut self, index: usize) -> Option<Lesson> {
+    pub fn forget(&mut self, index: usize) -> Option<Example> {
         (index < self.0.len()).then(|| self.0.remove(index))
     }
 
@@ -54,7 +54,7 @@ impl Lessons {
     }
 
     /// The lessons in their order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Lesson> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Example> {
         self.0.iter()
     }
 
@@ -75,9 +75,9 @@ impl Lessons {
     /// # Errors
     /// If the file cannot be read, or a line is no such thing with a label; the message says which.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        match Lessons::of_lines(path, |line| Lesson::from_labelled(line).map(Some)) {
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Lessons::new()),
-            lessons => lessons,
+        match Examples::of_lines(path, |line| Example::from_labelled(line).map(Some)) {
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
+            examples => examples,
         }
     }
 
@@ -86,14 +86,14 @@ impl Lessons {
     /// # Errors
     /// If the file cannot be read, or a line is no drawing; the message says which.
     pub fn load_labelled(path: &Path) -> Result<Self, Error> {
-        Lessons::of_lines(path, Lesson::from_json)
+        Examples::of_lines(path, Example::from_json)
     }
 
-    fn of_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Lesson>, DrawingFault>) -> Result<Self, Error> {
+    fn of_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Example>, DrawingFault>) -> Result<Self, Error> {
         let mut lines = Drawings::open(path)?;
-        let lessons = std::iter::from_fn(|| lines.next_as(&parse).transpose());
-        lessons
-            .filter_map(|line| line.map(|(_, lesson)| lesson).transpose())
+        let examples = std::iter::from_fn(|| lines.next_as(&parse).transpose());
+        examples
+            .filter_map(|line| line.map(|(_, example)| example).transpose())
             .collect()
     }
 
@@ -110,22 +110,22 @@ impl Lessons {
         }
         atomic_file::replace(path, |file| {
             self.iter()
-                .try_for_each(|lesson| writeln!(file, "{}", lesson.to_json()))
+                .try_for_each(|example| writeln!(file, "{}", example.to_json()))
         })
     }
 }
 
-impl FromIterator<Lesson> for Lessons {
-    fn from_iter<I: IntoIterator<Item = Lesson>>(lessons: I) -> Self {
-        let mut list = Lessons::new();
-        lessons.into_iter().for_each(|lesson| list.add(lesson));
+impl FromIterator<Example> for Examples {
+    fn from_iter<I: IntoIterator<Item = Example>>(examples: I) -> Self {
+        let mut list = Examples::new();
+        examples.into_iter().for_each(|example| list.add(example));
         list
     }
 }
 
-impl<'a> IntoIterator for &'a Lessons {
-    type Item = &'a Lesson;
-    type IntoIter = std::slice::Iter<'a, Lesson>;
+impl<'a> IntoIterator for &'a Examples {
+    type Item = &'a Example;
+    type IntoIter = std::slice::Iter<'a, Example>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -137,76 +137,78 @@ mod tests {
     use super::*;
     use crate::{
         drawing::strokes::Ink,
-        recognition::normalization::{Grey28, SIDE},
+        recognition::normalization::{Gray28, SIDE},
     };
 
-    fn lesson(label: u8, x: f32) -> Lesson {
+    fn example(label: u8, x: f32) -> Example {
         let line = format!("{{\"label\":{label},\"strokes\":[[[{x},0],[10,90.5]],[[3,4]]]}}");
-        Lesson::from_json(&line).unwrap().unwrap()
+        Example::from_json(&line).unwrap().unwrap()
     }
 
     /// A bar of that brightness.
-    fn picture(bright: u8) -> Grey28 {
+    fn picture(bright: u8) -> Gray28 {
         std::array::from_fn(|i| if i % SIDE / 4 == 3 { bright } else { 0 })
     }
 
-    fn labels(lessons: &Lessons) -> Vec<u8> {
-        lessons.iter().map(Lesson::label).collect()
+    fn labels(examples: &Examples) -> Vec<u8> {
+        examples.iter().map(Example::label).collect()
     }
 
     #[test]
-    fn lessons_are_undone_and_forgotten() {
-        let mut lessons: Lessons = [lesson(3, 1.0), lesson(4, 2.0), lesson(5, 3.0)].into_iter().collect();
-        assert_eq!(lessons.undo(), Some(lesson(5, 3.0)));
-        assert_eq!(lessons.forget(2), None);
-        assert_eq!(lessons.forget(0), Some(lesson(3, 1.0)));
-        assert_eq!(labels(&lessons), [4]);
-        lessons.forget_all();
-        assert_eq!((lessons.len(), lessons.undo()), (0, None));
+    fn examples_are_undone_and_forgotten() {
+        let mut examples: Examples = [example(3, 1.0), example(4, 2.0), example(5, 3.0)]
+            .into_iter()
+            .collect();
+        assert_eq!(examples.undo(), Some(example(5, 3.0)));
+        assert_eq!(examples.forget(2), None);
+        assert_eq!(examples.forget(0), Some(example(3, 1.0)));
+        assert_eq!(labels(&examples), [4]);
+        examples.forget_all();
+        assert_eq!((examples.len(), examples.undo()), (0, None));
     }
 
     #[test]
-    fn the_same_subject_is_one_lesson() {
-        let seen = |label| Lesson::new(label, picture(200)).unwrap();
-        let lessons = [lesson(3, 1.0), seen(5), lesson(4, 2.0), lesson(8, 1.0), seen(6)];
-        let lessons: Lessons = lessons.into_iter().collect();
-        assert_eq!(labels(&lessons), [4, 8, 6]);
+    fn the_same_subject_is_one_example() {
+        let seen = |label| Example::new(label, picture(200)).unwrap();
+        let examples = [example(3, 1.0), seen(5), example(4, 2.0), example(8, 1.0), seen(6)];
+        let examples: Examples = examples.into_iter().collect();
+        assert_eq!(labels(&examples), [4, 8, 6]);
     }
 
     #[test]
-    fn what_is_no_lesson_is_refused() {
-        for subject in [lesson(1, 0.0).subject().clone(), picture(1).into()] {
-            assert_eq!(Lesson::new(10, subject).unwrap_err(), DrawingFault::Label { label: 10 });
+    fn what_is_no_example_is_refused() {
+        for input in [example(1, 0.0).input().clone(), picture(1).into()] {
+            assert_eq!(Example::new(10, input).unwrap_err(), DrawingFault::Label { label: 10 });
         }
-        assert_eq!(Lesson::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
+        assert_eq!(Example::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
         let blank = DrawingFault::Picture { count: 784, inked: 0 };
-        assert_eq!(Lesson::new(9, picture(0)).unwrap_err(), blank);
+        assert_eq!(Example::new(9, picture(0)).unwrap_err(), blank);
     }
 
     #[test]
-    fn lessons_come_back_from_a_file() {
+    fn examples_come_back_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("lessons.jsonl");
-        assert!(Lessons::load(&path).unwrap().is_empty());
-        let mut lessons = Lessons::new();
+        assert!(Examples::load(&path).unwrap().is_empty());
+        let mut examples = Examples::new();
         for label in 0..=9 {
-            lessons.add(lesson(label, 0.1 * f32::from(label)));
-            lessons.add(Lesson::new(label, picture(label + 1)).unwrap());
-            lessons.save(&path).unwrap();
-            assert_eq!(Lessons::load(&path).unwrap(), lessons);
+            examples.add(example(label, 0.1 * f32::from(label)));
+            examples.add(Example::new(label, picture(label + 1)).unwrap());
+            examples.save(&path).unwrap();
+            assert_eq!(Examples::load(&path).unwrap(), examples);
         }
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 20);
-        assert_eq!(Lessons::load_labelled(&path).unwrap(), lessons);
-        lessons.forget_all();
-        lessons.save(&path).unwrap();
-        assert!(Lessons::load(&path).unwrap().is_empty());
+        assert_eq!(Examples::load_labelled(&path).unwrap(), examples);
+        examples.forget_all();
+        examples.save(&path).unwrap();
+        assert!(Examples::load(&path).unwrap().is_empty());
     }
 
     #[test]
     fn a_damaged_file_is_told_by_its_line_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lessons.jsonl");
-        let good = lesson(3, 0.0).to_json();
+        let good = example(3, 0.0).to_json();
         for (bad, reason) in [
             ("{\"label\":3,\"stro", "no drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
@@ -217,7 +219,7 @@ mod tests {
         ] {
             let content = format!("{good}\n\n{bad}\n{good}\n");
             fs::write(&path, &content).unwrap();
-            let message = Lessons::load(&path).unwrap_err().to_string();
+            let message = Examples::load(&path).unwrap_err().to_string();
             assert!(
                 message.contains("lessons.jsonl, line 3: ") && message.contains(reason),
                 "{message}"
@@ -230,15 +232,15 @@ mod tests {
     fn drawings_without_labels_teach_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strokes.jsonl");
-        assert!(Lessons::load_labelled(&path).is_err());
+        assert!(Examples::load_labelled(&path).is_err());
         fs::write(
             &path,
-            format!("{{\"strokes\":[[[0,0]]]}}\n{}", lesson(3, 0.0).to_json()),
+            format!("{{\"strokes\":[[[0,0]]]}}\n{}", example(3, 0.0).to_json()),
         )
         .unwrap();
-        assert_eq!(labels(&Lessons::load_labelled(&path).unwrap()), [3]);
+        assert_eq!(labels(&Examples::load_labelled(&path).unwrap()), [3]);
         fs::write(&path, "{\"strokes\":[[[0,0]]]}\nnothing").unwrap();
-        let message = Lessons::load_labelled(&path).unwrap_err().to_string();
+        let message = Examples::load_labelled(&path).unwrap_err().to_string();
         assert!(message.contains("line 2"), "{message}");
     }
 
@@ -247,7 +249,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lessons.jsonl");
         fs::create_dir(&path).unwrap();
-        assert!(Lessons::new().save(&path).is_err() && path.is_dir());
-        assert!(Lessons::load(&path).is_err());
+        assert!(Examples::new().save(&path).is_err() && path.is_dir());
+        assert!(Examples::load(&path).is_err());
     }
 }

@@ -6,11 +6,11 @@
 //! untaught model. So a lesson that is taken back leaves no trace.
 //!
 //! ```no_run
-//! use digit_pad::{recognition::{model::Model, recognizer::Recognizer}, teaching::{examples::Lessons, fine_tuning::Teacher}};
+//! use digit_pad::{recognition::{model::Model, recognizer::Recognizer}, teaching::{examples::Examples, fine_tuning::FineTuner}};
 //!
 //! let model = Model::embedded()?;
-//! let lessons = Lessons::load("lessons.jsonl".as_ref())?;
-//! let taught = Teacher::new(&model)?.learn(&lessons)?;
+//! let examples = Examples::load("lessons.jsonl".as_ref())?;
+//! let taught = FineTuner::new(&model)?.fine_tune(&examples)?;
 //! taught.content.save("mine.safetensors")?;
 //! let recognizer = Recognizer::new(taught)?;
 //! # Ok::<(), digit_pad::Error>(())
@@ -25,14 +25,14 @@ use nn_core::{
 use crate::{
     error::Error,
     recognition::{
-        backbone::{Halves, Head},
-        example::{Lesson, Subject},
+        backbone::{Backbone, SplitNetwork},
+        example::{Example, ExampleInput},
         feature_cache,
         model::{DIGITS, Model},
         normalization::SIDE,
     },
     teaching::{
-        examples::Lessons,
+        examples::Examples,
         variants::{self, VARIANTS},
     },
     training::presets::Preset,
@@ -66,17 +66,17 @@ const PIXELS: usize = SIDE * SIDE;
 
 /// Teaches a model.
 #[derive(Debug)]
-pub struct Teacher {
+pub struct FineTuner {
     base: Model,
     /// What the base remembers.
-    remembered: Vec<Lesson>,
-    head: Head,
+    remembered: Vec<Example>,
+    backbone: Backbone,
     /// The layers that learn, as they are in the base.
-    tail: Network,
+    head: Network,
     rehearsal: Samples,
     label_smoothing: f32,
     /// What the head makes of the subjects that were learnt from last.
-    seen: Vec<(Subject, Vec<f32>)>,
+    seen: Vec<(ExampleInput, Vec<f32>)>,
 }
 
 /// Samples for the layers that learn.
@@ -87,22 +87,22 @@ struct Samples {
     labels: Vec<usize>,
 }
 
-impl Teacher {
+impl FineTuner {
     /// A teacher of that model, with all ready that is rehearsed.
     ///
     /// # Errors
     /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::Misfit`] if it does not read 28×28
-    /// grey pixels or does not tell ten digits apart, [`Error::Memory`] if it was taught before and what it remembers is
+    /// grey pixels or does not tell ten digits apart, [`Error::FeatureCache`] if it was taught before and what it remembers is
     /// damaged.
     pub fn new(base: &Model) -> Result<Self, Error> {
-        let Halves { head, tail } = Halves::new(base, check_teachable(base)?)?;
-        let remembered = feature_cache::lessons(base)?;
-        let (rehearsal, label_smoothing) = rehearsal(&head, &tail)?;
-        Ok(Teacher {
+        let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_teachable(base)?)?;
+        let remembered = feature_cache::examples(base)?;
+        let (rehearsal, label_smoothing) = rehearsal(&backbone, &head)?;
+        Ok(FineTuner {
             base: base.clone(),
             remembered,
+            backbone,
             head,
-            tail,
             rehearsal,
             label_smoothing,
             seen: Vec::new(),
@@ -114,42 +114,42 @@ impl Teacher {
     ///
     /// # Errors
     /// If learning diverges.
-    pub fn learn(&mut self, lessons: &Lessons) -> Result<Model, Error> {
+    pub fn fine_tune(&mut self, examples: &Examples) -> Result<Model, Error> {
         let mut taught = self.base.clone();
-        if lessons.is_empty() {
+        if examples.is_empty() {
             return Ok(taught);
         }
-        let examples = self.examples(lessons)?;
-        let tail = self.train(&examples)?;
+        let samples = self.samples(examples)?;
+        let head = self.train(&samples)?;
         let mut tensors = self.base.content.network.tensors();
-        let frozen = tensors.len() - tail.tensors().len();
-        for (tensor, learnt) in tensors[frozen..].iter_mut().zip(tail.tensors()) {
+        let frozen = tensors.len() - head.tensors().len();
+        for (tensor, learnt) in tensors[frozen..].iter_mut().zip(head.tensors()) {
             tensor.values = learnt.values;
         }
         taught.content.network.set_tensors(&tensors)?;
-        feature_cache::keep(&mut taught.content, self.remembered.iter().chain(lessons).cloned());
+        feature_cache::store(&mut taught.content, self.remembered.iter().chain(examples).cloned());
         Ok(taught)
     }
 
     /// The first variants of all subjects, then the second ones, and so on.
-    fn examples(&mut self, lessons: &Lessons) -> Result<Samples, Error> {
-        let mut seen = Vec::with_capacity(lessons.len());
-        for lesson in lessons {
-            let known = self.seen.iter().position(|(subject, _)| subject == lesson.subject());
+    fn samples(&mut self, examples: &Examples) -> Result<Samples, Error> {
+        let mut seen = Vec::with_capacity(examples.len());
+        for example in examples {
+            let known = self.seen.iter().position(|(input, _)| input == example.input());
             seen.push(match known {
                 Some(known) => self.seen.swap_remove(known),
-                None => (lesson.subject().clone(), self.head.features(&variants::of(lesson))?),
+                None => (example.input().clone(), self.backbone.features(&variants::of(example))?),
             });
         }
         self.seen = seen;
-        let width = self.tail.spec().input().len();
-        let mut examples = Samples::default();
+        let width = self.head.spec().input().len();
+        let mut samples = Samples::default();
         for variant in 0..VARIANTS {
-            for (lesson, (_, features)) in lessons.iter().zip(&self.seen) {
-                examples.push(&features[variant * width..][..width], lesson.label().into());
+            for (example, (_, features)) in examples.iter().zip(&self.seen) {
+                samples.push(&features[variant * width..][..width], example.label().into());
             }
         }
-        Ok(examples)
+        Ok(samples)
     }
 
     /// What the layers that learn become.
@@ -158,7 +158,7 @@ impl Teacher {
             beta2: 0.99,
             ..Adam::new(LEARNING_RATE)
         };
-        let mut trainer = Trainer::new(self.tail.clone(), optimizer, OLD_DOUBTFUL + OLD_ANY + NEW)?
+        let mut trainer = Trainer::new(self.head.clone(), optimizer, OLD_DOUBTFUL + OLD_ANY + NEW)?
             .with_loss(Loss::CrossEntropy {
                 label_smoothing: self.label_smoothing,
             })?
@@ -199,12 +199,12 @@ impl Samples {
 /// Makes sure that a model can be taught, and says which is the first of its layers that learn.
 pub(crate) fn check_teachable(model: &Model) -> Result<usize, Error> {
     model.check_fit(SIDE, SIDE)?;
-    tail_start(model.content.network.spec().layers()).ok_or_else(|| Error::Unteachable { model: model.name() })
+    head_start(model.content.network.spec().layers()).ok_or_else(|| Error::Unteachable { model: model.name() })
 }
 
 /// The last two dense layers learn, or the last one where a batch normalisation stands between: that would take the few
 /// digits that are taught for the average ones.
-fn tail_start(layers: &[LayerSpec]) -> Option<usize> {
+fn head_start(layers: &[LayerSpec]) -> Option<usize> {
     let is_dense = |&index: &usize| matches!(layers[index], LayerSpec::Dense { .. });
     let learns = |&start: &usize| !layers[start..].contains(&LayerSpec::BatchNorm);
     let dense = (0..layers.len()).rev().filter(is_dense);
@@ -215,16 +215,16 @@ fn tail_start(layers: &[LayerSpec]) -> Option<usize> {
 /// like MNIST's. Each is to be read as the untaught model reads it, be that right or wrong: so nothing but the lessons
 /// pulls at it, and whatever a model was made to read, it keeps. Those that it is least sure of come first. With them
 /// comes the share of a target that is spread.
-fn rehearsal(head: &Head, tail: &Network) -> Result<(Samples, f32), Error> {
+fn rehearsal(backbone: &Backbone, head: &Network) -> Result<(Samples, f32), Error> {
     let train = Mnist::embedded_split(Split::Train)?;
     let learnt = train.len() - REHEARSED;
     let (_, images) = train.split_at(learnt)?;
-    let features = head.features(&changed(&images)?)?;
-    let probabilities = tail.predict(&features)?;
-    let readings = probabilities.chunks(DIGITS);
-    let labels = readings.clone().map(loss::argmax).collect();
-    let certainties: Vec<f32> = readings
-        .map(|reading| reading.iter().copied().fold(0.0, f32::max))
+    let features = backbone.features(&changed(&images)?)?;
+    let probabilities = head.predict(&features)?;
+    let predictions = probabilities.chunks(DIGITS);
+    let labels = predictions.clone().map(loss::argmax).collect();
+    let certainties: Vec<f32> = predictions
+        .map(|prediction| prediction.iter().copied().fold(0.0, f32::max))
         .collect();
     let mut order: Vec<usize> = (0..certainties.len()).collect();
     order.sort_by(|&a, &b| certainties[a].total_cmp(&certainties[b]));
@@ -266,9 +266,9 @@ mod tests {
     use crate::{
         drawing::{file::Drawing, strokes::Ink},
         recognition::{
-            example::Lesson,
+            example::Example,
             normalization::normalize_ink,
-            prediction::{Reader, Reading},
+            prediction::{Classifier, Prediction},
             predictor::Predictor,
             recognizer::Recognizer,
         },
@@ -293,17 +293,17 @@ mod tests {
         Drawing::from_json(&line).unwrap().ink
     }
 
-    fn lesson(label: u8, strokes: &[&[[f32; 2]]]) -> Lesson {
-        Lesson::new(label, drawn(strokes)).unwrap()
+    fn example(label: u8, strokes: &[&[[f32; 2]]]) -> Example {
+        Example::new(label, drawn(strokes)).unwrap()
     }
 
     /// A seven with a bar and a one, as lines.
-    fn some_lessons() -> Lessons {
-        let seven = lesson(
+    fn some_examples() -> Examples {
+        let seven = example(
             7,
             &[&[[0.0, 0.0], [80.0, 0.0], [40.0, 120.0]], &[[30.0, 60.0], [80.0, 60.0]]],
         );
-        let one = lesson(1, &[&[[5.0, 0.0], [0.0, 100.0]]]);
+        let one = example(1, &[&[[5.0, 0.0], [0.0, 100.0]]]);
         [seven, one].into_iter().collect()
     }
 
@@ -322,7 +322,7 @@ mod tests {
             ("28x28x1 | conv 10 9x9 | globalavgpool | flatten", None),
         ] {
             assert_eq!(
-                tail_start(text.parse::<NetworkSpec>().unwrap().layers()),
+                head_start(text.parse::<NetworkSpec>().unwrap().layers()),
                 start,
                 "{text}"
             );
@@ -332,10 +332,10 @@ mod tests {
     #[test]
     fn a_model_without_dense_layers_is_refused() {
         let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
-        let error = Teacher::new(&model).unwrap_err().to_string();
+        let error = FineTuner::new(&model).unwrap_err().to_string();
         assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
         assert!(matches!(
-            Teacher::new(&self::model("784 | dense 9")),
+            FineTuner::new(&self::model("784 | dense 9")),
             Err(Error::Misfit { .. })
         ));
     }
@@ -352,38 +352,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learnt_depends_on_the_lessons_alone() {
+    fn what_is_learnt_depends_on_the_examples_alone() {
         for text in [
             "784 | dense 10",
             "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10",
         ] {
             let model = model(text);
-            let mut teacher = Teacher::new(&model).unwrap();
-            let mut lessons = some_lessons();
-            let both = bits(&teacher.learn(&lessons).unwrap());
+            let mut fine_tuner = FineTuner::new(&model).unwrap();
+            let mut examples = some_examples();
+            let both = bits(&fine_tuner.fine_tune(&examples).unwrap());
             assert_ne!(both, bits(&model));
-            let second = lessons.undo().unwrap();
-            let first = bits(&teacher.learn(&lessons).unwrap());
+            let second = examples.undo().unwrap();
+            let first = bits(&fine_tuner.fine_tune(&examples).unwrap());
             assert_ne!(first, both);
-            let mut fresh = Teacher::new(&model).unwrap();
+            let mut fresh = FineTuner::new(&model).unwrap();
             assert!(
-                first == bits(&fresh.learn(&lessons).unwrap()),
+                first == bits(&fresh.fine_tune(&examples).unwrap()),
                 "{text}: undoing leaves a trace"
             );
-            lessons.add(second);
+            examples.add(second);
             assert!(
-                both == bits(&fresh.learn(&lessons).unwrap()),
+                both == bits(&fresh.fine_tune(&examples).unwrap()),
                 "{text}: the way here makes a difference"
             );
-            lessons.forget_all();
-            assert_eq!(bits(&teacher.learn(&lessons).unwrap()), bits(&model));
+            examples.forget_all();
+            assert_eq!(bits(&fine_tuner.fine_tune(&examples).unwrap()), bits(&model));
         }
     }
 
     #[test]
     fn only_the_layers_at_the_end_learn() {
         let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
-        let taught = Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap();
+        let taught = FineTuner::new(&model).unwrap().fine_tune(&some_examples()).unwrap();
         for ((name, before), (_, after)) in bits(&model).into_iter().zip(bits(&taught)) {
             let dense = ["5.", "7."].iter().any(|layer| name.starts_with(layer));
             assert_eq!(before != after, dense, "{name}");
@@ -395,7 +395,7 @@ mod tests {
         let model = model("784 | dense 30 | relu | dense 10");
         let [one, two] = [1, 2].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| bits(&Teacher::new(&model).unwrap().learn(&some_lessons()).unwrap()))
+            pool.install(|| bits(&FineTuner::new(&model).unwrap().fine_tune(&some_examples()).unwrap()))
         });
         assert!(one == two);
     }
@@ -414,15 +414,18 @@ mod tests {
             "784 | dense 20 | batchnorm | relu | dense 10",
             "28x28x1 | conv 4 5x5 | relu | maxpool 4 | conv 6 3x3 | batchnorm | relu | dense 20 | relu | dense 10",
         ] {
-            let taught = Teacher::new(&model(text)).unwrap().learn(&some_lessons()).unwrap();
+            let taught = FineTuner::new(&model(text))
+                .unwrap()
+                .fine_tune(&some_examples())
+                .unwrap();
             let saved = taught.content.to_bytes().unwrap();
             let loaded = Model {
                 content: formats::Model::from_bytes(&saved).unwrap(),
                 path: None,
             };
             assert_eq!(bits(&loaded), bits(&taught));
-            assert_eq!(feature_cache::lessons(&loaded).unwrap().len(), 2);
-            let pictures: Vec<u8> = some_lessons().iter().flat_map(Lesson::picture).collect();
+            assert_eq!(feature_cache::examples(&loaded).unwrap().len(), 2);
+            let pictures: Vec<u8> = some_examples().iter().flat_map(Example::picture).collect();
             assert_eq!(logits(loaded, &pictures), logits(taught, &pictures), "{text}");
         }
     }
@@ -430,19 +433,19 @@ mod tests {
     #[test]
     fn what_a_model_was_taught_before_it_still_remembers() {
         let model = model("784 | dense 10");
-        let [seven, one] = some_lessons().iter().cloned().collect::<Vec<_>>().try_into().unwrap();
-        let first = Teacher::new(&model)
+        let [seven, one] = some_examples().iter().cloned().collect::<Vec<_>>().try_into().unwrap();
+        let first = FineTuner::new(&model)
             .unwrap()
-            .learn(&[seven.clone()].into_iter().collect())
+            .fine_tune(&[seven.clone()].into_iter().collect())
             .unwrap();
-        let other = Lesson::new(2, seven.subject().clone()).unwrap();
-        let second = |lessons: [Lesson; 1]| {
-            let taught = Teacher::new(&first)
+        let other = Example::new(2, seven.input().clone()).unwrap();
+        let second = |examples: [Example; 1]| {
+            let taught = FineTuner::new(&first)
                 .unwrap()
-                .learn(&lessons.into_iter().collect())
+                .fine_tune(&examples.into_iter().collect())
                 .unwrap();
-            let remembered = feature_cache::lessons(&taught).unwrap();
-            remembered.iter().map(Lesson::label).collect::<Vec<_>>()
+            let remembered = feature_cache::examples(&taught).unwrap();
+            remembered.iter().map(Example::label).collect::<Vec<_>>()
         };
         assert_eq!(second([one]), [7, 1]);
         assert_eq!(second([other]), [2], "the same drawing is meant otherwise now");
@@ -453,8 +456,8 @@ mod tests {
         drawn(&[&[[-width, 60.0 + lean], [0.0, 0.0], [lean, 100.0]]])
     }
 
-    fn read(recognizer: &mut Recognizer, ink: &Ink) -> Reading {
-        recognizer.read(&normalize_ink(&ink.fit()).unwrap())
+    fn read(recognizer: &mut Recognizer, ink: &Ink) -> Prediction {
+        recognizer.classify(&normalize_ink(&ink.fit()).unwrap())
     }
 
     /// How many of MNIST's test images it reads rightly.
@@ -472,21 +475,21 @@ mod tests {
     }
 
     /// Teaches flagged ones, as that makes lessons of them.
-    fn teach_an_odd_style(subject: impl Fn(Ink) -> Subject) {
+    fn teach_an_odd_style(input: impl Fn(Ink) -> ExampleInput) {
         let model = Model::embedded().unwrap();
         let probes = [(42.0, -10.0), (50.0, 0.0), (57.0, 12.0)].map(|(width, lean)| flagged_one(width, lean));
         let mut before = Recognizer::new(model.clone()).unwrap();
         assert!(probes.iter().all(|probe| read(&mut before, probe).digit() == 7));
-        let lesson = |(width, lean)| Lesson::new(1, subject(flagged_one(width, lean))).unwrap();
-        let lessons: Lessons = [(45.0, 0.0), (38.0, -8.0), (55.0, 8.0)]
-            .map(lesson)
+        let example = |(width, lean)| Example::new(1, input(flagged_one(width, lean))).unwrap();
+        let examples: Examples = [(45.0, 0.0), (38.0, -8.0), (55.0, 8.0)]
+            .map(example)
             .into_iter()
             .collect();
-        let taught = Teacher::new(&model).unwrap().learn(&lessons).unwrap();
+        let taught = FineTuner::new(&model).unwrap().fine_tune(&examples).unwrap();
         let mut after = Recognizer::new(taught.clone()).unwrap();
         for probe in &probes {
-            let reading = read(&mut after, probe);
-            assert!(reading.digit() == 1 && reading.known, "{reading:?}");
+            let prediction = read(&mut after, probe);
+            assert!(prediction.digit() == 1 && prediction.known, "{prediction:?}");
         }
         let [before, after] = [model, taught].map(correct_tests);
         assert!(after + 10 >= before, "{before} and then {after} of 10,000");
@@ -494,7 +497,7 @@ mod tests {
 
     #[test]
     fn an_odd_style_is_learnt_from_drawings_and_the_rest_is_kept() {
-        teach_an_odd_style(Subject::Drawn);
+        teach_an_odd_style(ExampleInput::Strokes);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use mnist_io::{Augmentation, Augmenter};
 use crate::{
     drawing::strokes::{CANVAS, Ink, NATURAL_SIZE},
     geometry::Point,
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
     recognition::{
-        example::{Lesson, Subject},
-        normalization::{Grey28, SIDE, normalize, normalize_ink},
+        example::{Example, ExampleInput},
+        normalization::{Gray28, SIDE, normalize, normalize_ink},
     },
 };
 
@@ -35,11 +35,11 @@ const PICTURE_PEN: (f32, f32) = (0.5, 0.7);
 const FRAME: usize = 2 * SIDE;
 
 /// `[VARIANTS, 28, 28]`; the first one as the network sees the lesson's subject.
-pub(super) fn of(lesson: &Lesson) -> Vec<u8> {
-    let picture = lesson.picture();
-    let changed = match lesson.subject() {
-        Subject::Drawn(ink) => drawn_anew(ink),
-        Subject::Picture(_) => changed(&picture),
+pub(super) fn of(example: &Example) -> Vec<u8> {
+    let picture = example.picture();
+    let changed = match example.input() {
+        ExampleInput::Strokes(ink) => drawn_anew(ink),
+        ExampleInput::Image(_) => changed(&picture),
     };
     [&picture[..], &changed].concat()
 }
@@ -47,7 +47,7 @@ pub(super) fn of(lesson: &Lesson) -> Vec<u8> {
 /// Each drawn with the pad's own pen.
 fn drawn_anew(ink: &Ink) -> Vec<u8> {
     let ink = ink.fit();
-    let picture = |number| -> Grey28 {
+    let picture = |number| -> Gray28 {
         let changed = ink.map(change(number)).fit();
         normalize_ink(&changed).expect("a lesson has ink, and in the middle of the canvas")
     };
@@ -55,7 +55,7 @@ fn drawn_anew(ink: &Ink) -> Vec<u8> {
 }
 
 /// Each brought to the network's form.
-fn changed(picture: &Grey28) -> Vec<u8> {
+fn changed(picture: &Gray28) -> Vec<u8> {
     let augmentation = Augmentation::none()
         .rotation(TURN)
         .scale(1.0 - STRETCH, 1.0 + STRETCH)
@@ -63,14 +63,14 @@ fn changed(picture: &Grey28) -> Vec<u8> {
         .elastic(PICTURE_BEND)
         .thickness(PICTURE_PEN.0, PICTURE_PEN.1);
     let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in their ranges");
-    let mut frame = GreyImage::blank(FRAME, FRAME);
-    let image = GreyImage::new(SIDE, SIDE, picture.to_vec());
+    let mut frame = GrayImage::blank(FRAME, FRAME);
+    let image = GrayImage::new(SIDE, SIDE, picture.to_vec());
     frame.paste(&image, (FRAME - SIDE) / 2, (FRAME - SIDE) / 2);
-    let variant = |number| -> Grey28 {
+    let variant = |number| -> Gray28 {
         let mut changed = vec![0; FRAME * FRAME];
         // No style is drawn, and so the label is of no account.
         augmenter.apply(0, number, 0, frame.pixels(), &mut changed);
-        normalize(&GreyImage::new(FRAME, FRAME, changed)).unwrap_or(*picture)
+        normalize(&GrayImage::new(FRAME, FRAME, changed)).unwrap_or(*picture)
     };
     (1..VARIANTS).flat_map(variant).collect()
 }
@@ -105,9 +105,9 @@ mod tests {
     use super::*;
     use crate::drawing::file::Drawing;
 
-    fn pictures(lesson: &Lesson) -> Vec<Grey28> {
-        let pictures = of(lesson);
-        let pictures: Vec<Grey28> = pictures
+    fn pictures(example: &Example) -> Vec<Gray28> {
+        let pictures = of(example);
+        let pictures: Vec<Gray28> = pictures
             .chunks(SIDE * SIDE)
             .map(|picture| picture.try_into().unwrap())
             .collect();
@@ -120,11 +120,11 @@ mod tests {
         let seven = Drawing::from_json("{\"strokes\":[[[0,0],[80,0],[40,120]]]}")
             .unwrap()
             .ink;
-        let drawn = Lesson::new(7, seven).unwrap();
-        let picture = Lesson::new(7, drawn.picture()).unwrap();
-        for lesson in [drawn, picture] {
-            let variants = pictures(&lesson);
-            assert_eq!(variants[0], lesson.picture());
+        let drawn = Example::new(7, seven).unwrap();
+        let picture = Example::new(7, drawn.picture()).unwrap();
+        for example in [drawn, picture] {
+            let variants = pictures(&example);
+            assert_eq!(variants[0], example.picture());
             for (index, picture) in variants.iter().enumerate() {
                 assert!(!variants[..index].contains(picture), "{index}");
                 let ink: u32 = picture.iter().map(|&pixel| u32::from(pixel)).sum();
@@ -138,7 +138,7 @@ mod tests {
         for (x, y) in [(0, 0), (27, 27), (14, 14)] {
             let mut speck = [0; SIDE * SIDE];
             speck[y * SIDE + x] = 1;
-            pictures(&Lesson::new(0, speck).unwrap());
+            pictures(&Example::new(0, speck).unwrap());
         }
     }
 

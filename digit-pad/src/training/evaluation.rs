@@ -22,7 +22,7 @@ pub struct Answer {
 impl Answer {
     /// Whether it was read rightly.
     #[must_use]
-    pub fn is_right(&self) -> bool {
+    pub fn is_correct(&self) -> bool {
         self.label == self.digit
     }
 }
@@ -49,7 +49,7 @@ impl Metrics {
         self.confusion[usize::from(answer.label)][usize::from(answer.digit)] += 1;
         let bin = &mut self.bins[bin_of(answer.probability)];
         bin.count += 1;
-        bin.correct += u64::from(answer.is_right());
+        bin.correct += u64::from(answer.is_correct());
         bin.confidence += f64::from(answer.probability);
     }
 
@@ -130,7 +130,7 @@ fn bin_of(probability: f32) -> usize {
 /// The wrong ones among the answers, at most `count`: the most confident first, of equals the earlier.
 #[must_use]
 pub fn worst_mistakes(answers: impl Iterator<Item = Answer>, count: usize) -> Vec<Answer> {
-    let mut mistakes: Vec<Answer> = answers.filter(|answer| !answer.is_right()).collect();
+    let mut mistakes: Vec<Answer> = answers.filter(|answer| !answer.is_correct()).collect();
     mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     mistakes.truncate(count);
     mistakes

@@ -149,7 +149,7 @@ fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result
 }
 
 /// Weights worth keeping.
-struct Kept {
+struct BestWeights {
     network: Network,
     epoch: usize,
     validation: Option<Evaluation>,
@@ -179,7 +179,7 @@ struct Session<'a> {
     total_steps: u64,
     check_every: u64,
     time: Duration,
-    kept: Option<Kept>,
+    kept: Option<BestWeights>,
     epochs: usize,
 }
 
@@ -209,7 +209,7 @@ impl<'a> Session<'a> {
         } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, (batches.batch_size(), steps))?;
         let keep = |Best { network, epoch }| {
             let validation = validate(&network, data)?;
-            Ok::<_, Error>(Kept {
+            Ok::<_, Error>(BestWeights {
                 network,
                 epoch,
                 validation,
@@ -237,7 +237,7 @@ impl<'a> Session<'a> {
             return Ok(ControlFlow::Break(End::Stopped));
         }
         let epoch = self.position.epoch as usize + 1;
-        let mut tally = Tally::new(epoch, self.resumed_steps, self.total_steps);
+        let mut tally = EpochTotals::new(epoch, self.resumed_steps, self.total_steps);
         let mut flow = Ok(ControlFlow::Continue(()));
         let mut clock = Instant::now();
         let Self {
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
     }
 
     /// Keeps the weights if they are the best so far, and says how the epoch went.
-    fn close_epoch(&mut self, tally: &Tally, won: bool) -> Result<(), Error> {
+    fn close_epoch(&mut self, tally: &EpochTotals, won: bool) -> Result<(), Error> {
         let network = learnt(&self.trainer);
         let validation = validate(&network, self.data)?;
         let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
@@ -297,7 +297,7 @@ impl<'a> Session<'a> {
             (self.watch)(TrainingEvent::Epoch(report), &network);
         }
         if best || won {
-            self.kept = Some(Kept {
+            self.kept = Some(BestWeights {
                 network: network.into_owned(),
                 epoch: tally.epoch,
                 validation,
@@ -311,7 +311,7 @@ impl<'a> Session<'a> {
         let Some(path) = &self.task.checkpoint else {
             return Ok(());
         };
-        let done = |kept: &&Kept| kept.epoch as u64 <= self.position.epoch;
+        let done = |kept: &&BestWeights| kept.epoch as u64 <= self.position.epoch;
         let best = self.kept.as_ref().filter(done);
         checkpoint::save(
             path,
@@ -322,7 +322,7 @@ impl<'a> Session<'a> {
     }
 
     fn finish(self, end: End) -> Result<Trained, Error> {
-        let Kept { mut network, epoch, .. } = self.kept.ok_or(Error::NothingLearnt)?;
+        let BestWeights { mut network, epoch, .. } = self.kept.ok_or(Error::NothingLearnt)?;
         let temperature = calibrate(&mut network, &self.data.validation)?;
         Ok(Trained {
             validation: validate(&network, self.data)?,
@@ -366,7 +366,7 @@ fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<Control
 }
 
 /// Sums of an epoch so far.
-struct Tally {
+struct EpochTotals {
     epoch: usize,
     resumed_steps: u64,
     total_steps: u64,
@@ -376,9 +376,9 @@ struct Tally {
     time: Duration,
 }
 
-impl Tally {
+impl EpochTotals {
     fn new(epoch: usize, resumed_steps: u64, total_steps: u64) -> Self {
-        Tally {
+        EpochTotals {
             epoch,
             resumed_steps,
             total_steps,

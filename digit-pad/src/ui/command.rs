@@ -2,7 +2,7 @@
 
 /// Something to be done that takes more than the state: files, networks, time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
+pub enum Command {
     /// Ask for an image file, and lay it on the canvas.
     Open,
     /// Save the drawing.
@@ -10,23 +10,23 @@ pub enum Errand {
     /// Save the network.
     SaveNetwork,
     /// Lay a test digit on the canvas.
-    Sample,
+    RandomDigit,
     /// Lay the next misread one there.
-    Misread,
+    NextMisclassified,
     /// Learn that the drawing is this digit.
-    Teach(u8),
+    AddExample(u8),
     /// Take the last lesson back.
-    Unteach,
+    UndoExample,
     /// Forget the lesson of this number.
-    Forget(usize),
+    RemoveExample(usize),
     /// Forget all lessons.
-    ForgetAll,
+    RemoveAllExamples,
     /// Train a network from nothing.
-    Learn,
+    Train,
     /// Rest from that, or go on.
     Pause,
     /// End it, and keep what was learnt.
     Stop,
     /// Go back to the network that the window opened with.
-    Shipped,
+    RestoreBuiltIn,
 }

@@ -4,9 +4,9 @@ use crate::{
     geometry::Point,
     ui::{
         action::{Action, Key, Modifiers},
-        command::Errand,
+        command::Command,
         event::{Effects, Event},
-        layout::{Layout, Side, Spot},
+        layout::{HitTarget, Layout, Panel},
         state::{Held, Overlay, State, Tool, ZOOMS},
     },
 };
@@ -34,7 +34,7 @@ impl State {
         self.message = None;
         let about_the_window = matches!(
             action,
-            Action::Help | Action::Lessons | Action::Quit | Action::Theme | Action::Larger | Action::Smaller
+            Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::Larger | Action::Smaller
         );
         if self.overlay == Some(Overlay::Help) && !about_the_window {
             self.overlay = None;
@@ -45,12 +45,12 @@ impl State {
 
     fn perform(&mut self, action: Action) -> Effects {
         match action {
-            Action::Undo => self.changed(|state| state.history.undo(&mut state.sheet)),
-            Action::Redo => self.changed(|state| state.history.redo(&mut state.sheet)),
+            Action::Undo => self.changed(|state| state.history.undo(&mut state.document)),
+            Action::Redo => self.changed(|state| state.history.redo(&mut state.document)),
             Action::Clear => {
-                self.history.record(&self.sheet);
-                self.sheet.ink.clear();
-                self.sheet.picture = None;
+                self.history.record(&self.document);
+                self.document.ink.clear();
+                self.document.picture = None;
                 self.held = None;
                 Effects::READ
             }
@@ -71,14 +71,14 @@ impl State {
             Action::Larger => self.set_zoom(self.zoom + 1),
             Action::Smaller => self.set_zoom(self.zoom - 1),
             Action::Help => self.toggle(Overlay::Help),
-            Action::Lessons => self.toggle(Overlay::Lessons),
+            Action::Examples => self.toggle(Overlay::Examples),
             Action::Layers => {
-                let side = match self.layout.side {
-                    Side::Layers if self.is_learning() => Side::Learning,
-                    Side::Layers => Side::Reading,
-                    _ => Side::Layers,
+                let side = match self.layout.shown {
+                    Panel::Layers if self.is_training() => Panel::Training,
+                    Panel::Layers => Panel::Prediction,
+                    _ => Panel::Layers,
                 };
-                self.turn_to(side);
+                self.show_panel(side);
                 Effects::READ
             }
             Action::Quit if self.overlay.is_some() => {
@@ -86,26 +86,26 @@ impl State {
                 Effects::REPAINT
             }
             Action::Quit => Effects::QUIT,
-            Action::Open => self.send(Errand::Open),
-            Action::Save => self.send(Errand::Save),
-            Action::SaveNetwork => self.send(Errand::SaveNetwork),
-            Action::Sample => self.send(Errand::Sample),
-            Action::Misread => self.send(Errand::Misread),
-            Action::Unteach => self.send(Errand::Unteach),
-            Action::ForgetAll => self.send(Errand::ForgetAll),
-            Action::Learn => self.send(Errand::Learn),
-            Action::Pause => self.send(Errand::Pause),
-            Action::Stop => self.send(Errand::Stop),
-            Action::Shipped => {
+            Action::Open => self.send(Command::Open),
+            Action::Save => self.send(Command::Save),
+            Action::SaveNetwork => self.send(Command::SaveNetwork),
+            Action::RandomDigit => self.send(Command::RandomDigit),
+            Action::NextMisclassified => self.send(Command::NextMisclassified),
+            Action::UndoExample => self.send(Command::UndoExample),
+            Action::RemoveAllExamples => self.send(Command::RemoveAllExamples),
+            Action::Train => self.send(Command::Train),
+            Action::Pause => self.send(Command::Pause),
+            Action::Stop => self.send(Command::Stop),
+            Action::RestoreBuiltIn => {
                 self.progress = None;
-                self.turn_to(Side::Reading);
-                self.send(Errand::Shipped)
+                self.show_panel(Panel::Prediction);
+                self.send(Command::RestoreBuiltIn)
             }
         }
     }
 
-    fn send(&mut self, errand: Errand) -> Effects {
-        self.errands.push(errand);
+    fn send(&mut self, command: Command) -> Effects {
+        self.commands.push(command);
         Effects::REPAINT
     }
 
@@ -124,38 +124,42 @@ impl State {
         } else {
             Some(overlay)
         };
-        self.sheet.ink.lift();
+        self.document.ink.lift();
         self.held = None;
         Effects::REPAINT
     }
 
-    pub(super) fn turn_to(&mut self, side: Side) {
-        self.insights = None;
+    pub(super) fn show_panel(&mut self, side: Panel) {
+        self.activations = None;
         let (width, height) = self.layout.window;
         self.layout = Layout::new(width, height, ZOOMS[self.zoom], side);
     }
 
     fn set_pen(&mut self, width: f32) -> Effects {
-        self.sheet.ink.set_pen(width);
+        self.document.ink.set_pen(width);
         Effects::REPAINT
     }
 
     pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
         self.zoom = zoom;
-        self.turn_to(self.layout.side);
+        self.show_panel(self.layout.shown);
         Effects::READ
     }
 
     /// The button at a place; behind what lies over the window, there is none.
-    pub(super) fn spot_at(&self, x: f32, y: f32) -> Option<Spot> {
+    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
         match self.overlay {
-            None => self.layout.spot_at(x, y),
+            None => self.layout.target_at(x, y),
             Some(Overlay::Help) => None,
-            Some(Overlay::Lessons) => {
+            Some(Overlay::Examples) => {
                 // The newest comes first.
-                let count = self.lessons.len();
-                let place = self.layout.lessons(count).iter().position(|rect| rect.contains(x, y))?;
-                count.checked_sub(place + 1).map(Spot::Lesson)
+                let count = self.examples.len();
+                let place = self
+                    .layout
+                    .examples(count)
+                    .iter()
+                    .position(|rect| rect.contains(x, y))?;
+                count.checked_sub(place + 1).map(HitTarget::Example)
             }
         }
     }
@@ -166,21 +170,21 @@ impl State {
                 return Effects::default();
             }
             self.message = None;
-            return self.send(Errand::Teach(digit));
+            return self.send(Command::AddExample(digit));
         }
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
 
     /// What of the picture depends on where the pointer is.
     fn follows_pointer(&self) -> impl PartialEq + use<> {
-        (self.hovered(), self.pressed(), self.eraser(), self.sight_index())
+        (self.hovered(), self.pressed(), self.eraser(), self.selected_index())
     }
 
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
         let before = self.follows_pointer();
         self.pointer = Some((x, y));
         let point = self.layout.canvas_point(x, y);
-        if self.sheet.ink.pen_move(point) {
+        if self.document.ink.pen_move(point) {
             return Effects::READ;
         }
         match self.held {
@@ -196,8 +200,8 @@ impl State {
     }
 
     fn pointer_pressed(&mut self, x: f32, y: f32) -> Effects {
-        if let Some(spot) = self.spot_at(x, y) {
-            self.held = Some(Held::Button(spot));
+        if let Some(target) = self.target_at(x, y) {
+            self.held = Some(Held::Button(target));
             return Effects::REPAINT;
         }
         if self.overlay.take().is_some() {
@@ -214,8 +218,8 @@ impl State {
         self.message = None;
         match self.tool {
             Tool::Pen => {
-                self.history.record(&self.sheet);
-                self.sheet.ink.pen_down(point);
+                self.history.record(&self.document);
+                self.document.ink.pen_down(point);
                 Effects::READ
             }
             Tool::Eraser => self.erase(point, point, false),
@@ -224,8 +228,8 @@ impl State {
 
     /// Rubs out along a way. What lay there before is kept once anything is taken.
     fn erase(&mut self, from: Point, to: Point, has_erased: bool) -> Effects {
-        let before = (!has_erased).then(|| self.sheet.clone());
-        let erased = self.sheet.ink.erase(from, to, self.eraser_radius());
+        let before = (!has_erased).then(|| self.document.clone());
+        let erased = self.document.ink.erase(from, to, self.eraser_radius());
         if let Some(before) = before.filter(|_| erased) {
             self.history.record(&before);
         }
@@ -238,21 +242,21 @@ impl State {
 
     fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
         if self.ink().is_drawing() {
-            let added = self.sheet.ink.pen_up(self.layout.canvas_point(x, y));
+            let added = self.document.ink.pen_up(self.layout.canvas_point(x, y));
             return if added { Effects::READ } else { Effects::REPAINT };
         }
         let asked_for = self.pressed();
         match self.held.take() {
             None => Effects::default(),
             Some(Held::Eraser { .. }) => Effects::REPAINT,
-            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |spot| self.use_spot(spot)),
+            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |target| self.activate(target)),
         }
     }
 
-    fn use_spot(&mut self, spot: Spot) -> Effects {
-        match spot {
-            Spot::Action(action) => self.act(action),
-            Spot::Lesson(index) => self.send(Errand::Forget(index)),
+    fn activate(&mut self, target: HitTarget) -> Effects {
+        match target {
+            HitTarget::Action(action) => self.act(action),
+            HitTarget::Example(index) => self.send(Command::RemoveExample(index)),
         }
     }
 
@@ -261,7 +265,7 @@ impl State {
         if self.layout.window == (width, height) || width == 0 || height == 0 {
             return Effects::default();
         }
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.side);
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.shown);
         Effects::REPAINT
     }
 }
@@ -273,7 +277,7 @@ mod tests {
     use super::*;
     use crate::{
         drawing::strokes::CANVAS,
-        imaging::gray_image::GreyImage,
+        imaging::gray_image::GrayImage,
         recognition::normalization::{normalize, normalize_ink},
         ui::state::Opening,
     };
@@ -434,9 +438,9 @@ mod tests {
         draw_a_one(&mut state);
         let (button, elsewhere) = (on_button(&state, Action::Clear), on_canvas(&state, 0.5, 0.5));
         assert_eq!(moved(&mut state, button), Effects::REPAINT);
-        assert_eq!(state.hovered(), Some(Spot::Action(Action::Clear)));
+        assert_eq!(state.hovered(), Some(HitTarget::Action(Action::Clear)));
         assert_eq!(pressed(&mut state, button), Effects::REPAINT);
-        assert_eq!(state.pressed(), Some(Spot::Action(Action::Clear)));
+        assert_eq!(state.pressed(), Some(HitTarget::Action(Action::Clear)));
         moved(&mut state, elsewhere);
         assert_eq!((state.pressed(), state.over_canvas()), (None, false));
         released(&mut state, elsewhere);
@@ -473,37 +477,37 @@ mod tests {
             (moved(&mut state, end), released(&mut state, end)),
             (Effects::default(), Effects::default())
         );
-        assert!(state.is_blank() && state.look().is_none());
+        assert!(state.is_blank() && state.network_input().is_none());
     }
 
     #[test]
     fn what_is_drawn_is_what_the_network_gets() {
         let mut state = window(Opening::Blank);
-        assert_eq!(state.look(), None);
+        assert_eq!(state.network_input(), None);
         draw_a_one(&mut state);
-        assert_eq!(state.look(), normalize_ink(state.ink()));
-        assert!(state.look().is_some());
+        assert_eq!(state.network_input(), normalize_ink(state.ink()));
+        assert!(state.network_input().is_some());
     }
 
     #[test]
     fn a_picture_can_be_read_drawn_on_and_cleared() {
-        let bar = GreyImage::new(
+        let bar = GrayImage::new(
             100,
             100,
             (0..10_000).map(|i| if i % 100 / 10 == 5 { 255 } else { 0 }).collect(),
         );
         let mut state = window(Opening::Picture(bar.clone()));
-        assert_eq!(state.look(), normalize(&bar));
+        assert_eq!(state.network_input(), normalize(&bar));
         assert!(state.can(Action::Clear) && !state.can(Action::Undo));
-        let alone = state.look();
+        let alone = state.network_input();
         let (from, to) = (on_canvas(&state, 0.1, 0.5), on_canvas(&state, 0.9, 0.5));
         pressed(&mut state, from);
         released(&mut state, to);
-        assert_ne!(state.look(), alone);
+        assert_ne!(state.network_input(), alone);
         typed(&mut state, Key::Letter('Z'));
-        assert_eq!(state.look(), alone);
+        assert_eq!(state.network_input(), alone);
         typed(&mut state, Key::Letter('C'));
-        assert!(state.is_blank() && state.look().is_none());
+        assert!(state.is_blank() && state.network_input().is_none());
     }
 
     fn events() -> impl Strategy<Value = Event> {
@@ -596,7 +600,7 @@ mod tests {
                 prop_assert!(effects.read || state.ink().strokes() == before.strokes());
                 prop_assert!(!effects.read || effects.repaint);
             }
-            prop_assert_eq!(state.is_blank(), state.look().is_none());
+            prop_assert_eq!(state.is_blank(), state.network_input().is_none());
         }
     }
 }

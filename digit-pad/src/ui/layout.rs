@@ -42,22 +42,22 @@ pub struct Button {
 
 /// What the panel beside the canvas shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum Panel {
     /// What was read.
-    Reading,
+    Prediction,
     /// Every layer of the network.
     Layers,
     /// A network in training.
-    Learning,
+    Training,
 }
 
 /// What can be pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spot {
+pub enum HitTarget {
     /// A button.
     Action(Action),
     /// The lesson of this number, to be forgotten.
-    Lesson(usize),
+    Example(usize),
 }
 
 /// Where everything lies in a window of one size. Rectangles do not overlap and lie inside the window, or inside
@@ -69,7 +69,7 @@ pub struct Layout {
     /// How much larger texts and gaps are than in a window of [`DEFAULT_SIZE`].
     pub scale: f32,
     /// What the panel shows.
-    pub side: Side,
+    pub shown: Panel,
     /// The square to draw on.
     pub canvas: Rect,
     /// The buttons: the tools under the canvas, what else there is under the panel, and those of the panel.
@@ -99,28 +99,28 @@ pub struct Layout {
     /// What lies over the window, when something does.
     pub overlay: Rect,
     /// Places for lessons in there: few large ones, and more and more smaller ones.
-    lessons: Vec<Vec<Rect>>,
+    examples: Vec<Vec<Rect>>,
 }
 
 impl Layout {
     /// The layout for a window of `width` · `height` pixels, with everything `zoom` times as large as usual, as far as
     /// it fits.
-    pub fn new(width: usize, height: usize, zoom: f32, side: Side) -> Self {
+    pub fn new(width: usize, height: usize, zoom: f32, shown: Panel) -> Self {
         let grid = Grid::new(width.clamp(LEAST_SIZE.0, MOST), height.clamp(LEAST_SIZE.1, MOST), zoom);
-        let areas = grid.areas(side);
+        let areas = grid.areas(shown);
         let answer = grid.answer(areas.panel);
         let (mut buttons, slider) = grid.tools(areas.toolbar);
         buttons.extend(grid.row(&Action::MORE, areas.footer));
         let mut panel = areas.panel;
-        if side == Side::Learning {
+        if shown == Panel::Training {
             let row = grid.foot(&mut panel);
-            buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::Shipped], row));
+            buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::RestoreBuiltIn], row));
         }
         let overlay = grid.overlay();
         Layout {
             window: (width, height),
             scale: grid.scale,
-            side,
+            shown,
             canvas: areas.canvas,
             buttons,
             slider,
@@ -134,7 +134,7 @@ impl Layout {
             bars: grid.bars(areas.panel, answer.bottom),
             status: areas.status,
             hint: grid.hint(areas.canvas),
-            lessons: grid.lessons(overlay),
+            examples: grid.examples(overlay),
             overlay,
         }
     }
@@ -168,15 +168,15 @@ impl Layout {
     }
 
     /// The button under a pixel of the window.
-    pub fn spot_at(&self, x: f32, y: f32) -> Option<Spot> {
+    pub fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
         let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
-        button.map(|button| Spot::Action(button.action))
+        button.map(|button| HitTarget::Action(button.action))
     }
 
     /// Places for so many lessons, as large as they can be; where there is not room for all, as many as there can be.
-    pub fn lessons(&self, count: usize) -> &[Rect] {
-        let enough = self.lessons.iter().find(|places| places.len() >= count);
-        enough.or(self.lessons.last()).map_or(&[], Vec::as_slice)
+    pub fn examples(&self, count: usize) -> &[Rect] {
+        let enough = self.examples.iter().find(|places| places.len() >= count);
+        enough.or(self.examples.last()).map_or(&[], Vec::as_slice)
     }
 
     /// The line along which the slider's knob moves: its ends and its height.
@@ -252,13 +252,13 @@ impl Grid {
     }
 
     /// The panel beside the canvas, or below it where that leaves the canvas larger.
-    fn areas(&self, side: Side) -> Areas {
+    fn areas(&self, shown: Panel) -> Areas {
         let (margin, gap) = (self.px(24.0), self.px(28.0));
         let toolbar = self.px(12.0) + self.px(44.0);
         let (room_x, room_y) = (self.width - 2 * margin, self.height - 2 * margin);
-        let (least, most) = match side {
-            Side::Reading => (self.px(264.0), self.px(380.0)),
-            Side::Layers | Side::Learning => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
+        let (least, most) = match shown {
+            Panel::Prediction => (self.px(264.0), self.px(380.0)),
+            Panel::Layers | Panel::Training => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
         };
         let beside = (room_y - toolbar).min(room_x - gap - least);
         let below = room_x.min(room_y - toolbar - gap - self.px(480.0));
@@ -353,15 +353,15 @@ impl Grid {
     }
 
     /// Each size takes a whole number of pixels for one of a lesson's.
-    fn lessons(&self, overlay: Rect) -> Vec<Vec<Rect>> {
+    fn examples(&self, overlay: Rect) -> Vec<Vec<Rect>> {
         let largest = (self.px(60.0) / SIDE as i32).max(1);
         let sizes = (1..=largest).rev();
         sizes
-            .map(|times| self.lessons_of(SIDE as i32 * times, overlay))
+            .map(|times| self.examples_of(SIDE as i32 * times, overlay))
             .collect()
     }
 
-    fn lessons_of(&self, side: i32, overlay: Rect) -> Vec<Rect> {
+    fn examples_of(&self, side: i32, overlay: Rect) -> Vec<Rect> {
         let (padding, head, gap) = (self.px(28.0), self.px(96.0), self.px(10.0));
         let label = self.px(20.0);
         let columns = (overlay.width - 2 * padding + gap) / (side + gap);
@@ -474,7 +474,7 @@ mod tests {
             layout.status,
             layout.slider,
         ];
-        if layout.side != Side::Reading {
+        if layout.shown != Panel::Prediction {
             places = vec![layout.canvas, layout.panel, layout.status, layout.slider];
         } else {
             places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
@@ -484,7 +484,7 @@ mod tests {
     }
 
     fn usual(width: usize, height: usize) -> Layout {
-        Layout::new(width, height, 1.0, Side::Reading)
+        Layout::new(width, height, 1.0, Panel::Prediction)
     }
 
     fn inside(outer: Rect, inner: Rect) -> bool {
@@ -492,15 +492,15 @@ mod tests {
     }
 
     fn check(width: usize, height: usize) {
-        for side in [Side::Reading, Side::Layers, Side::Learning] {
+        for side in [Panel::Prediction, Panel::Layers, Panel::Training] {
             for zoom in [0.85, 1.0, 1.5, 2.0] {
                 check_one(width, height, zoom, side);
             }
         }
     }
 
-    fn check_one(width: usize, height: usize, zoom: f32, side: Side) {
-        let layout = Layout::new(width, height, zoom, side);
+    fn check_one(width: usize, height: usize, zoom: f32, shown: Panel) {
+        let layout = Layout::new(width, height, zoom, shown);
         let window = Rect::new(0, 0, width as i32, height as i32);
         let places = places(&layout);
         for (i, &a) in places.iter().enumerate() {
@@ -514,13 +514,13 @@ mod tests {
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
         assert_eq!(layout.seen.width % SIDE as i32, 0);
-        assert!(inside(window, layout.overlay) && layout.lessons(12).len() >= 12 && layout.lessons(50).len() >= 50);
+        assert!(inside(window, layout.overlay) && layout.examples(12).len() >= 12 && layout.examples(50).len() >= 50);
         for count in [0, 12, 50, 5_000] {
             assert!(
                 layout
-                    .lessons(count)
+                    .examples(count)
                     .iter()
-                    .all(|&lesson| inside(layout.overlay, lesson))
+                    .all(|&example| inside(layout.overlay, example))
             );
         }
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
@@ -537,7 +537,7 @@ mod tests {
 
         #[test]
         fn canvas_points_are_those_under_the_pointer(x in -500.0..2500.0f32, y in -500.0..2500.0f32) {
-            let layout = Layout::new(1280, 800, 1.0, Side::Reading);
+            let layout = Layout::new(1280, 800, 1.0, Panel::Prediction);
             let point = layout.canvas_point(x, y);
             let unit = layout.canvas.width as f32 / CANVAS;
             prop_assert!((layout.canvas.x as f32 + point.x * unit - x).abs() < 0.01);

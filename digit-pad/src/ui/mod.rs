@@ -16,9 +16,9 @@ pub mod state;
 pub mod theme;
 
 pub use action::{Action, Key, Modifiers};
-pub use command::Errand;
+pub use command::Command;
 pub use event::{Effects, Event};
-pub use layout::{BarRow, Button, DEFAULT_SIZE, LEAST_SIZE, Layout, Side, Spot};
+pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, LEAST_SIZE, Layout, Panel};
 pub use painter::Painter;
-pub use state::{LessonView, Opening, Overlay, Sight, State, Tool, ZOOMS};
+pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};
 pub use theme::Theme;

@@ -13,10 +13,10 @@ use crate::{
         color::Color,
         text::Text,
     },
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
     recognition::{
         activations::Tiles,
-        normalization::{Grey28, SIDE},
+        normalization::{Gray28, SIDE},
     },
     ui::{
         scene::{item::Item, scene},
@@ -113,8 +113,8 @@ struct Tools {
 /// The picture under the drawing, at the size of the canvas on the screen.
 #[derive(Debug)]
 struct Backdrop {
-    picture: Arc<GreyImage>,
-    fitted: GreyImage,
+    picture: Arc<GrayImage>,
+    fitted: GrayImage,
 }
 
 impl Tools {
@@ -179,13 +179,13 @@ impl Tools {
         }
     }
 
-    fn paint_canvas(&mut self, frame: &mut Frame<'_>, rect: Rect, ink: &Ink, picture: Option<&Arc<GreyImage>>) {
+    fn paint_canvas(&mut self, frame: &mut Frame<'_>, rect: Rect, ink: &Ink, picture: Option<&Arc<GrayImage>>) {
         let part = frame.clip();
         let (left, top) = ((part.x - rect.x) as usize, (part.y - rect.y) as usize);
         let (width, height) = (part.width as usize, part.height as usize);
         let side = rect.width as usize;
         let paper = match picture {
-            None => GreyImage::blank(width, height),
+            None => GrayImage::blank(width, height),
             Some(picture) => self.backdrop(picture, side).cropped(left, top, width, height),
         };
         let drawn = draw(
@@ -202,7 +202,7 @@ impl Tools {
         frame.blend(part.x, part.y, coverage, self.theme.ink);
     }
 
-    fn backdrop(&mut self, picture: &Arc<GreyImage>, side: usize) -> &GreyImage {
+    fn backdrop(&mut self, picture: &Arc<GrayImage>, side: usize) -> &GrayImage {
         let kept = self.backdrop.take();
         let kept = kept.filter(|kept| Arc::ptr_eq(&kept.picture, picture) && kept.fitted.width() == side);
         let fresh = || Backdrop {
@@ -244,7 +244,7 @@ impl Tools {
         }
     }
 
-    fn paint_pixels(&self, frame: &mut Frame<'_>, rect: Rect, pixels: &Grey28) {
+    fn paint_pixels(&self, frame: &mut Frame<'_>, rect: Rect, pixels: &Gray28) {
         let side = rect.width / SIDE as i32;
         for (i, &ink) in pixels.iter().enumerate() {
             let (x, y) = ((i % SIDE) as i32, (i / SIDE) as i32);
@@ -261,7 +261,7 @@ fn paint_lines(frame: &mut Frame<'_>, rect: Rect, (lines, thickness): (&[Vec<[f3
         .iter()
         .map(|line| line.iter().map(|&[x, y]| Point::new(x, y)).collect())
         .collect();
-    let paper = GreyImage::blank(part.width as usize, part.height as usize);
+    let paper = GrayImage::blank(part.width as usize, part.height as usize);
     let drawn = draw_lines(&lines, thickness, &View::from_corner(corner, 1.0), paper);
     let coverage = Coverage {
         width: drawn.width(),
@@ -343,11 +343,11 @@ mod tests {
     use super::*;
     use crate::{
         geometry::Bounds,
-        recognition::prediction::Reading,
+        recognition::prediction::Prediction,
         ui::{
             Key, Modifiers,
             event::Event,
-            state::{Opening, Sight},
+            state::{Opening, RecognizedDigit},
         },
     };
 
@@ -362,7 +362,7 @@ mod tests {
     fn read(state: &mut State, digit: usize, probability: f32, known: bool) {
         let mut probabilities = [(1.0 - probability) / 9.0; 10];
         probabilities[digit] = probability;
-        let reading = Reading {
+        let prediction = Prediction {
             probabilities,
             known,
             microseconds: 20.0,
@@ -373,14 +373,14 @@ mod tests {
             right: 200.0,
             bottom: 300.0,
         };
-        let sight = state.look().map(|pixels| Sight {
+        let recognized = state.network_input().map(|pixels| RecognizedDigit {
             pixels,
-            reading,
+            prediction,
             bounds,
         });
         // Every third time as a number.
         let count = if digit.is_multiple_of(3) { 2 } else { 1 };
-        state.show(sight.into_iter().flat_map(|sight| vec![sight; count]).collect());
+        state.show(recognized.into_iter().flat_map(|digit| vec![digit; count]).collect());
     }
 
     fn events() -> impl Strategy<Value = Event> {
@@ -403,7 +403,7 @@ mod tests {
         fn what_is_painted_depends_on_the_state_alone(
             events in proptest::collection::vec(events(), 0..40), bar in any::<bool>(),
         ) {
-            let bar = GreyImage::new(9, 9, vec![if bar { 90 } else { 0 }; 81]);
+            let bar = GrayImage::new(9, 9, vec![if bar { 90 } else { 0 }; 81]);
             let mut state = State::new(640, 480, Opening::Picture(bar));
             let mut painter = Painter::new();
             for (i, event) in events.into_iter().enumerate() {

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use crate::{
     drawing::{
-        history::{History, Sheet},
+        history::{Document, History},
         raster::draw_over,
         strokes::{Ink, PENS},
     },
     geometry::{Bounds, Point},
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
     recognition::{
-        activations::Insight,
-        normalization::{Grey28, normalize, normalize_ink},
-        prediction::Reading,
+        activations::LayerActivation,
+        normalization::{Gray28, normalize, normalize_ink},
+        prediction::Prediction,
     },
     training::progress::Progress,
     ui::{
         action::Action,
-        command::Errand,
+        command::Command,
         event::Effects,
-        layout::{Layout, Side, Spot},
+        layout::{HitTarget, Layout, Panel},
     },
 };
 
@@ -29,11 +29,11 @@ pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
 
 /// One digit of what the network saw and made of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sight {
+pub struct RecognizedDigit {
     /// The picture it was given.
-    pub pixels: Grey28,
+    pub pixels: Gray28,
     /// What it read there.
-    pub reading: Reading,
+    pub prediction: Prediction,
     /// The rectangle around the digit on the canvas.
     pub bounds: Bounds,
 }
@@ -47,7 +47,7 @@ pub enum Opening {
     /// A drawing, already on the canvas: see [`Ink::fit`].
     Ink(Ink),
     /// A picture, ink bright on dark.
-    Picture(GreyImage),
+    Picture(GrayImage),
 }
 
 /// What the pointer does on the canvas.
@@ -66,14 +66,14 @@ pub enum Overlay {
     /// All keys.
     Help,
     /// All lessons.
-    Lessons,
+    Examples,
 }
 
 /// What a drawing was said to be.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LessonView {
+pub struct ExampleView {
     /// The drawing as the network saw it.
-    pub pixels: Grey28,
+    pub pixels: Gray28,
     /// The digit.
     pub label: u8,
 }
@@ -81,7 +81,7 @@ pub struct LessonView {
 /// What the pointer holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Held {
-    Button(Spot),
+    Button(HitTarget),
     Slider,
     /// Where it was last, and whether it has taken anything since it was put down.
     Eraser {
@@ -96,18 +96,18 @@ pub struct State {
     pub(super) layout: Layout,
     pub(super) zoom: usize,
     pub(super) dark: bool,
-    pub(super) sheet: Sheet,
+    pub(super) document: Document,
     pub(super) history: History,
     pub(super) tool: Tool,
-    pub(super) sights: Vec<Sight>,
-    pub(super) insights: Option<Arc<Vec<Insight>>>,
+    pub(super) digits: Vec<RecognizedDigit>,
+    pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
     pub(super) progress: Option<Arc<Progress>>,
-    pub(super) lessons: Arc<Vec<LessonView>>,
+    pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
-    pub(super) errands: Vec<Errand>,
+    pub(super) commands: Vec<Command>,
 }
 
 impl State {
@@ -119,21 +119,21 @@ impl State {
             Opening::Picture(picture) => (Ink::new(), Some(Arc::new(picture))),
         };
         State {
-            layout: Layout::new(width, height, ZOOMS[1], Side::Reading),
+            layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
             zoom: 1,
             dark: true,
-            sheet: Sheet { ink, picture },
+            document: Document { ink, picture },
             history: History::default(),
             tool: Tool::Pen,
-            sights: Vec::new(),
-            insights: None,
+            digits: Vec::new(),
+            activations: None,
             progress: None,
-            lessons: Arc::default(),
+            examples: Arc::default(),
             overlay: None,
             message: None,
             pointer: None,
             held: None,
-            errands: Vec::new(),
+            commands: Vec::new(),
         }
     }
 
@@ -144,35 +144,35 @@ impl State {
 
     /// The drawing.
     pub fn ink(&self) -> &Ink {
-        &self.sheet.ink
+        &self.document.ink
     }
 
     /// The picture under the drawing.
-    pub fn picture(&self) -> Option<&Arc<GreyImage>> {
-        self.sheet.picture.as_ref()
+    pub fn picture(&self) -> Option<&Arc<GrayImage>> {
+        self.document.picture.as_ref()
     }
 
     /// What the network saw last, digit by digit; nothing if the canvas is blank.
-    pub fn sights(&self) -> &[Sight] {
-        &self.sights
+    pub fn digits(&self) -> &[RecognizedDigit] {
+        &self.digits
     }
 
     /// What the panel tells of: the digit under the pointer, or else the last one.
-    pub fn sight(&self) -> Option<&Sight> {
-        self.sights.get(self.sight_index()?)
+    pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
+        self.digits.get(self.selected_index()?)
     }
 
     /// Which of the sights that is.
-    pub fn sight_index(&self) -> Option<usize> {
+    pub fn selected_index(&self) -> Option<usize> {
         let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
-        let under = |sight: &Sight| point.is_some_and(|point| sight.bounds.contains(point));
-        let pointed = self.sights.iter().position(under).filter(|_| !self.ink().is_drawing());
-        pointed.or(self.sights.len().checked_sub(1))
+        let under = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
+        let pointed = self.digits.iter().position(under).filter(|_| !self.ink().is_drawing());
+        pointed.or(self.digits.len().checked_sub(1))
     }
 
     /// Every layer of the network, if the panel shows them.
-    pub fn insights(&self) -> Option<&Arc<Vec<Insight>>> {
-        self.insights.as_ref()
+    pub fn activations(&self) -> Option<&Arc<Vec<LayerActivation>>> {
+        self.activations.as_ref()
     }
 
     /// The training that is under way or was the last one, if the panel shows it.
@@ -181,8 +181,8 @@ impl State {
     }
 
     /// What was taught.
-    pub fn lessons(&self) -> &Arc<Vec<LessonView>> {
-        &self.lessons
+    pub fn examples(&self) -> &Arc<Vec<ExampleView>> {
+        &self.examples
     }
 
     /// What lies over the window.
@@ -211,28 +211,28 @@ impl State {
     }
 
     /// Whether the panel shows every layer.
-    pub fn looks_inside(&self) -> bool {
-        self.layout.side == Side::Layers
+    pub fn shows_activations(&self) -> bool {
+        self.layout.shown == Panel::Layers
     }
 
     /// Whether nothing lies on the canvas.
     pub fn is_blank(&self) -> bool {
-        self.sheet.is_blank()
+        self.document.is_blank()
     }
 
     /// The button that the pointer is over, unless it is drawing.
-    pub fn hovered(&self) -> Option<Spot> {
+    pub fn hovered(&self) -> Option<HitTarget> {
         if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
             return None;
         }
         let (x, y) = self.pointer?;
-        self.spot_at(x, y)
+        self.target_at(x, y)
     }
 
     /// The button that is held down, with the pointer still over it.
-    pub fn pressed(&self) -> Option<Spot> {
+    pub fn pressed(&self) -> Option<HitTarget> {
         match self.held {
-            Some(Held::Button(spot)) if self.hovered() == Some(spot) => Some(spot),
+            Some(Held::Button(target)) if self.hovered() == Some(target) => Some(target),
             _ => None,
         }
     }
@@ -258,7 +258,7 @@ impl State {
     }
 
     /// Whether a network is in training.
-    pub fn is_learning(&self) -> bool {
+    pub fn is_training(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| !progress.finished)
     }
 
@@ -270,10 +270,10 @@ impl State {
             Action::Clear | Action::Save => !self.is_blank(),
             Action::Thinner => self.ink().pen() > PENS.0,
             Action::Thicker => self.ink().pen() < PENS.1,
-            Action::Unteach | Action::ForgetAll => !self.lessons.is_empty(),
-            Action::Pause | Action::Stop => self.is_learning(),
-            Action::Shipped => self.progress.is_some(),
-            Action::Learn => !self.is_learning(),
+            Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
+            Action::Pause | Action::Stop => self.is_training(),
+            Action::RestoreBuiltIn => self.progress.is_some(),
+            Action::Train => !self.is_training(),
             Action::Larger => self.zoom + 1 < ZOOMS.len(),
             Action::Smaller => self.zoom > 0,
             _ => true,
@@ -281,57 +281,57 @@ impl State {
     }
 
     /// What is to be done since this was last asked.
-    pub fn take_errands(&mut self) -> Vec<Errand> {
-        std::mem::take(&mut self.errands)
+    pub fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands)
     }
 
     /// The picture for the network of a drawing that is one digit, or `None` if the canvas is blank.
-    pub fn look(&self) -> Option<Grey28> {
-        match &self.sheet.picture {
-            None => normalize_ink(&self.sheet.ink),
-            Some(picture) if self.sheet.ink.is_empty() => normalize(picture),
-            Some(picture) => normalize(&draw_over(picture, &self.sheet.ink)),
+    pub fn network_input(&self) -> Option<Gray28> {
+        match &self.document.picture {
+            None => normalize_ink(&self.document.ink),
+            Some(picture) if self.document.ink.is_empty() => normalize(picture),
+            Some(picture) => normalize(&draw_over(picture, &self.document.ink)),
         }
     }
 
     /// Keeps what the network saw, to be shown.
-    pub fn show(&mut self, sights: Vec<Sight>) {
-        self.sights = sights;
+    pub fn show(&mut self, digits: Vec<RecognizedDigit>) {
+        self.digits = digits;
     }
 
     /// Keeps every layer, to be shown.
-    pub fn show_insights(&mut self, insights: Option<Arc<Vec<Insight>>>) {
-        self.insights = insights;
+    pub fn show_activations(&mut self, activations: Option<Arc<Vec<LayerActivation>>>) {
+        self.activations = activations;
     }
 
     /// Keeps how training goes, to be shown.
     pub fn show_progress(&mut self, progress: Arc<Progress>) {
-        if !self.is_learning() && !progress.finished {
-            self.turn_to(Side::Learning);
+        if !self.is_training() && !progress.finished {
+            self.show_panel(Panel::Training);
         }
         self.progress = Some(progress);
     }
 
     /// Keeps what was taught, to be shown.
-    pub fn show_lessons(&mut self, lessons: Arc<Vec<LessonView>>) {
-        self.lessons = lessons;
+    pub fn show_examples(&mut self, examples: Arc<Vec<ExampleView>>) {
+        self.examples = examples;
     }
 
     /// Says something in the status line, until the next action.
-    pub fn say(&mut self, message: impl Into<String>) {
+    pub fn show_message(&mut self, message: impl Into<String>) {
         self.message = Some(message.into());
     }
 
     /// Lays a picture on the canvas, in place of what lies there.
-    pub fn lay(&mut self, picture: GreyImage) -> Effects {
-        self.history.record(&self.sheet);
-        self.sheet.ink.clear();
-        self.sheet.picture = Some(Arc::new(picture));
+    pub fn place_image(&mut self, picture: GrayImage) -> Effects {
+        self.history.record(&self.document);
+        self.document.ink.clear();
+        self.document.picture = Some(Arc::new(picture));
         Effects::READ
     }
 
     /// Takes settings over that were kept from another time.
-    pub fn set_look(&mut self, dark: bool, zoom: usize) {
+    pub fn set_appearance(&mut self, dark: bool, zoom: usize) {
         self.dark = dark;
         self.set_zoom(zoom.min(ZOOMS.len() - 1));
     }

@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 use minifb::{CursorStyle, MouseButton, MouseMode, ScaleMode, UseGPU};
 
 use crate::{
-    app::{controller::Desk, settings::Settings},
+    app::{controller::Controller, settings::Settings},
     error::Error,
-    recognition::prediction::Reading,
-    ui::{Effects, Event, Key, Modifiers, Opening, Painter, Sight, Spot, State, Theme},
+    recognition::prediction::Prediction,
+    ui::{Effects, Event, HitTarget, Key, Modifiers, Opening, Painter, RecognizedDigit, State, Theme},
 };
 
 /// The least time between two pictures.
@@ -73,7 +73,7 @@ impl Default for WindowOptions {
 ///
 /// [`Error::NoDisplay`] if there is nothing to open a window on, [`Error::Window`] if the display refuses it or stops
 /// taking pictures.
-pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result<Settings, Error> {
+pub fn run(options: &WindowOptions, controller: &mut Controller, opening: Opening) -> Result<Settings, Error> {
     if display_is_missing() {
         return Err(Error::NoDisplay);
     }
@@ -84,8 +84,8 @@ pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result
         dark,
     } = options.settings;
     let mut state = State::new(width, height, opening);
-    state.set_look(dark, zoom);
-    desk.open(&mut state);
+    state.set_appearance(dark, zoom);
+    controller.open(&mut state);
     let mut window = open(options)?;
     let keys = Keys::default();
     window.set_input_callback(Box::new(keys.clone()));
@@ -97,7 +97,7 @@ pub fn run(options: &WindowOptions, desk: &mut Desk, opening: Opening) -> Result
         pointer,
         state,
         painter: Painter::new(),
-        desk,
+        controller,
         log: options.log_predictions,
         shown: None,
         in_use: now,
@@ -331,7 +331,7 @@ struct Pad<'a> {
     pointer: Pointer,
     state: State,
     painter: Painter,
-    desk: &'a mut Desk,
+    controller: &'a mut Controller,
     log: bool,
     /// When the last picture was shown.
     shown: Option<Instant>,
@@ -368,7 +368,7 @@ impl Pad<'_> {
     fn take_events(&mut self, repaint_due: bool) -> Effects {
         let mut events = Vec::new();
         let mut rest = self.pointer.rests_for(self.in_use.elapsed() < IN_USE);
-        if self.desk.is_busy() {
+        if self.controller.is_busy() {
             rest = rest.min(BUSY);
         }
         let rest = if repaint_due {
@@ -400,10 +400,10 @@ impl Pad<'_> {
             .into_iter()
             .fold(Effects::default(), |effects, event| effects | self.state.apply(event));
         let before = self.state.message().map(str::to_owned);
-        for errand in self.state.take_errands() {
-            effects |= self.desk.run(errand, &mut self.state);
+        for command in self.state.take_commands() {
+            effects |= self.controller.run(command, &mut self.state);
         }
-        effects |= self.desk.poll(&mut self.state);
+        effects |= self.controller.poll(&mut self.state);
         if let Some(message) = self
             .state
             .message()
@@ -421,8 +421,8 @@ impl Pad<'_> {
 
     fn choose_cursor(&mut self) {
         let usable = match self.state.hovered() {
-            Some(Spot::Action(action)) => self.state.can(action),
-            Some(Spot::Lesson(_)) => true,
+            Some(HitTarget::Action(action)) => self.state.can(action),
+            Some(HitTarget::Example(_)) => true,
             None => false,
         };
         self.window.set_cursor_style(if self.state.over_canvas() {
@@ -452,8 +452,8 @@ impl Pad<'_> {
     }
 
     fn read(&mut self) {
-        self.desk.read(&mut self.state);
-        self.log(&reading_line(self.state.sights()));
+        self.controller.read(&mut self.state);
+        self.log(&prediction_line(self.state.digits()));
     }
 
     fn log(&self, line: &str) {
@@ -464,15 +464,15 @@ impl Pad<'_> {
     }
 }
 
-fn reading_line(sights: &[Sight]) -> String {
-    let one = |reading: &Reading| {
-        let (digit, probability, known) = (reading.digit(), reading.probability(), reading.known);
+fn prediction_line(digits: &[RecognizedDigit]) -> String {
+    let one = |prediction: &Prediction| {
+        let (digit, probability, known) = (prediction.digit(), prediction.probability(), prediction.known);
         format!("digit={digit} probability={probability:.3} known={known}")
     };
-    match sights {
+    match digits {
         [] => "reading: none".to_owned(),
-        sights => {
-            let digits: Vec<_> = sights.iter().map(|sight| one(&sight.reading)).collect();
+        digits => {
+            let digits: Vec<_> = digits.iter().map(|digit| one(&digit.prediction)).collect();
             format!("reading: {}", digits.join(" and "))
         }
     }
@@ -581,24 +581,24 @@ mod tests {
     }
 
     #[test]
-    fn readings_are_logged_in_one_form() {
+    fn predictions_are_logged_in_one_form() {
         let mut probabilities = [0.0; 10];
         (probabilities[4], probabilities[9]) = (0.9926, 0.0074);
-        let reading = Reading {
+        let prediction = Prediction {
             probabilities,
             known: true,
             microseconds: 31.0,
         };
-        let sight = Sight {
+        let digit = RecognizedDigit {
             pixels: [0; 784],
-            reading,
+            prediction,
             bounds: crate::drawing::strokes::CANVAS_BOUNDS,
         };
         let one = "digit=4 probability=0.993 known=true";
-        assert_eq!(reading_line(&[]), "reading: none");
-        assert_eq!(reading_line(std::slice::from_ref(&sight)), format!("reading: {one}"));
+        assert_eq!(prediction_line(&[]), "reading: none");
+        assert_eq!(prediction_line(std::slice::from_ref(&digit)), format!("reading: {one}"));
         assert_eq!(
-            reading_line(&[sight.clone(), sight]),
+            prediction_line(&[digit.clone(), digit]),
             format!("reading: {one} and {one}")
         );
     }

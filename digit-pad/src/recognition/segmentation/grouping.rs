@@ -1,6 +1,6 @@
 //! The best way to cut a row of pieces into digits.
 
-use crate::{geometry::Bounds, recognition::prediction::Reading};
+use crate::{geometry::Bounds, recognition::prediction::Prediction};
 
 /// A drawing of more pieces than this is no number; it is left in one.
 const MOST_PIECES: usize = 128;
@@ -54,7 +54,7 @@ pub(super) struct Layout {
 /// Pieces that make a digit together, and what was read there.
 pub(super) struct Group {
     pub(super) pieces: Vec<usize>,
-    pub(super) reading: Reading,
+    pub(super) prediction: Prediction,
 }
 
 impl Layout {
@@ -121,11 +121,14 @@ impl Layout {
     }
 
     /// Puts pieces together to digits, left to right; `read` reads what some of them make together.
-    pub(super) fn group(&self, cut_odds: &CutOdds, read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> Vec<Group> {
+    pub(super) fn group(&self, cut_odds: &CutOdds, read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> Vec<Group> {
         let mut row = self.pieces();
         if row.len() > MOST_PIECES {
             let all: Vec<usize> = (0..self.bounds.len()).collect();
-            return Vec::from_iter(read(&all).map(|reading| Group { pieces: all, reading }));
+            return Vec::from_iter(read(&all).map(|prediction| Group {
+                pieces: all,
+                prediction,
+            }));
         }
         row.sort_by(|&a, &b| self.bounds[a].center().x.total_cmp(&self.bounds[b].center().x));
         let mut parts = self.parts(&row, cut_odds);
@@ -167,7 +170,7 @@ impl Layout {
     }
 
     /// The best way to cut a row of parts, found by dynamic programming from the left.
-    fn best_groups(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> Vec<Group> {
+    fn best_groups(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> Vec<Group> {
         // For each number of parts from the left: how much speaks for the best way to cut them, and its last group.
         let mut best: Vec<(f32, usize, Option<Group>)> = vec![(0.0, 0, None)];
         for end in 1..=parts.len() {
@@ -209,12 +212,12 @@ impl Layout {
 }
 
 /// What the reader says for the parts being one digit, at most 0, and that digit, if there is anything to read.
-fn judge(parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Reading>) -> (f32, Option<Group>) {
+fn judge(parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> (f32, Option<Group>) {
     let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
-    let reading = read(&pieces);
-    let word = reading.as_ref().map_or(0.0, Reading::probability);
+    let prediction = read(&pieces);
+    let word = prediction.as_ref().map_or(0.0, Prediction::probability);
     let word = WORD * word.clamp(LEAST_PROBABILITY, 1.0).ln();
-    (word, reading.map(|reading| Group { pieces, reading }))
+    (word, prediction.map(|prediction| Group { pieces, prediction }))
 }
 
 /// Log odds of a cut between two pieces, if they were one before they were cut in places where that may be right.

@@ -2,10 +2,10 @@
 
 use crate::{
     geometry::PixelRect,
-    imaging::gray_image::GreyImage,
+    imaging::gray_image::GrayImage,
     recognition::{
         normalization::normalize,
-        prediction::{Reader, Reading},
+        prediction::{Classifier, Prediction},
         segmentation::grouping::{CERTAIN, Layout},
     },
 };
@@ -44,11 +44,11 @@ const PAPER: u32 = u32::MAX;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PictureDigit {
     /// Its ink alone, cropped; shrunk if the whole picture is very large.
-    pub picture: GreyImage,
+    pub picture: GrayImage,
     /// Where in the whole picture that is.
     pub place: PixelRect,
     /// What was read there.
-    pub reading: Reading,
+    pub prediction: Prediction,
 }
 
 /// The digits of a picture of bright ink on dark paper, from left to right; none on a blank one. All ink is part of
@@ -57,13 +57,13 @@ pub struct PictureDigit {
 /// Connected patches over each other are one digit, and patches beside each other are several. Where they overlap a
 /// little, or have hardly a gap between them, the reader decides; and so it does whether a wide patch is several digits
 /// that touch, and in which of its thin columns they do.
-pub fn split_picture(picture: &GreyImage, reader: &mut dyn Reader) -> Vec<PictureDigit> {
+pub fn split_picture(picture: &GrayImage, classifier: &mut dyn Classifier) -> Vec<PictureDigit> {
     if picture.pixels().iter().all(|&pixel| pixel <= BLANK) {
         return Vec::new();
     }
     let scale = (MOST_PIXELS as f32 / picture.pixels().len() as f32).sqrt();
     let shrunk = (scale < 1.0).then(|| picture.resampled(picture.rect(), scale).to_image(1.0));
-    let mut digits = Patches::of(shrunk.as_ref().unwrap_or(picture)).digits(reader);
+    let mut digits = Patches::of(shrunk.as_ref().unwrap_or(picture)).digits(classifier);
     if shrunk.is_some() {
         for digit in &mut digits {
             digit.place = digit.place.before_scaling(scale, (picture.width(), picture.height()));
@@ -74,7 +74,7 @@ pub fn split_picture(picture: &GreyImage, reader: &mut dyn Reader) -> Vec<Pictur
 
 /// A picture whose ink is divided among patches.
 struct Patches<'a> {
-    picture: &'a GreyImage,
+    picture: &'a GrayImage,
     /// For each pixel the number of its patch, or [`PAPER`].
     owners: Vec<u32>,
     patches: Vec<Patch>,
@@ -93,7 +93,7 @@ struct Patch {
 }
 
 impl<'a> Patches<'a> {
-    fn of(picture: &'a GreyImage) -> Self {
+    fn of(picture: &'a GrayImage) -> Self {
         let peak = picture.pixels().iter().copied().max().unwrap_or(0);
         // What would be blank by itself is no patch.
         let solid = (f32::from(peak) * SOLID).max(f32::from(BLANK) + 1.0);
@@ -221,17 +221,17 @@ impl<'a> Patches<'a> {
         Layout::new(self.patches.iter().map(bounds).collect())
     }
 
-    fn digits(&self, reader: &mut dyn Reader) -> Vec<PictureDigit> {
+    fn digits(&self, classifier: &mut dyn Classifier) -> Vec<PictureDigit> {
         let layout = self.layout();
         let extents = self.extents();
-        let mut read = |group: &[usize]| Some(reader.read(&normalize(&self.crop(group, &extents).0)?));
+        let mut read = |group: &[usize]| Some(classifier.classify(&normalize(&self.crop(group, &extents).0)?));
         let groups = layout.group(&|a, b| self.cut_odds(a, b), &mut read);
         let digits = groups.into_iter().map(|group| {
             let (picture, place) = self.crop(&group.pieces, &extents);
             PictureDigit {
                 picture,
                 place,
-                reading: group.reading,
+                prediction: group.prediction,
             }
         });
         digits.collect()
@@ -261,7 +261,7 @@ impl<'a> Patches<'a> {
     }
 
     /// The pixels of some patches alone, and where they are.
-    fn crop(&self, group: &[usize], extents: &[Extent]) -> (GreyImage, PixelRect) {
+    fn crop(&self, group: &[usize], extents: &[Extent]) -> (GrayImage, PixelRect) {
         let mut extent = Extent::default();
         group.iter().for_each(|&number| extent.include(extents[number]));
         let place = extent.rect();
@@ -299,7 +299,7 @@ fn valleys(ink: &[usize], height: f32) -> Vec<usize> {
 }
 
 /// The pixels around one, at its sides and corners.
-fn neighbours(picture: &GreyImage, at: usize) -> impl Iterator<Item = usize> + use<> {
+fn neighbours(picture: &GrayImage, at: usize) -> impl Iterator<Item = usize> + use<> {
     let (width, height) = (picture.width(), picture.height());
     let (x, y) = (at % width, at / width);
     let rows = y.saturating_sub(1)..(y + 2).min(height);
@@ -352,13 +352,13 @@ mod tests {
     use super::*;
 
     /// Paper with some rectangles of ink.
-    fn pictures() -> impl Strategy<Value = GreyImage> {
+    fn pictures() -> impl Strategy<Value = GrayImage> {
         let pixels = (1..70usize, 1..40usize, 0..70usize, 0..40usize, 1..=255u8);
         (1..90usize, 1..50usize, proptest::collection::vec(pixels, 0..12)).prop_map(|(width, height, blots)| {
-            let mut picture = GreyImage::blank(width, height);
-            for (wide, high, left, top, grey) in blots {
+            let mut picture = GrayImage::blank(width, height);
+            for (wide, high, left, top, gray) in blots {
                 let (wide, high) = (1 + wide / 4, 1 + high / 2);
-                picture.paste(&GreyImage::new(wide, high, vec![grey; wide * high]), left, top);
+                picture.paste(&GrayImage::new(wide, high, vec![gray; wide * high]), left, top);
             }
             picture
         })
@@ -403,9 +403,9 @@ mod tests {
 
     #[test]
     fn very_large_pictures_are_shrunk_and_places_are_not() {
-        let mut picture = GreyImage::blank(4000, 1500);
+        let mut picture = GrayImage::blank(4000, 1500);
         for (left, width) in [(300, 90), (900, 1000)] {
-            picture.paste(&GreyImage::new(width, 1000, vec![255; width * 1000]), left, 200);
+            picture.paste(&GrayImage::new(width, 1000, vec![255; width * 1000]), left, 200);
         }
         let digits = split_picture(&picture, &mut fickle);
         assert_eq!(digits.len(), 2);
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_patch_has_the_faint_pixels_that_lean_on_it() {
-        let mut picture = GreyImage::blank(30, 20);
+        let mut picture = GrayImage::blank(30, 20);
         for y in 2..18 {
             picture.row_mut(y)[5..10].copy_from_slice(&[20, 255, 255, 255, 20]);
             picture.row_mut(y)[20..23].copy_from_slice(&[255, 255, 40]);

@@ -11,7 +11,7 @@
 //!
 //! let drawn = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;
 //! let digits = split_ink(&drawn.ink, &mut Recognizer::embedded()?);
-//! let number: Vec<u8> = digits.iter().map(|digit| digit.reading.digit()).collect();
+//! let number: Vec<u8> = digits.iter().map(|digit| digit.prediction.digit()).collect();
 //! assert_eq!(number, [1, 7]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -27,11 +27,11 @@ pub use self::{
 
 /// A reader for tests: whatever the first bright pixel makes of it, more or less surely.
 #[cfg(test)]
-fn fickle(pixels: &crate::recognition::normalization::Grey28) -> crate::recognition::prediction::Reading {
+fn fickle(pixels: &crate::recognition::normalization::Gray28) -> crate::recognition::prediction::Prediction {
     let bright = pixels.iter().position(|&pixel| pixel > 100).unwrap_or(0);
     let mut probabilities = [0.02; 10];
     probabilities[bright % 10] += 0.1 * (bright % 9) as f32;
-    crate::recognition::prediction::Reading {
+    crate::recognition::prediction::Prediction {
         probabilities,
         known: true,
         microseconds: 0.0,
@@ -49,8 +49,8 @@ mod tests {
             strokes::{Ink, Stroke},
         },
         geometry::Point,
-        imaging::gray_image::GreyImage,
-        recognition::{prediction::Reading, recognizer::Recognizer},
+        imaging::gray_image::GrayImage,
+        recognition::{prediction::Prediction, recognizer::Recognizer},
     };
 
     type Line = &'static [(f32, f32)];
@@ -109,23 +109,26 @@ mod tests {
         firsts.chain(later).collect()
     }
 
-    fn number<'a>(readings: impl Iterator<Item = &'a Reading>) -> String {
-        readings.map(|reading| reading.digit().to_string()).collect()
+    fn number<'a>(predictions: impl Iterator<Item = &'a Prediction>) -> String {
+        predictions.map(|prediction| prediction.digit().to_string()).collect()
     }
 
     /// The number in strokes, and in a picture of them.
     fn read(ink: &Ink) -> [String; 2] {
-        let mut reader = Recognizer::embedded().unwrap();
+        let mut classifier = Recognizer::embedded().unwrap();
         let picture = draw(
             ink.strokes(),
             Pen::Width(12.0),
             &View::whole_canvas(560),
-            GreyImage::blank(560, 560),
+            GrayImage::blank(560, 560),
         );
-        let (strokes, patches) = (split_ink(ink, &mut reader), split_picture(&picture, &mut reader));
+        let (strokes, patches) = (
+            split_ink(ink, &mut classifier),
+            split_picture(&picture, &mut classifier),
+        );
         [
-            number(strokes.iter().map(|digit| &digit.reading)),
-            number(patches.iter().map(|digit| &digit.reading)),
+            number(strokes.iter().map(|digit| &digit.prediction)),
+            number(patches.iter().map(|digit| &digit.prediction)),
         ]
     }
 
@@ -194,7 +197,7 @@ mod tests {
             (0.9, 0.5),
         ];
         let digits = split_ink(&drawn(&[(&[joined], 100.0)]), &mut Recognizer::embedded().unwrap());
-        assert_eq!(number(digits.iter().map(|digit| &digit.reading)), "10");
+        assert_eq!(number(digits.iter().map(|digit| &digit.prediction)), "10");
     }
 
     #[test]
@@ -216,11 +219,11 @@ mod tests {
     }
 
     /// Digits of MNIST in a row, with `gap` columns between their ink.
-    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GreyImage {
-        let mut row = GreyImage::blank(indices.len() * (28 + gap), 28);
+    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
+        let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
         let mut left = 0;
         for &index in indices {
-            let digit = GreyImage::new(28, 28, digits.image(index).to_vec());
+            let digit = GrayImage::new(28, 28, digits.image(index).to_vec());
             let has_ink = |x: &usize| (0..28).any(|y| digit.row(y)[*x] > 0);
             let first = (0..28).find(has_ink).unwrap();
             let last = (0..28).rfind(has_ink).unwrap();
@@ -233,14 +236,14 @@ mod tests {
     #[test]
     fn numbers_of_mnists_digits_are_read() {
         let digits = Mnist::embedded_split(Split::Test).unwrap();
-        let mut reader = Recognizer::embedded().unwrap();
+        let mut classifier = Recognizer::embedded().unwrap();
         for (gap, floor) in [(0, 140), (4, 192)] {
             let mut right = 0;
             for first in 0..200 {
                 let indices: Vec<usize> = (0..3).map(|k| first + 200 * k).collect();
                 let expected: String = indices.iter().map(|&i| digits.label(i).to_string()).collect();
-                let found = split_picture(&row(&digits, &indices, gap), &mut reader);
-                right += usize::from(number(found.iter().map(|digit| &digit.reading)) == expected);
+                let found = split_picture(&row(&digits, &indices, gap), &mut classifier);
+                right += usize::from(number(found.iter().map(|digit| &digit.prediction)) == expected);
             }
             assert!(right >= floor, "{right} of 200 with a gap of {gap}");
         }

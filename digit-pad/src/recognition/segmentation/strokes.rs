@@ -5,7 +5,7 @@ use crate::{
     geometry::{Bounds, Point},
     recognition::{
         normalization::normalize_ink,
-        prediction::{Reader, Reading},
+        prediction::{Classifier, Prediction},
         segmentation::grouping::{CERTAIN, Layout},
     },
 };
@@ -27,7 +27,7 @@ pub struct InkDigit {
     /// The rectangle around their samples, in the units of the drawing.
     pub bounds: Bounds,
     /// What was read there.
-    pub reading: Reading,
+    pub prediction: Prediction,
 }
 
 /// The digits of a drawing, from left to right: each stroke is part of one, and only specks and what lies outside the
@@ -36,12 +36,12 @@ pub struct InkDigit {
 /// Strokes over each other are one digit, whichever was drawn first, and strokes beside each other are several. Where
 /// they overlap a little, or nearly touch, the reader decides; and so it does where one stroke looks like two digits,
 /// which then has a part in both.
-pub fn split_ink(ink: &Ink, reader: &mut dyn Reader) -> Vec<InkDigit> {
+pub fn split_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
     let pieces = pieces(ink);
     let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
     let cut_odds = |a: usize, b: usize| pieces[a].cut_odds(&pieces[b]);
     let drawn = |group: &[usize]| join(group, &pieces);
-    let mut read = |group: &[usize]| Some(reader.read(&normalize_ink(&drawn(group))?));
+    let mut read = |group: &[usize]| Some(classifier.classify(&normalize_ink(&drawn(group))?));
     let groups = layout.group(&cut_odds, &mut read);
     let digits = groups.into_iter().filter_map(|group| {
         let ink = drawn(&group.pieces);
@@ -49,7 +49,7 @@ pub fn split_ink(ink: &Ink, reader: &mut dyn Reader) -> Vec<InkDigit> {
         Some(InkDigit {
             ink,
             bounds,
-            reading: group.reading,
+            prediction: group.prediction,
         })
     });
     digits.collect()

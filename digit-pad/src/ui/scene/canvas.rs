@@ -8,7 +8,7 @@ use crate::{
     },
     ui::{
         scene::{builder::Scene, item::Item, prediction::answer},
-        state::{Sight, State},
+        state::{RecognizedDigit, State},
     },
 };
 
@@ -53,13 +53,13 @@ impl Scene<'_> {
     }
 
     /// Around each digit of a number, with what was read there.
-    pub(super) fn boxes(&mut self, sights: &[Sight]) {
-        if sights.len() < 2 {
+    pub(super) fn boxes(&mut self, digits: &[RecognizedDigit]) {
+        if digits.len() < 2 {
             return;
         }
-        for sight in sights {
-            let rect = self.layout.on_canvas(sight.bounds.grown(20.0));
-            let color = self.answer_color(&sight.reading);
+        for digit in digits {
+            let rect = self.layout.on_canvas(digit.bounds.grown(20.0));
+            let color = self.answer_color(&digit.prediction);
             self.items.push(Item::Outline {
                 rect,
                 radius: self.layout.scaled(8.0),
@@ -76,10 +76,10 @@ impl Scene<'_> {
             let place = Rect::new(rect.x, y, rect.width, height);
             let label = format!(
                 "{}  {}",
-                answer(&sight.reading),
-                short_percent(sight.reading.probability())
+                answer(&digit.prediction),
+                short_percent(digit.prediction.probability())
             );
-            let short = answer(&sight.reading);
+            let short = answer(&digit.prediction);
             let wide = rect.width as f32 > self.layout.scaled(64.0);
             let label = if wide { label } else { short };
             self.text(place, &label, Face::SemiBold, 13.0, Align::Center, color);

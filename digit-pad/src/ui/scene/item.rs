@@ -9,8 +9,8 @@ use crate::{
         color::Color,
         text::{Align, Style},
     },
-    imaging::gray_image::GreyImage,
-    recognition::{activations::Tiles, normalization::Grey28},
+    imaging::gray_image::GrayImage,
+    recognition::{activations::Tiles, normalization::Gray28},
 };
 
 /// One thing that is shown.
@@ -58,7 +58,7 @@ pub enum Item {
         /// The drawing.
         ink: Ink,
         /// The picture under the drawing.
-        picture: Option<Arc<GreyImage>>,
+        picture: Option<Arc<GrayImage>>,
     },
     /// A normalised picture, each of its pixels a square.
     Pixels {
@@ -67,7 +67,7 @@ pub enum Item {
         /// Of the corners, in pixels.
         radius: f32,
         /// Row by row from the top.
-        pixels: Box<Grey28>,
+        pixels: Box<Gray28>,
     },
     /// Lines of round ends, in pixels from the upper left corner of their rectangle.
     Lines {

@@ -17,7 +17,7 @@ impl Scene<'_> {
     /// Every layer, a line of pictures each.
     pub(super) fn layers(&mut self, state: &State) {
         let panel = self.layout.panel;
-        let Some(insights) = state.insights() else {
+        let Some(activations) = state.activations() else {
             let place = Rect::new(panel.x, panel.y, panel.width, self.layout.scaled(22.0) as i32);
             return self.text(
                 place,
@@ -29,7 +29,7 @@ impl Scene<'_> {
             );
         };
         let (caption, gap) = (self.layout.scaled(17.0) as i32, self.layout.scaled(7.0) as i32);
-        let forms: Vec<_> = insights
+        let forms: Vec<_> = activations
             .iter()
             .map(|i| (i.output.tiles.len() as i32, i.output.width > 1))
             .collect();
@@ -38,16 +38,23 @@ impl Scene<'_> {
             return;
         };
         let mut y = panel.y;
-        for (insight, &(count, is_map)) in insights.iter().zip(&forms) {
+        for (activation, &(count, is_map)) in activations.iter().zip(&forms) {
             let place = Rect::new(panel.x, y, panel.width, caption);
-            self.text(place, &insight.name, Face::Medium, 11.0, Align::Left, self.theme.muted);
+            self.text(
+                place,
+                &activation.name,
+                Face::Medium,
+                11.0,
+                Align::Left,
+                self.theme.muted,
+            );
             y += caption;
             let (side, tile_gap) = form_of_tiles(side, is_map, count, panel.width);
             let columns = ((panel.width + tile_gap) / (side + tile_gap)).max(1);
             let height = (count + columns - 1) / columns * (side + tile_gap) - tile_gap;
             self.items.push(Item::Tiles {
                 rect: Rect::new(panel.x, y, panel.width, height),
-                tiles: Arc::clone(&insight.output),
+                tiles: Arc::clone(&activation.output),
                 side,
                 gap: tile_gap,
                 colors: [self.theme.accent, self.theme.doubt],

@@ -11,7 +11,7 @@ mod toolbar;
 mod training;
 
 use crate::ui::{
-    layout::Side,
+    layout::Panel,
     scene::{builder::Scene, item::Item},
     state::{Overlay, State},
     theme::Theme,
@@ -25,22 +25,22 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         theme,
     };
     scene.canvas(state);
-    scene.boxes(state.sights());
+    scene.boxes(state.digits());
     scene.slider(state.ink().pen());
     for button in &state.layout().buttons {
         scene.button(button, state);
     }
-    match (state.layout().side, state.progress()) {
-        (Side::Layers, _) => scene.layers(state),
-        (Side::Learning, Some(progress)) => scene.learning(progress),
-        _ => scene.reading(state),
+    match (state.layout().shown, state.progress()) {
+        (Panel::Layers, _) => scene.layers(state),
+        (Panel::Training, Some(progress)) => scene.learning(progress),
+        _ => scene.prediction(state),
     }
     scene.status(state);
     scene.tooltip(state);
     match state.overlay() {
         None => {}
         Some(Overlay::Help) => scene.help(),
-        Some(Overlay::Lessons) => scene.lessons(state.lessons(), state.hovered()),
+        Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
     }
     scene.items
 }
@@ -56,17 +56,17 @@ mod tests {
         drawing::strokes::{CANVAS_BOUNDS, Ink},
         geometry::Point,
         graphics::{canvas::Rect, color::Color, text::Text},
-        recognition::prediction::Reading,
+        recognition::prediction::Prediction,
         ui::{
             scene::status::wrapped,
-            state::{Opening, Sight},
+            state::{Opening, RecognizedDigit},
         },
     };
 
     const THEME: Theme = Theme::DARK;
 
-    fn reading(known: bool, probabilities: [f32; 10]) -> Reading {
-        Reading {
+    fn prediction(known: bool, probabilities: [f32; 10]) -> Prediction {
+        Prediction {
             probabilities,
             known,
             microseconds: 43.2,
@@ -74,19 +74,19 @@ mod tests {
     }
 
     /// A window with a dot on the canvas and something read in it.
-    fn window(width: usize, height: usize, reading: Option<Reading>) -> State {
+    fn window(width: usize, height: usize, prediction: Option<Prediction>) -> State {
         let mut ink = Ink::new();
-        if reading.is_some() {
+        if prediction.is_some() {
             ink.pen_down(Point::new(280.0, 280.0));
             ink.pen_up(Point::new(280.0, 280.0));
         }
         let mut state = State::new(width, height, Opening::Ink(ink));
-        let sight = reading.map(|reading| Sight {
-            pixels: state.look().unwrap_or([0; 784]),
-            reading,
+        let digit = prediction.map(|prediction| RecognizedDigit {
+            pixels: state.network_input().unwrap_or([0; 784]),
+            prediction,
             bounds: CANVAS_BOUNDS.grown(-264.0),
         });
-        state.show(sight.into_iter().collect());
+        state.show(digit.into_iter().collect());
         state
     }
 
@@ -113,12 +113,12 @@ mod tests {
         items.iter().filter_map(bar).collect()
     }
 
-    fn readings() -> impl Strategy<Value = Reading> {
+    fn predictions() -> impl Strategy<Value = Prediction> {
         (any::<bool>(), proptest::array::uniform10(0.0..1.0f32), 0.0..5e6f32).prop_map(
             |(known, mut p, microseconds)| {
                 p.iter_mut().for_each(|p| *p = p.powi(8));
                 let sum: f32 = p.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-                Reading {
+                Prediction {
                     probabilities: p.map(|p| p / sum),
                     known,
                     microseconds,
@@ -128,9 +128,9 @@ mod tests {
     }
 
     /// The first text of a window's picture that does not fit its place.
-    fn misfit(width: usize, height: usize, reading: Option<Reading>) -> Option<String> {
+    fn misfit(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
         static TEXT: LazyLock<Text> = LazyLock::new(Text::new);
-        scene(&window(width, height, reading), &THEME)
+        scene(&window(width, height, prediction), &THEME)
             .into_iter()
             .find_map(|item| match item {
                 Item::Text { rect, text, style, .. }
@@ -150,7 +150,7 @@ mod tests {
                 (probabilities[winner], probabilities[(winner + 4) % 10]) = (most, other);
                 for (width, height) in (640..=3840).step_by(19).zip((480..=2160).step_by(53).cycle()) {
                     for (known, height) in [(true, height), (false, height), (true, 480), (false, 480)] {
-                        assert_eq!(misfit(width, height, Some(reading(known, probabilities))), None);
+                        assert_eq!(misfit(width, height, Some(prediction(known, probabilities))), None);
                     }
                 }
             }
@@ -160,28 +160,28 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_fits_its_place(
-            width in 640..=3840usize, height in 480..=2160usize, reading in proptest::option::of(readings()),
+            width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
         ) {
-            prop_assert_eq!(misfit(width, height, reading), None);
+            prop_assert_eq!(misfit(width, height, prediction), None);
         }
 
         #[test]
         fn all_of_it_lies_in_the_window(
-            width in 640..=3840usize, height in 480..=2160usize, reading in proptest::option::of(readings()),
+            width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
         ) {
             let window_rect = Rect::new(0, 0, width as i32, height as i32);
-            for item in scene(&window(width, height, reading), &THEME) {
+            for item in scene(&window(width, height, prediction), &THEME) {
                 prop_assert_eq!(item.rect().intersection(&window_rect), item.rect());
             }
         }
 
         #[test]
-        fn the_winner_has_the_longest_bar(reading in readings()) {
-            let state = window(960, 640, Some(reading.clone()));
+        fn the_winner_has_the_longest_bar(prediction in predictions()) {
+            let state = window(960, 640, Some(prediction.clone()));
             let items = scene(&state, &THEME);
             let bars = bars(&items, &state);
-            let color = if reading.known { THEME.accent } else { THEME.doubt };
-            let winner = bars.iter().find(|(digit, ..)| *digit == usize::from(reading.digit())).unwrap();
+            let color = if prediction.known { THEME.accent } else { THEME.doubt };
+            let winner = bars.iter().find(|(digit, ..)| *digit == usize::from(prediction.digit())).unwrap();
             prop_assert_eq!(winner.1, color);
             for (digit, bar_color, length) in &bars {
                 prop_assert!(*length <= winner.2);
@@ -217,10 +217,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_is_shown_with_its_runner_up() {
+    fn a_prediction_is_shown_with_its_runner_up() {
         let mut probabilities = [0.0; 10];
         (probabilities[7], probabilities[1]) = (0.93, 0.07);
-        let items = scene(&window(960, 640, Some(reading(true, probabilities))), &THEME);
+        let items = scene(&window(960, 640, Some(prediction(true, probabilities))), &THEME);
         let texts = texts(&items);
         for expected in [("7", THEME.accent), ("93.0%", THEME.text), ("or 1, 7.0%", THEME.muted)] {
             assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
@@ -233,7 +233,7 @@ mod tests {
     fn not_to_know_is_said() {
         let mut probabilities = [0.08; 10];
         probabilities[4] = 0.28;
-        let items = scene(&window(960, 640, Some(reading(false, probabilities))), &THEME);
+        let items = scene(&window(960, 640, Some(prediction(false, probabilities))), &THEME);
         let texts = texts(&items);
         for expected in [
             ("?", THEME.doubt),
@@ -247,12 +247,12 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_no_trouble() {
         for bad in [f32::NAN, f32::INFINITY, -1.0] {
-            let reading = Reading {
+            let prediction = Prediction {
                 probabilities: [bad; 10],
                 known: true,
                 microseconds: bad,
             };
-            scene(&window(960, 640, Some(reading)), &THEME);
+            scene(&window(960, 640, Some(prediction)), &THEME);
         }
     }
 
@@ -272,7 +272,7 @@ mod tests {
         let endless = wrapped(&"x".repeat(500), 20.0);
         assert!(endless.len() == 4 && endless[3].ends_with('…'));
         let mut state = window(640, 480, None);
-        state.say(path);
+        state.show_message(path);
         let items = scene(&state, &Theme::DARK);
         assert!(texts(&items).iter().any(|(text, _)| text.ends_with("aside")));
     }

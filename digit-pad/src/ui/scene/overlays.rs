@@ -7,14 +7,14 @@ use crate::{
     },
     ui::{
         action::Action,
-        layout::Spot,
+        layout::HitTarget,
         scene::{builder::Scene, item::Item},
-        state::LessonView,
+        state::ExampleView,
     },
 };
 
 impl Scene<'_> {
-    pub(super) fn sheet(&mut self, title: &str) -> Rect {
+    pub(super) fn overlay_box(&mut self, title: &str) -> Rect {
         let (layout, theme) = (self.layout, self.theme);
         let (width, height) = (layout.window.0 as i32, layout.window.1 as i32);
         self.items.push(Item::Veil {
@@ -36,7 +36,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn help(&mut self) {
-        let inner = self.sheet("What you can do");
+        let inner = self.overlay_box("What you can do");
         let top = inner.y + self.layout.scaled(38.0) as i32;
         let rows = (Action::ALL.len() as i32 + 2) / 2 + 1;
         let pitch = (inner.bottom() - top) / rows;
@@ -57,14 +57,14 @@ impl Scene<'_> {
         self.text(foot, text, Face::Medium, 13.0, Align::Left, self.theme.muted);
     }
 
-    pub(super) fn lessons(&mut self, lessons: &[LessonView], hovered: Option<Spot>) {
-        let inner = self.sheet("What you taught");
+    pub(super) fn examples(&mut self, examples: &[ExampleView], hovered: Option<HitTarget>) {
+        let inner = self.overlay_box("What you taught");
         let line = self.layout.scaled(20.0) as i32;
         let place = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
         let layout = self.layout;
-        let places = layout.lessons(lessons.len());
-        let text = match lessons.len().saturating_sub(places.len()) {
-            _ if lessons.is_empty() => {
+        let places = layout.examples(examples.len());
+        let text = match examples.len().saturating_sub(places.len()) {
+            _ if examples.is_empty() => {
                 "Nothing yet: draw a digit, and press the key of the digit that it is.".to_owned()
             }
             0 => "Click one to forget it. U takes the last back, F forgets all.".to_owned(),
@@ -73,22 +73,22 @@ impl Scene<'_> {
             ),
         };
         self.text(place, &text, Face::Medium, 13.0, Align::Left, self.theme.muted);
-        let newest_first = lessons.iter().enumerate().rev();
-        for (&place, (index, lesson)) in places.iter().zip(newest_first) {
+        let newest_first = examples.iter().enumerate().rev();
+        for (&place, (index, example)) in places.iter().zip(newest_first) {
             let rect = Rect::new(place.x, place.y, place.width, place.width);
             let radius = self.layout.scaled(6.0);
             self.items.push(Item::Pixels {
                 rect,
                 radius,
-                pixels: Box::new(lesson.pixels),
+                pixels: Box::new(example.pixels),
             });
-            let forget = hovered == Some(Spot::Lesson(index));
+            let forget = hovered == Some(HitTarget::Example(index));
             self.outline(rect, radius);
             let below = Rect::new(place.x, rect.bottom(), place.width, place.height - place.width);
             let (label, color) = if forget {
                 ("forget".to_owned(), self.theme.doubt)
             } else {
-                (lesson.label.to_string(), self.theme.text)
+                (example.label.to_string(), self.theme.text)
             };
             self.text(below, &label, Face::SemiBold, 13.0, Align::Center, color);
         }

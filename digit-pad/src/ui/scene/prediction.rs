@@ -8,37 +8,37 @@ use crate::{
         text::{Align, Face},
     },
     recognition::{
-        normalization::{Grey28, SIDE},
-        prediction::Reading,
+        normalization::{Gray28, SIDE},
+        prediction::Prediction,
     },
     ui::{
         layout::BarRow,
         scene::{builder::Scene, item::Item},
-        state::{Sight, State},
+        state::{RecognizedDigit, State},
     },
 };
 
 impl Scene<'_> {
-    pub(super) fn reading(&mut self, state: &State) {
-        let shown = state.sight();
-        self.answer(state.sights());
-        self.seen(shown.map(|sight| &sight.pixels));
+    pub(super) fn prediction(&mut self, state: &State) {
+        let shown = state.selected_digit();
+        self.answer(state.digits());
+        self.seen(shown.map(|digit| &digit.pixels));
         for (digit, row) in state.layout().bars.iter().enumerate() {
-            self.bar(digit, row, shown.map(|sight| &sight.reading));
+            self.bar(digit, row, shown.map(|digit| &digit.prediction));
         }
     }
 
-    pub(super) fn answer_color(&self, reading: &Reading) -> Color {
-        if reading.known {
+    pub(super) fn answer_color(&self, prediction: &Prediction) -> Color {
+        if prediction.known {
             self.theme.accent
         } else {
             self.theme.doubt
         }
     }
 
-    pub(super) fn answer(&mut self, sights: &[Sight]) {
+    pub(super) fn answer(&mut self, digits: &[RecognizedDigit]) {
         let (layout, theme) = (self.layout, self.theme);
-        let caption = if sights.len() > 1 { "The number" } else { "Answer" };
+        let caption = if digits.len() > 1 { "The number" } else { "Answer" };
         self.text(
             layout.answer_caption,
             caption,
@@ -49,45 +49,56 @@ impl Scene<'_> {
         );
         let beside = layout.certainty.x >= layout.answer.right();
         let align = if beside { Align::Left } else { Align::Right };
-        match sights {
+        match digits {
             [] => self.text(layout.answer, "–", Face::Medium, 44.0, Align::Left, theme.muted),
-            [Sight { reading, .. }] => self.one_answer(reading, beside, align),
-            sights => self.number(sights, beside, align),
+            [RecognizedDigit { prediction, .. }] => self.one_answer(prediction, beside, align),
+            digits => self.number(digits, beside, align),
         }
     }
 
-    pub(super) fn one_answer(&mut self, reading: &Reading, beside: bool, align: Align) {
+    pub(super) fn one_answer(&mut self, prediction: &Prediction, beside: bool, align: Align) {
         let (layout, theme) = (self.layout, self.theme);
         let size = 1.16 * layout.answer.height as f32 / layout.scale;
-        let color = self.answer_color(reading);
-        self.text(layout.answer, &answer(reading), Face::Display, size, Align::Left, color);
-        let (certainty, size, color, verdict) = if reading.known {
+        let color = self.answer_color(prediction);
+        self.text(
+            layout.answer,
+            &answer(prediction),
+            Face::Display,
+            size,
+            Align::Left,
+            color,
+        );
+        let (certainty, size, color, verdict) = if prediction.known {
             let size = if beside { 28.0 } else { 18.0 };
             (
-                short_percent(reading.probability()),
+                short_percent(prediction.probability()),
                 size,
                 theme.text,
-                runner_up(reading),
+                runner_up(prediction),
             )
         } else {
             let size = if beside { 18.0 } else { 15.0 };
-            let guess = format!("perhaps {}, {}", reading.digit(), short_percent(reading.probability()));
+            let guess = format!(
+                "perhaps {}, {}",
+                prediction.digit(),
+                short_percent(prediction.probability())
+            );
             ("I don’t know".to_owned(), size, theme.doubt, guess)
         };
         self.text(layout.certainty, &certainty, Face::SemiBold, size, Align::Left, color);
-        let size = if reading.known { 14.0 } else { 13.0 };
+        let size = if prediction.known { 14.0 } else { 13.0 };
         self.text(layout.verdict, &verdict, Face::Medium, size, align, theme.muted);
     }
 
     /// The digits side by side, as large as there is room before the picture that the network sees.
-    pub(super) fn number(&mut self, sights: &[Sight], beside: bool, align: Align) {
+    pub(super) fn number(&mut self, digits: &[RecognizedDigit], beside: bool, align: Align) {
         let (layout, theme) = (self.layout, self.theme);
-        let digits: String = sights.iter().map(|sight| answer(&sight.reading)).collect();
+        let number: String = digits.iter().map(|digit| answer(&digit.prediction)).collect();
         let room = (layout.seen.x - layout.answer.x) as f32 - layout.scaled(12.0);
         // A digit of the display face is some two thirds as wide as its size.
-        let widest = room / (0.68 * digits.chars().count() as f32);
+        let widest = room / (0.68 * number.chars().count() as f32);
         let size = (0.62 * layout.answer.height as f32).min(widest) / layout.scale;
-        let known = sights.iter().all(|sight| sight.reading.known);
+        let known = digits.iter().all(|digit| digit.prediction.known);
         let color = if known { theme.accent } else { theme.doubt };
         let height = if beside {
             layout.answer.height * 62 / 100
@@ -95,8 +106,8 @@ impl Scene<'_> {
             layout.answer.height
         };
         let place = Rect::new(layout.answer.x, layout.answer.y, room as i32, height);
-        self.text(place, &digits, Face::Display, size, Align::Left, color);
-        let together: f32 = sights.iter().map(|sight| sight.reading.probability()).product();
+        self.text(place, &number, Face::Display, size, Align::Left, color);
+        let together: f32 = digits.iter().map(|digit| digit.prediction.probability()).product();
         let (certainty, verdict) = if beside {
             let line = layout.scaled(24.0) as i32;
             let y = layout.answer.bottom() - line;
@@ -117,7 +128,7 @@ impl Scene<'_> {
             theme.text,
         );
         let verdict_text = if known {
-            format!("{} digits", sights.len())
+            format!("{} digits", digits.len())
         } else {
             "not sure".to_owned()
         };
@@ -125,7 +136,7 @@ impl Scene<'_> {
         self.text(verdict, &verdict_text, Face::Medium, 13.0, align, theme.muted);
     }
 
-    pub(super) fn seen(&mut self, pixels: Option<&Grey28>) {
+    pub(super) fn seen(&mut self, pixels: Option<&Gray28>) {
         let (caption, rect) = (self.layout.seen_caption, self.layout.seen);
         self.text(
             caption,
@@ -141,9 +152,9 @@ impl Scene<'_> {
         self.outline(rect, radius);
     }
 
-    pub(super) fn bar(&mut self, digit: usize, row: &BarRow, reading: Option<&Reading>) {
+    pub(super) fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>) {
         let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
-        let wins = reading.is_some_and(|reading| usize::from(reading.digit()) == digit);
+        let wins = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
         let strong = if wins { theme.text } else { theme.muted };
         self.text(row.digit, &digit.to_string(), Face::SemiBold, 15.0, Align::Left, strong);
         self.items.push(Item::Fill {
@@ -151,10 +162,10 @@ impl Scene<'_> {
             radius,
             color: theme.track,
         });
-        let Some(reading) = reading else {
+        let Some(prediction) = prediction else {
             return self.text(row.percent, "–", Face::Medium, 14.0, Align::Right, theme.muted);
         };
-        let probability = reading.probabilities[digit];
+        let probability = prediction.probabilities[digit];
         // A bar begins as a dot: a sliver of one would look like a flaw.
         let (least, most) = (row.track.height as f32, row.track.width as f32);
         let width = if probability < WORTH_A_DOT {
@@ -163,7 +174,7 @@ impl Scene<'_> {
             least + probability * (most - least)
         };
         let width = width.round() as i32;
-        let color = match (wins, reading.known) {
+        let color = match (wins, prediction.known) {
             (false, _) => theme.bar,
             (true, true) => theme.accent,
             (true, false) => theme.doubt,
@@ -188,9 +199,9 @@ impl Scene<'_> {
 }
 
 /// What the answer's large letter is.
-pub(super) fn answer(reading: &Reading) -> String {
-    if reading.known {
-        reading.digit().to_string()
+pub(super) fn answer(prediction: &Prediction) -> String {
+    if prediction.known {
+        prediction.digit().to_string()
     } else {
         "?".to_owned()
     }
@@ -200,12 +211,12 @@ pub(super) fn answer(reading: &Reading) -> String {
 pub(super) const WORTH_A_DOT: f32 = 0.005;
 
 /// The second most probable digit, where it is worth a word.
-pub(super) fn runner_up(reading: &Reading) -> String {
+pub(super) fn runner_up(prediction: &Prediction) -> String {
     const WORTH_A_WORD: f32 = 0.02;
-    let winner = usize::from(reading.digit());
+    let winner = usize::from(prediction.digit());
     let others = (0..10).filter(|&digit| digit != winner);
-    let second = others.max_by(|&a, &b| reading.probabilities[a].total_cmp(&reading.probabilities[b]));
-    match second.map(|digit| (digit, reading.probabilities[digit])) {
+    let second = others.max_by(|&a, &b| prediction.probabilities[a].total_cmp(&prediction.probabilities[b]));
+    match second.map(|digit| (digit, prediction.probabilities[digit])) {
         Some((digit, probability)) if probability >= WORTH_A_WORD => {
             format!("or {digit}, {}", short_percent(probability))
         }

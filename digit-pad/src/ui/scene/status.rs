@@ -6,7 +6,7 @@ use crate::{
         text::{Align, Face},
     },
     ui::{
-        layout::Side,
+        layout::Panel,
         scene::{builder::Scene, item::Item},
         state::State,
     },
@@ -17,15 +17,15 @@ impl Scene<'_> {
         if let Some(message) = state.message() {
             return self.message(message);
         }
-        let status = match (state.sight(), state.progress()) {
-            (_, Some(progress)) if self.layout.side == Side::Learning => {
+        let status = match (state.selected_digit(), state.progress()) {
+            (_, Some(progress)) if self.layout.shown == Panel::Training => {
                 let rate = progress.images_per_second;
                 format!(
                     "Step {} of {}, {rate:.0} images/s",
                     progress.steps, progress.total_steps
                 )
             }
-            (Some(sight), _) => format!("Read in {}", duration(sight.reading.microseconds)),
+            (Some(digit), _) => format!("Read in {}", duration(digit.prediction.microseconds)),
             (None, _) => "H shows all keys".to_owned(),
         };
         let place = self.layout.status;

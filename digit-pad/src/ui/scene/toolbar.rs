@@ -8,7 +8,7 @@ use crate::{
     ui::{
         action::Action,
         icons::{ICON, icon},
-        layout::{Button, Side, Spot},
+        layout::{Button, HitTarget, Panel},
         scene::{builder::Scene, item::Item},
         state::{State, Tool},
     },
@@ -38,17 +38,21 @@ impl Scene<'_> {
     }
 
     pub(super) fn button(&mut self, button: &Button, state: &State) {
-        let (enabled, theme, spot) = (state.can(button.action), self.theme, Some(Spot::Action(button.action)));
+        let (enabled, theme, target) = (
+            state.can(button.action),
+            self.theme,
+            Some(HitTarget::Action(button.action)),
+        );
         let on = match button.action {
             Action::Eraser => state.tool() == Tool::Eraser,
-            Action::Layers => state.layout().side == Side::Layers,
-            Action::Learn => state.layout().side == Side::Learning,
+            Action::Layers => state.layout().shown == Panel::Layers,
+            Action::Train => state.layout().shown == Panel::Training,
             _ => false,
         };
         let color = match () {
             () if !enabled => theme.button,
-            () if state.pressed() == spot => theme.button_pressed,
-            () if state.hovered() == spot || on => theme.button_hover,
+            () if state.pressed() == target => theme.button_pressed,
+            () if state.hovered() == target || on => theme.button_hover,
             () => theme.button,
         };
         let radius = self.layout.scaled(10.0).min(0.3 * button.rect.width as f32);
@@ -87,7 +91,7 @@ impl Scene<'_> {
 
     /// What the button under the pointer does, above it.
     pub(super) fn tooltip(&mut self, state: &State) {
-        let Some(Spot::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
+        let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
             return;
         };
         let Some(button) = self.layout.buttons.iter().find(|button| button.action == action) else {
@@ -127,7 +131,7 @@ pub(super) fn short_label(action: Action, state: &State) -> &'static str {
         Action::Pause if paused => "Go on",
         Action::Pause => "Pause",
         Action::Stop => "Stop",
-        Action::Shipped => "Go back",
+        Action::RestoreBuiltIn => "Go back",
         other => other.label(),
     }
 }

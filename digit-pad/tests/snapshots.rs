@@ -1,4 +1,4 @@
-//! What the window looks like in each of its states, pinned by pictures; `UPDATE_PICTURES=1` makes them anew, to be
+//! What the window looks like in each of its states, pinned by pictures; `UPDATE_SNAPSHOTS=1` makes them anew, to be
 //! looked at before they are kept.
 
 use std::{path::PathBuf, sync::Arc};
@@ -7,11 +7,11 @@ use digit_pad::{
     drawing::strokes::Ink,
     geometry::{Bounds, Point},
     recognition::{
-        activations::{Insight, Tiles},
-        prediction::Reading,
+        activations::{LayerActivation, Tiles},
+        prediction::Prediction,
     },
     training::progress::Progress,
-    ui::{Action, Effects, Event, LessonView, Opening, Painter, Sight, State},
+    ui::{Action, Effects, Event, ExampleView, Opening, Painter, RecognizedDigit, State},
 };
 use image::{Rgb, RgbImage};
 
@@ -26,24 +26,24 @@ fn seven(left: f32) -> Ink {
     ink
 }
 
-fn reading(digit: usize, probability: f32, known: bool) -> Reading {
+fn prediction(digit: usize, probability: f32, known: bool) -> Prediction {
     let mut probabilities = [(1.0 - probability) / 16.0; 10];
     probabilities[digit] = probability;
     probabilities[(digit + 4) % 10] += (1.0 - probability) * 7.0 / 16.0;
-    Reading {
+    Prediction {
         probabilities,
         known,
         microseconds: 61.0,
     }
 }
 
-fn drawn(size: (usize, usize), readings: &[Reading]) -> State {
+fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
     let mut state = State::new(size.0, size.1, Opening::Ink(seven(180.0)));
-    let pixels = state.look().expect("something is drawn");
-    let width = 190.0 / readings.len() as f32;
-    let sight = |(i, reading): (usize, &Reading)| Sight {
+    let pixels = state.network_input().expect("something is drawn");
+    let width = 190.0 / predictions.len() as f32;
+    let digit = |(i, prediction): (usize, &Prediction)| RecognizedDigit {
         pixels,
-        reading: reading.clone(),
+        prediction: prediction.clone(),
         bounds: Bounds {
             left: 180.0 + i as f32 * width,
             top: 150.0,
@@ -51,7 +51,7 @@ fn drawn(size: (usize, usize), readings: &[Reading]) -> State {
             bottom: 430.0,
         },
     };
-    state.show(readings.iter().enumerate().map(sight).collect());
+    state.show(predictions.iter().enumerate().map(digit).collect());
     state
 }
 
@@ -66,17 +66,17 @@ fn tiles(count: usize, side: usize) -> Arc<Tiles> {
     })
 }
 
-fn insights() -> Vec<Insight> {
-    let insight = |name: &str, count, side| Insight {
+fn activations() -> Vec<LayerActivation> {
+    let activation = |name: &str, count, side| LayerActivation {
         name: name.to_owned(),
         output: tiles(count, side),
     };
     vec![
-        insight("conv 16 5x5 · relu → 24×24", 16, 24),
-        insight("maxpool 2 → 12×12", 16, 12),
-        insight("conv 64 3x3 · batchnorm · relu → 10×10", 64, 10),
-        insight("dense 128 · relu", 128, 1),
-        insight("dense 10", 10, 1),
+        activation("conv 16 5x5 · relu → 24×24", 16, 24),
+        activation("maxpool 2 → 12×12", 16, 12),
+        activation("conv 64 3x3 · batchnorm · relu → 10×10", 64, 10),
+        activation("dense 128 · relu", 128, 1),
+        activation("dense 10", 10, 1),
     ]
 }
 
@@ -102,55 +102,59 @@ fn states() -> Vec<(String, State)> {
     for size in [(640, 480), (960, 640), (1920, 1080)] {
         let mut add = |name: &str, state: State| states.push((format!("{name}-{}x{}", size.0, size.1), state));
         add("blank", State::new(size.0, size.1, Opening::Blank));
-        add("known", drawn(size, &[reading(7, 0.993, true)]));
-        let mut layers = drawn(size, &[reading(7, 0.993, true)]);
+        add("known", drawn(size, &[prediction(7, 0.993, true)]));
+        let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
         layers.act(Action::Layers);
-        layers.show_insights(Some(Arc::new(insights())));
+        layers.show_activations(Some(Arc::new(activations())));
         add("layers", layers);
-        let mut learning = drawn(size, &[reading(7, 0.61, false)]);
+        let mut learning = drawn(size, &[prediction(7, 0.61, false)]);
         learning.show_progress(Arc::new(progress()));
         add("learning", learning);
     }
     let size = (960, 640);
     let mut add = |name: &str, state: State| states.push((name.to_owned(), state));
-    add("doubt", drawn(size, &[reading(2, 0.55, false)]));
+    add("doubt", drawn(size, &[prediction(2, 0.55, false)]));
     add(
         "number",
         drawn(
             size,
-            &[reading(4, 0.99, true), reading(0, 0.98, true), reading(5, 0.97, true)],
+            &[
+                prediction(4, 0.99, true),
+                prediction(0, 0.98, true),
+                prediction(5, 0.97, true),
+            ],
         ),
     );
-    let mut light = drawn(size, &[reading(7, 0.993, true)]);
+    let mut light = drawn(size, &[prediction(7, 0.993, true)]);
     light.act(Action::Theme);
     add("light", light);
-    let mut help = drawn(size, &[reading(7, 0.993, true)]);
+    let mut help = drawn(size, &[prediction(7, 0.993, true)]);
     help.act(Action::Help);
     add("help", help);
-    let mut lessons = drawn(size, &[reading(7, 0.993, true)]);
-    let pixels = lessons.look().expect("something is drawn");
-    lessons.show_lessons(Arc::new((0..5).map(|label| LessonView { pixels, label }).collect()));
-    lessons.act(Action::Lessons);
-    add("lessons", lessons);
-    let mut tooltip = drawn(size, &[reading(7, 0.993, true)]);
+    let mut examples = drawn(size, &[prediction(7, 0.993, true)]);
+    let pixels = examples.network_input().expect("something is drawn");
+    examples.show_examples(Arc::new((0..5).map(|label| ExampleView { pixels, label }).collect()));
+    examples.act(Action::Examples);
+    add("lessons", examples);
+    let mut tooltip = drawn(size, &[prediction(7, 0.993, true)]);
     let layout = tooltip.layout();
     let button = layout
         .buttons
         .iter()
-        .find(|button| button.action == Action::Learn)
+        .find(|button| button.action == Action::Train)
         .expect("a button")
         .rect;
     let (x, y) = ((button.x + 5) as f32, (button.y + 5) as f32);
     tooltip.apply(Event::PointerMoved { x, y });
     add("tooltip", tooltip);
-    let mut eraser = drawn(size, &[reading(7, 0.993, true)]);
+    let mut eraser = drawn(size, &[prediction(7, 0.993, true)]);
     eraser.act(Action::Eraser);
     let canvas = eraser.layout().canvas;
     let (x, y) = ((canvas.x + 200) as f32, (canvas.y + 200) as f32);
     eraser.apply(Event::PointerMoved { x, y });
-    eraser.say("Saved /home/somebody/Pictures/digit-1.png");
+    eraser.show_message("Saved /home/somebody/Pictures/digit-1.png");
     add("eraser", eraser);
-    let mut zoomed = drawn((1920, 1080), &[reading(7, 0.993, true)]);
+    let mut zoomed = drawn((1920, 1080), &[prediction(7, 0.993, true)]);
     assert_eq!(zoomed.act(Action::Larger), Effects::READ);
     add("zoomed", zoomed);
     states
@@ -192,8 +196,8 @@ fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
 
 #[test]
 fn every_state_looks_as_it_did() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
-    let update = std::env::var_os("UPDATE_PICTURES").is_some();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut misfits = Vec::new();
     for (name, state) in states() {
         let (path, found) = (folder.join(format!("{name}.png")), painted(&state));
