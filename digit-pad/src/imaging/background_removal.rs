@@ -1,5 +1,7 @@
 //! A photograph of ink on paper → the ink alone: shadows, slopes of light, grain, ruled lines and dust are left out.
 
+use crate::imaging::components;
+
 /// Smaller pictures are no photographs; they are taken as they are.
 pub(crate) const LEAST_SIDE: usize = 64;
 
@@ -201,8 +203,8 @@ fn median(values: &[f32]) -> f32 {
 struct Pieces {
     width: usize,
     height: usize,
-    /// For each pixel its piece; none on paper.
-    owners: Vec<Option<u32>>,
+    /// For each pixel its piece, or [`components::NONE`].
+    owners: Vec<u32>,
     pieces: Vec<Piece>,
 }
 
@@ -217,38 +219,21 @@ impl Pieces {
     /// Those with ink of at least `threshold`, by eight neighbours.
     fn find(depth: &Plane, threshold: f32) -> Self {
         let (width, height) = (depth.width, depth.height);
-        let mut pieces = Pieces {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let is_ink = |at: usize| depth.values[at] >= threshold;
+        let owners = components::label(width, height, is_ink, |piece, at| {
+            if piece == pieces.len() {
+                pieces.push(Piece { pixels: 0, ink: 0.0 });
+            }
+            pieces[piece].pixels += 1;
+            pieces[piece].ink += depth.values[at];
+        });
+        Pieces {
             width,
             height,
-            owners: vec![None; depth.values.len()],
-            pieces: Vec::new(),
-        };
-        let mut waiting = Vec::new();
-        for start in 0..depth.values.len() {
-            if depth.values[start] < threshold || pieces.owners[start].is_some() {
-                continue;
-            }
-            let owner = Some(pieces.pieces.len() as u32);
-            let mut piece = Piece { pixels: 0, ink: 0.0 };
-            pieces.owners[start] = owner;
-            waiting.push(start);
-            while let Some(i) = waiting.pop() {
-                let (x, y) = (i % width, i / width);
-                piece.pixels += 1;
-                piece.ink += depth.values[i];
-                for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
-                    for near_x in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                        let near = near_y * width + near_x;
-                        if depth.values[near] >= threshold && pieces.owners[near].is_none() {
-                            pieces.owners[near] = owner;
-                            waiting.push(near);
-                        }
-                    }
-                }
-            }
-            pieces.pieces.push(piece);
+            owners,
+            pieces,
         }
-        pieces
     }
 
     /// Whether each piece is ink of what was written and no dust; `None` if there is nothing.
@@ -261,7 +246,7 @@ impl Pieces {
 
     /// The ink of some pieces with its soft edge.
     fn draw(&self, depth: &Plane, kept: &[bool]) -> Vec<u8> {
-        let owned = |i: usize| self.owners[i].is_some_and(|owner| kept[owner as usize]);
+        let owned = |i: usize| kept.get(self.owners[i] as usize) == Some(&true);
         let mut levels: Vec<f32> = (0..depth.values.len())
             .filter(|&i| owned(i))
             .map(|i| depth.values[i])

@@ -2,7 +2,7 @@
 
 use crate::{
     geometry::PixelRect,
-    imaging::gray_image::GrayImage,
+    imaging::{components, gray_image::GrayImage},
     recognition::{
         normalization::normalize,
         prediction::{Classifier, Prediction},
@@ -36,9 +36,6 @@ const CUT: f32 = -3.0;
 
 /// How much that changes where a cut goes through ink as high as the digits.
 const CUT_INK: f32 = -10.0;
-
-/// What stands for paper where pixels bear the number of their patch.
-const PAPER: u32 = u32::MAX;
 
 /// A digit in a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +72,7 @@ pub fn split_picture(picture: &GrayImage, classifier: &mut dyn Classifier) -> Ve
 /// A picture whose ink is divided among patches.
 struct Patches<'a> {
     picture: &'a GrayImage,
-    /// For each pixel the number of its patch, or [`PAPER`].
+    /// For each pixel the number of its patch, or [`components::NONE`].
     owners: Vec<u32>,
     patches: Vec<Patch>,
     /// Height of the highest patch, the measure of what is thin and wide.
@@ -100,7 +97,7 @@ impl<'a> Patches<'a> {
         let faint = f32::from(peak) * FAINT;
         let mut patches = Patches {
             picture,
-            owners: vec![PAPER; picture.pixels().len()],
+            owners: Vec::new(),
             patches: Vec::new(),
             height: 0.0,
         };
@@ -113,42 +110,34 @@ impl<'a> Patches<'a> {
 
     /// Finds the patches of solid pixels that are connected at their sides or corners.
     fn find_solid(&mut self, least: f32) {
-        let pixels = self.picture.pixels();
-        let mut edge = Vec::new();
-        for start in 0..pixels.len() {
-            if f32::from(pixels[start]) < least || self.owners[start] != PAPER {
-                continue;
+        let (pixels, width) = (self.picture.pixels(), self.picture.width());
+        let is_solid = |at: usize| f32::from(pixels[at]) >= least;
+        let mut members: Vec<Extent> = Vec::new();
+        self.owners = components::label(width, self.picture.height(), is_solid, |patch, at| {
+            if patch == members.len() {
+                members.push(Extent::default());
             }
-            let number = self.patches.len();
-            let mut members = Extent::default();
-            self.owners[start] = number as u32;
-            edge.push(start);
-            while let Some(at) = edge.pop() {
-                members.add(at % self.picture.width(), at / self.picture.width());
-                for next in neighbours(self.picture, at) {
-                    if f32::from(pixels[next]) >= least && self.owners[next] == PAPER {
-                        self.owners[next] = number as u32;
-                        edge.push(next);
-                    }
-                }
-            }
-            self.patches.push(Patch {
-                solid: members.rect(),
-                origin: (number, 0),
-                ink_at_cut: 0,
-            });
-        }
+            members[patch].add(at % width, at / width);
+        });
+        let patches = members.iter().enumerate().map(|(number, members)| Patch {
+            solid: members.rect(),
+            origin: (number, 0),
+            ink_at_cut: 0,
+        });
+        self.patches.extend(patches);
     }
 
     /// Gives faint pixels to the nearest patch, by steps through others like them.
     fn spread_to(&mut self, least: f32) {
         let pixels = self.picture.pixels();
-        let mut edge: Vec<usize> = (0..pixels.len()).filter(|&at| self.owners[at] != PAPER).collect();
+        let mut edge: Vec<usize> = (0..pixels.len())
+            .filter(|&at| self.owners[at] != components::NONE)
+            .collect();
         while !edge.is_empty() {
             let mut further = Vec::new();
             for at in edge {
-                for next in neighbours(self.picture, at) {
-                    if f32::from(pixels[next]) >= least && self.owners[next] == PAPER {
+                for next in components::neighbors(self.picture.width(), self.picture.height(), at) {
+                    if f32::from(pixels[next]) >= least && self.owners[next] == components::NONE {
                         self.owners[next] = self.owners[at];
                         further.push(next);
                     }
@@ -296,15 +285,6 @@ fn valleys(ink: &[usize], height: f32) -> Vec<usize> {
     }
     found.sort_unstable();
     found
-}
-
-/// The pixels around one, at its sides and corners.
-fn neighbours(picture: &GrayImage, at: usize) -> impl Iterator<Item = usize> + use<> {
-    let (width, height) = (picture.width(), picture.height());
-    let (x, y) = (at % width, at / width);
-    let rows = y.saturating_sub(1)..(y + 2).min(height);
-    let columns = x.saturating_sub(1)..(x + 2).min(width);
-    rows.flat_map(move |y| columns.clone().map(move |x| y * width + x))
 }
 
 /// The smallest rectangle around some pixels, as it grows.
