@@ -25,7 +25,7 @@ use crate::{
         activations::ActivationRecorder,
         example::{Example, ExampleInput},
         model::Model,
-        normalization::{SIDE, normalize, normalize_ink},
+        normalization::{SIDE, normalize},
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{InkDigit, PictureDigit, split_ink, split_picture},
@@ -126,7 +126,7 @@ impl Controller {
         let Some(picture) = state.picture() else {
             let digits = split_ink(ink, recognizer);
             self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
-            return digits.into_iter().filter_map(digit_of_ink).collect();
+            return digits.into_iter().map(digit_of_ink).collect();
         };
         let side = CANVAS as usize;
         let whole = if ink.is_empty() {
@@ -136,7 +136,7 @@ impl Controller {
         };
         let digits = split_picture(&whole, recognizer);
         if digits.len() > 1 {
-            return digits.into_iter().filter_map(digit_of_picture).collect();
+            return digits.into_iter().map(digit_of_picture).collect();
         }
         // One digit is read from the picture itself, and not from what was made of it for the screen.
         let digit = state.network_input().map(|pixels| RecognizedDigit {
@@ -455,19 +455,19 @@ impl Controller {
     }
 }
 
-fn digit_of_ink(digit: InkDigit) -> Option<RecognizedDigit> {
-    Some(RecognizedDigit {
-        pixels: normalize_ink(&digit.ink)?,
+fn digit_of_ink(digit: InkDigit) -> RecognizedDigit {
+    RecognizedDigit {
+        pixels: digit.pixels,
         prediction: digit.prediction,
         bounds: digit.bounds,
-    })
+    }
 }
 
 /// Of a picture of the whole canvas, a pixel to a canvas unit.
-fn digit_of_picture(digit: PictureDigit) -> Option<RecognizedDigit> {
-    Some(RecognizedDigit {
-        pixels: normalize(&digit.picture)?,
+fn digit_of_picture(digit: PictureDigit) -> RecognizedDigit {
+    RecognizedDigit {
+        pixels: digit.pixels,
         prediction: digit.prediction,
         bounds: digit.place.bounds(),
-    })
+    }
 }

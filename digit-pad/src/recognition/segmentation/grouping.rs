@@ -1,6 +1,9 @@
 //! The best way to cut a row of pieces into digits.
 
-use crate::{geometry::Bounds, recognition::prediction::Prediction};
+use crate::{
+    geometry::Bounds,
+    recognition::{normalization::Gray28, prediction::Prediction},
+};
 
 /// A drawing of more pieces than this is no number; it is left in one.
 const MOST_PIECES: usize = 128;
@@ -54,6 +57,7 @@ pub(super) struct Layout {
 /// Pieces that make a digit together, and what was read there.
 pub(super) struct Group {
     pub(super) pieces: Vec<usize>,
+    pub(super) pixels: Gray28,
     pub(super) prediction: Prediction,
 }
 
@@ -121,12 +125,13 @@ impl Layout {
     }
 
     /// Puts pieces together to digits, left to right; `read` reads what some of them make together.
-    pub(super) fn group(&self, cut_odds: &CutOdds, read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> Vec<Group> {
+    pub(super) fn group(&self, cut_odds: &CutOdds, read: &mut Read) -> Vec<Group> {
         let mut row = self.pieces();
         if row.len() > MOST_PIECES {
             let all: Vec<usize> = (0..self.bounds.len()).collect();
-            return Vec::from_iter(read(&all).map(|prediction| Group {
+            return Vec::from_iter(read(&all).map(|(pixels, prediction)| Group {
                 pieces: all,
+                pixels,
                 prediction,
             }));
         }
@@ -170,7 +175,7 @@ impl Layout {
     }
 
     /// The best way to cut a row of parts, found by dynamic programming from the left.
-    fn best_groups(&self, parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> Vec<Group> {
+    fn best_groups(&self, parts: &[Part], read: &mut Read) -> Vec<Group> {
         // For each number of parts from the left: how much speaks for the best way to cut them, and its last group.
         let mut best: Vec<(f32, usize, Option<Group>)> = vec![(0.0, 0, None)];
         for end in 1..=parts.len() {
@@ -212,13 +217,21 @@ impl Layout {
 }
 
 /// What the reader says for the parts being one digit, at most 0, and that digit, if there is anything to read.
-fn judge(parts: &[Part], read: &mut dyn FnMut(&[usize]) -> Option<Prediction>) -> (f32, Option<Group>) {
+fn judge(parts: &[Part], read: &mut Read) -> (f32, Option<Group>) {
     let pieces: Vec<usize> = parts.iter().flat_map(|part| part.pieces.iter().copied()).collect();
-    let prediction = read(&pieces);
-    let word = prediction.as_ref().map_or(0.0, Prediction::probability);
+    let found = read(&pieces);
+    let word = found.as_ref().map_or(0.0, |(_, prediction)| prediction.probability());
     let word = WORD * word.clamp(LEAST_PROBABILITY, 1.0).ln();
-    (word, prediction.map(|prediction| Group { pieces, prediction }))
+    let group = found.map(|(pixels, prediction)| Group {
+        pieces,
+        pixels,
+        prediction,
+    });
+    (word, group)
 }
+
+/// The network input that some pieces make together and its prediction; none if there is nothing to read.
+pub(super) type Read<'a> = dyn FnMut(&[usize]) -> Option<(Gray28, Prediction)> + 'a;
 
 /// Log odds of a cut between two pieces, if they were one before they were cut in places where that may be right.
 type CutOdds<'a> = dyn Fn(usize, usize) -> Option<f32> + 'a;

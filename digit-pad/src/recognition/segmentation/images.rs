@@ -4,7 +4,7 @@ use crate::{
     geometry::PixelRect,
     imaging::{components, gray_image::GrayImage},
     recognition::{
-        normalization::normalize,
+        normalization::{Gray28, normalize},
         prediction::{Classifier, Prediction},
         segmentation::grouping::{CERTAIN, Layout},
     },
@@ -44,6 +44,8 @@ pub struct PictureDigit {
     pub picture: GrayImage,
     /// Where in the whole picture that is.
     pub place: PixelRect,
+    /// The 28×28 pixels that the network was given.
+    pub pixels: Gray28,
     /// What was read there.
     pub prediction: Prediction,
 }
@@ -213,13 +215,18 @@ impl<'a> Patches<'a> {
     fn digits(&self, classifier: &mut dyn Classifier) -> Vec<PictureDigit> {
         let layout = self.layout();
         let extents = self.extents();
-        let mut read = |group: &[usize]| Some(classifier.classify(&normalize(&self.crop(group, &extents).0)?));
+        let mut read = |group: &[usize]| {
+            let pixels = normalize(&self.crop(group, &extents).0)?;
+            let prediction = classifier.classify(&pixels);
+            Some((pixels, prediction))
+        };
         let groups = layout.group(&|a, b| self.cut_odds(a, b), &mut read);
         let digits = groups.into_iter().map(|group| {
             let (picture, place) = self.crop(&group.pieces, &extents);
             PictureDigit {
                 picture,
                 place,
+                pixels: group.pixels,
                 prediction: group.prediction,
             }
         });

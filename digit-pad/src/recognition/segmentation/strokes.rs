@@ -4,7 +4,7 @@ use crate::{
     drawing::strokes::{Ink, Stroke},
     geometry::{Bounds, Point},
     recognition::{
-        normalization::normalize_ink,
+        normalization::{Gray28, normalize_ink},
         prediction::{Classifier, Prediction},
         segmentation::grouping::{CERTAIN, Layout},
     },
@@ -26,6 +26,8 @@ pub struct InkDigit {
     pub ink: Ink,
     /// The rectangle around their samples, in the units of the drawing.
     pub bounds: Bounds,
+    /// The 28×28 pixels that the network was given.
+    pub pixels: Gray28,
     /// What was read there.
     pub prediction: Prediction,
 }
@@ -41,7 +43,11 @@ pub fn split_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
     let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
     let cut_odds = |a: usize, b: usize| pieces[a].cut_odds(&pieces[b]);
     let drawn = |group: &[usize]| join(group, &pieces);
-    let mut read = |group: &[usize]| Some(classifier.classify(&normalize_ink(&drawn(group))?));
+    let mut read = |group: &[usize]| {
+        let pixels = normalize_ink(&drawn(group))?;
+        let prediction = classifier.classify(&pixels);
+        Some((pixels, prediction))
+    };
     let groups = layout.group(&cut_odds, &mut read);
     let digits = groups.into_iter().filter_map(|group| {
         let ink = drawn(&group.pieces);
@@ -49,6 +55,7 @@ pub fn split_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
         Some(InkDigit {
             ink,
             bounds,
+            pixels: group.pixels,
             prediction: group.prediction,
         })
     });
