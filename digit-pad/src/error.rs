@@ -1,4 +1,4 @@
-//! The one error of this crate: what was wrong, where, and what to do about it.
+//! The error type of this crate: what is wrong, where, and what to do about it.
 
 use std::path::PathBuf;
 

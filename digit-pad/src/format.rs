@@ -1,4 +1,4 @@
-//! How figures are written for people.
+//! Numbers formatted for people.
 
 /// A share in percent, as in `98.71 %`.
 #[must_use]

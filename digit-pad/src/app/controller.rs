@@ -1,4 +1,4 @@
-//! What the pad does beyond drawing: it reads, looks inside, opens, saves, learns and is taught.
+//! The controller: runs the window's commands and predictions, and owns the model, the workers and the user's examples.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Learning beside drawing: a thread that is sent lessons and answers with the model that they make, ready to read.
+//! Background thread that fine-tunes a model on the user's examples.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Drawings and networks to files of the user, each under a name that is still free.
+//! Saving drawings and networks into the user's folders.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

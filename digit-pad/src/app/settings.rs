@@ -1,4 +1,4 @@
-//! What the window is to look like, kept from one start to the next.
+//! Window settings, kept from one start to the next.
 
 use std::path::{Path, PathBuf};
 

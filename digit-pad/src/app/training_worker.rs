@@ -1,4 +1,4 @@
-//! A network that is trained from nothing while one watches: on threads beside the window's, with rests as one likes.
+//! Background training from scratch, with progress, pause and stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

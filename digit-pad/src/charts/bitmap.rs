@@ -1,4 +1,4 @@
-//! Pixels for plotters to draw on, with the window's own text; and fewer of them for a file.
+//! Bitmap backend for plotters, with the window's own text.
 
 use std::convert::Infallible;
 

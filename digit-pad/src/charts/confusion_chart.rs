@@ -1,4 +1,4 @@
-//! A picture of what is read as what: the confusion matrix, and the mistakes made with the greatest confidence.
+//! Confusion matrix as an image, with the most confident misclassifications.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is seen of training, step by step and epoch by epoch, as points of curves.
+//! Points of the training curves, collected step by step in bounded memory.
 
 use std::ops::Range;
 

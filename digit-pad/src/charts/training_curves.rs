@@ -1,4 +1,4 @@
-//! How training went, as a picture: loss and accuracy over the steps.
+//! Training curves as an image: loss and accuracy over the steps.
 
 use std::{io, ops::Range, path::Path};
 

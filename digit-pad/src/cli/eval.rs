@@ -1,4 +1,4 @@
-//! `eval`: how a model does on a test set.
+//! `eval`: measures a model on a test set.
 
 use std::{
     io::{self, Write},

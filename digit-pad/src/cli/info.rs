@@ -1,4 +1,4 @@
-//! `info`: what a weights file holds.
+//! `info`: describes a weights file.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What goes to standard output and standard error, and how a command ends that fails.
+//! Standard output, standard error and exit status.
 
 use std::{
     fmt::Display,

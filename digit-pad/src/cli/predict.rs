@@ -1,4 +1,4 @@
-//! `predict`: reads the digit, or the number, in each image.
+//! `predict`: recognizes the digit or the number in each image.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How training shows itself: a bar where there is a terminal, lines where there is none, JSON where it is asked for.
+//! Progress of `train`: a bar on a terminal, lines elsewhere, or JSON.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! `replay`: draws saved strokes with the pad's own pen, and reads them.
+//! `replay`: draws saved strokes with the pad's pen and recognizes them.
 
 use std::{
     path::{Path, PathBuf},

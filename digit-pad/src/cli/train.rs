@@ -1,4 +1,4 @@
-//! `train`: trains a network, shows how it goes, and saves the weights.
+//! `train`: trains a network and saves its weights.
 
 use std::{
     collections::BTreeMap,

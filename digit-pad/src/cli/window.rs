@@ -1,4 +1,4 @@
-//! Without a command: the window to draw in.
+//! Without a command: opens the window.
 
 use std::{ffi::OsStr, io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What lay on the canvas before each change, to go back to and forth.
+//! Undo and redo: earlier and later states of the canvas.
 
 use std::sync::Arc;
 

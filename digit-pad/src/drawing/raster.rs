@@ -1,5 +1,4 @@
-//! Strokes → grey pixels, anti-aliased: for the screen with the pen that the hand holds, for the network with the
-//! pen that MNIST's writers held.
+//! Strokes as anti-aliased gray pixels, for the screen and for the network.
 //!
 //! The two pens differ on purpose. MNIST's digits were all scaled to one size, and their strokes came out about a
 //! ninth of it thick. A pen of fixed width draws a small digit too thick for that and a large one too thin, and

@@ -1,4 +1,4 @@
-//! Strokes as the hand made them: drawing, undoing, saving and replaying them.
+//! Strokes: drawing and erasing with a pen.
 
 use crate::geometry::{Bounds, Point};
 

@@ -1,4 +1,4 @@
-//! The pixels of one frame, and the few anti-aliased shapes that everything is made of.
+//! Pixels of a frame, and the anti-aliased shapes that everything is made of.
 
 use crate::graphics::color::Color;
 

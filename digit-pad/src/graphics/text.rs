@@ -1,4 +1,4 @@
-//! Text: Inter at any size, placed to a quarter of a pixel, kerned, each glyph drawn once and kept.
+//! Text in Inter at any size: kerned, placed to a quarter of a pixel, with a glyph cache.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! A photograph of ink on paper → the ink alone: shadows, slopes of light, grain, ruled lines and dust are left out.
+//! Background removal: keeps the ink of a photograph, without shadows, grain, ruled lines and dust.
 
 use crate::imaging::components;
 

@@ -1,4 +1,4 @@
-//! Grey pictures, and the same at another size.
+//! Gray images and their resampling.
 
 use crate::geometry::PixelRect;
 

@@ -1,4 +1,4 @@
-//! An image file → grey pixels, ink bright on dark: orientation, transparency, paper and polarity.
+//! Image files, decoded to gray images of bright ink on black.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! What every layer of a network makes of a picture.
+//! Activations of every layer of a network for one image.
 
 use std::sync::Arc;
 

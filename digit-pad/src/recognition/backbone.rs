@@ -1,4 +1,4 @@
-//! A network in two: the layers up to some place, which make features of pictures, and those from there on.
+//! A network split into backbone and head: the layers that compute features, and the layers after them.
 
 use mnist_io::Scaling;
 use nn_core::{LayerSpec, Network, NetworkSpec, NetworkSpecBuilder, Shape, Tensor, Workspace};

@@ -1,5 +1,4 @@
-//! What a taught model remembers of its lessons: a drawing that looks to the network like one of them is read as that
-//! one is meant.
+//! A cache of features of the user's examples, which adds to the logits of drawings that resemble one.
 //!
 //! Learning alone must not go far, or digits of other hands would pay for it. A memory adds to a logit only where a
 //! drawing is near a lesson, and so leaves the rest as it is. This is the key-value cache of Zhang et al.,

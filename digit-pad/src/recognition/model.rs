@@ -1,4 +1,4 @@
-//! Models and where they are from: the one inside the program, and those in files.
+//! Models, built in or from a file.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
-//! Grey pixels → the 28×28 that the network knows, prepared as MNIST's own digits were: cropped to the ink, the
-//! longest side scaled to 20 pixels, the centre of mass moved to the centre.
+//! Normalization to MNIST's form: cropped to the ink, 20 pixels long, centered by mass on 28×28.
 //!
 //! This file is the one owner of that preparation: whatever is read, drawn or photographed, comes through here.
 //!

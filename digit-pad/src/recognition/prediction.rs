@@ -1,4 +1,4 @@
-//! What the recogniser makes of one picture, and what anything that reads pictures looks like from outside.
+//! Predictions, and the trait of everything that predicts.
 
 use crate::recognition::normalization::Gray28;
 

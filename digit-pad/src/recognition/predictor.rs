@@ -1,4 +1,4 @@
-//! Pictures → ten logits each: by the network, and by what it remembers of lessons.
+//! Logits of a batch of images, from the network and the feature cache.
 
 use mnist_io::Scaling;
 use nn_core::{Network, Workspace};

@@ -1,4 +1,4 @@
-//! 28×28 → ten probabilities, and whether that is a digit at all.
+//! The recognizer: 28×28 pixels in, ten probabilities out, and whether they are sure enough.
 
 use std::{path::Path, time::Instant};
 

@@ -1,4 +1,4 @@
-//! Where the pad keeps what is the user's: settings and lessons, drawings and networks.
+//! The user's folders: settings and examples, drawings and networks.
 
 use std::path::{Path, PathBuf};
 

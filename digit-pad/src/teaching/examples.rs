@@ -1,4 +1,4 @@
-//! What the pad was taught: a list of drawings and pictures and the digits that they are meant to be, kept in a file.
+//! The user's labeled examples, kept in a file.
 
 use std::{fs, io, path::Path};
 

@@ -1,6 +1,4 @@
-//! Learning the user's own hand: the dense layers at a network's end learn from drawings and pictures that were taught, and
-//! rehearse MNIST beside, so that what they could before is not forgotten. What was taught is also remembered as it is
-//! ([`feature_cache`]).
+//! Fine-tuning of a model's dense layers on the user's examples, with MNIST images replayed against forgetting.
 //!
 //! What is learnt depends on the model and the list of lessons alone: each time all of them are learnt anew from the
 //! untaught model. So a lesson that is taken back leaves no trace.

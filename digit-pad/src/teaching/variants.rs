@@ -1,4 +1,4 @@
-//! The pictures in which a lesson is learnt: as it is, and changed a little, the same ways each time.
+//! Fixed augmentations of an example for fine-tuning.
 
 use std::f32::consts::{PI, TAU};
 

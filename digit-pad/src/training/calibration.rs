@@ -1,4 +1,4 @@
-//! Probabilities that can be believed: a temperature, fitted on images held out and made a part of the last layer.
+//! Calibration: a temperature, fitted on held-out images and folded into the last layer.
 
 use mnist_io::{Batches, Dataset};
 use nn_core::{LayerSpec, Network, Source, Workspace};

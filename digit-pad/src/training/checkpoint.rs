@@ -1,4 +1,4 @@
-//! A training run in files: how it stands, and beside it the best weights so far.
+//! Checkpoints of a training run, and its best weights so far.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
-//! How well digits are read, beyond the share that is right: each digit's own figures, whether probabilities can be
-//! believed, and which mistakes are the worst.
+//! Evaluation: precision and recall of each digit, calibration, and the worst misclassifications.
 
 use crate::recognition::model::DIGITS;
 

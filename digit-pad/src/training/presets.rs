@@ -1,4 +1,4 @@
-//! Each network and how it is trained, defined once.
+//! Presets: each network and how it is trained.
 
 use mnist_io::Augmentation;
 use nn_core::{

@@ -1,4 +1,4 @@
-//! Training a network on digits: what is held out, epoch after epoch, and the best weights so far.
+//! A training session: epochs, validation, best weights and checkpoints.
 
 use std::{
     borrow::Cow,

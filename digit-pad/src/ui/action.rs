@@ -1,4 +1,4 @@
-//! What a person can ask for: each action with its name, its key and its words of help.
+//! Actions of the user: each with its label and key.
 
 /// What a person can ask for, by a button or by a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

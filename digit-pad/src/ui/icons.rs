@@ -1,4 +1,4 @@
-//! The buttons' pictures: lines on a square of 24 by 24.
+//! Icons of the buttons: lines on a square of 24 by 24.
 
 use crate::ui::action::Action;
 

@@ -1,4 +1,4 @@
-//! Where everything lies, for every size of window.
+//! Layout of the window: a rectangle for everything, for any window size.
 
 use crate::{
     drawing::strokes::{CANVAS, PENS},

@@ -1,4 +1,4 @@
-//! State → pixels, without a window: what is shown, where it lies, how it is painted, and how it answers events.
+//! The user interface without a window: events change a state, a state becomes a scene, a scene becomes pixels.
 //!
 //! An event goes into [`State::apply`], which changes the state and says what has to follow; [`Painter::paint`]
 //! makes the picture of a state. Neither knows of a window system, a clock or a file, so all of it is tested

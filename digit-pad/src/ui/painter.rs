@@ -1,4 +1,4 @@
-//! The list of everything that is shown → pixels; only what changed since the last picture is painted again.
+//! The painter: draws a scene into pixels, repainting only what changed.
 
 use std::sync::Arc;
 

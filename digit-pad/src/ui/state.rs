@@ -1,4 +1,4 @@
-//! What the window knows, and how it changes: an event in; a state, its effects and its errands out.
+//! State of the window: the document, the predictions and what is shown.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Colours and their roles; every pair of text and ground is checked for contrast in the tests.
+//! Light and dark theme.
 
 use crate::graphics::color::Color;
 

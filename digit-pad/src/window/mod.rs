@@ -1,4 +1,4 @@
-//! The window itself: events in, pictures out. The only file that names minifb.
+//! The window on the screen: reports events and shows pixels. The only file that names minifb.
 //!
 //! minifb tells of every key through a callback, but of the pointer it only knows where it is and which buttons are
 //! down at the moment of asking: a click shorter than the time between two questions never happened, and a fast

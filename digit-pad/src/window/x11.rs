@@ -1,4 +1,4 @@
-//! What the pointer does, at first hand from an X11 display.
+//! Pointer events at first hand from an X11 display.
 //!
 //! A second connection lays a window of its own over minifb's: one that is never seen but takes all that the pointer
 //! does, each event with its place, in order. Keys still go to minifb's window; this connection hears of them as well,

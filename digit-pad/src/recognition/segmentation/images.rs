@@ -1,4 +1,4 @@
-//! A picture → a picture of each digit.
+//! Segmentation of an image into digits.
 
 use crate::{
     geometry::PixelRect,

@@ -1,4 +1,4 @@
-//! Several digits in one drawing → one drawing each.
+//! Segmentation of a number into its digits.
 //!
 //! A drawing is taken to pieces that are not divided further: strokes, or connected patches of ink, and the parts of
 //! those that look like two digits grown together. Runs of neighbouring pieces then make digits. How pieces lie to each

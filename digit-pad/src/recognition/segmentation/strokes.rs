@@ -1,4 +1,4 @@
-//! Strokes → the strokes of each digit.
+//! Segmentation of strokes into digits.
 
 use crate::{
     drawing::strokes::{Ink, Stroke},

@@ -1,4 +1,4 @@
-//! State → the list of everything that is shown, back to front: pure, and easy to look through in tests.
+//! The scene: everything that a state shows, from back to front.
 
 mod builder;
 mod canvas;
