@@ -3,9 +3,10 @@
 
 use std::{fs, sync::atomic::AtomicBool};
 
-use digit_pad::{
+use digit_pad::training::{
+    data_split::{Data, HeldOut},
     presets::{DEFAULT, Recipe},
-    training::{Data, HeldOut, Task, train},
+    session::{Task, train},
 };
 use mnist_io::Mnist;
 use nn_core::optim::Adam;
