@@ -9,7 +9,6 @@ use std::{
 
 use crate::{
     aligned::Buffer,
-    conv::Map,
     error::{Error, Result, check_length},
     gemm::{Kernel, NR},
     graph::required_region::Live,
@@ -18,7 +17,7 @@ use crate::{
         TensorSpec, fold,
     },
     rng,
-    shape::Shape,
+    shape::{HwcShape, Shape},
     spec::{LayerSpec, NetworkSpec},
 };
 
@@ -530,7 +529,7 @@ impl Graph {
         }
         if plan.nodes.is_empty() {
             // Only flattened: the output is a copy of the input.
-            let map = Map::new(1, shape.len(), 1);
+            let map = HwcShape::new(1, shape.len(), 1);
             plan.push(Box::new(Permute::whole(map, Layout::Chw)), 0, shape.len());
         }
         plan
@@ -596,19 +595,19 @@ fn next_pool<'a>(
 }
 
 /// A picture by pixels.
-fn map(shape: Shape) -> Map {
+fn map(shape: Shape) -> HwcShape {
     match shape {
         Shape::Image {
             channels,
             height,
             width,
-        } => Map::new(height, width, channels),
-        Shape::Features(count) => Map::new(1, count, 1),
+        } => HwcShape::new(height, width, channels),
+        Shape::Features(count) => HwcShape::new(1, count, 1),
     }
 }
 
 /// The picture, if its pixels and its planes lie in memory in different orders.
-fn planes(shape: Shape) -> Option<Map> {
+fn planes(shape: Shape) -> Option<HwcShape> {
     let map = map(shape);
     (map.channels > 1 && map.height * map.width > 1).then_some(map)
 }

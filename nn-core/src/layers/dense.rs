@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::{Backward, Forward, Gradient, Layer, Layout, TensorSpec, activation};
 use crate::{
-    conv::Map,
     gemm::{GROUP, Kernel, LIVE_COLS, MatMut, NR, Panels, flag, multiply_live, multiply_transposed},
     rng,
+    shape::HwcShape,
 };
 
 /// Panels of one block of wide layers: a block of the inputs is then read once for all of them.
@@ -32,7 +32,7 @@ pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
     relu: bool,
-    pixels: Option<Map>,
+    pixels: Option<HwcShape>,
     /// Whether its gradient reads only where the inputs are live: those of hidden layers are nearly everywhere.
     keeps_live: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Dense {
 impl Dense {
     /// `pixels`: the picture that the inputs are, where its pixels and not its planes lie in memory. `first`: whether
     /// the inputs are data.
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<Map>, first: bool) -> Self {
+    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<HwcShape>, first: bool) -> Self {
         Self {
             inputs,
             outputs,

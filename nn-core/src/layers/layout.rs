@@ -2,8 +2,8 @@
 
 use super::{Backward, Forward, Layer};
 use crate::{
-    conv::Map,
     gemm::{MatMut, MatRef},
+    shape::HwcShape,
 };
 
 /// The order of the values of a sample.
@@ -18,16 +18,16 @@ pub(crate) enum Layout {
 /// Brings samples into another order.
 #[derive(Debug)]
 pub(crate) struct Permute {
-    pub(crate) map: Map,
+    pub(crate) map: HwcShape,
     /// The picture before, of which `map` is the upper left corner; larger only where it is data.
-    pub(crate) whole: Map,
+    pub(crate) whole: HwcShape,
     /// The order after it; before it is the other one.
     pub(crate) to: Layout,
 }
 
 impl Layout {
     /// Where value `index` of the planes' order stands in this one.
-    pub(crate) fn position(self, map: Map, index: usize) -> usize {
+    pub(crate) fn position(self, map: HwcShape, index: usize) -> usize {
         let area = map.height * map.width;
         match self {
             Self::Chw => index,
@@ -55,7 +55,7 @@ impl Layer for Permute {
 
 impl Permute {
     /// Of a whole picture.
-    pub(crate) fn whole(map: Map, to: Layout) -> Self {
+    pub(crate) fn whole(map: HwcShape, to: Layout) -> Self {
         Self { map, whole: map, to }
     }
 

@@ -3,24 +3,24 @@
 use std::ops::Range;
 
 use crate::{
-    conv::Map,
     gemm::{MatMut, Vectorize},
     layers::{Backward, Forward, Layer},
+    shape::HwcShape,
     simd::{Chunked, F32x8},
 };
 
 /// Windows of a picture, of each channel on its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pool {
-    pub(crate) input: Map,
-    pub(crate) output: Map,
+    pub(crate) input: HwcShape,
+    pub(crate) output: HwcShape,
     /// Height and width, in pixels.
     pub(crate) window: (usize, usize),
     pub(crate) stride: usize,
 }
 
 impl Pool {
-    pub(crate) fn new(input: Map, output: Map, window: (usize, usize), stride: usize) -> Self {
+    pub(crate) fn new(input: HwcShape, output: HwcShape, window: (usize, usize), stride: usize) -> Self {
         Self {
             input,
             output,
