@@ -13,8 +13,8 @@ use crate::{
     gemm::{Kernel, NR},
     graph::required_region::Live,
     layers::{
-        Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, Layout, MaxPool, Permute, Pool, StateSpec,
-        TensorSpec, fold,
+        Activation, AvgPool, BatchNorm, ChangeLayout, Conv, Dense, Dropout, Layer, Layout, MaxPool, PoolGeometry,
+        StateSpec, TensorSpec, fold,
     },
     rng,
     shape::{HwcShape, Shape},
@@ -442,12 +442,12 @@ impl Graph {
             .any(|(_, layer)| layer.has_windows() || *layer == LayerSpec::BatchNorm);
         if let Some(map) = planes(shape).filter(|_| by_pixels) {
             shape = live.input;
-            let permute = Permute {
-                map: self::map(shape),
-                whole: map,
+            let change_layout = ChangeLayout {
+                shape: self::map(shape),
+                full_shape: map,
                 to: Layout::Hwc,
             };
-            plan.push(Box::new(permute), 0, shape.len());
+            plan.push(Box::new(change_layout), 0, shape.len());
         }
         let items = layers.iter().zip(live.outputs);
         let mut items = items.map(|((item, layer), output)| (*item, layer, output)).peekable();
@@ -477,17 +477,17 @@ impl Graph {
                     Some(Box::new(Conv::new(maps, &conv, relu, pool, !plan.nodes.is_empty())))
                 }
                 LayerSpec::MaxPool { size, stride } => {
-                    let pool = Pool::new(map(shape), map(output), (size, size), stride);
-                    Some(Box::new(MaxPool { pool }))
+                    let geometry = PoolGeometry::new(map(shape), map(output), (size, size), stride);
+                    Some(Box::new(MaxPool { geometry }))
                 }
                 LayerSpec::AvgPool { size, stride } => {
-                    let pool = Pool::new(map(shape), map(output), (size, size), stride);
-                    Some(Box::new(AvgPool { pool }))
+                    let geometry = PoolGeometry::new(map(shape), map(output), (size, size), stride);
+                    Some(Box::new(AvgPool { geometry }))
                 }
                 LayerSpec::GlobalAvgPool => {
                     let input = map(shape);
-                    let pool = Pool::new(input, map(output), (input.height, input.width), 1);
-                    Some(Box::new(AvgPool { pool }))
+                    let geometry = PoolGeometry::new(input, map(output), (input.height, input.width), 1);
+                    Some(Box::new(AvgPool { geometry }))
                 }
                 LayerSpec::BatchNorm => {
                     let relu = relu_next();
@@ -498,7 +498,7 @@ impl Graph {
                 LayerSpec::Dropout { probability } => Some(Box::new(Dropout {
                     len: shape.len(),
                     probability,
-                    item,
+                    layer_index: item,
                 })),
                 LayerSpec::Relu => Some(Box::new(Activation::Relu)),
                 LayerSpec::LeakyRelu { slope } => Some(Box::new(Activation::LeakyRelu(slope))),
@@ -518,7 +518,7 @@ impl Graph {
                             output = Shape::Features(outputs);
                             None
                         }
-                        _ => Some(Box::new(Permute::whole(map, Layout::Chw))),
+                        _ => Some(Box::new(ChangeLayout::new(map, Layout::Chw))),
                     },
                 },
             };
@@ -530,7 +530,7 @@ impl Graph {
         if plan.nodes.is_empty() {
             // Only flattened: the output is a copy of the input.
             let map = HwcShape::new(1, shape.len(), 1);
-            plan.push(Box::new(Permute::whole(map, Layout::Chw)), 0, shape.len());
+            plan.push(Box::new(ChangeLayout::new(map, Layout::Chw)), 0, shape.len());
         }
         plan
     }
@@ -582,13 +582,13 @@ fn next_pool<'a>(
     items: &mut Peekable<impl Iterator<Item = (usize, &'a LayerSpec, Shape)>>,
     output: &mut Shape,
     will_do: impl Fn(usize, usize) -> bool,
-) -> Option<Pool> {
+) -> Option<PoolGeometry> {
     let &(_, layer, pooled) = items.peek()?;
     match *layer {
         LayerSpec::MaxPool { size, stride } if will_do(size, stride) => {
             items.next();
             let input = std::mem::replace(output, pooled);
-            Some(Pool::new(map(input), map(pooled), (size, size), stride))
+            Some(PoolGeometry::new(map(input), map(pooled), (size, size), stride))
         }
         _ => None,
     }

@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::{Backward, CrossSample, Forward, Layer, Maxima, MaximaGradient, PartialSums, Pool, StateSpec, TensorSpec};
+use super::{
+    Backward, CrossSample, Forward, Layer, PartialSums, PoolGeometry, StateSpec, TensorSpec, max_pool,
+    max_pool_backward,
+};
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
 /// What is added to a variance before its root is taken, as in PyTorch.
@@ -26,7 +29,7 @@ pub(crate) struct BatchNorm {
     /// Values of a sample that share a channel, which stand `channels` apart.
     area: usize,
     relu: bool,
-    pool: Option<Pool>,
+    pool: Option<PoolGeometry>,
 }
 
 /// `y = scale·x + shift` of a sample, with the ReLU, if there is one.
@@ -70,7 +73,7 @@ struct InputGradient<'a> {
 }
 
 impl BatchNorm {
-    pub(crate) fn new(channels: usize, area: usize, relu: bool, pool: Option<Pool>) -> Self {
+    pub(crate) fn new(channels: usize, area: usize, relu: bool, pool: Option<PoolGeometry>) -> Self {
         Self {
             channels,
             area,
@@ -95,14 +98,9 @@ impl BatchNorm {
     }
 
     /// The gradient of a sample before pooling.
-    fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], which: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
+    fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], argmax: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
         let Some(pool) = &self.pool else { return dy };
-        kernel.vectorize(MaximaGradient {
-            pool,
-            dy,
-            which,
-            dx: scratch,
-        });
+        max_pool_backward(kernel, pool, dy, argmax, scratch);
         scratch
     }
 
@@ -320,12 +318,7 @@ impl Layer for BatchNorm {
                 y: before,
                 packed,
             });
-            pass.kernel.vectorize(Maxima {
-                pool,
-                x: before,
-                y,
-                which: pass.saved.row_mut(row),
-            });
+            max_pool(pass.kernel, pool, before, y, pass.saved.row_mut(row));
         }
     }
 

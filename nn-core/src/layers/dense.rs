@@ -174,7 +174,7 @@ impl Layer for Dense {
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         if self.relu {
-            activation::mask(pass.kernel, pass.y, &mut dy);
+            activation::relu_backward(pass.kernel, pass.y, &mut dy);
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);

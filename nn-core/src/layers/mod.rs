@@ -17,8 +17,8 @@ pub(crate) use batchnorm::{BatchNorm, fold};
 pub(crate) use conv::Conv;
 pub(crate) use dense::Dense;
 pub(crate) use dropout::Dropout;
-pub(crate) use layout::{Layout, Permute};
-pub(crate) use pool::{AvgPool, MaxPool, Maxima, MaximaGradient, Pool};
+pub(crate) use layout::{ChangeLayout, Layout};
+pub(crate) use pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward};
 
 use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     gemm::NR,
-    layers::{Pool, ShardSums},
+    layers::{PoolGeometry, ShardSums},
     shape::HwcShape,
     spec::ConvSpec,
 };
@@ -35,11 +35,17 @@ pub(super) struct Geometry {
     pub(super) output: HwcShape,
     pub(super) bias: bool,
     pub(super) relu: bool,
-    pub(super) pool: Option<Pool>,
+    pub(super) pool: Option<PoolGeometry>,
 }
 
 impl Geometry {
-    pub(super) fn new(input: HwcShape, output: HwcShape, spec: &ConvSpec, relu: bool, pool: Option<Pool>) -> Self {
+    pub(super) fn new(
+        input: HwcShape,
+        output: HwcShape,
+        spec: &ConvSpec,
+        relu: bool,
+        pool: Option<PoolGeometry>,
+    ) -> Self {
         let ((top, bottom), (left, right)) = (spec.pads(spec.kernel.0), spec.pads(spec.kernel.1));
         let filter = Filter {
             height: spec.kernel.0,

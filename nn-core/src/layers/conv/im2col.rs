@@ -14,7 +14,7 @@ use super::{
 use crate::{
     aligned::{parts, parts_len},
     gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels},
-    layers::{Backward, Forward, Maxima, Pool},
+    layers::{Backward, Forward, PoolGeometry, max_pool},
     shape::HwcShape,
 };
 
@@ -240,7 +240,7 @@ impl Algorithm for Im2col {
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         let (weights, bias) = self.geometry.weights_and_bias(pass.parameters);
         let scratch = self.split_scratch(pass.scratch, pass.training.is_some());
-        let pool = self.geometry.pool.map(|pool| Pool {
+        let pool = self.geometry.pool.map(|pool| PoolGeometry {
             input: self.block(),
             output: HwcShape {
                 height: 1,
@@ -261,12 +261,8 @@ impl Algorithm for Im2col {
                 };
                 self.multiply(pass.kernel, (columns, block.rows), weights, bias, z);
                 if let Some(pool) = &pool {
-                    pass.kernel.vectorize(Maxima {
-                        pool,
-                        x: scratch.z,
-                        y: &mut y[block.values.clone()],
-                        which: argmax.get_mut(block.values).unwrap_or_default(),
-                    });
+                    let argmax = argmax.get_mut(block.values.clone()).unwrap_or_default();
+                    max_pool(pass.kernel, pool, scratch.z, &mut y[block.values], argmax);
                 }
             }
         }

@@ -21,7 +21,7 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 
 use self::{algorithm::Algorithm, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd};
-use super::{Backward, Forward, Layer, Pool, TensorSpec};
+use super::{Backward, Forward, Layer, PoolGeometry, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut, NR},
     rng,
@@ -46,7 +46,7 @@ impl Conv {
         (input, output): (HwcShape, HwcShape),
         spec: &ConvSpec,
         relu: bool,
-        pool: Option<Pool>,
+        pool: Option<PoolGeometry>,
         needs_dx: bool,
     ) -> Self {
         let geometry = Geometry::new(input, output, spec, relu, pool);

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     aligned::{parts, parts_len},
     gemm::{Kernel, MatMut, NR},
-    layers::{Backward, Forward, Maxima},
+    layers::{Backward, Forward, max_pool},
 };
 
 #[derive(Debug)]
@@ -107,12 +107,7 @@ impl Algorithm for Direct {
                 None => convolution.run(pass.kernel, x, weights, y.row_mut(row), (bias, geometry.relu)),
                 Some(pool) => {
                     convolution.run(pass.kernel, x, weights, z, (bias, geometry.relu));
-                    pass.kernel.vectorize(Maxima {
-                        pool,
-                        x: z,
-                        y: y.row_mut(row),
-                        which: pass.saved.row_mut(row),
-                    });
+                    max_pool(pass.kernel, pool, z, y.row_mut(row), pass.saved.row_mut(row));
                 }
             }
         }

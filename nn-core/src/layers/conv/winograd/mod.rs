@@ -25,7 +25,7 @@ use super::{
 use crate::{
     aligned::{parts, parts_len},
     gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels, multiply_packed},
-    layers::{Backward, Forward, Maxima, Pool},
+    layers::{Backward, Forward, PoolGeometry, max_pool},
     shape::HwcShape,
 };
 
@@ -233,7 +233,7 @@ impl Algorithm for Winograd {
         let (_, bias) = self.geometry.weights_and_bias(pass.parameters);
         let mut scratch = self.split_scratch(pass.scratch, pass.training.is_some());
         // Pooling comes before bias and ReLU, which do not change the order of values.
-        let pool = self.geometry.pool.map(|pool| Pool {
+        let pool = self.geometry.pool.map(|pool| PoolGeometry {
             input: self.tiled_output,
             ..pool
         });
@@ -253,12 +253,7 @@ impl Algorithm for Winograd {
                 self.tiling.transform_output(pass.kernel, points, scratch.z, outputs);
                 let y = y.row_mut(row);
                 match &pool {
-                    Some(pool) => pass.kernel.vectorize(Maxima {
-                        pool,
-                        x: scratch.z,
-                        y,
-                        which: pass.saved.row_mut(row),
-                    }),
+                    Some(pool) => max_pool(pass.kernel, pool, scratch.z, y, pass.saved.row_mut(row)),
                     None => crop(scratch.z, self.tiled_output, (0, 0), y, self.geometry.output),
                 }
                 bias_relu(pass.kernel, &self.geometry, bias, y);
