@@ -33,7 +33,6 @@
 //! what was wrong and what would be right. Panics are for broken invariants of this crate.
 
 mod aligned;
-mod conv;
 mod error;
 mod exec;
 pub mod formats;

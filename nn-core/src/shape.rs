@@ -96,3 +96,31 @@ impl fmt::Display for Shape {
         }
     }
 }
+
+/// The shape of an image in memory: `[height, width, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HwcShape {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+}
+
+impl HwcShape {
+    pub(crate) const fn new(height: usize, width: usize, channels: usize) -> Self {
+        Self {
+            height,
+            width,
+            channels,
+        }
+    }
+
+    /// Number of values.
+    pub(crate) const fn len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// Values of a row of pixels.
+    pub(crate) const fn row(&self) -> usize {
+        self.width * self.channels
+    }
+}
