@@ -305,12 +305,12 @@ fn files_that_are_no_weights_are_named_by_every_command() {
     let missing = folder.file("missing");
     for (path, reason) in [
         (missing.as_path(), "cannot read"),
-        (folder.path(), "this is no file"),
-        (&empty, "no safetensors file"),
-        (&words, "no safetensors file"),
-        (&short, "no safetensors file"),
-        (&header, "no safetensors file"),
-        (&image, "no safetensors file"),
+        (folder.path(), "not a file"),
+        (&empty, "not a safetensors file"),
+        (&words, "not a safetensors file"),
+        (&short, "not a safetensors file"),
+        (&header, "not a safetensors file"),
+        (&image, "not a safetensors file"),
     ] {
         let model = ["--model", text(path)];
         for command in [

@@ -33,6 +33,7 @@
 //! what was wrong and what would be right. Panics are for broken invariants of this crate.
 
 mod aligned;
+pub mod atomic_file;
 mod conv;
 mod error;
 mod exec;

@@ -364,7 +364,7 @@ fn a_label_that_is_no_class_is_named_and_changes_nothing() {
     for (sample, label) in [(0, 4), (3, 10), (4, usize::MAX)] {
         let mut wrong = labels.clone();
         wrong[sample] = label;
-        let (label, sample) = (format!("label {label}"), format!("sample {sample}"));
+        let (label, sample) = (format!("target {label}"), format!("sample {sample}"));
         let message = [&*label, &sample, "4 outputs", "0 to 3"];
         let mut trainer = trainer();
         assert_error(trainer.step(&images, &wrong), &message);
@@ -386,7 +386,7 @@ fn an_epoch_passes_errors_on_and_can_be_tried_again() {
     let mut trainer = trainer();
     let before = trainer.steps();
     let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_, _| ControlFlow::Continue(()));
-    assert_error(outcome, &["label 4", "sample 2"]);
+    assert_error(outcome, &["target 4", "sample 2"]);
     assert_eq!(trainer.steps(), before + 1, "the first batch was fine");
     let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);

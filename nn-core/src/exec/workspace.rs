@@ -287,8 +287,8 @@ impl Workspace {
         let outputs = network.spec().outputs();
         check_length("labels", labels.len(), batch, || format!("{batch} samples"))?;
         if let Some(sample) = labels.iter().position(|&label| label >= outputs) {
-            return Err(Error::Label {
-                label: labels[sample],
+            return Err(Error::Target {
+                target: labels[sample],
                 sample,
                 classes: outputs,
             });

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
@@ -60,31 +58,28 @@ pub struct Trainer {
 }
 
 /// How a network is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) optimizer: Optimizer,
-    schedule: Schedule,
-    loss: Loss,
+    pub(crate) schedule: Schedule,
+    pub(crate) loss: Loss,
     /// What the gradients' norm is clipped to.
     pub(crate) max_norm: Option<f32>,
     /// How much of the parameters' average stays from step to step.
     pub(crate) average: Option<f32>,
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// How far training has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
-    steps: u64,
+    pub(crate) steps: u64,
     /// Steps that are in the average.
-    averaged: u64,
+    pub(crate) averaged: u64,
 }
 
 /// A place in a run of training: an epoch, and how many of its batches are done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The epoch, counted from 0.
     pub epoch: u64,
@@ -574,8 +569,8 @@ pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Wo
             let logits = network.logits(&images[..count * sample], workspace)?;
             for (sample, (logits, &label)) in logits.chunks(outputs).zip(&labels[..count]).enumerate() {
                 if label >= outputs {
-                    return Err(Error::Label {
-                        label,
+                    return Err(Error::Target {
+                        target: label,
                         sample,
                         classes: outputs,
                     });

@@ -85,8 +85,8 @@ impl Memory {
         Arenas {
             parameters,
             gradients: &mut self.gradients,
-            first: &mut self.first,
-            second: &mut self.second,
+            exp_avg: &mut self.first,
+            exp_avg_sq: &mut self.second,
             average: &mut self.average,
             squares: &mut self.squares,
         }
