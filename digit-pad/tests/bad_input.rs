@@ -150,7 +150,7 @@ fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
     let folder = Folder::new();
     let net = "28x28x1 | dense 10";
     let model = weights(&folder, "model.safetensors", net);
-    assert_fails(&["train", "--checkpoint", &model], &[&model, "no checkpoint"]);
+    assert_fails(&["train", "--checkpoint", &model], &[&model, "not a checkpoint"]);
     let noise = folder.write("noise", [7; 100]);
     assert_fails(&["train", "--checkpoint", text(&noise)], &[text(&noise), "safetensors"]);
     let place = text(folder.path());

@@ -36,7 +36,7 @@ pub fn write(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> io::R
     Ok(())
 }
 
-/// Checks that [`write`] can write to `path`, so that a long computation does not end without a place for its result.
+/// Checks that [`write()`] can write to `path`, so that a long computation does not end without a place for its result.
 /// An existing file stays as it is.
 ///
 /// # Errors

@@ -148,8 +148,8 @@ pub enum Error {
 
     /// A data source reports more samples than the batch has room for.
     #[error(
-        "the data source reports {reported} samples for a batch with room for {room}; its next_batch may return at most \
-         the number of targets it is given"
+        "the data source reports {reported} samples for a batch with room for {room}; its next_batch may return at \
+         most the number of targets it is given"
     )]
     Source {
         /// Number of samples the source reports.

@@ -256,7 +256,7 @@ fn a_pipe_is_refused_without_waiting() {
         .status()
         .is_ok_and(|status| status.success())
     {
-        println!("skipped: there is no mkfifo here");
+        println!("skipped: mkfifo is not installed");
         return;
     }
     let (sender, receiver) = mpsc::channel();

@@ -61,8 +61,8 @@ impl Trainer {
         Model::new(network.clone()).to_bytes_with(tensors.collect(), Some(training))
     }
 
-    /// Resumes from a checkpoint, with batches of up to `batch` samples; returns the trainer and the position to continue
-    /// at.
+    /// Resumes from a checkpoint, with batches of up to `batch` samples; returns the trainer and the position to
+    /// continue at.
     ///
     /// With the same kernel, the following steps are the same to the bit as without the interruption, for any number of
     /// threads.

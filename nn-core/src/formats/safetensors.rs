@@ -45,10 +45,10 @@ impl Default for Scaling {
 
 /// The content of a weights file: a network, the scaling of its inputs, and the names of its classes.
 ///
-/// The format is [safetensors](https://github.com/huggingface/safetensors) with F32 values (I64 for counts). Tensors are
-/// named and shaped as in a PyTorch `nn.Sequential` of the same layers, so
-/// `model.load_state_dict(safetensors.torch.load_file(path))` loads the file, and a file that PyTorch saved loads here. The
-/// same model gives the same bytes.
+/// The format is [safetensors](https://github.com/huggingface/safetensors) with F32 values (I64 for counts). Tensors
+/// are named and shaped as in a PyTorch `nn.Sequential` of the same layers, so
+/// `model.load_state_dict(safetensors.torch.load_file(path))` loads the file, and a file that PyTorch saved loads here.
+/// The same model gives the same bytes.
 ///
 /// ```
 /// use nn_core::{Network, formats::Model};
@@ -95,8 +95,8 @@ impl Model {
     /// The bytes of a weights file.
     ///
     /// # Errors
-    /// If the model could not be loaded again: a note has the name of one of the model's own metadata entries, there are
-    /// labels but not one for each output, the scaling is invalid, or a value is not finite.
+    /// If the model could not be loaded again: a note has the name of one of the model's own metadata entries, there
+    /// are labels but not one for each output, the scaling is invalid, or a value is not finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.to_bytes_with(Vec::new(), None)
     }
@@ -191,7 +191,7 @@ impl Model {
         };
         if let Some(version) = take("format_version").filter(|version| version != FORMAT_VERSION) {
             return Err(invalid(format!(
-                "format_version is {version:?}, and only {FORMAT_VERSION:?} is supported; the file is from a newer program"
+                "format_version is {version:?}, and only {FORMAT_VERSION:?} is supported; a newer program wrote the file"
             )));
         }
         let scaling = Scaling {
@@ -333,7 +333,8 @@ fn le_bytes(tensor: &Tensor) -> Vec<u8> {
     }
 }
 
-/// Sorts the keys of the header, so that the same model gives the same bytes: the metadata are in the order of a hash map.
+/// Sorts the keys of the header, so that the same model gives the same bytes: the metadata are in the order of a hash
+/// map.
 fn in_order(bytes: &[u8]) -> Result<Vec<u8>> {
     let (length, data) = bytes.split_at(8);
     let length = u64::from_le_bytes(length.try_into().expect("split at 8")) as usize;

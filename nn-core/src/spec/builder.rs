@@ -135,8 +135,8 @@ impl NetworkSpecBuilder {
     /// Checks that each layer takes the shape that the layer before it gives.
     ///
     /// # Errors
-    /// [`Error::LayerShape`](crate::Error::LayerShape), which names the layer, if one does not fit, there is no layer, a
-    /// size is 0 or beyond 2³⁰, or the last layer's output is not a vector.
+    /// [`Error::LayerShape`](crate::Error::LayerShape), which names the layer, if one does not fit, there is no layer,
+    /// a size is 0 or beyond 2³⁰, or the last layer's output is not a vector.
     pub fn build(self) -> Result<NetworkSpec> {
         check_values(self.input).map_err(|reason| mismatch(0, "the input", self.input, reason))?;
         let mut layers = Vec::with_capacity(self.layers.len() + 1);
