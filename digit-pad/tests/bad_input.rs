@@ -150,7 +150,7 @@ fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
     let folder = Folder::new();
     let net = "28x28x1 | dense 10";
     let model = weights(&folder, "model.safetensors", net);
-    assert_fails(&["train", "--checkpoint", &model], &[&model, "no checkpoint"]);
+    assert_fails(&["train", "--checkpoint", &model], &[&model, "not a checkpoint"]);
     let noise = folder.write("noise", [7; 100]);
     assert_fails(&["train", "--checkpoint", text(&noise)], &[text(&noise), "safetensors"]);
     let place = text(folder.path());
@@ -305,12 +305,12 @@ fn files_that_are_no_weights_are_named_by_every_command() {
     let missing = folder.file("missing");
     for (path, reason) in [
         (missing.as_path(), "cannot read"),
-        (folder.path(), "this is no file"),
-        (&empty, "no safetensors file"),
-        (&words, "no safetensors file"),
-        (&short, "no safetensors file"),
-        (&header, "no safetensors file"),
-        (&image, "no safetensors file"),
+        (folder.path(), "not a file"),
+        (&empty, "not a safetensors file"),
+        (&words, "not a safetensors file"),
+        (&short, "not a safetensors file"),
+        (&header, "not a safetensors file"),
+        (&image, "not a safetensors file"),
     ] {
         let model = ["--model", text(path)];
         for command in [
