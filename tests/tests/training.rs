@@ -379,7 +379,7 @@ impl Source for Digits<'_> {
     }
 
     fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        self.0.next_into(images, labels)
+        self.0.next_batch(images, labels)
     }
 }
 
