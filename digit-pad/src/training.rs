@@ -9,7 +9,7 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Source, Trainer, Workspace, evaluate, formats};
+use nn_core::{BatchReport, Evaluation, Network, NetworkSpec, Position, Trainer, Workspace, evaluate, formats};
 
 use crate::{
     calibration::calibrate,
@@ -197,23 +197,10 @@ pub fn train(task: &Task<'_>, data: &Data, watch: &mut (dyn FnMut(Event, &Networ
     session.finish(end)
 }
 
-/// A data set in batches, in the form that networks take it in.
-pub(crate) struct Samples<'a>(pub(crate) Batches<'a>);
-
-impl Source for Samples<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        self.0.next_batch(images, labels)
-    }
-}
-
 fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {
-    let batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
+    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
     let mut workspace = Workspace::new(network, batches.batch_size())?;
-    Ok(evaluate(network, &mut Samples(batches), &mut workspace)?)
+    Ok(evaluate(network, &mut batches, &mut workspace)?)
 }
 
 /// Weights worth keeping.
@@ -242,7 +229,7 @@ struct Session<'a> {
     watch: &'a mut (dyn FnMut(Event, &Network) + Send),
     trainer: Trainer,
     position: Position,
-    samples: Samples<'a>,
+    samples: Batches<'a>,
     resumed_steps: u64,
     total_steps: u64,
     check_every: u64,
@@ -291,7 +278,7 @@ impl<'a> Session<'a> {
             kept: best.map(keep).transpose()?,
             total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
-            samples: Samples(batches),
+            samples: batches,
             time: Duration::ZERO,
             task,
             data,

@@ -144,15 +144,15 @@ impl Resampler {
     }
 
     /// Computes the output image from the loaded image, with an optional displacement field.
-    pub(super) fn sample(&self, map: &InverseAffine, mut elastic: Option<&mut Elastic>, result: &mut [u8]) {
-        assert_eq!(result.len(), self.height * self.width, "the output has another size");
+    pub(super) fn sample(&self, map: &InverseAffine, mut elastic: Option<&mut Elastic>, output: &mut [u8]) {
+        assert_eq!(output.len(), self.height * self.width, "the output has another size");
         // Coordinates are relative to the black border before the ink. Weights are truncated to `WEIGHT_BITS`; adding
         // half of the last bit rounds them.
         let half = ONE / i64::from(2 * WEIGHT_ONE);
         let offset = [self.ink.left, self.ink.top].map(|offset| (offset as i64) << FRACTION_BITS);
         let mut start = [0, 1].map(|axis| map.origin[axis] + ONE + half - offset[axis]);
         let clip = RowClip::new(self.ink, map);
-        for (y, pixels) in result.chunks_exact_mut(self.width.max(1)).enumerate() {
+        for (y, pixels) in output.chunks_exact_mut(self.width.max(1)).enumerate() {
             match &mut elastic {
                 None => {
                     let inside = clip.row(start, self.width);
