@@ -8,7 +8,7 @@ use std::{error::Error, ops::ControlFlow, time::Instant};
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    Network, Source, Trainer, Workspace, evaluate,
+    Network, Trainer, Workspace, evaluate,
     optim::{Adam, Schedule},
 };
 
@@ -16,25 +16,12 @@ const MLP: &str = "28x28x1 | flatten | dense 128 | relu | dense 10";
 const CNN: &str = "28x28x1 | conv 8 5x5 | relu | maxpool 2 | conv 16 3x3 | relu | maxpool 2 | flatten | dense 10";
 const BATCH: usize = 64;
 
-/// MNIST as training data.
-struct Digits<'a>(Batches<'a>);
-
-impl Source for Digits<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        self.0.next_into(inputs, targets)
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let mnist = Mnist::embedded()?;
     for (name, spec, epochs) in [("MLP", MLP, 3), ("CNN", CNN, 1)] {
         let start = Instant::now();
-        let mut training_data = Digits(Batches::new(&mnist.train, BATCH, 42, Scaling::MNIST)?);
-        let mut test_data = Digits(Batches::in_order(&mnist.test, 500, Scaling::MNIST)?);
+        let mut training_data = Batches::new(&mnist.train, BATCH, 42, Scaling::MNIST)?;
+        let mut test_data = Batches::in_order(&mnist.test, 500, Scaling::MNIST)?;
 
         let network = Network::new(spec.parse()?, 42)?;
         println!("{name}: {spec}, {} parameters", network.parameter_count());
