@@ -206,16 +206,16 @@ fn damaged_data_are_named() {
     let huge = idx(&[u32::MAX, u32::MAX, 28], &[7; 7840]);
     let garbage = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 300]].concat();
     for (name, content, words) in [
-        (images, &b""[..], "there is nothing in it"),
+        (images, &b""[..], "the file is empty"),
         (images, b"some text, and no images at all", "not an IDX file"),
-        (images, &whole[..9], "breaks off"),
+        (images, &whole[..9], "header ends after"),
         (images, &whole[..5000], "claims 7840 bytes"),
         (images, &[&whole[..], b"more"].concat(), "more bytes follow"),
         (images, &huge, "download"),
         (images, &garbage, "gzip"),
         (images, &[0x1f, 0x8b], "gzip"),
         (images, &idx(&[10], &[1; 10]), "give the file of the images"),
-        (images, &idx(&[10, 0, 28], &[]), "1 or more"),
+        (images, &idx(&[10, 0, 28], &[]), "at least 1"),
         (
             labels,
             &idx(&[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]),

@@ -30,7 +30,7 @@ pub enum Error {
     IsFolder,
 
     /// The input is empty.
-    #[error("there is nothing in this file; download or create it again")]
+    #[error("the file is empty; download or create it again")]
     Empty,
 
     /// The first two bytes are not the two zeros of an IDX file.

@@ -331,7 +331,7 @@ fn errors_name_the_file() {
     named(&dir.path().join("missing"), "os error 2");
     named(dir.path(), "folder");
     for (name, bytes, message) in [
-        ("empty", vec![], "nothing"),
+        ("empty", vec![], "the file is empty"),
         ("text", b"no data".to_vec(), "not an IDX file"),
         ("cut", valid()[..15].to_vec(), "only 3 follow"),
         ("cut-header", valid()[..5].to_vec(), "5 of its 12 bytes"),
@@ -379,5 +379,5 @@ fn devices_without_length_are_errors() {
     let error = Idx::open("/dev/zero").unwrap_err().to_string();
     assert!(error.contains("/dev/zero: unknown element type"), "{error}");
     let error = Idx::open("/dev/null").unwrap_err().to_string();
-    assert!(error.contains("nothing"), "{error}");
+    assert!(error.contains("the file is empty"), "{error}");
 }

@@ -136,7 +136,8 @@ impl Augmentation {
     /// Sets the probability that an image is replaced by a distractor with a random label: 0 to 1.
     ///
     /// A distractor is not a digit, for example a scribble. Because its label is random, a network learns to give low
-    /// confidence to such images.
+    /// confidence to such images, as with outlier exposure (Hendrycks et al., "Deep Anomaly Detection with Outlier
+    /// Exposure", 2019).
     #[must_use]
     pub const fn distractors(mut self, probability: f32) -> Self {
         self.distractors = probability;
