@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use benches::{median, on_threads, run_for, seconds};
 use clap::Parser;
-use digit_pad::{
+use digit_pad::training::{
+    data_split::SCALING,
     presets::{Preset, Recipe},
-    training::SCALING,
 };
 use mnist_io::{Augmentation, Batches, Dataset, Mnist};
 use nn_core::{Network, NetworkSpec, Trainer};
@@ -122,11 +122,11 @@ impl<'a> Run<'a> {
 
     /// Trains on one batch, and returns the number of its images.
     fn step(&mut self) -> nn_core::Result<usize> {
-        let mut count = self.batches.next_into(&mut self.images, &mut self.labels);
+        let mut count = self.batches.next_batch(&mut self.images, &mut self.labels);
         if count == 0 {
             self.epoch += 1;
             self.batches.start_epoch(self.epoch);
-            count = self.batches.next_into(&mut self.images, &mut self.labels);
+            count = self.batches.next_batch(&mut self.images, &mut self.labels);
         }
         let pixels = self.images.len() / self.labels.len();
         self.trainer

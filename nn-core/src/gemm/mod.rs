@@ -8,11 +8,11 @@ mod pack;
 
 use std::{cell::RefCell, ops::Range};
 
-pub(crate) use kernel::{Epilogue, GROUP, Lists, Live, Output, PANEL, Panels, Segments, Vectorize, flag};
+pub(crate) use kernel::{Epilogue, GROUP, Lists, Live, NR, Output, Panels, Segments, Vectorize, flag};
 pub use kernel::{Kernel, MatMut, MatRef};
 
 use crate::{
-    buffer::Buffer,
+    aligned::Buffer,
     error::{Error, Result},
 };
 
@@ -37,11 +37,11 @@ const FEW_VALUES: usize = 32 * 1024;
 /// Multiply-adds that one thread takes at least: sharing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
 /// Columns of B from which on it pays to look for columns of A that are zero.
-pub(crate) const LIVE_COLS: usize = 4 * PANEL;
+pub(crate) const LIVE_COLS: usize = 4 * NR;
 /// Rows of a block of an `aᵀ` that is read as it lies: those of 256 columns take a quarter of a 512 KiB cache.
 const BLOCK_ROWS: usize = 128;
 /// Columns of a block that one thread takes at least, where columns are shared out.
-const SPLIT_COLS: usize = 2 * PANEL;
+const SPLIT_COLS: usize = 2 * NR;
 
 /// `c = alpha·a·b + beta·c`, for matrices with any strides, on the threads of the current rayon pool.
 ///
@@ -133,10 +133,10 @@ fn blocks(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, m
     let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::of_rows(values, k, n));
     let in_place =
-        in_place.filter(|_| n.is_multiple_of(PANEL) && (k * n <= IN_PLACE || (m <= FEW_ROWS && m * n <= FEW_VALUES)));
+        in_place.filter(|_| n.is_multiple_of(NR) && (k * n <= IN_PLACE || (m <= FEW_ROWS && m * n <= FEW_VALUES)));
     with_scratch(&PACKED_B, |packed| {
-        for panels in even_blocks(n.div_ceil(PANEL), BLOCK_N / PANEL) {
-            let cols = panels.start * PANEL..n.min(panels.end * PANEL);
+        for panels in even_blocks(n.div_ceil(NR), BLOCK_N / NR) {
+            let cols = panels.start * NR..n.min(panels.end * NR);
             let (_, c) = c.reborrow().split_at_col(cols.start);
             let (mut c, _) = c.split_at_col(cols.len());
             for (index, rows) in k_blocks(k).enumerate() {
@@ -211,7 +211,7 @@ fn block(kernel: Kernel, (a, rows): (MatRef<'_>, Range<usize>), b: Panels<'_>, c
     let a = a.block(rows, 0..a.cols());
     // One panel reads each value of A once: nothing is gained by a copy, if tiles can walk A as it lies. Without columns
     // there is nothing to copy.
-    if a.cols() == 0 || (b.n <= PANEL && a.has_neighbours()) || (col_stride == 1 && row_stride < PAGE) {
+    if a.cols() == 0 || (b.n <= NR && a.has_neighbours()) || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
     with_scratch(&PACKED_A, |packed| {
@@ -286,7 +286,7 @@ pub(crate) fn multiply_transposed(
     for groups in even_blocks(a.cols().div_ceil(GROUP), BLOCK_ROWS / GROUP) {
         let rows = groups.start * GROUP..a.cols().min(groups.end * GROUP);
         let lists = lists.map(|lists| lists.of_rows(rows.clone()));
-        let c = Output::panels(&mut c[rows.start * PANEL..], rows.len(), b.n, a.cols() * PANEL);
+        let c = Output::panels(&mut c[rows.start * NR..], rows.len(), b.n, a.cols() * NR);
         let a = a.block(0..a.rows(), rows).transposed();
         multiply_listed(kernel, a, lists, b, c, epilogue);
     }

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{MatRef, PANEL, Panels, kernel::prefetch};
-use crate::buffer::Buffer;
+use super::{MatRef, NR, Panels, kernel::prefetch};
+use crate::aligned::Buffer;
 
 /// Panels packed at once, so that a visit to a row of B takes more than one line of the cache.
 const GROUP: usize = 8;
@@ -13,34 +13,34 @@ const AHEAD: usize = 4;
 /// Packs all of `b` into panels, on all threads if `parallel`.
 pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer, parallel: bool) -> Panels<'a> {
     let (k, n) = (b.rows(), b.cols());
-    let packed = packed.at_least(n.div_ceil(PANEL) * k * PANEL);
+    let packed = packed.at_least(n.div_ceil(NR) * k * NR);
     let pack = |(index, group): (usize, &mut [f32])| {
-        let first = index * GROUP * PANEL;
-        group_of(b.block(0..k, first..n.min(first + GROUP * PANEL)), group);
+        let first = index * GROUP * NR;
+        group_of(b.block(0..k, first..n.min(first + GROUP * NR)), group);
     };
     if k == 0 {
         // No rows, so nothing to copy; chunks of length 0 are not allowed.
     } else if parallel {
-        packed.par_chunks_mut(GROUP * k * PANEL).enumerate().for_each(pack);
+        packed.par_chunks_mut(GROUP * k * NR).enumerate().for_each(pack);
     } else {
-        packed.chunks_mut(GROUP * k * PANEL).enumerate().for_each(pack);
+        packed.chunks_mut(GROUP * k * NR).enumerate().for_each(pack);
     }
     Panels::packed(packed, k, n)
 }
 
-/// Packs up to [`GROUP`] panels, `[panels, rows, PANEL]`, zeros behind the last column.
+/// Packs up to [`GROUP`] panels, `[panels, rows, NR]`, zeros behind the last column.
 fn group_of(b: MatRef<'_>, group: &mut [f32]) {
     let (rows, cols) = (b.rows(), b.cols());
     if b.strides().1 == 1 {
         // Row by row, since rows may lie far apart in memory.
         for row in 0..rows {
             prefetch(b.row((row + AHEAD).min(rows - 1)));
-            let (whole, rest) = b.row(row).as_chunks::<PANEL>();
+            let (whole, rest) = b.row(row).as_chunks::<NR>();
             for (panel, from) in whole.iter().enumerate() {
-                group[(panel * rows + row) * PANEL..][..PANEL].copy_from_slice(from);
+                group[(panel * rows + row) * NR..][..NR].copy_from_slice(from);
             }
             if !rest.is_empty() {
-                let to = &mut group[(whole.len() * rows + row) * PANEL..][..PANEL];
+                let to = &mut group[(whole.len() * rows + row) * NR..][..NR];
                 to[..rest.len()].copy_from_slice(rest);
                 to[rest.len()..].fill(0.0);
             }
@@ -48,13 +48,11 @@ fn group_of(b: MatRef<'_>, group: &mut [f32]) {
         return;
     }
     let by_columns = b.transposed();
-    if !cols.is_multiple_of(PANEL) {
-        group[(cols / PANEL) * rows * PANEL..].fill(0.0);
+    if !cols.is_multiple_of(NR) {
+        group[(cols / NR) * rows * NR..].fill(0.0);
     }
     for col in 0..cols {
-        let lanes = group[col / PANEL * rows * PANEL + col % PANEL..]
-            .iter_mut()
-            .step_by(PANEL);
+        let lanes = group[col / NR * rows * NR + col % NR..].iter_mut().step_by(NR);
         if by_columns.strides().1 == 1 {
             lanes.zip(by_columns.row(col)).for_each(|(to, from)| *to = *from);
         } else {

@@ -4,26 +4,26 @@
 //! [`Kernel::multiply`], which asserts what its tiles rely on before it enters them.
 #![allow(unsafe_code)]
 
-mod live;
+mod microkernel;
 mod peak;
 mod simd;
-mod tile;
+mod sparse;
 mod view;
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
-pub(crate) use live::{GROUP, Lists, Live, flag};
+pub(crate) use microkernel::{Epilogue, Panels};
 use simd::Portable;
 #[cfg(target_arch = "x86_64")]
 use simd::{Avx2, Avx512, Simd};
-pub(crate) use tile::{Epilogue, Panels};
+pub(crate) use sparse::{GROUP, Lists, Live, flag};
 pub use view::{MatMut, MatRef};
 pub(crate) use view::{Output, Segments};
 
 use crate::error::{Error, Result};
 
 /// Columns of a packed panel, the same for every kernel, so that packed weights do not depend on the CPU.
-pub(crate) const PANEL: usize = 16;
+pub(crate) const NR: usize = 16;
 
 /// Which implementation of the inner loop runs.
 ///
@@ -101,16 +101,16 @@ impl Kernel {
         epilogue: Epilogue<'_>,
     ) {
         let (a, c) = (a.into(), c.into());
-        tile::check(&a, &b, &c, &epilogue);
+        microkernel::check(&a, &b, &c, &epilogue);
         match self.0 {
             // SAFETY: `check` has asserted what `strip` asks for; the portable lanes need no CPU feature.
-            Isa::Portable => unsafe { tile::strip::<Portable, 4>(a, b, c, &epilogue) },
+            Isa::Portable => unsafe { microkernel::strip::<Portable, 4>(a, b, c, &epilogue) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, and `Isa::Avx2` is made by `available` alone, after it has seen AVX2 and FMA.
-            Isa::Avx2 => unsafe { tile::strip::<Avx2, 2>(a, b, c, &epilogue) },
+            Isa::Avx2 => unsafe { microkernel::strip::<Avx2, 2>(a, b, c, &epilogue) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, with AVX-512F.
-            Isa::Avx512 => unsafe { tile::strip::<Avx512, 1>(a, b, c, &epilogue) },
+            Isa::Avx512 => unsafe { microkernel::strip::<Avx512, 1>(a, b, c, &epilogue) },
         }
     }
 

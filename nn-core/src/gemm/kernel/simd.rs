@@ -1,6 +1,6 @@
 //! What a tile asks of a CPU's vectors, and the CPUs that give it.
 
-use super::{PANEL, Vectorize};
+use super::{NR, Vectorize};
 
 /// One kind of vector register. Tiles are written once over this trait, so each kernel runs the same logic.
 ///
@@ -20,7 +20,7 @@ pub(super) trait Simd {
     /// count once for all of them.
     const UNROLL: usize;
     /// Rows of a full tile: registers hold its sums, a row of its panels, and one value of A.
-    const ROWS: usize = (Self::REGISTERS - 1) * Self::LANES / (Self::PANELS[3] * PANEL) - 1;
+    const ROWS: usize = (Self::REGISTERS - 1) * Self::LANES / (Self::PANELS[3] * NR) - 1;
 
     /// Runs code compiled for this CPU. Never inlined: with the caller's values in registers too, a tile's sums would
     /// not all fit.

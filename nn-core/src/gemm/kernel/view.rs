@@ -452,7 +452,7 @@ impl<'a> From<MatMut<'a>> for Output<'a> {
     fn from(view: MatMut<'a>) -> Self {
         Self {
             cols: view.cols,
-            panel_stride: super::PANEL,
+            panel_stride: super::NR,
             first: view,
         }
     }
@@ -465,16 +465,16 @@ impl<'a> Output<'a> {
     /// # Panics
     /// If an element lies outside the slice, or panels overlap.
     pub(crate) fn panels(data: &'a mut [f32], rows: usize, cols: usize, panel_stride: usize) -> Self {
-        let panels = cols.div_ceil(super::PANEL);
-        assert!(panels <= 1 || panel_stride >= rows * super::PANEL, "panels overlap");
-        let len = panels.saturating_sub(1) * panel_stride + rows * super::PANEL;
+        let panels = cols.div_ceil(super::NR);
+        assert!(panels <= 1 || panel_stride >= rows * super::NR, "panels overlap");
+        let len = panels.saturating_sub(1) * panel_stride + rows * super::NR;
         assert!(len <= data.len(), "panels are cut short");
         Self {
             first: MatMut {
                 data: data.as_mut_ptr(),
                 rows,
-                cols: cols.min(super::PANEL),
-                row_stride: super::PANEL,
+                cols: cols.min(super::NR),
+                row_stride: super::NR,
                 col_stride: 1,
                 borrow: PhantomData,
             },

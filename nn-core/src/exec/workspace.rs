@@ -1,0 +1,325 @@
+//! The memory of a batch, allocated once; and the walk of a batch through a graph.
+
+use super::{
+    memory::{BatchMemory, check_memory},
+    packed::{PackedParameters, pack_for_training},
+    pass::{BoundGraph, DerivedParameters},
+    shard::{threads_for, training_shards},
+    slice::BatchSlice,
+};
+use crate::{
+    aligned::Buffer,
+    error::{Error, Result, check_length},
+    gemm::{Kernel, MatRef},
+    graph::{Graph, MemoryLayout, ParameterBlock},
+    layers::StepContext,
+    loss::{self, Loss},
+    spec::NetworkSpec,
+};
+
+/// The memory in which a network predicts or trains, for batches of up to a fixed size.
+///
+/// Each sample has one record with all layers' outputs, and records lie one after the other, so threads share a batch
+/// by cutting the arena. Nothing is allocated after the first use.
+///
+/// ```
+/// use nn_core::{Network, Workspace};
+/// let network = Network::new("2 | dense 3".parse()?, 0)?;
+/// let mut workspace = Workspace::new(&network, 8)?;
+/// let logits = network.logits(&[0.0, 1.0, 2.0, 3.0], &mut workspace)?;
+/// assert_eq!(logits.len(), 2 * 3);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The network that it was made for.
+    spec: NetworkSpec,
+    capacity: usize,
+    prediction: MemoryLayout,
+    /// None in a workspace for prediction alone.
+    training: Option<MemoryLayout>,
+    memory: BatchMemory,
+    /// What a training step derives from the parameters; prediction has [`PackedParameters`].
+    packed: Buffer,
+    transposed: Buffer,
+}
+
+/// Loss and accuracy of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BatchReport {
+    /// Mean loss of the samples.
+    pub loss: f32,
+    /// Number of samples whose largest output is that of the target.
+    pub correct: usize,
+    /// Number of samples.
+    pub samples: usize,
+}
+
+impl Workspace {
+    /// Memory to predict batches of up to `capacity` samples with the graphs of training and of prediction.
+    pub(crate) fn for_prediction_with(graph: &Graph, prediction: &Graph, capacity: usize) -> Result<Self> {
+        Self::build(graph, MemoryLayout::new(prediction, false), None, capacity)
+    }
+
+    /// Memory to train on batches of up to `capacity` samples, and to predict them.
+    pub(crate) fn for_training_with(graph: &Graph, prediction: &Graph, capacity: usize) -> Result<Self> {
+        let training = MemoryLayout::new(graph, true);
+        Self::build(graph, MemoryLayout::new(prediction, false), Some(training), capacity)
+    }
+
+    fn build(graph: &Graph, prediction: MemoryLayout, training: Option<MemoryLayout>, capacity: usize) -> Result<Self> {
+        let mut record_len = prediction.record_len;
+        for layout in [&prediction].into_iter().chain(&training) {
+            check_memory(graph, capacity, rayon::current_num_threads(), layout)?;
+            record_len = record_len.max(layout.record_len);
+        }
+        Ok(Self {
+            spec: graph.spec.clone(),
+            capacity,
+            memory: BatchMemory::new(graph, capacity, record_len, training.as_ref()),
+            packed: Buffer::zeroed(training.as_ref().map_or(0, |_| graph.packed_len())),
+            transposed: Buffer::zeroed(training.as_ref().map_or(0, MemoryLayout::transposed_len)),
+            prediction,
+            training,
+        })
+    }
+
+    fn training(&self) -> &MemoryLayout {
+        self.training.as_ref().expect("a workspace for training")
+    }
+
+    /// The largest batch.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Computes the outputs of a batch, `[batch, outputs]`, with the graph of prediction.
+    pub(crate) fn forward(
+        &mut self,
+        bound: BoundGraph<'_>,
+        packed: &PackedParameters,
+        inputs: &[f32],
+    ) -> Result<&[f32]> {
+        let batch = self.check_inputs(bound.graph, inputs)?;
+        let multiply_adds = batch * bound.graph.multiply_adds;
+        let threads = threads_for(multiply_adds, rayon::current_num_threads()).min(batch);
+        let slice = self.memory.slice(bound.graph, &self.prediction, threads, inputs, &[])?;
+        slice.share(threads, &|mut slice: BatchSlice<'_>| slice.predict(bound, packed));
+        Ok(&self.memory.outputs[..batch * bound.graph.outputs()])
+    }
+
+    /// Forward, loss, and the gradients of all nodes' outputs; [`parameter_gradient`](Self::parameter_gradient) then
+    /// gives those of the parameters.
+    pub(crate) fn backward(
+        &mut self,
+        bound: BoundGraph<'_>,
+        inputs: &[f32],
+        targets: &[usize],
+        loss: Loss,
+        context: StepContext,
+    ) -> Result<BatchReport> {
+        let graph = bound.graph;
+        let batch = self.check_inputs(graph, inputs)?;
+        check_targets(targets, batch, graph.outputs())?;
+        check_min_batch(graph, batch)?;
+        pack_for_training(bound.kernel, graph, bound.parameters, &mut self.packed);
+        self.transpose(bound);
+        self.walk(bound, inputs, targets, loss, context)?;
+        let layout = self.training.as_ref().expect("a workspace for training");
+        let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
+        self.memory.list_nonzero_inputs(bound.kernel, layout, inputs);
+        Ok(self.report(targets, graph.outputs()))
+    }
+
+    /// How many threads take part in a training step on that many samples.
+    pub(crate) fn training_threads(&self, graph: &Graph, batch: usize) -> usize {
+        training_shards(graph, self.training(), batch, rayon::current_num_threads()).1
+    }
+
+    fn transpose(&mut self, bound: BoundGraph<'_>) {
+        let layout = self.training.as_ref().expect("a workspace for training");
+        for (node, range) in bound.graph.nodes.iter().zip(&layout.transposed) {
+            if let Some(parameters) = node.layer.parameters().filter(|_| !range.is_empty()) {
+                let transposed = &mut self.transposed[range.clone()];
+                parameters.transpose(bound.kernel, bound.parameters(node), transposed);
+            }
+        }
+    }
+
+    /// Brings a batch through all nodes and back. Threads take samples, in one parallel section. Cross-sample nodes
+    /// end it on both ways, to reduce the shards' partial statistics.
+    fn walk(
+        &mut self,
+        bound: BoundGraph<'_>,
+        inputs: &[f32],
+        targets: &[usize],
+        loss: Loss,
+        context: StepContext,
+    ) -> Result<()> {
+        let (graph, batch) = (bound.graph, targets.len());
+        let threads = self.training_threads(graph, batch);
+        let stops = &graph.cross_sample;
+        let mut start = 0;
+        for &stop in stops {
+            self.section(bound, threads, (inputs, targets), &|slice, derived| {
+                slice.forward(bound, start..stop, context, derived);
+                slice.partial_statistics(bound, stop, derived);
+            })?;
+            self.reduce(bound, stop, batch);
+            start = stop;
+        }
+        self.section(bound, threads, (inputs, targets), &|slice, derived| {
+            slice.forward(bound, start..graph.nodes.len(), context, derived);
+            slice.loss(loss);
+            slice.backward(bound, stops.last().copied(), graph.nodes.len(), derived);
+        })?;
+        for (index, &stop) in stops.iter().enumerate().rev() {
+            self.reduce_gradient(bound, stop, batch);
+            self.section(bound, threads, (inputs, targets), &|slice, derived| {
+                slice.backward(bound, stops[..index].last().copied(), stop + 1, derived);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A parallel section over the samples of a batch.
+    fn section(
+        &mut self,
+        bound: BoundGraph<'_>,
+        threads: usize,
+        (inputs, targets): (&[f32], &[usize]),
+        work: &(impl Fn(&mut BatchSlice<'_>, DerivedParameters<'_>) + Sync),
+    ) -> Result<()> {
+        let layout = self.training.as_ref().expect("a workspace for training");
+        let derived = DerivedParameters {
+            packed: &self.packed,
+            transposed: &self.transposed,
+        };
+        let slice = self.memory.slice(bound.graph, layout, threads, inputs, targets)?;
+        slice.share(threads, &|mut slice: BatchSlice<'_>| work(&mut slice, derived));
+        Ok(())
+    }
+
+    fn reduce(&mut self, bound: BoundGraph<'_>, index: usize, batch: usize) {
+        let node = &bound.graph.nodes[index];
+        let layout = self.training.as_ref().expect("a workspace for training");
+        let partial = self.memory.partial_sums(layout, index, batch);
+        let packed = &mut self.packed[node.packed.clone()];
+        bound
+            .cross_sample(index)
+            .reduce(bound.parameters(node), partial, packed);
+    }
+
+    fn reduce_gradient(&mut self, bound: BoundGraph<'_>, index: usize, batch: usize) {
+        let layout = self.training.as_ref().expect("a workspace for training");
+        let partial = self.memory.partial_sums(layout, index, batch);
+        let packed = &mut self.packed[bound.graph.nodes[index].packed.clone()];
+        bound.cross_sample(index).reduce_gradient(partial, packed);
+    }
+
+    /// Updates the running statistics, after [`backward`](Self::backward) for a batch.
+    pub(crate) fn update_running_statistics(&self, graph: &Graph, state: &mut [f32]) {
+        for (node, layer) in graph.cross_sample_nodes() {
+            let packed = &self.packed[node.packed.clone()];
+            layer.update_running_statistics(packed, &mut state[node.state.clone()]);
+        }
+    }
+
+    /// `out = beta·out + alpha·gradient` for a block of the parameters, after [`backward`](Self::backward) for the
+    /// same inputs.
+    pub(crate) fn parameter_gradient(
+        &self,
+        graph: &Graph,
+        kernel: Kernel,
+        inputs: MatRef<'_>,
+        block: &ParameterBlock,
+        (alpha, beta): (f32, f32),
+        out: &mut [f32],
+    ) {
+        let (index, batch, layout) = (block.node, inputs.rows(), self.training());
+        let Some(layer) = graph.nodes[index].block_gradient() else {
+            return self.add_shards(block, batch, (alpha, beta), out);
+        };
+        let pass = self.memory.gradient_pass(layout, index, inputs);
+        layer.gradient(kernel, block.index, pass, alpha, beta, out);
+    }
+
+    /// The same for a node whose gradient is summed by shard: adds the shards up, always in the same order.
+    fn add_shards(&self, block: &ParameterBlock, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
+        let partial = self.memory.partial_sums(self.training(), block.node, batch);
+        for (shard, (_, sums)) in partial.shards().enumerate() {
+            let beta = if shard == 0 { beta } else { 1.0 };
+            for (out, sum) in out.iter_mut().zip(&sums[block.start..]) {
+                let old = if beta == 0.0 { 0.0 } else { beta * *out };
+                *out = old + alpha * sum;
+            }
+        }
+    }
+
+    /// The size of the batch, if inputs, graph and workspace fit each other.
+    fn check_inputs(&self, graph: &Graph, inputs: &[f32]) -> Result<usize> {
+        let input = graph.spec.input();
+        let batch = inputs.len() / input.len();
+        check_length("inputs", inputs.len(), batch.max(1) * input.len(), || {
+            format!("{} samples of shape {input}", batch.max(1))
+        })?;
+        if batch > self.capacity {
+            return Err(Error::Batch {
+                batch,
+                capacity: self.capacity,
+            });
+        }
+        if self.spec != graph.spec {
+            return Err(Error::Setting {
+                name: "workspace",
+                value: "of another network".to_owned(),
+                reason: "it has to be made for the network that it is used with",
+            });
+        }
+        Ok(batch)
+    }
+
+    /// Sums up in the order of the samples, so that the result does not depend on threads.
+    fn report(&self, targets: &[usize], outputs: usize) -> BatchReport {
+        let losses = &self.memory.losses[..targets.len()];
+        let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
+        let rows = self.memory.outputs.chunks(outputs).zip(targets);
+        BatchReport {
+            loss: (sum / targets.len() as f64) as f32,
+            correct: rows
+                .filter(|(outputs, target)| loss::argmax(outputs) == **target)
+                .count(),
+            samples: targets.len(),
+        }
+    }
+}
+
+fn check_targets(targets: &[usize], batch: usize, classes: usize) -> Result<()> {
+    check_length("targets", targets.len(), batch, || format!("{batch} samples"))?;
+    match targets.iter().position(|&target| target >= classes) {
+        None => Ok(()),
+        Some(sample) => Err(Error::Target {
+            target: targets[sample],
+            sample,
+            classes,
+        }),
+    }
+}
+
+/// Refuses a batch that is too small for a layer with statistics over it.
+fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
+    for (node, layer) in graph.cross_sample_nodes() {
+        let least = layer.min_batch();
+        if batch < least {
+            return Err(Error::SmallBatch {
+                index: node.item,
+                layer: graph.spec.layers()[node.item].to_string(),
+                batch,
+                least,
+            });
+        }
+    }
+    Ok(())
+}

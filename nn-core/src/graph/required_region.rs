@@ -1,0 +1,144 @@
+//! The required region of each layer's output: the part that later layers read. The rest is not computed.
+//!
+//! Windows that do not fit leave rows and columns over at the lower and right edge: 2×2 pooling of an 11×11 image reads
+//! 10×10 values, so the convolution before it skips the others, and the layers before that skip what only those would
+//! have read. Outputs and gradients stay the same.
+
+use crate::{
+    shape::Shape,
+    spec::{ConvSpec, LayerSpec},
+};
+
+/// The required parts of a network's input and of its layers' outputs: images are cropped at the lower and right edge.
+#[derive(Debug)]
+pub(super) struct RequiredRegion {
+    pub(super) input: Shape,
+    pub(super) outputs: Vec<Shape>,
+}
+
+impl RequiredRegion {
+    /// In training, batch normalizations read all of their input.
+    ///
+    /// # Panics
+    /// If the layers do not fit each other; a [`NetworkSpec`](crate::NetworkSpec) has been checked.
+    pub(super) fn of<'a>(
+        input: Shape,
+        layers: impl DoubleEndedIterator<Item = &'a LayerSpec> + Clone,
+        training: bool,
+    ) -> Self {
+        let mut shape = input;
+        let mut inputs = Vec::new();
+        for (index, layer) in layers.clone().enumerate() {
+            inputs.push(shape);
+            shape = layer.output(index, shape).expect("the spec was checked");
+        }
+        let mut outputs = Vec::new();
+        for (layer, input) in layers.rev().zip(inputs.into_iter().rev()) {
+            if training && *layer == LayerSpec::BatchNorm {
+                shape = input;
+            }
+            outputs.push(shape);
+            shape = input_region(layer, input, shape);
+        }
+        outputs.reverse();
+        Self { input: shape, outputs }
+    }
+}
+
+/// The part of `input` that a layer reads to compute the part `output` of its output.
+fn input_region(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
+    let (channels, height, width) = match (layer, input) {
+        (
+            layer,
+            Shape::Image {
+                channels,
+                height,
+                width,
+            },
+        ) if layer.has_windows() => (channels, height, width),
+        // Each value is computed from the one in its place.
+        (layer, _) if layer.is_elementwise() => return output,
+        _ => return input,
+    };
+    let Shape::Image {
+        height: rows,
+        width: cols,
+        ..
+    } = output
+    else {
+        return input;
+    };
+    let axis = |windows: usize, size: usize, stride: usize, before: usize, len: usize| {
+        ((windows - 1) * stride + size).saturating_sub(before).clamp(1, len)
+    };
+    match layer {
+        LayerSpec::Conv(conv) => {
+            let ConvSpec { kernel, stride, .. } = *conv;
+            let (top, left) = (conv.pads(kernel.0).0, conv.pads(kernel.1).0);
+            let height = axis(rows, kernel.0, stride, top, height);
+            Shape::image(channels, height, axis(cols, kernel.1, stride, left, width))
+        }
+        LayerSpec::MaxPool { size, stride } | LayerSpec::AvgPool { size, stride } => {
+            let height = axis(rows, *size, *stride, 0, height);
+            Shape::image(channels, height, axis(cols, *size, *stride, 0, width))
+        }
+        _ => input,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NetworkSpec;
+
+    fn region(text: &str, training: bool) -> (String, Vec<String>) {
+        let spec: NetworkSpec = text.parse().unwrap();
+        let region = RequiredRegion::of(spec.input(), spec.layers().iter(), training);
+        let outputs = region.outputs.iter().map(ToString::to_string).collect();
+        (region.input.to_string(), outputs)
+    }
+
+    #[test]
+    fn values_that_pooling_skips_are_not_required() {
+        // Of 9×10 sums, 8×10 are pooled to 4×5; 2×2 windows of those make 3×4, of which 2×4 are pooled to 1×2.
+        let (input, outputs) = region(
+            "11x12x1 | conv 4 3x3 | relu | maxpool 2 | conv 2 2x2 | maxpool 2 | dense 3",
+            true,
+        );
+        assert_eq!(input, "8x12x1");
+        assert_eq!(outputs, ["6x10x4", "6x10x4", "3x5x4", "2x4x2", "1x2x2", "4", "3"]);
+    }
+
+    #[test]
+    fn everything_is_required_where_windows_fit() {
+        for text in [
+            "8x8x1 | conv 4 3x3 | maxpool 2 | dense 3",
+            "9x9x2 | conv 4 3x3 pad same | globalavgpool | flatten",
+        ] {
+            let spec: NetworkSpec = text.parse().unwrap();
+            let region = RequiredRegion::of(spec.input(), spec.layers().iter(), true);
+            let mut shape = spec.input();
+            assert_eq!(region.input, shape);
+            for (index, layer) in spec.layers().iter().enumerate() {
+                shape = layer.output(index, shape).unwrap();
+                assert_eq!(region.outputs[index], shape, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_does_not_count_as_input() {
+        // 5×5 windows at every second pixel of 9×9 with two zeros around make 5×5 sums, of which 4×4 are pooled.
+        let (input, outputs) = region("9x9x1 | conv 3 5x5 stride 2 pad 2 | maxpool 2 | dense 2", false);
+        assert_eq!((input.as_str(), outputs[0].as_str()), ("9x9x1", "4x4x3"));
+        let (input, outputs) = region("8x8x1 | conv 3 1x1 stride 2 pad 3 | maxpool 6 | dense 2", false);
+        assert_eq!((input.as_str(), outputs[0].as_str()), ("8x8x1", "6x6x3"));
+    }
+
+    #[test]
+    fn batch_norm_requires_all_of_its_input_in_training() {
+        let text = "9x9x1 | conv 3 2x2 | batchnorm | relu | conv 3 2x2 | maxpool 2 | maxpool 2 | dense 2";
+        assert_eq!(region(text, true).1[..4], ["8x8x3", "8x8x3", "5x5x3", "4x4x3"]);
+        assert_eq!(region(text, false).1[..4], ["5x5x3", "5x5x3", "5x5x3", "4x4x3"]);
+    }
+}
