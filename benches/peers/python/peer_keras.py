@@ -17,7 +17,6 @@ os.environ["TF_NUM_INTRAOP_THREADS"] = str(a.threads)
 common.one_core_if_one_thread(a.threads)
 import sys  # noqa: E402
 import time  # noqa: E402
-import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from workloads import is_image, layers  # noqa: E402
 
