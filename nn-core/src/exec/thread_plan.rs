@@ -25,6 +25,7 @@ use crate::{
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ThreadPlan {
     /// Samples of each thread that takes part in the first section.
     pub samples: Vec<usize>,

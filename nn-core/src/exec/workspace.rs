@@ -93,6 +93,7 @@ pub(crate) struct Layout {
 
 /// What a batch gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BatchReport {
     /// Mean loss of the samples.
     pub loss: f32,

@@ -89,6 +89,7 @@ pub struct Position {
 
 /// What an epoch gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct EpochReport {
     /// Mean loss over the samples, each taken before its batch's step.
     pub loss: f64,
@@ -104,6 +105,7 @@ pub struct EpochReport {
 
 /// How a network does on data it is not being trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Mean cross-entropy, whatever the loss in training.
     pub loss: f64,
