@@ -1,4 +1,4 @@
-//! The one error of this crate: what was wrong, where, and what to do about it.
+//! The error type of this crate: what is wrong, where, and what to do about it.
 
 use std::path::PathBuf;
 
@@ -123,14 +123,14 @@ pub enum Error {
 
     /// What a model remembers of its lessons is damaged.
     #[error(
-        "{model}: what it remembers of lessons is damaged: lesson {lesson}: {fault}; \
+        "{model}: what it remembers of lessons is damaged: lesson {example}: {fault}; \
          teach the model that it was made from again, and save that"
     )]
-    Memory {
+    FeatureCache {
         /// The model, by its file.
         model: String,
         /// Which lesson, counted from 1.
-        lesson: usize,
+        example: usize,
         /// What is wrong with it.
         fault: DrawingFault,
     },

@@ -1,4 +1,4 @@
-//! The program: a window to draw digits in, and the command line that trains and tries what reads them.
+//! The `digit-pad` program.
 
 mod cli;
 

@@ -370,7 +370,7 @@ fn images_that_cannot_be_read_are_named() {
     let mut jpeg = Cursor::new(Vec::new());
     DynamicImage::from(line).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
     let jpeg = jpeg.into_inner();
-    let blank = |width, height, grey| png(&GrayImage::from_pixel(width, height, Luma([grey])));
+    let blank = |width, height, gray| png(&GrayImage::from_pixel(width, height, Luma([gray])));
     for (name, content, words) in [
         ("empty.png", &b""[..], "the file is empty"),
         ("words.png", b"these are words", "this is no PNG, JPEG"),
@@ -510,7 +510,7 @@ fn strokes_that_are_none_are_named_with_their_line() {
 }
 
 #[test]
-fn a_damaged_memory_of_lessons_is_told_of_wherever_a_model_is_opened() {
+fn a_damaged_memory_of_examples_is_told_of_wherever_a_model_is_opened() {
     let folder = Folder::new();
     let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
     let blank = GrayImage::from_pixel(9, 9, Luma([0]));

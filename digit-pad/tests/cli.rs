@@ -10,7 +10,11 @@ use std::{
 };
 
 use common::{Folder, program, run, succeed};
-use digit_pad::{ink::Drawing, mistakes, normalize::normalize_ink, plot, recognizer::KNOWN_AT_LEAST};
+use digit_pad::{
+    charts::{confusion_chart, training_curves},
+    drawing::file::Drawing,
+    recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
+};
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
 use nn_core::{Network, formats};
@@ -398,7 +402,7 @@ fn mistakes_are_drawn() {
     let picture = image::open(&path).unwrap();
     assert_eq!(
         (picture.width() as usize, picture.height() as usize),
-        (mistakes::WIDTH, mistakes::HEIGHT)
+        (confusion_chart::WIDTH, confusion_chart::HEIGHT)
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -412,7 +416,10 @@ fn training_is_plotted() {
     let picture = image::ImageReader::open(&png).unwrap().with_guessed_format().unwrap();
     assert_eq!(picture.format(), Some(image::ImageFormat::Png));
     let picture = picture.decode().unwrap();
-    assert_eq!((picture.width(), picture.height()), (plot::PNG_WIDTH, plot::PNG_HEIGHT));
+    assert_eq!(
+        (picture.width(), picture.height()),
+        (training_curves::PNG_WIDTH, training_curves::PNG_HEIGHT)
+    );
     let whole = [
         "train", "--net", TINY, "--limit", "500", "--val", "0", "--epochs", "1", "--json",
     ];
@@ -750,14 +757,14 @@ fn triangle(label: Option<u8>, width: i32, lean: i32) -> String {
 #[test]
 fn what_is_taught_is_read() {
     let folder = Folder::new();
-    let lessons = [
+    let examples = [
         triangle(Some(4), 90, 0),
         triangle(None, 5, 0),
         triangle(Some(4), 105, -10),
     ]
     .concat();
-    let (lessons, probes) = (
-        folder.write("lessons.jsonl", lessons),
+    let (examples, probes) = (
+        folder.write("lessons.jsonl", examples),
         folder.write("strokes.jsonl", strokes() + &triangle(Some(4), 95, 5)),
     );
     let correct = |more: &[&str]| {
@@ -765,7 +772,7 @@ fn what_is_taught_is_read() {
         (replayed.objects()[4]["correct"].clone(), replayed.stderr)
     };
     assert_eq!(correct(&[]), (json!(2), String::new()));
-    let (taught, stderr) = correct(&["--teach", text(&lessons)]);
+    let (taught, stderr) = correct(&["--teach", text(&examples)]);
     assert_eq!(taught, 3);
     assert!(stderr.starts_with("taught 2 labelled drawings of "), "{stderr}");
     let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
@@ -814,8 +821,8 @@ const BAR: &str = "{\"label\":7,\"strokes\":[[[0,0],[0,50]]]}";
 fn remembering(folder: &Folder) -> PathBuf {
     let mut model = formats::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap());
     let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
-    let lesson = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
-    model.notes.insert("memory".to_owned(), lesson);
+    let example = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
+    model.notes.insert("memory".to_owned(), example);
     let path = folder.file("taught.safetensors");
     model.save(&path).unwrap();
     path
@@ -850,7 +857,7 @@ fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
 }
 
 #[test]
-fn info_counts_the_lessons_that_a_model_remembers() {
+fn info_counts_the_examples_that_a_model_remembers() {
     let folder = Folder::new();
     let model = remembering(&folder);
     let table = succeed(["info", "--model", text(&model)]).stdout;

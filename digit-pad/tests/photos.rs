@@ -4,15 +4,20 @@
 use std::{io::Cursor, path::Path};
 
 use digit_pad::{
-    grey::GreyImage,
-    ink::{Drawing, Ink, Point},
-    normalize::{SIDE, normalize},
-    photo,
-    raster::{Pen, View, draw},
-    reading::Reader,
-    recognizer::Recognizer,
+    drawing::{
+        file::Drawing,
+        raster::{Pen, View, draw},
+        strokes::Ink,
+    },
+    geometry::Point,
+    imaging::{gray_image::GrayImage, image_file},
+    recognition::{
+        normalization::{SIDE, normalize},
+        prediction::Classifier,
+        recognizer::Recognizer,
+    },
 };
-use image::{GrayImage, Luma, codecs::jpeg::JpegEncoder};
+use image::{Luma, codecs::jpeg::JpegEncoder};
 use mnist_io::{Mnist, Split};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
@@ -66,7 +71,7 @@ impl Shot {
     }
 
     /// The light at a place without ink, and then with so much of it, from 0 to 1.
-    fn grey(&self, x: f32, y: f32, ink: f32) -> f32 {
+    fn gray(&self, x: f32, y: f32, ink: f32) -> f32 {
         let slope = self.slope[0] * (x / WIDTH as f32 - 0.5) + self.slope[1] * (y / HEIGHT as f32 - 0.5);
         let (edge, direction, left) = self.shadow;
         let beyond = (x - edge[0]) * direction.cos() + (y - edge[1]) * direction.sin();
@@ -79,7 +84,7 @@ impl Shot {
     }
 
     /// How much ink of a digit there is at a place.
-    fn ink_at(&self, digit: &GreyImage, x: f32, y: f32) -> f32 {
+    fn ink_at(&self, digit: &GrayImage, x: f32, y: f32) -> f32 {
         let (dx, dy) = (x - self.place[0], y - self.place[1]);
         let (sin, cos) = self.angle.sin_cos();
         let side = digit.width() as f32;
@@ -102,13 +107,13 @@ impl Shot {
     }
 
     /// The photograph, as a JPEG file of quality 40.
-    fn take(&self, digit: &GreyImage, generator: &mut ChaCha8Rng) -> Vec<u8> {
-        let mut photograph = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
+    fn take(&self, digit: &GrayImage, generator: &mut ChaCha8Rng) -> Vec<u8> {
+        let mut photograph = image::GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
             let (x, y) = (x as f32, y as f32);
             let grain = self.grain * (generator.random_range(-1.0..1.0f32) + generator.random_range(-1.0..1.0f32));
-            let grey = self.grey(x, y, self.ink_at(digit, x, y)) + grain;
-            let grey = if self.negative { 255.0 - grey } else { grey };
-            Luma([grey.clamp(0.0, 255.0) as u8])
+            let gray = self.gray(x, y, self.ink_at(digit, x, y)) + grain;
+            let gray = if self.negative { 255.0 - gray } else { gray };
+            Luma([gray.clamp(0.0, 255.0) as u8])
         });
         if self.blur {
             photograph = image::imageops::blur(&photograph, 1.2);
@@ -122,23 +127,23 @@ impl Shot {
 
 fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
     std::fs::write(path, bytes).expect("a file in a folder of our own");
-    let picture = photo::open(path).ok()?.picture;
-    Some(recognizer.read(&normalize(&picture)?).digit())
+    let picture = image_file::open(path).ok()?.picture;
+    Some(recognizer.classify(&normalize(&picture)?).digit())
 }
 
 /// A drawing in a square of that side, as a digit of MNIST is in its own: its longest side is 20 of 28 parts.
-fn in_square(ink: &Ink, side: usize) -> GreyImage {
+fn in_square(ink: &Ink, side: usize) -> GrayImage {
     let bounds = ink.bounds().expect("something is drawn");
     let scale = side as f32 * 20.0 / 28.0 / bounds.longest_side();
     let middle = bounds.center();
     let half = side as f32 / 2.0 / scale;
     let view = View::from_corner(Point::new(middle.x - half, middle.y - half), scale);
     let pen = Pen::Width(PEN * bounds.longest_side());
-    draw(ink.strokes(), pen, &view, GreyImage::blank(side, side))
+    draw(ink.strokes(), pen, &view, GrayImage::blank(side, side))
 }
 
 /// Digits, and what they are; of each a picture in a square that fits the shot that is taken of it.
-fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, impl Fn(usize) -> GreyImage)>) {
+fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, impl Fn(usize) -> GrayImage)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photograph.jpg");
     let mut recognizer = Recognizer::embedded().unwrap();
@@ -148,7 +153,7 @@ fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, imp
         let shot = Shot::new(&mut generator);
         let picture = digit(shot.size as usize);
         let bytes = shot.take(&picture, &mut generator);
-        if recognizer.read(&normalize(&picture).unwrap()).digit() != label {
+        if recognizer.classify(&normalize(&picture).unwrap()).digit() != label {
             continue;
         }
         clean += 1;
@@ -168,7 +173,7 @@ fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, imp
 fn photographed_digits_of_mnist_are_read_as_clean_ones_are() {
     let test = Mnist::embedded_split(Split::Test).unwrap();
     let digits = (0..test.len()).step_by(test.len() / COUNT).map(|index| {
-        let picture = GreyImage::new(SIDE, SIDE, test.image(index).to_vec());
+        let picture = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
         (test.label(index), move |_| picture.clone())
     });
     assert_photographs_are_read("MNIST", digits);

@@ -4,12 +4,15 @@
 use std::f32::consts::TAU;
 
 use digit_pad::{
-    grey::GreyImage,
-    ink::{Drawing, Ink, Point},
-    normalize::normalize_ink,
-    reading::Reader,
-    recognizer::Recognizer,
-    segment::{split_ink, split_picture},
+    drawing::{file::Drawing, strokes::Ink},
+    geometry::Point,
+    imaging::gray_image::GrayImage,
+    recognition::{
+        normalization::normalize_ink,
+        prediction::Classifier,
+        recognizer::Recognizer,
+        segmentation::{split_ink, split_picture},
+    },
 };
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
@@ -151,7 +154,7 @@ fn star(generator: &mut ChaCha8Rng) -> Vec<Stroke> {
 fn is_rejected(recognizer: &mut Recognizer, strokes: &[Stroke]) -> bool {
     let drawing = Drawing::from_json(&format!("{{\"strokes\":{strokes:?}}}")).expect("a drawing");
     let seen = normalize_ink(&drawing.ink.fit());
-    seen.is_none_or(|seen| !recognizer.read(&seen).known)
+    seen.is_none_or(|seen| !recognizer.classify(&seen).known)
 }
 
 #[test]
@@ -206,5 +209,5 @@ fn a_blank_drawing_is_no_digit() {
     assert!(ink.erase(Point::new(200.0, 90.0), Point::new(200.0, 410.0), 30.0));
     assert_eq!(normalize_ink(&ink), None);
     assert_eq!(split_ink(&ink, &mut recognizer), []);
-    assert_eq!(split_picture(&GreyImage::blank(100, 100), &mut recognizer), []);
+    assert_eq!(split_picture(&GrayImage::blank(100, 100), &mut recognizer), []);
 }

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use digit_pad::view::{Action, DEFAULT_SIZE, Layout, Side};
+use digit_pad::ui::{Action, DEFAULT_SIZE, Layout, Panel};
 use tempfile::TempDir;
 
 /// Longer than anything takes on a machine that is busy.
@@ -94,7 +94,7 @@ struct Display {
 
 /// Where everything lies at first.
 fn layout() -> Layout {
-    Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1, 1.0, Side::Reading)
+    Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1, 1.0, Panel::Prediction)
 }
 
 fn skip(missing: &str) {
@@ -326,7 +326,7 @@ fn a_one_is_drawn_and_read_on_wayland() {
     pad.wait_for("reading: digit=1 ");
     pad.press("c");
     pad.wait_for("reading: none");
-    pad.click(Action::Sample);
+    pad.click(Action::RandomDigit);
     pad.wait_for("message: Test digit ");
     pad.press("q");
     pad.assert_ends_well();
@@ -419,7 +419,7 @@ fn a_tour_through_the_window() {
         pad.press(key);
     }
     // A test digit, one that is misread, and both files of a drawing.
-    pad.click(Action::Sample);
+    pad.click(Action::RandomDigit);
     pad.wait_for("message: Test digit ");
     pad.press("m");
     pad.wait_for("message: Test digit ");

@@ -8,11 +8,11 @@
 //!
 //! let network = Network::new("784 | dense 128 | relu | dense 10".parse()?, 42)?;
 //! let mut trainer = Trainer::new(network, Sgd::new(0.1), 32)?;
-//! let (images, labels) = (vec![0.5; 32 * 784], vec![3; 32]);
+//! let (inputs, targets) = (vec![0.5; 32 * 784], vec![3; 32]);
 //! for _ in 0..10 {
-//!     trainer.step(&images, &labels)?;
+//!     trainer.step(&inputs, &targets)?;
 //! }
-//! let probabilities = trainer.network().predict(&images[..784])?;
+//! let probabilities = trainer.network().predict(&inputs[..784])?;
 //! assert!(probabilities[3] > 0.9);
 //! # Ok::<(), nn_core::Error>(())
 //! ```
@@ -42,7 +42,6 @@ mod layers;
 pub mod loss;
 mod network;
 pub mod optim;
-mod predict;
 mod rng;
 mod shape;
 mod simd;
@@ -57,7 +56,7 @@ pub use loss::Loss;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
-pub use train::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
+pub use train::{Cursor, EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
 
 /// The example in the README.
 #[cfg(doctest)]

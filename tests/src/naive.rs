@@ -276,14 +276,14 @@ impl NaiveNetwork {
 
     /// Computes the mean cross-entropy of a batch in training mode, and the forward pass that gives it.
     #[must_use]
-    pub fn loss(&self, images: &[f32], labels: &[usize]) -> (f64, Pass) {
+    pub fn loss(&self, images: &[f32], targets: &[usize]) -> (f64, Pass) {
         let pass = self.pass(images, true);
-        let rows = pass.logits.chunks(pass.logits.len() / labels.len());
+        let rows = pass.logits.chunks(pass.logits.len() / targets.len());
         let sum: f64 = rows
-            .zip(labels)
-            .map(|(logits, &label)| cross_entropy(logits, label))
+            .zip(targets)
+            .map(|(logits, &target)| cross_entropy(logits, target))
             .sum();
-        (sum / labels.len() as f64, pass)
+        (sum / targets.len() as f64, pass)
     }
 
     fn layer(&self, layer: &Layer, x: Vec<f64>, branches: &mut Vec<u32>) -> Vec<f64> {
@@ -462,12 +462,12 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// `-ln softmax(logits)[label]`.
+/// `-ln softmax(logits)[target]`.
 #[must_use]
-pub fn cross_entropy(logits: &[f64], label: usize) -> f64 {
+pub fn cross_entropy(logits: &[f64], target: usize) -> f64 {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    sum.ln() + (largest - logits[label])
+    sum.ln() + (largest - logits[target])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use nn_core::{
-    Error, Loss, Network, Position, Source, Trainer,
+    Cursor, Error, Loss, Network, Source, Trainer,
     formats::Model,
     optim::{Adam, OneCycle, Schedule, Sgd},
 };
@@ -77,11 +77,11 @@ fn trainer(network: Network) -> Trainer {
 /// Trains from a place to the end or until that many steps are taken; adds the losses.
 fn go_on(
     trainer: &mut Trainer,
-    mut position: Position,
+    mut position: Cursor,
     until: u64,
     samples: &mut Shuffled<'_>,
     losses: &mut Vec<f32>,
-) -> Position {
+) -> Cursor {
     while position.epoch < EPOCHS && trainer.steps() < until {
         let report = trainer.epoch_from(samples, position, |trainer, step| {
             losses.push(step.loss);
@@ -98,7 +98,7 @@ fn go_on(
 
 /// The checkpoint at the end, and the losses; interrupted after some of the steps, and going on with as many threads.
 fn run(network: &Network, samples: &(Vec<f32>, Vec<usize>), interruptions: &[(u64, usize)]) -> (Vec<u8>, Vec<f32>) {
-    let (mut trainer, mut position) = (trainer(network.clone()), Position::default());
+    let (mut trainer, mut position) = (trainer(network.clone()), Cursor::default());
     let mut losses = Vec::new();
     let mut threads = 1;
     for &(until, next_threads) in interruptions {
@@ -171,7 +171,7 @@ fn what_a_rule_gathers_is_kept_for_each_rule_and_only_what_it_gathers() {
         let mut trainer = trainer.unwrap();
         let mut source = Shuffled::new(&samples);
         trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
-        let bytes = trainer.checkpoint(Position { epoch: 1, batches: 0 }).unwrap();
+        let bytes = trainer.checkpoint(Cursor { epoch: 1, batches: 0 }).unwrap();
         assert_eq!(Parts::of(&bytes).tensors.len(), 4 * (1 + arenas));
         let (mut resumed, position) = Trainer::resume_from(&bytes, 8).unwrap();
         for trainer in [&mut trainer, &mut resumed] {
@@ -193,10 +193,10 @@ fn settings_change_between_steps_and_lose_nothing() {
     let (images, labels) = batch(&network, 4, 8);
     let mut trainer = trainer(network);
     trainer.step(&images, &labels).unwrap();
-    let bytes = trainer.checkpoint(Position::default()).unwrap();
+    let bytes = trainer.checkpoint(Cursor::default()).unwrap();
     // Again what they are: the moments stay.
     let trainer = trainer.with_clipping(0.5).unwrap().with_average(0.9).unwrap();
-    assert!(trainer.checkpoint(Position::default()).unwrap() == bytes);
+    assert!(trainer.checkpoint(Cursor::default()).unwrap() == bytes);
     let trainer = trainer.with_schedule(Schedule::constant()).unwrap();
     assert_eq!(trainer.learning_rate(), 0.01);
 }
@@ -213,7 +213,7 @@ fn a_schedule_comes_back_to_the_last_bit() {
         ] {
             let trainer = Trainer::new(trained(SMALL, 5), Sgd::new(0.1), BATCH).unwrap();
             let trainer = trainer.with_schedule(schedule).unwrap();
-            trainer.save_checkpoint(&path, Position::default()).unwrap();
+            trainer.save_checkpoint(&path, Cursor::default()).unwrap();
             let (resumed, _) = Trainer::resume(&path, BATCH).unwrap();
             assert_eq!(*resumed.schedule(), schedule);
         }
@@ -229,7 +229,7 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
     let mut trainer = trainer(network);
     for batches in 1..3 {
         trainer.step(&images, &labels).unwrap();
-        trainer.save_checkpoint(&path, Position { epoch: 0, batches }).unwrap();
+        trainer.save_checkpoint(&path, Cursor { epoch: 0, batches }).unwrap();
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
         let (resumed, position) = Trainer::resume(&path, BATCH).unwrap();
         assert_eq!((resumed.steps(), position.batches), (batches, batches));
@@ -254,7 +254,7 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
     let missing = folder.path().join("missing");
     assert_error(Trainer::resume(&missing, BATCH), &["missing", "cannot read"]);
     assert_error(
-        trainer.save_checkpoint(missing.join("run"), Position::default()),
+        trainer.save_checkpoint(missing.join("run"), Cursor::default()),
         &["missing", "cannot write"],
     );
     std::fs::write(&path, Model::new(trained(SMALL, 5)).to_bytes().unwrap()).unwrap();
@@ -266,7 +266,7 @@ fn bytes() -> Vec<u8> {
     let (images, labels) = batch(&network, 9, 8);
     let mut trainer = trainer(network);
     trainer.step(&images, &labels).unwrap();
-    trainer.checkpoint(Position { epoch: 3, batches: 2 }).unwrap()
+    trainer.checkpoint(Cursor { epoch: 3, batches: 2 }).unwrap()
 }
 
 /// The checkpoint with a change in what it says of training.

@@ -282,39 +282,39 @@ fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
             "no images",
             &images[..0],
             &labels[..0],
-            &["images", "expected 6", shape, "got 0"][..],
+            &["inputs", "expected 6", shape, "got 0"][..],
         ),
         (
             "half an image",
             &images[..3],
             &labels[..1],
-            &["images", "expected 6", "got 3"],
+            &["inputs", "expected 6", "got 3"],
         ),
         (
             "one value less",
             &images[..fit - 1],
             &labels[..BATCH],
-            &["images", shape, "got 29"],
+            &["inputs", shape, "got 29"],
         ),
         (
             "one value more",
             &images[..fit + 1],
             &labels[..BATCH],
-            &["images", "expected 30", shape, "got 31"],
+            &["inputs", "expected 30", shape, "got 31"],
         ),
         (
             "a label less",
             &images[..fit],
             &labels[..BATCH - 1],
-            &["labels", "expected 5", "5 samples", "got 4"],
+            &["targets", "expected 5", "5 samples", "got 4"],
         ),
         (
             "a label more",
             &images[..fit],
             &labels,
-            &["labels", "expected 5", "got 6"],
+            &["targets", "expected 5", "got 6"],
         ),
-        ("no labels", &images[..fit], &[], &["labels", "expected 5", "got 0"]),
+        ("no labels", &images[..fit], &[], &["targets", "expected 5", "got 0"]),
         (
             "a large batch",
             &images,
@@ -451,15 +451,15 @@ fn prediction_refuses_what_does_not_fit() {
     );
     assert_error(
         network.logits(&images[..7], &mut workspace),
-        &["images", "shape 2x3x1", "got 7"],
+        &["inputs", "shape 2x3x1", "got 7"],
     );
-    assert_error(network.logits(&[], &mut workspace), &["images", "expected 6", "got 0"]);
+    assert_error(network.logits(&[], &mut workspace), &["inputs", "expected 6", "got 0"]);
     assert_error(
         network.logits(&images[..6], &mut Workspace::new(&network, 0).unwrap()),
         &["1 samples", "made for 0"],
     );
-    assert_error(network.predict(&[]), &["images", "expected 6", "got 0"]);
-    assert_error(network.predict(&images[..17]), &["images", "got 17"]);
+    assert_error(network.predict(&[]), &["inputs", "expected 6", "got 0"]);
+    assert_error(network.predict(&images[..17]), &["inputs", "got 17"]);
     assert_eq!(
         network.logits(&images[..12], &mut workspace).unwrap().len(),
         8,
@@ -535,18 +535,18 @@ fn gradients_refuse_what_does_not_fit() {
     let (images, labels) = batch(&network, 12, 3);
     assert_error(
         gradients(&network, &images[..7], &labels[..1]),
-        &["images", "shape 2x3x1", "got 7"],
+        &["inputs", "shape 2x3x1", "got 7"],
     );
     assert_error(
         gradients(&network, &images[..12], &labels),
-        &["labels", "expected 2", "got 3"],
+        &["targets", "expected 2", "got 3"],
     );
     assert_error(
         gradients(&network, &images, &labels[..2]),
-        &["labels", "expected 3", "got 2"],
+        &["targets", "expected 3", "got 2"],
     );
-    assert_error(gradients(&network, &images, &[]), &["labels", "expected 3", "got 0"]);
-    assert_error(gradients(&network, &[], &[]), &["images", "expected 6", "got 0"]);
+    assert_error(gradients(&network, &images, &[]), &["targets", "expected 3", "got 0"]);
+    assert_error(gradients(&network, &[], &[]), &["inputs", "expected 6", "got 0"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use nn_core::{NetworkSpec, gradients, loss};
 use proptest::{prelude::*, test_runner::RngSeed};
 use tests::{
     close::{Tolerance, assert_close},
-    data::{batch, blank, labels, network, on_kernels, trained, values},
+    data::{batch, blank, network, on_kernels, targets, trained, values},
     gradcheck::{Reference, assert_gradients},
     naive,
 };
@@ -135,8 +135,8 @@ fn networks() {
                 samples
             };
             let network = trained(text, seed);
-            let (images, labels) = batch(&network, seed + 10, samples);
-            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+            let (images, targets) = batch(&network, seed + 10, samples);
+            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
         }
     }
 }
@@ -161,13 +161,13 @@ fn winograd_convolutions() {
             5,
         ),
         ("14x13x16 | batchnorm | conv 16 2x2 | relu | maxpool 8 | dense 2", 5),
-        // Only padding is read. All samples give the same output, so the gradients of two labels would cancel out.
+        // Only padding is read. All samples give the same output, so the gradients of two targets would cancel out.
         ("10x4x16 | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
         ("10x4x16 | relu | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
     ] {
         let network = trained(text, 5);
-        let (images, labels) = batch(&network, 15, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+        let (images, targets) = batch(&network, 15, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
     }
 }
 
@@ -189,8 +189,8 @@ fn batches_split_among_threads() {
         ("40 | dense 100 | batchnorm | relu | dense 10", 130),
     ] {
         let network = trained(text, 4);
-        let (images, labels) = batch(&network, 14, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+        let (images, targets) = batch(&network, 14, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
     }
 }
 
@@ -241,11 +241,11 @@ proptest! {
     fn blank_images(inputs in 1..300usize, outputs in 60..140usize, seed in 0..1000u64, samples in 1..80usize) {
         let text = format!("{inputs} | dense {outputs} | tanh | dense {outputs} | relu | dense 3");
         let network = trained(&text, seed);
-        let (mut images, labels) = batch(&network, seed + 1, samples);
+        let (mut images, targets) = batch(&network, seed + 1, samples);
         blank(seed, &mut images, inputs);
-        let reference = Reference::new(&network, &images, &labels);
+        let reference = Reference::new(&network, &images, &targets);
         prop_assume!(reference.is_ok());
-        reference.unwrap().assert_on_kernels(text, &network, &images, &labels);
+        reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
     }
 }
 
@@ -263,38 +263,38 @@ proptest! {
         // Windows that do not fit make the network invalid.
         prop_assume!(text.parse::<NetworkSpec>().is_ok());
         let network = trained(&text, seed);
-        let (images, labels) = batch(&network, seed + 1, samples);
-        let reference = Reference::new(&network, &images, &labels);
+        let (images, targets) = batch(&network, seed + 1, samples);
+        let reference = Reference::new(&network, &images, &targets);
         // Too many kinks leave nothing to compare with.
         prop_assume!(reference.is_ok());
-        reference.unwrap().assert_on_kernels(text, &network, &images, &labels);
+        reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
     }
 }
 
 #[test]
 fn one_class_has_zero_loss_and_gradients() {
     let network = trained("3 | dense 4 | relu | dense 1", 5);
-    let (images, labels) = batch(&network, 15, 3);
-    assert_gradients("one class", &network, &images, &labels);
+    let (images, targets) = batch(&network, 15, 3);
+    assert_gradients("one class", &network, &images, &targets);
 }
 
 #[test]
 fn networks_without_parameters_have_only_a_loss() {
     for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
         let network = network(text, 0);
-        let (images, labels) = batch(&network, 16, 3);
-        assert_gradients(text, &network, &images, &labels);
+        let (images, targets) = batch(&network, 16, 3);
+        assert_gradients(text, &network, &images, &targets);
     }
 }
 
 /// The derivative of ReLU at 0 is 0, as in PyTorch.
 #[test]
 fn relu_gradient_at_the_kink_is_zero() {
-    let (images, labels) = (values(6, 8), [0, 1]);
+    let (images, targets) = (values(6, 8), [0, 1]);
     for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
         let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
         for (kernel, network) in on_kernels(&network) {
-            let (_, gradients) = gradients(&network, &images, &labels).unwrap();
+            let (_, gradients) = gradients(&network, &images, &targets).unwrap();
             let (last, others) = gradients.split_last().unwrap();
             for tensor in others {
                 assert!(
@@ -309,13 +309,13 @@ fn relu_gradient_at_the_kink_is_zero() {
 }
 
 /// The loss's gradient by central differences.
-fn loss_gradient(logits: &[f32], label: usize, scale: f32) -> Vec<f64> {
+fn loss_gradient(logits: &[f32], target: usize, scale: f32) -> Vec<f64> {
     let step = 1e-5;
     let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();
     let moved = |index: usize, step: f64| {
         let mut logits = logits.clone();
         logits[index] += step;
-        naive::cross_entropy(&logits, label)
+        naive::cross_entropy(&logits, target)
     };
     let slope = |index| f64::from(scale) * (moved(index, step) - moved(index, -step)) / (2.0 * step);
     (0..logits.len()).map(slope).collect()
@@ -330,19 +330,19 @@ fn cross_entropy_gradients() {
                     .iter()
                     .map(|value| value * spread)
                     .collect();
-                let label = labels(seed as u64, 1, classes)[0];
+                let target = targets(seed as u64, 1, classes)[0];
                 let mut gradient = vec![f32::NAN; classes];
-                let loss = loss::cross_entropy(&logits, label, scale, &mut gradient);
+                let loss = loss::cross_entropy(&logits, target, scale, &mut gradient);
                 let what = format!("{classes} classes, spread {spread}, scale {scale}");
                 let exact: Vec<f64> = logits.iter().copied().map(f64::from).collect();
-                let expected = naive::cross_entropy(&exact, label);
+                let expected = naive::cross_entropy(&exact, target);
                 if classes == 1 {
                     assert_eq!((loss, &gradient[..]), (0.0, &[0.0][..]), "{what}");
                     continue;
                 }
                 assert_close(&what, &[loss], &[expected], Tolerance::new(3e-7, 1e-6));
                 let tolerance = Tolerance::new(3e-7 * f64::from(scale), 1e-5);
-                assert_close(&what, &gradient, &loss_gradient(&logits, label, scale), tolerance);
+                assert_close(&what, &gradient, &loss_gradient(&logits, target, scale), tolerance);
 
                 let mut probabilities = logits.clone();
                 loss::softmax(&mut probabilities);
@@ -359,7 +359,7 @@ fn cross_entropy_gradients() {
 
 #[test]
 fn extreme_logits() {
-    for (logits, label) in [
+    for (logits, target) in [
         (&[80.0, -80.0, 0.0][..], 0),
         (&[80.0, -80.0, 0.0], 1),
         (&[1e4, -1e4, 9_999.0], 2),
@@ -376,15 +376,15 @@ fn extreme_logits() {
         assert_close(format!("softmax of {logits:?}"), &values, &probabilities, tolerance);
 
         let mut gradient = vec![f32::NAN; logits.len()];
-        let loss = loss::cross_entropy(logits, label, 1.0, &mut gradient);
-        let expected = naive::cross_entropy(&exact, label);
+        let loss = loss::cross_entropy(logits, target, 1.0, &mut gradient);
+        let expected = naive::cross_entropy(&exact, target);
         if expected > 1e-7 {
             assert_close(format!("loss of {logits:?}"), &[loss], &[expected], tolerance);
         } else {
             assert!((0.0..1e-7).contains(&loss), "{logits:?}: {loss}");
         }
         // In closed form: a step of a central difference would vanish in such large logits.
-        probabilities[label] -= 1.0;
+        probabilities[target] -= 1.0;
         let largest = probabilities
             .iter()
             .fold(0.0f64, |largest, value| largest.max(value.abs()));

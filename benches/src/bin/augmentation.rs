@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use benches::{median, on_threads, run_for, seconds};
 use clap::Parser;
-use digit_pad::{
+use digit_pad::training::{
+    data_split::SCALING,
     presets::{Preset, Recipe},
-    training::SCALING,
 };
 use mnist_io::{Augmentation, Batches, Dataset, Mnist};
 use nn_core::{Network, NetworkSpec, Trainer};

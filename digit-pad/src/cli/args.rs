@@ -1,4 +1,4 @@
-//! Arguments that several commands have.
+//! Arguments that several commands share.
 
 use std::{
     ffi::OsStr,
@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use digit_pad::{Error, plot, recognizer::Recognizer};
+use digit_pad::{Error, charts::training_curves, recognition::recognizer::Recognizer};
 use mnist_io::{Dataset, Mnist, Split};
 
 /// Which model reads.
@@ -74,7 +74,7 @@ impl FromStr for PngPath {
 #[derive(Clone, Debug)]
 pub(super) struct PlotPath {
     pub(super) path: PathBuf,
-    pub(super) form: plot::Form,
+    pub(super) form: training_curves::Form,
 }
 
 impl FromStr for PlotPath {
@@ -83,8 +83,8 @@ impl FromStr for PlotPath {
     fn from_str(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
         let form = match extension(&path).as_deref() {
-            Some("png") => plot::Form::Png,
-            Some("svg") => plot::Form::Svg,
+            Some("png") => training_curves::Form::Png,
+            Some("svg") => training_curves::Form::Svg,
             _ => return Err("the name tells the form; give it one that ends in .png or .svg".to_owned()),
         };
         Ok(PlotPath { path, form })

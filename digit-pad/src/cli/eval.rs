@@ -1,4 +1,4 @@
-//! `eval`: how a model does on a test set.
+//! `eval`: measures a model on a test set.
 
 use std::{
     io::{self, Write},
@@ -7,11 +7,14 @@ use std::{
 };
 
 use digit_pad::{
-    Error, files,
-    metrics::{Answer, Metrics, worst_mistakes},
-    mistakes,
-    model::{DIGITS, Model},
-    predictor::Predictor,
+    Error,
+    charts::confusion_chart,
+    recognition::{
+        model::{DIGITS, Model},
+        predictor::Predictor,
+    },
+    storage::atomic_file,
+    training::evaluation::{Answer, Metrics, worst_mistakes},
 };
 use mnist_io::Dataset;
 use nn_core::{NetworkSpec, loss};
@@ -64,7 +67,7 @@ struct Measured {
 pub(super) fn run(args: &Args) -> Outcome {
     let confusion = args.confusion.as_ref().map(PngPath::path);
     for path in [args.predictions.as_deref(), confusion].into_iter().flatten() {
-        files::check_writable(path)?;
+        atomic_file::check_writable(path)?;
     }
     let model = match (&args.model.model, &args.net) {
         (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
@@ -72,16 +75,16 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let images = args.data.load_test()?;
     model.check_fit(images.height(), images.width())?;
-    let readings = Readings::new(model.clone(), &images)?;
+    let predictions = Readings::new(model.clone(), &images)?;
     let mut metrics = Metrics::default();
-    metrics.extend(readings.answers(&images));
-    let measured = measured(&metrics, &readings)?;
+    metrics.extend(predictions.answers(&images));
+    let measured = measured(&metrics, &predictions)?;
     if let Some(path) = &args.predictions {
-        readings.write(path, &images)?;
+        predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = worst_mistakes(readings.answers(&images), mistakes::SHOWN);
-        mistakes::draw(path, &model.name(), &metrics, &images, &mistakes)?;
+        let mistakes = worst_mistakes(predictions.answers(&images), confusion_chart::SHOWN);
+        confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
     if args.json {
         return json(&measured);
@@ -89,17 +92,17 @@ pub(super) fn run(args: &Args) -> Outcome {
     print(&model, &measured)
 }
 
-fn measured(metrics: &Metrics, readings: &Readings) -> Result<Measured, Error> {
+fn measured(metrics: &Metrics, predictions: &Readings) -> Result<Measured, Error> {
     Ok(Measured {
         accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
         count: metrics.count(),
         correct: metrics.correct(),
-        loss: readings.loss / metrics.count() as f64,
+        loss: predictions.loss / metrics.count() as f64,
         precision: metrics.precision(),
         recall: metrics.recall(),
         calibration_error: metrics.calibration_error(),
-        mean_ms: milliseconds(readings.time) / metrics.count() as f64,
-        slowest_ms: milliseconds(readings.slowest),
+        mean_ms: milliseconds(predictions.time) / metrics.count() as f64,
+        slowest_ms: milliseconds(predictions.slowest),
     })
 }
 
@@ -143,7 +146,7 @@ struct Readings {
 impl Readings {
     fn new(model: Model, images: &Dataset) -> Result<Self, Error> {
         let mut predictor = Predictor::new(model, 1)?;
-        let mut readings = Readings {
+        let mut predictions = Readings {
             probabilities: Vec::with_capacity(images.len()),
             loss: 0.0,
             time: Duration::ZERO,
@@ -157,12 +160,12 @@ impl Readings {
             loss::softmax(&mut probabilities);
             let time = start.elapsed();
             let loss = loss::cross_entropy(logits, images.label(index).into(), 1.0, &mut [0.0; DIGITS]);
-            readings.loss += f64::from(loss);
-            readings.probabilities.push(probabilities);
-            readings.time += time;
-            readings.slowest = readings.slowest.max(time);
+            predictions.loss += f64::from(loss);
+            predictions.probabilities.push(probabilities);
+            predictions.time += time;
+            predictions.slowest = predictions.slowest.max(time);
         }
-        Ok(readings)
+        Ok(predictions)
     }
 
     /// Each image's label, the digit that was read and its probability.
@@ -179,7 +182,7 @@ impl Readings {
     }
 
     fn write(&self, path: &Path, images: &Dataset) -> Result<(), Error> {
-        files::replace(path, |file| {
+        atomic_file::replace(path, |file| {
             let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();
             writeln!(file, "index,label,digit,{}", names.join(","))?;
             for (answer, probabilities) in self.answers(images).zip(&self.probabilities) {

@@ -1,8 +1,8 @@
-//! `info`: what a weights file holds.
+//! `info`: describes a weights file.
 
 use std::collections::BTreeMap;
 
-use digit_pad::{memory, model::Model};
+use digit_pad::recognition::{feature_cache, model::Model};
 use nn_core::Kernel;
 use serde::Serialize;
 
@@ -41,12 +41,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = Model::open(args.model.model.as_deref())?;
     let (content, kernel) = (&model.content, Kernel::active()?);
     let network = &content.network;
-    let lessons = memory::lessons(&model)?.len();
+    let lessons = feature_cache::examples(&model)?.len();
     let notes = content
         .notes
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let notes = notes.filter(|&(name, _)| name != memory::NOTE);
+    let notes = notes.filter(|&(name, _)| name != feature_cache::METADATA_KEY);
     if args.json {
         return json(&Info {
             path: model.path.as_ref().map(|path| path.display().to_string()),

@@ -1,4 +1,4 @@
-//! What can be asked for on the command line, one file a command.
+//! The command line, one file per command.
 
 mod args;
 mod eval;

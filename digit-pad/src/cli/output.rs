@@ -1,4 +1,4 @@
-//! What goes to standard output and standard error, and how a command ends that fails.
+//! Standard output, standard error and exit status.
 
 use std::{
     fmt::Display,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use digit_pad::Error;
-pub(super) use digit_pad::figures::{grouped, percent, percent_or_dash};
+pub(super) use digit_pad::format::{grouped, percent, percent_or_dash};
 use serde::Serialize;
 
 /// Why a command did not do all that it was asked for.

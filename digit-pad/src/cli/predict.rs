@@ -1,15 +1,17 @@
-//! `predict`: reads the digit, or the number, in each image.
+//! `predict`: recognizes the digit or the number in each image.
 
 use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
-    grey::PixelRect,
-    normalize::normalize,
-    photo::{self, Photo},
-    reading::Reader,
-    recognizer::Recognizer,
-    segment::{PictureDigit, split_picture},
+    geometry::PixelRect,
+    imaging::image_file::{self, LoadedImage},
+    recognition::{
+        normalization::normalize,
+        prediction::Classifier,
+        recognizer::Recognizer,
+        segmentation::{PictureDigit, split_picture},
+    },
 };
 use serde::Serialize;
 
@@ -84,7 +86,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut outcome = Ok(());
     for path in &args.images {
         let read = if args.number { read_number } else { read_digit };
-        match photo::open(path).and_then(|photo| read(&mut recognizer, path, &photo)) {
+        match image_file::open(path).and_then(|loaded| read(&mut recognizer, path, &loaded)) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
@@ -95,25 +97,25 @@ pub(super) fn run(args: &Args) -> Outcome {
     outcome
 }
 
-fn read_digit(recognizer: &mut Recognizer, path: &Path, photo: &Photo) -> Result<Prediction, Error> {
-    let seen = normalize(&photo.picture).ok_or_else(|| no_ink(path, photo))?;
-    let reading = recognizer.read(&seen);
+fn read_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
+    let seen = normalize(&loaded.picture).ok_or_else(|| no_ink(path, loaded))?;
+    let prediction = recognizer.classify(&seen);
     Ok(Prediction::Digit {
         path: path.display().to_string(),
-        digit: reading.digit(),
-        probability: reading.probability(),
-        probabilities: reading.probabilities,
-        known: reading.known,
+        digit: prediction.digit(),
+        probability: prediction.probability(),
+        probabilities: prediction.probabilities,
+        known: prediction.known,
     })
 }
 
-fn read_number(recognizer: &mut Recognizer, path: &Path, photo: &Photo) -> Result<Prediction, Error> {
-    let digits: Vec<DigitInNumber> = split_picture(&photo.picture, recognizer)
+fn read_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
+    let digits: Vec<DigitInNumber> = split_picture(&loaded.picture, recognizer)
         .iter()
-        .map(|found| DigitInNumber::new(found, photo))
+        .map(|found| DigitInNumber::new(found, loaded))
         .collect();
     if digits.is_empty() {
-        return Err(no_ink(path, photo));
+        return Err(no_ink(path, loaded));
     }
     Ok(Prediction::Number {
         path: path.display().to_string(),
@@ -124,11 +126,11 @@ fn read_number(recognizer: &mut Recognizer, path: &Path, photo: &Photo) -> Resul
     })
 }
 
-fn no_ink(path: &Path, photo: &Photo) -> Error {
+fn no_ink(path: &Path, loaded: &LoadedImage) -> Error {
     Error::NoInk {
         path: path.to_owned(),
-        width: photo.width,
-        height: photo.height,
+        width: loaded.width,
+        height: loaded.height,
     }
 }
 
@@ -155,18 +157,18 @@ impl Prediction {
 }
 
 impl DigitInNumber {
-    fn new(found: &PictureDigit, photo: &Photo) -> Self {
+    fn new(found: &PictureDigit, loaded: &LoadedImage) -> Self {
         let PixelRect {
             left,
             top,
             width,
             height,
-        } = photo.place(found.place);
+        } = loaded.place(found.place);
         DigitInNumber {
-            digit: found.reading.digit(),
-            probability: found.reading.probability(),
-            probabilities: found.reading.probabilities,
-            known: found.reading.known,
+            digit: found.prediction.digit(),
+            probability: found.prediction.probability(),
+            probabilities: found.prediction.probabilities,
+            known: found.prediction.known,
             r#box: PixelBox {
                 x: left,
                 y: top,

@@ -1,8 +1,8 @@
-//! How training shows itself: a bar where there is a terminal, lines where there is none, JSON where it is asked for.
+//! Progress of `train`: a bar on a terminal, lines elsewhere, or JSON.
 
 use std::time::Instant;
 
-use digit_pad::training::{EpochReport, Event, StepReport};
+use digit_pad::training::session::{EpochReport, StepReport, TrainingEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -40,10 +40,10 @@ impl Progress {
         }
     }
 
-    pub(super) fn show(&mut self, event: &Event) {
+    pub(super) fn show(&mut self, event: &TrainingEvent) {
         match event {
-            Event::Step(step) => self.show_step(step),
-            Event::Epoch(epoch) => self.show_epoch(epoch),
+            TrainingEvent::Step(step) => self.show_step(step),
+            TrainingEvent::Epoch(epoch) => self.show_epoch(epoch),
         }
     }
 

@@ -1,4 +1,4 @@
-//! `replay`: draws saved strokes with the pad's own pen, and reads them.
+//! `replay`: draws saved strokes with the pad's pen and recognizes them.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,14 +7,10 @@ use std::{
 
 use digit_pad::{
     Error,
-    ink::{Drawing, Drawings},
-    lessons::Lessons,
-    metrics::{Answer, Metrics},
-    model::Model,
-    normalize::normalize_ink,
-    reading::Reader,
-    recognizer::Recognizer,
-    teach::Teacher,
+    drawing::file::{Drawing, Drawings},
+    recognition::{model::Model, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer},
+    teaching::{examples::Examples, fine_tuning::FineTuner},
+    training::evaluation::{Answer, Metrics},
 };
 use serde::Serialize;
 
@@ -103,14 +99,14 @@ impl Args {
             return self.model.recognizer();
         };
         let model = Model::open(self.model.model.as_deref())?;
-        let lessons = Lessons::load_labelled(path)?;
-        let mut teacher = Teacher::new(&model)?;
+        let examples = Examples::load_labelled(path)?;
+        let mut fine_tuner = FineTuner::new(&model)?;
         let start = Instant::now();
-        let taught = teacher.learn(&lessons)?;
+        let taught = fine_tuner.fine_tune(&examples)?;
         let milliseconds = start.elapsed().as_millis();
         note(format_args!(
             "taught {} labelled drawings of {} in {milliseconds} ms",
-            lessons.len(),
+            examples.len(),
             path.display()
         ));
         Recognizer::new(taught)
@@ -124,14 +120,14 @@ fn failed(error: Error) -> Outcome {
 
 fn read(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {
     let seen = normalize_ink(&drawing.ink.fit()).expect("a drawing has ink, and in the middle of the canvas");
-    let reading = recognizer.read(&seen);
+    let prediction = recognizer.classify(&seen);
     Row {
         path: path.map(|path| path.display().to_string()),
         line,
         label: drawing.label,
-        digit: reading.digit(),
-        probability: reading.probability(),
-        known: reading.known,
+        digit: prediction.digit(),
+        probability: prediction.probability(),
+        known: prediction.known,
     }
 }
 

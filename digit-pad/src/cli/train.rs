@@ -1,4 +1,4 @@
-//! `train`: trains a network, shows how it goes, and saves the weights.
+//! `train`: trains a network and saves its weights.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +16,14 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser},
 };
 use digit_pad::{
-    checkpoint, files,
-    plot::{self, Curves},
-    presets::{DEFAULT, PRESETS, Preset},
-    training::{Data, End, HeldOut, Task, Trained, model_of, train},
+    charts::{Curves, training_curves},
+    storage::atomic_file,
+    training::{
+        checkpoint,
+        data_split::{Data, HeldOut},
+        presets::{DEFAULT, PRESETS, Preset},
+        session::{End, Task, Trained, model_of, train},
+    },
 };
 use mnist_io::Dataset;
 use nn_core::{
@@ -151,7 +155,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         .into_iter()
         .flatten()
     {
-        files::check_writable(path)?;
+        atomic_file::check_writable(path)?;
     }
     args.check_files_differ()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -286,7 +290,7 @@ fn draw(args: &Args, curves: &Curves, trained: &Trained) -> Outcome {
         return Ok(());
     }
     let network = trained.network.spec().to_string();
-    plot::draw(path, *form, curves, &network, &final_figures(trained))?;
+    training_curves::draw(path, *form, curves, &network, &final_figures(trained))?;
     note(format_args!("plotted {}", path.display()));
     Ok(())
 }

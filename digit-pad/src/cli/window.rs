@@ -1,15 +1,14 @@
-//! Without a command: the window to draw in.
+//! Without a command: opens the window.
 
 use std::{ffi::OsStr, io, path::PathBuf};
 
 use digit_pad::{
     Error,
-    desk::Desk,
-    folders::Folders,
-    model::Model,
-    photo,
-    settings::Settings,
-    view::Opening,
+    app::{controller::Controller, settings::Settings},
+    imaging::image_file,
+    recognition::model::Model,
+    storage::paths::UserPaths,
+    ui::Opening,
     window::{self, WindowOptions},
 };
 
@@ -45,16 +44,16 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let folders = args.home.as_deref().map_or_else(Folders::of_user, Folders::all_in);
-    let mut desk = Desk::new(Model::open(args.model.model.as_deref())?, folders.clone())?;
+    let paths = args.home.as_deref().map_or_else(UserPaths::of_user, UserPaths::all_in);
+    let mut controller = Controller::new(Model::open(args.model.model.as_deref())?, paths.clone())?;
     let options = WindowOptions {
         log_predictions: args.log_predictions,
-        settings: Settings::load(&folders),
+        settings: Settings::load(&paths),
         ..WindowOptions::default()
     };
-    let settings = window::run(&options, &mut desk, opening(args)?)?;
+    let settings = window::run(&options, &mut controller, opening(args)?)?;
     // A window that cannot keep its size was still a good window.
-    if let Err(error) = settings.save(&folders) {
+    if let Err(error) = settings.save(&paths) {
         report(error);
     }
     Ok(())
@@ -64,8 +63,8 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
     let Some(path) = &args.image else {
         return Ok(Opening::Blank);
     };
-    match photo::open(path) {
-        Ok(photo) => Ok(Opening::Picture(photo.picture)),
+    match image_file::open(path) {
+        Ok(loaded) => Ok(Opening::Picture(loaded.picture)),
         // A mistyped command arrives here as the name of an image.
         Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
             Err(Failure::Message(format!(

@@ -1,4 +1,4 @@
-//! What the pointer does, at first hand from an X11 display.
+//! Pointer events at first hand from an X11 display.
 //!
 //! A second connection lays a window of its own over minifb's: one that is never seen but takes all that the pointer
 //! does, each event with its place, in order. Keys still go to minifb's window; this connection hears of them as well,
@@ -17,7 +17,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
-use crate::view::Event;
+use crate::ui::Event;
 
 /// The pointer's main button.
 const MAIN_BUTTON: u8 = 1;
@@ -32,11 +32,11 @@ pub(super) struct Gone;
 /// Events as they come in.
 #[derive(Debug)]
 pub(super) struct Events {
-    news: Receiver<News>,
+    signal: Receiver<Signal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum News {
+enum Signal {
     /// The pointer did something.
     Pointer(Event),
     /// The picture on the screen was lost.
@@ -54,26 +54,26 @@ impl Events {
         let seen = Window::try_from(handle.window).ok()?;
         let (connection, _) = x11rb::connect(None).ok()?;
         let taker = lay_over(&connection, seen).ok()?;
-        let (sender, news) = channel();
+        let (sender, signal) = channel();
         let listener = std::thread::Builder::new().name("x11-events".to_owned());
         listener.spawn(move || listen(&connection, taker, &sender)).ok()?;
-        Some(Events { news })
+        Some(Events { signal })
     }
 
     /// Waits for the next event, no longer than `rest`, and takes all that are there; says whether the picture on the
     /// screen was lost.
     pub(super) fn wait(&self, rest: Duration, events: &mut Vec<Event>) -> Result<bool, Gone> {
-        let first = match self.news.recv_timeout(rest) {
-            Ok(news) => news,
+        let first = match self.signal.recv_timeout(rest) {
+            Ok(signal) => signal,
             Err(RecvTimeoutError::Timeout) => return Ok(false),
             Err(RecvTimeoutError::Disconnected) => return Err(Gone),
         };
         let mut lost = false;
-        for news in std::iter::once(first).chain(self.news.try_iter()) {
-            match news {
-                News::Pointer(event) => events.push(event),
-                News::Lost => lost = true,
-                News::Other => {}
+        for signal in std::iter::once(first).chain(self.signal.try_iter()) {
+            match signal {
+                Signal::Pointer(event) => events.push(event),
+                Signal::Lost => lost = true,
+                Signal::Other => {}
             }
         }
         Ok(lost)
@@ -114,36 +114,36 @@ fn lay_over(connection: &RustConnection, seen: Window) -> Result<Window, Box<dyn
 }
 
 /// Passes events on until the window or the receiver is gone.
-fn listen(connection: &RustConnection, taker: Window, sender: &Sender<News>) {
+fn listen(connection: &RustConnection, taker: Window, sender: &Sender<Signal>) {
     while let Ok(event) = connection.wait_for_event() {
         let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == taker);
-        if destroyed || news(&event).is_some_and(|news| sender.send(news).is_err()) {
+        if destroyed || signal(&event).is_some_and(|signal| sender.send(signal).is_err()) {
             return;
         }
     }
 }
 
-fn news(event: &XEvent) -> Option<News> {
+fn signal(event: &XEvent) -> Option<Signal> {
     let place = |x: i16, y: i16| (f32::from(x), f32::from(y));
     match event {
         XEvent::MotionNotify(e) => {
             let (x, y) = place(e.event_x, e.event_y);
-            Some(News::Pointer(Event::PointerMoved { x, y }))
+            Some(Signal::Pointer(Event::PointerMoved { x, y }))
         }
         XEvent::LeaveNotify(e) if e.mode == NotifyMode::NORMAL => {
             let (x, y) = place(e.event_x, e.event_y);
-            Some(News::Pointer(Event::PointerMoved { x, y }))
+            Some(Signal::Pointer(Event::PointerMoved { x, y }))
         }
         XEvent::ButtonPress(e) if e.detail == MAIN_BUTTON => {
             let (x, y) = place(e.event_x, e.event_y);
-            Some(News::Pointer(Event::PointerPressed { x, y }))
+            Some(Signal::Pointer(Event::PointerPressed { x, y }))
         }
         XEvent::ButtonRelease(e) if e.detail == MAIN_BUTTON => {
             let (x, y) = place(e.event_x, e.event_y);
-            Some(News::Pointer(Event::PointerReleased { x, y }))
+            Some(Signal::Pointer(Event::PointerReleased { x, y }))
         }
-        XEvent::Expose(_) => Some(News::Lost),
-        XEvent::KeyPress(_) | XEvent::KeyRelease(_) | XEvent::ConfigureNotify(_) => Some(News::Other),
+        XEvent::Expose(_) => Some(Signal::Lost),
+        XEvent::KeyPress(_) | XEvent::KeyRelease(_) | XEvent::ConfigureNotify(_) => Some(Signal::Other),
         _ => None,
     }
 }

@@ -1,20 +1,22 @@
-//! How a training step is shared out over threads, in figures: made by the cuts that the step itself makes.
+//! How a training step is distributed over threads, in numbers: made by the cuts that the step itself makes.
 
 use std::{cmp::Reverse, ops::Range};
 
+use super::{
+    memory::check_memory,
+    shard::{cut_blocks, cut_shards, min_block_parameters, parameters_of, training_shards},
+};
 use crate::{
     error::{Error, Result},
-    exec::workspace::{Layout, check_batch, cut_lanes},
-    network::{Network, ParameterBlock},
-    train::update::{cut_pieces, least_parameters, parameter_len},
+    graph::{Graph, MemoryLayout, ParameterBlock},
 };
 
-/// How a training step is shared out over threads: what each takes, and what that costs.
+/// How a training step is distributed over threads: what each thread takes, and what that costs.
 ///
-/// A step has two sections. In the first, threads take samples: forward, loss, the gradients of the outputs, and those
-/// of convolutions' parameters. In the second they take parameters: the gradients of dense layers' parameters, the
-/// sums of those of convolutions, and the optimiser. Clipping by the gradients' norm adds a third, which is not counted.
-/// What a thread takes does not change the bits of the result.
+/// A step has two parallel sections. In the first, threads take samples: forward, loss, the gradients of the outputs,
+/// and those of convolutions' parameters. In the second they take parameters: the gradients of dense layers'
+/// parameters, the sums of those of convolutions, and the optimizer. Clipping by the gradients' norm adds a third
+/// section, which is not counted. The distribution does not change the bits of the result.
 ///
 /// ```
 /// use nn_core::Network;
@@ -25,33 +27,30 @@ use crate::{
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ThreadPlan {
     /// Samples of each thread that takes part in the first section.
     pub samples: Vec<usize>,
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
-    /// taken first, each by the thread with the least to do.
+    /// taken first, each by the thread with the least work.
     pub parameters: Vec<usize>,
-    /// How often work is forked and joined, in both sections together; batch normalisations halt the first. Dense layers'
-    /// weights are transposed in parallel besides, before it, and a first layer's live pixels are listed after it, unless
-    /// they are few.
+    /// Number of forks and joins in both sections; batch normalizations interrupt the first. Not counted are the
+    /// parallel transposition of large weights before it and the listing of nonzero inputs after it.
     pub joins: usize,
-    /// How much sooner than one thread the busiest of these has done its multiply-adds. Joins and memory take their
-    /// time besides.
+    /// How many times sooner than a single thread the busiest thread has done its multiply-adds. Joins and memory take
+    /// additional time.
     pub speedup: f64,
     /// Bytes that the busiest thread of the first section touches: all parameters, in each of the forms in which
-    /// they are read, its samples and what it keeps of them, its sums of gradients.
+    /// they are read, its samples with what they save, its sums of gradients.
     pub thread_bytes: usize,
-    /// Bytes that one section writes and the next may read on other threads: the parameters, what is saved of the
-    /// samples, the sums of gradients.
+    /// Bytes that one section writes and the next may read on other threads: the parameters, what samples save, the
+    /// sums of gradients.
     pub shared_bytes: usize,
 }
 
-impl Network {
-    /// How a training step on a batch would be shared out over at most `threads` threads; they need not exist.
-    ///
-    /// # Errors
-    /// If there is no sample or no thread, or the batch takes more than 16 GiB.
-    pub fn thread_plan(&self, batch: usize, threads: usize) -> Result<ThreadPlan> {
+impl ThreadPlan {
+    /// The plan of a training step on a batch for at most `threads` threads.
+    pub(crate) fn new(graph: &Graph, batch: usize, threads: usize) -> Result<Self> {
         for (name, value) in [("batch", batch), ("threads", threads)] {
             if value == 0 {
                 return Err(Error::Setting {
@@ -61,135 +60,136 @@ impl Network {
                 });
             }
         }
-        let layout = Layout::new(self.plan(), true);
-        check_batch(self, batch, threads, &layout)?;
-        Ok(Counts::new(self, layout, batch, threads).thread_plan())
+        let layout = MemoryLayout::new(graph, true);
+        check_memory(graph, batch, threads, &layout)?;
+        Ok(Counts::new(graph, layout, batch, threads).thread_plan())
     }
 }
 
-/// What is counted, before it is summed up.
+/// The counts that a plan is made of.
 struct Counts<'a> {
-    network: &'a Network,
-    layout: Layout,
+    graph: &'a Graph,
+    layout: MemoryLayout,
     batch: usize,
-    lanes: usize,
-    /// Lanes and samples of each thread of the first section.
-    parts: Vec<(usize, usize)>,
+    /// Shards of the batch.
+    shards: usize,
+    /// Shards and samples of each thread of the first section.
+    sample_parts: Vec<(usize, usize)>,
     /// What each thread of the second section takes.
-    shares: Vec<Share>,
+    parameter_parts: Vec<ParameterPart>,
     joins: usize,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Share {
+struct ParameterPart {
     parameters: usize,
-    /// Multiply-adds.
-    work: usize,
+    multiply_adds: usize,
 }
 
 impl<'a> Counts<'a> {
-    fn new(network: &'a Network, layout: Layout, batch: usize, threads: usize) -> Self {
-        let (cut, parts) = layout.training_cut(network, batch, threads);
-        let lanes = share_lanes(0..cut.lanes, parts);
+    fn new(graph: &'a Graph, layout: MemoryLayout, batch: usize, threads: usize) -> Self {
+        let (sharding, sample_threads) = training_shards(graph, &layout, batch, threads);
+        let parts = split_shards(0..sharding.shards, sample_threads);
         let mut counts = Self {
-            network,
+            graph,
             layout,
             batch,
-            lanes: cut.lanes,
-            // Samples wait for each other twice at each joint layer: on the way there, and on the way back.
-            joins: (lanes.len() - 1) * (1 + 2 * network.plan().joints.len()),
-            parts: lanes
+            shards: sharding.shards,
+            // Each cross-sample node interrupts the section twice, in the forward and in the backward pass.
+            joins: (parts.len() - 1) * (1 + 2 * graph.cross_sample.len()),
+            sample_parts: parts
                 .into_iter()
-                .map(|lanes| (lanes.len(), cut.start(lanes.end) - cut.start(lanes.start)))
+                .map(|shards| (shards.len(), sharding.samples(&shards).len()))
                 .collect(),
-            shares: Vec::new(),
+            parameter_parts: Vec::new(),
         };
-        let mut tasks = share_pieces(&network.plan().blocks, least_parameters(batch));
+        let tasks = split_blocks(&graph.blocks, min_block_parameters(batch));
         counts.joins += tasks.len().saturating_sub(1);
-        let work_of = |blocks: &&[ParameterBlock]| blocks.iter().map(|block| counts.piece_work(block)).sum::<usize>();
-        let mut shares = vec![Share::default(); threads.min(tasks.len())];
-        tasks.sort_by_cached_key(|blocks| Reverse(work_of(blocks)));
-        for blocks in tasks {
-            let work = work_of(&blocks);
-            let idlest = shares.iter_mut().min_by_key(|share| share.work);
-            let share = idlest.expect("a task is for a thread");
-            share.parameters += parameter_len(blocks);
-            share.work += work;
-        }
-        Self { shares, ..counts }
+        counts.parameter_parts = counts.distribute(tasks, threads);
+        counts
     }
 
-    /// Multiply-adds of the second section: a product with the batch, or the adding of lanes.
-    fn piece_work(&self, block: &ParameterBlock) -> usize {
+    /// The largest tasks first, each to the thread with the least work.
+    fn distribute(&self, mut tasks: Vec<&[ParameterBlock]>, threads: usize) -> Vec<ParameterPart> {
+        let multiply_adds =
+            |blocks: &[ParameterBlock]| -> usize { blocks.iter().map(|block| self.block_multiply_adds(block)).sum() };
+        let mut parts = vec![ParameterPart::default(); threads.min(tasks.len())];
+        tasks.sort_by_cached_key(|blocks| Reverse(multiply_adds(blocks)));
+        for blocks in tasks {
+            let part = parts.iter_mut().min_by_key(|part| part.multiply_adds);
+            let part = part.expect("a task is for a thread");
+            part.parameters += parameters_of(blocks);
+            part.multiply_adds += multiply_adds(blocks);
+        }
+        parts
+    }
+
+    /// Multiply-adds of the second section: a product with the batch, or the addition of shards.
+    fn block_multiply_adds(&self, block: &ParameterBlock) -> usize {
         block.len
-            * if self.layout.sums_in_lanes(block.node) {
-                self.lanes
+            * if self.layout.sums_by_shard(block.node) {
+                self.shards
             } else {
                 self.batch
             }
     }
 
-    /// Multiply-adds of the first section, for one sample: forward, the gradients of all inputs but the first layer's,
-    /// and those of the parameters whose gradients are summed in lanes.
-    fn sample_work(&self) -> usize {
-        let plan = self.network.plan();
-        let nodes = plan.nodes.iter().enumerate();
-        let later: usize = nodes
-            .filter(|(index, _)| !self.layout.sums_in_lanes(*index))
-            .filter_map(|(_, node)| {
-                node.layer
-                    .tensors()
-                    .first()
-                    .map(|weights| weights.shape.iter().product::<usize>())
-            })
+    /// Multiply-adds of the first section for one sample: forward, the gradients of all inputs but the first layer's,
+    /// and those of the parameters whose gradients are summed by shard.
+    fn sample_multiply_adds(&self) -> usize {
+        let nodes = self.graph.nodes.iter().enumerate();
+        let in_second_section: usize = nodes
+            .filter(|(index, _)| !self.layout.sums_by_shard(*index))
+            .filter_map(|(_, node)| Some(node.layer.parameters()?.tensors().first()?.len()))
             .sum();
-        3 * plan.work - plan.first_work - later.min(plan.work)
+        let forward = self.graph.multiply_adds;
+        3 * forward - self.graph.first_multiply_adds - in_second_section.min(forward)
     }
 
     fn thread_plan(self) -> ThreadPlan {
-        let (lanes, samples) = self.parts.iter().copied().max_by_key(|part| part.1).unwrap_or_default();
-        let second: usize = self.shares.iter().map(|share| share.work).sum();
-        let busiest = self.shares.iter().map(|share| share.work).max().unwrap_or_default();
-        let sample = self.sample_work();
-        let whole = self.batch * sample + second;
-        let plan = self.network.plan();
-        let read = self.network.parameters().len() + plan.packed_len() + self.layout.transposed_len();
+        let busiest = self.sample_parts.iter().copied().max_by_key(|part| part.1);
+        let (shards, samples) = busiest.unwrap_or_default();
+        let parameter_work = || self.parameter_parts.iter().map(|part| part.multiply_adds);
+        let busiest = parameter_work().max().unwrap_or_default();
+        let sample = self.sample_multiply_adds();
+        let whole = self.batch * sample + parameter_work().sum::<usize>();
+        let read = self.graph.parameters_len() + self.graph.packed_len() + self.layout.transposed_len();
         // Outputs and their gradients.
-        let record = 2 * self.layout.stride;
-        let sums = self.layout.sums_len();
-        let input = self.network.spec().input().len();
+        let record = 2 * self.layout.record_len;
+        let sums = self.layout.shard_sums_len();
+        let input = self.graph.inputs();
         ThreadPlan {
-            samples: self.parts.iter().map(|part| part.1).collect(),
-            parameters: self.shares.iter().map(|share| share.parameters).collect(),
+            samples: self.sample_parts.iter().map(|part| part.1).collect(),
+            parameters: self.parameter_parts.iter().map(|part| part.parameters).collect(),
             joins: self.joins,
             speedup: whole.max(1) as f64 / (samples * sample + busiest).max(1) as f64,
-            thread_bytes: size_of::<f32>() * (read + samples * (input + record) + lanes * sums),
-            shared_bytes: size_of::<f32>() * (read + self.batch * record + self.lanes * sums),
+            thread_bytes: size_of::<f32>() * (read + samples * (input + record) + shards * sums),
+            shared_bytes: size_of::<f32>() * (read + self.batch * record + self.shards * sums),
         }
     }
 }
 
-/// The lanes of each of `parts` threads.
-fn share_lanes(lanes: Range<usize>, parts: usize) -> Vec<Range<usize>> {
-    let Some((left, lane)) = cut_lanes(&lanes, parts) else {
-        return vec![lanes];
+/// The shards of each of `threads` threads.
+fn split_shards(shards: Range<usize>, threads: usize) -> Vec<Range<usize>> {
+    let Some((left, shard)) = cut_shards(&shards, threads) else {
+        return vec![shards];
     };
-    let mut shares = share_lanes(lanes.start..lane, left);
-    shares.extend(share_lanes(lane..lanes.end, parts - left));
-    shares
+    let mut parts = split_shards(shards.start..shard, left);
+    parts.extend(split_shards(shard..shards.end, threads - left));
+    parts
 }
 
-/// Pieces that are done one behind the other, on one thread.
-fn share_pieces(blocks: &[ParameterBlock], least: usize) -> Vec<&[ParameterBlock]> {
-    match cut_pieces(blocks, least) {
+/// The blocks of each task of one thread.
+fn split_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Vec<&[ParameterBlock]> {
+    match cut_blocks(blocks, min_parameters) {
         Some((middle, true)) => {
             let (left, right) = blocks.split_at(middle);
-            let mut shares = share_pieces(left, least);
-            shares.extend(share_pieces(right, least));
-            shares
+            let mut tasks = split_blocks(left, min_parameters);
+            tasks.extend(split_blocks(right, min_parameters));
+            tasks
         }
         _ if blocks.is_empty() => Vec::new(),
-        // Halves of what is not worth two threads are not either.
+        // If two halves are not worth two threads, nor are their halves.
         _ => vec![blocks],
     }
 }
@@ -201,15 +201,18 @@ mod tests {
     const DENSE: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
     const CONV: &str = "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | dense 10";
 
+    fn graph(text: &str) -> Graph {
+        Graph::for_training(&text.parse().unwrap())
+    }
+
     fn thread_plan(text: &str, batch: usize, threads: usize) -> ThreadPlan {
-        let network = Network::new(text.parse().unwrap(), 1).unwrap();
-        network.thread_plan(batch, threads).unwrap()
+        ThreadPlan::new(&graph(text), batch, threads).unwrap()
     }
 
     #[test]
-    fn every_sample_and_every_parameter_is_some_threads() {
+    fn every_sample_and_every_parameter_has_a_thread() {
         for text in [DENSE, CONV, "6 | relu", "2 | dense 1"] {
-            let parameters = Network::new(text.parse().unwrap(), 1).unwrap().parameters().len();
+            let parameters = graph(text).parameters_len();
             for (batch, threads) in [(1, 1), (1, 8), (32, 3), (37, 8), (256, 64), (1000, 5)] {
                 let plan = thread_plan(text, batch, threads);
                 assert_eq!(plan.samples.iter().sum::<usize>(), batch);
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn larger_batches_have_work_for_more_threads() {
+    fn larger_batches_use_more_threads() {
         let threads_of = |text, batch| thread_plan(text, batch, 64).samples.len();
         assert_eq!(
             [1, 4, 32, 128, 512].map(|batch| threads_of(CONV, batch)),
@@ -231,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_shared_out_is_refused() {
-        let network = Network::new(DENSE.parse().unwrap(), 1).unwrap();
+    fn empty_and_huge_batches_are_refused() {
+        let graph = graph(DENSE);
         for (batch, threads) in [(0, 1), (1, 0), (usize::MAX, 1)] {
-            assert!(network.thread_plan(batch, threads).is_err());
+            assert!(ThreadPlan::new(&graph, batch, threads).is_err());
         }
     }
 }

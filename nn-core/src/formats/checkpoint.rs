@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Result,
     network::{Network, Tensor},
-    train::trainer::{Position, Progress, Settings, Trainer},
+    train::{Cursor, Progress, Settings, Trainer},
 };
 
 const CHECKPOINT_VERSION: u64 = 1;
@@ -24,7 +24,7 @@ struct Training {
     checkpoint_version: u64,
     settings: Settings,
     progress: Progress,
-    next: Position,
+    next: Cursor,
 }
 
 impl Trainer {
@@ -41,7 +41,7 @@ impl Trainer {
     ///
     /// # Errors
     /// If the file cannot be written, or a value to go into it is not finite.
-    pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Position) -> Result<()> {
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Cursor) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.checkpoint(next).map_err(|error| in_file(error, path))?;
         write(path, &bytes)
@@ -51,7 +51,7 @@ impl Trainer {
     ///
     /// # Errors
     /// If a value to go into it is not finite.
-    pub fn checkpoint(&self, next: Position) -> Result<Vec<u8>> {
+    pub fn checkpoint(&self, next: Cursor) -> Result<Vec<u8>> {
         let training = Training {
             checkpoint_version: CHECKPOINT_VERSION,
             settings: *self.settings(),
@@ -60,7 +60,7 @@ impl Trainer {
         };
         let training = serde_json::to_string(&training).map_err(|error| damaged(error.to_string()))?;
         let network = self.network();
-        let tensors = self.memory().lasting().flat_map(|(name, arena)| {
+        let tensors = self.optimizer_state().named().flat_map(|(name, arena)| {
             let mut tensors = network.export(arena);
             for tensor in &mut tensors {
                 tensor.name.insert_str(0, &prefix(name));
@@ -76,39 +76,39 @@ impl Trainer {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use nn_core::{Network, Position, Source, Trainer, optim::{Adam, Schedule}};
+    /// use nn_core::{Network, Cursor, Source, Trainer, optim::{Adam, Schedule}};
     /// # struct Samples(usize);
     /// # impl Source for Samples {
     /// #     fn start_epoch(&mut self, _: u64) { self.0 = 3; }
-    /// #     fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
+    /// #     fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
     /// #         if self.0 == 0 { return 0; }
     /// #         self.0 -= 1;
-    /// #         (images[0], images[1], labels[0]) = (self.0 as f32, 1.0, self.0 % 2);
+    /// #         (inputs[0], inputs[1], targets[0]) = (self.0 as f32, 1.0, self.0 % 2);
     /// #         1
     /// #     }
     /// # }
     /// # let mut samples = Samples(0);
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("run.safetensors");
-    /// let (mut trainer, mut position) = if path.exists() {
+    /// let (mut trainer, mut cursor) = if path.exists() {
     ///     Trainer::resume(&path, 32)?
     /// } else {
     ///     let network = Network::new("2 | dense 8 | relu | dense 2".parse()?, 1)?;
     ///     let trainer = Trainer::new(network, Adam::new(0.01), 32)?;
-    ///     (trainer.with_schedule(Schedule::cosine(1000.0, 0.0))?, Position::default())
+    ///     (trainer.with_schedule(Schedule::cosine(1000.0, 0.0))?, Cursor::default())
     /// };
-    /// while position.epoch < 4 {
-    ///     let report = trainer.epoch_from(&mut samples, position, |_, _| ControlFlow::Continue(()))?;
-    ///     position = report.next;
-    ///     trainer.save_checkpoint(&path, position)?;
+    /// while cursor.epoch < 4 {
+    ///     let report = trainer.epoch_from(&mut samples, cursor, |_, _| ControlFlow::Continue(()))?;
+    ///     cursor = report.next;
+    ///     trainer.save_checkpoint(&path, cursor)?;
     /// }
-    /// # assert_eq!(Trainer::resume(&path, 32)?.1, position);
+    /// # assert_eq!(Trainer::resume(&path, 32)?.1, cursor);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     ///
     /// # Errors
     /// If the file cannot be read, is no checkpoint or a damaged one, or `batch` is out of range.
-    pub fn resume(path: impl AsRef<Path>, batch: usize) -> Result<(Self, Position)> {
+    pub fn resume(path: impl AsRef<Path>, batch: usize) -> Result<(Self, Cursor)> {
         let path = path.as_ref();
         Self::resume_from(&read(path)?, batch).map_err(|error| in_file(error, path))
     }
@@ -117,12 +117,12 @@ impl Trainer {
     ///
     /// # Errors
     /// If the bytes are no checkpoint or a damaged one, or `batch` is out of range.
-    pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Position)> {
+    pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
         let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
         let training = parse(training.as_deref())?;
         let mut trainer = Self::with_settings(model.network.clone(), training.settings, batch)?;
         *trainer.progress_mut() = training.progress;
-        for (name, arena) in trainer.memory_mut().lasting_mut() {
+        for (name, arena) in trainer.optimizer_state_mut().named_mut() {
             let (own, others) = tensors
                 .into_iter()
                 .partition(|tensor| tensor.name.starts_with(&prefix(name)));

@@ -1,3 +1,11 @@
-//! The graph of a network: nodes in execution order.
+//! The graph of a network: nodes in execution order, each with its place in the arenas and what is fused into it.
 
-pub(crate) mod required_region;
+mod fold;
+mod fuse;
+mod lower;
+mod memory;
+mod node;
+mod required_region;
+
+pub(crate) use memory::MemoryLayout;
+pub(crate) use node::{FoldedNorm, Graph, Node, ParameterBlock};

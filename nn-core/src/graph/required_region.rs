@@ -1,52 +1,52 @@
-//! Which part of each layer's output anything reads: the rest need not be computed.
+//! The required region of each layer's output: the part that later layers read. The rest is not computed.
 //!
-//! Windows that do not fit leave rows and columns over at the lower and right edge: 2×2 pooling of 11×11 values reads
-//! 10×10 of them, so the convolution before it need not make the others, nor the layers before that what only those
-//! would have read. Logits and gradients are the same.
+//! Windows that do not fit leave rows and columns over at the lower and right edge: 2×2 pooling of an 11×11 image reads
+//! 10×10 values, so the convolution before it skips the others, and the layers before that skip what only those would
+//! have read. Outputs and gradients stay the same.
 
 use crate::{
     shape::Shape,
     spec::{ConvSpec, LayerSpec},
 };
 
-/// The shapes of a network's input and of its layers' outputs, without what nothing reads.
+/// The required parts of a network's input and of its layers' outputs: images are cropped at the lower and right edge.
 #[derive(Debug)]
-pub(crate) struct Live {
-    pub(crate) input: Shape,
-    pub(crate) outputs: Vec<Shape>,
+pub(super) struct RequiredRegion {
+    pub(super) input: Shape,
+    pub(super) outputs: Vec<Shape>,
 }
 
-impl Live {
-    /// `joint` tells that batch normalisations look at all of their input, as in training.
+impl RequiredRegion {
+    /// In training, batch normalizations read all of their input.
     ///
     /// # Panics
-    /// If the layers do not fit each other; who reads the text form has checked them.
-    pub(crate) fn of<'a>(
+    /// If the layers do not fit each other; a [`NetworkSpec`](crate::NetworkSpec) has been checked.
+    pub(super) fn of<'a>(
         input: Shape,
         layers: impl DoubleEndedIterator<Item = &'a LayerSpec> + Clone,
-        joint: bool,
+        training: bool,
     ) -> Self {
         let mut shape = input;
         let mut inputs = Vec::new();
         for (index, layer) in layers.clone().enumerate() {
             inputs.push(shape);
-            shape = layer.output(index, shape).expect("the text form was checked");
+            shape = layer.output(index, shape).expect("the spec was checked");
         }
         let mut outputs = Vec::new();
         for (layer, input) in layers.rev().zip(inputs.into_iter().rev()) {
-            if joint && *layer == LayerSpec::BatchNorm {
+            if training && *layer == LayerSpec::BatchNorm {
                 shape = input;
             }
             outputs.push(shape);
-            shape = read(layer, input, shape);
+            shape = input_region(layer, input, shape);
         }
         outputs.reverse();
         Self { input: shape, outputs }
     }
 }
 
-/// What a layer reads of `input` to make `output`, which begins where its whole output would.
-fn read(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
+/// The part of `input` that a layer reads to compute the part `output` of its output.
+fn input_region(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
     let (channels, height, width) = match (layer, input) {
         (
             layer,
@@ -56,7 +56,7 @@ fn read(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
                 width,
             },
         ) if layer.has_windows() => (channels, height, width),
-        // Value by value, from the same place.
+        // Each value is computed from the one in its place.
         (layer, _) if layer.is_elementwise() => return output,
         _ => return input,
     };
@@ -91,17 +91,17 @@ mod tests {
     use super::*;
     use crate::NetworkSpec;
 
-    fn live(text: &str, joint: bool) -> (String, Vec<String>) {
+    fn region(text: &str, training: bool) -> (String, Vec<String>) {
         let spec: NetworkSpec = text.parse().unwrap();
-        let live = Live::of(spec.input(), spec.layers().iter(), joint);
-        let outputs = live.outputs.iter().map(ToString::to_string).collect();
-        (live.input.to_string(), outputs)
+        let region = RequiredRegion::of(spec.input(), spec.layers().iter(), training);
+        let outputs = region.outputs.iter().map(ToString::to_string).collect();
+        (region.input.to_string(), outputs)
     }
 
     #[test]
-    fn what_pooling_leaves_over_is_not_made() {
+    fn values_that_pooling_skips_are_not_required() {
         // Of 9×10 sums, 8×10 are pooled to 4×5; 2×2 windows of those make 3×4, of which 2×4 are pooled to 1×2.
-        let (input, outputs) = live(
+        let (input, outputs) = region(
             "11x12x1 | conv 4 3x3 | relu | maxpool 2 | conv 2 2x2 | maxpool 2 | dense 3",
             true,
         );
@@ -110,35 +110,35 @@ mod tests {
     }
 
     #[test]
-    fn all_is_made_where_all_is_read() {
+    fn everything_is_required_where_windows_fit() {
         for text in [
             "8x8x1 | conv 4 3x3 | maxpool 2 | dense 3",
             "9x9x2 | conv 4 3x3 pad same | globalavgpool | flatten",
         ] {
             let spec: NetworkSpec = text.parse().unwrap();
-            let live = Live::of(spec.input(), spec.layers().iter(), true);
+            let region = RequiredRegion::of(spec.input(), spec.layers().iter(), true);
             let mut shape = spec.input();
-            assert_eq!(live.input, shape);
+            assert_eq!(region.input, shape);
             for (index, layer) in spec.layers().iter().enumerate() {
                 shape = layer.output(index, shape).unwrap();
-                assert_eq!(live.outputs[index], shape, "{text}");
+                assert_eq!(region.outputs[index], shape, "{text}");
             }
         }
     }
 
     #[test]
-    fn padding_is_no_part_of_the_input() {
+    fn padding_does_not_count_as_input() {
         // 5×5 windows at every second pixel of 9×9 with two zeros around make 5×5 sums, of which 4×4 are pooled.
-        let (input, outputs) = live("9x9x1 | conv 3 5x5 stride 2 pad 2 | maxpool 2 | dense 2", false);
+        let (input, outputs) = region("9x9x1 | conv 3 5x5 stride 2 pad 2 | maxpool 2 | dense 2", false);
         assert_eq!((input.as_str(), outputs[0].as_str()), ("9x9x1", "4x4x3"));
-        let (input, outputs) = live("8x8x1 | conv 3 1x1 stride 2 pad 3 | maxpool 6 | dense 2", false);
+        let (input, outputs) = region("8x8x1 | conv 3 1x1 stride 2 pad 3 | maxpool 6 | dense 2", false);
         assert_eq!((input.as_str(), outputs[0].as_str()), ("8x8x1", "6x6x3"));
     }
 
     #[test]
-    fn a_normalisation_in_training_sees_all_of_its_input() {
+    fn batch_norm_requires_all_of_its_input_in_training() {
         let text = "9x9x1 | conv 3 2x2 | batchnorm | relu | conv 3 2x2 | maxpool 2 | maxpool 2 | dense 2";
-        assert_eq!(live(text, true).1[..4], ["8x8x3", "8x8x3", "5x5x3", "4x4x3"]);
-        assert_eq!(live(text, false).1[..4], ["5x5x3", "5x5x3", "5x5x3", "4x4x3"]);
+        assert_eq!(region(text, true).1[..4], ["8x8x3", "8x8x3", "5x5x3", "4x4x3"]);
+        assert_eq!(region(text, false).1[..4], ["5x5x3", "5x5x3", "5x5x3", "4x4x3"]);
     }
 }

@@ -1,38 +1,40 @@
-//! Batch normalisation (Ioffe and Szegedy, 2015, "Batch Normalization"), with a ReLU and a max pooling on the way out
-//! where they follow.
+//! Batch normalization (Ioffe and Szegedy, 2015, "Batch Normalization"), with the ReLU and the max pooling that follow.
+//!
+//! `y = weight·x̂ + bias` with `x̂ = (x - mean) / √(variance + ε)` for each channel. Mean and variance are those of the
+//! batch in training, and running averages of them in prediction.
 
 use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 
 use super::{
-    Backward, CrossSample, Forward, Layer, PartialSums, PoolGeometry, StateSpec, TensorSpec, max_pool,
-    max_pool_backward,
+    Backward, CrossSample, Forward, Layer, ParameterGradient, Parameters, PoolGeometry, StateSpec, TensorSpec,
+    max_pool, max_pool_backward, shard_sums::PartialSums,
 };
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
-/// What is added to a variance before its root is taken, as in PyTorch.
+/// The `ε` of the formula, as in PyTorch.
 const EPSILON: f64 = 1e-5;
-/// The weight of the newest batch in the running statistics, as in PyTorch.
+/// The weight of the newest batch in the running averages, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
-/// Pixels of a tile, which is read twice, the second time from the nearest cache.
+/// Pixels of a tile, which is read twice: the second time from the nearest cache.
 const TILE_PIXELS: usize = 64;
-/// Stretches of what is packed: scale and shift; then, in training, the mean, the inverse of the deviation, the mean of
-/// the gradient, the slope of that along the input, and the variance for the running statistics.
-const PREPARED: usize = 7;
+/// Packed rows, each of the padded channels: scale and shift; then, in training, the mean, the inverse standard deviation,
+/// the mean of `dy`, the mean of `dy·x̂` over the standard deviation, and the variance for the running average.
+const PACKED: usize = 7;
 
-/// Its part of the arena is the weight, padded to whole panels, then the bias likewise. Its state is the running mean,
-/// the running variance and the number of batches, unpadded; f32 counts to 2²⁴, and nothing depends on that number.
+/// Parameters: the weight, padded to whole panels, then the bias likewise. State: the running mean, the running variance
+/// and the number of batches, unpadded. An f32 counts to 2²⁴, and nothing depends on the count.
 #[derive(Debug)]
 pub(crate) struct BatchNorm {
     channels: usize,
-    /// Values of a sample that share a channel, which stand `channels` apart.
+    /// Pixels of a sample: values of a channel, `channels` delta.
     area: usize,
     relu: bool,
     pool: Option<PoolGeometry>,
 }
 
-/// `y = scale·x + shift` of a sample, with the ReLU, if there is one.
+/// `y = scale·x + shift` of a sample, with the ReLU if there is one.
 struct Affine<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
@@ -40,25 +42,25 @@ struct Affine<'a> {
     packed: [&'a [f32]; 2],
 }
 
-/// Takes one sample more into each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979),
-/// "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances".
+/// Adds a sample to each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979), "Updating
+/// Formulae and a Pairwise Algorithm for Computing Sample Variances".
 struct Moments<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
-    /// Values of each channel that are in already.
+    /// Values of each channel that have been added before.
     before: usize,
     means: &'a mut [f32],
     squares: &'a mut [f32],
-    /// Mean and squares of a tile.
+    /// Scratch: mean and squared deviations of a tile.
     tile: [&'a mut [f32]; 2],
 }
 
-/// Adds one sample's part of the gradients: `dweight = Σ dy·x̂` and `dbias = Σ dy`.
-struct ParameterGradient<'a> {
+/// Adds a sample to the gradients: `dweight = Σ dy·x̂` and `dbias = Σ dy`.
+struct AddGradients<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     dy: &'a [f32],
-    packed: [&'a [f32]; PREPARED],
+    packed: [&'a [f32]; PACKED],
     dweight: &'a mut [f32],
     dbias: &'a mut [f32],
 }
@@ -68,7 +70,7 @@ struct InputGradient<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     dy: &'a [f32],
-    packed: [&'a [f32]; PREPARED],
+    packed: [&'a [f32]; PACKED],
     dx: &'a mut [f32],
 }
 
@@ -86,15 +88,15 @@ impl BatchNorm {
         self.channels.next_multiple_of(NR)
     }
 
-    /// The first `N` stretches of as many padded channels each.
-    fn stretches<'a, const N: usize>(&self, values: &'a [f32]) -> [&'a [f32]; N] {
+    /// The first `N` channel_rows of as many padded channels each.
+    fn channel_rows<'a, const N: usize>(&self, values: &'a [f32]) -> [&'a [f32]; N] {
         let len = self.padded();
         std::array::from_fn(|index| &values[index * len..(index + 1) * len])
     }
 
-    fn stretches_mut<'a, const N: usize>(&self, values: &'a mut [f32]) -> [&'a mut [f32]; N] {
-        let mut stretches = values.chunks_exact_mut(self.padded());
-        std::array::from_fn(|_| stretches.next().expect("a stretch for each use"))
+    fn channel_rows_mut<'a, const N: usize>(&self, values: &'a mut [f32]) -> [&'a mut [f32]; N] {
+        let mut rows = values.chunks_exact_mut(self.padded());
+        std::array::from_fn(|_| rows.next().expect("a row for each use"))
     }
 
     /// The gradient of a sample before pooling.
@@ -104,15 +106,15 @@ impl BatchNorm {
         scratch
     }
 
-    /// Scale and shift of `scale·x + shift`, which is all that the layer does for that mean and variance.
+    /// The scale and shift that the layer amounts to with that mean and variance.
     fn affine(&self, parameters: &[f32], channel: usize, mean: f64, variance: f64) -> (f32, f32) {
-        let [weight, bias] = self.stretches(parameters);
+        let [weight, bias] = self.channel_rows(parameters);
         let scale = f64::from(weight[channel]) / (variance + EPSILON).sqrt();
         (scale as f32, (f64::from(bias[channel]) - mean * scale) as f32)
     }
 }
 
-// The loops over the channels of a pixel are functions of their own, whose arguments are known to lie apart.
+// The loops over the channels of a pixel are functions, so that the compiler knows that their slices do not overlap.
 
 #[inline(always)]
 fn affine(x: &[f32], [scale, shift]: [&[f32]; 2], relu: bool, y: &mut [f32]) {
@@ -137,21 +139,14 @@ fn add_squares(sums: &mut [f32], x: &[f32], means: &[f32]) {
     }
 }
 
-/// The gradient before the ReLU. The arithmetic is that of [`affine`], so that its sign is that of the output.
+/// The gradient before the ReLU. The arithmetic is that of [`affine`], so that the sign is that of the output.
 #[inline(always)]
 fn mask(relu: bool, dy: f32, x: f32, scale: f32, shift: f32) -> f32 {
     if !relu | (x * scale + shift > 0.0) { dy } else { 0.0 }
 }
 
 #[inline(always)]
-fn add_gradients(
-    relu: bool,
-    x: &[f32],
-    dy: &[f32],
-    packed: [&[f32]; PREPARED],
-    dweight: &mut [f32],
-    dbias: &mut [f32],
-) {
+fn add_gradients(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PACKED], dweight: &mut [f32], dbias: &mut [f32]) {
     let [scale, shift, mean, inverse_deviation, ..] = packed;
     let sums = dweight.iter_mut().zip(dbias);
     let constants = scale.iter().zip(shift).zip(mean).zip(inverse_deviation);
@@ -164,7 +159,7 @@ fn add_gradients(
 }
 
 #[inline(always)]
-fn input_gradient(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PREPARED], dx: &mut [f32]) {
+fn input_gradient(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PACKED], dx: &mut [f32]) {
     let [scale, shift, mean, _, mean_dy, slope, _] = packed;
     let constants = scale.iter().zip(shift).zip(mean).zip(mean_dy.iter().zip(slope));
     for ((dx, (&x, &dy)), (((scale, shift), mean), (mean_dy, slope))) in
@@ -204,18 +199,18 @@ impl Vectorize for Moments<'_> {
                 add_squares(tile_squares, x, tile_means);
             }
             let share = count / (before + count);
-            let lane = self.means.iter_mut().zip(self.squares.iter_mut());
-            for ((mean, squares), (tile_mean, tile_squares)) in lane.zip(tile_means.iter().zip(&*tile_squares)) {
-                let apart = tile_mean - *mean;
-                *mean += apart * share;
-                *squares += tile_squares + apart * apart * before * share;
+            let sums = self.means.iter_mut().zip(self.squares.iter_mut());
+            for ((mean, squares), (tile_mean, tile_squares)) in sums.zip(tile_means.iter().zip(&*tile_squares)) {
+                let delta = tile_mean - *mean;
+                *mean += delta * share;
+                *squares += tile_squares + delta * delta * before * share;
             }
             before += count;
         }
     }
 }
 
-impl Vectorize for ParameterGradient<'_> {
+impl Vectorize for AddGradients<'_> {
     #[inline(always)]
     fn run(self) {
         let BatchNorm { channels, relu, .. } = *self.norm;
@@ -237,74 +232,8 @@ impl Vectorize for InputGradient<'_> {
 }
 
 impl Layer for BatchNorm {
-    fn parameter_len(&self) -> usize {
-        2 * self.padded()
-    }
-
-    fn blocks(&self) -> Vec<Range<usize>> {
-        std::iter::once(0..self.parameter_len()).collect()
-    }
-
-    fn tensors(&self) -> Vec<TensorSpec> {
-        let tensor = |name| TensorSpec {
-            name,
-            shape: vec![self.channels],
-        };
-        vec![tensor("weight"), tensor("bias")]
-    }
-
-    fn position(&self, tensor: usize, index: usize) -> usize {
-        tensor * self.padded() + index
-    }
-
-    /// Weights are 1 and biases 0.
-    fn initialize(&self, parameters: &mut [f32], _before_relu: bool, _generator: &mut ChaCha8Rng) {
-        parameters[..self.channels].fill(1.0);
-    }
-
-    fn state(&self) -> Vec<StateSpec> {
-        let state = |name, shape, initial, least| StateSpec {
-            tensor: TensorSpec { name, shape },
-            initial,
-            least,
-            optional: false,
-        };
-        // Files of old versions of PyTorch do not have it, and nothing depends on it.
-        let batches = StateSpec {
-            optional: true,
-            ..state("num_batches_tracked", vec![], 0.0, 0.0)
-        };
-        let channels = || vec![self.channels];
-        vec![
-            state("running_mean", channels(), 0.0, f32::NEG_INFINITY),
-            state("running_var", channels(), 1.0, 0.0),
-            batches,
-        ]
-    }
-
-    fn packed_len(&self) -> usize {
-        PREPARED * self.padded()
-    }
-
-    fn prepare(&self, _kernel: Kernel, parameters: &[f32], state: &[f32], packed: &mut [f32]) {
-        let [scale, shift] = self.stretches_mut(packed);
-        let (means, rest) = state.split_at(self.channels);
-        for (channel, (&mean, &variance)) in means.iter().zip(rest).take(self.channels).enumerate() {
-            (scale[channel], shift[channel]) = self.affine(parameters, channel, mean.into(), variance.into());
-        }
-    }
-
-    fn joint(&self) -> Option<&dyn CrossSample> {
-        Some(self)
-    }
-
-    /// Which of a window's pixels is the largest.
-    fn saved_len(&self) -> usize {
-        self.pool.map_or(0, |pool| pool.output.len())
-    }
-
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
-        let packed = self.stretches(pass.packed);
+        let packed = self.channel_rows(pass.packed);
         for row in 0..y.rows() {
             let (norm, x, y) = (self, pass.x.row(row), y.row_mut(row));
             let Some(pool) = &self.pool else {
@@ -330,34 +259,98 @@ impl Layer for BatchNorm {
                 norm: self,
                 x: pass.x.row(row),
                 dy: self.unpooled(pass.kernel, dy, pass.saved.row(row), pass.scratch),
-                packed: self.stretches(pass.packed),
+                packed: self.channel_rows(pass.packed),
                 dx: dx.row_mut(row),
             });
         }
     }
 
-    /// Gradients of weight and bias, then mean and sum of squared deviations of the inputs.
-    fn shard_sums_len(&self) -> usize {
-        4 * self.padded()
+    fn parameters(&self) -> Option<&dyn Parameters> {
+        Some(self)
     }
 
-    /// A sample before pooling, or the mean and the squares of a tile.
+    fn cross_sample(&self) -> Option<&dyn CrossSample> {
+        Some(self)
+    }
+
+    /// The index of each window's largest value.
+    fn saved_len(&self) -> usize {
+        self.pool.map_or(0, |pool| pool.output.len())
+    }
+
+    /// A sample before pooling, or mean and squared deviations of a tile.
     fn scratch_len(&self, _training: bool) -> usize {
         let pooled = self.pool.map_or(0, |pool| pool.input.len());
         pooled.max(2 * self.padded())
     }
 }
 
+impl Parameters for BatchNorm {
+    fn len(&self) -> usize {
+        2 * self.padded()
+    }
+
+    fn blocks(&self) -> Vec<Range<usize>> {
+        std::iter::once(0..self.len()).collect()
+    }
+
+    fn tensors(&self) -> Vec<TensorSpec> {
+        let tensor = |name| TensorSpec {
+            name,
+            shape: vec![self.channels],
+        };
+        vec![tensor("weight"), tensor("bias")]
+    }
+
+    fn position(&self, tensor: usize, index: usize) -> usize {
+        tensor * self.padded() + index
+    }
+
+    /// Weights are 1 and biases 0.
+    fn initialize(&self, parameters: &mut [f32], _before_relu: bool, _generator: &mut ChaCha8Rng) {
+        parameters[..self.channels].fill(1.0);
+    }
+
+    /// The gradients of weight and bias, then mean and sum of squared deviations of the inputs.
+    fn gradient(&self) -> ParameterGradient<'_> {
+        ParameterGradient::ByShard { len: 4 * self.padded() }
+    }
+
+    fn packed_len(&self) -> usize {
+        PACKED * self.padded()
+    }
+}
+
 impl CrossSample for BatchNorm {
+    fn state(&self) -> Vec<StateSpec> {
+        let state = |name, shape, initial, min| StateSpec {
+            tensor: TensorSpec { name, shape },
+            initial,
+            min,
+            optional: false,
+        };
+        // Files from old versions of PyTorch do not have it.
+        let batches = StateSpec {
+            optional: true,
+            ..state("num_batches_tracked", vec![], 0.0, 0.0)
+        };
+        let channels = || vec![self.channels];
+        vec![
+            state("running_mean", channels(), 0.0, f32::NEG_INFINITY),
+            state("running_var", channels(), 1.0, 0.0),
+            batches,
+        ]
+    }
+
     /// One value has no variance.
-    fn least_batch(&self) -> usize {
+    fn min_batch(&self) -> usize {
         if self.area == 1 { 2 } else { 1 }
     }
 
-    fn gather(&self, mut pass: Backward<'_>) {
+    fn partial_statistics(&self, mut pass: Backward<'_>) {
         for row in 0..pass.x.rows() {
-            let (sums, samples) = pass.lanes.with_count(row);
-            let [_, _, means, squares] = self.stretches_mut(sums);
+            let (sums, samples) = pass.shard_sums.with_count(row);
+            let [_, _, means, squares] = self.channel_rows_mut(sums);
             if samples == 0 {
                 means.fill(0.0);
                 squares.fill(0.0);
@@ -368,22 +361,22 @@ impl CrossSample for BatchNorm {
                 before: samples * self.area,
                 means,
                 squares,
-                tile: self.stretches_mut(pass.scratch),
+                tile: self.channel_rows_mut(pass.scratch),
             });
         }
     }
 
-    fn merge(&self, parameters: &[f32], gathered: PartialSums<'_>, packed: &mut [f32]) {
-        let [scale, shift, means, inverse_deviation, _, _, variances] = self.stretches_mut(packed);
+    fn reduce(&self, parameters: &[f32], partial: PartialSums<'_>, packed: &mut [f32]) {
+        let [scale, shift, means, inverse_deviation, _, _, variances] = self.channel_rows_mut(packed);
         for channel in 0..self.channels {
             let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
-            for (samples, sums) in gathered.lanes() {
-                let [_, _, lane_mean, lane_squares] = self.stretches(sums);
+            for (samples, sums) in partial.shards() {
+                let [_, _, shard_mean, shard_squares] = self.channel_rows(sums);
                 let more = (samples * self.area) as f64;
-                let apart = f64::from(lane_mean[channel]) - mean;
+                let delta = f64::from(shard_mean[channel]) - mean;
                 let share = more / (count + more);
-                mean += apart * share;
-                squares += f64::from(lane_squares[channel]) + apart * apart * count * share;
+                mean += delta * share;
+                squares += f64::from(shard_squares[channel]) + delta * delta * count * share;
                 count += more;
             }
             let variance = squares / count;
@@ -394,42 +387,42 @@ impl CrossSample for BatchNorm {
         }
     }
 
-    fn accumulate_gradient(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
+    fn partial_gradient_statistics(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
         for row in 0..dy.rows() {
-            let (sums, fresh) = pass.lanes.of_row(row);
-            let [dweight, dbias] = self.stretches_mut(sums);
+            let (sums, fresh) = pass.shard_sums.of_row(row);
+            let [dweight, dbias] = self.channel_rows_mut(sums);
             if fresh {
                 dweight.fill(0.0);
                 dbias.fill(0.0);
             }
-            pass.kernel.vectorize(ParameterGradient {
+            pass.kernel.vectorize(AddGradients {
                 norm: self,
                 x: pass.x.row(row),
                 dy: self.unpooled(pass.kernel, dy.row(row), pass.saved.row(row), pass.scratch),
-                packed: self.stretches(pass.packed),
+                packed: self.channel_rows(pass.packed),
                 dweight,
                 dbias,
             });
         }
     }
 
-    fn reduce_gradient(&self, gathered: PartialSums<'_>, packed: &mut [f32]) {
-        let [_, _, _, inverse_deviation, mean_dy, slope, _] = self.stretches_mut(packed);
-        let count = (gathered.cut.batch * self.area) as f64;
+    fn reduce_gradient(&self, partial: PartialSums<'_>, packed: &mut [f32]) {
+        let [_, _, _, inverse_deviation, mean_dy, slope, _] = self.channel_rows_mut(packed);
+        let count = (partial.sharding.batch * self.area) as f64;
         for channel in 0..self.channels {
             let (mut dweight, mut dbias) = (0.0, 0.0);
-            for (_, sums) in gathered.lanes() {
-                let [lane_dweight, lane_dbias] = self.stretches(sums);
-                dweight += f64::from(lane_dweight[channel]);
-                dbias += f64::from(lane_dbias[channel]);
+            for (_, sums) in partial.shards() {
+                let [shard_dweight, shard_dbias] = self.channel_rows(sums);
+                dweight += f64::from(shard_dweight[channel]);
+                dbias += f64::from(shard_dbias[channel]);
             }
             mean_dy[channel] = (dbias / count) as f32;
             slope[channel] = (f64::from(inverse_deviation[channel]) * dweight / count) as f32;
         }
     }
 
-    fn track(&self, packed: &[f32], state: &mut [f32]) {
-        let [_, _, mean, _, _, _, variance] = self.stretches::<PREPARED>(packed);
+    fn update_running_statistics(&self, packed: &[f32], state: &mut [f32]) {
+        let [_, _, mean, _, _, _, variance] = self.channel_rows::<PACKED>(packed);
         let running = state.chunks_exact_mut(self.channels).zip([mean, variance]);
         for (running, new) in running {
             for (running, &new) in running.iter_mut().zip(new) {
@@ -440,13 +433,21 @@ impl CrossSample for BatchNorm {
             *batches += 1.0;
         }
     }
+
+    fn pack_running_statistics(&self, parameters: &[f32], state: &[f32], packed: &mut [f32]) {
+        let [scale, shift] = self.channel_rows_mut(packed);
+        let (means, rest) = state.split_at(self.channels);
+        for (channel, (&mean, &variance)) in means.iter().zip(rest).take(self.channels).enumerate() {
+            (scale[channel], shift[channel]) = self.affine(parameters, channel, mean.into(), variance.into());
+        }
+    }
 }
 
-/// The weights and the bias of a layer whose outputs are scaled and shifted, for a layer that does so itself.
-/// `packed` is what [`Layer::prepare`] wrote; `parameters` are weights in panels, `[channels / 16, rows, 16]`, and
-/// the bias, which may be missing.
+/// Folds a normalization into the layer before it: `folded` gets that layer's weights and bias, scaled and shifted.
+/// `packed` is what [`CrossSample::pack_running_statistics`] wrote; `parameters` are weights in panels,
+/// `[channels / 16, rows, 16]`, and a bias, which may be missing.
 pub(crate) fn fold(packed: &[f32], parameters: &[f32], folded: &mut [f32]) {
-    let (scale, rest) = packed.split_at(packed.len() / PREPARED);
+    let (scale, rest) = packed.split_at(packed.len() / PACKED);
     let shift = &rest[..scale.len()];
     let (weights, bias) = folded.split_at_mut(folded.len() - scale.len());
     let panel = weights.len() / (scale.len() / NR);

@@ -1,52 +1,54 @@
-//! `y = W·x + b`, with a ReLU on the way out where one follows.
+//! The dense layer: `y = W·x + b`, with the ReLU that follows. `dx = Wᵀ·dy`, `dW = dy·xᵀ`, `db = Σ dy`.
 
 use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{Backward, Forward, Gradient, Layer, Layout, TensorSpec, activation};
+use super::{
+    Backward, BlockGradient, Forward, Gradient, Layer, Layout, ParameterGradient, Parameters, TensorSpec, activation,
+};
 use crate::{
-    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, NR, Panels, flag, multiply_live, multiply_transposed},
+    gemm::{Kernel, LIVE_COLS, MatMut, NR, Panels, multiply_live, multiply_transposed},
     rng,
     shape::HwcShape,
 };
 
-/// Panels of one block of wide layers: a block of the inputs is then read once for all of them.
-const PIECE_PANELS: usize = 8;
-/// Layers of fewer panels have blocks of [`FEW_PANELS`], so that there are enough of them for all threads.
-const MANY_PANELS: usize = 4 * PIECE_PANELS;
-/// What tiles take at once.
+/// Panels of a parameter block of wide layers: a block of the inputs is then read once for all of them.
+const BLOCK_PANELS: usize = 8;
+/// Layers with fewer panels have blocks of [`FEW_PANELS`], so that there are enough of them for all threads.
+const MANY_PANELS: usize = 4 * BLOCK_PANELS;
+/// Panels that a microkernel takes at once.
 const FEW_PANELS: usize = 2;
-/// Fewer weights are transposed on one thread: it takes no longer than to hand some over to another that is awake.
+/// Fewer weights are transposed on one thread: handing some of them to a spinning thread would take as long.
 const PARALLEL_LEN: usize = 1 << 12;
 
-/// Its part of the arena is `W`, packed in panels as `[outputs / 16, inputs, 16]` with zeros behind the last output,
-/// then the bias, padded likewise. Forward and the weights' gradient use it as it lies.
+/// Parameters: `W` packed in panels, `[outputs / 16, inputs, 16]`, with zeros behind the last output, then the bias,
+/// padded likewise. Forward and the weights' gradient use them as they lie.
 ///
-/// Forward passes over weights of inputs that are 0 for all samples at hand, as the margins of a digit are, backward over
-/// those of outputs that a ReLU has cut off, and the first layer's gradient over samples where inputs are 0: what is not
-/// finite there does not show.
+/// Products skip zeros: the forward pass skips weights of inputs that are 0 in all samples at hand, as the margins of
+/// digits are; backward skips weights of outputs that a ReLU has set to 0; the first layer's gradient skips samples whose
+/// inputs are 0. NaN and infinity in skipped values are not propagated.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
     relu: bool,
-    pixels: Option<HwcShape>,
-    /// Whether its gradient reads only where the inputs are live: those of hidden layers are nearly everywhere.
-    keeps_live: bool,
+    /// The image that the inputs are, where it is stored as HWC.
+    image: Option<HwcShape>,
+    /// Whether the gradient skips samples whose inputs are 0: those of hidden layers seldom are.
+    skips_zero_inputs: bool,
 }
 
 impl Dense {
-    /// `pixels`: the picture that the inputs are, where its pixels and not its planes lie in memory. `first`: whether
-    /// the inputs are data.
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, pixels: Option<HwcShape>, first: bool) -> Self {
+    /// `image` is the image that the inputs are, where it is stored as HWC; `is_first` tells whether they are data.
+    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, image: Option<HwcShape>, is_first: bool) -> Self {
         Self {
             inputs,
             outputs,
             relu,
-            pixels,
-            keeps_live: first && outputs >= LIVE_COLS,
+            image,
+            skips_zero_inputs: is_first && outputs >= LIVE_COLS,
         }
     }
 
@@ -58,12 +60,12 @@ impl Dense {
         self.panels() * self.inputs * NR
     }
 
-    /// The panels of a block of the weights; the bias is the block after the last of them.
+    /// The panels of a block of the weights; the bias is the last block.
     fn weight_piece(&self, block: usize) -> Option<Range<usize>> {
         let panels = if self.panels() < MANY_PANELS {
             FEW_PANELS
         } else {
-            PIECE_PANELS
+            BLOCK_PANELS
         };
         let first = block * panels;
         (first < self.panels()).then(|| first..self.panels().min(first + panels))
@@ -71,7 +73,29 @@ impl Dense {
 }
 
 impl Layer for Dense {
-    fn parameter_len(&self) -> usize {
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+        let (weights, bias) = pass.parameters.split_at(self.weight_len());
+        let weights = Panels::packed(weights, self.inputs, self.outputs);
+        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+    }
+
+    fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        if self.relu {
+            activation::relu_backward(pass.kernel, pass.y, &mut dy);
+        }
+        if let Some(dx) = dx {
+            let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
+            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
+        }
+    }
+
+    fn parameters(&self) -> Option<&dyn Parameters> {
+        Some(self)
+    }
+}
+
+impl Parameters for Dense {
+    fn len(&self) -> usize {
         self.weight_len() + self.panels() * NR
     }
 
@@ -79,9 +103,7 @@ impl Layer for Dense {
         let blocks = (0..).map_while(|block| self.weight_piece(block));
         let panel = self.inputs * NR;
         let weights = blocks.map(|panels| panels.start * panel..panels.end * panel);
-        weights
-            .chain(std::iter::once(self.weight_len()..self.parameter_len()))
-            .collect()
+        weights.chain(std::iter::once(self.weight_len()..self.len())).collect()
     }
 
     fn tensors(&self) -> Vec<TensorSpec> {
@@ -101,12 +123,12 @@ impl Layer for Dense {
             return self.weight_len() + index;
         }
         let (output, input) = (index / self.inputs, index % self.inputs);
-        let input = self.pixels.map_or(input, |map| Layout::Hwc.position(map, input));
+        let input = self.image.map_or(input, |map| Layout::Hwc.position(map, input));
         (output / NR * self.inputs + input) * NR + output % NR
     }
 
-    /// Uniform in ±√(6 / inputs) before a ReLU (He et al., 2015, "Delving Deep into Rectifiers") and in
-    /// ±√(3 / inputs) elsewhere, so that outputs vary as much as inputs do; biases are 0.
+    /// Weights are uniform in ±√(6 / inputs) before a ReLU (He et al., 2015, "Delving Deep into Rectifiers") and in
+    /// ±√(3 / inputs) elsewhere, so that outputs have the variance of inputs; biases are 0.
     fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
         let gain = if before_relu { 6.0 } else { 3.0 };
         let limit = (gain / self.inputs as f32).sqrt();
@@ -118,34 +140,15 @@ impl Layer for Dense {
         }
     }
 
-    fn saved_len(&self) -> usize {
-        if self.keeps_live {
-            self.inputs.div_ceil(GROUP)
-        } else {
-            0
-        }
-    }
-
-    fn keeps_live(&self) -> bool {
-        self.keeps_live
-    }
-
-    fn forward(&self, mut pass: Forward<'_>, y: MatMut<'_>) {
-        if pass.training.is_some() && self.keeps_live {
-            for row in 0..pass.x.rows() {
-                flag(pass.kernel, pass.x.row(row), pass.saved.row_mut(row));
-            }
-        }
-        let (weights, bias) = pass.parameters.split_at(self.weight_len());
-        let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+    fn gradient(&self) -> ParameterGradient<'_> {
+        ParameterGradient::ByBlock(self)
     }
 
     fn transposed_len(&self) -> usize {
         self.inputs.div_ceil(NR) * self.outputs * NR
     }
 
-    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each turned in the nearest cache.
+    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each transposed in the nearest cache.
     fn transpose(&self, _kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let weights = &parameters[..self.weight_len()];
         let transpose_panel = |(index, target): (usize, &mut [f32])| {
@@ -171,18 +174,14 @@ impl Layer for Dense {
                 .for_each(transpose_panel);
         }
     }
+}
 
-    fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        if self.relu {
-            activation::relu_backward(pass.kernel, pass.y, &mut dy);
-        }
-        if let Some(dx) = dx {
-            let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
-        }
+impl BlockGradient for Dense {
+    fn skips_zero_inputs(&self) -> bool {
+        self.skips_zero_inputs
     }
 
-    /// `dW = Xᵀ·dY` for some panels; for the last block `db`, the sum of the rows of `dY`.
+    /// `dW` for some panels; `db` for the last block.
     fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
         let Some(panels) = self.weight_piece(block) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
@@ -192,7 +191,7 @@ impl Layer for Dense {
             n: panels.len() * NR,
             ..pass.dy
         };
-        multiply_transposed(kernel, (pass.x, pass.live), dy, out, (alpha, beta));
+        multiply_transposed(kernel, (pass.x, pass.nonzero), dy, out, (alpha, beta));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a layer is: shapes, parameters, forward, and the two halves of backward. One file a layer.
+//! The interface between layers and the executor: forward, backward, parameters, and statistics over a batch.
 
 mod activation;
 mod batchnorm;
@@ -7,282 +7,229 @@ mod dense;
 mod dropout;
 mod layout;
 mod pool;
+pub(crate) mod shard_sums;
 
 use std::{fmt, ops::Range};
 
 use rand::rngs::ChaCha8Rng;
 
-pub(crate) use activation::Activation;
-pub(crate) use batchnorm::{BatchNorm, fold};
-pub(crate) use conv::Conv;
-pub(crate) use dense::Dense;
-pub(crate) use dropout::Dropout;
-pub(crate) use layout::{ChangeLayout, Layout};
-pub(crate) use pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward};
-
+use self::shard_sums::{PartialSums, ShardSums};
+pub(crate) use self::{
+    activation::Activation,
+    batchnorm::{BatchNorm, fold},
+    conv::Conv,
+    dense::Dense,
+    dropout::Dropout,
+    layout::{ChangeLayout, Layout},
+    pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
+};
 use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
 
-/// One layer of a network that has been built: shapes are fixed, parameters stand in the network's arena.
+/// A layer whose shapes are fixed; its parameters lie in the network's arena.
 ///
-/// Samples are rows: `x` is `[batch, inputs]`, `y` and its gradient `dy` are `[batch, outputs]`, with contiguous rows
-/// at any distance; pictures lie in them as `[height, width, channels]`. A gradient is named `d` and what it belongs
-/// to.
+/// Samples are rows: `x` is `[batch, inputs]`, `y` and its gradient `dy` are `[batch, outputs]`. Rows are contiguous
+/// and may lie any distance apart; images are stored as `[height, width, channels]`. A gradient is named `d` + value.
 pub(crate) trait Layer: fmt::Debug + Send + Sync {
-    /// How many values of the arena the parameters take, padding included.
-    fn parameter_len(&self) -> usize {
-        0
-    }
+    /// Computes `y` from `x` for some rows of the batch.
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
 
-    /// Cuts `0..parameter_len()` into the blocks whose gradients are computed on their own, in order.
-    fn blocks(&self) -> Vec<Range<usize>> {
-        Vec::new()
-    }
+    /// Computes `dx` from `dy` for some rows of the batch, where `dx` is wanted. With a fused activation, `dy` becomes
+    /// the gradient before the activation, in place. Also adds up the parameters' gradient if that is done
+    /// [by shard](ParameterGradient::ByShard).
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
 
-    /// The parameters as others know them, in PyTorch's order.
-    fn tensors(&self) -> Vec<TensorSpec> {
-        Vec::new()
-    }
-
-    /// Position in the layer's part of the arena of value `index` of tensor `tensor`.
-    fn position(&self, _tensor: usize, _index: usize) -> usize {
-        unreachable!("a layer without tensors")
-    }
-
-    /// Writes initial weights. `before_relu` tells whether a ReLU follows, at once or after a normalisation.
-    fn initialize(&self, _parameters: &mut [f32], _before_relu: bool, _generator: &mut ChaCha8Rng) {}
-
-    /// What the layer learns without gradients, in PyTorch's order; the values stand one behind the other.
-    fn state(&self) -> Vec<StateSpec> {
-        Vec::new()
-    }
-
-    /// The layer as one whose outputs depend, in training, on all samples of the batch.
-    fn joint(&self) -> Option<&dyn CrossSample> {
+    /// The trainable parameters, if the layer has any.
+    fn parameters(&self) -> Option<&dyn Parameters> {
         None
     }
 
-    /// Values of a sample that training keeps from forward to backward, beside the output.
+    /// The layer's statistics over the batch, if its outputs depend on all samples in training.
+    fn cross_sample(&self) -> Option<&dyn CrossSample> {
+        None
+    }
+
+    /// Values a sample that training saves for backward, beside the output.
     fn saved_len(&self) -> usize {
         0
     }
 
-    /// Whether what it keeps are flags of its input, of which [`Gradient::live`] is made.
-    fn keeps_live(&self) -> bool {
-        false
-    }
-
-    /// Values of scratch memory, which a thread has for this layer alone: zero at first, then as the layer left it.
+    /// Values of scratch memory that each thread has for this layer alone: zero at first, then as the layer left them.
     fn scratch_len(&self, _training: bool) -> usize {
         0
     }
+}
 
-    /// How many values [`prepare`](Layer::prepare) writes.
+/// The trainable parameters of a layer.
+pub(crate) trait Parameters {
+    /// Values that they take in the arena, padding included.
+    fn len(&self) -> usize;
+
+    /// `0..len()` cut into the blocks whose gradients are computed separately, in order.
+    fn blocks(&self) -> Vec<Range<usize>>;
+
+    /// Names and shapes of the tensors, in PyTorch's order.
+    fn tensors(&self) -> Vec<TensorSpec>;
+
+    /// Position in the layer's part of the arena of value `index` of tensor `tensor`.
+    fn position(&self, tensor: usize, index: usize) -> usize;
+
+    /// Writes initial values. `before_relu` tells whether a ReLU follows, directly or after a normalization.
+    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng);
+
+    /// How the gradient is computed.
+    fn gradient(&self) -> ParameterGradient<'_>;
+
+    /// Values that [`pack`](Self::pack) writes.
     fn packed_len(&self) -> usize {
         0
     }
 
-    /// Writes what `forward` needs of parameters and state in another form; once for as long as they stay the same. On
-    /// this thread alone: others may be waiting for it.
-    fn prepare(&self, _kernel: Kernel, _parameters: &[f32], _state: &[f32], _prepared: &mut [f32]) {}
+    /// Writes the parameters in the form that `forward` reads; once a step. Runs on the calling thread alone, since
+    /// others may be waiting for it.
+    fn pack(&self, _kernel: Kernel, _parameters: &[f32], _packed: &mut [f32]) {}
 
-    /// `y` from `x`, both for some rows of the batch.
-    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
-
-    /// How many values [`transpose`](Layer::transpose) writes.
+    /// Values that [`transpose`](Self::transpose) writes.
     fn transposed_len(&self) -> usize {
         0
     }
 
-    /// Writes what `backward` needs of the parameters in another form; once a step.
+    /// Writes the parameters in the form that `backward` reads; once a step.
     fn transpose(&self, _kernel: Kernel, _parameters: &[f32], _transposed: &mut [f32]) {}
-
-    /// The first half of backward, for some rows of the batch: turns `dy` into the gradient before the activation,
-    /// in place, and computes `dx`, unless nobody needs it.
-    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
-
-    /// If not 0, `backward` also sums the parameters' gradients, over the samples of each lane, into that many values
-    /// of [`Backward::lanes`], which begin as the parameters do. That is better where parameters are few and samples
-    /// large.
-    fn shard_sums_len(&self) -> usize {
-        0
-    }
-
-    /// The second half, for the whole batch: `out = beta·out + alpha·gradient` of block `block`, given the `dy` that
-    /// `backward` left. With `alpha` the negative learning rate and `out` the parameters, this is the step of SGD.
-    fn gradient(&self, _kernel: Kernel, _piece: usize, _pass: Gradient<'_>, _alpha: f32, _beta: f32, _out: &mut [f32]) {
-        unreachable!("a layer without blocks, or one that sums in lanes")
-    }
 }
 
-/// A layer whose outputs depend, in training, on all samples of the batch. Samples walk up to it, each lane gathers,
-/// what the lanes have gathered is merged, and samples walk on; on the way back likewise.
+/// How the gradient of a layer's parameters is computed.
+pub(crate) enum ParameterGradient<'a> {
+    /// [`Layer::backward`] adds it up over the samples of each shard, in the first values of
+    /// [`Backward::shard_sums`]. Better where parameters are few and samples are large.
+    ByShard {
+        /// Values of a shard's sums.
+        len: usize,
+    },
+    /// Block by block for the whole batch, after all layers' backward passes.
+    ByBlock(&'a dyn BlockGradient),
+}
+
+/// The gradient of a layer's parameters, block by block for the whole batch.
+pub(crate) trait BlockGradient {
+    /// Whether [`gradient`](Self::gradient) skips inputs that are zero. The executor then lists the others.
+    fn skips_zero_inputs(&self) -> bool;
+
+    /// `out = beta·out + alpha·gradient` of block `block`. With `alpha` the negative learning rate and `out` the
+    /// parameters, this is a step of SGD.
+    fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]);
+}
+
+/// A layer whose outputs depend, in training, on all samples of the batch.
+///
+/// The forward pass stops in front of it, each shard computes its partial statistics, these are reduced, and the pass
+/// goes on; the backward pass does the same.
 pub(crate) trait CrossSample {
-    /// The fewest samples that training makes sense with.
-    fn least_batch(&self) -> usize;
+    /// What the layer learns without gradients, in PyTorch's order; the values lie one after the other.
+    fn state(&self) -> Vec<StateSpec>;
 
-    /// Before `forward`, for some rows of the batch: looks at the input. Of the pass, that and the lanes are good.
-    fn gather(&self, pass: Backward<'_>);
+    /// The smallest batch that training works with.
+    fn min_batch(&self) -> usize;
 
-    /// Merges that into what else [`prepare`](Layer::prepare) writes.
-    fn merge(&self, parameters: &[f32], gathered: PartialSums<'_>, packed: &mut [f32]);
+    /// Before `forward`, for some rows of the batch: adds the statistics of `pass.x` to the shard sums. The pass has
+    /// no `y` and nothing saved yet.
+    fn partial_statistics(&self, pass: Backward<'_>);
 
-    /// Before `backward`, for some rows of the batch: looks at the gradient of the output.
-    fn accumulate_gradient(&self, pass: Backward<'_>, dy: MatRef<'_>);
+    /// Reduces the partial statistics of all shards into the packed parameters.
+    fn reduce(&self, parameters: &[f32], partial: PartialSums<'_>, packed: &mut [f32]);
 
-    /// Merges that.
-    fn reduce_gradient(&self, gathered: PartialSums<'_>, packed: &mut [f32]);
+    /// Before `backward`, for some rows of the batch: adds the statistics of `dy` to the shard sums.
+    fn partial_gradient_statistics(&self, pass: Backward<'_>, dy: MatRef<'_>);
 
-    /// After a step: updates the state.
-    fn track(&self, packed: &[f32], state: &mut [f32]);
+    /// Reduces the partial statistics of the gradient into the packed parameters.
+    fn reduce_gradient(&self, partial: PartialSums<'_>, packed: &mut [f32]);
+
+    /// Updates the running statistics after a step.
+    fn update_running_statistics(&self, packed: &[f32], state: &mut [f32]);
+
+    /// Packs the parameters with the running statistics, for prediction.
+    fn pack_running_statistics(&self, parameters: &[f32], state: &[f32], packed: &mut [f32]);
 }
 
 /// What a forward pass reads, and the memory it may use.
 pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
-    /// What [`Layer::prepare`] wrote, or, of a joint layer in training, [`CrossSample::merge`].
+    /// What [`Parameters::pack`], or one of the methods of [`CrossSample`], wrote.
     pub(crate) packed: &'a [f32],
     pub(crate) x: MatRef<'a>,
-    /// Where training stands; nothing in prediction.
+    /// The training step; none in prediction.
     pub(crate) training: Option<StepContext>,
-    /// `[batch, saved_len]` in training, of no columns in prediction.
+    /// `[batch, saved_len]` in training, no columns in prediction.
     pub(crate) saved: MatMut<'a>,
     pub(crate) scratch: &'a mut [f32],
 }
 
-/// A moment of training, which decides what is random in a forward pass.
+/// What random numbers in a forward pass depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepContext {
     pub(crate) seed: u64,
     /// The training step, counted from 0.
     pub(crate) step: u64,
-    /// The place in the batch of the first sample at hand.
+    /// Index in the batch of the pass's first sample.
     pub(crate) first_sample: usize,
 }
 
-/// What the first half of backward reads, and the memory it may use.
+/// What a backward pass reads, and the memory it may use.
 pub(crate) struct Backward<'a> {
     pub(crate) kernel: Kernel,
-    /// What [`Layer::transpose`] wrote.
+    /// What [`Parameters::transpose`] wrote.
     pub(crate) transposed: &'a [f32],
-    /// As in the forward pass, and what [`CrossSample::reduce_gradient`] wrote.
+    /// As in the forward pass, with what [`CrossSample::reduce_gradient`] wrote.
     pub(crate) packed: &'a [f32],
-    /// The input and the output of the forward pass, and what it saved.
+    /// Input and output of the forward pass, and what it saved.
     pub(crate) x: MatRef<'a>,
     pub(crate) y: MatRef<'a>,
     pub(crate) saved: MatRef<'a>,
     pub(crate) scratch: &'a mut [f32],
-    pub(crate) lanes: ShardSums<'a>,
+    pub(crate) shard_sums: ShardSums<'a>,
 }
 
-/// Sums of gradients, each over a lane: a run of samples that the size of the batch alone decides, so that the sums'
-/// bits do not depend on who adds them.
-pub(crate) struct ShardSums<'a> {
-    /// All layers' sums of the lanes at hand, `[lanes, stride]`.
-    pub(crate) sums: &'a mut [f32],
-    pub(crate) stride: usize,
-    /// This layer's part of a lane.
-    pub(crate) range: Range<usize>,
-    pub(crate) cut: Sharding,
-    /// The first lane at hand.
-    pub(crate) first: usize,
-}
-
-/// How a batch is cut into lanes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sharding {
-    pub(crate) batch: usize,
-    pub(crate) lanes: usize,
-}
-
-impl Sharding {
-    /// The first sample of a lane.
-    pub(crate) fn start(&self, lane: usize) -> usize {
-        lane * self.batch / self.lanes
-    }
-}
-
-impl ShardSums<'_> {
-    /// The sums of the lane to which row `row` at hand belongs, and whether it is the lane's first.
-    pub(crate) fn of_row(&mut self, row: usize) -> (&mut [f32], bool) {
-        let (sums, before) = self.with_count(row);
-        (sums, before == 0)
-    }
-
-    /// The sums of the lane to which row `row` at hand belongs, and how many of the lane's samples are before it.
-    pub(crate) fn with_count(&mut self, row: usize) -> (&mut [f32], usize) {
-        let sample = self.cut.start(self.first) + row;
-        let lane = self.lane_of(row);
-        let start = (lane - self.first) * self.stride + self.range.start;
-        let before = sample - self.cut.start(lane);
-        (&mut self.sums[start..start + self.range.len()], before)
-    }
-
-    /// The row after the last one of the lane to which row `row` at hand belongs.
-    pub(crate) fn end_of_row(&self, row: usize) -> usize {
-        let first = self.cut.start(self.first);
-        self.cut.start(self.lane_of(row) + 1) - first
-    }
-
-    fn lane_of(&self, row: usize) -> usize {
-        let sample = self.cut.start(self.first) + row;
-        ((sample + 1) * self.cut.lanes - 1) / self.cut.batch
-    }
-}
-
-/// What the lanes of a whole batch have gathered for a layer.
-#[derive(Clone, Copy)]
-pub(crate) struct PartialSums<'a> {
-    /// All layers' sums, `[lanes, stride]`.
-    pub(crate) sums: &'a [f32],
-    pub(crate) stride: usize,
-    /// This layer's part of a lane.
-    pub(crate) start: usize,
-    pub(crate) cut: Sharding,
-}
-
-impl<'a> PartialSums<'a> {
-    /// Each lane's number of samples and its sums, from the layer's first one on; in order.
-    pub(crate) fn lanes(self) -> impl Iterator<Item = (usize, &'a [f32])> {
-        let lanes = self.sums.chunks(self.stride).take(self.cut.lanes).enumerate();
-        lanes.map(move |(lane, sums)| (self.cut.start(lane + 1) - self.cut.start(lane), &sums[self.start..]))
-    }
-}
-
-/// What the second half of backward reads: the whole batch.
+/// What the gradient of a parameter block reads: the whole batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Gradient<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
-    /// The samples in which inputs are live, if it was worth listing them.
-    pub(crate) live: Option<Lists<'a>>,
+    /// The samples in which inputs are nonzero, where that was worth listing.
+    pub(crate) nonzero: Option<Lists<'a>>,
     /// The gradient before the activation, `[batch, outputs]`; its padding is zero.
     pub(crate) dy: Panels<'a>,
 }
 
-/// A parameter tensor as files name and shape it.
+/// Name and shape of a parameter tensor in files, as PyTorch has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TensorSpec {
     /// `weight`, `bias`, …
     pub(crate) name: &'static str,
-    /// As PyTorch has it.
     pub(crate) shape: Vec<usize>,
 }
 
-/// A tensor of what a layer learns without gradients.
+/// A tensor that a layer learns without gradients, such as a running mean.
 #[derive(Clone, Debug)]
 pub(crate) struct StateSpec {
     pub(crate) tensor: TensorSpec,
     /// Its values in a new network.
     pub(crate) initial: f32,
-    /// The least value that makes sense.
-    pub(crate) least: f32,
+    /// The smallest valid value.
+    pub(crate) min: f32,
     /// Whether files may leave it out.
     pub(crate) optional: bool,
 }
 
-impl StateSpec {
+impl TensorSpec {
+    /// The number of values.
     pub(crate) fn len(&self) -> usize {
-        self.tensor.shape.iter().product()
+        self.shape.iter().product()
+    }
+}
+
+impl StateSpec {
+    /// The number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.tensor.len()
     }
 }

@@ -1,6 +1,14 @@
 //! Training: the trainer, data sources, the parameter update, and evaluation.
 
-pub(crate) mod trainer;
-pub(crate) mod update;
+mod config;
+mod evaluate;
+mod gradients;
+mod source;
+mod trainer;
+mod update;
 
-pub use trainer::{EpochReport, Evaluation, Position, Source, Trainer, evaluate, gradients};
+pub(crate) use config::{Progress, Settings};
+pub use evaluate::{Evaluation, evaluate};
+pub use gradients::gradients;
+pub use source::{Cursor, Source};
+pub use trainer::{EpochReport, Trainer};

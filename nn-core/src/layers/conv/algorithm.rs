@@ -16,7 +16,7 @@ pub(super) trait Algorithm: fmt::Debug + Send + Sync {
         0
     }
 
-    fn prepare(&self, _kernel: Kernel, _weights: &[f32], _packed: &mut [f32]) {}
+    fn pack(&self, _kernel: Kernel, _weights: &[f32], _packed: &mut [f32]) {}
 
     fn transposed_len(&self) -> usize;
 

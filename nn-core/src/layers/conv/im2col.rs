@@ -273,7 +273,7 @@ impl Algorithm for Im2col {
         let scratch = self.split_scratch(pass.scratch, true);
         let strides = (geometry.output.row(), geometry.output.channels);
         for row in 0..dy.rows() {
-            let (dweights, dbias, mut is_first) = geometry.gradient_sums(&mut pass.lanes, row);
+            let (dweights, dbias, mut is_first) = geometry.gradient_sums(&mut pass.shard_sums, row);
             let gradient = OutputGradient {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),

@@ -21,7 +21,7 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 
 use self::{algorithm::Algorithm, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd};
-use super::{Backward, Forward, Layer, PoolGeometry, TensorSpec};
+use super::{Backward, Forward, Layer, ParameterGradient, Parameters, PoolGeometry, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut, NR},
     rng,
@@ -62,7 +62,29 @@ impl Conv {
 }
 
 impl Layer for Conv {
-    fn parameter_len(&self) -> usize {
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
+        self.algorithm.forward(pass, y);
+    }
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
+        self.algorithm.backward(pass, dy, dx);
+    }
+
+    fn parameters(&self) -> Option<&dyn Parameters> {
+        Some(self)
+    }
+
+    fn saved_len(&self) -> usize {
+        self.geometry.pool.map_or(0, |pool| pool.output.len())
+    }
+
+    fn scratch_len(&self, training: bool) -> usize {
+        self.algorithm.scratch_len(training)
+    }
+}
+
+impl Parameters for Conv {
+    fn len(&self) -> usize {
         self.geometry.weight_len()
             + if self.geometry.bias {
                 self.geometry.panels() * NR
@@ -73,7 +95,7 @@ impl Layer for Conv {
 
     fn blocks(&self) -> Vec<Range<usize>> {
         let (panel, weights) = (self.geometry.filter_len() * NR, self.geometry.weight_len());
-        let bias = self.geometry.bias.then_some(weights..self.parameter_len());
+        let bias = self.geometry.bias.then_some(weights..self.len());
         let weights = (0..weights).step_by(panel).map(|start| start..start + panel);
         weights.chain(bias).collect()
     }
@@ -114,25 +136,20 @@ impl Layer for Conv {
         }
     }
 
-    fn saved_len(&self) -> usize {
-        self.geometry.pool.map_or(0, |pool| pool.output.len())
-    }
-
-    fn scratch_len(&self, training: bool) -> usize {
-        self.algorithm.scratch_len(training)
+    /// The bias's gradient is summed even without a bias.
+    fn gradient(&self) -> ParameterGradient<'_> {
+        ParameterGradient::ByShard {
+            len: self.geometry.weight_len() + self.geometry.panels() * NR,
+        }
     }
 
     fn packed_len(&self) -> usize {
         self.algorithm.packed_len()
     }
 
-    fn prepare(&self, kernel: Kernel, parameters: &[f32], _state: &[f32], packed: &mut [f32]) {
+    fn pack(&self, kernel: Kernel, parameters: &[f32], packed: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
-        self.algorithm.prepare(kernel, weights, packed);
-    }
-
-    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
-        self.algorithm.forward(pass, y);
+        self.algorithm.pack(kernel, weights, packed);
     }
 
     fn transposed_len(&self) -> usize {
@@ -142,14 +159,5 @@ impl Layer for Conv {
     fn transpose(&self, kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let (weights, _) = self.geometry.weights_and_bias(parameters);
         self.algorithm.transpose(kernel, weights, transposed);
-    }
-
-    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        self.algorithm.backward(pass, dy, dx);
-    }
-
-    /// The bias's gradient is summed even without a bias.
-    fn shard_sums_len(&self) -> usize {
-        self.geometry.weight_len() + self.geometry.panels() * NR
     }
 }

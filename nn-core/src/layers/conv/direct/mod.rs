@@ -129,7 +129,7 @@ impl Algorithm for Direct {
         let has_unread_pixels = self.has_unread_pixels();
         let [padded, _, dz] = parts(pass.scratch, self.scratch_lens(true));
         for row in 0..dy.rows() {
-            let (dweights, dbias, is_first) = geometry.gradient_sums(&mut pass.lanes, row);
+            let (dweights, dbias, is_first) = geometry.gradient_sums(&mut pass.shard_sums, row);
             let gradient = OutputGradient {
                 y: pass.y.row(row),
                 dy: dy.as_ref().row(row),

@@ -212,7 +212,7 @@ impl Algorithm for Winograd {
     }
 
     /// Transforms the filters.
-    fn prepare(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
+    fn pack(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
         self.transform_filters(kernel, self.geometry.input.channels, weights, packed);
     }
 
@@ -268,10 +268,10 @@ impl Algorithm for Winograd {
         let strides = (self.tiled_output.row(), self.tiled_output.channels);
         let mut first = 0;
         while first < dy.rows() {
-            let shard_end = pass.lanes.end_of_row(first);
+            let shard_end = pass.shard_sums.end_of_row(first);
             let rows = first..shard_end.min(first + self.block_len());
             let (inputs, outputs) = self.point_layouts(rows.len());
-            let (dweights, dbias, is_first) = geometry.gradient_sums(&mut pass.lanes, first);
+            let (dweights, dbias, is_first) = geometry.gradient_sums(&mut pass.shard_sums, first);
             self.transform_inputs(pass.kernel, pass.x, rows.clone(), &mut scratch);
             for (sample, row) in rows.clone().enumerate() {
                 let gradient = OutputGradient {

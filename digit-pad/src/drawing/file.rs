@@ -1,0 +1,343 @@
+//! Drawings as JSON lines: saving and loading strokes with their labels.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    drawing::strokes::{Ink, PEN, Stroke},
+    error::{DrawingFault, Error},
+    geometry::Point,
+};
+
+const MAX_POINTS: usize = 100_000;
+const MAX_LINE: usize = 8 << 20;
+const MAX_COORDINATE: u32 = 10_000_000;
+
+/// A drawing as it is saved, one JSON object a line: the ink, and the digit that it is meant to be.
+///
+/// ```
+/// use digit_pad::drawing::file::Drawing;
+///
+/// let drawing = Drawing::from_json(r#"{"label":1,"strokes":[[[0,0],[0,9.5]]]}"#)?;
+/// assert_eq!(drawing.label, Some(1));
+/// assert_eq!(Drawing::from_json(&drawing.to_json())?, drawing);
+/// # Ok::<(), digit_pad::DrawingFault>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// The digit, 0 to 9, if it is known.
+    pub label: Option<u8>,
+    /// The strokes in the units of the file; [`Ink::fit`] brings them onto the canvas.
+    pub ink: Ink,
+}
+
+#[derive(Deserialize)]
+struct DrawingForm {
+    label: Option<i64>,
+    strokes: Vec<Vec<[f64; 2]>>,
+}
+
+#[derive(Serialize)]
+struct SavedDrawing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<u8>,
+    strokes: Vec<Vec<[f32; 2]>>,
+}
+
+impl Drawing {
+    /// Reads one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`, the label optional, the points in
+    /// any scale, other keys passed over.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule the line breaks: it is JSON of that form, its label a digit, with at least one stroke and
+    /// in every stroke at least one point, no coordinate beyond ±10,000,000 and at most 100,000 points.
+    pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
+        let form: DrawingForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
+        let label = checked_label(form.label)?;
+        if form.strokes.is_empty() {
+            return Err(DrawingFault::NoStrokes);
+        }
+        if form.strokes.iter().map(Vec::len).sum::<usize>() > MAX_POINTS {
+            return Err(DrawingFault::TooManyPoints { limit: MAX_POINTS });
+        }
+        let strokes = form
+            .strokes
+            .iter()
+            .enumerate()
+            .map(|(index, points)| checked_stroke(index, points));
+        Ok(Drawing {
+            label,
+            ink: strokes.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The line that [`Drawing::from_json`] reads, without a line break. Ink that is empty makes a line that it
+    /// refuses: there is nothing in it to read.
+    pub fn to_json(&self) -> String {
+        let saved = SavedDrawing {
+            label: self.label,
+            strokes: self
+                .ink
+                .strokes()
+                .iter()
+                .map(|s| s.points().iter().map(|p| [p.x, p.y]).collect())
+                .collect(),
+        };
+        serde_json::to_string(&saved).expect("numbers in lists always serialise")
+    }
+}
+
+pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFault> {
+    match label {
+        None => Ok(None),
+        Some(label @ 0..=9) => Ok(Some(label as u8)),
+        Some(label) => Err(DrawingFault::Label { label }),
+    }
+}
+
+pub(crate) fn form_fault(error: &serde_json::Error) -> DrawingFault {
+    let message = error.to_string();
+    let reason = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(reason, _)| reason);
+    DrawingFault::Form {
+        reason: reason.to_owned(),
+        column: error.column(),
+    }
+}
+
+fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingFault> {
+    if points.is_empty() {
+        return Err(DrawingFault::EmptyStroke { stroke });
+    }
+    let limit = f64::from(MAX_COORDINATE);
+    let checked = points.iter().enumerate().map(|(point, &[x, y])| {
+        if x.abs() <= limit && y.abs() <= limit {
+            Ok(Point::new(x as f32, y as f32))
+        } else {
+            let (x, y) = (format!("{x:e}"), format!("{y:e}"));
+            Err(DrawingFault::OutOfRange {
+                stroke,
+                point,
+                x,
+                y,
+                limit: MAX_COORDINATE,
+            })
+        }
+    });
+    Ok(Stroke::new(checked.collect::<Result<_, _>>()?, PEN))
+}
+
+/// The drawings of a strokes file, one after the other, each with its line number counted from 1; blank lines are
+/// passed over. A file of any size is read in constant memory. After a line that is no drawing the next one can be
+/// asked for; after a failure to read, or a line without end, there is no next one.
+#[derive(Debug)]
+pub struct Drawings<R> {
+    reader: R,
+    path: PathBuf,
+    line: usize,
+    buffer: Vec<u8>,
+    finished: bool,
+}
+
+impl Drawings<BufReader<File>> {
+    /// Opens a strokes file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] if the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Drawings::new(BufReader::new(file), path))
+    }
+}
+
+impl<R: BufRead> Drawings<R> {
+    /// Reads drawings from `reader`; `path` is the name that errors give.
+    pub fn new(reader: R, path: &Path) -> Self {
+        Drawings {
+            reader,
+            path: path.to_owned(),
+            line: 0,
+            buffer: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// Reads the next line into the buffer; `false` at the end of the file, and after what cannot be read past.
+    fn next_line(&mut self) -> Result<bool, Error> {
+        if self.finished {
+            return Ok(false);
+        }
+        self.buffer.clear();
+        self.line += 1;
+        let mut limited = (&mut self.reader).take(MAX_LINE as u64 + 1);
+        let length = limited.read_until(b'\n', &mut self.buffer);
+        self.finished = !matches!(length, Ok(1..=MAX_LINE));
+        match length {
+            Ok(length) if length > MAX_LINE => Err(self.fault(DrawingFault::LineTooLong { limit: MAX_LINE })),
+            Ok(length) => Ok(length > 0),
+            Err(source) => Err(Error::Read {
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn fault(&self, fault: DrawingFault) -> Error {
+        Error::Drawing {
+            path: self.path.clone(),
+            line: self.line,
+            fault,
+        }
+    }
+
+    /// What `parse` makes of the next line that is not blank, with its number.
+    pub(crate) fn next_as<T>(
+        &mut self,
+        parse: impl Fn(&str) -> Result<T, DrawingFault>,
+    ) -> Result<Option<(usize, T)>, Error> {
+        while self.next_line()? {
+            let text = str::from_utf8(&self.buffer).map_err(|_| self.fault(DrawingFault::NotText))?;
+            if !text.trim().is_empty() {
+                let parsed = parse(text).map_err(|fault| self.fault(fault))?;
+                return Ok(Some((self.line, parsed)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<R: BufRead> Iterator for Drawings<R> {
+    type Item = Result<(usize, Drawing), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_as(Drawing::from_json).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn inks() -> impl Strategy<Value = Ink> {
+        let point = (-1e5f32..1e5, -1e5f32..1e5).prop_map(|(x, y)| Point::new(x, y));
+        let stroke = proptest::collection::vec(point, 1..20).prop_map(|points| Stroke::new(points, PEN));
+        proptest::collection::vec(stroke, 1..5).prop_map(Ink::from_iter)
+    }
+
+    fn fault(line: &str) -> String {
+        Drawing::from_json(line).unwrap_err().to_string()
+    }
+
+    proptest! {
+        #[test]
+        fn saved_drawings_come_back(ink in inks(), label in proptest::option::of(0..=9u8)) {
+            let drawing = Drawing { label, ink };
+            let line = drawing.to_json();
+            prop_assert!(!line.contains('\n'));
+            prop_assert_eq!(Drawing::from_json(&line).unwrap(), drawing);
+        }
+
+        #[test]
+        fn any_text_is_a_drawing_or_a_fault(text in ".*") {
+            let _ = Drawing::from_json(&text);
+        }
+    }
+
+    #[test]
+    fn labels_and_other_keys_are_optional() {
+        let strokes = r#""strokes":[[[0,0],[1.5,-2]]]"#;
+        for (head, label) in [
+            ("", None),
+            ("\"label\":null,", None),
+            ("\"label\":7,\"writer\":\"x\",", Some(7)),
+        ] {
+            let drawing = Drawing::from_json(&format!("{{{head}{strokes}}}")).unwrap();
+            let line = Stroke::new(vec![Point::new(0.0, 0.0), Point::new(1.5, -2.0)], PEN);
+            assert_eq!(drawing.label, label);
+            assert_eq!(drawing.ink, Ink::from_iter([line]));
+        }
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let cases = [
+            ("", "EOF while parsing"),
+            ("label,x,y", "expected value"),
+            ("[[[0,0]]]", "invalid type"),
+            (r#"{"label":3}"#, "missing field `strokes`"),
+            (r#"{"strokes":[[[0,0],[1]]]}"#, "invalid length 1"),
+            (r#"{"strokes":[[[0,0,0]]]}"#, "expected"),
+            (r#"{"strokes":[[[0,NaN]]]}"#, "expected value"),
+            (r#"{"strokes":[[[0,1e999]]]}"#, "number out of range"),
+            (r#"{"strokes":[[["a",1]]]}"#, "invalid type"),
+            (r#"{"label":"3","strokes":[[[0,0]]]}"#, "invalid type: string"),
+            (r#"{"label":10,"strokes":[[[0,0]]]}"#, "the label is 10"),
+            (r#"{"label":-1,"strokes":[[[0,0]]]}"#, "the label is -1"),
+            (r#"{"strokes":[]}"#, "no strokes"),
+            (r#"{"strokes":[[[0,0]],[]]}"#, "stroke 1 has no points"),
+            (
+                r#"{"strokes":[[[0,0]],[[5,5],[2e7,0]]]}"#,
+                "point 1 of stroke 1 is (2e7, 0e0)",
+            ),
+        ];
+        for (line, expected) in cases {
+            let fault = fault(line);
+            assert!(fault.contains(expected), "{line}: {fault}");
+        }
+        let many = format!("{{\"strokes\":[[{}[0,0]]]}}", "[0,0],".repeat(MAX_POINTS));
+        assert!(fault(&many).contains("more than 100000 points"));
+    }
+
+    fn lines(text: &[u8]) -> Vec<Result<(usize, Drawing), Error>> {
+        Drawings::new(text, Path::new("some.jsonl")).collect()
+    }
+
+    #[test]
+    fn a_file_is_read_line_by_line() {
+        let dot = r#"{"strokes":[[[0,0]]]}"#;
+        let read = lines(format!("\n{dot}\r\n  \nnonsense\n{dot}").as_bytes());
+        let numbers: Vec<_> = read.iter().flatten().map(|(line, _)| *line).collect();
+        assert_eq!(numbers, [2, 5]);
+        let error = read[1].as_ref().unwrap_err().to_string();
+        assert!(error.starts_with("some.jsonl, line 4: this is no drawing"), "{error}");
+        assert!(lines(b"").is_empty() && lines(b"\n\n").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_past_ends_the_prediction() {
+        let binary = lines(&[0xFF, 0xFE, b'\n', b'x']);
+        assert!(
+            binary[0]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("line 1: the line is not UTF-8")
+        );
+        let endless = lines(&vec![b' '; MAX_LINE + 1]);
+        assert_eq!(endless.len(), 1);
+        assert!(
+            endless[0]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("longer than 8388608 bytes")
+        );
+        assert!(lines(&vec![b' '; MAX_LINE]).is_empty());
+        let folder = std::env::temp_dir();
+        let of_folder: Vec<_> = Drawings::open(&folder).into_iter().flatten().take(3).collect();
+        assert!(of_folder.len() <= 1 && of_folder.iter().all(Result::is_err));
+        let missing = Drawings::open(Path::new("no/such.jsonl")).unwrap_err().to_string();
+        assert!(missing.contains("no/such.jsonl"), "{missing}");
+    }
+}

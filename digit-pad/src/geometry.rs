@@ -1,0 +1,150 @@
+//! Points and rectangles.
+
+/// A place on the canvas, in canvas units from its upper left corner, y downwards.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f32,
+    /// Down.
+    pub y: f32,
+}
+
+impl Point {
+    /// The point (x, y).
+    pub fn new(x: f32, y: f32) -> Self {
+        Point { x, y }
+    }
+
+    /// How far it is from here to `other`.
+    pub fn distance(self, other: Point) -> f32 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    /// Whether both coordinates are finite.
+    pub(crate) fn is_finite(self) -> bool {
+        self.x.is_finite() && self.y.is_finite()
+    }
+}
+
+/// The smallest upright rectangle around some points, in their units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Smallest x.
+    pub left: f32,
+    /// Smallest y.
+    pub top: f32,
+    /// Largest x.
+    pub right: f32,
+    /// Largest y.
+    pub bottom: f32,
+}
+
+impl Bounds {
+    /// The smallest rectangle around all of the points; `None` without any.
+    pub fn around(points: impl IntoIterator<Item = Point>) -> Option<Bounds> {
+        let mut points = points.into_iter();
+        let first = points.next()?;
+        let start = Bounds {
+            left: first.x,
+            top: first.y,
+            right: first.x,
+            bottom: first.y,
+        };
+        Some(points.fold(start, |b, p| Bounds {
+            left: b.left.min(p.x),
+            top: b.top.min(p.y),
+            right: b.right.max(p.x),
+            bottom: b.bottom.max(p.y),
+        }))
+    }
+
+    /// From left to right.
+    pub fn width(&self) -> f32 {
+        self.right - self.left
+    }
+
+    /// From top to bottom.
+    pub fn height(&self) -> f32 {
+        self.bottom - self.top
+    }
+
+    /// The larger of width and height.
+    pub fn longest_side(&self) -> f32 {
+        self.width().max(self.height())
+    }
+
+    /// Whether the point lies in it.
+    pub fn contains(&self, point: Point) -> bool {
+        (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
+    }
+
+    /// The middle.
+    pub fn center(&self) -> Point {
+        Point::new(0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom))
+    }
+
+    /// What both rectangles cover, if anything.
+    pub fn intersection(&self, other: &Bounds) -> Option<Bounds> {
+        let both = Bounds {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        };
+        (both.left <= both.right && both.top <= both.bottom).then_some(both)
+    }
+
+    /// The rectangle grown by `margin` on every side.
+    pub fn grown(&self, margin: f32) -> Bounds {
+        Bounds {
+            left: self.left - margin,
+            top: self.top - margin,
+            right: self.right + margin,
+            bottom: self.bottom + margin,
+        }
+    }
+}
+
+/// A rectangle of an image's pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PixelRect {
+    /// First column.
+    pub left: usize,
+    /// First row.
+    pub top: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl PixelRect {
+    /// The part of an image of `width` · `height` pixels that this is part of when that image is scaled by `scale`.
+    pub fn before_scaling(self, scale: f32, (width, height): (usize, usize)) -> Self {
+        let range = |start: usize, length: usize, whole: usize| {
+            let start_there = ((start as f32 / scale) as usize).min(whole - 1);
+            let end_there = (((start + length) as f32 / scale).ceil() as usize).clamp(start_there + 1, whole);
+            (start_there, end_there - start_there)
+        };
+        let ((left, width), (top, height)) = (
+            range(self.left, self.width, width),
+            range(self.top, self.height, height),
+        );
+        PixelRect {
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+
+    /// Where its edges are, in pixels.
+    pub fn bounds(self) -> Bounds {
+        Bounds {
+            left: self.left as f32,
+            top: self.top as f32,
+            right: (self.left + self.width) as f32,
+            bottom: (self.top + self.height) as f32,
+        }
+    }
+}

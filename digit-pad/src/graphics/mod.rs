@@ -1,0 +1,5 @@
+//! Drawing of shapes and text into pixels.
+
+pub mod canvas;
+pub mod color;
+pub mod text;

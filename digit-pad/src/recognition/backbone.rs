@@ -1,0 +1,133 @@
+//! A network split into backbone and head: the layers that compute features, and the layers after them.
+
+use mnist_io::Scaling;
+use nn_core::{LayerSpec, Network, NetworkSpec, NetworkSpecBuilder, Shape, Tensor, Workspace};
+
+use crate::{
+    error::Error,
+    recognition::{model::Model, normalization::SIDE},
+};
+
+/// Pictures whose features are computed together.
+const FEATURE_BATCH: usize = 100;
+
+/// The first layers, with the scaling of what they take in.
+#[derive(Debug)]
+pub(crate) struct Backbone {
+    /// None if there are none: then features are the scaled pixels.
+    pub(crate) network: Option<Network>,
+    scaling: Scaling,
+}
+
+/// Both parts of a model's network.
+#[derive(Debug)]
+pub(crate) struct SplitNetwork {
+    pub(crate) backbone: Backbone,
+    pub(crate) head: Network,
+}
+
+impl SplitNetwork {
+    /// A model cut before the layer of that index, which is not behind the last one.
+    ///
+    /// # Errors
+    /// If the model's scaling makes no number of some pixel.
+    pub(crate) fn new(model: &Model, cut: usize) -> Result<Self, Error> {
+        let network = &model.content.network;
+        let (spec, tensors) = (network.spec(), network.tensors());
+        let (before, after) = spec.layers().split_at(cut);
+        let (backbone, between) = match before.len().checked_sub(1) {
+            None => (None, spec.input()),
+            Some(last) => (Some(truncated(network, cut)?), spec.shapes()[last]),
+        };
+        let head = filled(builder(between, after), |own| tensors.len() - own, &tensors)?;
+        let backbone = Backbone {
+            network: backbone,
+            scaling: model.scaling()?,
+        };
+        Ok(SplitNetwork { backbone, head })
+    }
+}
+
+impl Backbone {
+    /// What it makes of pictures of 28×28 pixels, `[pictures, features]`.
+    pub(crate) fn features(&self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
+        let Some(network) = &self.network else {
+            let mut features = vec![0.0; pixels.len()];
+            self.scaling.scale_into(pixels, &mut features);
+            return Ok(features);
+        };
+        let picture = SIDE * SIDE;
+        let pictures = pixels.len() / picture;
+        let batch = pictures.clamp(1, FEATURE_BATCH);
+        let mut workspace = Workspace::new(network, batch)?;
+        let mut features = Vec::with_capacity(pictures * network.spec().outputs());
+        let mut scaled = vec![0.0; batch * picture];
+        for batch in pixels.chunks(batch * picture) {
+            let scaled = &mut scaled[..batch.len()];
+            self.scaling.scale_into(batch, scaled);
+            features.extend_from_slice(network.logits(scaled, &mut workspace)?);
+        }
+        Ok(features)
+    }
+}
+
+/// The first layers of a network, one at least, with what they give as a vector.
+pub(crate) fn truncated(network: &Network, layers: usize) -> Result<Network, Error> {
+    let spec = network.spec();
+    let mut truncated = builder(spec.input(), &spec.layers()[..layers]);
+    if matches!(spec.shapes()[layers - 1], Shape::Image { .. }) {
+        truncated = truncated.flatten();
+    }
+    filled(truncated, |_| 0, &network.tensors())
+}
+
+fn builder(input: Shape, layers: &[LayerSpec]) -> NetworkSpecBuilder {
+    let layers = layers.iter().cloned();
+    layers.fold(NetworkSpec::builder(input), NetworkSpecBuilder::layer)
+}
+
+/// A network with another's tensors from the one on that `first` says, given how many there are.
+fn filled(
+    layers: NetworkSpecBuilder,
+    first: impl FnOnce(usize) -> usize,
+    tensors: &[Tensor],
+) -> Result<Network, Error> {
+    let mut network = Network::zeroed(layers.build()?)?;
+    let mut own = network.tensors();
+    let first = first(own.len());
+    for (own, tensor) in own.iter_mut().zip(&tensors[first..]) {
+        own.values.clone_from(&tensor.values);
+    }
+    network.set_tensors(&own)?;
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use nn_core::formats;
+
+    use super::*;
+
+    #[test]
+    fn head_and_tail_are_the_network() {
+        let text = "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10";
+        let network = Network::new(text.parse().unwrap(), 3).unwrap();
+        let model = Model {
+            content: formats::Model::new(network),
+            path: None,
+        };
+        let pixels: Vec<u8> = (0..3 * SIDE * SIDE).map(|i| (i * 7 % 256) as u8).collect();
+        let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+        let whole = model.content.network.predict(&scaled).unwrap();
+        for cut in 0..model.content.network.spec().layers().len() {
+            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, cut).unwrap();
+            let parts = head.predict(&backbone.features(&pixels).unwrap()).unwrap();
+            // Folding a normalisation rounds differently where less is to come.
+            let mut pairs = parts.iter().zip(&whole);
+            assert!(
+                parts.len() == 30 && pairs.all(|(part, whole)| (part - whole).abs() < 1e-6),
+                "cut before layer {cut}"
+            );
+        }
+    }
+}

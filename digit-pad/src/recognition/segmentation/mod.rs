@@ -1,0 +1,251 @@
+//! Segmentation of a number into its digits.
+//!
+//! A drawing is taken to pieces that are not divided further: strokes, or connected patches of ink, and the parts of
+//! those that look like two digits grown together. Runs of neighbouring pieces then make digits. How pieces lie to each
+//! other says how likely a cut between them is, the reader says how well each run reads, and of all ways to cut the
+//! row, the one that has most in its favour is taken (as in section VII of LeCun, Bottou, Bengio, Haffner,
+//! "Gradient-based learning applied to document recognition", 1998).
+//!
+//! ```
+//! use digit_pad::{drawing::file::Drawing, recognition::{recognizer::Recognizer, segmentation::split_ink}};
+//!
+//! let drawn = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;
+//! let digits = split_ink(&drawn.ink, &mut Recognizer::embedded()?);
+//! let number: Vec<u8> = digits.iter().map(|digit| digit.prediction.digit()).collect();
+//! assert_eq!(number, [1, 7]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod grouping;
+mod images;
+mod strokes;
+
+pub use self::{
+    images::{PictureDigit, split_picture},
+    strokes::{InkDigit, split_ink},
+};
+
+/// A reader for tests: whatever the first bright pixel makes of it, more or less surely.
+#[cfg(test)]
+fn fickle(pixels: &crate::recognition::normalization::Gray28) -> crate::recognition::prediction::Prediction {
+    let bright = pixels.iter().position(|&pixel| pixel > 100).unwrap_or(0);
+    let mut probabilities = [0.02; 10];
+    probabilities[bright % 10] += 0.1 * (bright % 9) as f32;
+    crate::recognition::prediction::Prediction {
+        probabilities,
+        known: true,
+        microseconds: 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist_io::{Dataset, Mnist, Split};
+
+    use super::*;
+    use crate::{
+        drawing::{
+            raster::{Pen, View, draw},
+            strokes::{Ink, Stroke},
+        },
+        geometry::Point,
+        imaging::gray_image::GrayImage,
+        recognition::{prediction::Prediction, recognizer::Recognizer},
+    };
+
+    type Line = &'static [(f32, f32)];
+
+    const ONE: &[Line] = &[&[(0.3, 0.0), (0.3, 1.0)]];
+    const ONE_WITH_FOOT: &[Line] = &[&[(0.1, 0.2), (0.3, 0.0), (0.3, 1.0)], &[(0.0, 1.0), (0.6, 1.0)]];
+    const FOUR: &[Line] = &[&[(0.35, 0.0), (0.0, 0.65), (0.65, 0.65)], &[(0.45, 0.25), (0.45, 1.0)]];
+    const FIVE: &[Line] = &[
+        &[
+            (0.1, 0.0),
+            (0.05, 0.45),
+            (0.3, 0.38),
+            (0.55, 0.5),
+            (0.62, 0.7),
+            (0.5, 0.93),
+            (0.3, 1.0),
+            (0.0, 0.92),
+        ],
+        &[(0.12, 0.0), (0.62, 0.0)],
+    ];
+    const SEVEN: &[Line] = &[&[(0.0, 0.0), (0.6, 0.0), (0.2, 1.0)], &[(0.15, 0.5), (0.55, 0.5)]];
+    const ZERO: &[Line] = &[&[
+        (0.33, 0.0),
+        (0.1, 0.14),
+        (0.0, 0.5),
+        (0.1, 0.86),
+        (0.33, 1.0),
+        (0.56, 0.86),
+        (0.66, 0.5),
+        (0.56, 0.14),
+        (0.33, 0.0),
+    ]];
+    const SLASH: Line = &[(0.6, 0.05), (0.06, 0.95)];
+
+    /// Lines as strokes, `size` high, from (`left`, 100) on.
+    fn strokes(digit: &[Line], left: f32, size: f32) -> Vec<Stroke> {
+        let mut ink = Ink::new();
+        for line in digit {
+            let at = |i: usize| Point::new(left + size * line[i].0, 100.0 + size * line[i].1);
+            ink.pen_down(at(0));
+            (1..line.len()).for_each(|i| {
+                ink.pen_move(at(i));
+            });
+        }
+        ink.strokes().to_vec()
+    }
+
+    /// Digits, each with the place of its left side; the first stroke of each, then what follows.
+    fn drawn(digits: &[(&[Line], f32)]) -> Ink {
+        let digits: Vec<_> = digits
+            .iter()
+            .map(|(digit, left)| strokes(digit, *left, 120.0))
+            .collect();
+        let firsts = digits.iter().map(|strokes| strokes[0].clone());
+        let later = digits.iter().flat_map(|strokes| strokes[1..].iter().cloned());
+        firsts.chain(later).collect()
+    }
+
+    fn number<'a>(predictions: impl Iterator<Item = &'a Prediction>) -> String {
+        predictions.map(|prediction| prediction.digit().to_string()).collect()
+    }
+
+    /// The number in strokes, and in a picture of them.
+    fn read(ink: &Ink) -> [String; 2] {
+        let mut classifier = Recognizer::embedded().unwrap();
+        let picture = draw(
+            ink.strokes(),
+            Pen::Width(12.0),
+            &View::whole_canvas(560),
+            GrayImage::blank(560, 560),
+        );
+        let (strokes, patches) = (
+            split_ink(ink, &mut classifier),
+            split_picture(&picture, &mut classifier),
+        );
+        [
+            number(strokes.iter().map(|digit| &digit.prediction)),
+            number(patches.iter().map(|digit| &digit.prediction)),
+        ]
+    }
+
+    #[test]
+    fn one_digit_is_one_digit() {
+        let slashed = [ZERO[0], SLASH];
+        for (digit, name) in [
+            (ONE, "1"),
+            (ONE_WITH_FOOT, "1"),
+            (FOUR, "4"),
+            (FIVE, "5"),
+            (SEVEN, "7"),
+            (ZERO, "0"),
+            (&slashed, "0"),
+        ] {
+            assert_eq!(read(&drawn(&[(digit, 200.0)])), [name, name]);
+        }
+    }
+
+    #[test]
+    fn digits_side_by_side_are_several() {
+        let slashed = [ZERO[0], SLASH];
+        for (digits, name) in [
+            (&[(ONE, 60.0), (SEVEN, 150.0)][..], "17"),
+            (&[(ONE, 60.0), (ONE, 100.0)], "11"),
+            (&[(FOUR, 40.0), (&slashed, 140.0), (FIVE, 250.0)], "405"),
+            (
+                &[(FIVE, 30.0), (SEVEN, 130.0), (ONE_WITH_FOOT, 240.0), (FOUR, 340.0)],
+                "5714",
+            ),
+        ] {
+            assert_eq!(read(&drawn(digits)), [name, name]);
+        }
+    }
+
+    #[test]
+    fn digits_that_touch_are_told_apart() {
+        // Strokes touch where lines do, patches where the edges of the pen do.
+        for (pen, spots, digits, name) in [
+            (0.0, [60.0, 98.0, 0.0], &[ONE, ZERO][..], "10"),
+            (11.0, [60.0, 98.0, 0.0], &[ONE, ZERO], "10"),
+            (0.0, [60.0, 139.0, 0.0], &[ZERO, ZERO], "00"),
+            (0.0, [60.0, 132.0, 206.0], &[SEVEN, FIVE, ZERO], "750"),
+            (11.0, [60.0, 132.0, 206.0], &[SEVEN, FIVE, ZERO], "750"),
+        ] {
+            let spots = spots.iter().zip([0.0, pen, 2.0 * pen]).map(|(left, pens)| left + pens);
+            let ink = drawn(&digits.iter().copied().zip(spots).collect::<Vec<_>>());
+            let [strokes, patches] = read(&ink);
+            assert_eq!(if pen > 0.0 { patches } else { strokes }, name);
+        }
+    }
+
+    #[test]
+    fn one_stroke_may_be_two_digits() {
+        let joined: Line = &[
+            (0.3, 0.0),
+            (0.3, 1.0),
+            (0.9, 0.5),
+            (1.0, 0.86),
+            (1.23, 1.0),
+            (1.46, 0.86),
+            (1.56, 0.5),
+            (1.46, 0.14),
+            (1.23, 0.0),
+            (1.0, 0.14),
+            (0.9, 0.5),
+        ];
+        let digits = split_ink(&drawn(&[(&[joined], 100.0)]), &mut Recognizer::embedded().unwrap());
+        assert_eq!(number(digits.iter().map(|digit| &digit.prediction)), "10");
+    }
+
+    #[test]
+    fn nothing_and_specks_are_no_digits() {
+        assert_eq!(read(&Ink::new()), ["", ""]);
+        let speck: Line = &[(0.0, 0.0), (0.02, 0.03)];
+        let specked = drawn(&[(&[speck], 20.0), (SEVEN, 150.0), (&[speck], 400.0), (ONE, 450.0)]);
+        assert_eq!(read(&specked), ["71", "71"]);
+        // A dot alone is all that there is.
+        let dot = drawn(&[(&[&[(0.0, 0.0)]], 300.0)]);
+        assert_eq!(read(&dot).map(|number| number.len()), [1, 1]);
+    }
+
+    #[test]
+    fn a_scribble_of_many_strokes_is_left_in_one() {
+        let tick: &[Line] = &[&[(0.0, 0.0), (0.02, 1.0)]];
+        let fence: Vec<(&[Line], f32)> = (0..200).map(|i| (tick, 2.0 * i as f32)).collect();
+        assert_eq!(split_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(), 1);
+    }
+
+    /// Digits of MNIST in a row, with `gap` columns between their ink.
+    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
+        let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
+        let mut left = 0;
+        for &index in indices {
+            let digit = GrayImage::new(28, 28, digits.image(index).to_vec());
+            let has_ink = |x: &usize| (0..28).any(|y| digit.row(y)[*x] > 0);
+            let first = (0..28).find(has_ink).unwrap();
+            let last = (0..28).rfind(has_ink).unwrap();
+            row.paste(&digit.cropped(first, 0, last + 1 - first, 28), left, 0);
+            left += last + 1 - first + gap;
+        }
+        row
+    }
+
+    #[test]
+    fn numbers_of_mnists_digits_are_read() {
+        let digits = Mnist::embedded_split(Split::Test).unwrap();
+        let mut classifier = Recognizer::embedded().unwrap();
+        for (gap, floor) in [(0, 140), (4, 192)] {
+            let mut right = 0;
+            for first in 0..200 {
+                let indices: Vec<usize> = (0..3).map(|k| first + 200 * k).collect();
+                let expected: String = indices.iter().map(|&i| digits.label(i).to_string()).collect();
+                let found = split_picture(&row(&digits, &indices, gap), &mut classifier);
+                right += usize::from(number(found.iter().map(|digit| &digit.prediction)) == expected);
+            }
+            assert!(right >= floor, "{right} of 200 with a gap of {gap}");
+        }
+    }
+}

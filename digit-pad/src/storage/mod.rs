@@ -1,0 +1,5 @@
+//! Files and folders.
+
+pub mod atomic_file;
+pub mod exports;
+pub mod paths;

@@ -1,0 +1,255 @@
+//! The user's labeled examples, kept in a file.
+
+use std::{fs, io, path::Path};
+
+use crate::{
+    drawing::file::Drawings,
+    error::{DrawingFault, Error},
+    recognition::example::{Example, push_distinct},
+    storage::atomic_file,
+};
+
+/// Lessons in the order in which they were given.
+///
+/// ```
+/// use digit_pad::{drawing::strokes::Ink, geometry::Point};
+/// use digit_pad::{recognition::example::Example, teaching::examples::Examples};
+///
+/// let mut ink = Ink::new();
+/// ink.pen_down(Point::new(200.0, 120.0));
+/// ink.pen_up(Point::new(360.0, 440.0));
+/// let mut examples = Examples::new();
+/// examples.add(Example::new(7, ink)?);
+/// assert_eq!(examples.iter().next().map(Example::label), Some(7));
+/// assert!(examples.undo().is_some() && examples.is_empty());
+/// # Ok::<(), digit_pad::DrawingFault>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Examples(Vec<Example>);
+
+impl Examples {
+    /// No lessons.
+    pub fn new() -> Self {
+        Examples::default()
+    }
+
+    /// Adds a lesson at the end. One about the very same subject goes: that one was a slip of the finger.
+    pub fn add(&mut self, example: Example) {
+        push_distinct(&mut self.0, example);
+    }
+
+    /// Takes the last lesson back.
+    pub fn undo(&mut self) -> Option<Example> {
+        self.0.pop()
+    }
+
+    /// Forgets one lesson, counted from 0, and gives it back if there is one of that number.
+    pub fn forget(&mut self, index: usize) -> Option<Example> {
+        (index < self.0.len()).then(|| self.0.remove(index))
+    }
+
+    /// Forgets all lessons.
+    pub fn forget_all(&mut self) {
+        self.0.clear();
+    }
+
+    /// The lessons in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Example> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The lessons in a file, a line each: those about drawings in the form of [`Drawing::to_json`](crate::drawing::file::Drawing::to_json), those about pictures
+    /// as `{"label":3,"pixels":[…]}`, 28 rows of 28; none if there is no file. The file stays as it is: whoever cannot
+    /// load it had better not save over it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a line is no such thing with a label; the message says which.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        match Examples::of_lines(path, |line| Example::from_labelled(line).map(Some)) {
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
+            examples => examples,
+        }
+    }
+
+    /// The lessons of such a file, or the labelled drawings of a strokes file; what has no label is passed over.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a line is no drawing; the message says which.
+    pub fn load_labelled(path: &Path) -> Result<Self, Error> {
+        Examples::of_lines(path, Example::from_json)
+    }
+
+    fn of_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Example>, DrawingFault>) -> Result<Self, Error> {
+        let mut lines = Drawings::open(path)?;
+        let examples = std::iter::from_fn(|| lines.next_as(&parse).transpose());
+        examples
+            .filter_map(|line| line.map(|(_, example)| example).transpose())
+            .collect()
+    }
+
+    /// Writes the lessons to a file, which is replaced whole or stays as it was; its folder is made where there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|source| Error::Write {
+                path: path.to_owned(),
+                source,
+            })?;
+        }
+        atomic_file::replace(path, |file| {
+            self.iter()
+                .try_for_each(|example| writeln!(file, "{}", example.to_json()))
+        })
+    }
+}
+
+impl FromIterator<Example> for Examples {
+    fn from_iter<I: IntoIterator<Item = Example>>(examples: I) -> Self {
+        let mut list = Examples::new();
+        examples.into_iter().for_each(|example| list.add(example));
+        list
+    }
+}
+
+impl<'a> IntoIterator for &'a Examples {
+    type Item = &'a Example;
+    type IntoIter = std::slice::Iter<'a, Example>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drawing::strokes::Ink,
+        recognition::normalization::{Gray28, SIDE},
+    };
+
+    fn example(label: u8, x: f32) -> Example {
+        let line = format!("{{\"label\":{label},\"strokes\":[[[{x},0],[10,90.5]],[[3,4]]]}}");
+        Example::from_json(&line).unwrap().unwrap()
+    }
+
+    /// A bar of that brightness.
+    fn picture(bright: u8) -> Gray28 {
+        std::array::from_fn(|i| if i % SIDE / 4 == 3 { bright } else { 0 })
+    }
+
+    fn labels(examples: &Examples) -> Vec<u8> {
+        examples.iter().map(Example::label).collect()
+    }
+
+    #[test]
+    fn examples_are_undone_and_forgotten() {
+        let mut examples: Examples = [example(3, 1.0), example(4, 2.0), example(5, 3.0)]
+            .into_iter()
+            .collect();
+        assert_eq!(examples.undo(), Some(example(5, 3.0)));
+        assert_eq!(examples.forget(2), None);
+        assert_eq!(examples.forget(0), Some(example(3, 1.0)));
+        assert_eq!(labels(&examples), [4]);
+        examples.forget_all();
+        assert_eq!((examples.len(), examples.undo()), (0, None));
+    }
+
+    #[test]
+    fn the_same_subject_is_one_example() {
+        let seen = |label| Example::new(label, picture(200)).unwrap();
+        let examples = [example(3, 1.0), seen(5), example(4, 2.0), example(8, 1.0), seen(6)];
+        let examples: Examples = examples.into_iter().collect();
+        assert_eq!(labels(&examples), [4, 8, 6]);
+    }
+
+    #[test]
+    fn what_is_no_example_is_refused() {
+        for input in [example(1, 0.0).input().clone(), picture(1).into()] {
+            assert_eq!(Example::new(10, input).unwrap_err(), DrawingFault::Label { label: 10 });
+        }
+        assert_eq!(Example::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
+        let blank = DrawingFault::Picture { count: 784, inked: 0 };
+        assert_eq!(Example::new(9, picture(0)).unwrap_err(), blank);
+    }
+
+    #[test]
+    fn examples_come_back_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new").join("lessons.jsonl");
+        assert!(Examples::load(&path).unwrap().is_empty());
+        let mut examples = Examples::new();
+        for label in 0..=9 {
+            examples.add(example(label, 0.1 * f32::from(label)));
+            examples.add(Example::new(label, picture(label + 1)).unwrap());
+            examples.save(&path).unwrap();
+            assert_eq!(Examples::load(&path).unwrap(), examples);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 20);
+        assert_eq!(Examples::load_labelled(&path).unwrap(), examples);
+        examples.forget_all();
+        examples.save(&path).unwrap();
+        assert!(Examples::load(&path).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_by_its_line_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lessons.jsonl");
+        let good = example(3, 0.0).to_json();
+        for (bad, reason) in [
+            ("{\"label\":3,\"stro", "no drawing"),
+            ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
+            ("{\"strokes\":[[[0,0]]]}", "has no label"),
+            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them ink"),
+            ("{\"label\":3,\"pixels\":[0,1,256]}", "256"),
+            ("{\"label\":11,\"pixels\":[]}", "the label is 11"),
+        ] {
+            let content = format!("{good}\n\n{bad}\n{good}\n");
+            fs::write(&path, &content).unwrap();
+            let message = Examples::load(&path).unwrap_err().to_string();
+            assert!(
+                message.contains("lessons.jsonl, line 3: ") && message.contains(reason),
+                "{message}"
+            );
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn drawings_without_labels_teach_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strokes.jsonl");
+        assert!(Examples::load_labelled(&path).is_err());
+        fs::write(
+            &path,
+            format!("{{\"strokes\":[[[0,0]]]}}\n{}", example(3, 0.0).to_json()),
+        )
+        .unwrap();
+        assert_eq!(labels(&Examples::load_labelled(&path).unwrap()), [3]);
+        fs::write(&path, "{\"strokes\":[[[0,0]]]}\nnothing").unwrap();
+        let message = Examples::load_labelled(&path).unwrap_err().to_string();
+        assert!(message.contains("line 2"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lessons.jsonl");
+        fs::create_dir(&path).unwrap();
+        assert!(Examples::new().save(&path).is_err() && path.is_dir());
+        assert!(Examples::load(&path).is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! Fine-tuning to a user's handwriting.
+
+pub mod examples;
+pub mod fine_tuning;
+mod variants;

@@ -1,0 +1,160 @@
+//! Calibration: a temperature, fitted on held-out images and folded into the last layer.
+
+use mnist_io::{Batches, Dataset};
+use nn_core::{LayerSpec, Network, Source, Workspace};
+
+use crate::{
+    error::Error,
+    recognition::model::DIGITS,
+    training::data_split::{EVALUATION_BATCH, SCALING, Samples},
+};
+
+/// On fewer images, one that is misread by chance decides too much.
+const LEAST_IMAGES: usize = 500;
+/// Temperatures beyond are no calibration: where next to nothing is misread, ever lower ones seem ever better.
+const RANGE: (f64, f64) = (0.25, 4.0);
+/// Steps of the search, each of which narrows it to 0.62 of what it was.
+const STEPS: usize = 40;
+
+/// Divides the network's logits by the temperature that makes the labels of images it has not learnt from likeliest
+/// (Guo et al., 2017, "On Calibration of Modern Neural Networks"), which changes its probabilities and not its
+/// answers. Returns the temperature; none if the last layer is not dense, or there are too few images to tell.
+///
+/// # Errors
+/// If the network does not take such images.
+pub fn calibrate(network: &mut Network, held_out: &Dataset) -> Result<Option<f64>, Error> {
+    if held_out.len() < LEAST_IMAGES || !matches!(network.spec().layers().last(), Some(LayerSpec::Dense { .. })) {
+        return Ok(None);
+    }
+    let temperature = fit(&logits_of(network, held_out)?, held_out.labels());
+    fold(network, temperature)?;
+    Ok(Some(temperature))
+}
+
+fn logits_of(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
+    let mut samples = Samples(Batches::in_order(images, EVALUATION_BATCH, SCALING)?);
+    let mut workspace = Workspace::new(network, EVALUATION_BATCH)?;
+    let mut pixels = vec![0.0; EVALUATION_BATCH * images.pixels()];
+    let mut labels = vec![0; EVALUATION_BATCH];
+    let mut all = Vec::with_capacity(images.len() * DIGITS);
+    samples.start_epoch(0);
+    while all.len() < images.len() * DIGITS {
+        let count = samples.next_batch(&mut pixels, &mut labels);
+        all.extend_from_slice(network.logits(&pixels[..count * images.pixels()], &mut workspace)?);
+    }
+    Ok(all)
+}
+
+/// The temperature with the least cross-entropy, by golden section: on a scale of its logarithm there is one valley.
+fn fit(logits: &[f32], labels: &[u8]) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    let loss = |log: f64| cross_entropy(logits, labels, log.exp());
+    let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
+    let inner = |low: f64, high: f64| [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
+    for _ in 0..STEPS {
+        let [left, right] = inner(low, high);
+        if loss(left) < loss(right) {
+            high = right;
+        } else {
+            low = left;
+        }
+    }
+    ((low + high) / 2.0).exp()
+}
+
+/// Summed over all images.
+fn cross_entropy(logits: &[f32], labels: &[u8], temperature: f64) -> f64 {
+    let of_image = |(logits, &label): (&[f32], &u8)| {
+        let scaled = |logit: f32| f64::from(logit) / temperature;
+        let most = logits.iter().copied().map(scaled).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logits.iter().map(|&logit| (scaled(logit) - most).exp()).sum();
+        sum.ln() + most - scaled(logits[usize::from(label)])
+    };
+    logits.chunks_exact(DIGITS).zip(labels).map(of_image).sum()
+}
+
+/// Divides the weights and the bias of the last layer.
+fn fold(network: &mut Network, temperature: f64) -> Result<(), Error> {
+    let mut tensors = network.tensors();
+    let last = format!("{}.", network.spec().layers().len() - 1);
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.name.starts_with(&last)) {
+        for value in &mut tensor.values {
+            *value = (f64::from(*value) / temperature) as f32;
+        }
+    }
+    Ok(network.set_tensors(&tensors)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist_io::Dataset;
+    use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+    use super::*;
+
+    /// Logits whose probabilities, at temperature 1, are the truth about the labels.
+    fn honest(count: usize) -> (Vec<f32>, Vec<u8>) {
+        let mut generator = ChaCha8Rng::seed_from_u64(5);
+        let logits: Vec<f32> = (0..count * DIGITS).map(|_| generator.random_range(-3.0..3.0)).collect();
+        let mut label = |logits: &[f32]| {
+            let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
+            let mut rest = generator.random_range(0.0..sum);
+            let of_rest = |logit: &f32| {
+                rest -= logit.exp();
+                rest < 0.0
+            };
+            logits.iter().position(of_rest).unwrap_or(DIGITS - 1) as u8
+        };
+        let labels = logits.chunks_exact(DIGITS).map(&mut label).collect();
+        (logits, labels)
+    }
+
+    #[test]
+    fn the_temperature_that_was_taken_away_is_found() {
+        let (logits, labels) = honest(40_000);
+        for temperature in [0.5, 1.0, 2.5] {
+            let hot: Vec<f32> = logits.iter().map(|logit| logit * temperature).collect();
+            let found = fit(&hot, &labels);
+            assert!(
+                (found / f64::from(temperature) - 1.0).abs() < 0.03,
+                "{found} for {temperature}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_all_is_right_or_all_is_wrong_the_range_ends() {
+        let logits: Vec<f32> = (0..1000).map(|i| if i % 10 == 3 { 5.0 } else { 0.0 }).collect();
+        assert!((fit(&logits, &[3; 100]) - RANGE.0).abs() < 1e-3);
+        assert!((fit(&logits, &[4; 100]) - RANGE.1).abs() < 1e-3);
+    }
+
+    fn images(count: usize) -> Dataset {
+        let pixels = (0..count * 12).map(|i| (i * 37 % 256) as u8).collect();
+        Dataset::new(pixels, (0..count).map(|i| (i % 10) as u8).collect(), 3, 4).unwrap()
+    }
+
+    #[test]
+    fn logits_are_divided_and_answers_stay() {
+        let mut network = Network::new("12 | dense 20 | relu | dense 10".parse().unwrap(), 3).unwrap();
+        let images = images(1234);
+        let before = logits_of(&network, &images).unwrap();
+        assert_eq!(before.len(), 12_340);
+        let temperature = calibrate(&mut network, &images).unwrap().unwrap();
+        let after = logits_of(&network, &images).unwrap();
+        for (before, after) in before.iter().zip(&after) {
+            assert!((f64::from(*before) / temperature - f64::from(*after)).abs() < 1e-4);
+        }
+        assert!(cross_entropy(&after, images.labels(), 1.0) < cross_entropy(&before, images.labels(), 1.0));
+    }
+
+    #[test]
+    fn without_a_last_dense_layer_or_enough_images_nothing_changes() {
+        for (text, count) in [("12 | dense 10 | relu", 600), ("12 | dense 10", LEAST_IMAGES - 1)] {
+            let mut network = Network::new(text.parse().unwrap(), 3).unwrap();
+            let before = network.tensors();
+            assert_eq!(calibrate(&mut network, &images(count)).unwrap(), None);
+            assert_eq!(network.tensors(), before);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Presets: each network and how it is trained.
+
+use mnist_io::Augmentation;
+use nn_core::{
+    Loss, Network, NetworkSpec, Trainer,
+    optim::{Adam, Optimizer, Schedule, Sgd},
+};
+
+/// A network and how it is trained, by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preset {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it is good for, in a few words.
+    pub summary: &'static str,
+    /// The text form of the network.
+    network: &'static str,
+    /// How it is trained.
+    pub recipe: Recipe,
+}
+
+/// How a network is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// How many training images are learnt from, where not all are: the first ones.
+    pub images: Option<usize>,
+    /// How often these are seen.
+    pub epochs: usize,
+    /// Images to a step.
+    pub batch: usize,
+    /// The rule of the steps, with the learning rate at its highest.
+    pub optimizer: Optimizer,
+    /// How the learning rate changes on the way.
+    pub course: Course,
+    /// The share of the target that is spread evenly over all digits.
+    pub label_smoothing: f32,
+    /// How much of the average of the weights stays from step to step; with one, it is the average that is kept.
+    pub average: Option<f32>,
+    /// What is done to each image each time it is seen.
+    pub augmentation: Augmentation,
+    /// The share of the training images that is held out for validation.
+    pub validation: f64,
+}
+
+/// How the learning rate changes in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Course {
+    /// It is always at its highest.
+    Constant,
+    /// It rises linearly from 0 in that share of the steps, so that momentum builds up before steps are long, and then
+    /// falls along half a cosine to 0.
+    Cosine {
+        /// Share of the steps in which it rises.
+        warm_up: f64,
+    },
+}
+
+impl Recipe {
+    /// What the recipes have in common.
+    const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
+        Self {
+            images: None,
+            epochs,
+            batch,
+            optimizer,
+            course: Course::Cosine { warm_up: 0.05 },
+            label_smoothing: 0.0,
+            average: None,
+            augmentation: Augmentation::none(),
+            // 5,000 of MNIST's.
+            validation: 1.0 / 12.0,
+        }
+    }
+
+    /// What trains a network so, by batches of that size, always with the learning rate at its highest.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or there is not the memory.
+    pub fn trainer(&self, network: Network, batch: usize) -> nn_core::Result<Trainer> {
+        let label_smoothing = self.label_smoothing;
+        let trainer =
+            Trainer::new(network, self.optimizer, batch)?.with_loss(Loss::CrossEntropy { label_smoothing })?;
+        match self.average {
+            Some(decay) => trainer.with_average(decay),
+            None => Ok(trainer),
+        }
+    }
+
+    /// The learning rate in a run of that many steps.
+    pub fn schedule(&self, steps: u64) -> Schedule {
+        let steps = steps as f64;
+        match self.course {
+            Course::Constant => Schedule::constant(),
+            Course::Cosine { warm_up } => {
+                Schedule::cosine((1.0 - warm_up) * steps, 0.0).with_warm_up(warm_up * steps, 0.0)
+            }
+        }
+    }
+}
+
+/// The preset that is taken where none is named.
+pub const DEFAULT: &Preset = &PRESETS[0];
+
+/// All presets.
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "mlp",
+        summary: "dense layers alone: soon trained, soon read",
+        network: "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10",
+        recipe: Recipe {
+            augmentation: Augmentation::none()
+                .rotation(12.0)
+                .scale(0.85, 1.15)
+                .shear(0.2)
+                .translation(1.5)
+                .share(0.4),
+            ..Recipe::new(
+                20,
+                128,
+                Optimizer::Sgd(Sgd {
+                    momentum: 0.9,
+                    weight_decay: 1e-4,
+                    ..Sgd::new(0.1)
+                }),
+            )
+        },
+    },
+    Preset {
+        name: "classic",
+        summary: "three convolutions and Adam, without augmentation: the textbook's network",
+        network: "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | \
+                  maxpool 2 | dense 64 | relu | dense 32 | relu | dense 10",
+        recipe: Recipe {
+            course: Course::Constant,
+            validation: 0.3,
+            ..Recipe::new(5, 32, Optimizer::Adam(Adam::new(1e-3)))
+        },
+    },
+    Preset {
+        name: "best",
+        summary: "five convolutions, for the fewest errors: the network inside the program",
+        network: "28x28x1 | conv 48 3x3 | batchnorm | relu | conv 48 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 96 3x3 | batchnorm | relu | conv 96 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 160 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
+        recipe: Recipe {
+            label_smoothing: 0.05,
+            average: Some(0.999),
+            augmentation: Augmentation::none()
+                .rotation(12.0)
+                .scale(0.85, 1.15)
+                .shear(0.2)
+                .translation(2.0)
+                .elastic(3.0)
+                .thickness(0.5, 0.7)
+                .contrast(4.0)
+                .styles(0.25)
+                .strangers(0.06),
+            ..Recipe::new(
+                24,
+                128,
+                Optimizer::Adam(Adam {
+                    weight_decay: 0.02,
+                    decoupled: true,
+                    ..Adam::new(2e-3)
+                }),
+            )
+        },
+    },
+    Preset {
+        name: "fast",
+        summary: "99 % soonest: part of the images, each seen once",
+        // Pooling by three leaves few places for the layers behind it, and comes first, so that normalisation and ReLU
+        // have a ninth of the values to go through.
+        network: "28x28x1 | conv 16 5x5 nobias | maxpool 3 | batchnorm | relu | conv 48 3x3 nobias | maxpool 2 | \
+                  batchnorm | relu | conv 64 3x3 nobias | batchnorm | relu | dense 10",
+        recipe: Recipe {
+            images: Some(33_000),
+            course: Course::Cosine { warm_up: 0.15 },
+            label_smoothing: 0.1,
+            ..Recipe::new(
+                1,
+                64,
+                Optimizer::Adam(Adam {
+                    beta2: 0.99,
+                    weight_decay: 0.01,
+                    decoupled: true,
+                    ..Adam::new(0.03)
+                }),
+            )
+        },
+    },
+];
+
+impl Preset {
+    /// The preset of that name.
+    pub fn named(name: &str) -> Option<&'static Preset> {
+        const ALL: &[Preset] = &PRESETS;
+        ALL.iter().find(|preset| preset.name == name)
+    }
+
+    /// The network.
+    ///
+    /// # Panics
+    /// If its text form is wrong; a test reads them all.
+    pub fn network(&self) -> NetworkSpec {
+        self.network.parse().expect("a preset's network can be read")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_reads_digits_and_is_found_by_its_name() {
+        for preset in &PRESETS {
+            let network = preset.network();
+            assert_eq!((network.input().len(), network.outputs()), (28 * 28, 10));
+            assert_eq!(Preset::named(preset.name), Some(preset));
+            assert!(preset.recipe.epochs > 0 && preset.recipe.batch > 0);
+            assert!((0.0..0.5).contains(&preset.recipe.validation));
+            mnist_io::Augmenter::new(preset.recipe.augmentation.clone(), 28, 28, 1).unwrap();
+        }
+        assert_eq!(Preset::named("MLP"), None);
+    }
+
+    #[test]
+    fn the_learning_rate_rises_and_falls_to_nothing() {
+        const WARM_UP: f64 = 0.05;
+        let recipe = &DEFAULT.recipe;
+        assert_eq!(recipe.course, Course::Cosine { warm_up: WARM_UP });
+        let highest = recipe.optimizer.learning_rate();
+        let schedule = recipe.schedule(1000);
+        let rates: Vec<f32> = (0..=1000).map(|step| schedule.learning_rate(highest, step)).collect();
+        assert!(rates.iter().all(|rate| (0.0..=highest).contains(rate)));
+        let top = (WARM_UP * 1000.0) as usize;
+        assert_eq!((rates[0], rates[top], rates[1000]), (0.0, highest, 0.0));
+        assert!(rates[..=top].is_sorted() && rates[top..].iter().rev().is_sorted());
+    }
+
+    #[test]
+    fn the_shortest_run_has_a_schedule() {
+        for preset in &PRESETS {
+            let network = Network::new("4 | dense 10".parse().unwrap(), 0).unwrap();
+            let trainer = Trainer::new(network, preset.recipe.optimizer, 1).unwrap();
+            for steps in 1..40 {
+                let trainer = trainer.clone().with_schedule(preset.recipe.schedule(steps));
+                assert!(trainer.is_ok(), "{}, {steps}", preset.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,606 @@
+//! How events and actions change the state.
+
+use crate::{
+    geometry::Point,
+    ui::{
+        action::{Action, Key, Modifiers},
+        command::Command,
+        event::{Effects, Event},
+        layout::{HitTarget, Layout, Panel},
+        state::{Held, Overlay, State, Tool, ZOOMS},
+    },
+};
+
+/// By how much a key makes the pen thicker.
+const PEN_STEP: f32 = 1.25;
+
+impl State {
+    /// Takes an event in.
+    pub fn apply(&mut self, event: Event) -> Effects {
+        match event {
+            Event::PointerMoved { x, y } => self.pointer_moved(x, y),
+            Event::PointerPressed { x, y } => self.pointer_moved(x, y) | self.pointer_pressed(x, y),
+            Event::PointerReleased { x, y } => self.pointer_moved(x, y) | self.pointer_released(x, y),
+            Event::KeyPressed { key, modifiers } => self.key_pressed(key, modifiers),
+            Event::Resized { width, height } => self.resized(width, height),
+        }
+    }
+
+    /// Does what a button or a key asks for. The help makes way for what it told of.
+    pub fn act(&mut self, action: Action) -> Effects {
+        if !self.can(action) {
+            return Effects::default();
+        }
+        self.message = None;
+        let about_the_window = matches!(
+            action,
+            Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::Larger | Action::Smaller
+        );
+        if self.overlay == Some(Overlay::Help) && !about_the_window {
+            self.overlay = None;
+            return self.perform(action) | Effects::REPAINT;
+        }
+        self.perform(action)
+    }
+
+    fn perform(&mut self, action: Action) -> Effects {
+        match action {
+            Action::Undo => self.changed(|state| state.history.undo(&mut state.document)),
+            Action::Redo => self.changed(|state| state.history.redo(&mut state.document)),
+            Action::Clear => {
+                self.history.record(&self.document);
+                self.document.ink.clear();
+                self.document.picture = None;
+                self.held = None;
+                Effects::READ
+            }
+            Action::Eraser => {
+                self.tool = if self.tool == Tool::Pen {
+                    Tool::Eraser
+                } else {
+                    Tool::Pen
+                };
+                Effects::REPAINT
+            }
+            Action::Thinner => self.set_pen(self.ink().pen() / PEN_STEP),
+            Action::Thicker => self.set_pen(self.ink().pen() * PEN_STEP),
+            Action::Theme => {
+                self.dark = !self.dark;
+                Effects::REPAINT
+            }
+            Action::Larger => self.set_zoom(self.zoom + 1),
+            Action::Smaller => self.set_zoom(self.zoom - 1),
+            Action::Help => self.toggle(Overlay::Help),
+            Action::Examples => self.toggle(Overlay::Examples),
+            Action::Layers => {
+                let side = match self.layout.shown {
+                    Panel::Layers if self.is_training() => Panel::Training,
+                    Panel::Layers => Panel::Prediction,
+                    _ => Panel::Layers,
+                };
+                self.show_panel(side);
+                Effects::READ
+            }
+            Action::Quit if self.overlay.is_some() => {
+                self.overlay = None;
+                Effects::REPAINT
+            }
+            Action::Quit => Effects::QUIT,
+            Action::Open => self.send(Command::Open),
+            Action::Save => self.send(Command::Save),
+            Action::SaveNetwork => self.send(Command::SaveNetwork),
+            Action::RandomDigit => self.send(Command::RandomDigit),
+            Action::NextMisclassified => self.send(Command::NextMisclassified),
+            Action::UndoExample => self.send(Command::UndoExample),
+            Action::RemoveAllExamples => self.send(Command::RemoveAllExamples),
+            Action::Train => self.send(Command::Train),
+            Action::Pause => self.send(Command::Pause),
+            Action::Stop => self.send(Command::Stop),
+            Action::RestoreBuiltIn => {
+                self.progress = None;
+                self.show_panel(Panel::Prediction);
+                self.send(Command::RestoreBuiltIn)
+            }
+        }
+    }
+
+    fn send(&mut self, command: Command) -> Effects {
+        self.commands.push(command);
+        Effects::REPAINT
+    }
+
+    fn changed(&mut self, change: impl Fn(&mut State) -> bool) -> Effects {
+        self.held = None;
+        if change(self) {
+            Effects::READ
+        } else {
+            Effects::default()
+        }
+    }
+
+    fn toggle(&mut self, overlay: Overlay) -> Effects {
+        self.overlay = if self.overlay == Some(overlay) {
+            None
+        } else {
+            Some(overlay)
+        };
+        self.document.ink.lift();
+        self.held = None;
+        Effects::REPAINT
+    }
+
+    pub(super) fn show_panel(&mut self, side: Panel) {
+        self.activations = None;
+        let (width, height) = self.layout.window;
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], side);
+    }
+
+    fn set_pen(&mut self, width: f32) -> Effects {
+        self.document.ink.set_pen(width);
+        Effects::REPAINT
+    }
+
+    pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
+        self.zoom = zoom;
+        self.show_panel(self.layout.shown);
+        Effects::READ
+    }
+
+    /// The button at a place; behind what lies over the window, there is none.
+    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        match self.overlay {
+            None => self.layout.target_at(x, y),
+            Some(Overlay::Help) => None,
+            Some(Overlay::Examples) => {
+                // The newest comes first.
+                let count = self.examples.len();
+                let place = self
+                    .layout
+                    .examples(count)
+                    .iter()
+                    .position(|rect| rect.contains(x, y))?;
+                count.checked_sub(place + 1).map(HitTarget::Example)
+            }
+        }
+    }
+
+    fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
+        if let (Key::Digit(digit), false) = (key, modifiers.control) {
+            if self.is_blank() || self.ink().is_drawing() || self.overlay.is_some() {
+                return Effects::default();
+            }
+            self.message = None;
+            return self.send(Command::AddExample(digit));
+        }
+        Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
+    }
+
+    /// What of the picture depends on where the pointer is.
+    fn follows_pointer(&self) -> impl PartialEq + use<> {
+        (self.hovered(), self.pressed(), self.eraser(), self.selected_index())
+    }
+
+    fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
+        let before = self.follows_pointer();
+        self.pointer = Some((x, y));
+        let point = self.layout.canvas_point(x, y);
+        if self.document.ink.pen_move(point) {
+            return Effects::READ;
+        }
+        match self.held {
+            Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
+            Some(Held::Eraser { last, has_erased }) => return self.erase(last, point, has_erased),
+            _ => {}
+        }
+        if self.follows_pointer() == before {
+            Effects::default()
+        } else {
+            Effects::REPAINT
+        }
+    }
+
+    fn pointer_pressed(&mut self, x: f32, y: f32) -> Effects {
+        if let Some(target) = self.target_at(x, y) {
+            self.held = Some(Held::Button(target));
+            return Effects::REPAINT;
+        }
+        if self.overlay.take().is_some() {
+            return Effects::REPAINT;
+        }
+        if self.layout.slider.contains(x, y) {
+            self.held = Some(Held::Slider);
+            return self.set_pen(self.layout.pen_at(x));
+        }
+        if !self.layout.canvas.contains(x, y) {
+            return Effects::default();
+        }
+        let point = self.layout.canvas_point(x, y);
+        self.message = None;
+        match self.tool {
+            Tool::Pen => {
+                self.history.record(&self.document);
+                self.document.ink.pen_down(point);
+                Effects::READ
+            }
+            Tool::Eraser => self.erase(point, point, false),
+        }
+    }
+
+    /// Rubs out along a way. What lay there before is kept once anything is taken.
+    fn erase(&mut self, from: Point, to: Point, has_erased: bool) -> Effects {
+        let before = (!has_erased).then(|| self.document.clone());
+        let erased = self.document.ink.erase(from, to, self.eraser_radius());
+        if let Some(before) = before.filter(|_| erased) {
+            self.history.record(&before);
+        }
+        self.held = Some(Held::Eraser {
+            last: to,
+            has_erased: has_erased || erased,
+        });
+        if erased { Effects::READ } else { Effects::REPAINT }
+    }
+
+    fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
+        if self.ink().is_drawing() {
+            let added = self.document.ink.pen_up(self.layout.canvas_point(x, y));
+            return if added { Effects::READ } else { Effects::REPAINT };
+        }
+        let asked_for = self.pressed();
+        match self.held.take() {
+            None => Effects::default(),
+            Some(Held::Eraser { .. }) => Effects::REPAINT,
+            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |target| self.activate(target)),
+        }
+    }
+
+    fn activate(&mut self, target: HitTarget) -> Effects {
+        match target {
+            HitTarget::Action(action) => self.act(action),
+            HitTarget::Example(index) => self.send(Command::RemoveExample(index)),
+        }
+    }
+
+    fn resized(&mut self, width: usize, height: usize) -> Effects {
+        // A window that is minimised may say that it has no size.
+        if self.layout.window == (width, height) || width == 0 || height == 0 {
+            return Effects::default();
+        }
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.shown);
+        Effects::REPAINT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        drawing::strokes::CANVAS,
+        imaging::gray_image::GrayImage,
+        recognition::normalization::{normalize, normalize_ink},
+        ui::state::Opening,
+    };
+
+    fn window(opening: Opening) -> State {
+        State::new(960, 640, opening)
+    }
+
+    /// The pixel at a share of the canvas's width and height.
+    fn on_canvas(state: &State, x: f32, y: f32) -> (f32, f32) {
+        let canvas = state.layout().canvas;
+        (
+            canvas.x as f32 + x * canvas.width as f32,
+            canvas.y as f32 + y * canvas.height as f32,
+        )
+    }
+
+    fn on_button(state: &State, action: Action) -> (f32, f32) {
+        let buttons = &state.layout().buttons;
+        let rect = buttons.iter().find(|button| button.action == action).unwrap().rect;
+        (rect.x as f32 + 5.0, rect.y as f32 + 5.0)
+    }
+
+    fn moved(state: &mut State, (x, y): (f32, f32)) -> Effects {
+        state.apply(Event::PointerMoved { x, y })
+    }
+
+    fn pressed(state: &mut State, (x, y): (f32, f32)) -> Effects {
+        state.apply(Event::PointerPressed { x, y })
+    }
+
+    fn released(state: &mut State, (x, y): (f32, f32)) -> Effects {
+        state.apply(Event::PointerReleased { x, y })
+    }
+
+    fn typed(state: &mut State, key: Key) -> Effects {
+        state.apply(Event::KeyPressed {
+            key,
+            modifiers: Modifiers::default(),
+        })
+    }
+
+    /// A stroke down the middle.
+    fn draw_a_one(state: &mut State) {
+        let (from, to) = (on_canvas(state, 0.5, 0.2), on_canvas(state, 0.5, 0.8));
+        assert_eq!(pressed(state, from), Effects::READ);
+        assert_eq!(released(state, to), Effects::READ);
+    }
+
+    fn click(state: &mut State, action: Action) -> Effects {
+        let at = on_button(state, action);
+        pressed(state, at) | released(state, at)
+    }
+
+    #[test]
+    fn a_drawing_is_in_canvas_units_whatever_the_window() {
+        for (width, height) in [(640, 480), (960, 640), (1920, 1080), (700, 1400)] {
+            let mut state = State::new(width, height, Opening::Blank);
+            draw_a_one(&mut state);
+            let points = state.ink().strokes()[0].points();
+            assert!(points[0].distance(Point::new(0.5 * CANVAS, 0.2 * CANVAS)) < 0.01);
+            assert!(points[1].distance(Point::new(0.5 * CANVAS, 0.8 * CANVAS)) < 0.01);
+        }
+    }
+
+    #[test]
+    fn a_stroke_may_leave_the_canvas_and_come_back() {
+        let mut state = window(Opening::Blank);
+        let (start, outside, end) = (
+            on_canvas(&state, 0.5, 0.9),
+            on_canvas(&state, 0.7, 1.5),
+            on_canvas(&state, 0.9, 0.9),
+        );
+        pressed(&mut state, start);
+        assert_eq!(moved(&mut state, outside), Effects::READ);
+        assert!(
+            state.over_canvas() && state.hovered().is_none(),
+            "the pen is still drawing"
+        );
+        let button = on_button(&state, Action::Clear);
+        moved(&mut state, button);
+        assert_eq!(state.hovered(), None);
+        released(&mut state, end);
+        assert_eq!(state.ink().strokes().len(), 1);
+        assert_eq!(state.ink().strokes()[0].points().len(), 4);
+        let here = on_canvas(&state, 0.2, 0.2);
+        assert_eq!(moved(&mut state, here), Effects::default(), "the pen is up");
+    }
+
+    #[test]
+    fn a_stroke_goes_on_while_the_window_is_resized() {
+        let mut state = window(Opening::Blank);
+        let start = on_canvas(&state, 0.25, 0.25);
+        pressed(&mut state, start);
+        assert_eq!(
+            state.apply(Event::Resized {
+                width: 1500,
+                height: 900
+            }),
+            Effects::REPAINT
+        );
+        assert_eq!(
+            state.apply(Event::Resized {
+                width: 1500,
+                height: 900
+            }),
+            Effects::default()
+        );
+        let end = on_canvas(&state, 0.75, 0.75);
+        released(&mut state, end);
+        let points = state.ink().strokes()[0].points();
+        assert!(points[0].distance(Point::new(140.0, 140.0)) < 0.01);
+        assert!(points[1].distance(Point::new(420.0, 420.0)) < 0.01);
+    }
+
+    #[test]
+    fn presses_beside_everything_do_nothing() {
+        let mut state = window(Opening::Blank);
+        for at in [(1.0, 1.0), (-50.0, -50.0), (959.0, 639.0), (1e9, 1e9), (f32::NAN, 3.0)] {
+            assert_eq!(
+                pressed(&mut state, at) | moved(&mut state, (5.0, 5.0)) | released(&mut state, at),
+                Effects::default()
+            );
+        }
+        assert!(state.is_blank());
+    }
+
+    #[test]
+    fn keys_and_buttons_do_the_same() {
+        let keys = [
+            (Action::Clear, vec![Key::Letter('C'), Key::Delete, Key::Backspace]),
+            (Action::Undo, vec![Key::Letter('Z')]),
+            (Action::Redo, vec![Key::Letter('Y')]),
+        ];
+        for (action, keys) in keys {
+            let mut by_button = window(Opening::Blank);
+            draw_a_one(&mut by_button);
+            draw_a_one(&mut by_button);
+            by_button.act(Action::Undo);
+            let before = by_button.clone();
+            let effects = click(&mut by_button, action);
+            for key in keys {
+                let mut by_key = before.clone();
+                let key_effects = typed(&mut by_key, key);
+                assert_eq!(by_key.ink(), by_button.ink());
+                assert_eq!(
+                    (key_effects.read, key_effects.quit),
+                    (effects.read, effects.quit),
+                    "{key:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_button_acts_when_it_is_let_go_on_it() {
+        let mut state = window(Opening::Blank);
+        draw_a_one(&mut state);
+        let (button, elsewhere) = (on_button(&state, Action::Clear), on_canvas(&state, 0.5, 0.5));
+        assert_eq!(moved(&mut state, button), Effects::REPAINT);
+        assert_eq!(state.hovered(), Some(HitTarget::Action(Action::Clear)));
+        assert_eq!(pressed(&mut state, button), Effects::REPAINT);
+        assert_eq!(state.pressed(), Some(HitTarget::Action(Action::Clear)));
+        moved(&mut state, elsewhere);
+        assert_eq!((state.pressed(), state.over_canvas()), (None, false));
+        released(&mut state, elsewhere);
+        assert!(!state.is_blank(), "it was let go elsewhere");
+        assert_eq!(click(&mut state, Action::Clear), Effects::READ);
+        assert!(state.is_blank());
+    }
+
+    #[test]
+    fn actions_that_change_nothing_are_off() {
+        let mut state = window(Opening::Blank);
+        assert!(!state.can(Action::Clear) && !state.can(Action::Undo) && state.can(Action::Quit));
+        for key in [
+            Key::Letter('C'),
+            Key::Letter('Z'),
+            Key::Letter('Y'),
+            Key::Delete,
+            Key::Letter('X'),
+            Key::Digit(3),
+        ] {
+            assert_eq!(typed(&mut state, key), Effects::default());
+        }
+        draw_a_one(&mut state);
+        assert!(state.can(Action::Clear) && state.can(Action::Undo));
+    }
+
+    #[test]
+    fn clearing_while_drawing_ends_the_stroke() {
+        let mut state = window(Opening::Blank);
+        let (start, end) = (on_canvas(&state, 0.2, 0.2), on_canvas(&state, 0.8, 0.8));
+        pressed(&mut state, start);
+        assert_eq!(typed(&mut state, Key::Letter('C')), Effects::READ);
+        assert_eq!(
+            (moved(&mut state, end), released(&mut state, end)),
+            (Effects::default(), Effects::default())
+        );
+        assert!(state.is_blank() && state.network_input().is_none());
+    }
+
+    #[test]
+    fn what_is_drawn_is_what_the_network_gets() {
+        let mut state = window(Opening::Blank);
+        assert_eq!(state.network_input(), None);
+        draw_a_one(&mut state);
+        assert_eq!(state.network_input(), normalize_ink(state.ink()));
+        assert!(state.network_input().is_some());
+    }
+
+    #[test]
+    fn a_picture_can_be_read_drawn_on_and_cleared() {
+        let bar = GrayImage::new(
+            100,
+            100,
+            (0..10_000).map(|i| if i % 100 / 10 == 5 { 255 } else { 0 }).collect(),
+        );
+        let mut state = window(Opening::Picture(bar.clone()));
+        assert_eq!(state.network_input(), normalize(&bar));
+        assert!(state.can(Action::Clear) && !state.can(Action::Undo));
+        let alone = state.network_input();
+        let (from, to) = (on_canvas(&state, 0.1, 0.5), on_canvas(&state, 0.9, 0.5));
+        pressed(&mut state, from);
+        released(&mut state, to);
+        assert_ne!(state.network_input(), alone);
+        typed(&mut state, Key::Letter('Z'));
+        assert_eq!(state.network_input(), alone);
+        typed(&mut state, Key::Letter('C'));
+        assert!(state.is_blank() && state.network_input().is_none());
+    }
+
+    fn events() -> impl Strategy<Value = Event> {
+        let place = || (-100.0..1100.0f32, -100.0..800.0f32);
+        let key = prop_oneof![
+            Just(Key::Letter('C')),
+            Just(Key::Letter('Z')),
+            Just(Key::Letter('Y')),
+            Just(Key::Letter('E')),
+            Just(Key::Letter('H')),
+            Just(Key::Letter('N')),
+            Just(Key::Letter('L')),
+            Just(Key::Digit(7)),
+            Just(Key::Plus),
+            Just(Key::Escape),
+            Just(Key::Delete),
+        ];
+        prop_oneof![
+            8 => place().prop_map(|(x, y)| Event::PointerMoved { x, y }),
+            3 => place().prop_map(|(x, y)| Event::PointerPressed { x, y }),
+            2 => place().prop_map(|(x, y)| Event::PointerReleased { x, y }),
+            1 => (key, any::<bool>(), any::<bool>()).prop_map(|(key, control, shift)| {
+                Event::KeyPressed { key, modifiers: Modifiers { control, shift } }
+            }),
+            1 => (0..1400usize, 0..1000usize).prop_map(|(width, height)| Event::Resized { width, height }),
+        ]
+    }
+
+    #[test]
+    fn an_eraser_that_takes_nothing_leaves_no_trace() {
+        let mut state = window(Opening::Blank);
+        draw_a_one(&mut state);
+        draw_a_one(&mut state);
+        state.act(Action::Undo);
+        state.act(Action::Eraser);
+        let (beside, over, end) = (
+            on_canvas(&state, 0.1, 0.1),
+            on_canvas(&state, 0.5, 0.1),
+            on_canvas(&state, 0.5, 0.5),
+        );
+        assert_eq!(
+            pressed(&mut state, beside) | released(&mut state, beside),
+            Effects::REPAINT
+        );
+        assert!(state.can(Action::Redo));
+        pressed(&mut state, over);
+        let before = state.ink().clone();
+        assert_eq!(moved(&mut state, end), Effects::READ);
+        state.act(Action::Help);
+        let erased = state.ink().clone();
+        assert_ne!(erased.strokes(), before.strokes());
+        let lower = on_canvas(&state, 0.5, 0.8);
+        moved(&mut state, lower);
+        assert_eq!(state.ink().strokes(), erased.strokes(), "the help lies over the canvas");
+        assert!(!state.can(Action::Redo));
+        state.act(Action::Undo);
+        assert_eq!(state.ink().strokes(), before.strokes());
+    }
+
+    #[test]
+    fn a_window_without_a_size_keeps_what_it_had() {
+        let mut state = window(Opening::Blank);
+        for (width, height) in [(0, 0), (0, 300), (300, 0)] {
+            assert_eq!(state.apply(Event::Resized { width, height }), Effects::default());
+            assert_eq!(state.layout().window, (960, 640));
+        }
+    }
+
+    #[test]
+    fn the_help_makes_way_for_what_it_tells_of() {
+        let mut state = window(Opening::default());
+        draw_a_one(&mut state);
+        state.act(Action::Help);
+        state.act(Action::Theme);
+        assert_eq!(state.overlay(), Some(Overlay::Help));
+        let effects = state.act(Action::Undo);
+        assert_eq!((effects, state.overlay()), (Effects::READ | Effects::REPAINT, None));
+        assert!(state.is_blank());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn any_events_leave_a_state_that_holds_together(events in proptest::collection::vec(events(), 0..80)) {
+            let mut state = window(Opening::Blank);
+            for event in events {
+                let before = state.ink().clone();
+                let effects = state.apply(event);
+                prop_assert!(effects.read || state.ink().strokes() == before.strokes());
+                prop_assert!(!effects.read || effects.repaint);
+            }
+            prop_assert_eq!(state.is_blank(), state.network_input().is_none());
+        }
+    }
+}

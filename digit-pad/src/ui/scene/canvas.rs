@@ -1,0 +1,88 @@
+//! The canvas, the eraser, and boxes around the digits of a number.
+
+use crate::{
+    format::short_percent,
+    graphics::{
+        canvas::Rect,
+        text::{Align, Face},
+    },
+    ui::{
+        scene::{builder::Scene, item::Item, prediction::answer},
+        state::{RecognizedDigit, State},
+    },
+};
+
+impl Scene<'_> {
+    pub(super) fn canvas(&mut self, state: &State) {
+        let rect = self.layout.canvas;
+        let radius = self.layout.scaled(14.0);
+        let (ink, picture) = (state.ink().clone(), state.picture().cloned());
+        self.items.push(Item::Canvas {
+            rect,
+            radius,
+            ink,
+            picture,
+        });
+        self.outline(rect, radius);
+        if state.is_blank() {
+            let [line, small_line] = self.layout.hint;
+            self.text(line, "Draw a digit", Face::Medium, 24.0, Align::Center, self.theme.text);
+            let how = "or a number: it is read while you draw";
+            self.text(small_line, how, Face::Medium, 15.0, Align::Center, self.theme.muted);
+        }
+        if let Some((x, y, radius)) = state.eraser() {
+            self.ring([x, y], radius);
+        }
+    }
+
+    /// Where the eraser is.
+    pub(super) fn ring(&mut self, [x, y]: [f32; 2], radius: f32) {
+        let reach = radius + 3.0;
+        let (left, top) = ((x - reach).floor(), (y - reach).floor());
+        let side = (2.0 * reach).ceil() as i32 + 1;
+        let point = |step: u8| {
+            let (sin, cos) = (f32::from(step) / 32.0 * std::f32::consts::TAU).sin_cos();
+            [x - left + radius * cos, y - top + radius * sin]
+        };
+        self.items.push(Item::Lines {
+            rect: Rect::new(left as i32, top as i32, side, side).intersection(&self.layout.canvas),
+            lines: vec![(0..=32).map(point).collect()],
+            thickness: self.layout.scaled(1.5),
+            color: self.theme.doubt,
+        });
+    }
+
+    /// Around each digit of a number, with what was read there.
+    pub(super) fn boxes(&mut self, digits: &[RecognizedDigit]) {
+        if digits.len() < 2 {
+            return;
+        }
+        for digit in digits {
+            let rect = self.layout.on_canvas(digit.bounds.grown(20.0));
+            let color = self.answer_color(&digit.prediction);
+            self.items.push(Item::Outline {
+                rect,
+                radius: self.layout.scaled(8.0),
+                thickness: self.layout.scaled(1.5),
+                color,
+            });
+            let height = self.layout.scaled(18.0) as i32;
+            let above = rect.y - height - 2;
+            let y = if above > self.layout.canvas.y {
+                above
+            } else {
+                rect.y + 3
+            };
+            let place = Rect::new(rect.x, y, rect.width, height);
+            let label = format!(
+                "{}  {}",
+                answer(&digit.prediction),
+                short_percent(digit.prediction.probability())
+            );
+            let short = answer(&digit.prediction);
+            let wide = rect.width as f32 > self.layout.scaled(64.0);
+            let label = if wide { label } else { short };
+            self.text(place, &label, Face::SemiBold, 13.0, Align::Center, color);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The scene: everything that a state shows, from back to front.
+
+mod builder;
+mod canvas;
+pub mod item;
+mod layers;
+mod overlays;
+mod prediction;
+mod status;
+mod toolbar;
+mod training;
+
+use crate::ui::{
+    layout::Panel,
+    scene::{builder::Scene, item::Item},
+    state::{Overlay, State},
+    theme::Theme,
+};
+
+/// Everything that a state shows, back to front, on a ground of [`Theme::background`].
+pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
+    let mut scene = Scene {
+        items: Vec::with_capacity(120),
+        layout: state.layout(),
+        theme,
+    };
+    scene.canvas(state);
+    scene.boxes(state.digits());
+    scene.slider(state.ink().pen());
+    for button in &state.layout().buttons {
+        scene.button(button, state);
+    }
+    match (state.layout().shown, state.progress()) {
+        (Panel::Layers, _) => scene.layers(state),
+        (Panel::Training, Some(progress)) => scene.learning(progress),
+        _ => scene.prediction(state),
+    }
+    scene.status(state);
+    scene.tooltip(state);
+    match state.overlay() {
+        None => {}
+        Some(Overlay::Help) => scene.help(),
+        Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
+    }
+    scene.items
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        drawing::strokes::{CANVAS_BOUNDS, Ink},
+        geometry::Point,
+        graphics::{canvas::Rect, color::Color, text::Text},
+        recognition::prediction::Prediction,
+        ui::{
+            scene::status::wrapped,
+            state::{Opening, RecognizedDigit},
+        },
+    };
+
+    const THEME: Theme = Theme::DARK;
+
+    fn prediction(known: bool, probabilities: [f32; 10]) -> Prediction {
+        Prediction {
+            probabilities,
+            known,
+            microseconds: 43.2,
+        }
+    }
+
+    /// A window with a dot on the canvas and something read in it.
+    fn window(width: usize, height: usize, prediction: Option<Prediction>) -> State {
+        let mut ink = Ink::new();
+        if prediction.is_some() {
+            ink.pen_down(Point::new(280.0, 280.0));
+            ink.pen_up(Point::new(280.0, 280.0));
+        }
+        let mut state = State::new(width, height, Opening::Ink(ink));
+        let digit = prediction.map(|prediction| RecognizedDigit {
+            pixels: state.network_input().unwrap_or([0; 784]),
+            prediction,
+            bounds: CANVAS_BOUNDS.grown(-264.0),
+        });
+        state.show(digit.into_iter().collect());
+        state
+    }
+
+    fn texts(items: &[Item]) -> Vec<(&str, Color)> {
+        let text = |item| match item {
+            &Item::Text { ref text, color, .. } => Some((text.as_str(), color)),
+            _ => None,
+        };
+        items.iter().filter_map(text).collect()
+    }
+
+    /// The colours and lengths of the bars, tracks left out.
+    fn bars(items: &[Item], state: &State) -> Vec<(usize, Color, i32)> {
+        let rows = state.layout().bars;
+        let bar = |item: &Item| match *item {
+            Item::Fill { rect, color, .. } if color != THEME.track => {
+                let row = rows
+                    .iter()
+                    .position(|row| (row.track.x, row.track.y) == (rect.x, rect.y))?;
+                Some((row, color, rect.width))
+            }
+            _ => None,
+        };
+        items.iter().filter_map(bar).collect()
+    }
+
+    fn predictions() -> impl Strategy<Value = Prediction> {
+        (any::<bool>(), proptest::array::uniform10(0.0..1.0f32), 0.0..5e6f32).prop_map(
+            |(known, mut p, microseconds)| {
+                p.iter_mut().for_each(|p| *p = p.powi(8));
+                let sum: f32 = p.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+                Prediction {
+                    probabilities: p.map(|p| p / sum),
+                    known,
+                    microseconds,
+                }
+            },
+        )
+    }
+
+    /// The first text of a window's picture that does not fit its place.
+    fn misfit(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
+        static TEXT: LazyLock<Text> = LazyLock::new(Text::new);
+        scene(&window(width, height, prediction), &THEME)
+            .into_iter()
+            .find_map(|item| match item {
+                Item::Text { rect, text, style, .. }
+                    if TEXT.width(&text, style) > rect.width as f32 || TEXT.cap_height(style) > rect.height as f32 =>
+                {
+                    Some(format!("{text:?} in {rect:?} at {width}×{height}"))
+                }
+                _ => None,
+            })
+    }
+
+    #[test]
+    fn the_widest_answers_fit_windows_of_every_size() {
+        for winner in [0, 4, 8] {
+            for (most, other) in [(1.0, 0.0), (0.9994, 0.0), (0.888, 0.112), (0.48, 0.46)] {
+                let mut probabilities = [0.0; 10];
+                (probabilities[winner], probabilities[(winner + 4) % 10]) = (most, other);
+                for (width, height) in (640..=3840).step_by(19).zip((480..=2160).step_by(53).cycle()) {
+                    for (known, height) in [(true, height), (false, height), (true, 480), (false, 480)] {
+                        assert_eq!(misfit(width, height, Some(prediction(known, probabilities))), None);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_fits_its_place(
+            width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
+        ) {
+            prop_assert_eq!(misfit(width, height, prediction), None);
+        }
+
+        #[test]
+        fn all_of_it_lies_in_the_window(
+            width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
+        ) {
+            let window_rect = Rect::new(0, 0, width as i32, height as i32);
+            for item in scene(&window(width, height, prediction), &THEME) {
+                prop_assert_eq!(item.rect().intersection(&window_rect), item.rect());
+            }
+        }
+
+        #[test]
+        fn the_winner_has_the_longest_bar(prediction in predictions()) {
+            let state = window(960, 640, Some(prediction.clone()));
+            let items = scene(&state, &THEME);
+            let bars = bars(&items, &state);
+            let color = if prediction.known { THEME.accent } else { THEME.doubt };
+            let winner = bars.iter().find(|(digit, ..)| *digit == usize::from(prediction.digit())).unwrap();
+            prop_assert_eq!(winner.1, color);
+            for (digit, bar_color, length) in &bars {
+                prop_assert!(*length <= winner.2);
+                prop_assert!(*digit == winner.0 || *bar_color == THEME.bar);
+            }
+        }
+    }
+
+    #[test]
+    fn a_blank_canvas_shows_no_guess() {
+        let state = window(960, 640, None);
+        let items = scene(&state, &THEME);
+        let colored = |item: &Item| match *item {
+            Item::Fill { color, .. } | Item::Outline { color, .. } | Item::Text { color, .. } => {
+                color == THEME.accent || color == THEME.doubt
+            }
+            _ => false,
+        };
+        assert!(!items.iter().any(colored));
+        assert!(bars(&items, &state).is_empty());
+        let words: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(
+            words.iter().filter(|&&text| text == "–").count(),
+            11,
+            "for the answer and the probabilities"
+        );
+        assert!(words.contains(&"Draw a digit") && !words.iter().any(|text| text.contains('%')));
+        assert!(
+            items
+                .iter()
+                .any(|item| matches!(item, Item::Pixels { pixels, .. } if pixels.iter().all(|&p| p == 0)))
+        );
+    }
+
+    #[test]
+    fn a_prediction_is_shown_with_its_runner_up() {
+        let mut probabilities = [0.0; 10];
+        (probabilities[7], probabilities[1]) = (0.93, 0.07);
+        let items = scene(&window(960, 640, Some(prediction(true, probabilities))), &THEME);
+        let texts = texts(&items);
+        for expected in [("7", THEME.accent), ("93.0%", THEME.text), ("or 1, 7.0%", THEME.muted)] {
+            assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
+        }
+        assert!(texts.contains(&("Read in 43 µs", THEME.muted)));
+        assert!(!texts.iter().any(|(text, _)| *text == "Draw a digit"));
+    }
+
+    #[test]
+    fn not_to_know_is_said() {
+        let mut probabilities = [0.08; 10];
+        probabilities[4] = 0.28;
+        let items = scene(&window(960, 640, Some(prediction(false, probabilities))), &THEME);
+        let texts = texts(&items);
+        for expected in [
+            ("?", THEME.doubt),
+            ("I don’t know", THEME.doubt),
+            ("perhaps 4, 28.0%", THEME.muted),
+        ] {
+            assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_no_trouble() {
+        for bad in [f32::NAN, f32::INFINITY, -1.0] {
+            let prediction = Prediction {
+                probabilities: [bad; 10],
+                known: true,
+                microseconds: bad,
+            };
+            scene(&window(960, 640, Some(prediction)), &THEME);
+        }
+    }
+
+    #[test]
+    fn long_messages_take_several_lines() {
+        let path =
+            "/home/somebody/.local/share/digit-pad/lessons.jsonl, line 2: this is no drawing, and so it is put aside";
+        let lines = wrapped(path, 20.0);
+        assert!(
+            lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= 35),
+            "{lines:?}"
+        );
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(letters(&lines.concat()), letters(path));
+        assert_eq!(wrapped("short", 20.0), ["short"]);
+        assert_eq!(wrapped("", 20.0), [""]);
+        let endless = wrapped(&"x".repeat(500), 20.0);
+        assert!(endless.len() == 4 && endless[3].ends_with('…'));
+        let mut state = window(640, 480, None);
+        state.show_message(path);
+        let items = scene(&state, &Theme::DARK);
+        assert!(texts(&items).iter().any(|(text, _)| text.ends_with("aside")));
+    }
+}

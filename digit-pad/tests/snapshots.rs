@@ -1,0 +1,234 @@
+//! What the window looks like in each of its states, pinned by pictures; `UPDATE_SNAPSHOTS=1` makes them anew, to be
+//! looked at before they are kept.
+
+use std::{path::PathBuf, sync::Arc};
+
+use digit_pad::{
+    drawing::strokes::Ink,
+    geometry::{Bounds, Point},
+    recognition::{
+        activations::{LayerActivation, Tiles},
+        prediction::Prediction,
+    },
+    training::progress::Progress,
+    ui::{Action, Effects, Event, ExampleView, Opening, Painter, RecognizedDigit, State},
+};
+use image::{Rgb, RgbImage};
+
+/// Channels may differ by so much: machines round differently.
+const ROUNDING: u8 = 6;
+
+fn seven(left: f32) -> Ink {
+    let mut ink = Ink::new();
+    ink.pen_down(Point::new(left, 150.0));
+    ink.pen_move(Point::new(left + 190.0, 150.0));
+    ink.pen_up(Point::new(left + 70.0, 430.0));
+    ink
+}
+
+fn prediction(digit: usize, probability: f32, known: bool) -> Prediction {
+    let mut probabilities = [(1.0 - probability) / 16.0; 10];
+    probabilities[digit] = probability;
+    probabilities[(digit + 4) % 10] += (1.0 - probability) * 7.0 / 16.0;
+    Prediction {
+        probabilities,
+        known,
+        microseconds: 61.0,
+    }
+}
+
+fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
+    let mut state = State::new(size.0, size.1, Opening::Ink(seven(180.0)));
+    let pixels = state.network_input().expect("something is drawn");
+    let width = 190.0 / predictions.len() as f32;
+    let digit = |(i, prediction): (usize, &Prediction)| RecognizedDigit {
+        pixels,
+        prediction: prediction.clone(),
+        bounds: Bounds {
+            left: 180.0 + i as f32 * width,
+            top: 150.0,
+            right: 180.0 + (i + 1) as f32 * width,
+            bottom: 430.0,
+        },
+    };
+    state.show(predictions.iter().enumerate().map(digit).collect());
+    state
+}
+
+fn tiles(count: usize, side: usize) -> Arc<Tiles> {
+    let value = |i: usize| ((i * 37 % 101) as f32 / 50.0 - 1.0).powi(3);
+    Arc::new(Tiles {
+        height: side,
+        width: side,
+        tiles: (0..count)
+            .map(|t| (0..side * side).map(|i| value(t * 7 + i * 3)).collect())
+            .collect(),
+    })
+}
+
+fn activations() -> Vec<LayerActivation> {
+    let activation = |name: &str, count, side| LayerActivation {
+        name: name.to_owned(),
+        output: tiles(count, side),
+    };
+    vec![
+        activation("conv 16 5x5 · relu → 24×24", 16, 24),
+        activation("maxpool 2 → 12×12", 16, 12),
+        activation("conv 64 3x3 · batchnorm · relu → 10×10", 64, 10),
+        activation("dense 128 · relu", 128, 1),
+        activation("dense 10", 10, 1),
+    ]
+}
+
+fn progress() -> Progress {
+    let steps = || (0..=30).map(|i| (i * 10) as f32);
+    Progress {
+        paused: false,
+        finished: false,
+        steps: 300,
+        total_steps: 469,
+        seconds: 0.8,
+        images_per_second: 24_000.0,
+        losses: steps().map(|step| [step, 0.5 + 1.8 / (1.0 + step / 20.0)]).collect(),
+        accuracies: steps().map(|step| [step, 1.0 - 0.9 / (1.0 + step / 8.0)]).collect(),
+        test_accuracy: None,
+        filters: (5, 5, tiles(16, 5).tiles.clone()),
+    }
+}
+
+/// Every state, by the name of its picture.
+fn states() -> Vec<(String, State)> {
+    let mut states = Vec::new();
+    for size in [(640, 480), (960, 640), (1920, 1080)] {
+        let mut add = |name: &str, state: State| states.push((format!("{name}-{}x{}", size.0, size.1), state));
+        add("blank", State::new(size.0, size.1, Opening::Blank));
+        add("known", drawn(size, &[prediction(7, 0.993, true)]));
+        let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
+        layers.act(Action::Layers);
+        layers.show_activations(Some(Arc::new(activations())));
+        add("layers", layers);
+        let mut learning = drawn(size, &[prediction(7, 0.61, false)]);
+        learning.show_progress(Arc::new(progress()));
+        add("learning", learning);
+    }
+    let size = (960, 640);
+    let mut add = |name: &str, state: State| states.push((name.to_owned(), state));
+    add("doubt", drawn(size, &[prediction(2, 0.55, false)]));
+    add(
+        "number",
+        drawn(
+            size,
+            &[
+                prediction(4, 0.99, true),
+                prediction(0, 0.98, true),
+                prediction(5, 0.97, true),
+            ],
+        ),
+    );
+    let mut light = drawn(size, &[prediction(7, 0.993, true)]);
+    light.act(Action::Theme);
+    add("light", light);
+    let mut help = drawn(size, &[prediction(7, 0.993, true)]);
+    help.act(Action::Help);
+    add("help", help);
+    let mut examples = drawn(size, &[prediction(7, 0.993, true)]);
+    let pixels = examples.network_input().expect("something is drawn");
+    examples.show_examples(Arc::new((0..5).map(|label| ExampleView { pixels, label }).collect()));
+    examples.act(Action::Examples);
+    add("lessons", examples);
+    let mut tooltip = drawn(size, &[prediction(7, 0.993, true)]);
+    let layout = tooltip.layout();
+    let button = layout
+        .buttons
+        .iter()
+        .find(|button| button.action == Action::Train)
+        .expect("a button")
+        .rect;
+    let (x, y) = ((button.x + 5) as f32, (button.y + 5) as f32);
+    tooltip.apply(Event::PointerMoved { x, y });
+    add("tooltip", tooltip);
+    let mut eraser = drawn(size, &[prediction(7, 0.993, true)]);
+    eraser.act(Action::Eraser);
+    let canvas = eraser.layout().canvas;
+    let (x, y) = ((canvas.x + 200) as f32, (canvas.y + 200) as f32);
+    eraser.apply(Event::PointerMoved { x, y });
+    eraser.show_message("Saved /home/somebody/Pictures/digit-1.png");
+    add("eraser", eraser);
+    let mut zoomed = drawn((1920, 1080), &[prediction(7, 0.993, true)]);
+    assert_eq!(zoomed.act(Action::Larger), Effects::READ);
+    add("zoomed", zoomed);
+    states
+}
+
+fn painted(state: &State) -> RgbImage {
+    let mut painter = Painter::new();
+    painter.paint(state);
+    let (width, _) = painter.size();
+    let (width_px, height_px) = (width as u32, (painter.pixels().len() / width) as u32);
+    RgbImage::from_fn(width_px, height_px, |x, y| {
+        let [_, red, green, blue] = painter.pixels()[y as usize * width + x as usize].to_be_bytes();
+        Rgb([red, green, blue])
+    })
+}
+
+/// How many pixels differ, and the rectangle around them; nothing if none does.
+fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
+    if found.dimensions() != expected.dimensions() {
+        return Some(format!(
+            "{:?} and not {:?} pixels",
+            found.dimensions(),
+            expected.dimensions()
+        ));
+    }
+    let differs = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > ROUNDING);
+    let pixels = found.enumerate_pixels().zip(expected.pixels());
+    let places: Vec<_> = pixels
+        .filter(|((.., a), b)| differs(a, b))
+        .map(|((x, y, _), _)| (x, y))
+        .collect();
+    let (left, right) = (places.iter().map(|p| p.0).min()?, places.iter().map(|p| p.0).max()?);
+    let (top, bottom) = (places.iter().map(|p| p.1).min()?, places.iter().map(|p| p.1).max()?);
+    let count = places.len();
+    Some(format!(
+        "{count} pixels differ, from ({left}, {top}) to ({right}, {bottom})"
+    ))
+}
+
+#[test]
+fn every_state_looks_as_it_did() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
+    let mut misfits = Vec::new();
+    for (name, state) in states() {
+        let (path, found) = (folder.join(format!("{name}.png")), painted(&state));
+        if update {
+            found.save(&path).expect("the picture is written");
+            continue;
+        }
+        let expected = image::open(&path).map(image::DynamicImage::into_rgb8);
+        let problem = match &expected {
+            Ok(expected) => difference(&found, expected),
+            Err(error) => Some(format!("cannot be compared: {error}")),
+        };
+        if let Some(problem) = problem {
+            let beside = std::env::temp_dir().join(format!("{name}-found.png"));
+            found.save(&beside).expect("the picture is written");
+            misfits.push(format!("{name}: {problem}; see {}", beside.display()));
+        }
+    }
+    assert!(misfits.is_empty(), "{}", misfits.join("\n"));
+}
+
+#[test]
+fn a_difference_is_found_and_its_place_is_named() {
+    let expected = RgbImage::from_pixel(20, 10, Rgb([9, 9, 9]));
+    let mut found = expected.clone();
+    assert_eq!(difference(&found, &expected), None);
+    found.put_pixel(3, 4, Rgb([9, 9 + ROUNDING, 9]));
+    assert_eq!(difference(&found, &expected), None);
+    found.put_pixel(7, 2, Rgb([9, 90, 9]));
+    found.put_pixel(12, 8, Rgb([0, 0, 0]));
+    let problem = difference(&found, &expected).unwrap();
+    assert_eq!(problem, "2 pixels differ, from (7, 2) to (12, 8)");
+    assert!(difference(&RgbImage::new(3, 3), &expected).is_some());
+}

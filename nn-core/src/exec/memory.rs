@@ -1,0 +1,172 @@
+//! The arenas of a batch.
+
+use std::ops::Range;
+
+use super::slice::BatchSlice;
+use crate::{
+    aligned::Buffer,
+    error::{Error, Result},
+    gemm::{Kernel, Live, MatMut, MatRef, NR, Panels},
+    graph::{Graph, MemoryLayout},
+    layers::{Gradient, shard_sums::PartialSums},
+};
+
+/// The most values of a batch's records and of the scratch memory. A `usize` of 32 bits does not hold the number.
+const MAX_VALUES: u64 = 1 << 32;
+
+type NonzeroSamples = Live<Vec<u16>, Vec<f32>>;
+
+/// The arenas of a batch. What a workspace for prediction does not need is empty.
+#[derive(Clone, Debug)]
+pub(super) struct BatchMemory {
+    /// The nodes' outputs and what they save, `[capacity, record_len]`; the last node's are in `outputs`.
+    records: Buffer,
+    /// The outputs' gradients, in the same places; the padding stays zero.
+    gradients: Buffer,
+    /// `[capacity, outputs]`.
+    pub(super) outputs: Buffer,
+    pub(super) losses: Vec<f32>,
+    /// `[shards, shard_sums_len]`.
+    shard_sums: Buffer,
+    /// `[threads, scratch_len]`.
+    scratch: Buffer,
+    /// For each node, the samples in which its inputs are nonzero, where its gradient skips the others.
+    nonzero: Vec<Option<NonzeroSamples>>,
+}
+
+impl BatchMemory {
+    /// Memory for `capacity` records of `record_len` values; `training` is the layout of training, if there is to be
+    /// any.
+    pub(super) fn new(graph: &Graph, capacity: usize, record_len: usize, training: Option<&MemoryLayout>) -> Self {
+        let (mut gradients, mut losses, mut shard_sums, mut nonzero) = (0, 0, 0, Vec::new());
+        if let Some(layout) = training {
+            gradients = capacity * layout.record_len;
+            losses = capacity;
+            shard_sums = layout.sharding(capacity).shards * layout.shard_sums_len();
+            nonzero = nonzero_samples(graph, capacity);
+        }
+        Self {
+            records: Buffer::zeroed(capacity * record_len),
+            gradients: Buffer::zeroed(gradients),
+            outputs: Buffer::zeroed(capacity * graph.outputs()),
+            losses: vec![0.0; losses],
+            shard_sums: Buffer::zeroed(shard_sums),
+            scratch: Buffer::zeroed(0),
+            nonzero,
+        }
+    }
+
+    /// The whole batch as a slice, with scratch memory for that many threads.
+    pub(super) fn slice<'a>(
+        &'a mut self,
+        graph: &Graph,
+        layout: &'a MemoryLayout,
+        threads: usize,
+        inputs: &'a [f32],
+        targets: &'a [usize],
+    ) -> Result<BatchSlice<'a>> {
+        let batch = inputs.len() / graph.inputs();
+        let sharding = layout.sharding(batch);
+        // In prediction there are no targets and no gradients.
+        let gradients = if targets.is_empty() { 0 } else { layout.record_len };
+        Ok(BatchSlice {
+            layout,
+            sharding,
+            shards: 0..sharding.shards,
+            shard_sums: &mut self.shard_sums,
+            scratch: self.scratch.at_least(threads * layout.scratch_len()),
+            inputs: MatRef::row_major(inputs, batch, graph.inputs())?,
+            targets,
+            records: MatMut::row_major(&mut self.records, batch, layout.record_len)?,
+            gradients: MatMut::row_major(&mut self.gradients, batch, gradients)?,
+            outputs: MatMut::row_major(&mut self.outputs, batch, graph.outputs())?,
+            losses: &mut self.losses,
+        })
+    }
+
+    /// Lists the samples in which inputs are nonzero, for the nodes whose gradients skip the others.
+    pub(super) fn list_nonzero_inputs(&mut self, kernel: Kernel, layout: &MemoryLayout, inputs: MatRef<'_>) {
+        for (node, nonzero) in self.nonzero.iter_mut().enumerate() {
+            if let Some(nonzero) = nonzero {
+                let flags = layout.nonzero_flags[node].clone();
+                let flags = record_columns(&self.records, layout, inputs.rows(), flags);
+                nonzero.list_transposed(kernel, flags, inputs_of(&self.records, layout, node, inputs));
+            }
+        }
+    }
+
+    /// What the gradient of a node's parameters reads.
+    pub(super) fn gradient_pass<'a>(&'a self, layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> Gradient<'a> {
+        let range = &layout.outputs[node];
+        Gradient {
+            x: inputs_of(&self.records, layout, node, inputs),
+            nonzero: self.nonzero[node].as_ref().and_then(Live::lists),
+            dy: Panels {
+                data: &self.gradients[range.start..],
+                k: inputs.rows(),
+                n: range.len(),
+                panel_stride: NR,
+                row_stride: layout.record_len,
+                segment_stride: 0,
+            },
+        }
+    }
+
+    /// A node's sums in all shards of a batch.
+    pub(super) fn partial_sums(&self, layout: &MemoryLayout, node: usize, batch: usize) -> PartialSums<'_> {
+        PartialSums {
+            sums: &self.shard_sums,
+            stride: layout.shard_sums_len(),
+            start: layout.shard_sums[node].start,
+            sharding: layout.sharding(batch),
+        }
+    }
+}
+
+/// The inputs of a node, `[batch, inputs]`, where `inputs` are the network's.
+fn inputs_of<'a>(records: &'a [f32], layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> MatRef<'a> {
+    match node.checked_sub(1) {
+        None => inputs,
+        Some(previous) => record_columns(records, layout, inputs.rows(), layout.outputs[previous].clone()),
+    }
+}
+
+/// Some columns of a batch's records.
+fn record_columns<'a>(records: &'a [f32], layout: &MemoryLayout, batch: usize, columns: Range<usize>) -> MatRef<'a> {
+    let records = MatRef::row_major(records, batch, layout.record_len).expect("the batch fits");
+    records.block(0..batch, columns)
+}
+
+/// Memory for the lists of each node that skips zero inputs.
+fn nonzero_samples(graph: &Graph, capacity: usize) -> Vec<Option<NonzeroSamples>> {
+    let list = |node: usize| {
+        let inputs = graph.inputs_of(node);
+        graph.nodes[node].skips_zero_inputs().then(|| {
+            Live::new(
+                vec![0; Live::len(inputs, capacity)],
+                vec![0.0; Live::values_len(inputs, capacity)],
+            )
+        })
+    };
+    (0..graph.nodes.len()).map(list).collect()
+}
+
+/// Refuses a batch that takes more memory than any supported machine has, on at most that many threads.
+pub(super) fn check_memory(graph: &Graph, batch: usize, threads: usize, layout: &MemoryLayout) -> Result<()> {
+    // Two records a sample, outputs and gradients, and the network's outputs.
+    let sample = 2 * layout.record_len as u64 + graph.outputs() as u64;
+    let scratch = (batch.min(threads) as u64).checked_mul(layout.scratch_len() as u64);
+    let records = (batch as u64).checked_mul(sample);
+    let values = records
+        .zip(scratch)
+        .and_then(|(records, scratch)| records.checked_add(scratch));
+    if values.is_some_and(|values| values <= MAX_VALUES) {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        name: "batch",
+        value: batch.to_string(),
+        reason: "a batch of that many samples takes more than 16 GiB of memory; take a smaller one, fewer threads or a \
+                 smaller network",
+    })
+}

@@ -1,0 +1,209 @@
+//! The passes of some samples through the nodes of a graph: forward, loss, backward.
+
+use std::ops::Range;
+
+use super::{
+    packed::PackedParameters,
+    slice::{BatchSlice, columns},
+};
+use crate::{
+    gemm::{Kernel, MatMut, even_blocks, flag},
+    graph::{Graph, Node},
+    layers::{Backward, CrossSample, Forward, StepContext, shard_sums::ShardSums},
+    loss::Loss,
+};
+
+/// Values of the records of a block of samples in prediction, 1 MiB: they stay in the second-level cache, or nearly so.
+const BLOCK_VALUES: usize = 1 << 18;
+/// The fewest samples of a block: fewer do not make up for reading all weights.
+const MIN_BLOCK: usize = 16;
+
+/// A graph with the parameters and the kernel that it runs with.
+#[derive(Clone, Copy)]
+pub(crate) struct BoundGraph<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) parameters: &'a [f32],
+    pub(crate) kernel: Kernel,
+}
+
+/// What a training step derives from the parameters, and cross-sample layers from the whole batch.
+#[derive(Clone, Copy)]
+pub(super) struct DerivedParameters<'a> {
+    /// In the form that forward reads.
+    pub(super) packed: &'a [f32],
+    /// In the form that backward reads.
+    pub(super) transposed: &'a [f32],
+}
+
+impl BoundGraph<'_> {
+    /// A node's parameters.
+    pub(super) fn parameters(&self, node: &Node) -> &[f32] {
+        &self.parameters[node.parameters.clone()]
+    }
+
+    /// A node that is cross-sample.
+    pub(super) fn cross_sample(&self, index: usize) -> &dyn CrossSample {
+        let layer = self.graph.nodes[index].layer.cross_sample();
+        layer.expect("the graph lists cross-sample nodes")
+    }
+}
+
+impl BatchSlice<'_> {
+    /// Prediction: some samples at a time through all nodes, so that each node finds in a near cache what the one
+    /// before it wrote.
+    pub(super) fn predict(&mut self, bound: BoundGraph<'_>, packed: &PackedParameters) {
+        let block = (BLOCK_VALUES / self.layout.record_len).max(MIN_BLOCK);
+        for rows in even_blocks(self.inputs.rows(), block) {
+            let mut block = self.rows(rows);
+            for (index, node) in bound.graph.nodes.iter().enumerate() {
+                let parameters = packed.of_node(node, bound.parameters);
+                block.forward_node(bound, index, parameters, None);
+            }
+        }
+    }
+
+    /// The forward pass of training through some nodes.
+    pub(super) fn forward(
+        &mut self,
+        bound: BoundGraph<'_>,
+        nodes: Range<usize>,
+        context: StepContext,
+        derived: DerivedParameters<'_>,
+    ) {
+        let first_sample = self.sharding.start(self.shards.start);
+        let context = StepContext {
+            first_sample,
+            ..context
+        };
+        for index in nodes {
+            let node = &bound.graph.nodes[index];
+            let parameters = (bound.parameters(node), &derived.packed[node.packed.clone()]);
+            if node.skips_zero_inputs() {
+                self.flag_nonzero_inputs(bound.kernel, index);
+            }
+            self.forward_node(bound, index, parameters, Some(context));
+        }
+    }
+
+    fn forward_node(
+        &mut self,
+        bound: BoundGraph<'_>,
+        index: usize,
+        (parameters, packed): (&[f32], &[f32]),
+        training: Option<StepContext>,
+    ) {
+        let range = &self.layout.outputs[index];
+        let (before, rest) = self.records.reborrow().split_at_col(range.start);
+        let (output, after) = rest.split_at_col(range.len());
+        let saved = &self.layout.saved[index];
+        let saved = columns(after, &(saved.start - range.end..saved.end - range.end));
+        let x = match index.checked_sub(1) {
+            None => self.inputs,
+            Some(previous) => before
+                .as_ref()
+                .block(0..before.rows(), self.layout.outputs[previous].clone()),
+        };
+        let is_last = index + 1 == bound.graph.nodes.len();
+        let y = if is_last { self.outputs.reborrow() } else { output };
+        let pass = Forward {
+            kernel: bound.kernel,
+            parameters,
+            packed,
+            x,
+            training,
+            saved,
+            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+        };
+        bound.graph.nodes[index].layer.forward(pass, y);
+    }
+
+    /// Writes the flags of a node's nonzero inputs, of which lists are made after the pass.
+    fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize) {
+        let range = &self.layout.nonzero_flags[index];
+        let (before, rest) = self.records.reborrow().split_at_col(range.start);
+        let (mut flags, _) = rest.split_at_col(range.len());
+        for row in 0..self.inputs.rows() {
+            let x = match index.checked_sub(1) {
+                None => self.inputs.row(row),
+                Some(previous) => &before.as_ref().row(row)[self.layout.outputs[previous].clone()],
+            };
+            flag(kernel, x, flags.row_mut(row));
+        }
+    }
+
+    /// The partial statistics of the input of a cross-sample node.
+    pub(super) fn partial_statistics(&mut self, bound: BoundGraph<'_>, index: usize, derived: DerivedParameters<'_>) {
+        let (pass, ..) = self.backward_pass(bound, index, derived);
+        bound.cross_sample(index).partial_statistics(pass);
+    }
+
+    /// The loss of each sample, and the gradient of the mean over the batch.
+    pub(super) fn loss(&mut self, loss: Loss) {
+        let Some(range) = self.layout.outputs.last() else {
+            return;
+        };
+        let scale = 1.0 / self.sharding.batch as f32;
+        let mut gradients = columns(self.gradients.reborrow(), range);
+        for (row, &target) in self.targets.iter().enumerate() {
+            let outputs = self.outputs.as_ref().row(row);
+            self.losses[row] = loss.of_sample(outputs, target, scale, gradients.row_mut(row));
+        }
+    }
+
+    /// The backward pass through the nodes before `end`: down to the input, or to the output of the cross-sample node
+    /// `to`, whose partial gradient statistics are computed.
+    pub(super) fn backward(
+        &mut self,
+        bound: BoundGraph<'_>,
+        to: Option<usize>,
+        end: usize,
+        derived: DerivedParameters<'_>,
+    ) {
+        for index in (to.map_or(0, |to| to + 1)..end).rev() {
+            let (pass, dy, dx) = self.backward_pass(bound, index, derived);
+            bound.graph.nodes[index].layer.backward(pass, dy, dx);
+        }
+        if let Some(to) = to {
+            let (pass, dy, _) = self.backward_pass(bound, to, derived);
+            bound.cross_sample(to).partial_gradient_statistics(pass, dy.as_ref());
+        }
+    }
+
+    /// What a node's backward pass reads, the gradient of its output, and the place for the one of its input.
+    fn backward_pass<'b>(
+        &'b mut self,
+        bound: BoundGraph<'_>,
+        index: usize,
+        derived: DerivedParameters<'b>,
+    ) -> (Backward<'b>, MatMut<'b>, Option<MatMut<'b>>) {
+        let rows = self.inputs.rows();
+        let records = self.records.as_ref();
+        let range = &self.layout.outputs[index];
+        let (before, rest) = self.gradients.reborrow().split_at_col(range.start);
+        let dy = rest.split_at_col(range.len()).0;
+        let previous = index.checked_sub(1).map(|previous| &self.layout.outputs[previous]);
+        let dx = previous.map(|previous| columns(before, previous));
+        let is_last = index + 1 == self.layout.outputs.len();
+        let pass = Backward {
+            kernel: bound.kernel,
+            transposed: &derived.transposed[self.layout.transposed[index].clone()],
+            packed: &derived.packed[bound.graph.nodes[index].packed.clone()],
+            x: previous.map_or(self.inputs, |previous| records.block(0..rows, previous.clone())),
+            y: if is_last {
+                self.outputs.as_ref()
+            } else {
+                records.block(0..rows, range.clone())
+            },
+            saved: records.block(0..rows, self.layout.saved[index].clone()),
+            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+            shard_sums: ShardSums {
+                sums: self.shard_sums,
+                stride: self.layout.shard_sums_len(),
+                range: self.layout.shard_sums[index].clone(),
+                sharding: self.sharding,
+                first: self.shards.start,
+            },
+        };
+        (pass, dy, dx)
+    }
+}

@@ -1,0 +1,36 @@
+//! Fusion: the activation and the pooling that a layer applies to its own output.
+
+use std::iter::Peekable;
+
+use crate::{shape::Shape, spec::LayerSpec};
+
+/// A layer of the network that is being lowered.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    /// Index in the text form.
+    pub(super) index: usize,
+    pub(super) layer: &'a LayerSpec,
+    /// The required part of its output.
+    pub(super) output: Shape,
+}
+
+/// Takes the next layer if it is a ReLU; returns whether it was.
+pub(super) fn next_relu<'a>(items: &mut Peekable<impl Iterator<Item = Item<'a>>>) -> bool {
+    items.next_if(|item| matches!(item.layer, LayerSpec::Relu)).is_some()
+}
+
+/// Takes the next layer if it is a max pooling whose size and stride `fits` accepts; returns its output, size and
+/// stride.
+pub(super) fn next_max_pool<'a>(
+    items: &mut Peekable<impl Iterator<Item = Item<'a>>>,
+    fits: impl Fn(usize, usize) -> bool,
+) -> Option<(Shape, usize, usize)> {
+    let &Item { layer, output, .. } = items.peek()?;
+    match *layer {
+        LayerSpec::MaxPool { size, stride } if fits(size, stride) => {
+            items.next();
+            Some((output, size, stride))
+        }
+        _ => None,
+    }
+}

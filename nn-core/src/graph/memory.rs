@@ -1,0 +1,117 @@
+//! The layout of memory: where a sample's record, a shard's sums and a thread's scratch memory hold each node's values.
+
+use std::ops::Range;
+
+use super::node::{Graph, Node};
+use crate::{
+    gemm::{GROUP, NR},
+    layers::shard_sums::Sharding,
+};
+
+/// Shards of a batch that is large enough: as many threads can take samples.
+const MIN_SHARDS: usize = 8;
+/// Samples of a shard where there are more shards: to finish and add up a shard costs a part of what a sample does.
+const SHARD_SAMPLES: usize = 8;
+/// The most values of all shards' sums, 32 MiB, if that leaves [`MIN_SHARDS`].
+const MAX_SHARD_SUMS: usize = 1 << 23;
+
+/// The place of each node's values, one range a node; ranges begin at multiples of [`NR`].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MemoryLayout {
+    /// A node's output in a sample's record.
+    pub(crate) outputs: Vec<Range<usize>>,
+    /// What a node saves for backward in a sample's record; empty in prediction.
+    pub(crate) saved: Vec<Range<usize>>,
+    /// The flags of a node's nonzero inputs in a sample's record; empty where they are not used.
+    pub(crate) nonzero_flags: Vec<Range<usize>>,
+    /// The distance between two records.
+    pub(crate) record_len: usize,
+    /// A node's transposed parameters.
+    pub(crate) transposed: Vec<Range<usize>>,
+    /// A node's part of a shard's sums.
+    pub(crate) shard_sums: Vec<Range<usize>>,
+    /// A node's part of a thread's scratch memory.
+    pub(crate) scratch: Vec<Range<usize>>,
+}
+
+impl MemoryLayout {
+    pub(crate) fn new(graph: &Graph, training: bool) -> Self {
+        let nodes = &graph.nodes;
+        let in_training = |len: usize| if training { len } else { 0 };
+        let (mut outputs, mut saved, mut nonzero_flags) = (Vec::new(), Vec::new(), Vec::new());
+        let mut end = 0;
+        for (index, node) in nodes.iter().enumerate() {
+            let flags = if node.skips_zero_inputs() {
+                graph.inputs_of(index).div_ceil(GROUP)
+            } else {
+                0
+            };
+            outputs.push(take(&mut end, node.outputs));
+            saved.push(take(&mut end, in_training(node.layer.saved_len())));
+            nonzero_flags.push(take(&mut end, in_training(flags)));
+        }
+        // An odd number of cache lines: with a power of two, all records would fall into the same few cache sets.
+        let lines = (end / NR) | 1;
+        // The gradient of the network's input is not computed.
+        let transposed_len = |(index, node): (usize, &Node)| match node.layer.parameters() {
+            Some(parameters) if index > 0 => in_training(parameters.transposed_len()),
+            _ => 0,
+        };
+        Self {
+            outputs,
+            saved,
+            nonzero_flags,
+            record_len: lines * NR,
+            transposed: ranges(nodes.iter().enumerate().map(transposed_len)),
+            shard_sums: ranges(nodes.iter().map(|node| in_training(node.shard_sums_len()))),
+            scratch: ranges(nodes.iter().map(|node| node.layer.scratch_len(training))),
+        }
+    }
+
+    /// Whether the gradient of a node's parameters is summed by shard.
+    pub(crate) fn sums_by_shard(&self, node: usize) -> bool {
+        !self.shard_sums[node].is_empty()
+    }
+
+    /// Values of all transposed parameters.
+    pub(crate) fn transposed_len(&self) -> usize {
+        end_of(&self.transposed)
+    }
+
+    /// Values of a shard's sums.
+    pub(crate) fn shard_sums_len(&self) -> usize {
+        end_of(&self.shard_sums)
+    }
+
+    /// Values of a thread's scratch memory.
+    pub(crate) fn scratch_len(&self) -> usize {
+        end_of(&self.scratch)
+    }
+
+    /// How a batch is cut into shards: few where gradients are summed in them, else a shard a sample.
+    pub(crate) fn sharding(&self, batch: usize) -> Sharding {
+        let shards = match MAX_SHARD_SUMS.checked_div(self.shard_sums_len()) {
+            None => batch,
+            Some(most) => (batch / SHARD_SAMPLES).min(most).max(MIN_SHARDS).min(batch),
+        };
+        Sharding { batch, shards }
+    }
+}
+
+/// Ranges of these lengths, one after the other.
+fn ranges(lens: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut end = 0;
+    lens.map(|len| take(&mut end, len)).collect()
+}
+
+/// The next range of that length; `end` becomes the multiple of [`NR`] behind it.
+fn take(end: &mut usize, len: usize) -> Range<usize> {
+    let range = *end..*end + len;
+    *end = range.end.next_multiple_of(NR);
+    range
+}
+
+/// The length of an arena of all these ranges.
+fn end_of(ranges: &[Range<usize>]) -> usize {
+    ranges.last().map_or(0, |range| range.end.next_multiple_of(NR))
+}

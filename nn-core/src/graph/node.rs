@@ -1,0 +1,175 @@
+//! Nodes, parameter blocks, and the graph that they make up.
+
+use std::ops::Range;
+
+use crate::{
+    gemm::NR,
+    layers::{BlockGradient, CrossSample, Layer, ParameterGradient, StateSpec},
+    spec::NetworkSpec,
+};
+
+/// How a network is computed; fixed when it is built.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// What the graph was made from.
+    pub(crate) spec: NetworkSpec,
+    pub(crate) nodes: Vec<Node>,
+    /// The arena of parameters, cut into blocks, in order and without gaps.
+    pub(crate) blocks: Vec<ParameterBlock>,
+    /// Indices of the nodes that are [`CrossSample`], in order.
+    pub(crate) cross_sample: Vec<usize>,
+    /// Multiply-adds of a forward pass of one sample.
+    pub(crate) multiply_adds: usize,
+    /// Multiply-adds of the first layer that has any.
+    pub(crate) first_multiply_adds: usize,
+}
+
+/// A layer, with the activation and the pooling that are fused into it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) layer: Box<dyn Layer>,
+    /// Index of the layer in the text form, which names its tensors in files.
+    pub(crate) item: usize,
+    /// Values of a sample's output.
+    pub(crate) outputs: usize,
+    /// Its part of the arena of parameters.
+    pub(crate) parameters: Range<usize>,
+    /// Its part of the arena of packed parameters.
+    pub(crate) packed: Range<usize>,
+    /// Its part of the arena of running statistics.
+    pub(crate) state: Range<usize>,
+    /// In prediction, the normalization that is folded into its parameters.
+    pub(crate) folded: Option<FoldedNorm>,
+}
+
+/// A normalization that is folded into the parameters of the layer before it.
+#[derive(Debug)]
+pub(crate) struct FoldedNorm {
+    /// The normalization's node in the training graph.
+    pub(crate) norm: usize,
+    /// The place of the folded parameters in their arena.
+    pub(crate) range: Range<usize>,
+}
+
+/// A part of the arena of parameters whose gradient is computed on its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParameterBlock {
+    pub(crate) node: usize,
+    /// Index among the node's blocks.
+    pub(crate) index: usize,
+    /// Where it begins in the node's part of the arena.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+impl Graph {
+    /// A graph without nodes.
+    pub(crate) fn new(spec: NetworkSpec) -> Self {
+        Self {
+            spec,
+            nodes: Vec::new(),
+            blocks: Vec::new(),
+            cross_sample: Vec::new(),
+            multiply_adds: 0,
+            first_multiply_adds: 0,
+        }
+    }
+
+    /// Values of a sample's input.
+    pub(crate) fn inputs(&self) -> usize {
+        self.spec.input().len()
+    }
+
+    /// Values of a sample's input to a node.
+    pub(crate) fn inputs_of(&self, node: usize) -> usize {
+        node.checked_sub(1)
+            .map_or(self.inputs(), |previous| self.nodes[previous].outputs)
+    }
+
+    /// Values of a sample's output.
+    pub(crate) fn outputs(&self) -> usize {
+        self.spec.outputs()
+    }
+
+    /// Length of the arena of parameters.
+    pub(crate) fn parameters_len(&self) -> usize {
+        self.nodes.last().map_or(0, |node| node.parameters.end)
+    }
+
+    /// Length of the arena of packed parameters.
+    pub(crate) fn packed_len(&self) -> usize {
+        self.nodes.last().map_or(0, |node| node.packed.end)
+    }
+
+    /// Length of the arena of running statistics.
+    pub(crate) fn state_len(&self) -> usize {
+        self.nodes.last().map_or(0, |node| node.state.end)
+    }
+
+    /// The nodes that are cross-sample, with their layers as such.
+    pub(crate) fn cross_sample_nodes(&self) -> impl Iterator<Item = (&Node, &dyn CrossSample)> {
+        let nodes = self.nodes.iter();
+        nodes.filter_map(|node| Some((node, node.layer.cross_sample()?)))
+    }
+
+    /// Appends a node behind the others, in every arena.
+    pub(crate) fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
+        let [start, packed, state] = [self.parameters_len(), self.packed_len(), self.state_len()];
+        let (mut parameters_len, mut packed_len, mut state_len) = (0, 0, 0);
+        if let Some(parameters) = layer.parameters() {
+            parameters_len = parameters.len();
+            packed_len = parameters.packed_len().next_multiple_of(NR);
+            let blocks = parameters.blocks().into_iter().enumerate();
+            self.blocks.extend(blocks.map(|(index, range)| ParameterBlock {
+                node: self.nodes.len(),
+                index,
+                start: range.start,
+                len: range.len(),
+            }));
+        }
+        if let Some(layer) = layer.cross_sample() {
+            state_len = layer.state().iter().map(StateSpec::len).sum();
+            self.cross_sample.push(self.nodes.len());
+        }
+        self.nodes.push(Node {
+            parameters: start..start + parameters_len,
+            packed: packed..packed + packed_len,
+            state: state..state + state_len,
+            folded: None,
+            layer,
+            item,
+            outputs,
+        });
+    }
+
+    /// Counts multiply-adds of a layer.
+    pub(crate) fn count(&mut self, multiply_adds: usize) {
+        self.multiply_adds += multiply_adds;
+        if self.first_multiply_adds == 0 {
+            self.first_multiply_adds = multiply_adds;
+        }
+    }
+}
+
+impl Node {
+    /// The layer's block gradient, if its parameters' gradient is computed by block.
+    pub(crate) fn block_gradient(&self) -> Option<&dyn BlockGradient> {
+        match self.layer.parameters()?.gradient() {
+            ParameterGradient::ByBlock(gradient) => Some(gradient),
+            ParameterGradient::ByShard { .. } => None,
+        }
+    }
+
+    /// Values of a shard's sums.
+    pub(crate) fn shard_sums_len(&self) -> usize {
+        match self.layer.parameters().map(|parameters| parameters.gradient()) {
+            Some(ParameterGradient::ByShard { len }) => len,
+            _ => 0,
+        }
+    }
+
+    /// Whether the executor lists the samples in which the node's inputs are nonzero.
+    pub(crate) fn skips_zero_inputs(&self) -> bool {
+        self.block_gradient().is_some_and(BlockGradient::skips_zero_inputs)
+    }
+}

@@ -1,0 +1,69 @@
+//! The settings of a training run, and how far it has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    loss::Loss,
+    optim::{Optimizer, Schedule, check_fraction},
+};
+
+/// The settings of a training run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) optimizer: Optimizer,
+    pub(super) schedule: Schedule,
+    pub(super) loss: Loss,
+    /// The norm that gradients are clipped to.
+    pub(crate) max_norm: Option<f32>,
+    /// The decay of the parameters' moving average.
+    pub(crate) average: Option<f32>,
+    pub(super) seed: u64,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    pub(super) steps: u64,
+    /// Steps that the moving average includes.
+    pub(super) averaged: u64,
+}
+
+impl Progress {
+    /// Whether a run can have come this far.
+    pub(crate) fn is_plausible(&self) -> bool {
+        /// Random streams differ for this many steps.
+        const MOST_STEPS: u64 = 1 << 32;
+        self.averaged <= self.steps && self.steps <= MOST_STEPS
+    }
+}
+
+impl Settings {
+    /// Refuses settings that are out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.optimizer.check()?;
+        self.schedule.check()?;
+        self.loss.check()?;
+        match self.max_norm {
+            Some(max_norm) if !(max_norm > 0.0 && max_norm.is_finite()) => Err(Error::Setting {
+                name: "max_norm",
+                value: max_norm.to_string(),
+                reason: "it has to be a finite number above 0",
+            }),
+            _ => self
+                .average
+                .map_or(Ok(()), |decay| check_fraction("average decay", decay)),
+        }
+    }
+
+    /// The optimizer with the learning rate of a step.
+    pub(super) fn rule(&self, step: u64) -> Result<Optimizer> {
+        let mut rule = self.optimizer;
+        rule.set_learning_rate(self.schedule.learning_rate(rule.learning_rate(), step));
+        // A schedule that grows at each step overflows in the end.
+        rule.check()?;
+        Ok(rule)
+    }
+}
