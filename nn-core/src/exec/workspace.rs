@@ -300,8 +300,8 @@ fn check_targets(targets: &[usize], batch: usize, classes: usize) -> Result<()> 
     check_length("targets", targets.len(), batch, || format!("{batch} samples"))?;
     match targets.iter().position(|&target| target >= classes) {
         None => Ok(()),
-        Some(sample) => Err(Error::Label {
-            label: targets[sample],
+        Some(sample) => Err(Error::Target {
+            target: targets[sample],
             sample,
             classes,
         }),
