@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     aligned::Buffer,
     error::{Error, Result, check_length},
-    gemm::{Live, MatMut, MatRef, NR, Panels, even_blocks},
+    gemm::{MatMut, MatRef, NR, NonzeroColumns, Panels, even_blocks},
     layers::{Backward, CrossSample, Forward, Gradient, PartialSums, ShardSums, Sharding, StepContext},
     loss::{self, Loss},
     network::{Graph, Network, Node, ParameterBlock, Prepared, sample_reason},
@@ -62,7 +62,7 @@ pub struct Workspace {
     /// Scratch memory, `[threads, stride]`.
     scratch: Buffer,
     /// Of each few pixels, the images in which they are not all 0; where the first layer's gradient has a use for it.
-    live: Live<Vec<u16>, Vec<f32>>,
+    live: NonzeroColumns,
 }
 
 /// What a training step derives from the parameters, and joint layers from the whole batch.
@@ -216,7 +216,7 @@ impl Workspace {
             losses: Vec::new(),
             sums: Buffer::zeroed(0),
             scratch: Buffer::zeroed(0),
-            live: Live::new(Vec::new(), Vec::new()),
+            live: NonzeroColumns::default(),
         })
     }
 
@@ -244,10 +244,7 @@ impl Workspace {
                 transposed: Buffer::zeroed(layout.transposed_len()),
             },
             losses: vec![0.0; capacity],
-            live: Live::new(
-                vec![0; Live::len(pixels, capacity)],
-                vec![0.0; Live::values_len(pixels, capacity)],
-            ),
+            live: NonzeroColumns::with_capacity(pixels, capacity),
             ..workspace
         })
     }
@@ -310,7 +307,7 @@ impl Workspace {
             let records = MatRef::row_major(&self.records, batch, self.training().stride)?;
             let flags = records.block(0..batch, self.training().saved[0].clone());
             let images = MatRef::row_major(images, batch, network.spec().input().len())?;
-            self.live.list_transposed(network.kernel(), flags, images);
+            self.live.find_transposed(network.kernel(), flags, images);
         }
         Ok(self.report(labels, outputs))
     }
@@ -416,7 +413,7 @@ impl Workspace {
                 .expect("the batch fits")
                 .block(0..batch, layout.slots[node - 1].clone())
         };
-        let live = self.live.lists().filter(|_| node == 0);
+        let live = self.live.get().filter(|_| node == 0);
         let dy = Panels {
             data: &self.gradients[slot.start..],
             k: batch,

@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use super::{Backward, Forward, Gradient, Layer, Layout, TensorSpec, activation};
 use crate::{
     conv::Map,
-    gemm::{GROUP, Kernel, LIVE_COLS, MatMut, NR, Panels, flag, multiply_live, multiply_transposed},
+    gemm::{
+        Kernel, MatMut, NR, Panels, ROW_GROUP, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed, row_group_flags,
+    },
     rng,
 };
 
@@ -46,7 +48,7 @@ impl Dense {
             outputs,
             relu,
             pixels,
-            keeps_live: first && outputs >= LIVE_COLS,
+            keeps_live: first && outputs >= SPARSE_MIN_COLS,
         }
     }
 
@@ -120,7 +122,7 @@ impl Layer for Dense {
 
     fn saved_len(&self) -> usize {
         if self.keeps_live {
-            self.inputs.div_ceil(GROUP)
+            self.inputs.div_ceil(ROW_GROUP)
         } else {
             0
         }
@@ -133,12 +135,12 @@ impl Layer for Dense {
     fn forward(&self, mut pass: Forward<'_>, y: MatMut<'_>) {
         if pass.training.is_some() && self.keeps_live {
             for row in 0..pass.x.rows() {
-                flag(pass.kernel, pass.x.row(row), pass.saved.row_mut(row));
+                row_group_flags(pass.kernel, pass.x.row(row), pass.saved.row_mut(row));
             }
         }
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+        multiply_sparse(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
     }
 
     fn transposed_len(&self) -> usize {
@@ -178,7 +180,7 @@ impl Layer for Dense {
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
+            multiply_sparse(pass.kernel, dy.as_ref(), weights, dx, None, false);
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) use dropout::Dropout;
 pub(crate) use layout::{Layout, Permute};
 pub(crate) use pool::{AvgPool, MaxPool, Maxima, MaximaGradient, Pool};
 
-use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
+use crate::gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels};
 
 /// One layer of a network that has been built: shapes are fixed, parameters stand in the network's arena.
 ///
@@ -255,7 +255,7 @@ pub(crate) struct Gradient<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
     /// The samples in which inputs are live, if it was worth listing them.
-    pub(crate) live: Option<Lists<'a>>,
+    pub(crate) live: Option<NonzeroRef<'a>>,
     /// The gradient before the activation, `[batch, outputs]`; its padding is zero.
     pub(crate) dy: Panels<'a>,
 }
