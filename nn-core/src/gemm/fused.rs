@@ -141,3 +141,55 @@ thread_local! {
     static NONZERO: RefCell<([Column; COLUMNS_LEN], [f32; VALUES_LEN])> =
         const { RefCell::new(([0; COLUMNS_LEN], [0.0; VALUES_LEN])) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::kernel::sparse_cases::{PATTERNS, find_transposed, matrix, shapes, value},
+        *,
+    };
+
+    #[test]
+    fn skipping_zeros_changes_no_bit() {
+        for kernel in Kernel::available() {
+            for shape in shapes() {
+                for is_nonzero in PATTERNS {
+                    compare(kernel, shape, is_nonzero);
+                }
+            }
+        }
+    }
+
+    fn compare(kernel: Kernel, (rows, cols, outputs): (usize, usize, usize), is_nonzero: fn(usize, usize) -> bool) {
+        let what = format!("{kernel}: {rows}x{cols}x{outputs}");
+        let x = matrix(rows, cols, is_nonzero);
+        let weights: Vec<f32> = (0..outputs.div_ceil(NR) * cols * NR).map(value).collect();
+        let bias: Vec<f32> = (0..outputs).map(value).collect();
+        let a = MatRef::row_major(&x, rows, cols).unwrap();
+        let b = Panels::packed(&weights, cols, outputs);
+        let mut dense = vec![f32::NAN; rows * outputs];
+        let mut sparse = dense.clone();
+        let c = MatMut::row_major(&mut dense, rows, outputs).unwrap();
+        multiply_packed(kernel, a, b, c, Some(&bias), true);
+        let c = MatMut::row_major(&mut sparse, rows, outputs).unwrap();
+        multiply_sparse(kernel, a, b, c, Some(&bias), true);
+        assert_same_bits(&what, &dense, &sparse);
+
+        let transposed: Vec<f32> = (0..rows * cols).map(|i| x[i % rows * cols + i / rows]).collect();
+        let a = MatRef::row_major(&transposed, cols, rows).unwrap();
+        let nonzero = find_transposed(kernel, a);
+        for factors in [(1.0, 0.0), (-0.1, 1.0), (0.5, 0.25)] {
+            let mut dense: Vec<f32> = (0..outputs.div_ceil(NR) * rows * NR).map(value).collect();
+            let mut sparse = dense.clone();
+            multiply_transposed(kernel, (a, None), b, &mut dense, factors);
+            multiply_transposed(kernel, (a, nonzero.get()), b, &mut sparse, factors);
+            assert_same_bits(&what, &dense, &sparse);
+        }
+    }
+
+    fn assert_same_bits(what: &str, dense: &[f32], sparse: &[f32]) {
+        let mut pairs = dense.iter().zip(sparse);
+        let differs = pairs.position(|(dense, sparse)| dense.to_bits() != sparse.to_bits());
+        assert_eq!(differs, None, "{what}");
+    }
+}

@@ -2,9 +2,9 @@
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
-use super::isa::{Simd, Vectorize, portable::Portable};
 #[cfg(target_arch = "x86_64")]
-use super::isa::{avx2::Avx2, avx512::Avx512};
+use super::isa::{Simd, avx2::Avx2, avx512::Avx512};
+use super::isa::{Vectorize, portable::Portable};
 use crate::error::{Error, Result};
 
 /// An implementation of the innermost loops for one instruction set.

@@ -237,12 +237,18 @@ impl Prefetcher {
     }
 }
 
-/// Few and small products, so that an interpreter that watches every access (`cargo miri test macrokernel`) takes a
-/// minute. What the numbers have to be is checked at length elsewhere.
+/// Small products for Miri, which checks every access; larger ones are tested from outside. rayon itself needs the flags:
+///
+/// ```text
+/// MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-ignore-leaks" cargo +nightly miri test -p nn-core --lib macrokernel
+/// ```
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::kernel::{MatMut, NonzeroColumns, nonzero_columns};
+    use crate::gemm::kernel::{
+        sparse::{NonzeroColumns, nonzero_columns},
+        view::MatMut,
+    };
 
     /// Small integers, so that sums are exact in any order.
     fn values(len: usize, seed: usize) -> Vec<f32> {
@@ -303,7 +309,7 @@ mod tests {
 
     #[test]
     fn segments_into_panels() {
-        // Windows of 2 × 3 pixels in a row of 4 × 7, two rows apart from each other in B and in C.
+        // Five windows of 2 × 3 pixels in a picture of 4 × 7.
         let (picture, y) = (values(28, 1), values(2 * 6 * NR, 2));
         for kernel in Kernel::available() {
             let mut c = values(2 * 6 * NR, 3);

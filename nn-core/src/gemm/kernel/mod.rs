@@ -28,5 +28,7 @@ mod view;
 pub use dispatch::Kernel;
 pub(crate) use isa::{NR, Vectorize, prefetch_slice};
 pub(crate) use operands::{Epilogue, Output, Panels, Segments};
+#[cfg(test)]
+pub(crate) use sparse::cases as sparse_cases;
 pub(crate) use sparse::{Column, NonzeroColumns, NonzeroRef, ROW_GROUP, nonzero_columns, row_group_flags};
 pub use view::{MatMut, MatRef};

@@ -402,10 +402,10 @@ fn masks_of_flags(flags: MatRef<'_>) -> [u64; BLOCK] {
     masks
 }
 
+/// Sparse matrices for the tests of this file and of the products that use it.
 #[cfg(test)]
-mod tests {
+pub(crate) mod cases {
     use super::*;
-    use crate::gemm::{MatMut, NR, Panels, multiply_packed, multiply_sparse, multiply_transposed};
 
     /// Rows on both sides of the edges of groups, tiles, blocks of rows and of groups.
     const ROWS: [usize; 11] = [1, 2, 3, 4, 5, 7, 15, 64, 65, 255, 261];
@@ -414,7 +414,7 @@ mod tests {
     const OUTPUTS: [usize; 5] = [64, 65, 97, 100, 128];
 
     /// Which elements are not 0, by row and column.
-    const PATTERNS: [fn(usize, usize) -> bool; 8] = [
+    pub(crate) const PATTERNS: [fn(usize, usize) -> bool; 8] = [
         |_, _| true,
         |_, _| false,
         |row, col| row == col,
@@ -425,17 +425,24 @@ mod tests {
         |row, col| (row * 31 + col) * 2_654_435_761 % 97 < 9,
     ];
 
-    fn value(index: usize) -> f32 {
+    pub(crate) fn value(index: usize) -> f32 {
         (index * 7_919 % 1_009) as f32 / 1_009.0 - 0.4
     }
 
-    fn matrix(rows: usize, cols: usize, is_nonzero: impl Fn(usize, usize) -> bool) -> Vec<f32> {
+    pub(crate) fn matrix(rows: usize, cols: usize, is_nonzero: impl Fn(usize, usize) -> bool) -> Vec<f32> {
         let value = |i| if is_nonzero(i / cols, i % cols) { value(i) } else { 0.0 };
         (0..rows * cols).map(value).collect()
     }
 
+    pub(crate) fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
+        let pairs = ROWS.into_iter().flat_map(|rows| COLS.map(|cols| (rows, cols)));
+        pairs
+            .enumerate()
+            .map(|(index, (rows, cols))| (rows, cols, OUTPUTS[index % OUTPUTS.len()]))
+    }
+
     /// Memory with content that no list has.
-    fn memory(rows: usize, cols: usize) -> NonzeroColumns {
+    pub(super) fn memory(rows: usize, cols: usize) -> NonzeroColumns {
         let mut memory = NonzeroColumns::with_capacity(rows, cols);
         memory.columns.fill(Column::MAX);
         memory.values.fill(f32::NAN);
@@ -443,7 +450,7 @@ mod tests {
     }
 
     /// The nonzero columns of `aᵀ`.
-    fn find_transposed(kernel: Kernel, a: MatRef<'_>) -> NonzeroColumns {
+    pub(crate) fn find_transposed(kernel: Kernel, a: MatRef<'_>) -> NonzeroColumns {
         let groups = a.cols().div_ceil(ROW_GROUP);
         let mut flags = vec![f32::NAN; a.rows() * groups];
         for (row, flags) in flags.chunks_exact_mut(groups).enumerate() {
@@ -454,6 +461,14 @@ mod tests {
         nonzero.find_transposed(kernel, flags, a);
         nonzero
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        cases::{PATTERNS, find_transposed, matrix, memory, shapes},
+        *,
+    };
 
     fn assert_lists(actual: Option<NonzeroRef<'_>>, expected: &[Vec<usize>], cols: usize, what: &str) {
         let Some(actual) = actual else {
@@ -524,57 +539,6 @@ mod tests {
         let a = MatRef::row_major(&x, 1, 70_000).unwrap();
         let nonzero = nonzero_columns(Kernel::PORTABLE, a, (&mut room.columns, &mut room.values));
         assert!(nonzero.is_none(), "a column's number has 16 bits");
-    }
-
-    #[test]
-    fn skipping_zeros_changes_no_bit() {
-        for kernel in Kernel::available() {
-            for shape in shapes() {
-                for is_nonzero in PATTERNS {
-                    compare(kernel, shape, is_nonzero);
-                }
-            }
-        }
-    }
-
-    fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
-        let pairs = ROWS.into_iter().flat_map(|rows| COLS.map(|cols| (rows, cols)));
-        pairs
-            .enumerate()
-            .map(|(index, (rows, cols))| (rows, cols, OUTPUTS[index % OUTPUTS.len()]))
-    }
-
-    fn compare(kernel: Kernel, (rows, cols, outputs): (usize, usize, usize), is_nonzero: fn(usize, usize) -> bool) {
-        let what = format!("{kernel}: {rows}x{cols}x{outputs}");
-        let x = matrix(rows, cols, is_nonzero);
-        let weights: Vec<f32> = (0..outputs.div_ceil(NR) * cols * NR).map(value).collect();
-        let bias: Vec<f32> = (0..outputs).map(value).collect();
-        let a = MatRef::row_major(&x, rows, cols).unwrap();
-        let b = Panels::packed(&weights, cols, outputs);
-        let mut dense = vec![f32::NAN; rows * outputs];
-        let mut sparse = dense.clone();
-        let c = MatMut::row_major(&mut dense, rows, outputs).unwrap();
-        multiply_packed(kernel, a, b, c, Some(&bias), true);
-        let c = MatMut::row_major(&mut sparse, rows, outputs).unwrap();
-        multiply_sparse(kernel, a, b, c, Some(&bias), true);
-        assert_same_bits(&what, &dense, &sparse);
-
-        let transposed: Vec<f32> = (0..rows * cols).map(|i| x[i % rows * cols + i / rows]).collect();
-        let a = MatRef::row_major(&transposed, cols, rows).unwrap();
-        let nonzero = find_transposed(kernel, a);
-        for factors in [(1.0, 0.0), (-0.1, 1.0), (0.5, 0.25)] {
-            let mut dense: Vec<f32> = (0..outputs.div_ceil(NR) * rows * NR).map(value).collect();
-            let mut sparse = dense.clone();
-            multiply_transposed(kernel, (a, None), b, &mut dense, factors);
-            multiply_transposed(kernel, (a, nonzero.get()), b, &mut sparse, factors);
-            assert_same_bits(&what, &dense, &sparse);
-        }
-    }
-
-    fn assert_same_bits(what: &str, dense: &[f32], sparse: &[f32]) {
-        let mut pairs = dense.iter().zip(sparse);
-        let differs = pairs.position(|(dense, sparse)| dense.to_bits() != sparse.to_bits());
-        assert_eq!(differs, None, "{what}");
     }
 
     /// Sizes whose products overflow: there is no memory for them, and no old list is taken for one of theirs.

@@ -20,7 +20,7 @@ impl Vectorize for BiasAndRelu<'_> {
     #[inline(always)]
     fn run(self) {
         for y in self.y.chunks_exact_mut(self.channels) {
-            BiasAndRelu { y, ..self }.each(self.channels);
+            BiasAndRelu { y, ..self }.for_each_chunk(self.channels);
         }
     }
 }
@@ -108,7 +108,7 @@ impl Vectorize for SpreadGradient<'_> {
                 spread: &mut self.spread[row * self.distances.0 + col * self.distances.1..],
                 sums: self.sums,
             };
-            pixel.each(output.channels);
+            pixel.for_each_chunk(output.channels);
         }
     }
 }
@@ -131,7 +131,7 @@ impl Chunked for SpreadPixel<'_> {
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let mut dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
-            dy = dy.where_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
+            dy = dy.select_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
         }
         let sums = &mut self.sums[range.clone()];
         (F32x8::load::<WHOLE>(sums) + dy).store::<WHOLE>(sums);
@@ -144,7 +144,7 @@ impl Chunked for SpreadPixel<'_> {
             for col in 0..self.window.1 {
                 let start = row * self.distances.0 + col * self.distances.1 + range.start;
                 let to = &mut self.spread[start..][..range.len()];
-                dy.where_equal(which, F32x8::splat(name)).store::<WHOLE>(to);
+                dy.select_equal(which, F32x8::splat(name)).store::<WHOLE>(to);
                 name += 1.0;
             }
         }

@@ -79,7 +79,7 @@ impl Vectorize for Maxima<'_> {
                     y,
                     which: which.next(),
                 };
-                window.each(channels);
+                window.for_each_chunk(channels);
             }
         }
     }
@@ -104,8 +104,8 @@ impl Chunked for Maximum<'_> {
             for col in 0..self.pool.window.1 {
                 let x = &line[col * self.pool.input.channels..];
                 let x = F32x8::load::<WHOLE>(&x[range.clone()]);
-                names = F32x8::splat(name).where_larger(x, largest, names);
-                largest = x.where_larger(x, largest, largest);
+                names = F32x8::splat(name).select_greater(x, largest, names);
+                largest = x.select_greater(x, largest, largest);
                 name += 1.0;
             }
         }
@@ -139,7 +139,7 @@ impl Vectorize for MaximaGradient<'_> {
                     which,
                     dx: &mut dx[col * pool.stride * channels..],
                 };
-                window.each(channels);
+                window.for_each_chunk(channels);
             }
         }
     }
@@ -164,7 +164,7 @@ impl Chunked for MaximumGradient<'_> {
             let line = &mut self.dx[line * self.pool.input.row()..];
             for col in 0..self.pool.window.1 {
                 let dx = &mut line[col * self.pool.input.channels..][range.clone()];
-                let dy = dy.where_equal(which, F32x8::splat(name));
+                let dy = dy.select_equal(which, F32x8::splat(name));
                 (F32x8::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
                 name += 1.0;
             }
