@@ -11,7 +11,7 @@ use super::{
 /// A, a matrix whose columns come in segments: segment `s` is a matrix like the first one, `s·stride` values further
 /// on.
 ///
-/// A convolution's window is one: a segment is a row of the window, whose pixels are neighbours in memory.
+/// A convolution's window is one: a segment is a row of the window, whose pixels are contiguous.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segments<'a> {
     // Invariant: if `first` has any elements, all segments lie inside the slice that it was made from.

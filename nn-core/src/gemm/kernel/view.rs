@@ -130,7 +130,7 @@ impl<'a> MatRef<'a> {
     /// All elements, if they lie row after row, without gaps.
     pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
         let contiguous = self.col_stride == 1 && self.row_stride == self.cols;
-        // SAFETY: the elements of the view are neighbours, so these values are exactly its elements.
+        // SAFETY: the elements of the view are contiguous, so these values are exactly its elements.
         contiguous.then(|| unsafe { std::slice::from_raw_parts(self.data, self.rows * self.cols) })
     }
 
@@ -184,7 +184,7 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
-    /// Whether the elements of a row or those of a column are neighbours in memory.
+    /// Whether the elements of each row, or those of each column, are contiguous.
     pub(crate) fn is_row_or_column_major(&self) -> bool {
         self.row_stride == 1 || self.col_stride == 1 || self.rows <= 1 || self.cols <= 1
     }
