@@ -46,12 +46,8 @@ fn tokens(text: &str) -> Vec<String> {
             }
             ('"', _) => i = after_string(&chars, i),
             ('\'', '\\') => {
-                i += 3
-                    + chars[(i + 3).min(chars.len())..]
-                        .iter()
-                        .take_while(|&&c| c != '\'')
-                        .count()
-                    + 1
+                let rest = chars.get(i + 3..).unwrap_or_default();
+                i += 4 + rest.iter().take_while(|&&c| c != '\'').count();
             }
             ('\'', _) if at(i + 2) == '\'' => i += 3,
             ('\'', _) => i += 1 + chars[i + 1..].iter().take_while(|&&c| is_word(c)).count(),
