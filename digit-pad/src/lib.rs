@@ -19,7 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "window")]
 pub mod app;
+#[cfg(feature = "cli")]
 pub mod charts;
 pub mod drawing;
 pub mod error;
@@ -32,6 +34,7 @@ pub mod storage;
 pub mod teaching;
 pub mod training;
 pub mod ui;
+#[cfg(feature = "window")]
 pub mod window;
 
 pub use error::{DrawingFault, Error};

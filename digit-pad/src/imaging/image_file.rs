@@ -117,9 +117,9 @@ fn shrunk(image: DynamicImage) -> DynamicImage {
 
 /// The whole file, after a look at what it is.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read {
+    let failed = |cause| Error::Read {
         path: path.to_owned(),
-        source,
+        cause,
     };
     let refused = |reason: String| {
         Err(Error::Picture {

@@ -237,7 +237,7 @@ mod tests {
             note.push('\n');
             note.push_str(bad);
             let error = Predictor::new(model, 1).unwrap_err().to_string();
-            let begins = "the model inside the program: what it remembers of lessons is damaged: lesson 2: ";
+            let begins = "the model inside the program: the examples stored in this model are damaged: example 2: ";
             assert!(error.starts_with(begins) && error.contains(reason), "{error}");
         }
     }

@@ -16,9 +16,9 @@ use crate::error::Error;
 /// If something other than a file stands there, or the folder or the disk takes no file.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     check_replaceable(path)?;
-    let failed = |source| Error::Write {
+    let failed = |cause| Error::Write {
         path: path.to_owned(),
-        source,
+        cause,
     };
     let mut writer = BufWriter::new(temporary_file(path).map_err(failed)?);
     write(&mut writer).map_err(failed)?;
@@ -47,9 +47,9 @@ pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Resu
 /// As [`replace`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
     check_replaceable(path)?;
-    temporary_file(path).map(drop).map_err(|source| Error::Write {
+    temporary_file(path).map(drop).map_err(|cause| Error::Write {
         path: path.to_owned(),
-        source,
+        cause,
     })
 }
 

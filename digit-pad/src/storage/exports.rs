@@ -21,5 +21,5 @@ pub fn put_aside(path: &Path) -> Result<(), Error> {
     let kind = path.extension().unwrap_or_default().to_string_lossy();
     let folder = path.parent().unwrap_or(Path::new("."));
     let aside = free_name(folder, &format!("{stem}-damaged"), &[&kind]);
-    std::fs::rename(path, &aside).map_err(|source| Error::Write { path: aside, source })
+    std::fs::rename(path, &aside).map_err(|cause| Error::Write { path: aside, cause })
 }

@@ -2,4 +2,5 @@
 
 pub mod atomic_file;
 pub mod exports;
+#[cfg(feature = "window")]
 pub mod paths;

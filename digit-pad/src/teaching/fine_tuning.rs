@@ -14,7 +14,7 @@
 //! # Ok::<(), digit_pad::Error>(())
 //! ```
 
-use mnist_io::{Augmentation, Augmenter, Dataset, Mnist, Split};
+use mnist_io::{Augmentation, Augmenter, Dataset, Split};
 use nn_core::{
     LayerSpec, Loss, Network, Trainer, loss,
     optim::{Adam, Schedule},
@@ -33,7 +33,7 @@ use crate::{
         examples::Examples,
         variants::{self, VARIANTS},
     },
-    training::presets::Preset,
+    training::{embedded, presets::Preset},
 };
 
 /// How many images are rehearsed: the last of MNIST's training images, half of which the model inside the program did not
@@ -214,7 +214,7 @@ fn head_start(layers: &[LayerSpec]) -> Option<usize> {
 /// pulls at it, and whatever a model was made to read, it keeps. Those that it is least sure of come first. With them
 /// comes the share of a target that is spread.
 fn rehearsal(backbone: &Backbone, head: &Network) -> Result<(Samples, f32), Error> {
-    let train = Mnist::embedded_split(Split::Train)?;
+    let train = embedded::split(Split::Train)?;
     let learnt = train.len() - REHEARSED;
     let (_, images) = train.split_at(learnt)?;
     let features = backbone.features(&changed(&images)?)?;
@@ -461,7 +461,7 @@ mod tests {
     /// How many of MNIST's test images it reads rightly.
     fn correct_tests(model: Model) -> usize {
         const BATCH: usize = 200;
-        let test = Mnist::embedded_split(Split::Test).unwrap();
+        let test = embedded::split(Split::Test).unwrap();
         let mut predictor = Predictor::new(model, BATCH).unwrap();
         let batches = test.images().chunks(BATCH * PIXELS).zip(test.labels().chunks(BATCH));
         let correct = batches.map(|(images, labels)| {
