@@ -112,9 +112,8 @@ pub enum Error {
 
     /// MNIST is needed, and the program was built without it.
     #[error(
-        "this build does not contain MNIST; `train` and `eval` read a data set from a folder with `--data DIR`, \
-         and a build with the feature `embedded` contains MNIST: \
-         `cargo install digit-pad --features embedded`"
+        "this build does not contain MNIST; use `train` and `eval` with `--data DIR`, or build digit-pad with the \
+         feature `embedded`, which is a default feature"
     )]
     NotEmbedded,
 

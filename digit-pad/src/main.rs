@@ -20,8 +20,8 @@ fn main() -> ExitCode {
     let image = args.next();
     if args.next().is_some() || image.as_ref().is_some_and(|arg| arg.to_string_lossy().starts_with('-')) {
         return wrong_usage(
-            "this build has no command line; its only argument is an image to open: digit-pad [IMAGE]. \
-             For options and commands, install it with the feature `cli`: `cargo install digit-pad --features cli`",
+            "this build has no command line, so its only argument is an image to open: digit-pad [IMAGE]; for commands \
+             and options, build it with the feature `cli`, which is a default feature",
         );
     }
     let open = || -> Result<(), Error> {
@@ -43,8 +43,8 @@ fn main() -> ExitCode {
 #[cfg(not(any(feature = "window", feature = "cli")))]
 fn main() -> ExitCode {
     wrong_usage(
-        "this build has neither a window nor a command line; install it with its default features: \
-         `cargo install digit-pad`",
+        "this build has neither a window nor a command line; build it with the features `window` and `cli`, which \
+         are default features",
     )
 }
 

@@ -13,6 +13,7 @@ use common::{Folder, program, run, succeed};
 use digit_pad::{
     charts::{confusion_chart, training_curves},
     drawing::file::Drawing,
+    format::percent,
     recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
 };
 use image::{DynamicImage, GrayImage, Luma};
@@ -321,7 +322,7 @@ fn eval_prints_a_table() {
     ] {
         assert!(eval.stdout.contains(word), "{}", eval.stdout);
     }
-    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with(" %"));
+    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with('%'));
     assert_eq!(digits.count(), 10, "{}", eval.stdout);
     assert_eq!(eval.stderr, "");
 }
@@ -722,7 +723,10 @@ fn strokes_are_drawn_and_recognized() {
         lines[0].starts_with("1\t1\t1\t") && lines[2].starts_with("3\t-\t7\t"),
         "{table}"
     );
-    assert_eq!(lines[3], "accuracy 100.00 %: 2 of 2 labeled drawings correct");
+    assert_eq!(
+        lines[3],
+        format!("accuracy {}: 2 of 2 labeled drawings correct", percent(1.0))
+    );
 }
 
 #[test]

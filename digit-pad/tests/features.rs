@@ -23,7 +23,7 @@ fn without_a_command_a_build_opens_the_window_or_says_how_to_get_it() {
             &["error: ", "feature `window`", "train, eval, predict, replay and info"],
         );
     } else {
-        assert_fails(&run, 2, &["error: ", "cargo install digit-pad"]);
+        assert_fails(&run, 2, &["error: ", "features `window` and `cli`"]);
     }
 }
 
@@ -31,7 +31,7 @@ fn without_a_command_a_build_opens_the_window_or_says_how_to_get_it() {
 #[test]
 fn without_the_command_line_commands_are_wrong_usage() {
     for args in [&["info", "--json"][..], &["--help"]] {
-        assert_fails(&run(args), 2, &["command line", "cargo install digit-pad"]);
+        assert_fails(&run(args), 2, &["command line", "`cli`"]);
     }
 }
 

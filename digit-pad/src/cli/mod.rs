@@ -64,8 +64,8 @@ fn run_window(cli: &Cli) -> output::Outcome {
 
 #[cfg(not(feature = "window"))]
 fn run_window(_: &Cli) -> output::Outcome {
-    let message = "this build has no window; use one of the commands train, eval, predict, replay and info, or install \
-                   digit-pad with the feature `window`: `cargo install digit-pad --features window`";
+    let message = "this build has no window; use one of the commands train, eval, predict, replay and info, or build \
+                   digit-pad with the feature `window`, which is a default feature";
     Cli::command().error(ErrorKind::MissingSubcommand, message).exit()
 }
 

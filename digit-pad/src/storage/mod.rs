@@ -1,4 +1,4 @@
-//! Files and folders.
+//! Files and folders: atomic writes, free file names, the user's folders.
 
 pub mod atomic_file;
 pub mod exports;
