@@ -37,15 +37,6 @@ pub enum Error {
         cause: io::Error,
     },
 
-    /// A path cannot be written because it does not name an ordinary file.
-    #[error("cannot write {}: {reason}", path.display())]
-    NotWritable {
-        /// The path.
-        path: PathBuf,
-        /// What is there and what to do.
-        reason: &'static str,
-    },
-
     /// A file cannot be read as an image.
     #[error("{}: {reason}", path.display())]
     Picture {

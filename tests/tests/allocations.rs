@@ -88,7 +88,7 @@ fn check_batches(augmentation: &Augmentation) {
     let (mut images, mut labels) = (vec![0.0; 150 * 784], vec![0; 150]);
     assert_no_allocations(&format!("batches: {augmentation:?}"), || {
         batches.start_epoch(0);
-        while batches.next_into(&mut images, &mut labels) > 0 {}
+        while batches.next_batch(&mut images, &mut labels) > 0 {}
     });
 }
 
@@ -108,8 +108,11 @@ fn main() {
             pool.install(|| check(&format!("{text}, {kernel}"), &network));
         }
     }
-    let bent = Augmentation::default().elastic(3.0).thickness(0.5, 0.7).styles(0.5);
-    for augmentation in [Augmentation::none(), Augmentation::default(), bent.strangers(0.1)] {
+    let bent = Augmentation::default()
+        .elastic(3.0)
+        .stroke_width(0.5, 0.7)
+        .digit_styles(0.5);
+    for augmentation in [Augmentation::none(), Augmentation::default(), bent.distractors(0.1)] {
         pool.install(|| check_batches(&augmentation));
     }
     println!("test nothing_is_allocated_after_the_first_step ... ok");

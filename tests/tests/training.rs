@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    BatchReport, Cursor, Network, Source, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Cursor, Network, Trainer, Workspace, evaluate, gradients,
     optim::{Adam, Optimizer, Sgd},
 };
 use tests::{
@@ -370,24 +370,11 @@ fn a_learning_rate_of_0_changes_nothing_and_a_new_one_counts_from_the_next_step(
     }
 }
 
-/// Batches of MNIST as a source.
-struct Digits<'a>(Batches<'a>);
-
-impl Source for Digits<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        self.0.next_into(inputs, targets)
-    }
-}
-
 #[test]
 fn mnist_from_scratch() {
     let mnist = Mnist::embedded().unwrap();
-    let mut training = Digits(Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap());
-    let mut test = Digits(Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap());
+    let mut training = Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap();
+    let mut test = Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap();
     let network = network("28x28x1 | dense 64 | relu | dense 10", 1);
     let mut trainer = Trainer::new(network, MOMENTUM, 64).unwrap();
     for (epoch, learning_rate) in [(0, 0.05), (1, 0.05), (2, 0.01)] {

@@ -61,7 +61,7 @@ fn changed(picture: &Gray28) -> Vec<u8> {
         .scale(1.0 - STRETCH, 1.0 + STRETCH)
         .shear(SLANT)
         .elastic(PICTURE_BEND)
-        .thickness(PICTURE_PEN.0, PICTURE_PEN.1);
+        .stroke_width(PICTURE_PEN.0, PICTURE_PEN.1);
     let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in their ranges");
     let mut frame = GrayImage::blank(FRAME, FRAME);
     let image = GrayImage::new(SIDE, SIDE, picture.to_vec());

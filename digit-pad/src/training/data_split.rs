@@ -1,7 +1,6 @@
 //! Training, validation and test images, and how they are fed to a network.
 
-use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::Source;
+use mnist_io::{Dataset, Mnist, Scaling};
 
 use crate::error::Error;
 
@@ -64,19 +63,6 @@ impl Data {
             validation,
             test,
         })
-    }
-}
-
-/// A data set in batches, in the form that networks take it in.
-pub(crate) struct Samples<'a>(pub(crate) Batches<'a>);
-
-impl Source for Samples<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        self.0.next_into(images, labels)
     }
 }
 

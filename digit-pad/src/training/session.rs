@@ -17,7 +17,7 @@ use crate::{
     training::{
         calibration::calibrate,
         checkpoint::{self, Best, Run},
-        data_split::{Data, EVALUATION_BATCH, SCALING, Samples},
+        data_split::{Data, EVALUATION_BATCH, SCALING},
         presets::Recipe,
     },
 };
@@ -143,9 +143,9 @@ pub fn train(
 }
 
 fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {
-    let batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
+    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
     let mut workspace = Workspace::new(network, batches.batch_size())?;
-    Ok(evaluate(network, &mut Samples(batches), &mut workspace)?)
+    Ok(evaluate(network, &mut batches, &mut workspace)?)
 }
 
 /// Weights worth keeping.
@@ -174,7 +174,7 @@ struct Session<'a> {
     watch: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     trainer: Trainer,
     position: Cursor,
-    samples: Samples<'a>,
+    samples: Batches<'a>,
     resumed_steps: u64,
     total_steps: u64,
     check_every: u64,
@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
             kept: best.map(keep).transpose()?,
             total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
-            samples: Samples(batches),
+            samples: batches,
             time: Duration::ZERO,
             task,
             data,
