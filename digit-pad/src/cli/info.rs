@@ -73,10 +73,23 @@ pub(super) fn run(args: &Args) -> Outcome {
     for (name, value) in notes {
         let accuracy = value.parse().ok().filter(|_| name.ends_with("accuracy"));
         let shown = accuracy.map_or_else(|| value.to_owned(), percent);
-        row(&name.replace('_', " "), shown)?;
+        row(&heading(name), shown)?;
     }
     if lessons > 0 {
         row("examples", lessons)?;
     }
     row("CPU kernel", kernel)
+}
+
+/// What the table calls an entry of the metadata.
+fn heading(name: &str) -> String {
+    let known = match name {
+        "batch" => "batch size",
+        "learning_rate" => "peak learning rate",
+        "seed" => "random seed",
+        "train_images" => "training images",
+        "validation_accuracy" => "accuracy (validation)",
+        _ => return name.replace('_', " "),
+    };
+    known.to_owned()
 }

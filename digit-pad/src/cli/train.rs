@@ -41,7 +41,7 @@ use super::{
     progress::Progress,
 };
 
-/// Train a network
+/// Train a network and save its weights
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ctrl-C stops training and keeps the best weights so far; a second Ctrl-C quits at once.")]
 pub(super) struct Args {
