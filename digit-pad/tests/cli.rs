@@ -13,7 +13,7 @@ use common::{Folder, program, run, succeed};
 use digit_pad::{
     charts::{confusion_chart, training_curves},
     drawing::file::Drawing,
-    recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
+    recognition::{normalization::normalize_ink, recognizer::CONFIDENCE_THRESHOLD},
 };
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
@@ -556,7 +556,7 @@ fn images_are_read_in_either_polarity_and_at_any_size() {
         assert_eq!(probabilities.len(), 10);
         assert_eq!(object["probability"], probabilities[digit]);
         assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
-        assert_eq!(object["known"], probabilities[digit] >= f64::from(KNOWN_AT_LEAST));
+        assert_eq!(object["known"], probabilities[digit] >= f64::from(CONFIDENCE_THRESHOLD));
         assert!(
             line.starts_with(&format!("{}\t{digit}\t", object["path"].as_str().unwrap())),
             "{line}"
@@ -796,10 +796,10 @@ fn strokes_without_labels_have_no_accuracy() {
 }
 
 #[test]
-fn info_tells_of_the_model_inside_the_program() {
+fn info_describes_the_built_in_model() {
     let table = succeed(["info"]).stdout;
     for word in [
-        "the model inside the program",
+        "the built-in model",
         "dense 10",
         "parameters",
         "preset",

@@ -12,7 +12,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::{
     error::Error,
     training::{
-        data_split::{Data, HeldOut, SCALING},
+        data_split::{DataSplit, HeldOut, SCALING},
         presets::Preset,
         progress::Progress,
         session::{StepReport, Task, Trained, TrainingEvent, train},
@@ -148,7 +148,7 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
         return Err(Error::NothingLearnt);
     }
     let recipe = preset.recipe.clone();
-    let data = Data::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    let data = DataSplit::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {
         network: preset.network(),
         recipe,

@@ -20,9 +20,9 @@ use digit_pad::{
     storage::atomic_file,
     training::{
         checkpoint,
-        data_split::{Data, HeldOut},
+        data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{End, Task, Trained, model_of, train},
+        session::{StopReason, Task, Trained, digit_model, train},
     },
 };
 use mnist_io::Dataset;
@@ -163,7 +163,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::Message(format!("cannot start the threads: {error}")))?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = Data::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
+    let data = DataSplit::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
@@ -213,7 +213,7 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     }
 }
 
-fn announce(args: &Args, task: &Task<'_>, data: &Data) {
+fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     let images = |dataset: &Dataset| grouped(dataset.len() as u64);
     note(format_args!("network     {}", task.network));
     note(format_args!(
@@ -259,11 +259,11 @@ fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) -> Outcome {
 
 fn tell_the_end(task: &Task<'_>, trained: &Trained) {
     let epoch = trained.epoch;
-    match (trained.end, task.until_accuracy) {
-        (End::Stopped, _) => note(format_args!(
+    match (trained.stop_reason, task.until_accuracy) {
+        (StopReason::Stopped, _) => note(format_args!(
             "stopped; the best weights so far are those of epoch {epoch}"
         )),
-        (End::Reached, Some(wanted)) => {
+        (StopReason::Reached, Some(wanted)) => {
             note(format_args!(
                 "reached {wanted} on the test set in epoch {epoch}: a race, and no estimate"
             ));
@@ -272,9 +272,9 @@ fn tell_the_end(task: &Task<'_>, trained: &Trained) {
     }
 }
 
-fn save(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> Outcome {
+fn save(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = model_of(trained.network.clone());
+    let mut model = digit_model(trained.network.clone());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
@@ -311,7 +311,7 @@ fn final_figures(trained: &Trained) -> String {
 }
 
 /// How the weights came about. Nothing here may differ from run to run, so that the same training gives the same file.
-fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeMap<String, String> {
+fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> BTreeMap<String, String> {
     let accuracy = |evaluation: &Evaluation| evaluation.accuracy.to_string();
     let notes = [
         ("preset", args.net.is_none().then(|| args.preset.clone())),
@@ -355,7 +355,7 @@ fn print(args: &Args, trained: &Trained) -> Outcome {
 
 fn check_goal(task: &Task<'_>, trained: &Trained) -> Outcome {
     match task.until_accuracy {
-        Some(wanted) if trained.end == End::Finished => Err(Failure::Message(format!(
+        Some(wanted) if trained.stop_reason == StopReason::Finished => Err(Failure::Message(format!(
             "no check of the test set reached {wanted} in {} epochs; give it more of them, or ask for less",
             trained.epochs
         ))),
