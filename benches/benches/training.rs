@@ -52,7 +52,7 @@ fn data_path(criterion: &mut Criterion) {
         bencher.iter(|| {
             batches.start_epoch(epoch);
             epoch += 1;
-            while batches.next_into(&mut images, &mut labels) > 0 {}
+            while batches.next_batch(&mut images, &mut labels) > 0 {}
         });
     });
     group.finish();

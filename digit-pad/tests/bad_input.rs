@@ -150,7 +150,7 @@ fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
     let folder = Folder::new();
     let net = "28x28x1 | dense 10";
     let model = weights(&folder, "model.safetensors", net);
-    assert_fails(&["train", "--checkpoint", &model], &[&model, "no checkpoint"]);
+    assert_fails(&["train", "--checkpoint", &model], &[&model, "not a checkpoint"]);
     let noise = folder.write("noise", [7; 100]);
     assert_fails(&["train", "--checkpoint", text(&noise)], &[text(&noise), "safetensors"]);
     let place = text(folder.path());
@@ -206,16 +206,16 @@ fn damaged_data_are_named() {
     let huge = idx(&[u32::MAX, u32::MAX, 28], &[7; 7840]);
     let garbage = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0xff; 300]].concat();
     for (name, content, words) in [
-        (images, &b""[..], "there is nothing in it"),
+        (images, &b""[..], "the file is empty"),
         (images, b"some text, and no images at all", "not an IDX file"),
-        (images, &whole[..9], "breaks off"),
+        (images, &whole[..9], "header ends after"),
         (images, &whole[..5000], "claims 7840 bytes"),
         (images, &[&whole[..], b"more"].concat(), "more bytes follow"),
         (images, &huge, "download"),
         (images, &garbage, "gzip"),
         (images, &[0x1f, 0x8b], "gzip"),
         (images, &idx(&[10], &[1; 10]), "give the file of the images"),
-        (images, &idx(&[10, 0, 28], &[]), "1 or more"),
+        (images, &idx(&[10, 0, 28], &[]), "at least 1"),
         (
             labels,
             &idx(&[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]),
@@ -305,12 +305,12 @@ fn files_that_are_no_weights_are_named_by_every_command() {
     let missing = folder.file("missing");
     for (path, reason) in [
         (missing.as_path(), "cannot read"),
-        (folder.path(), "this is no file"),
-        (&empty, "no safetensors file"),
-        (&words, "no safetensors file"),
-        (&short, "no safetensors file"),
-        (&header, "no safetensors file"),
-        (&image, "no safetensors file"),
+        (folder.path(), "not a file"),
+        (&empty, "not a safetensors file"),
+        (&words, "not a safetensors file"),
+        (&short, "not a safetensors file"),
+        (&header, "not a safetensors file"),
+        (&image, "not a safetensors file"),
     ] {
         let model = ["--model", text(path)];
         for command in [

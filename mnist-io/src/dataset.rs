@@ -1,17 +1,19 @@
-//! Images and labels that agree with each other, kept as bytes.
+//! A data set in memory: gray images and a label for each.
 
 use std::{fmt, path::Path};
 
-use crate::{Error, Idx, IdxData, Result};
+use crate::{
+    error::{Error, Result},
+    idx::{Idx, IdxData},
+};
 
-/// The number of classes: labels are 0 to 9.
+/// The number of classes; labels are from 0 to 9.
 pub const CLASSES: usize = 10;
 
-/// Grey images and the class of each.
+/// Gray images of equal size, each with a label.
 ///
-/// The pixels stay `u8` (all of MNIST is 55 MB so, and would be 220 MB as `f32`);
-/// [`Batches`](crate::Batches) scales what it hands out. Every image has `height × width` pixels,
-/// at least one, row by row; every label is below [`CLASSES`].
+/// An image is `[height, width]`, at least one pixel, in row-major order; every label is below [`CLASSES`]. Pixels are
+/// stored as `u8`, which takes 55 MB for MNIST instead of 220 MB as `f32`; [`Batches`](crate::Batches) scales them.
 ///
 /// ```
 /// use mnist_io::Dataset;
@@ -32,11 +34,10 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A data set of images `[count, height, width]` and labels `[count]`.
+    /// Creates a data set from images `[count, height, width]` and labels `[count]`.
     ///
     /// # Errors
-    /// If an image has no pixels, the images are not whole or not as many as the labels, or a label
-    /// is not below [`CLASSES`].
+    /// [`Error::ImageSize`], [`Error::PartialImage`], [`Error::CountMismatch`] or [`Error::LabelOutOfRange`].
     pub fn new(images: Vec<u8>, labels: Vec<u8>, height: usize, width: usize) -> Result<Self> {
         let pixels = image_pixels(height, width)?;
         if !images.len().is_multiple_of(pixels) {
@@ -44,14 +45,14 @@ impl Dataset {
             return Err(Error::PartialImage { found, pixels });
         }
         if images.len() / pixels != labels.len() {
-            return Err(Error::Disagree {
+            return Err(Error::CountMismatch {
                 images: images.len() / pixels,
                 labels: labels.len(),
             });
         }
         if let Some(index) = labels.iter().position(|&l| usize::from(l) >= CLASSES) {
             let label = labels[index];
-            return Err(Error::Label { index, label });
+            return Err(Error::LabelOutOfRange { index, label });
         }
         Ok(Self {
             images,
@@ -61,10 +62,10 @@ impl Dataset {
         })
     }
 
-    /// A data set of u8 images `[count, height, width]` and u8 labels `[count]`.
+    /// Creates a data set from `u8` arrays of images `[count, height, width]` and labels `[count]`.
     ///
     /// # Errors
-    /// If the arrays are of other types or ranks, and as [`new`](Self::new).
+    /// [`Error::NotImages`] or [`Error::NotLabels`] for other types or ranks, and as for [`new`](Self::new).
     pub fn from_idx(images: Idx, labels: Idx) -> Result<Self> {
         let (images, height, width) = images_from_idx(images)?;
         Self::new(images, labels_from_idx(labels)?, height, width)
@@ -73,8 +74,8 @@ impl Dataset {
     /// Reads a data set from two IDX files, gzipped or not.
     ///
     /// # Errors
-    /// As [`Idx::open`] and [`from_idx`](Self::from_idx); the error names the file. Where images and
-    /// labels disagree, that is the file of the labels.
+    /// As for [`Idx::open`] and [`from_idx`](Self::from_idx), with the path of the file. If images and labels do not
+    /// match, this is the file of the labels.
     pub fn open(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Self> {
         let (images_path, labels_path) = (images.as_ref(), labels.as_ref());
         let (images, height, width) =
@@ -84,60 +85,60 @@ impl Dataset {
             .map_err(|error| error.at(labels_path))
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     pub const fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are no samples.
+    /// Returns whether there are no samples.
     pub const fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The height of an image in pixels.
+    /// Returns the height of an image in pixels.
     pub const fn height(&self) -> usize {
         self.height
     }
 
-    /// The width of an image in pixels.
+    /// Returns the width of an image in pixels.
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// The pixels of one image: `height × width`.
+    /// Returns the number of pixels of an image, `height × width`.
     pub const fn pixels(&self) -> usize {
         self.height * self.width
     }
 
-    /// The pixels of one image, `[height, width]`.
+    /// Returns the pixels of an image, `[height, width]`.
     ///
     /// # Panics
-    /// If there is no sample `index`.
+    /// If `index` is out of range.
     pub fn image(&self, index: usize) -> &[u8] {
         let len = self.len();
-        assert!(index < len, "image {index} of {len}");
+        assert!(index < len, "image {index} is out of range for {len} images");
         &self.images[index * self.pixels()..][..self.pixels()]
     }
 
-    /// The class of one image, below [`CLASSES`].
+    /// Returns the label of an image, below [`CLASSES`].
     ///
     /// # Panics
-    /// If there is no sample `index`.
+    /// If `index` is out of range.
     pub fn label(&self, index: usize) -> u8 {
         self.labels[index]
     }
 
-    /// The pixels of all images, `[count, height, width]`.
+    /// Returns the pixels of all images, `[count, height, width]`.
     pub fn images(&self) -> &[u8] {
         &self.images
     }
 
-    /// The class of every image, `[count]`.
+    /// Returns the labels of all images, `[count]`.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// How many samples each class has.
+    /// Returns the number of samples of each class.
     pub fn class_counts(&self) -> [usize; CLASSES] {
         let mut counts = [0; CLASSES];
         for &label in &self.labels {
@@ -146,7 +147,7 @@ impl Dataset {
         counts
     }
 
-    /// The first `at` samples and the rest, in their order.
+    /// Splits the data set into the first `at` samples and the rest.
     ///
     /// Only the smaller part is copied.
     ///
@@ -161,7 +162,7 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::SplitAt`] if there are fewer than `at` samples.
+    /// [`Error::SplitAt`] if `at` is above the number of samples.
     pub fn split_at(self, at: usize) -> Result<(Self, Self)> {
         let (len, pixels) = (self.len(), self.pixels());
         if at > len {
@@ -178,7 +179,7 @@ impl Dataset {
         Ok((part(first_images, first_labels), part(rest_images, rest_labels)))
     }
 
-    /// Keeps the first `len` samples, or all if there are no more, and frees the memory of the rest.
+    /// Keeps at most the first `len` samples and frees the memory of the rest.
     pub fn truncate(&mut self, len: usize) {
         let pixels = self.pixels();
         self.labels.truncate(len);
@@ -189,7 +190,7 @@ impl Dataset {
 }
 
 impl fmt::Debug for Dataset {
-    /// The sizes; the pixels are millions.
+    /// Prints number and size of the images, without the pixels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (len, height, width) = (self.len(), self.height, self.width);
         write!(f, "Dataset({len} images of {height}×{width})")
@@ -222,7 +223,7 @@ fn labels_from_idx(idx: Idx) -> Result<Vec<u8>> {
     }
 }
 
-/// `split_off`, but moving the smaller part and keeping no room that is not needed.
+/// As `Vec::split_off`, but copies the smaller part and frees unused capacity.
 fn split_vec(mut values: Vec<u8>, at: usize) -> (Vec<u8>, Vec<u8>) {
     if at > values.len() / 2 {
         let rest = values.split_off(at);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn images_without_pixels_are_refused() {
+    fn invalid_image_sizes_are_errors() {
         for (height, width) in [(0, 0), (0, 28), (28, 0), (usize::MAX, 2)] {
             let error = Dataset::new(vec![], vec![], height, width).unwrap_err();
             assert!(matches!(error, Error::ImageSize { .. }), "{error:?}");
@@ -256,22 +257,22 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_disagree_are_refused() {
+    fn mismatched_counts_are_errors() {
         let error = Dataset::new(vec![0; 7], vec![0; 2], 2, 2).unwrap_err();
         assert!(matches!(error, Error::PartialImage { found: 7, pixels: 4 }));
         let error = Dataset::new(vec![0; 8], vec![0; 3], 2, 2).unwrap_err();
-        assert!(matches!(error, Error::Disagree { images: 2, labels: 3 }));
+        assert!(matches!(error, Error::CountMismatch { images: 2, labels: 3 }));
     }
 
     #[test]
-    fn the_first_label_above_nine_is_named() {
+    fn error_names_the_first_label_out_of_range() {
         let error = Dataset::new(vec![0; 4], vec![9, 0, 10, 255], 1, 1).unwrap_err();
-        assert!(matches!(error, Error::Label { index: 2, label: 10 }));
+        assert!(matches!(error, Error::LabelOutOfRange { index: 2, label: 10 }));
         assert!(error.to_string().contains("label 10 at index 2"), "{error}");
     }
 
     #[test]
-    fn other_types_and_ranks_are_refused_by_name() {
+    fn error_names_a_wrong_type_or_rank() {
         let images = || Idx::new(vec![2, 1, 1], vec![0u8; 2]).unwrap();
         let labels = || Idx::new(vec![2], vec![0u8; 2]).unwrap();
         assert_eq!(Dataset::from_idx(images(), labels()).unwrap().len(), 2);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn no_samples_are_a_data_set() {
+    fn data_set_may_be_empty() {
         let mut empty = dataset(0, 28, 28);
         assert!(empty.is_empty());
         assert_eq!(empty.class_counts(), [0; CLASSES]);
@@ -307,20 +308,20 @@ mod tests {
     }
 
     #[test]
-    fn a_split_behind_the_end_is_refused() {
+    fn split_beyond_the_end_is_an_error() {
         let error = dataset(3, 2, 2).split_at(4).unwrap_err();
         assert!(matches!(error, Error::SplitAt { at: 4, len: 3 }));
     }
 
     #[test]
-    #[should_panic(expected = "image 3 of 3")]
-    fn an_image_behind_the_end_panics() {
+    #[should_panic(expected = "image 3 is out of range for 3 images")]
+    fn image_index_out_of_range_panics() {
         dataset(3, 2, 2).image(3);
     }
 
     proptest! {
         #[test]
-        fn a_split_keeps_every_sample_in_order(
+        fn split_keeps_every_sample_in_order(
             len in 0usize..20, height in 1usize..4, width in 1usize..4, at in 0usize..20,
         ) {
             let whole = dataset(len, height, width);
@@ -335,7 +336,7 @@ mod tests {
         }
 
         #[test]
-        fn truncating_keeps_the_first(len in 0usize..20, keep in 0usize..30) {
+        fn truncate_keeps_the_first_samples(len in 0usize..20, keep in 0usize..30) {
             let whole = dataset(len, 2, 3);
             let mut cut = whole.clone();
             cut.truncate(keep);

@@ -1,18 +1,18 @@
-//! One error for the crate: every message says what was wrong, where, and what to do about it.
+//! The error type of the crate; each message says what is wrong, where, and what to do.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// What can go wrong between a file and a batch.
+/// An error of this crate.
 ///
-/// The message of an error is whole: it contains the message of its cause, so
-/// [`source`](std::error::Error::source) is always `None` and printing the error alone is enough.
+/// The message of an error includes its cause, so [`source`](std::error::Error::source) is always `None` and printing
+/// the error alone is enough.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something is wrong with the file or folder at `path`.
+    /// An error with the file or folder it concerns.
     #[error("{}: {error}", path.display())]
     File {
         /// The file or folder.
@@ -21,31 +21,31 @@ pub enum Error {
         error: Box<Error>,
     },
 
-    /// The operating system refused to read or write.
+    /// Reading or writing failed.
     #[error("{0}")]
     Io(io::Error),
 
-    /// A folder stands where a file is expected.
-    #[error("this is a folder; name the IDX file itself")]
+    /// The path of an IDX file is a folder.
+    #[error("this is a folder; give the path of the IDX file itself")]
     IsFolder,
 
-    /// There are no bytes at all.
-    #[error("there is nothing in it; download it or write it again")]
+    /// The input is empty.
+    #[error("the file is empty; download or create it again")]
     Empty,
 
-    /// The first two bytes are not the zeros that every IDX file starts with.
+    /// The first two bytes are not the two zeros of an IDX file.
     #[error(
-        "not an IDX file: it starts with the bytes {found:02x?}, and IDX starts with [00, 00]; \
-         check that the right file was downloaded"
+        "not an IDX file: it starts with the bytes {found:02x?} instead of [00, 00]; check that the right file was \
+         downloaded"
     )]
     Magic {
-        /// The first bytes, four at most.
+        /// The first bytes, at most four.
         found: Vec<u8>,
     },
 
-    /// The byte at offset 2 is none of IDX's element types.
+    /// The byte at offset 2 is not the code of an element type.
     #[error(
-        "unknown element type 0x{code:02x} at offset 2; IDX has 0x08 (u8), 0x09 (i8), 0x0b (i16), \
+        "unknown element type 0x{code:02x} at offset 2; the types of IDX are 0x08 (u8), 0x09 (i8), 0x0b (i16), \
          0x0c (i32), 0x0d (f32) and 0x0e (f64)"
     )]
     ElementType {
@@ -53,119 +53,110 @@ pub enum Error {
         code: u8,
     },
 
-    /// The data end inside the header.
-    #[error(
-        "the header breaks off after {found} of its {expected} bytes; the file is cut short, \
-         download it again"
-    )]
-    Header {
-        /// The bytes that are there.
+    /// The data end within the header.
+    #[error("the header ends after {found} of its {expected} bytes; the file is truncated, download it again")]
+    TruncatedHeader {
+        /// The number of bytes found.
         found: usize,
-        /// The length of the header.
+        /// The length of the header in bytes.
         expected: usize,
     },
 
-    /// The product of the dimensions does not fit in memory addresses.
-    #[error(
-        "the shape {shape:?} has more elements than memory has addresses; the header is damaged, \
-         download the file again"
-    )]
+    /// The size of the data overflows `usize`.
+    #[error("the shape {shape:?} is too large for memory; the header is damaged, download the file again")]
     Overflow {
         /// The dimensions, outermost first.
         shape: Vec<usize>,
     },
 
-    /// There are fewer bytes after the header than it claims.
+    /// Fewer bytes follow the header than it claims.
     #[error(
-        "the header claims {expected} bytes of data and only {found} follow; the file is cut short \
-         or its header damaged, download it again"
+        "the header claims {expected} bytes of data but only {found} follow; the file is truncated or its header \
+         damaged, download it again"
     )]
     Truncated {
-        /// The bytes claimed.
+        /// The number of bytes claimed.
         expected: u64,
-        /// The bytes that are there.
+        /// The number of bytes found.
         found: u64,
     },
 
-    /// There are more bytes after the header than it claims.
+    /// More bytes follow the header than it claims.
     #[error(
-        "more bytes follow than the {expected} bytes of data that the header claims; the file or \
-         its header is damaged, download it again"
+        "more bytes follow than the {expected} bytes of data claimed by the header; the file is damaged, download it \
+         again"
     )]
-    Trailing {
-        /// The bytes claimed.
+    TrailingData {
+        /// The number of bytes claimed.
         expected: u64,
     },
 
-    /// The gzip data cannot be inflated, or their checksum is wrong.
+    /// The gzip data cannot be decompressed, or their checksum is wrong.
     #[error("the gzip data are damaged ({0}); download the file again")]
     Gzip(io::Error),
 
-    /// Compressed or piped data claim more bytes than are taken on trust.
+    /// Compressed or piped data exceed the size limit.
     #[error(
-        "the header claims {claimed} bytes of data, more than the {limit} that are read from a \
-         compressed or piped source; unpack it into a plain file first (gunzip)"
+        "the header claims {claimed} bytes of data, above the limit of {limit} bytes for compressed or piped input; \
+         decompress it to a plain file first (gunzip)"
     )]
     InflatedSize {
-        /// The bytes claimed.
+        /// The number of bytes claimed.
         claimed: u64,
-        /// The most that are read, [`Idx::MAX_INFLATED`](crate::Idx::MAX_INFLATED).
+        /// The limit, [`Idx::MAX_INFLATED`](crate::Idx::MAX_INFLATED).
         limit: u64,
     },
 
-    /// The allocator refused.
-    #[error("no memory for {bytes} bytes of data; use a smaller file")]
+    /// A memory allocation failed.
+    #[error("cannot allocate {bytes} bytes for the data; use a smaller file")]
     OutOfMemory {
-        /// The bytes asked for.
+        /// The number of bytes requested.
         bytes: u64,
     },
 
-    /// The shape has more dimensions than IDX can write.
-    #[error("a shape of {rank} dimensions; IDX has room for 255, flatten some of them")]
+    /// The shape has more dimensions than IDX can represent.
+    #[error("the shape has {rank} dimensions; IDX allows at most 255, flatten some of them")]
     Rank {
-        /// The dimensions given.
+        /// The number of dimensions.
         rank: usize,
     },
 
-    /// A dimension is larger than IDX can write.
-    #[error("dimension {axis} is {size}; IDX has room for {}, split the data", u32::MAX)]
+    /// A dimension is larger than IDX can represent.
+    #[error("dimension {axis} is {size}; IDX allows at most {}, split the data", u32::MAX)]
     Dimension {
-        /// Which dimension, from 0.
+        /// The index of the dimension, from 0.
         axis: usize,
         /// Its size.
         size: usize,
     },
 
-    /// The shape and the number of elements disagree.
-    #[error("the shape {shape:?} holds {expected} elements and {found} were given; make them agree")]
+    /// The shape and the number of elements do not match.
+    #[error("the shape {shape:?} needs {expected} elements, but {found} were given")]
     ElementCount {
         /// The dimensions, outermost first.
         shape: Vec<usize>,
         /// The product of the dimensions.
         expected: usize,
-        /// The elements given.
+        /// The number of elements given.
         found: usize,
     },
 
-    /// IDX data that are not images.
-    #[error(
-        "images are u8 of 3 dimensions (count, height, width) and this holds {found}; \
-         give the file of the images"
-    )]
+    /// An IDX array that does not contain images.
+    #[error("images must be u8 with 3 dimensions (count, height, width), not {found}; give the file of the images")]
     NotImages {
         /// The element type and shape found.
         found: String,
     },
 
-    /// IDX data that are not labels.
-    #[error("labels are u8 of 1 dimension (count) and this holds {found}; give the file of the labels")]
+    /// An IDX array that does not contain labels.
+    #[error("labels must be u8 with 1 dimension (count), not {found}; give the file of the labels")]
     NotLabels {
         /// The element type and shape found.
         found: String,
     },
 
-    /// Images of no pixels, or of more than memory has addresses.
-    #[error("images cannot be of height {height} and width {width}; both must be 1 or more")]
+    /// An image size of zero, or one that overflows `usize`.
+    #[error("images cannot have height {height} and width {width}; both must be at least 1")]
     ImageSize {
         /// The height of an image in pixels.
         height: usize,
@@ -173,76 +164,76 @@ pub enum Error {
         width: usize,
     },
 
-    /// The pixels do not make whole images.
-    #[error("{found} bytes of images are no multiple of an image's {pixels}; check the image size")]
+    /// The number of bytes is not a multiple of the image size.
+    #[error("{found} bytes are not a multiple of the {pixels} pixels of an image; check the image size")]
     PartialImage {
-        /// The bytes given.
+        /// The number of bytes given.
         found: usize,
-        /// The pixels of one image.
+        /// The number of pixels of an image.
         pixels: usize,
     },
 
-    /// Images and labels are not the same number.
-    #[error("{images} images and {labels} labels; take both from the same split of the data")]
-    Disagree {
+    /// The numbers of images and labels differ.
+    #[error("{images} images and {labels} labels; take both from the same split of the data set")]
+    CountMismatch {
         /// The number of images.
         images: usize,
         /// The number of labels.
         labels: usize,
     },
 
-    /// A label that names no class.
-    #[error("label {label} at index {index}; labels are 0 to 9, map them to that range")]
-    Label {
+    /// A label is not the index of a class.
+    #[error("label {label} at index {index} is out of range; labels must be from 0 to 9")]
+    LabelOutOfRange {
         /// The index of the first such label.
         index: usize,
         /// The label.
         label: u8,
     },
 
-    /// A data set is to be split behind its end.
-    #[error("cannot split {len} samples at {at}; split at {len} or below")]
+    /// The index of a split is above the number of samples.
+    #[error("cannot split {len} samples at index {at}; the index must be at most {len}")]
     SplitAt {
-        /// Where it was to be split.
+        /// The index given.
         at: usize,
-        /// The samples there are.
+        /// The number of samples.
         len: usize,
     },
 
-    /// The training and the test images differ in size.
+    /// Training and test images differ in size.
     #[error(
-        "training images are {}×{} pixels and test images {}×{}; take both from the same data set",
+        "training images have {}×{} pixels but test images {}×{}; take both from the same data set",
         train.0, train.1, test.0, test.1
     )]
-    SplitsDiffer {
+    ImageSizeMismatch {
         /// Height and width of the training images.
         train: (usize, usize),
         /// Height and width of the test images.
         test: (usize, usize),
     },
 
-    /// The folder is missing, or is no folder.
-    #[error("there is no such folder; name the one that holds the four MNIST files")]
-    NoFolder,
+    /// The path of a data set is not a folder.
+    #[error("no such folder; give the folder that contains the four MNIST files")]
+    FolderNotFound,
 
-    /// None of the names that a file may have is in the folder.
+    /// A file of a data set is not in the folder under any of its names.
     #[error(
-        "found none of {}; put that file there (gzipped or not) or name another folder",
+        "found none of {}; put this file there (gzipped or not) or give another folder",
         names.join(", ")
     )]
     MissingFile {
-        /// The names looked for.
+        /// The names that were tried.
         names: Vec<String>,
     },
 
-    /// Batches of no samples.
-    #[error("a batch of 0 samples; make it 1 or more")]
+    /// The batch size is zero.
+    #[error("the batch size is 0; it must be at least 1")]
     BatchSize,
 
-    /// A scaling whose results would not be numbers.
+    /// A scaling that does not give finite values.
     #[error(
-        "cannot scale pixels with mean {mean} and standard deviation {std}; the mean must be \
-         finite and the deviation finite and above 0"
+        "cannot scale pixels with mean {mean} and standard deviation {std}; both must be finite and the standard \
+         deviation above 0"
     )]
     Scaling {
         /// The mean given.
@@ -251,33 +242,33 @@ pub enum Error {
         std: f32,
     },
 
-    /// A setting of the augmentation is out of its range.
+    /// A setting of the augmentation is out of range.
     #[error("augmentation: {setting} is {value}; it must be from {min} to {max}")]
     Augmentation {
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
         /// Its value.
         value: f32,
-        /// The least it may be.
+        /// The minimum allowed.
         min: f32,
-        /// The most it may be.
+        /// The maximum allowed.
         max: f32,
     },
 
-    /// An image is too large to augment.
-    #[error("augmentation: images of {height}×{width} pixels; shrink them to {max}×{max} or less")]
-    AugmentedSize {
+    /// An image is too large for augmentation.
+    #[error("augmentation: images have {height}×{width} pixels; shrink them to at most {max}×{max}")]
+    ImageTooLarge {
         /// The height of an image in pixels.
         height: usize,
         /// The width of an image in pixels.
         width: usize,
-        /// The most that either may be.
+        /// The maximum height and width.
         max: usize,
     },
 }
 
 impl Error {
-    /// The same error, naming the file or folder it is about.
+    /// Adds the file or folder that the error concerns.
     pub(crate) fn at(self, path: &Path) -> Self {
         Self::File {
             path: path.to_owned(),
@@ -286,5 +277,5 @@ impl Error {
     }
 }
 
-/// A result whose error is [`Error`].
+/// A result with the [`Error`] of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

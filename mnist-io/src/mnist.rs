@@ -1,23 +1,26 @@
-//! MNIST itself: from a folder, or from inside the crate.
+//! The MNIST data set, read from a folder or embedded in the program.
 
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use crate::{Dataset, Error, Result};
+use crate::{
+    dataset::Dataset,
+    error::{Error, Result},
+};
 
-/// Which part of the data.
+/// A part of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// What a network learns from: 60,000 digits in MNIST.
+    /// The training set: 60,000 digits in MNIST.
     Train,
-    /// What it is measured on: 10,000 digits in MNIST.
+    /// The test set: 10,000 digits in MNIST.
     Test,
 }
 
 impl Split {
-    /// How the names of the split's files begin.
+    /// Returns the prefix of the file names.
     const fn prefix(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -26,48 +29,47 @@ impl Split {
     }
 }
 
-/// The training and the test digits.
+/// Training and test set of MNIST, or of a data set with the same file names.
 ///
-/// Fashion-MNIST, KMNIST and others that come as files of the same names work as well, whatever the
-/// size of their images.
+/// Fashion-MNIST and KMNIST work as well, and images may have any size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mnist {
-    /// What a network learns from.
+    /// The training set.
     pub train: Dataset,
-    /// What it is measured on; its images have the size of the training images.
+    /// The test set, with images of the same size.
     pub test: Dataset,
 }
 
 impl Mnist {
-    /// Reads both splits from the folder that holds the four files.
+    /// Reads both splits from the folder that contains the four files.
     ///
-    /// They have their original names, `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or the spelling `train-images.idx3-ubyte`,
-    /// with or without `.gz`. The first found in that order is read.
+    /// The file names are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    /// `t10k-labels-idx1-ubyte`, or spelled like `train-images.idx3-ubyte`, each with or without `.gz`. The first
+    /// name that exists, in this order, is used.
     ///
     /// ```no_run
     /// use mnist_io::Mnist;
     ///
     /// let mnist = Mnist::from_dir("data/mnist")?;
-    /// println!("{} digits to learn from", mnist.train.len());
+    /// println!("{} training images", mnist.train.len());
     /// # Ok::<(), mnist_io::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If the folder or a file in it is missing (the error lists the names looked for), a file is not
-    /// what its name says ([`Dataset::open`]), or the splits' images differ in size.
+    /// [`Error::FolderNotFound`], [`Error::MissingFile`], [`Error::ImageSizeMismatch`], and as for [`Dataset::open`];
+    /// the error contains the path.
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
         let dir = dir.as_ref();
-        // The test split is the smaller: what is wrong with the folder shows sooner.
+        // The test split is smaller, so a wrong folder is detected sooner.
         let test = Self::open_split(dir, Split::Test)?;
         let train = Self::open_split(dir, Split::Train)?;
         Self::new(train, test).map_err(|error| error.at(dir))
     }
 
-    /// Reads one split from the folder that holds its two files.
+    /// Reads one split from the folder that contains its two files.
     ///
     /// # Errors
-    /// As [`from_dir`](Self::from_dir).
+    /// As for [`from_dir`](Self::from_dir).
     pub fn open_split(dir: impl AsRef<Path>, split: Split) -> Result<Dataset> {
         let dir = dir.as_ref();
         let find = |kind, format| find_file(dir, split.prefix(), kind, format).map_err(|error| error.at(dir));
@@ -77,7 +79,7 @@ impl Mnist {
     fn new(train: Dataset, test: Dataset) -> Result<Self> {
         let size = |dataset: &Dataset| (dataset.height(), dataset.width());
         if size(&train) != size(&test) {
-            return Err(Error::SplitsDiffer {
+            return Err(Error::ImageSizeMismatch {
                 train: size(&train),
                 test: size(&test),
             });
@@ -88,7 +90,7 @@ impl Mnist {
 
 #[cfg(feature = "embedded")]
 impl Mnist {
-    /// The MNIST that is inside the crate. Inflating it takes a fraction of a second and 55 MB.
+    /// Decompresses the MNIST embedded in the program, which takes a fraction of a second and 55 MB.
     ///
     /// ```
     /// use mnist_io::Mnist;
@@ -100,16 +102,18 @@ impl Mnist {
     /// ```
     ///
     /// # Errors
-    /// If there is no memory for it.
+    /// [`Error::OutOfMemory`].
     pub fn embedded() -> Result<Self> {
         Self::new(Self::embedded_split(Split::Train)?, Self::embedded_split(Split::Test)?)
     }
 
-    /// One split of the MNIST that is inside the crate.
+    /// Decompresses one split of the MNIST embedded in the program.
     ///
     /// # Errors
-    /// If there is no memory for it.
+    /// [`Error::OutOfMemory`].
     pub fn embedded_split(split: Split) -> Result<Dataset> {
+        use crate::idx::Idx;
+
         let (images, labels): (&[u8], &[u8]) = match split {
             Split::Train => (
                 include_bytes!("../data/train-images-idx3-ubyte.gz"),
@@ -120,14 +124,14 @@ impl Mnist {
                 include_bytes!("../data/t10k-labels-idx1-ubyte.gz"),
             ),
         };
-        Dataset::from_idx(crate::Idx::from_bytes(images)?, crate::Idx::from_bytes(labels)?)
+        Dataset::from_idx(Idx::from_bytes(images)?, Idx::from_bytes(labels)?)
     }
 }
 
-/// The file of one split and kind, by the first of its names that is there.
+/// Returns the path of a file under the first of its names that exists.
 fn find_file(dir: &Path, prefix: &str, kind: &str, format: &str) -> Result<PathBuf> {
     if !dir.is_dir() {
-        return Err(Error::NoFolder);
+        return Err(Error::FolderNotFound);
     }
     let names = ["-", "."].map(|dash| format!("{prefix}-{kind}{dash}{format}"));
     let names: Vec<String> = names
@@ -141,8 +145,10 @@ fn find_file(dir: &Path, prefix: &str, kind: &str, format: &str) -> Result<PathB
         .ok_or(Error::MissingFile { names })
 }
 
-/// Whether to try and read the path. Some archives unpack to folders of the files' names, with the
-/// files beside them; a path that cannot be looked at is tried, and then its error is told.
+/// Returns whether the path should be opened.
+///
+/// Folders are skipped, because some archives unpack to folders named like the files. A path whose metadata cannot be
+/// read is opened, so that the error is reported.
 fn may_be_file(path: &Path) -> bool {
     match path.metadata() {
         Ok(metadata) => !metadata.is_dir(),
@@ -153,9 +159,9 @@ fn may_be_file(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Idx;
+    use crate::idx::Idx;
 
-    /// Writes a split of `len` images of 2×`width` pixels under the names given.
+    /// Writes a split of `len` images of 2×`width` pixels.
     fn write_split(dir: &Path, names: [&str; 2], len: usize, width: usize) {
         let images = Idx::new(vec![len, 2, width], vec![7u8; len * 2 * width]).unwrap();
         let labels = Idx::new(vec![len], vec![1u8; len]).unwrap();
@@ -167,7 +173,7 @@ mod tests {
     const TEST: [&str; 2] = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
     #[test]
-    fn every_spelling_of_the_names_is_found() {
+    fn every_spelling_of_the_file_names_is_found() {
         for (train, test) in [
             (TRAIN, TEST),
             (
@@ -189,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn one_split_needs_only_its_own_files() {
+    fn split_needs_only_its_own_files() {
         let dir = tempfile::tempdir().unwrap();
         write_split(dir.path(), TEST, 5, 1);
         assert_eq!(Mnist::open_split(dir.path(), Split::Test).unwrap().len(), 5);
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_the_files_names_are_passed_over() {
+    fn folders_named_like_the_files_are_skipped() {
         let dir = tempfile::tempdir().unwrap();
         for name in TEST {
             std::fs::create_dir(dir.path().join(name)).unwrap();
@@ -207,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named_in_all_spellings() {
+    fn error_lists_all_names_of_a_missing_file() {
         let dir = tempfile::tempdir().unwrap();
         write_split(dir.path(), TEST, 1, 1);
         std::fs::remove_file(dir.path().join(TEST[1])).unwrap();
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_none_is_refused() {
+    fn missing_folder_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "text").unwrap();
         for name in ["nowhere", "file"] {
@@ -235,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_of_different_image_sizes_are_refused() {
+    fn splits_with_different_image_sizes_are_an_error() {
         let dir = tempfile::tempdir().unwrap();
         write_split(dir.path(), TRAIN, 3, 4);
         write_split(dir.path(), TEST, 3, 5);
@@ -244,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_at_fault_is_named() {
+    fn error_names_the_invalid_file() {
         let dir = tempfile::tempdir().unwrap();
         write_split(dir.path(), TEST, 3, 4);
         let labels = dir.path().join(TEST[1]);

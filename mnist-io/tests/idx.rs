@@ -1,4 +1,4 @@
-//! IDX round trips of every type and rank, and every kind of damage, through the public interface.
+//! The IDX format through the public interface: round trips of every type and rank, and damaged input.
 
 use std::io::Write;
 
@@ -26,8 +26,8 @@ fn header(code: u8, shape: &[u32]) -> Vec<u8> {
     header
 }
 
-/// 3×2 of `u8`: a sound file of 18 bytes.
-fn sound() -> Vec<u8> {
+/// Returns a valid file of 18 bytes: `u8` of shape 3×2.
+fn valid() -> Vec<u8> {
     bytes(&Idx::new(vec![3, 2], vec![1u8, 2, 3, 4, 5, 6]).unwrap())
 }
 
@@ -55,7 +55,7 @@ fn any_idx() -> impl Strategy<Value = Idx> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(idx in any_idx()) {
+    fn written_data_are_read_back(idx in any_idx()) {
         let written = bytes(&idx);
         for read in [Idx::from_bytes(&written), Idx::from_bytes(&gzip(&written))] {
             let read = read.unwrap();
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_and_any_addition_is_an_error(idx in any_idx(), cut: prop::sample::Index, more: u8) {
+    fn truncation_and_trailing_data_are_errors(idx in any_idx(), cut: prop::sample::Index, more: u8) {
         let written = bytes(&idx);
         let cut = &written[..cut.index(written.len())];
         let mut longer = written.clone();
@@ -79,26 +79,26 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_give_an_answer(start in vec(any::<u8>(), 0..3), rest in vec(any::<u8>(), 0..64)) {
+    fn arbitrary_bytes_do_not_panic(start in vec(any::<u8>(), 0..3), rest in vec(any::<u8>(), 0..64)) {
         for start in [start, vec![0, 0], vec![0x1f, 0x8b, 8, 0]] {
             let _ = Idx::from_bytes(&[start, rest.clone()].concat());
         }
     }
 
     #[test]
-    fn a_changed_gzip_byte_is_an_error_or_changes_nothing(at: prop::sample::Index, to: u8) {
-        let mut damaged = gzip(&sound());
+    fn changed_gzip_byte_is_an_error_or_has_no_effect(at: prop::sample::Index, to: u8) {
+        let mut damaged = gzip(&valid());
         let at = at.index(damaged.len());
         damaged[at] = to;
-        // Some bytes of a gzip header, such as its time, do not matter.
+        // Some bytes of a gzip header, such as the time, have no effect.
         if let Ok(idx) = Idx::from_bytes(&damaged) {
-            prop_assert_eq!(bytes(&idx), sound());
+            prop_assert_eq!(bytes(&idx), valid());
         }
     }
 }
 
 #[test]
-fn the_bytes_are_those_of_the_format() {
+fn bytes_conform_to_the_format() {
     let idx = Idx::new(vec![2, 1], vec![1.0f32, -2.5]).unwrap();
     let expected = [
         &[0, 0, 0x0d, 2, 0, 0, 0, 2, 0, 0, 0, 1][..],
@@ -112,7 +112,7 @@ fn the_bytes_are_those_of_the_format() {
 }
 
 #[test]
-fn element_codes_are_those_of_the_format() {
+fn element_codes_conform_to_the_format() {
     for code in 0..=u8::MAX {
         match ElementType::from_code(code) {
             Ok(element_type) => assert_eq!(element_type.code(), code),
@@ -132,7 +132,7 @@ fn element_codes_are_those_of_the_format() {
 }
 
 #[test]
-fn data_longer_than_the_buffer_survive() {
+fn data_longer_than_the_buffer_round_trip() {
     let values: Vec<i16> = (0..100_001).map(|i| (i * 31) as i16).collect();
     let idx = Idx::new(vec![values.len()], values).unwrap();
     let written = bytes(&idx);
@@ -141,13 +141,13 @@ fn data_longer_than_the_buffer_survive() {
 }
 
 #[test]
-fn the_highest_rank_survives() {
+fn maximum_rank_round_trips() {
     let idx = Idx::new(vec![1; 255], vec![7u8]).unwrap();
     assert_eq!(Idx::from_bytes(&bytes(&idx)).unwrap(), idx);
 }
 
 #[test]
-fn shapes_that_the_format_cannot_hold_are_refused() {
+fn shapes_beyond_the_format_are_errors() {
     let error = Idx::new(vec![1; 256], vec![7u8]).unwrap_err();
     assert!(matches!(error, Error::Rank { rank: 256 }), "{error:?}");
     let error = Idx::new(vec![2, 3], vec![0f64; 5]).unwrap_err();
@@ -178,19 +178,19 @@ fn shapes_that_the_format_cannot_hold_are_refused() {
 }
 
 #[test]
-fn a_zero_dimension_holds_nothing_however_large_the_others() {
+fn zero_dimension_means_no_elements() {
     let idx = Idx::from_bytes(&header(0x0e, &[u32::MAX, u32::MAX, u32::MAX, 0])).unwrap();
     assert!(idx.data().is_empty());
     assert_eq!(idx.shape()[0], u32::MAX as usize);
 }
 
-/// Plain and gzipped, the same thing is wrong.
+/// Returns the errors for the plain and the gzipped bytes.
 fn errors(bytes: &[u8]) -> [Error; 2] {
     [bytes, &gzip(bytes)].map(|bytes| Idx::from_bytes(bytes).unwrap_err())
 }
 
 #[test]
-fn every_damage_has_its_own_error() {
+fn each_kind_of_damage_has_its_own_error() {
     for error in errors(&[]) {
         assert!(matches!(error, Error::Empty), "{error:?}");
     }
@@ -203,24 +203,24 @@ fn every_damage_has_its_own_error() {
         assert!(matches!(error, Error::ElementType { code: 0x0a }), "{error:?}");
     }
     for (cut, expected) in [(1, 4), (3, 4), (4, 12), (11, 12)] {
-        for error in errors(&sound()[..cut]) {
+        for error in errors(&valid()[..cut]) {
             assert!(
-                matches!(error, Error::Header { found, expected: e } if (found, e) == (cut, expected)),
+                matches!(error, Error::TruncatedHeader { found, expected: e } if (found, e) == (cut, expected)),
                 "{error:?}"
             );
         }
     }
-    for error in errors(&sound()[..17]) {
+    for error in errors(&valid()[..17]) {
         assert!(matches!(error, Error::Truncated { expected: 6, found: 5 }), "{error:?}");
     }
-    for error in errors(&[sound(), vec![0]].concat()) {
-        assert!(matches!(error, Error::Trailing { expected: 6 }), "{error:?}");
+    for error in errors(&[valid(), vec![0]].concat()) {
+        assert!(matches!(error, Error::TrailingData { expected: 6 }), "{error:?}");
     }
 }
 
 #[test]
-fn enormous_claims_are_refused_before_memory_is_taken() {
-    // 2^60 bytes; 2^62 elements of 8 bytes; more elements than addresses.
+fn huge_claims_are_errors_before_allocation() {
+    // 2^60 bytes; 2^62 elements of 8 bytes; an element count that overflows.
     for (code, shape) in [
         (0x08, &[1 << 30, 1 << 30][..]),
         (0x0e, &[1 << 31, 1 << 31]),
@@ -241,7 +241,7 @@ fn enormous_claims_are_refused_before_memory_is_taken() {
 }
 
 #[test]
-fn a_gzipped_claim_within_the_limit_takes_no_more_than_arrives() {
+fn gzipped_claim_within_the_limit_is_truncated_data() {
     let mut claim = header(0x08, &[1 << 30]);
     claim.extend([0; 100]);
     let error = Idx::from_bytes(&gzip(&claim)).unwrap_err();
@@ -256,30 +256,30 @@ fn a_gzipped_claim_within_the_limit_takes_no_more_than_arrives() {
 }
 
 #[test]
-fn a_gzip_bomb_is_not_inflated_beyond_its_claim() {
-    let mut bomb = sound();
+fn gzip_bomb_is_not_decompressed_beyond_its_claim() {
+    let mut bomb = valid();
     bomb.resize(64 << 20, 0);
     let mut bomb = gzip(&bomb);
-    // Were the bomb inflated to its end, its wrong sum would be the error.
+    // Decompressing to the end would report the wrong checksum instead.
     let sum = bomb.len() - 8;
     bomb[sum] ^= 0xff;
     let error = Idx::from_bytes(&bomb).unwrap_err();
-    assert!(matches!(error, Error::Trailing { expected: 6 }), "{error:?}");
+    assert!(matches!(error, Error::TrailingData { expected: 6 }), "{error:?}");
 }
 
 #[test]
-fn damaged_gzip_is_told_from_damaged_idx() {
-    let whole = gzip(&sound());
-    let mut wrong_sum = whole.clone();
-    let sum = wrong_sum.len() - 8;
-    wrong_sum[sum] ^= 1;
+fn damaged_gzip_is_distinguished_from_damaged_idx() {
+    let whole = gzip(&valid());
+    let mut wrong_checksum = whole.clone();
+    let sum = wrong_checksum.len() - 8;
+    wrong_checksum[sum] ^= 1;
     let mut wrong_length = whole.clone();
     *wrong_length.last_mut().unwrap() ^= 1;
     let mut garbage = whole[..10].to_vec();
     garbage.extend([0xff; 50]);
     let mut followed = whole.clone();
     followed.extend(b"garbage");
-    let mut damaged = vec![wrong_sum, wrong_length, garbage, followed];
+    let mut damaged = vec![wrong_checksum, wrong_length, garbage, followed];
     damaged.extend([2, 9, 10, whole.len() - 8, whole.len() - 1].map(|cut| whole[..cut].to_vec()));
     for bytes in damaged {
         let error = Idx::from_bytes(&bytes).unwrap_err();
@@ -288,20 +288,20 @@ fn damaged_gzip_is_told_from_damaged_idx() {
 }
 
 #[test]
-fn gzip_members_are_read_as_one() {
-    let mut members = gzip(&sound()[..7]);
-    // As many empty members as would overflow the stack of a decoder that recurses.
+fn gzip_members_are_concatenated() {
+    let mut members = gzip(&valid()[..7]);
+    // Enough empty members to overflow the stack of a recursive decoder.
     for _ in 0..20_000 {
         members.extend(gzip(&[]));
     }
-    members.extend(gzip(&sound()[7..]));
-    assert_eq!(bytes(&Idx::from_bytes(&members).unwrap()), sound());
+    members.extend(gzip(&valid()[7..]));
+    assert_eq!(bytes(&Idx::from_bytes(&members).unwrap()), valid());
 }
 
 #[test]
-fn files_are_read_whatever_their_name_and_gzipped_by_it() {
+fn gzip_is_written_by_extension_and_read_by_content() {
     let dir = tempfile::tempdir().unwrap();
-    let idx = Idx::from_bytes(&sound()).unwrap();
+    let idx = Idx::from_bytes(&valid()).unwrap();
     for (name, gzipped) in [("plain", false), ("packed.gz", true), ("packed.GZ", true)] {
         let path = dir.path().join(name);
         idx.save(&path).unwrap();
@@ -311,10 +311,10 @@ fn files_are_read_whatever_their_name_and_gzipped_by_it() {
         assert_eq!(start == [0x1f, 0x8b], gzipped, "{name}");
     }
     let misnamed = dir.path().join("plain.gz");
-    std::fs::write(&misnamed, sound()).unwrap();
+    std::fs::write(&misnamed, valid()).unwrap();
     assert_eq!(Idx::open(&misnamed).unwrap(), idx);
     let misnamed = dir.path().join("packed");
-    std::fs::write(&misnamed, gzip(&sound())).unwrap();
+    std::fs::write(&misnamed, gzip(&valid())).unwrap();
     assert_eq!(Idx::open(&misnamed).unwrap(), idx);
     let names = std::fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(names, 5, "no temporary file is left");
@@ -331,11 +331,11 @@ fn errors_name_the_file() {
     named(&dir.path().join("missing"), "os error 2");
     named(dir.path(), "folder");
     for (name, bytes, message) in [
-        ("empty", vec![], "nothing"),
+        ("empty", vec![], "the file is empty"),
         ("text", b"no data".to_vec(), "not an IDX file"),
-        ("cut", sound()[..15].to_vec(), "only 3 follow"),
-        ("cut-header", sound()[..5].to_vec(), "5 of its 12 bytes"),
-        ("longer", [sound(), vec![1]].concat(), "more bytes follow"),
+        ("cut", valid()[..15].to_vec(), "only 3 follow"),
+        ("cut-header", valid()[..5].to_vec(), "5 of its 12 bytes"),
+        ("longer", [valid(), vec![1]].concat(), "more bytes follow"),
         ("garbage.gz", vec![0x1f, 0x8b, 1, 2, 3], "gzip"),
         ("claim", header(8, &[1 << 30, 1 << 30]), "1152921504606846976"),
     ] {
@@ -346,9 +346,9 @@ fn errors_name_the_file() {
 }
 
 #[test]
-fn a_failed_save_leaves_what_was_there() {
+fn failed_save_leaves_existing_files() {
     let dir = tempfile::tempdir().unwrap();
-    let idx = Idx::from_bytes(&sound()).unwrap();
+    let idx = Idx::from_bytes(&valid()).unwrap();
     let folder = dir.path().join("taken");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("file"), "kept").unwrap();
@@ -362,22 +362,22 @@ fn a_failed_save_leaves_what_was_there() {
 
 #[cfg(unix)]
 #[test]
-fn a_saved_file_can_be_read_by_those_who_may_read_a_new_file() {
+fn saved_file_has_the_permissions_of_a_new_file() {
     use std::os::unix::fs::PermissionsExt;
 
     let dir = tempfile::tempdir().unwrap();
     let (plain, saved) = (dir.path().join("plain"), dir.path().join("saved"));
     std::fs::write(&plain, "").unwrap();
-    Idx::from_bytes(&sound()).unwrap().save(&saved).unwrap();
+    Idx::from_bytes(&valid()).unwrap().save(&saved).unwrap();
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&saved), mode(&plain));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn devices_without_a_length_are_no_trap() {
+fn devices_without_length_are_errors() {
     let error = Idx::open("/dev/zero").unwrap_err().to_string();
     assert!(error.contains("/dev/zero: unknown element type"), "{error}");
     let error = Idx::open("/dev/null").unwrap_err().to_string();
-    assert!(error.contains("nothing"), "{error}");
+    assert!(error.contains("the file is empty"), "{error}");
 }

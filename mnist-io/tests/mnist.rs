@@ -1,4 +1,4 @@
-//! The files in `data/` are MNIST, and they are read as what they are.
+//! The files in `data/` are MNIST and are read correctly.
 
 use std::{fmt::Write, fs, io::Read, path::Path};
 
@@ -14,7 +14,7 @@ fn data_dir() -> &'static Path {
 }
 
 #[test]
-fn the_files_have_their_sums() {
+fn files_have_the_expected_checksums() {
     let sums = fs::read_to_string(data_dir().join("SHA256SUMS")).unwrap();
     assert_eq!(sums.lines().count(), 4);
     for line in sums.lines() {
@@ -38,7 +38,7 @@ fn check(dataset: &Dataset, counts: [usize; 10], first_labels: [u8; 5]) {
 }
 
 #[test]
-fn the_digits_are_those_of_mnist() {
+fn data_set_is_mnist() {
     let mnist = Mnist::from_dir(data_dir()).unwrap();
     check(&mnist.train, TRAIN_COUNTS, [5, 0, 4, 1, 9]);
     check(&mnist.test, TEST_COUNTS, [7, 2, 1, 0, 4]);
@@ -48,14 +48,14 @@ fn the_digits_are_those_of_mnist() {
 
 #[cfg(feature = "embedded")]
 #[test]
-fn the_embedded_digits_are_the_same() {
+fn embedded_data_set_equals_the_files() {
     assert_eq!(Mnist::embedded().unwrap(), Mnist::from_dir(data_dir()).unwrap());
     let test = Mnist::embedded_split(Split::Test).unwrap();
     check(&test, TEST_COUNTS, [7, 2, 1, 0, 4]);
 }
 
 #[test]
-fn the_scaling_of_mnist_gives_mean_0_and_deviation_1() {
+fn mnist_scaling_gives_mean_0_and_standard_deviation_1() {
     let train = Mnist::open_split(data_dir(), Split::Train).unwrap();
     let mut scaled = vec![0.0; train.pixels()];
     let (mut sum, mut squares) = (0.0, 0.0);

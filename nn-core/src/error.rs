@@ -1,62 +1,62 @@
-//! The crate's one error type; every message names the culprit and the remedy.
+//! The error type of the crate: each message names the culprit and the remedy.
 
 use std::path::PathBuf;
 
 use crate::shape::Shape;
 
-/// Everything that can go wrong in this crate because of what it was given.
+/// An error caused by what the caller passed in: text, shapes, slices, settings, or files.
 ///
-/// Broken invariants of the crate itself panic instead, and the functions that can do so say it under `# Panics`.
+/// The message includes that of the cause, so [`source`](std::error::Error::source) is always `None`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text form of a network could not be read.
+    /// The text form of a network cannot be parsed.
     #[error("network text, item {item} ({text:?}): {reason}")]
     Spec {
-        /// Which item of the text, counted from 0 (the input).
+        /// Position of the item, counted from 0 (the input).
         item: usize,
-        /// The item as it was written.
+        /// The item as written.
         text: String,
-        /// What is wrong with it and what would be right.
+        /// What is wrong, and what would be right.
         reason: String,
     },
 
     /// A layer cannot take the shape that the layer before it gives.
     #[error("layer {index} ({layer}): cannot take an input of shape {input}: {reason}")]
     LayerShape {
-        /// Which layer, counted from 0 after the input.
+        /// Position of the layer, counted from 0 after the input.
         index: usize,
         /// The layer's text form.
         layer: String,
-        /// The shape that arrives at the layer.
+        /// The shape of the layer's input.
         input: Shape,
-        /// Why it does not fit and what would.
+        /// Why it does not fit, and what would.
         reason: String,
     },
 
-    /// A slice has another length than the shapes ask for.
+    /// A slice has the wrong length.
     #[error("{what}: expected {expected} values ({because}), got {actual}")]
     Length {
         /// The argument.
         what: &'static str,
-        /// How long it has to be.
+        /// The expected length.
         expected: usize,
-        /// How long it is.
+        /// The actual length.
         actual: usize,
-        /// Where the expected length comes from.
+        /// The reason for the expected length.
         because: String,
     },
 
-    /// A matrix view reaches outside its slice, or its elements share memory.
+    /// A matrix view reaches beyond its slice, or its elements overlap.
     #[error("matrix view {rows}x{cols}, strides ({row_stride}, {col_stride}), over {len} values: {reason}")]
     View {
-        /// Rows of the view.
+        /// Number of rows.
         rows: usize,
-        /// Columns of the view.
+        /// Number of columns.
         cols: usize,
-        /// Distance between neighbouring rows, in elements.
+        /// Distance between adjacent rows, in elements.
         row_stride: usize,
-        /// Distance between neighbouring columns, in elements.
+        /// Distance between adjacent columns, in elements.
         col_stride: usize,
         /// Length of the slice.
         len: usize,
@@ -64,64 +64,67 @@ pub enum Error {
         reason: &'static str,
     },
 
-    /// The matrices of a product do not fit each other.
+    /// The shapes of the matrices of a product do not match.
     #[error("matrix product: {0}")]
     Product(String),
 
-    /// A label is no class of the network.
-    #[error("label {label} of sample {sample} is no class: the network has {classes} outputs, so labels are 0 to {}", classes.saturating_sub(1))]
-    Label {
-        /// The offending label.
-        label: usize,
-        /// Its position in the batch.
+    /// A target is not a class of the network.
+    #[error(
+        "target {target} of sample {sample} is not a class: the network has {classes} outputs, so targets are 0 to {}",
+        classes.saturating_sub(1)
+    )]
+    Target {
+        /// The invalid target.
+        target: usize,
+        /// Position of the sample in the batch.
         sample: usize,
-        /// How many classes there are.
+        /// Number of classes.
         classes: usize,
     },
 
-    /// A batch holds more samples than its workspace has room for.
+    /// A batch has more samples than its workspace has room for.
     #[error("a batch of {batch} samples does not fit a workspace made for {capacity}; make a larger one")]
     Batch {
-        /// Samples given.
+        /// Number of samples in the batch.
         batch: usize,
-        /// Samples the workspace was made for.
+        /// Number of samples the workspace has room for.
         capacity: usize,
     },
 
-    /// A batch is too small for a layer that looks at all of it.
+    /// A batch is too small for a layer that computes batch statistics.
     #[error(
-        "layer {index} ({layer}): a batch of {batch} sample has one value of each channel, and one value has no \
-         variance; train on batches of at least {least}, the last one of an epoch included"
+        "layer {index} ({layer}): a batch of {batch} sample has one value per channel, and one value has no variance; \
+         train on batches of at least {least}, including the last batch of an epoch"
     )]
     SmallBatch {
-        /// Which layer, counted from 0 after the input.
+        /// Position of the layer, counted from 0 after the input.
         index: usize,
         /// The layer's text form.
         layer: String,
-        /// Samples given.
+        /// Number of samples in the batch.
         batch: usize,
-        /// The fewest that it takes.
+        /// Smallest batch the layer takes.
         least: usize,
     },
 
-    /// A setting is outside the range that makes sense.
+    /// A setting is out of range.
     #[error("{name} = {value}: {reason}")]
     Setting {
         /// The setting.
         name: &'static str,
-        /// The value it was given.
+        /// Its value.
         value: String,
-        /// The range it has to be in.
+        /// The valid range.
         reason: &'static str,
     },
 
-    /// The loss became infinite or not a number, so training cannot go on.
+    /// The loss became infinite or NaN.
     #[error(
         "the loss is {loss} at step {step}: training has diverged; use a lower learning rate (now {learning_rate}), \
-         or look for values that are not finite in the inputs"
+         or check the inputs for values that are not finite"
     )]
     Diverged {
-        /// The loss that was computed.
+        /// The loss.
         loss: f32,
         /// The training step, counted from 0.
         step: u64,
@@ -129,13 +132,13 @@ pub enum Error {
         learning_rate: f32,
     },
 
-    /// The gradients became infinite or not a number, so they cannot be clipped.
+    /// The norm of the gradients became infinite or NaN, so they cannot be clipped.
     #[error(
         "the norm of the gradients is {norm} at step {step}: training has diverged; use a lower learning rate (now \
-         {learning_rate}), or look for very large values in the inputs"
+         {learning_rate}), or check the inputs for very large values"
     )]
     GradientNorm {
-        /// The norm that was computed.
+        /// The norm.
         norm: f64,
         /// The training step, counted from 0.
         step: u64,
@@ -143,47 +146,47 @@ pub enum Error {
         learning_rate: f32,
     },
 
-    /// A source of samples says that it brought more of them than it was asked for.
+    /// A data source reports more samples than the batch has room for.
     #[error(
-        "the source of samples reports {reported} of them in a batch that has room for {room}; its next_batch may fill \
-         in at most as many as there are labels"
+        "the data source reports {reported} samples for a batch with room for {room}; its next_batch may return at \
+         most the number of targets it is given"
     )]
     Source {
-        /// Samples that the source reports.
+        /// Number of samples the source reports.
         reported: usize,
-        /// The most that it was asked for.
+        /// Number of samples the batch has room for.
         room: usize,
     },
 
-    /// The kernel asked for is not one that this machine can run.
+    /// The requested kernel does not exist, or the CPU cannot run it.
     #[error("kernel {name:?} cannot be used here: {reason}; available: {available}")]
     Kernel {
-        /// The kernel's name.
+        /// Name of the kernel.
         name: String,
         /// Why it cannot be used.
         reason: &'static str,
-        /// The names that would work.
+        /// Names of the kernels that can.
         available: String,
     },
 
-    /// A weights file is not what it should be.
+    /// A weights file or checkpoint is invalid, or does not fit the network.
     #[error("{}: {reason}", origin(path))]
     Weights {
-        /// The file, where there is one.
+        /// The file, if there is one.
         path: Option<PathBuf>,
-        /// What is wrong with it and what to do.
+        /// What is wrong, and what to do.
         reason: String,
     },
 
-    /// A file could not be read or written.
-    #[error("{}: {action}: {source}", path.display())]
+    /// A file cannot be read or written.
+    #[error("{}: {action}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// What failed.
         action: &'static str,
-        /// What the system said.
-        source: std::io::Error,
+        /// The error of the operating system.
+        cause: std::io::Error,
     },
 }
 
@@ -195,7 +198,10 @@ fn origin(path: &Option<PathBuf>) -> String {
         .map_or_else(|| "weights".to_owned(), |path| path.display().to_string())
 }
 
-/// Checks a slice's length against what the shapes ask for.
+/// Checks the length of a slice.
+///
+/// # Errors
+/// [`Error::Length`] if `actual` is not `expected`.
 pub(crate) fn check_length(
     what: &'static str,
     actual: usize,
@@ -211,4 +217,23 @@ pub(crate) fn check_length(
         actual,
         because: because(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, io};
+
+    use super::*;
+
+    #[test]
+    fn the_cause_is_told_once() {
+        let error = Error::Io {
+            path: "run.safetensors".into(),
+            action: "cannot write the weights",
+            cause: io::Error::other("the disk is full"),
+        };
+        assert!(error.source().is_none());
+        let message = "run.safetensors: cannot write the weights: the disk is full";
+        assert_eq!(error.to_string(), message);
+    }
 }

@@ -1,8 +1,8 @@
-//! The shape of one sample: plain features, or channels × height × width.
+//! The shape of one sample: a feature vector, or an image.
 
 use std::fmt;
 
-/// The shape of one sample, without the batch.
+/// The shape of one sample, without the batch dimension.
 ///
 /// ```
 /// use nn_core::Shape;
@@ -12,28 +12,29 @@ use std::fmt;
 /// assert_eq!(Shape::features(10).to_string(), "10");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Shape {
-    /// A flat vector: `[features]`.
+    /// A vector: `[features]`.
     Features(usize),
-    /// A picture: `[channels, height, width]`.
+    /// An image: `[channels, height, width]`.
     Image {
-        /// Planes of the picture.
+        /// Number of channels.
         channels: usize,
-        /// Rows.
+        /// Number of rows.
         height: usize,
-        /// Columns.
+        /// Number of columns.
         width: usize,
     },
 }
 
 impl Shape {
-    /// A flat vector of `count` values.
+    /// A vector of `count` values.
     #[must_use]
     pub const fn features(count: usize) -> Self {
         Self::Features(count)
     }
 
-    /// A picture, `[channels, height, width]`.
+    /// An image, `[channels, height, width]`.
     #[must_use]
     pub const fn image(channels: usize, height: usize, width: usize) -> Self {
         Self::Image {
@@ -43,7 +44,26 @@ impl Shape {
         }
     }
 
-    /// How many values a sample has.
+    /// Channels, height and width of an image; `None` for a vector.
+    ///
+    /// ```
+    /// use nn_core::Shape;
+    /// assert_eq!(Shape::image(1, 28, 20).as_image(), Some((1, 28, 20)));
+    /// assert_eq!(Shape::features(10).as_image(), None);
+    /// ```
+    #[must_use]
+    pub const fn as_image(&self) -> Option<(usize, usize, usize)> {
+        match *self {
+            Self::Features(_) => None,
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => Some((channels, height, width)),
+        }
+    }
+
+    /// Number of values of a sample.
     #[must_use]
     pub const fn len(&self) -> usize {
         match *self {
@@ -56,21 +76,22 @@ impl Shape {
         }
     }
 
-    /// Planes of a picture, or values of a vector: what batch normalisation and files count.
-    pub(crate) const fn channels(&self) -> usize {
+    /// Channels of an image, or values of a vector: what batch normalization normalizes one by one.
+    #[must_use]
+    pub const fn channels(&self) -> usize {
         match *self {
             Self::Features(count) => count,
             Self::Image { channels, .. } => channels,
         }
     }
 
-    /// Whether a sample has no values at all; no network has such a shape.
+    /// Whether a sample has no values. No network takes such a shape.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The number of values, or `None` where it does not fit into a `usize`.
+    /// Number of values, or `None` if it overflows.
     pub(crate) fn checked_len(&self) -> Option<usize> {
         match *self {
             Self::Features(count) => Some(count),
@@ -83,7 +104,7 @@ impl Shape {
     }
 }
 
-/// `N`, or `HxWxC` as in the text form of a network.
+/// `N`, or `HxWxC`, as in the text form of a network.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,5 +115,33 @@ impl fmt::Display for Shape {
                 width,
             } => write!(f, "{height}x{width}x{channels}"),
         }
+    }
+}
+
+/// The shape of an image in memory: `[height, width, channels]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HwcShape {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+}
+
+impl HwcShape {
+    pub(crate) const fn new(height: usize, width: usize, channels: usize) -> Self {
+        Self {
+            height,
+            width,
+            channels,
+        }
+    }
+
+    /// Number of values.
+    pub(crate) const fn len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// Values of a row of pixels.
+    pub(crate) const fn row(&self) -> usize {
+        self.width * self.channels
     }
 }

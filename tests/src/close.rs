@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// How far a value may be from the one expected: by `absolute + relative·|expected|`; where the two have opposite
-/// signs, by `absolute` alone.
+/// The allowed difference from an expected value: `absolute + relative·|expected|`, or `absolute` alone if the signs
+/// differ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Allowed whatever the value.
+    /// Allowed for any value.
     pub absolute: f64,
     /// Allowed in proportion to the value.
     pub relative: f64,
@@ -15,29 +15,29 @@ pub struct Tolerance {
 /// Why values are not close.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mismatch {
-    /// There are more values or fewer.
+    /// The number of values is wrong.
     Length {
-        /// How many there are.
+        /// The number of values.
         actual: usize,
-        /// How many there should be.
+        /// The expected number of values.
         expected: usize,
     },
     /// Values differ by more than is allowed.
     Values {
-        /// Where the worst one stands.
+        /// Index of the worst value.
         index: usize,
-        /// What is there.
+        /// The worst value.
         actual: f64,
-        /// What should be there.
+        /// The expected value at this index.
         expected: f64,
-        /// How far apart they might be.
+        /// The allowed difference at this index.
         allowed: f64,
-        /// How many values are wrong.
+        /// The number of wrong values.
         wrong: usize,
-        /// How many there are.
+        /// The number of values.
         count: usize,
     },
-    /// All zeros would pass too, so to pass says nothing.
+    /// Zeros would pass too, so the comparison proves nothing.
     Vacuous {
         /// The tolerance that is too large for the values.
         tolerance: Tolerance,
@@ -70,10 +70,10 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Whether all values are finite and close to those expected.
+/// Checks that all values are finite and close to the expected ones.
 ///
 /// # Errors
-/// If one is not, or if the lengths differ, or if zeros would pass where values other than zero are expected.
+/// If a value is not, or the lengths differ, or zeros would pass where nonzero values are expected.
 pub fn compare<A, E>(actual: &[A], expected: &[E], tolerance: Tolerance) -> Result<(), Mismatch>
 where
     A: Copy + Into<f64>,
@@ -90,11 +90,10 @@ where
     Ok(())
 }
 
-/// Whether each value is within its own distance of the one expected; where NaN or an infinity is expected, the same
-/// has to be there.
+/// Checks that each value is within its own distance of the expected one; an expected NaN or infinity must be matched.
 ///
 /// # Errors
-/// If one is not, or if the lengths differ.
+/// If a value is not, or the lengths differ.
 pub fn compare_ieee(actual: &[f32], expected: &[f64], allowed: &[f64]) -> Result<(), Mismatch> {
     assert_eq!(expected.len(), allowed.len(), "one distance a value");
     each(actual, expected, |index, actual| {
@@ -124,10 +123,10 @@ where
     }
 }
 
-/// Asserts that two slices hold the same bits; a NaN has to be the same NaN, and 0 is not -0.
+/// Asserts that two slices hold the same bits: NaNs must have the same payload, and 0 differs from -0.
 ///
 /// # Panics
-/// If they do not.
+/// If the bits differ.
 #[track_caller]
 pub fn assert_same_bits(what: impl fmt::Display, actual: &[f32], expected: &[f32]) {
     assert_eq!(actual.len(), expected.len(), "{what}: lengths");
@@ -138,14 +137,14 @@ pub fn assert_same_bits(what: impl fmt::Display, actual: &[f32], expected: &[f32
 }
 
 impl Tolerance {
-    /// By how much values may differ.
+    /// A tolerance.
     ///
     /// # Panics
-    /// If one of the two is negative or not finite, or the relative one is not below 1.
+    /// If a part is negative or not finite, or `relative` is not below 1.
     #[must_use]
     pub fn new(absolute: f64, relative: f64) -> Self {
-        let sensible = absolute.is_finite() && absolute >= 0.0 && (0.0..1.0).contains(&relative);
-        assert!(sensible, "absolute {absolute}, relative {relative}");
+        let is_valid = absolute.is_finite() && absolute >= 0.0 && (0.0..1.0).contains(&relative);
+        assert!(is_valid, "absolute {absolute}, relative {relative}");
         Self { absolute, relative }
     }
 
@@ -153,7 +152,7 @@ impl Tolerance {
         self.absolute + self.relative * expected.abs()
     }
 
-    /// The difference in units of what is allowed: above 1 is too much. Infinite where a value is not finite.
+    /// The difference as a multiple of the allowed one; infinite if a value is not finite.
     fn excess(self, actual: f64, expected: f64) -> f64 {
         let difference = (actual - expected).abs();
         if !actual.is_finite() || !expected.is_finite() {
@@ -167,7 +166,7 @@ impl Tolerance {
     }
 }
 
-/// Finds the worst value; `judge` gives, for a position and what is there, the excess and what was allowed.
+/// Finds the worst value; `judge` returns the excess and the allowed difference of the value at an index.
 fn each<A: Copy + Into<f64>>(
     actual: &[A],
     expected: &[f64],
@@ -181,7 +180,7 @@ fn each<A: Copy + Into<f64>>(
     }
     let judged = actual.iter().enumerate().map(|(index, &actual)| {
         let (excess, allowed) = judge(index, actual.into());
-        // A NaN in the arithmetic must not look like a small number.
+        // A NaN must not pass as a small number.
         (index, if excess.is_nan() { f64::INFINITY } else { excess }, allowed)
     });
     let wrong: Vec<_> = judged.filter(|&(_, excess, _)| excess > 1.0).collect();
@@ -207,7 +206,7 @@ mod tests {
         relative: 1e-2,
     };
 
-    /// Where the worst value is, or `None` if the slices are close.
+    /// The index of the worst value, or `None` if the slices are close.
     fn worst(actual: &[f32], expected: &[f32]) -> Option<usize> {
         match compare(actual, expected, LOOSE) {
             Ok(()) => None,
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_close_passes() {
+    fn close_values_pass() {
         for (actual, expected) in [(1.0, 1.0), (1.005, 1.0), (-1.005, -1.0), (1.0, 1.005), (5e-4, 0.0)] {
             assert_eq!(worst(&[1.0, actual], &[1.0, expected]), None, "{actual} for {expected}");
         }
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn another_length_fails() {
+    fn a_different_length_fails() {
         for (actual, expected) in [(0, 1), (1, 0), (2, 3), (3, 2)] {
             let outcome = compare(&vec![1.0f32; actual], &vec![1.0f32; expected], LOOSE);
             assert_eq!(outcome, Err(Mismatch::Length { actual, expected }));
@@ -247,7 +246,7 @@ mod tests {
     fn the_wrong_sign_fails() {
         assert_eq!(worst(&[1.0, -1.0], &[1.0, 1.0]), Some(1));
         assert_eq!(worst(&[1.0, 1.0], &[1.0, -1.0]), Some(1));
-        // The relative tolerance, however large, does not reach across zero.
+        // The relative tolerance never allows another sign.
         let wide = Tolerance::new(0.1, 0.9);
         assert_eq!(compare(&[0.01, 2.0], &[0.2, 2.0], wide), Ok(()));
         assert!(compare(&[-0.01, 2.0], &[0.2, 2.0], wide).is_err());
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn where_ieee_asks_for_nan_or_infinity_the_same_has_to_be_there() {
+    fn expected_nan_and_infinity_must_be_matched() {
         let values = [1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
         for (at, actual) in values.into_iter().enumerate() {
             for (wanted, expected) in values.into_iter().enumerate() {
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_tell_zeros_and_nans_apart() {
+    fn bits_distinguish_zeros_and_nans() {
         let fails = |a: &[f32], b: &[f32]| std::panic::catch_unwind(|| assert_same_bits("bits", a, b)).is_err();
         assert!(!fails(&[1.0, f32::NAN, -0.0], &[1.0, f32::NAN, -0.0]));
         assert!(fails(&[0.0], &[-0.0]));
@@ -330,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn senseless_tolerances_are_refused() {
+    fn invalid_tolerances_are_refused() {
         for (absolute, relative) in [
             (f64::NAN, 0.0),
             (-1.0, 0.0),

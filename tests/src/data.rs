@@ -1,4 +1,4 @@
-//! Seeded values, labels, networks and batches, and the check of an error's message.
+//! Seeded values, targets, networks and batches, and a check of error messages.
 
 use std::fmt;
 
@@ -12,31 +12,31 @@ pub fn values(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| generator.random::<f32>() * 2.0 - 1.0).collect()
 }
 
-/// Labels uniform in `0..classes`.
+/// Targets uniform in `0..classes`.
 #[must_use]
-pub fn labels(seed: u64, len: usize, classes: usize) -> Vec<usize> {
+pub fn targets(seed: u64, len: usize, classes: usize) -> Vec<usize> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     (0..len).map(|_| generator.random_range(0..classes)).collect()
 }
 
-/// A batch for a network: images of values in -1..1, and labels.
+/// A batch for a network: inputs in -1..1, and targets.
 #[must_use]
 pub fn batch(network: &Network, seed: u64, samples: usize) -> (Vec<f32>, Vec<usize>) {
     let spec = network.spec();
     (
         values(seed, samples * spec.input().len()),
-        labels(seed + 1, samples, spec.outputs()),
+        targets(seed + 1, samples, spec.outputs()),
     )
 }
 
-/// Sets most values to 0, as the paper around a digit is: stretches of random length, the same in most samples.
+/// Sets most values to 0, like the background of digits: runs of random length, the same in most samples.
 ///
 /// # Panics
 /// If a sample has no values.
-pub fn blank(seed: u64, images: &mut [f32], sample: usize) {
+pub fn blank(seed: u64, inputs: &mut [f32], sample: usize) {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let mut is_blank = vec![true; sample];
-    for (index, values) in images.chunks_exact_mut(sample).enumerate() {
+    for (index, values) in inputs.chunks_exact_mut(sample).enumerate() {
         for index in 0..sample {
             if generator.random_ratio(1, 6) {
                 is_blank[index] = generator.random_ratio(3, 4);
@@ -52,20 +52,20 @@ pub fn blank(seed: u64, images: &mut [f32], sample: usize) {
     }
 }
 
-/// A network by its text form.
+/// A network from its text form.
 ///
 /// # Panics
-/// If the text is none.
+/// If the text is invalid.
 #[must_use]
 pub fn network(text: &str, seed: u64) -> Network {
     Network::new(text.parse().expect(text), seed).expect("the default kernel")
 }
 
-/// A network in which no parameter is 0, and whose running statistics are those of no new network: new ones have
-/// biases of 0, under which mistakes with biases hide.
+/// A network whose parameters are all nonzero and whose running statistics are not the initial ones: the initial biases
+/// of 0 would hide mistakes with biases.
 ///
 /// # Panics
-/// If the text is no network.
+/// If the text is invalid.
 #[must_use]
 pub fn trained(text: &str, seed: u64) -> Network {
     let mut network = network(text, seed);
@@ -83,19 +83,19 @@ pub fn trained(text: &str, seed: u64) -> Network {
     network
 }
 
-/// Whether a tensor is one of parameters, and not of running statistics.
+/// Whether a tensor holds parameters, not running statistics.
 #[must_use]
 pub fn is_parameter(tensor: &Tensor) -> bool {
     tensor.name.ends_with(".weight") || tensor.name.ends_with(".bias")
 }
 
-/// The parameters and running statistics, one behind the other.
+/// All parameters and running statistics in one vector.
 #[must_use]
 pub fn parameters(network: &Network) -> Vec<f32> {
     network.tensors().into_iter().flat_map(|tensor| tensor.values).collect()
 }
 
-/// Each kernel of this machine and what it makes of the network.
+/// The network with each kernel of this machine.
 pub fn on_kernels(network: &Network) -> impl Iterator<Item = (Kernel, Network)> {
     Kernel::available().map(|kernel| (kernel, network.clone().with_kernel(kernel)))
 }
@@ -103,18 +103,18 @@ pub fn on_kernels(network: &Network) -> impl Iterator<Item = (Kernel, Network)> 
 /// Samples in memory as a [`Source`], in the same order in every epoch.
 #[derive(Clone, Debug)]
 pub struct Slices<'a> {
-    images: &'a [f32],
-    labels: &'a [usize],
+    inputs: &'a [f32],
+    targets: &'a [usize],
     done: usize,
 }
 
 impl<'a> Slices<'a> {
-    /// `images` has the same number of values for each of the labels.
+    /// `inputs` holds the same number of values for each of the targets.
     #[must_use]
-    pub fn new(images: &'a [f32], labels: &'a [usize]) -> Self {
+    pub fn new(inputs: &'a [f32], targets: &'a [usize]) -> Self {
         Self {
-            images,
-            labels,
+            inputs,
+            targets,
             done: 0,
         }
     }
@@ -125,22 +125,22 @@ impl Source for Slices<'_> {
         self.done = 0;
     }
 
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        let count = labels.len().min(self.labels.len() - self.done);
-        let sample = self.images.len() / self.labels.len().max(1);
+    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
+        let count = targets.len().min(self.targets.len() - self.done);
+        let sample = self.inputs.len() / self.targets.len().max(1);
         let chosen = self.done..self.done + count;
-        let values = &self.images[chosen.start * sample..chosen.end * sample];
-        images[..values.len()].copy_from_slice(values);
-        labels[..count].copy_from_slice(&self.labels[chosen]);
+        let values = &self.inputs[chosen.start * sample..chosen.end * sample];
+        inputs[..values.len()].copy_from_slice(values);
+        targets[..count].copy_from_slice(&self.targets[chosen]);
         self.done += count;
         count
     }
 }
 
-/// Asserts that something failed, and that the message has all these parts.
+/// Asserts that a result is an error, and that its message contains all these parts.
 ///
 /// # Panics
-/// If it did not, or one is missing.
+/// If it is no error, or a part is missing.
 #[track_caller]
 pub fn assert_error<T, E: fmt::Display>(outcome: Result<T, E>, parts: &[&str]) {
     let Err(error) = outcome else {
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(values(1, 9), values(1, 9));
         assert_ne!(values(1, 9), values(2, 9));
         assert!(values(3, 1000).iter().all(|value| (-1.0..1.0).contains(value)));
-        assert!((0..3).all(|class| labels(4, 100, 3).contains(&class)));
+        assert!((0..3).all(|class| targets(4, 100, 3).contains(&class)));
     }
 
     #[test]
@@ -172,23 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn slices_bring_each_sample_once_an_epoch() {
+    fn slices_give_each_sample_once_an_epoch() {
         let mut source = Slices::new(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], &[7, 8, 9]);
         for epoch in 0..2 {
             source.start_epoch(epoch);
-            let (mut images, mut labels) = ([0.0; 4], [0; 2]);
-            assert_eq!(source.next_batch(&mut images, &mut labels), 2);
-            assert_eq!((images, labels), ([0.0, 1.0, 2.0, 3.0], [7, 8]));
-            assert_eq!(source.next_batch(&mut images, &mut labels), 1);
-            assert_eq!((images, labels), ([4.0, 5.0, 2.0, 3.0], [9, 8]));
-            assert_eq!(source.next_batch(&mut images, &mut labels), 0);
+            let (mut inputs, mut targets) = ([0.0; 4], [0; 2]);
+            assert_eq!(source.next_batch(&mut inputs, &mut targets), 2);
+            assert_eq!((inputs, targets), ([0.0, 1.0, 2.0, 3.0], [7, 8]));
+            assert_eq!(source.next_batch(&mut inputs, &mut targets), 1);
+            assert_eq!((inputs, targets), ([4.0, 5.0, 2.0, 3.0], [9, 8]));
+            assert_eq!(source.next_batch(&mut inputs, &mut targets), 0);
         }
     }
 
     #[test]
-    fn a_missing_error_and_a_poor_message_are_found() {
-        assert_error(Err::<(), _>("label 9 of sample 2"), &["label 9", "sample 2"]);
+    fn a_missing_error_and_an_incomplete_message_are_found() {
+        assert_error(Err::<(), _>("target 9 of sample 2"), &["target 9", "sample 2"]);
         assert!(std::panic::catch_unwind(|| assert_error(Ok::<_, String>(()), &[])).is_err());
-        assert!(std::panic::catch_unwind(|| assert_error(Err::<(), _>("wrong"), &["label 9"])).is_err());
+        assert!(std::panic::catch_unwind(|| assert_error(Err::<(), _>("wrong"), &["target 9"])).is_err());
     }
 }

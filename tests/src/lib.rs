@@ -1,8 +1,8 @@
-//! What the tests share: comparisons that can fail, naive twins, gradient checks. The tests themselves are in
-//! `tests/`.
+//! Shared test tools: comparisons that can fail, naive reference implementations, gradient checks. The tests themselves
+//! are in `tests/`.
 //!
-//! A test is worth what its oracle is worth, so everything here is itself tested first: each comparison and each
-//! check has to find what was deliberately made wrong.
+//! A test is only as good as its oracle, so these tools have tests of their own: each comparison and each check must find
+//! a deliberate mistake.
 
 pub mod close;
 pub mod data;

@@ -168,7 +168,7 @@ impl NaiveNetwork {
         for (item, layer) in spec.layers().iter().enumerate() {
             let tensor = |name: &str, shape: &[usize]| range(format!("{item}.{name}"), shape);
             let (layer, output) = match *layer {
-                LayerSpec::Dense { outputs } => {
+                LayerSpec::Dense { outputs, .. } => {
                     let weight = tensor("weight", &[outputs, shape.len()]);
                     let bias = tensor("bias", &[outputs]);
                     (Layer::Dense { weight, bias }, Shape::features(outputs))
@@ -192,24 +192,20 @@ impl NaiveNetwork {
                         output,
                     )
                 }
-                LayerSpec::MaxPool { size, stride } => {
+                LayerSpec::MaxPool { size, stride, .. } => {
                     let input = Image::of(shape);
                     (
                         Layer::MaxPool { input, size, stride },
                         input.pooled((size, size), stride).shape(),
                     )
                 }
-                LayerSpec::AvgPool { size, stride } => avg_pool_layer(Image::of(shape), (size, size), stride),
+                LayerSpec::AvgPool { size, stride, .. } => avg_pool_layer(Image::of(shape), (size, size), stride),
                 LayerSpec::GlobalAvgPool => {
                     let input = Image::of(shape);
                     avg_pool_layer(input, (input.height, input.width), 1)
                 }
                 LayerSpec::BatchNorm => {
-                    let channels = match shape {
-                        Shape::Features(count) => count,
-                        Shape::Image { channels, .. } => channels,
-                    };
-                    let tensor = |name| tensor(name, &[channels]);
+                    let tensor = |name| tensor(name, &[shape.channels()]);
                     let layer = Layer::BatchNorm {
                         weight: tensor("weight"),
                         bias: tensor("bias"),
@@ -316,12 +312,7 @@ impl NaiveNetwork {
 
 impl Image {
     fn of(shape: Shape) -> Self {
-        let Shape::Image {
-            channels,
-            height,
-            width,
-        } = shape
-        else {
+        let Some((channels, height, width)) = shape.as_image() else {
             panic!("{shape} is no image")
         };
         Self {
@@ -339,6 +330,7 @@ impl Image {
         let side = |length: usize, kernel: usize| match conv.padding {
             Padding::Pixels(pixels) => (length + 2 * pixels - kernel) / conv.stride + 1,
             Padding::Same => length,
+            other => panic!("{other:?} has no naive twin yet"),
         };
         Self {
             channels: conv.channels,
@@ -377,6 +369,7 @@ fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f6
     let (top, left) = match conv.padding {
         Padding::Pixels(pixels) => (pixels, pixels),
         Padding::Same => ((kernel_height - 1) / 2, (kernel_width - 1) / 2),
+        other => panic!("{other:?} has no naive twin yet"),
     };
     let output = |(output, y, x_out): (usize, usize, usize)| {
         let mut sum = bias.get(output).copied().unwrap_or(0.0);

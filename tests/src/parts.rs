@@ -1,4 +1,4 @@
-//! A weights file taken apart, so that it can be put together wrongly.
+//! The parts of a weights file, to build damaged ones.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,20 @@ use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 /// Name, type, shape and bytes of a tensor.
 pub type RawTensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
-/// A weights file in its parts.
+/// The parts of a weights file.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// What the file says beside the tensors.
+    /// The metadata.
     pub metadata: HashMap<String, String>,
     /// The tensors.
     pub tensors: Vec<RawTensor>,
 }
 
 impl Parts {
-    /// Takes a file apart.
+    /// Splits a file into its parts.
     ///
     /// # Panics
-    /// If it is no safetensors file with metadata.
+    /// If the file is no safetensors file with metadata.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let (_, header) = SafeTensors::read_metadata(bytes).expect("safetensors");
@@ -39,7 +39,7 @@ impl Parts {
         }
     }
 
-    /// The tensor of that name.
+    /// The tensor with that name.
     ///
     /// # Panics
     /// If there is none.
@@ -48,15 +48,15 @@ impl Parts {
         tensors.find(|tensor| tensor.0 == name).expect("a tensor of that name")
     }
 
-    /// Sets what the file says of `key`.
+    /// Sets a value of the metadata.
     pub fn say(&mut self, key: &str, value: &str) {
         self.metadata.insert(key.to_owned(), value.to_owned());
     }
 
-    /// The file put together again.
+    /// The bytes of a file with these parts.
     ///
     /// # Panics
-    /// If safetensors itself refuses the parts.
+    /// If safetensors refuses the parts.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let tensors = self.tensors.iter();

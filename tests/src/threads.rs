@@ -1,16 +1,16 @@
-//! Running on a given number of threads, and what must not depend on it.
+//! Running on a given number of threads, and checking that results do not depend on it.
 
 use std::fmt;
 
 use crate::close::assert_same_bits;
 
-/// How many threads results must not depend on: one, two, an odd number, and more than most machines here have.
+/// Numbers of threads: one, two, an odd number, and more than most machines have.
 pub const THREADS: [usize; 4] = [1, 2, 3, 8];
 
-/// Runs `f` in a pool of its own, of that many threads.
+/// Runs `f` in a new pool of that many threads.
 ///
 /// # Panics
-/// If the system has no threads left.
+/// If the threads cannot be started.
 pub fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.expect("threads").install(f)
@@ -19,7 +19,7 @@ pub fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
 /// Asserts that `compute` gives the same bits on each number of [`THREADS`], and returns them.
 ///
 /// # Panics
-/// If it does not.
+/// If the bits differ.
 #[track_caller]
 pub fn assert_same_on_any_threads(what: impl fmt::Display, compute: impl Fn() -> Vec<f32> + Sync) -> Vec<f32> {
     let expected = on_threads(THREADS[0], &compute);
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sum_in_the_order_of_threads_is_found() {
+    fn a_sum_that_depends_on_threads_is_found() {
         let fine = assert_same_on_any_threads("constant", || vec![1.0, 2.0]);
         assert_eq!(fine, [1.0, 2.0]);
         let depends = || assert_same_on_any_threads("a count", || vec![rayon::current_num_threads() as f32]);

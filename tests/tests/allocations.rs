@@ -1,6 +1,5 @@
-//! After the first step, training, prediction and the filling of batches allocate nothing. A binary of its own and
-//! without the test harness, since every thread of the process is counted, and the harness allocates while a test
-//! begins.
+//! After the first step, training, prediction and the filling of batches allocate nothing. A separate binary without the
+//! test harness, since all threads are counted, and the harness allocates while a test starts.
 
 use std::{alloc::System, ops::ControlFlow};
 
@@ -16,10 +15,10 @@ use tests::data::{Slices, batch, on_kernels, trained};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Samples of a batch: so many that threads share the lists of 784 inputs.
+/// Samples of a batch: enough for the lists of 784 nonzero inputs to be made in parallel.
 const BATCH: usize = 96;
 
-/// Every layer, alone on the way out and in the middle, and weights so many that threads share their transposition.
+/// Every layer, fused and separate, with enough weights for a parallel transposition.
 const NETWORKS: [&str; 8] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
@@ -32,7 +31,7 @@ const NETWORKS: [&str; 8] = [
     "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
 ];
 
-/// Asserts that `f` allocates nothing, once it has been called a first time.
+/// Asserts that `f` allocates nothing after its first call.
 fn assert_no_allocations(what: &str, mut f: impl FnMut()) {
     f();
     let region = Region::new(ALLOCATOR);
@@ -89,18 +88,18 @@ fn check_batches(augmentation: &Augmentation) {
     let (mut images, mut labels) = (vec![0.0; 150 * 784], vec![0; 150]);
     assert_no_allocations(&format!("batches: {augmentation:?}"), || {
         batches.start_epoch(0);
-        while batches.next_into(&mut images, &mut labels) > 0 {}
+        while batches.next_batch(&mut images, &mut labels) > 0 {}
     });
 }
 
 fn main() {
-    // The counter counts.
+    // The counter works.
     let region = Region::new(ALLOCATOR);
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(region.change().allocations, 1);
 
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    // Both threads have started, and have what rayon itself gives a thread.
+    // Both threads have started, with what rayon allocates for a thread.
     pool.broadcast(|_| ());
     for text in NETWORKS {
         for (kernel, network) in on_kernels(&trained(text, 2)) {
@@ -109,8 +108,11 @@ fn main() {
             pool.install(|| check(&format!("{text}, {kernel}"), &network));
         }
     }
-    let bent = Augmentation::default().elastic(3.0).thickness(0.5, 0.7).styles(0.5);
-    for augmentation in [Augmentation::none(), Augmentation::default(), bent.strangers(0.1)] {
+    let bent = Augmentation::default()
+        .elastic(3.0)
+        .stroke_width(0.5, 0.7)
+        .digit_styles(0.5);
+    for augmentation in [Augmentation::none(), Augmentation::default(), bent.distractors(0.1)] {
         pool.install(|| check_batches(&augmentation));
     }
     println!("test nothing_is_allocated_after_the_first_step ... ok");

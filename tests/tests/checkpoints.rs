@@ -1,11 +1,11 @@
-//! Checkpoints: an interrupted run ends in the same bits as an unbroken one, and every kind of damage is an error.
+//! Checkpoints: an interrupted run ends in the same bits as an uninterrupted one, and every kind of damage is an error.
 
-use std::ops::ControlFlow;
+use std::{fs, ops::ControlFlow, path::Path};
 
 use nn_core::{
     Cursor, Error, Loss, Network, Source, Trainer,
     formats::Model,
-    optim::{Adam, OneCycle, Schedule, Sgd},
+    optim::{Adam, OneCycle, Optimizer, Schedule, Sgd},
 };
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
@@ -21,11 +21,11 @@ const CONV: &str = "7x8x2 | conv 9 3x3 pad 1 | relu | maxpool 2 | dropout 0.25 |
 const SMALL: &str = "4 | dense 17 | relu | dense 3";
 const SAMPLES: usize = 150;
 const BATCH: usize = 32;
-/// Of each epoch, the last one smaller.
+/// Steps per epoch; the last batch is smaller.
 const STEPS: u64 = 5;
 const EPOCHS: u64 = 4;
 
-/// Samples in an order that the epoch decides.
+/// Samples in an order that depends on the epoch.
 struct Shuffled<'a> {
     images: &'a [f32],
     labels: &'a [usize],
@@ -57,7 +57,7 @@ impl Source for Shuffled<'_> {
     }
 }
 
-/// Everything that a trainer can be set to.
+/// A trainer with every setting changed.
 fn trainer(network: Network) -> Trainer {
     let adam = Adam {
         weight_decay: 0.01,
@@ -74,8 +74,8 @@ fn trainer(network: Network) -> Trainer {
         .with_seed(7)
 }
 
-/// Trains from a place to the end or until that many steps are taken; adds the losses.
-fn go_on(
+/// Trains from `position` to the last epoch or until `until` steps are done; appends the losses.
+fn train(
     trainer: &mut Trainer,
     mut position: Cursor,
     until: u64,
@@ -96,23 +96,26 @@ fn go_on(
     position
 }
 
-/// The checkpoint at the end, and the losses; interrupted after some of the steps, and going on with as many threads.
+/// The final checkpoint and the losses of a run with interruptions, each after `.0` steps and resumed on `.1` threads.
 fn run(network: &Network, samples: &(Vec<f32>, Vec<usize>), interruptions: &[(u64, usize)]) -> (Vec<u8>, Vec<f32>) {
     let (mut trainer, mut position) = (trainer(network.clone()), Cursor::default());
     let mut losses = Vec::new();
     let mut threads = 1;
     for &(until, next_threads) in interruptions {
         on_threads(threads, || {
-            position = go_on(&mut trainer, position, until, &mut Shuffled::new(samples), &mut losses);
+            position = train(&mut trainer, position, until, &mut Shuffled::new(samples), &mut losses);
         });
         let bytes = trainer.checkpoint(position).unwrap();
         let resumed = Trainer::resume_from(&bytes, BATCH).unwrap();
         assert_eq!((resumed.1, resumed.0.steps()), (position, until));
-        assert!(bytes == resumed.0.checkpoint(position).unwrap(), "the same file again");
+        assert!(
+            bytes == resumed.0.checkpoint(position).unwrap(),
+            "saving again gives the same file"
+        );
         (trainer, threads) = (resumed.0, next_threads);
     }
     on_threads(threads, || {
-        position = go_on(
+        position = train(
             &mut trainer,
             position,
             u64::MAX,
@@ -143,13 +146,16 @@ fn an_interrupted_run_ends_in_the_same_bits_on_any_number_of_threads() {
         ] {
             let (bytes, again) = run(&network, &samples, interruptions);
             assert_same_bits(format!("{text}: {interruptions:?}: losses"), &again, &losses);
-            assert!(bytes == expected, "{text}: {interruptions:?}: another end");
+            assert!(
+                bytes == expected,
+                "{text}: {interruptions:?}: the final checkpoints differ"
+            );
         }
     }
 }
 
 #[test]
-fn what_a_rule_gathers_is_kept_for_each_rule_and_only_what_it_gathers() {
+fn each_optimizer_saves_exactly_its_state() {
     let network = trained(SMALL, 3);
     let samples = batch(&network, 4, 20);
     let plain = Sgd::new(0.1);
@@ -188,22 +194,22 @@ fn what_a_rule_gathers_is_kept_for_each_rule_and_only_what_it_gathers() {
 }
 
 #[test]
-fn settings_change_between_steps_and_lose_nothing() {
+fn changing_settings_between_steps_keeps_the_state() {
     let network = trained(SMALL, 3);
     let (images, labels) = batch(&network, 4, 8);
     let mut trainer = trainer(network);
     trainer.step(&images, &labels).unwrap();
     let bytes = trainer.checkpoint(Cursor::default()).unwrap();
-    // Again what they are: the moments stay.
+    // Setting the same values again keeps the optimizer state.
     let trainer = trainer.with_clipping(0.5).unwrap().with_average(0.9).unwrap();
     assert!(trainer.checkpoint(Cursor::default()).unwrap() == bytes);
     let trainer = trainer.with_schedule(Schedule::constant()).unwrap();
     assert_eq!(trainer.learning_rate(), 0.01);
 }
 
-/// These numbers of steps have 16 or more digits, and an inexact parser gives their neighbours.
+/// These step counts have 16 or more digits, which an inexact parser would round to a neighboring number.
 #[test]
-fn a_schedule_comes_back_to_the_last_bit() {
+fn a_schedule_round_trips_to_the_last_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     for steps in [280.0 / 3.0, 0.95 * 9936.0] {
@@ -221,7 +227,7 @@ fn a_schedule_comes_back_to_the_last_bit() {
 }
 
 #[test]
-fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
+fn a_checkpoint_is_a_weights_file_and_is_saved_atomically() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let network = trained(SMALL, 5);
@@ -238,16 +244,16 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
         let model = Model::load(&path).unwrap();
         assert_eq!(model.network.tensors(), trainer.network().tensors());
         assert!(model.notes.is_empty());
-        // What is made of it is an ordinary weights file again.
+        // Saving the model again gives an ordinary weights file.
         let weights = model.to_bytes().unwrap();
         assert_eq!(Parts::of(&weights).tensors.len(), 4);
     }
-    // What the caller asks for is no fault of the file, and what the file says is.
+    // A bad argument is the caller's fault; a bad setting is the file's.
     for batch in [0, usize::MAX] {
         let error = Trainer::resume(&path, batch).unwrap_err();
         assert!(matches!(error, Error::Setting { name: "batch", .. }), "{error}");
     }
-    std::fs::write(&path, saying("\"max_norm\":0.5", "\"max_norm\":0").bytes()).unwrap();
+    fs::write(&path, with_training("\"max_norm\":0.5", "\"max_norm\":0").bytes()).unwrap();
     let error = Trainer::resume(&path, BATCH).unwrap_err();
     assert!(matches!(error, Error::Weights { path: Some(_), .. }), "{error}");
     assert_error(Err::<(), _>(error), &["run.safetensors", "max_norm = 0"]);
@@ -257,8 +263,29 @@ fn a_checkpoint_is_a_weights_file_and_is_replaced_whole() {
         trainer.save_checkpoint(missing.join("run"), Cursor::default()),
         &["missing", "cannot write"],
     );
-    std::fs::write(&path, Model::new(trained(SMALL, 5)).to_bytes().unwrap()).unwrap();
-    assert_error(Trainer::resume(&path, BATCH), &["run.safetensors", "no checkpoint"]);
+    fs::write(&path, Model::new(trained(SMALL, 5)).to_bytes().unwrap()).unwrap();
+    assert_error(Trainer::resume(&path, BATCH), &["run.safetensors", "not a checkpoint"]);
+}
+
+/// A file of an older version of this crate: two steps of a trainer with every setting changed.
+#[test]
+fn an_old_checkpoint_resumes_and_is_written_again_byte_for_byte() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checkpoint.safetensors");
+    let (mut trainer, position) = Trainer::resume(&path, BATCH).unwrap();
+    assert_eq!(position, Cursor { epoch: 3, batches: 2 });
+    assert_eq!((trainer.steps(), trainer.seed()), (2, 7));
+    let adam = Adam {
+        weight_decay: 0.01,
+        decoupled: true,
+        ..Adam::new(0.01)
+    };
+    assert_eq!(*trainer.optimizer(), Optimizer::from(adam));
+    assert_eq!(*trainer.schedule(), Schedule::from(OneCycle::new(STEPS * EPOCHS)));
+    assert_eq!(*trainer.loss(), Loss::CrossEntropy { label_smoothing: 0.1 });
+    assert_eq!((trainer.max_norm(), trainer.average()), (Some(0.5), Some(0.9)));
+    assert!(trainer.checkpoint(position).unwrap() == fs::read(path).unwrap());
+    let (images, labels) = batch(trainer.network(), 10, 8);
+    trainer.step(&images, &labels).unwrap();
 }
 
 fn bytes() -> Vec<u8> {
@@ -269,8 +296,8 @@ fn bytes() -> Vec<u8> {
     trainer.checkpoint(Cursor { epoch: 3, batches: 2 }).unwrap()
 }
 
-/// The checkpoint with a change in what it says of training.
-fn saying(from: &str, to: &str) -> Parts {
+/// A checkpoint with an edited training state.
+fn with_training(from: &str, to: &str) -> Parts {
     let mut parts = Parts::of(&bytes());
     let text = &parts.metadata["training"];
     assert!(text.contains(from), "{from} in {text}");
@@ -280,7 +307,7 @@ fn saying(from: &str, to: &str) -> Parts {
 }
 
 #[test]
-fn a_setting_that_makes_no_sense_is_named() {
+fn an_invalid_setting_is_named() {
     let text = &Parts::of(&bytes()).metadata["training"];
     for (from, to, message) in [
         (
@@ -336,14 +363,14 @@ fn a_setting_that_makes_no_sense_is_named() {
         (
             "\"progress\":{\"steps\":1",
             "\"progress\":{\"steps\":18446744073709551615",
-            &["as far"],
+            &["step counts are impossible"],
         ),
-        ("\"averaged\":1", "\"averaged\":2", &["as far"]),
+        ("\"averaged\":1", "\"averaged\":2", &["step counts are impossible"]),
         (text, "", &["training"]),
         (text, "null", &["checkpoint_version is null"]),
         (text, &"[".repeat(100_000), &["training", "recursion"]),
     ] {
-        assert_error(Trainer::resume_from(&saying(from, to).bytes(), BATCH), message);
+        assert_error(Trainer::resume_from(&with_training(from, to).bytes(), BATCH), message);
     }
 }
 
@@ -367,7 +394,7 @@ fn a_tensor_that_does_not_fit_is_named() {
     let mut extra = parts.tensor("training.first.0.bias").clone();
     extra.0 = "training.third.0.bias".to_owned();
     parts.tensors.push(extra);
-    cases.push((parts, &["training.third.0.bias", "no part of a checkpoint"]));
+    cases.push((parts, &["training.third.0.bias", "does not belong to a checkpoint"]));
     let mut parts = good();
     parts.tensor("training.average.0.weight").2 = vec![4, 17];
     cases.push((parts, &["training.average", "[4, 17]", "[17, 4]"]));
@@ -380,10 +407,10 @@ fn a_tensor_that_does_not_fit_is_named() {
     let mut parts = good();
     parts.say("network", "4 | dense 16 | relu | dense 3");
     cases.push((parts, &["0.weight", "[17, 4]", "[16, 4]"]));
-    // The average is off, and its tensors are there.
+    // Averaging is off, but its tensors are there.
     cases.push((
-        saying("\"average\":0.9", "\"average\":null"),
-        &["training.average", "no part"],
+        with_training("\"average\":0.9", "\"average\":null"),
+        &["training.average", "does not belong"],
     ));
     for (parts, message) in cases {
         assert_error(Trainer::resume_from(&parts.bytes(), BATCH), message);
@@ -391,7 +418,7 @@ fn a_tensor_that_does_not_fit_is_named() {
 }
 
 #[test]
-fn a_file_that_ends_early_and_a_batch_out_of_range_are_refused() {
+fn truncated_files_and_invalid_batch_sizes_are_refused() {
     let bytes = bytes();
     for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
         assert_error(Trainer::resume_from(&bytes[..length], BATCH), &["safetensors"]);
@@ -403,7 +430,7 @@ fn a_file_that_ends_early_and_a_batch_out_of_range_are_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever the damage, there is an answer, and no panic.
+    /// Damaged files give a trainer or an error, never a panic.
     #[test]
     fn random_damage_never_panics(
         flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),

@@ -1,4 +1,4 @@
-//! What a caller can get wrong: each mistake is an error that names it, and changes nothing.
+//! Mistakes of the caller: each gives an error that names it, and changes nothing.
 
 use std::{ops::ControlFlow, process::Command};
 
@@ -19,7 +19,7 @@ fn network() -> Network {
     trained(NETWORK, 1)
 }
 
-/// A trainer that has taken steps, so that momentum has gathered.
+/// A trainer after three steps, so that its momentum buffer is not zero.
 fn trainer() -> Trainer {
     let (images, labels) = batch(&network(), 2, BATCH);
     let sgd = Sgd {
@@ -33,8 +33,8 @@ fn trainer() -> Trainer {
     trainer
 }
 
-/// Asserts that a failed call has left no trace: the next step is what it would have been without it.
-fn assert_untouched(what: &str, trainer: &mut Trainer) {
+/// Asserts that a failed call has changed nothing: the next step gives what it would have given without it.
+fn assert_unchanged(what: &str, trainer: &mut Trainer) {
     let mut expected = self::trainer();
     assert_eq!(trainer.steps(), expected.steps(), "{what}");
     assert_same_bits(what, &parameters(trainer.network()), &parameters(expected.network()));
@@ -47,7 +47,7 @@ fn assert_untouched(what: &str, trainer: &mut Trainer) {
 }
 
 #[test]
-fn settings_out_of_range_are_named() {
+fn sgd_settings_out_of_range_are_named() {
     let good = Sgd::new(0.1);
     for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let text = value.to_string();
@@ -82,7 +82,7 @@ fn settings_out_of_range_are_named() {
             &["learning rate", &text, "at least 0"],
         );
         assert_eq!(trainer.optimizer().learning_rate(), 0.1);
-        assert_untouched(&text, &mut trainer);
+        assert_unchanged(&text, &mut trainer);
     }
     for momentum in [1.0, 1.5] {
         let text = format!("momentum = {momentum}");
@@ -99,7 +99,7 @@ fn settings_out_of_range_are_named() {
 }
 
 #[test]
-fn settings_of_adam_out_of_range_are_named() {
+fn adam_settings_out_of_range_are_named() {
     let good = Adam::new(0.1);
     for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for (adam, name) in [
@@ -136,7 +136,7 @@ fn settings_of_adam_out_of_range_are_named() {
 }
 
 #[test]
-fn settings_of_loss_schedule_clipping_and_average_out_of_range_are_named() {
+fn loss_schedule_clipping_and_average_settings_out_of_range_are_named() {
     for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let text = value.to_string();
         let smoothed = Loss::CrossEntropy { label_smoothing: value };
@@ -188,17 +188,17 @@ fn settings_of_loss_schedule_clipping_and_average_out_of_range_are_named() {
 }
 
 #[test]
-fn a_schedule_that_leaves_the_range_of_numbers_is_an_error_that_changes_nothing() {
+fn an_overflowing_schedule_is_an_error_that_changes_nothing() {
     let (images, labels) = batch(&network(), 2, BATCH);
     let growing = trainer().with_schedule(Schedule::exponential(1e19));
     let mut growing = growing.unwrap();
     assert_error(growing.step(&images, &labels), &["learning rate = inf"]);
     let mut trainer = growing.with_schedule(Schedule::constant()).unwrap();
-    assert_untouched("a rate out of range", &mut trainer);
+    assert_unchanged("a rate out of range", &mut trainer);
 }
 
 #[test]
-fn gradients_that_are_too_large_to_clip_are_an_error_that_changes_nothing() {
+fn gradients_too_large_to_clip_are_an_error_that_changes_nothing() {
     let mut network = trained("2 | dense 1 | dense 2", 1);
     let mut tensors = network.tensors();
     for (tensor, value) in tensors.iter_mut().zip([0.0, 0.0, 1e10, 0.0]) {
@@ -214,10 +214,10 @@ fn gradients_that_are_too_large_to_clip_are_an_error_that_changes_nothing() {
     assert_eq!((trainer.steps(), trainer.network().tensors()), (0, tensors));
 }
 
-/// A source that says more than is true.
-struct Boaster(usize);
+/// A source that reports a wrong number of samples.
+struct WrongCount(usize);
 
-impl Source for Boaster {
+impl Source for WrongCount {
     fn start_epoch(&mut self, _epoch: u64) {}
 
     fn next_batch(&mut self, _images: &mut [f32], _labels: &mut [usize]) -> usize {
@@ -226,20 +226,23 @@ impl Source for Boaster {
 }
 
 #[test]
-fn a_source_that_reports_more_samples_than_there_is_room_for_is_an_error() {
+fn a_source_that_reports_too_many_samples_is_an_error() {
     for reported in [BATCH + 1, usize::MAX] {
         let message = [&*format!("reports {reported}"), "room for 5"];
         let mut trainer = trainer();
-        let outcome = trainer.epoch(&mut Boaster(reported), 0, |_, _| ControlFlow::Continue(()));
+        let outcome = trainer.epoch(&mut WrongCount(reported), 0, |_, _| ControlFlow::Continue(()));
         assert_error(outcome, &message);
-        assert_untouched("a boaster", &mut trainer);
+        assert_unchanged("a wrong count", &mut trainer);
         let mut workspace = Workspace::new(&network(), BATCH).unwrap();
-        assert_error(evaluate(&network(), &mut Boaster(reported), &mut workspace), &message);
+        assert_error(
+            evaluate(&network(), &mut WrongCount(reported), &mut workspace),
+            &message,
+        );
     }
 }
 
 #[test]
-fn evaluation_without_room_for_a_sample_is_an_error() {
+fn evaluation_in_an_empty_workspace_is_an_error() {
     let (images, labels) = batch(&network(), 2, BATCH);
     let mut workspace = Workspace::new(&network(), 0).unwrap();
     let outcome = evaluate(&network(), &mut Slices::new(&images, &labels), &mut workspace);
@@ -247,7 +250,7 @@ fn evaluation_without_room_for_a_sample_is_an_error() {
 }
 
 #[test]
-fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
+fn empty_and_huge_batches_are_refused() {
     assert_error(
         Trainer::new(network(), Sgd::new(0.1), 0),
         &["batch = 0", "at least one"],
@@ -265,16 +268,16 @@ fn a_batch_of_none_or_of_more_than_memory_holds_is_refused() {
     }
 }
 
-/// A strip of windows as high as the pooling, copied out: 32 times 4,096 × 32,768 values.
+/// The im2col scratch memory of a fused pooling window: 32 times 4,096 × 32,768 values.
 #[test]
-fn scratch_memory_of_many_gigabytes_is_refused() {
+fn huge_scratch_memory_is_refused() {
     let network = trained("4099x32775x1 | conv 1 4x8 | maxpool 4096 | dense 2", 1);
     assert_error(Workspace::new(&network, 1), &["batch = 1", "16 GiB"]);
     assert_error(Trainer::new(network, Sgd::new(0.1), 1), &["batch = 1", "16 GiB"]);
 }
 
 #[test]
-fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
+fn inputs_and_targets_of_wrong_lengths_are_refused_and_change_nothing() {
     let (images, labels) = batch(&network(), 4, BATCH + 1);
     let (fit, shape) = (BATCH * 6, "shape 2x3x1");
     for (what, images, labels, message) in [
@@ -324,12 +327,12 @@ fn images_and_labels_that_do_not_fit_are_refused_and_change_nothing() {
     ] {
         let mut trainer = trainer();
         assert_error(trainer.step(images, labels), message);
-        assert_untouched(what, &mut trainer);
+        assert_unchanged(what, &mut trainer);
     }
 }
 
 #[test]
-fn one_value_of_a_channel_has_no_variance() {
+fn batch_norm_refuses_one_value_per_channel() {
     for (text, layer) in [
         ("2x3x1 | dense 17 | batchnorm | relu | dense 4", "layer 2 (batchnorm)"),
         ("1x1x6 | batchnorm | dense 4", "layer 0 (batchnorm)"),
@@ -349,7 +352,7 @@ fn one_value_of_a_channel_has_no_variance() {
 }
 
 #[test]
-fn a_step_that_diverges_leaves_running_statistics_as_they_were() {
+fn a_diverging_step_keeps_running_statistics() {
     let network = trained("2x3x1 | dense 17 | batchnorm | relu | dense 4", 1);
     let (mut images, labels) = batch(&network, 2, BATCH);
     images[3] = f32::NAN;
@@ -359,16 +362,16 @@ fn a_step_that_diverges_leaves_running_statistics_as_they_were() {
 }
 
 #[test]
-fn a_label_that_is_no_class_is_named_and_changes_nothing() {
+fn an_invalid_target_is_named_and_changes_nothing() {
     let (images, labels) = batch(&network(), 5, BATCH);
     for (sample, label) in [(0, 4), (3, 10), (4, usize::MAX)] {
         let mut wrong = labels.clone();
         wrong[sample] = label;
-        let (label, sample) = (format!("label {label}"), format!("sample {sample}"));
+        let (label, sample) = (format!("target {label}"), format!("sample {sample}"));
         let message = [&*label, &sample, "4 outputs", "0 to 3"];
         let mut trainer = trainer();
         assert_error(trainer.step(&images, &wrong), &message);
-        assert_untouched(&label, &mut trainer);
+        assert_unchanged(&label, &mut trainer);
         assert_error(gradients(&network(), &images, &wrong), &message);
         let mut workspace = Workspace::new(&network(), BATCH).unwrap();
         assert_error(
@@ -379,21 +382,21 @@ fn a_label_that_is_no_class_is_named_and_changes_nothing() {
 }
 
 #[test]
-fn an_epoch_passes_errors_on_and_can_be_tried_again() {
+fn an_epoch_returns_errors_and_can_be_repeated() {
     let (images, mut labels) = batch(&network(), 6, 2 * BATCH);
     let right = labels.clone();
     labels[BATCH + 2] = 4;
     let mut trainer = trainer();
     let before = trainer.steps();
     let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_, _| ControlFlow::Continue(()));
-    assert_error(outcome, &["label 4", "sample 2"]);
-    assert_eq!(trainer.steps(), before + 1, "the first batch was fine");
+    assert_error(outcome, &["target 4", "sample 2"]);
+    assert_eq!(trainer.steps(), before + 1, "the first batch was valid");
     let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);
 }
 
 #[test]
-fn inputs_that_are_not_finite_stop_training_before_they_do_harm() {
+fn inputs_that_are_not_finite_change_nothing() {
     let (images, labels) = batch(&network(), 7, BATCH);
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for position in [0, 17, images.len() - 1] {
@@ -415,13 +418,13 @@ fn inputs_that_are_not_finite_stop_training_before_they_do_harm() {
                 Err::<(), _>(error),
                 &["step 3", "0.1", "not finite", "lower learning rate"],
             );
-            assert_untouched(&format!("{value} at {position}"), &mut trainer);
+            assert_unchanged(&format!("{value} at {position}"), &mut trainer);
         }
     }
 }
 
 #[test]
-fn a_learning_rate_that_is_far_too_high_ends_in_divergence() {
+fn a_far_too_high_learning_rate_is_reported_as_divergence() {
     let (images, labels) = batch(&network(), 8, BATCH);
     for momentum in [0.0, 0.9] {
         for (kernel, network) in on_kernels(&network()) {
@@ -440,7 +443,7 @@ fn a_learning_rate_that_is_far_too_high_ends_in_divergence() {
 }
 
 #[test]
-fn prediction_refuses_what_does_not_fit() {
+fn prediction_refuses_inputs_that_do_not_fit() {
     let network = network();
     let mut workspace = Workspace::new(&network, 2).unwrap();
     assert_eq!(workspace.capacity(), 2);
@@ -463,7 +466,7 @@ fn prediction_refuses_what_does_not_fit() {
     assert_eq!(
         network.logits(&images[..12], &mut workspace).unwrap().len(),
         8,
-        "and goes on"
+        "the workspace remains usable"
     );
 }
 
@@ -486,7 +489,7 @@ fn a_workspace_of_another_network_is_refused() {
         let outcome = evaluate(&network, &mut Slices::new(&images, &labels), &mut workspace);
         assert_error(outcome, &["workspace", "another network"]);
     }
-    // The same layers with other weights are the same network to a workspace, whatever it was used for before.
+    // A workspace fits every network of the same layers, whatever it was used for before.
     let mut workspace = Workspace::for_training(&trained(NETWORK, 11), 9).unwrap();
     let logits = network.logits(&images, &mut workspace).unwrap().to_vec();
     assert_same_bits(
@@ -498,9 +501,9 @@ fn a_workspace_of_another_network_is_refused() {
     );
 }
 
-/// Layers may keep zeros in their scratch memory, such as padding, in places that only their own shape knows.
+/// Layers may keep zeros in scratch memory, such as padding, at positions that depend on their shape.
 #[test]
-fn a_workspace_of_a_network_of_other_shape_but_equal_sizes_is_refused_or_harmless() {
+fn a_workspace_of_equal_size_but_another_shape_is_refused_or_harmless() {
     for (text, other) in [
         (
             "4x6x1 | conv 2 3x3 pad 1 | flatten",
@@ -530,7 +533,7 @@ fn a_workspace_of_a_network_of_other_shape_but_equal_sizes_is_refused_or_harmles
 }
 
 #[test]
-fn gradients_refuse_what_does_not_fit() {
+fn gradients_refuse_inputs_and_targets_that_do_not_fit() {
     let network = network();
     let (images, labels) = batch(&network, 12, 3);
     assert_error(
@@ -550,7 +553,7 @@ fn gradients_refuse_what_does_not_fit() {
 }
 
 #[test]
-fn a_kernel_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_kernel_is_named_with_the_available_ones() {
     let available: Vec<_> = Kernel::available().map(|kernel| kernel.to_string()).collect();
     assert_error(
         "sse9".parse::<Kernel>(),
@@ -560,7 +563,7 @@ fn a_kernel_that_is_not_there_is_named_with_those_that_are() {
     assert_error("Portable".parse::<Kernel>(), &["Portable"]);
 }
 
-/// Runs the test below in a process of its own, in which `NN_CORE_KERNEL` is set, and gives what it prints.
+/// Runs the test below in a process with `NN_CORE_KERNEL` set, and returns its output.
 fn kernel_in_use(name: &str) -> String {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_kernel_in_use_is_printed", "--nocapture"])
@@ -578,16 +581,16 @@ fn the_kernel_in_use_is_printed() {
 }
 
 #[test]
-fn the_environment_chooses_the_kernel_or_is_told_why_not() {
+fn the_environment_selects_the_kernel() {
     for kernel in Kernel::available() {
-        let said = kernel_in_use(&kernel.to_string());
-        assert!(said.contains(&format!("in use: {kernel}")), "{said}");
+        let output = kernel_in_use(&kernel.to_string());
+        assert!(output.contains(&format!("in use: {kernel}")), "{output}");
     }
     for name in ["sse9", "", "PORTABLE"] {
-        let said = kernel_in_use(name);
+        let output = kernel_in_use(name);
         assert!(
-            said.contains(&format!("refused: kernel {name:?}")) && said.contains("portable"),
-            "{said}"
+            output.contains(&format!("refused: kernel {name:?}")) && output.contains("portable"),
+            "{output}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Golden values from PyTorch (`golden/make.py` made them), and weights files read on the other side.
+//! Golden values from PyTorch, written by `golden/make.py`, and weights files exchanged with it.
 
 use std::{
     io::Write,
@@ -18,7 +18,7 @@ use tests::{
     data::{batch, on_kernels, trained},
 };
 
-/// The networks of `golden/make.py`, and the names of their tensors.
+/// The networks of `golden/make.py`: file name, text form, names of the tensors.
 const MLP: (&str, &str, &[&str]) = (
     "mlp",
     "3x4x2 | dense 17 | relu | dense 5",
@@ -64,20 +64,20 @@ const NORM: (&str, &str, &[&str]) = (
     ],
 );
 const MODELS: [(&str, &str, &[&str]); 3] = [MLP, CONV, NORM];
-const SAMPLES_A_STEP: usize = 6;
+const BATCH: usize = 6;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// A network with the weights that PyTorch wrote.
+/// Loads the weights that PyTorch saved.
 fn network((file, text, names): (&str, &str, &[&str])) -> Network {
     let spec: NetworkSpec = text.parse().unwrap();
     let model = Model::load_as(folder().join(file).with_extension("safetensors"), spec).unwrap();
     assert_eq!((model.labels.len(), model.notes.len()), (0, 0));
     let tensors = model.network.tensors();
-    let ours: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
-    assert_eq!(ours, names);
+    let actual: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
+    assert_eq!(actual, names);
     model.network
 }
 
@@ -87,7 +87,7 @@ fn logits(network: &Network, images: &[f32]) -> Vec<f32> {
     network.logits(images, &mut workspace).unwrap().to_vec()
 }
 
-/// What PyTorch made of them.
+/// The values that PyTorch computed.
 struct Golden {
     bytes: Vec<u8>,
 }
@@ -125,7 +125,7 @@ impl Golden {
             let name = format!("{prefix}.{name}");
             let expected = self.values(&name);
             if expected.iter().all(|value| value.abs() < 1e-15) {
-                // A bias right before a normalisation, which takes it away: its gradient is 0 but for rounding.
+                // A bias right before a normalization has no effect: its gradient is 0 except for rounding.
                 assert!(values.iter().all(|value| value.abs() < 1e-7), "{name}: {values:?}");
             } else {
                 assert_close(&name, values, &expected, tolerance);
@@ -133,7 +133,7 @@ impl Golden {
         }
     }
 
-    /// The names of the cases of the loss.
+    /// Names of the test cases of the losses.
     fn losses(&self) -> Vec<String> {
         let file = SafeTensors::deserialize(&self.bytes).unwrap();
         let names = file.names().into_iter();
@@ -167,7 +167,7 @@ fn logits_loss_and_gradients() {
     }
 }
 
-/// The optimiser by the name of its rule, with the settings that PyTorch had.
+/// The optimizer named `rule`, with the settings PyTorch used.
 fn optimizer(golden: &Golden, rule: &str) -> Optimizer {
     let settings = golden.inputs(&format!("{rule}.settings"));
     match (rule, &settings[..]) {
@@ -191,21 +191,21 @@ fn optimizer(golden: &Golden, rule: &str) -> Optimizer {
     }
 }
 
-/// Takes PyTorch's 12 steps by one of its rules or variants; returns the trainer after them.
+/// Trains for PyTorch's 12 steps of `rule` and compares with them; returns the trainer.
 fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) -> Trainer {
     let (images, labels) = golden.batch(model);
     let sample = trainer.network().spec().input().len();
     let mut losses = Vec::new();
     let what = format!("{model}.{rule}");
-    // To divide by the deviation of as few values as a step has samples is to make more of rounding errors.
+    // Normalizing by the standard deviation of a small batch amplifies rounding errors.
     let tolerance = |absolute, relative| match model {
         "norm" => Tolerance::new(5.0 * absolute, 5.0 * relative),
         _ => Tolerance::new(absolute, relative),
     };
     let expected = golden.values(&format!("{what}.losses"));
     for step in 0..expected.len() {
-        let start = step * SAMPLES_A_STEP % labels.len();
-        let samples = start..start + SAMPLES_A_STEP;
+        let start = step * BATCH % labels.len();
+        let samples = start..start + BATCH;
         let pixels = samples.start * sample..samples.end * sample;
         losses.push(trainer.step(&images[pixels], &labels[samples]).unwrap().loss);
         if step == 0 {
@@ -223,13 +223,13 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
 }
 
 #[test]
-fn twelve_steps_by_each_rule() {
+fn twelve_steps_with_each_optimizer() {
     let golden = Golden::open();
     for model in MODELS {
         for (_, network) in on_kernels(&network(model)) {
             for rule in ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"] {
                 let optimizer = optimizer(&golden, rule);
-                let trainer = Trainer::new(network.clone(), optimizer, SAMPLES_A_STEP).unwrap();
+                let trainer = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
                 twelve_steps(&golden, model.0, rule, trainer);
             }
         }
@@ -239,7 +239,7 @@ fn twelve_steps_by_each_rule() {
 const SMOOTHED: Loss = Loss::CrossEntropy { label_smoothing: 0.125 };
 
 #[test]
-fn twelve_steps_with_other_losses_clipped_gradients_and_an_average() {
+fn twelve_steps_with_other_losses_clipping_and_averaging() {
     let golden = Golden::open();
     let plain = Loss::default();
     for model in [MLP, CONV] {
@@ -252,7 +252,7 @@ fn twelve_steps_with_other_losses_clipped_gradients_and_an_average() {
                 ("clipped-adamw", "adamw", SMOOTHED, Some(0.25)),
             ] {
                 let optimizer = optimizer(&golden, rule);
-                let mut trainer = Trainer::new(network.clone(), optimizer, SAMPLES_A_STEP).unwrap();
+                let mut trainer = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
                 trainer = trainer.with_loss(loss).unwrap().with_average(0.875).unwrap();
                 if let Some(max_norm) = max_norm {
                     trainer = trainer.with_clipping(max_norm).unwrap();
@@ -325,7 +325,7 @@ fn smoothed_cross_entropy_and_mean_squared_error() {
 }
 
 #[test]
-fn softmax_and_cross_entropy_extremes_included() {
+fn softmax_and_cross_entropy_with_extreme_logits() {
     let golden = Golden::open();
     let cases = golden.losses();
     assert!(cases.len() >= 10, "{cases:?}");
@@ -337,7 +337,7 @@ fn softmax_and_cross_entropy_extremes_included() {
         loss::softmax(&mut probabilities);
         let mut gradient = vec![0.0; logits.len()];
         let loss = loss::cross_entropy(&logits, label, 1.0, &mut gradient);
-        // NaN and infinity where PyTorch has them, and nowhere else.
+        // NaN and infinity exactly where PyTorch has them.
         for (what, actual) in [
             ("softmax", &probabilities),
             ("loss", &vec![loss]),
@@ -353,7 +353,7 @@ fn softmax_and_cross_entropy_extremes_included() {
 }
 
 #[test]
-fn weights_from_pytorch_survive_a_file_of_ours() {
+fn weights_from_pytorch_round_trip() {
     for model in MODELS {
         let network = network(model);
         let again = Model::from_bytes(&Model::new(network.clone()).to_bytes().unwrap()).unwrap();
@@ -361,7 +361,7 @@ fn weights_from_pytorch_survive_a_file_of_ours() {
     }
 }
 
-/// A Python that has PyTorch and safetensors: the one that `PYTHON_WITH_TORCH` names, or else `python3`.
+/// A Python with PyTorch and safetensors: `PYTHON_WITH_TORCH` if set, else `python3`.
 fn python_with_torch() -> Option<String> {
     let named = std::env::var("PYTHON_WITH_TORCH").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
@@ -397,9 +397,9 @@ fn read_back(python: &str, weights: &Path, images: &[f32]) -> Vec<f32> {
 }
 
 #[test]
-fn pytorch_loads_our_files_strictly_and_computes_the_same() {
+fn pytorch_loads_saved_weights_strictly_and_computes_the_same_logits() {
     let Some(python) = python_with_torch() else {
-        println!("skipped: no python3 with torch and safetensors here; PYTHON_WITH_TORCH can name one");
+        println!("skipped: python3 has no torch and safetensors; set PYTHON_WITH_TORCH to a Python that has them");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

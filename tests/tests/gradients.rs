@@ -4,7 +4,7 @@ use nn_core::{NetworkSpec, gradients, loss};
 use proptest::{prelude::*, test_runner::RngSeed};
 use tests::{
     close::{Tolerance, assert_close},
-    data::{batch, blank, labels, network, on_kernels, trained, values},
+    data::{batch, blank, network, on_kernels, targets, trained, values},
     gradcheck::{Reference, assert_gradients},
     naive,
 };
@@ -136,8 +136,8 @@ fn networks() {
                 samples
             };
             let network = trained(text, seed);
-            let (images, labels) = batch(&network, seed + 10, samples);
-            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+            let (images, targets) = batch(&network, seed + 10, samples);
+            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
         }
     }
 }
@@ -162,13 +162,13 @@ fn minimal_filtering() {
             5,
         ),
         ("14x13x16 | batchnorm | conv 16 2x2 | relu | maxpool 8 | dense 2", 5),
-        // All that is read is padding, and ends within it. Any sample gives the same, so two labels would cancel out.
+        // All that is read is padding, and ends within it. Any sample gives the same, so two targets would cancel out.
         ("10x4x16 | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
         ("10x4x16 | relu | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
     ] {
         let network = trained(text, 5);
-        let (images, labels) = batch(&network, 15, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+        let (images, targets) = batch(&network, 15, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
     }
 }
 
@@ -190,8 +190,8 @@ fn batches_that_threads_share() {
         ("40 | dense 100 | batchnorm | relu | dense 10", 130),
     ] {
         let network = trained(text, 4);
-        let (images, labels) = batch(&network, 14, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &labels);
+        let (images, targets) = batch(&network, 14, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
     }
 }
 
@@ -242,11 +242,11 @@ proptest! {
     fn blank_images(inputs in 1..300usize, outputs in 60..140usize, seed in 0..1000u64, samples in 1..80usize) {
         let text = format!("{inputs} | dense {outputs} | tanh | dense {outputs} | relu | dense 3");
         let network = trained(&text, seed);
-        let (mut images, labels) = batch(&network, seed + 1, samples);
+        let (mut images, targets) = batch(&network, seed + 1, samples);
         blank(seed, &mut images, inputs);
-        let reference = Reference::new(&network, &images, &labels);
+        let reference = Reference::new(&network, &images, &targets);
         prop_assume!(reference.is_ok());
-        reference.unwrap().assert_on_kernels(text, &network, &images, &labels);
+        reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
     }
 }
 
@@ -264,38 +264,38 @@ proptest! {
         // Windows may not fit; then there is no such network.
         prop_assume!(text.parse::<NetworkSpec>().is_ok());
         let network = trained(&text, seed);
-        let (images, labels) = batch(&network, seed + 1, samples);
-        let reference = Reference::new(&network, &images, &labels);
+        let (images, targets) = batch(&network, seed + 1, samples);
+        let reference = Reference::new(&network, &images, &targets);
         // Nor is there anything to compare with where a kink is too near.
         prop_assume!(reference.is_ok());
-        reference.unwrap().assert_on_kernels(text, &network, &images, &labels);
+        reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
     }
 }
 
 #[test]
 fn one_class_has_no_loss_and_nothing_to_learn() {
     let network = trained("3 | dense 4 | relu | dense 1", 5);
-    let (images, labels) = batch(&network, 15, 3);
-    assert_gradients("one class", &network, &images, &labels);
+    let (images, targets) = batch(&network, 15, 3);
+    assert_gradients("one class", &network, &images, &targets);
 }
 
 #[test]
 fn a_network_without_parameters_has_no_gradients_but_a_loss() {
     for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
         let network = network(text, 0);
-        let (images, labels) = batch(&network, 16, 3);
-        assert_gradients(text, &network, &images, &labels);
+        let (images, targets) = batch(&network, 16, 3);
+        assert_gradients(text, &network, &images, &targets);
     }
 }
 
 /// At a ReLU's kink the gradient is 0, as it is in PyTorch.
 #[test]
 fn at_the_kink_the_gradient_is_zero() {
-    let (images, labels) = (values(6, 8), [0, 1]);
+    let (images, targets) = (values(6, 8), [0, 1]);
     for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
         let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
         for (kernel, network) in on_kernels(&network) {
-            let (_, gradients) = gradients(&network, &images, &labels).unwrap();
+            let (_, gradients) = gradients(&network, &images, &targets).unwrap();
             let (last, others) = gradients.split_last().unwrap();
             for tensor in others {
                 assert!(
@@ -331,7 +331,7 @@ fn the_loss_alone() {
                     .iter()
                     .map(|value| value * spread)
                     .collect();
-                let label = labels(seed as u64, 1, classes)[0];
+                let label = targets(seed as u64, 1, classes)[0];
                 let mut gradient = vec![f32::NAN; classes];
                 let loss = loss::cross_entropy(&logits, label, scale, &mut gradient);
                 let what = format!("{classes} classes, spread {spread}, scale {scale}");

@@ -1,5 +1,5 @@
-//! Training a convolutional network with all of MNIST in memory takes less than 150 MB at the most. A binary of its own
-//! and without the test harness, since the peak is the whole process's.
+//! Training a convolutional network with all of MNIST in memory stays below 150 MB. A separate binary without the test
+//! harness, since the peak is that of the whole process.
 
 use std::{fs, sync::atomic::AtomicBool};
 
@@ -14,10 +14,10 @@ use nn_core::optim::Adam;
 const NETWORK: &str = "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | \
                        maxpool 2 | dense 64 | relu | dense 32 | relu | dense 10";
 
-/// In thousands of bytes.
+/// In kB.
 const LIMIT: u64 = 150_000;
 
-/// The most memory that this process has had at once, in thousands of bytes; Linux alone tells.
+/// The peak memory of this process in kB; only Linux reports it.
 fn peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -43,7 +43,7 @@ fn main() {
         checkpoint: None,
         stop: &stop,
     };
-    // As `digit-pad train` does it. All images are loaded and stay; after some steps, nothing is allocated any more.
+    // As `digit-pad train` does. All images stay loaded; after the first steps, nothing is allocated.
     let data = DataSplit::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
     let trained = train(&task, &data, &mut |_, _| ()).unwrap();
     assert_eq!((trained.epochs, trained.test.count), (1, 10_000));

@@ -1,10 +1,10 @@
-//! Training and prediction: the same bits on any number of threads, what an epoch is, and MNIST from scratch.
+//! Training and prediction: the same bits on any number of threads, epochs, and MNIST from scratch.
 
 use std::ops::ControlFlow;
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    BatchReport, Cursor, Network, Source, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Cursor, Network, Trainer, Workspace, evaluate, gradients,
     optim::{Adam, Optimizer, Sgd},
 };
 use tests::{
@@ -14,13 +14,13 @@ use tests::{
     threads::{THREADS, assert_same_on_any_threads, on_threads},
 };
 
-/// Large enough for batches and parameters to be shared out, with widths that are no multiples of 16.
+/// Large enough for several threads, with widths that are no multiples of 16.
 const DENSE: &str = "13x14x2 | dense 50 | relu | dense 33 | relu | dense 10";
-/// Its first layer looks where the images are blank.
+/// The first layer skips zero inputs.
 const WIDE: &str = "13x14x2 | dense 150 | relu | dense 10";
 const CONV: &str = "7x8x2 | conv 16 3x3 pad 1 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | conv 9 2x2 | relu | dense 20 | relu | dense 10";
 
-/// Halts six times on its way there and back.
+/// Six cross-sample layers interrupt the forward and the backward pass.
 const NORM: &str = "7x8x2 | conv 9 3x3 pad 1 | batchnorm | relu | maxpool 2 | batchnorm | conv 17 2x2 nobias | batchnorm | \
                     relu | flatten | batchnorm | dense 20 | batchnorm | relu | dense 10 | batchnorm";
 
@@ -30,17 +30,17 @@ const MOMENTUM: Sgd = Sgd {
     ..Sgd::new(0.05)
 };
 
-/// The losses of 30 steps, and the weights after them.
+/// The losses of 30 steps, then the weights.
 fn train(network: &Network, optimizer: Optimizer, samples: usize) -> Vec<f32> {
-    let (mut images, labels) = batch(network, 7, 3 * samples);
+    let (mut inputs, targets) = batch(network, 7, 3 * samples);
     let sample = network.spec().input().len();
-    blank(9, &mut images, sample);
+    blank(9, &mut inputs, sample);
     let mut trainer = Trainer::new(network.clone(), optimizer, samples).unwrap();
     let mut values = Vec::new();
     for step in 0..30 {
         let chosen = step % 3 * samples..(step % 3 + 1) * samples;
         let pixels = chosen.start * sample..chosen.end * sample;
-        values.push(trainer.step(&images[pixels], &labels[chosen]).unwrap().loss);
+        values.push(trainer.step(&inputs[pixels], &targets[chosen]).unwrap().loss);
     }
     values.extend(parameters(trainer.network()));
     values
@@ -72,9 +72,9 @@ fn weights_have_the_same_bits_on_any_number_of_threads() {
 fn gradients_have_the_same_bits_on_any_number_of_threads() {
     for text in [DENSE, CONV, NORM] {
         for (kernel, network) in on_kernels(&trained(text, 2)) {
-            let (images, labels) = batch(&network, 8, 150);
+            let (inputs, targets) = batch(&network, 8, 150);
             assert_same_on_any_threads(format!("{text}, {kernel}"), || {
-                let (_, gradients) = gradients(&network, &images, &labels).unwrap();
+                let (_, gradients) = gradients(&network, &inputs, &targets).unwrap();
                 gradients.into_iter().flat_map(|tensor| tensor.values).collect()
             });
         }
@@ -85,10 +85,10 @@ fn gradients_have_the_same_bits_on_any_number_of_threads() {
 fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
     for text in [DENSE, CONV, NORM] {
         for (kernel, network) in on_kernels(&trained(text, 3)) {
-            let (images, _) = batch(&network, 9, 200);
+            let (inputs, _) = batch(&network, 9, 200);
             let sample = network.spec().input().len();
             let mut expected = Vec::new();
-            for image in images.chunks(sample) {
+            for image in inputs.chunks(sample) {
                 expected.extend_from_slice(
                     network
                         .logits(image, &mut Workspace::new(&network, 1).unwrap())
@@ -100,8 +100,8 @@ fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
                     let mut workspace = Workspace::new(&network, 256).unwrap();
                     for samples in [200, 1, 2, 7, 64, 200] {
                         let what = format!("{text}, {kernel}, batches of {samples}, {threads} threads");
-                        for (images, expected) in images.chunks(samples * sample).zip(expected.chunks(samples * 10)) {
-                            assert_same_bits(&what, network.logits(images, &mut workspace).unwrap(), expected);
+                        for (inputs, expected) in inputs.chunks(samples * sample).zip(expected.chunks(samples * 10)) {
+                            assert_same_bits(&what, network.logits(inputs, &mut workspace).unwrap(), expected);
                         }
                     }
                 });
@@ -115,9 +115,9 @@ fn one_network_serves_many_threads_at_once() {
     use rayon::prelude::*;
     for text in [DENSE, CONV, NORM] {
         let network = trained(text, 4);
-        let (images, _) = batch(&network, 10, 60);
-        let expected = network.predict(&images).unwrap();
-        let samples = images.par_chunks(network.spec().input().len());
+        let (inputs, _) = batch(&network, 10, 60);
+        let expected = network.predict(&inputs).unwrap();
+        let samples = inputs.par_chunks(network.spec().input().len());
         let all: Vec<_> = samples.flat_map_iter(|image| network.predict(image).unwrap()).collect();
         assert_same_bits(text, &all, &expected);
     }
@@ -126,22 +126,22 @@ fn one_network_serves_many_threads_at_once() {
 #[test]
 fn probabilities_are_the_softmax_of_the_naive_logits() {
     let network = trained("5x5x2 | conv 3 2x2 | relu | dense 10", 5);
-    let (images, _) = batch(&network, 11, 9);
+    let (inputs, _) = batch(&network, 11, 9);
     let logits = NaiveNetwork::new(network.spec(), &network.tensors())
-        .forward(&images)
+        .forward(&inputs)
         .logits;
     let expected: Vec<f64> = logits.chunks(10).flat_map(naive::softmax).collect();
     let tolerance = Tolerance::new(1e-8, 3e-6);
     assert_close(
         "probabilities",
-        &network.predict(&images).unwrap(),
+        &network.predict(&inputs).unwrap(),
         &expected,
         tolerance,
     );
 }
 
 #[test]
-fn the_seed_alone_decides_the_first_weights() {
+fn initial_weights_depend_on_the_seed_alone() {
     for text in [DENSE, CONV, NORM, "28x28x1 | dense 3", "1 | dense 1"] {
         let weights = assert_same_on_any_threads(text, || parameters(&network(text, 6)));
         assert_ne!(parameters(&network(text, 7)), weights);
@@ -150,7 +150,7 @@ fn the_seed_alone_decides_the_first_weights() {
 
 /// He et al., 2015: before a ReLU the variance is 2 / inputs; biases are 0.
 #[test]
-fn the_first_weights_have_the_variance_of_he() {
+fn initial_weights_have_the_variance_of_he() {
     let text = "9x10x40 | conv 100 2x3 | relu | conv 60 1x2 | dense 70 | relu | dense 300";
     let tensors = network(text, 8).tensors();
     let (weights, biases): (Vec<_>, Vec<_>) = tensors.iter().partition(|tensor| tensor.name.ends_with("weight"));
@@ -168,9 +168,9 @@ fn the_first_weights_have_the_variance_of_he() {
     assert!(biases.iter().flat_map(|tensor| &tensor.values).all(|&bias| bias == 0.0));
 }
 
-/// What a normalisation leaves of a ReLU's input is as what the ReLU itself would get.
+/// The normalization between a layer and its ReLU does not matter to the initialization.
 #[test]
-fn a_normalisation_between_a_layer_and_its_relu_does_not_change_the_first_weights() {
+fn a_normalization_between_a_layer_and_its_relu_does_not_change_the_initial_weights() {
     for layer in ["dense 20", "conv 3 2x2"] {
         let weights = |between: &str| {
             let network = network(&format!("4x5x2 | {layer} | {between} relu | dense 3"), 3);
@@ -185,7 +185,7 @@ fn a_normalisation_between_a_layer_and_its_relu_does_not_change_the_first_weight
 }
 
 #[test]
-fn prediction_normalises_by_the_running_statistics_after_every_step() {
+fn prediction_uses_the_running_statistics_after_every_step() {
     for text in [
         NORM,
         "6 | batchnorm | relu | dense 17 | batchnorm | batchnorm | dense 4",
@@ -195,7 +195,7 @@ fn prediction_normalises_by_the_running_statistics_after_every_step() {
         "4x4x3 | conv 17 2x2 stride 2 | batchnorm | maxpool 2 | batchnorm | relu | flatten",
     ] {
         for (kernel, network) in on_kernels(&trained(text, 6)) {
-            let (images, labels) = batch(&network, 16, 12);
+            let (inputs, targets) = batch(&network, 16, 12);
             let mut trainer = Trainer::new(network, MOMENTUM, 12).unwrap();
             let mut workspace = Workspace::new(trainer.network(), 12).unwrap();
             let mut for_training = Workspace::for_training(trainer.network(), 12).unwrap();
@@ -203,31 +203,31 @@ fn prediction_normalises_by_the_running_statistics_after_every_step() {
                 let what = format!("{text}, {kernel}, {step} steps");
                 let network = trainer.network();
                 let naive = NaiveNetwork::new(network.spec(), &network.tensors());
-                let logits = network.logits(&images, &mut workspace).unwrap();
-                let expected = naive.forward(&images).logits;
+                let logits = network.logits(&inputs, &mut workspace).unwrap();
+                let expected = naive.forward(&inputs).logits;
                 assert_close(&what, logits, &expected, Tolerance::new(5e-6, 5e-6));
-                let others = network.logits(&images, &mut for_training).unwrap();
+                let others = network.logits(&inputs, &mut for_training).unwrap();
                 assert_same_bits(&what, others, logits);
-                let again = network.clone().logits(&images, &mut for_training).unwrap().to_vec();
+                let again = network.clone().logits(&inputs, &mut for_training).unwrap().to_vec();
                 assert_same_bits(&what, &again, logits);
-                trainer.step(&images, &labels).unwrap();
+                trainer.step(&inputs, &targets).unwrap();
             }
         }
     }
 }
 
-/// The running statistics of a layer that stands first, after a step on images of mean `offset`.
+/// The running statistics of a first layer after a step on inputs of mean `offset`.
 fn statistics_after_a_step(text: &str, offset: f32) -> [Vec<f64>; 4] {
     let network = network(text, 1);
-    let (mut images, labels) = batch(&network, 17, 150);
-    images.iter_mut().for_each(|pixel| *pixel += offset);
+    let (mut inputs, targets) = batch(&network, 17, 150);
+    inputs.iter_mut().for_each(|pixel| *pixel += offset);
     let mut trainer = Trainer::new(network, Sgd::new(0.0), 150).unwrap();
-    trainer.step(&images, &labels).unwrap();
+    trainer.step(&inputs, &targets).unwrap();
     let tensors = trainer.network().tensors();
     let channels = tensors[0].values.len();
-    let area = images.len() / 150 / channels;
+    let area = inputs.len() / 150 / channels;
     let of_channel = |channel: usize| {
-        let pixels = images.chunks(area).skip(channel).step_by(channels);
+        let pixels = inputs.chunks(area).skip(channel).step_by(channels);
         pixels.flatten().copied().map(f64::from).collect::<Vec<_>>()
     };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -246,9 +246,9 @@ fn statistics_after_a_step(text: &str, offset: f32) -> [Vec<f64>; 4] {
     ]
 }
 
-/// A variance out of sums of squares would be lost in their rounding.
+/// A variance computed from sums of squares would be lost to rounding.
 #[test]
-fn variances_survive_a_mean_that_is_far_larger() {
+fn variances_are_accurate_beside_a_far_larger_mean() {
     for text in ["17 | batchnorm | dense 3", "9x11x3 | batchnorm | dense 3"] {
         for offset in [0.0, 100.0, -1000.0] {
             let [means, expected_means, variances, expected_variances] = statistics_after_a_step(text, offset);
@@ -260,23 +260,23 @@ fn variances_survive_a_mean_that_is_far_larger() {
 }
 
 #[test]
-fn an_epoch_is_its_steps_the_last_and_smaller_one_included() {
+fn an_epoch_takes_all_steps_including_the_smaller_last_one() {
     let network = trained("6 | dense 17 | relu | dense 4", 9);
-    let (images, labels) = batch(&network, 12, 23);
+    let (inputs, targets) = batch(&network, 12, 23);
     let mut by_epoch = Trainer::new(network.clone(), MOMENTUM, 8).unwrap();
     let mut by_step = by_epoch.clone();
     for epoch in 0..3 {
         let mut seen = Vec::new();
-        let report = by_epoch.epoch(&mut Slices::new(&images, &labels), epoch, |_, step| {
+        let report = by_epoch.epoch(&mut Slices::new(&inputs, &targets), epoch, |_, step| {
             seen.push(*step);
             ControlFlow::Continue(())
         });
         let report = report.unwrap();
         let (mut loss, mut correct) = (0.0, 0);
-        for (index, (images, labels)) in images.chunks(8 * 6).zip(labels.chunks(8)).enumerate() {
-            let step = by_step.step(images, labels).unwrap();
+        for (index, (inputs, targets)) in inputs.chunks(8 * 6).zip(targets.chunks(8)).enumerate() {
+            let step = by_step.step(inputs, targets).unwrap();
             assert_eq!(step, seen[index]);
-            loss += f64::from(step.loss) * labels.len() as f64;
+            loss += f64::from(step.loss) * targets.len() as f64;
             correct += step.correct;
         }
         assert_eq!((seen.len(), report.samples, report.stopped), (3, 23, false));
@@ -292,9 +292,9 @@ fn an_epoch_is_its_steps_the_last_and_smaller_one_included() {
 }
 
 #[test]
-fn an_epoch_ends_when_it_is_told_to() {
+fn a_callback_can_end_an_epoch() {
     let network = trained("6 | dense 4", 10);
-    let (images, labels) = batch(&network, 13, 40);
+    let (inputs, targets) = batch(&network, 13, 40);
     let mut trainer = Trainer::new(network, Sgd::new(0.1), 8).unwrap();
     let mut left = 2;
     let stop_at_second = |_: &Trainer, _: &BatchReport| {
@@ -306,7 +306,7 @@ fn an_epoch_ends_when_it_is_told_to() {
         }
     };
     let report = trainer
-        .epoch(&mut Slices::new(&images, &labels), 0, stop_at_second)
+        .epoch(&mut Slices::new(&inputs, &targets), 0, stop_at_second)
         .unwrap();
     assert_eq!((report.samples, report.stopped, trainer.steps()), (16, true, 2));
     assert_eq!(report.next, Cursor { epoch: 0, batches: 2 });
@@ -318,21 +318,21 @@ fn an_epoch_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn a_report_is_of_the_network_before_the_step() {
+fn a_report_describes_the_network_before_the_step() {
     let network = trained("6 | dense 17 | relu | dense 4", 11);
-    let (images, labels) = batch(&network, 14, 9);
-    let (loss, pass) = NaiveNetwork::new(network.spec(), &network.tensors()).loss(&images, &labels);
+    let (inputs, targets) = batch(&network, 14, 9);
+    let (loss, pass) = NaiveNetwork::new(network.spec(), &network.tensors()).loss(&inputs, &targets);
     let largest = |logits: &[f64]| (0..4).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
     let correct = pass
         .logits
         .chunks(4)
-        .zip(&labels)
-        .filter(|(logits, label)| largest(logits) == **label)
+        .zip(&targets)
+        .filter(|(logits, target)| largest(logits) == **target)
         .count();
 
     let evaluation = evaluate(
         &network,
-        &mut Slices::new(&images, &labels),
+        &mut Slices::new(&inputs, &targets),
         &mut Workspace::new(&network, 4).unwrap(),
     );
     let evaluation = evaluation.unwrap();
@@ -342,7 +342,7 @@ fn a_report_is_of_the_network_before_the_step() {
 
     let report = Trainer::new(network, Sgd::new(0.5), 9)
         .unwrap()
-        .step(&images, &labels)
+        .step(&inputs, &targets)
         .unwrap();
     assert_close("report", &[report.loss], &[loss], Tolerance::new(0.0, 1e-6));
     assert_eq!(report.correct, correct);
@@ -351,7 +351,7 @@ fn a_report_is_of_the_network_before_the_step() {
 #[test]
 fn a_learning_rate_of_0_changes_nothing_and_a_new_one_counts_from_the_next_step() {
     let network = trained("6 | dense 17 | relu | dense 4", 12);
-    let (images, labels) = batch(&network, 15, 9);
+    let (inputs, targets) = batch(&network, 15, 9);
     let before = parameters(&network);
     for sgd in [
         Sgd::new(0.0),
@@ -361,33 +361,20 @@ fn a_learning_rate_of_0_changes_nothing_and_a_new_one_counts_from_the_next_step(
         },
     ] {
         let mut trainer = Trainer::new(network.clone(), sgd, 9).unwrap();
-        trainer.step(&images, &labels).unwrap();
+        trainer.step(&inputs, &targets).unwrap();
         assert_same_bits("weights", &parameters(trainer.network()), &before);
         trainer.set_learning_rate(0.25).unwrap();
         assert_eq!(trainer.optimizer().learning_rate(), 0.25);
-        trainer.step(&images, &labels).unwrap();
+        trainer.step(&inputs, &targets).unwrap();
         assert_ne!(parameters(&trainer.into_network()), before);
-    }
-}
-
-/// Batches of MNIST as a source.
-struct Digits<'a>(Batches<'a>);
-
-impl Source for Digits<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        self.0.next_into(images, labels)
     }
 }
 
 #[test]
 fn mnist_from_scratch() {
     let mnist = Mnist::embedded().unwrap();
-    let mut training = Digits(Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap());
-    let mut test = Digits(Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap());
+    let mut training = Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap();
+    let mut test = Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap();
     let network = network("28x28x1 | dense 64 | relu | dense 10", 1);
     let mut trainer = Trainer::new(network, MOMENTUM, 64).unwrap();
     for (epoch, learning_rate) in [(0, 0.05), (1, 0.05), (2, 0.01)] {

@@ -1,4 +1,4 @@
-//! Weights files: what is saved is what is loaded, and every kind of damage is an error that helps.
+//! Weights files: saving and loading round-trip, and every kind of damage gives a helpful error.
 
 use std::{fs, path::Path, process::Command, sync::mpsc, time::Duration};
 
@@ -38,14 +38,14 @@ fn spec(text: &str) -> NetworkSpec {
     text.parse().unwrap()
 }
 
-/// What does the damage, and parts of the message that answers it.
+/// A way to damage the value, and parts of the error message it gives.
 type Case<T> = (fn(&mut T), &'static [&'static str]);
 
 fn good() -> Parts {
     Parts::of(&bytes())
 }
 
-/// The file with its header edited as JSON.
+/// The file with its JSON header edited.
 fn with_header(bytes: &[u8], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -60,7 +60,7 @@ fn with_header(bytes: &[u8], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
 }
 
 #[test]
-fn a_model_comes_back_bit_for_bit() {
+fn a_model_round_trips_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     for text in [
         NETWORK,
@@ -93,7 +93,7 @@ fn a_model_comes_back_bit_for_bit() {
 }
 
 #[test]
-fn numbers_that_are_hard_to_write_come_back_too() {
+fn extreme_numbers_round_trip() {
     let mut model = model();
     let mut tensors = model.network.tensors();
     let hard = [f32::MIN_POSITIVE, 1e-45, -0.0, f32::MAX, f32::MIN, 1.0 + f32::EPSILON];
@@ -117,13 +117,13 @@ fn the_same_model_gives_the_same_bytes() {
         assert!(model().to_bytes().unwrap() == expected);
     }
     let again = Model::from_bytes(&expected).unwrap();
-    assert!(again.to_bytes().unwrap() == expected, "also after a round trip");
+    assert!(again.to_bytes().unwrap() == expected, "after a round trip too");
     let data = u64::from_le_bytes(expected[..8].try_into().unwrap()) + 8;
     assert_eq!((data % 8, expected.len() as u64), (0, data + 4 * (17 * 5 + 3 * 18)));
 }
 
 #[test]
-fn a_file_is_replaced_whole_or_stays() {
+fn saving_is_atomic() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     fs::write(&path, "something else").unwrap();
@@ -140,12 +140,12 @@ fn a_file_is_replaced_whole_or_stays() {
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         1,
-        "nothing is left beside it"
+        "no temporary file is left"
     );
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_named() {
+fn an_unwritable_path_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no/such/folder/model.safetensors");
     assert_error(
@@ -158,12 +158,12 @@ fn a_place_that_cannot_be_written_is_named() {
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         1,
-        "nothing is left beside it"
+        "no temporary file is left"
     );
 }
 
 #[test]
-fn what_could_not_be_loaded_is_not_saved() {
+fn invalid_models_are_not_saved() {
     let bad = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     for value in bad {
         let mut model = model();
@@ -184,7 +184,7 @@ fn what_could_not_be_loaded_is_not_saved() {
 }
 
 #[test]
-fn what_is_no_weights_file_is_named_with_its_path() {
+fn files_of_other_formats_are_refused_with_their_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("empty"), "").unwrap();
@@ -192,7 +192,7 @@ fn what_is_no_weights_file_is_named_with_its_path() {
     fs::write(path("eight"), [0; 8]).unwrap();
     fs::write(
         path("text"),
-        "784 | dense 10, said the file, and was no weights file.\n".repeat(9),
+        "784 | dense 10: text, and not a weights file.\n".repeat(9),
     )
     .unwrap();
     fs::write(
@@ -204,13 +204,13 @@ fn what_is_no_weights_file_is_named_with_its_path() {
     fs::create_dir(path("folder")).unwrap();
     for (name, reason) in [
         ("missing", "cannot read the weights"),
-        ("empty", "no safetensors file"),
-        ("short", "no safetensors file"),
-        ("eight", "no safetensors file"),
-        ("text", "no safetensors file"),
-        ("gzip", "no safetensors file"),
-        ("zeros", "no safetensors file"),
-        ("folder", "no file"),
+        ("empty", "not a safetensors file"),
+        ("short", "not a safetensors file"),
+        ("eight", "not a safetensors file"),
+        ("text", "not a safetensors file"),
+        ("gzip", "not a safetensors file"),
+        ("zeros", "not a safetensors file"),
+        ("folder", "not a file"),
     ] {
         let full = path(name).display().to_string();
         assert_error(Model::load(path(name)), &[&full, reason]);
@@ -218,10 +218,10 @@ fn what_is_no_weights_file_is_named_with_its_path() {
     }
 }
 
-/// A file of nothing but a header's length and a hole: it takes no room.
+/// A sparse file of a header's length and zeros: it takes no space on disk.
 #[test]
 #[cfg(unix)]
-fn a_file_larger_than_any_network_is_told_its_size() {
+fn a_file_larger_than_any_network_is_refused_with_its_size() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");
     fs::write(&path, 100u64.to_le_bytes()).unwrap();
@@ -235,10 +235,10 @@ fn a_file_larger_than_any_network_is_told_its_size() {
     assert_error(Model::load(&path), &message);
 }
 
-/// Files of the system may say that they are empty, and are not; this one begins with a small number.
+/// Files of the proc file system report size 0 but have content.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_file_that_lies_about_its_size_is_no_weights_file() {
+fn files_with_a_wrong_size_are_refused() {
     for path in ["/proc/self/auxv", "/proc/self/maps", "/dev/zero"] {
         if Path::new(path).exists() {
             assert_error(Model::load(path), &[path]);
@@ -246,9 +246,9 @@ fn a_file_that_lies_about_its_size_is_no_weights_file() {
     }
 }
 
-/// To open a pipe is to wait for somebody who writes into it.
+/// Opening a pipe would wait for a writer.
 #[test]
-fn a_pipe_is_no_weights_file_and_is_not_waited_for() {
+fn a_pipe_is_refused_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     if !Command::new("mkfifo")
@@ -256,17 +256,17 @@ fn a_pipe_is_no_weights_file_and_is_not_waited_for() {
         .status()
         .is_ok_and(|status| status.success())
     {
-        println!("skipped: there is no mkfifo here");
+        println!("skipped: mkfifo is not installed");
         return;
     }
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(Model::load(path).map(drop)).expect("the test waits"));
     let outcome = receiver.recv_timeout(Duration::from_secs(10)).expect("an answer");
-    assert_error(outcome, &["pipe", "no file"]);
+    assert_error(outcome, &["pipe", "not a file"]);
 }
 
 #[test]
-fn a_file_cut_short_anywhere_is_refused() {
+fn a_truncated_file_is_refused() {
     let bytes = bytes();
     let mut lengths: Vec<_> = (0..50).map(|part| bytes.len() * part / 50).collect();
     lengths.extend([1, 7, 8, 9, bytes.len() - 4, bytes.len() - 1]);
@@ -278,7 +278,7 @@ fn a_file_cut_short_anywhere_is_refused() {
 }
 
 #[test]
-fn a_header_of_any_length_but_its_own_is_refused() {
+fn a_wrong_header_length_is_refused() {
     let good = bytes();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -302,7 +302,7 @@ fn a_header_of_any_length_but_its_own_is_refused() {
 }
 
 #[test]
-fn a_flipped_byte_in_the_header_is_refused_or_harmless() {
+fn a_corrupt_header_byte_is_refused_or_harmless() {
     let good = bytes();
     let (spec, tensors) = (model().network.spec().clone(), model().network.tensors());
     let end = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
@@ -312,7 +312,7 @@ fn a_flipped_byte_in_the_header_is_refused_or_harmless() {
             let mut bytes = good.clone();
             bytes[position] ^= flip;
             match Model::from_bytes(&bytes) {
-                // A letter of a label or of a note, or a digit of the scaling.
+                // The byte is part of a label, a note or the scaling.
                 Ok(model) => assert_eq!(
                     (model.network.spec(), model.network.tensors()),
                     (&spec, tensors.clone())
@@ -328,7 +328,7 @@ fn a_flipped_byte_in_the_header_is_refused_or_harmless() {
 }
 
 #[test]
-fn tensors_that_are_not_the_networks_are_named() {
+fn tensors_that_do_not_match_the_network_are_named() {
     let cases: [Case<Parts>; 10] = [
         (
             |parts| parts.tensor("0.weight").1 = Dtype::I32,
@@ -381,16 +381,16 @@ fn tensors_that_are_not_the_networks_are_named() {
         ),
         (|parts| parts.tensors.clear(), &["0 bytes"]),
     ];
-    for (spoil, message) in cases {
+    for (damage, message) in cases {
         let mut parts = good();
-        spoil(&mut parts);
+        damage(&mut parts);
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
     assert!(Model::from_bytes(&good().bytes()).is_ok());
 }
 
 #[test]
-fn running_statistics_are_as_pytorch_has_them() {
+fn running_statistics_match_pytorch() {
     let text = "4 | dense 17 | batchnorm | dense 3";
     let network = trained(text, 3);
     let good = Parts::of(&Model::new(network.clone()).to_bytes().unwrap());
@@ -400,7 +400,7 @@ fn running_statistics_are_as_pytorch_has_them() {
     assert_eq!((dtype, shape, bytes), batches);
     assert_eq!(entry("1.running_var").2, [17]);
 
-    // Files of old versions of PyTorch do not count batches.
+    // Old versions of PyTorch do not write `num_batches_tracked`.
     let mut old = good.clone();
     old.tensors.retain(|tensor| tensor.0 != "1.num_batches_tracked");
     let mut tensors = network.tensors();
@@ -433,15 +433,15 @@ fn running_statistics_are_as_pytorch_has_them() {
             &["1.bias", "I64", "F32"],
         ),
     ];
-    for (spoil, message) in cases {
+    for (damage, message) in cases {
         let mut parts = good.clone();
-        spoil(&mut parts);
+        damage(&mut parts);
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
 }
 
 #[test]
-fn a_network_text_with_other_layers_is_refused() {
+fn a_description_of_other_layers_is_refused() {
     for other in [
         "4 | dense 17 | relu",
         "4 | dense 17 | dense 3",
@@ -463,7 +463,7 @@ fn weights_that_are_not_finite_are_named() {
 }
 
 #[test]
-fn metadata_that_make_no_sense_are_named() {
+fn invalid_metadata_are_named() {
     for (key, value, message) in [
         ("labels", r#"["a","b"]"#, &["2 labels", "3 outputs"][..]),
         ("labels", r#"["a","b","c","d"]"#, &["4 labels", "3 outputs"]),
@@ -498,16 +498,13 @@ fn metadata_that_make_no_sense_are_named() {
 }
 
 #[test]
-fn a_file_from_elsewhere_needs_a_network() {
+fn a_file_without_metadata_needs_a_network() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("elsewhere.safetensors");
+    let path = folder.path().join("foreign.safetensors");
     let mut parts = good();
     parts.metadata = [("format".to_owned(), "pt".to_owned())].into();
     fs::write(&path, parts.bytes()).unwrap();
-    assert_error(
-        Model::load(&path),
-        &["elsewhere.safetensors", "Model::load_as", "--net"],
-    );
+    assert_error(Model::load(&path), &["foreign.safetensors", "Model::load_as", "--net"]);
     let model = Model::load_as(&path, spec(NETWORK)).unwrap();
     assert_eq!(model.network.tensors(), self::model().network.tensors());
     assert_eq!((model.scaling, model.labels.len()), (Scaling::default(), 0));
@@ -515,18 +512,18 @@ fn a_file_from_elsewhere_needs_a_network() {
     let wrong = "4 | dense 16 | relu | dense 3";
     assert_error(
         Model::load_as(&path, spec(wrong)),
-        &["elsewhere.safetensors", wrong, "[17, 4]"],
+        &["foreign.safetensors", wrong, "[17, 4]"],
     );
-    // What a file says of itself counts.
+    // The network in the file takes precedence.
     fs::write(&path, bytes()).unwrap();
     assert_error(
         Model::load_as(&path, spec(wrong)),
-        &["elsewhere.safetensors", NETWORK, wrong],
+        &["foreign.safetensors", NETWORK, wrong],
     );
 }
 
 #[test]
-fn a_header_that_contradicts_itself_is_refused() {
+fn an_inconsistent_header_is_refused() {
     let good = bytes();
     let edits: [fn(&mut Value); 8] = [
         |header| header["0.weight"]["data_offsets"] = serde_json::json!([0, 4]),
@@ -550,7 +547,7 @@ fn a_header_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn tensors_that_do_not_fit_leave_the_network_as_it_was() {
+fn a_failed_set_tensors_changes_nothing() {
     let mut network = trained(NETWORK, 4);
     let before = network.tensors();
     let cases: [Case<Vec<Tensor>>; 6] = [
@@ -567,9 +564,9 @@ fn tensors_that_do_not_fit_leave_the_network_as_it_was() {
         (|tensors| tensors[2].values.truncate(50), &["2.weight", "51", "50"]),
         (Vec::clear, &["0.weight", "missing"]),
     ];
-    for (spoil, message) in cases {
+    for (damage, message) in cases {
         let mut tensors = trained(NETWORK, 5).tensors();
-        spoil(&mut tensors);
+        damage(&mut tensors);
         assert_error(network.set_tensors(&tensors), message);
         assert_eq!(network.tensors(), before);
     }
@@ -582,7 +579,7 @@ fn tensors_that_do_not_fit_leave_the_network_as_it_was() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever the damage, there is an answer, and no panic.
+    /// Damaged files give a model or an error, never a panic.
     #[test]
     fn random_damage_never_panics(
         flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..6),

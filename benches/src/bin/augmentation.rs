@@ -122,11 +122,11 @@ impl<'a> Run<'a> {
 
     /// Learns from a batch, and says of how many images it was.
     fn step(&mut self) -> nn_core::Result<usize> {
-        let mut count = self.batches.next_into(&mut self.images, &mut self.labels);
+        let mut count = self.batches.next_batch(&mut self.images, &mut self.labels);
         if count == 0 {
             self.epoch += 1;
             self.batches.start_epoch(self.epoch);
-            count = self.batches.next_into(&mut self.images, &mut self.labels);
+            count = self.batches.next_batch(&mut self.images, &mut self.labels);
         }
         let pixels = self.images.len() / self.labels.len();
         self.trainer

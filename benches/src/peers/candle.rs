@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var, bail};
 use candle_nn::{
     AdamW, Conv2d, Conv2dConfig, Linear, Module, Optimizer, ParamsAdamW, SGD, Sequential, loss::cross_entropy, seq,
 };
-use nn_core::{LayerSpec, Network, Padding, Shape};
+use nn_core::{LayerSpec, Network, Padding};
 
 use crate::{Resident, Rule, Workload};
 
@@ -33,13 +33,9 @@ impl Data {
 
     /// The images in the shape that the network takes, without a copy.
     fn images_for(&self, network: &Network) -> Result<Tensor> {
-        match network.spec().input() {
-            Shape::Features(_) => Ok(self.images.clone()),
-            Shape::Image {
-                channels,
-                height,
-                width,
-            } => self.images.reshape((self.images.dim(0)?, channels, height, width)),
+        match network.spec().input().as_image() {
+            None => Ok(self.images.clone()),
+            Some((channels, height, width)) => self.images.reshape((self.images.dim(0)?, channels, height, width)),
         }
     }
 
@@ -178,7 +174,7 @@ fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>)
                     config,
                 ))
             }
-            LayerSpec::MaxPool { size, stride } => model.add_fn(move |x| x.max_pool2d_with_stride(size, stride)),
+            LayerSpec::MaxPool { size, stride, .. } => model.add_fn(move |x| x.max_pool2d_with_stride(size, stride)),
             LayerSpec::Relu => model.add_fn(Tensor::relu),
             LayerSpec::Flatten => model.add_fn(|x| x.flatten_from(1)),
             ref other => bail!("no workload has {other:?}"),

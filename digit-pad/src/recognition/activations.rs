@@ -142,10 +142,7 @@ impl Prefix {
     }
 
     fn record(&mut self, input: &[f32]) -> LayerActivation {
-        let (height, width) = match self.shape {
-            Shape::Image { height, width, .. } => (height, width),
-            Shape::Features(_) => (1, 1),
-        };
+        let (_, height, width) = self.shape.as_image().unwrap_or((1, 1, 1));
         let values = self.network.logits(input, &mut self.workspace);
         let values = values.expect("one sample of the network's shape");
         LayerActivation {
@@ -163,9 +160,9 @@ fn name(layers: &[LayerSpec], shape: Shape) -> String {
         .filter(|layer| !is_hidden(layer))
         .map(ToString::to_string)
         .collect();
-    match shape {
-        Shape::Image { height, width, .. } => format!("{} → {height}×{width}", names.join(" · ")),
-        Shape::Features(_) => names.join(" · "),
+    match shape.as_image() {
+        Some((_, height, width)) => format!("{} → {height}×{width}", names.join(" · ")),
+        None => names.join(" · "),
     }
 }
 

@@ -31,7 +31,7 @@ const BEND: f32 = 24.0;
 const IMAGE_ELASTIC: f32 = 3.0;
 
 /// How much thinner and thicker the strokes of images become, in pixels, as in training.
-const IMAGE_THICKNESS: (f32, f32) = (0.5, 0.7);
+const IMAGE_STROKE: (f32, f32) = (0.5, 0.7);
 
 /// Side of a frame in which an image can be rotated and scaled without clipping.
 const FRAME: usize = 2 * SIDE;
@@ -63,7 +63,7 @@ fn of_image(image: &Gray28) -> Vec<u8> {
         .scale(1.0 - SCALE, 1.0 + SCALE)
         .shear(SHEAR)
         .elastic(IMAGE_ELASTIC)
-        .thickness(IMAGE_THICKNESS.0, IMAGE_THICKNESS.1);
+        .stroke_width(IMAGE_STROKE.0, IMAGE_STROKE.1);
     let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in range");
     let mut frame = GrayImage::blank(FRAME, FRAME);
     frame.paste(

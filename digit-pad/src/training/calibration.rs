@@ -1,12 +1,12 @@
 //! Calibration: a temperature, fitted on held-out images and folded into the last layer.
 
 use mnist_io::{Batches, Dataset};
-use nn_core::{LayerSpec, Network, Source, Workspace};
+use nn_core::{LayerSpec, Network, Workspace};
 
 use crate::{
     error::Error,
     recognition::model::DIGITS,
-    training::data_split::{EVALUATION_BATCH, SCALING, Samples},
+    training::data_split::{EVALUATION_BATCH, SCALING},
 };
 
 /// With fewer images, single misclassified ones have too much influence.
@@ -35,7 +35,7 @@ pub fn calibrate(network: &mut Network, held_out: &Dataset) -> Result<Option<f64
 
 /// Logits `[images, 10]`.
 fn logits(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
-    let mut samples = Samples(Batches::in_order(images, EVALUATION_BATCH, SCALING)?);
+    let mut samples = Batches::in_order(images, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, EVALUATION_BATCH)?;
     let mut inputs = vec![0.0; EVALUATION_BATCH * images.pixels()];
     let mut targets = vec![0; EVALUATION_BATCH];

@@ -1,7 +1,6 @@
-//! The split into training, validation and test images, and their batches.
+//! The split into training, validation and test images.
 
-use mnist_io::{Batches, Dataset, Mnist, Scaling};
-use nn_core::Source;
+use mnist_io::{Dataset, Mnist, Scaling};
 
 use crate::error::Error;
 
@@ -64,19 +63,6 @@ impl DataSplit {
             validation,
             test,
         })
-    }
-}
-
-/// Batches of a data set as a source of training samples.
-pub(crate) struct Samples<'a>(pub(crate) Batches<'a>);
-
-impl Source for Samples<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.0.start_epoch(epoch);
-    }
-
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        self.0.next_into(inputs, targets)
     }
 }
 

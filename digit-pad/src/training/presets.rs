@@ -113,7 +113,7 @@ pub const PRESETS: [Preset; 4] = [
                 .scale(0.85, 1.15)
                 .shear(0.2)
                 .translation(1.5)
-                .share(0.4),
+                .probability(0.4),
             ..Recipe::new(
                 20,
                 128,
@@ -151,10 +151,10 @@ pub const PRESETS: [Preset; 4] = [
                 .shear(0.2)
                 .translation(2.0)
                 .elastic(3.0)
-                .thickness(0.5, 0.7)
+                .stroke_width(0.5, 0.7)
                 .contrast(4.0)
-                .styles(0.25)
-                .strangers(0.06),
+                .digit_styles(0.25)
+                .distractors(0.06),
             ..Recipe::new(
                 24,
                 128,

@@ -17,7 +17,7 @@ use crate::{
     training::{
         calibration::calibrate,
         checkpoint::{self, Best, Run},
-        data_split::{DataSplit, EVALUATION_BATCH, SCALING, Samples},
+        data_split::{DataSplit, EVALUATION_BATCH, SCALING},
         presets::Recipe,
         report::EpochTotals,
     },
@@ -106,9 +106,9 @@ pub fn train(
 }
 
 fn evaluate_on(network: &Network, dataset: &Dataset) -> Result<Evaluation, Error> {
-    let batches = Batches::in_order(dataset, EVALUATION_BATCH, SCALING)?;
+    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, batches.batch_size())?;
-    Ok(evaluate(network, &mut Samples(batches), &mut workspace)?)
+    Ok(evaluate(network, &mut batches, &mut workspace)?)
 }
 
 /// The best weights so far, with their evaluation.
@@ -137,7 +137,7 @@ struct Session<'a> {
     on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     trainer: Trainer,
     position: Cursor,
-    samples: Samples<'a>,
+    samples: Batches<'a>,
     resumed_steps: u64,
     total_steps: u64,
     check_every: u64,
@@ -186,7 +186,7 @@ impl<'a> Session<'a> {
             best: best.map(evaluated).transpose()?,
             total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
-            samples: Samples(batches),
+            samples: batches,
             time: Duration::ZERO,
             task,
             data,

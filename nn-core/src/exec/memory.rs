@@ -11,7 +11,7 @@ use crate::{
     layers::{Gradient, shard_sums::PartialSums},
 };
 
-/// The most values of a batch's records and of the scratch memory. A `usize` of 32 bits does not hold the number.
+/// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
 const MAX_VALUES: u64 = 1 << 32;
 
 type NonzeroSamples = Live<Vec<u16>, Vec<f32>>;
@@ -19,8 +19,8 @@ type NonzeroSamples = Live<Vec<u16>, Vec<f32>>;
 /// The arenas of a batch. What a workspace for prediction does not need is empty.
 #[derive(Clone, Debug)]
 pub(super) struct BatchMemory {
-    /// The nodes' outputs and what they save, `[capacity, record_len]`; the last node's are in `outputs`.
-    records: Buffer,
+    /// The nodes' outputs and what they save, `[capacity, activation_stride]`; the last node's are in `outputs`.
+    activations: Buffer,
     /// The outputs' gradients, in the same places; the padding stays zero.
     gradients: Buffer,
     /// `[capacity, outputs]`.
@@ -35,18 +35,18 @@ pub(super) struct BatchMemory {
 }
 
 impl BatchMemory {
-    /// Memory for `capacity` records of `record_len` values; `training` is the layout of training, if there is to be
-    /// any.
-    pub(super) fn new(graph: &Graph, capacity: usize, record_len: usize, training: Option<&MemoryLayout>) -> Self {
+    /// Memory for `capacity` samples with activations that are `stride` values apart; `training` is the layout of
+    /// training, if there is to be any.
+    pub(super) fn new(graph: &Graph, capacity: usize, stride: usize, training: Option<&MemoryLayout>) -> Self {
         let (mut gradients, mut losses, mut shard_sums, mut nonzero) = (0, 0, 0, Vec::new());
         if let Some(layout) = training {
-            gradients = capacity * layout.record_len;
+            gradients = capacity * layout.activation_stride;
             losses = capacity;
             shard_sums = layout.sharding(capacity).shards * layout.shard_sums_len();
             nonzero = nonzero_samples(graph, capacity);
         }
         Self {
-            records: Buffer::zeroed(capacity * record_len),
+            activations: Buffer::zeroed(capacity * stride),
             gradients: Buffer::zeroed(gradients),
             outputs: Buffer::zeroed(capacity * graph.outputs()),
             losses: vec![0.0; losses],
@@ -68,7 +68,11 @@ impl BatchMemory {
         let batch = inputs.len() / graph.inputs();
         let sharding = layout.sharding(batch);
         // In prediction there are no targets and no gradients.
-        let gradients = if targets.is_empty() { 0 } else { layout.record_len };
+        let gradients = if targets.is_empty() {
+            0
+        } else {
+            layout.activation_stride
+        };
         Ok(BatchSlice {
             layout,
             sharding,
@@ -77,7 +81,7 @@ impl BatchMemory {
             scratch: self.scratch.at_least(threads * layout.scratch_len()),
             inputs: MatRef::row_major(inputs, batch, graph.inputs())?,
             targets,
-            records: MatMut::row_major(&mut self.records, batch, layout.record_len)?,
+            activations: MatMut::row_major(&mut self.activations, batch, layout.activation_stride)?,
             gradients: MatMut::row_major(&mut self.gradients, batch, gradients)?,
             outputs: MatMut::row_major(&mut self.outputs, batch, graph.outputs())?,
             losses: &mut self.losses,
@@ -89,8 +93,8 @@ impl BatchMemory {
         for (node, nonzero) in self.nonzero.iter_mut().enumerate() {
             if let Some(nonzero) = nonzero {
                 let flags = layout.nonzero_flags[node].clone();
-                let flags = record_columns(&self.records, layout, inputs.rows(), flags);
-                nonzero.list_transposed(kernel, flags, inputs_of(&self.records, layout, node, inputs));
+                let flags = activation_columns(&self.activations, layout, inputs.rows(), flags);
+                nonzero.list_transposed(kernel, flags, inputs_of(&self.activations, layout, node, inputs));
             }
         }
     }
@@ -99,14 +103,14 @@ impl BatchMemory {
     pub(super) fn gradient_pass<'a>(&'a self, layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> Gradient<'a> {
         let range = &layout.outputs[node];
         Gradient {
-            x: inputs_of(&self.records, layout, node, inputs),
+            x: inputs_of(&self.activations, layout, node, inputs),
             nonzero: self.nonzero[node].as_ref().and_then(Live::lists),
             dy: Panels {
                 data: &self.gradients[range.start..],
                 k: inputs.rows(),
                 n: range.len(),
                 panel_stride: NR,
-                row_stride: layout.record_len,
+                row_stride: layout.activation_stride,
                 segment_stride: 0,
             },
         }
@@ -124,17 +128,22 @@ impl BatchMemory {
 }
 
 /// The inputs of a node, `[batch, inputs]`, where `inputs` are the network's.
-fn inputs_of<'a>(records: &'a [f32], layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> MatRef<'a> {
+fn inputs_of<'a>(activations: &'a [f32], layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> MatRef<'a> {
     match node.checked_sub(1) {
         None => inputs,
-        Some(previous) => record_columns(records, layout, inputs.rows(), layout.outputs[previous].clone()),
+        Some(previous) => activation_columns(activations, layout, inputs.rows(), layout.outputs[previous].clone()),
     }
 }
 
-/// Some columns of a batch's records.
-fn record_columns<'a>(records: &'a [f32], layout: &MemoryLayout, batch: usize, columns: Range<usize>) -> MatRef<'a> {
-    let records = MatRef::row_major(records, batch, layout.record_len).expect("the batch fits");
-    records.block(0..batch, columns)
+/// Some columns of a batch's activations.
+fn activation_columns<'a>(
+    activations: &'a [f32],
+    layout: &MemoryLayout,
+    batch: usize,
+    columns: Range<usize>,
+) -> MatRef<'a> {
+    let activations = MatRef::row_major(activations, batch, layout.activation_stride).expect("the batch fits");
+    activations.block(0..batch, columns)
 }
 
 /// Memory for the lists of each node that skips zero inputs.
@@ -153,13 +162,13 @@ fn nonzero_samples(graph: &Graph, capacity: usize) -> Vec<Option<NonzeroSamples>
 
 /// Refuses a batch that takes more memory than any supported machine has, on at most that many threads.
 pub(super) fn check_memory(graph: &Graph, batch: usize, threads: usize, layout: &MemoryLayout) -> Result<()> {
-    // Two records a sample, outputs and gradients, and the network's outputs.
-    let sample = 2 * layout.record_len as u64 + graph.outputs() as u64;
+    // Activations, their gradients, and the network's outputs.
+    let sample = 2 * layout.activation_stride as u64 + graph.outputs() as u64;
     let scratch = (batch.min(threads) as u64).checked_mul(layout.scratch_len() as u64);
-    let records = (batch as u64).checked_mul(sample);
-    let values = records
+    let activations = (batch as u64).checked_mul(sample);
+    let values = activations
         .zip(scratch)
-        .and_then(|(records, scratch)| records.checked_add(scratch));
+        .and_then(|(activations, scratch)| activations.checked_add(scratch));
     if values.is_some_and(|values| values <= MAX_VALUES) {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use crate::{
     loss::Loss,
 };
 
-/// Values of the records of a block of samples in prediction, 1 MiB: they stay in the second-level cache, or nearly so.
+/// Activations of a block of samples in prediction, 1 MiB: they stay in the second-level cache, or nearly so.
 const BLOCK_VALUES: usize = 1 << 18;
 /// The fewest samples of a block: fewer do not make up for reading all weights.
 const MIN_BLOCK: usize = 16;
@@ -52,7 +52,7 @@ impl BatchSlice<'_> {
     /// Prediction: some samples at a time through all nodes, so that each node finds in a near cache what the one
     /// before it wrote.
     pub(super) fn predict(&mut self, bound: BoundGraph<'_>, packed: &PackedParameters) {
-        let block = (BLOCK_VALUES / self.layout.record_len).max(MIN_BLOCK);
+        let block = (BLOCK_VALUES / self.layout.activation_stride).max(MIN_BLOCK);
         for rows in even_blocks(self.inputs.rows(), block) {
             let mut block = self.rows(rows);
             for (index, node) in bound.graph.nodes.iter().enumerate() {
@@ -93,7 +93,7 @@ impl BatchSlice<'_> {
         training: Option<StepContext>,
     ) {
         let range = &self.layout.outputs[index];
-        let (before, rest) = self.records.reborrow().split_at_col(range.start);
+        let (before, rest) = self.activations.reborrow().split_at_col(range.start);
         let (output, after) = rest.split_at_col(range.len());
         let saved = &self.layout.saved[index];
         let saved = columns(after, &(saved.start - range.end..saved.end - range.end));
@@ -120,7 +120,7 @@ impl BatchSlice<'_> {
     /// Writes the flags of a node's nonzero inputs, of which lists are made after the pass.
     fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize) {
         let range = &self.layout.nonzero_flags[index];
-        let (before, rest) = self.records.reborrow().split_at_col(range.start);
+        let (before, rest) = self.activations.reborrow().split_at_col(range.start);
         let (mut flags, _) = rest.split_at_col(range.len());
         for row in 0..self.inputs.rows() {
             let x = match index.checked_sub(1) {
@@ -177,7 +177,7 @@ impl BatchSlice<'_> {
         derived: DerivedParameters<'b>,
     ) -> (Backward<'b>, MatMut<'b>, Option<MatMut<'b>>) {
         let rows = self.inputs.rows();
-        let records = self.records.as_ref();
+        let activations = self.activations.as_ref();
         let range = &self.layout.outputs[index];
         let (before, rest) = self.gradients.reborrow().split_at_col(range.start);
         let dy = rest.split_at_col(range.len()).0;
@@ -188,13 +188,13 @@ impl BatchSlice<'_> {
             kernel: bound.kernel,
             transposed: &derived.transposed[self.layout.transposed[index].clone()],
             packed: &derived.packed[bound.graph.nodes[index].packed.clone()],
-            x: previous.map_or(self.inputs, |previous| records.block(0..rows, previous.clone())),
+            x: previous.map_or(self.inputs, |previous| activations.block(0..rows, previous.clone())),
             y: if is_last {
                 self.outputs.as_ref()
             } else {
-                records.block(0..rows, range.clone())
+                activations.block(0..rows, range.clone())
             },
-            saved: records.block(0..rows, self.layout.saved[index].clone()),
+            saved: activations.block(0..rows, self.layout.saved[index].clone()),
             scratch: &mut self.scratch[self.layout.scratch[index].clone()],
             shard_sums: ShardSums {
                 sums: self.shard_sums,

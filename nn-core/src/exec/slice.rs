@@ -21,8 +21,8 @@ pub(super) struct BatchSlice<'a> {
     pub(super) inputs: MatRef<'a>,
     /// Empty in prediction, as `losses`.
     pub(super) targets: &'a [usize],
-    /// One record a sample: the nodes' outputs, and what they save.
-    pub(super) records: MatMut<'a>,
+    /// A row a sample: the nodes' outputs, and what they save.
+    pub(super) activations: MatMut<'a>,
     /// The outputs' gradients, in the same places.
     pub(super) gradients: MatMut<'a>,
     /// The last node's outputs.
@@ -51,7 +51,7 @@ impl<'a> BatchSlice<'a> {
             (shard - self.shards.start) * self.layout.shard_sums_len(),
         );
         let scratch = self.scratch.split_at_mut(threads * self.layout.scratch_len());
-        let records = self.records.split_at_row(row);
+        let activations = self.activations.split_at_row(row);
         let gradients = self.gradients.split_at_row(row);
         let outputs = self.outputs.split_at_row(row);
         let inputs = |rows| self.inputs.block(rows, 0..self.inputs.cols());
@@ -63,7 +63,7 @@ impl<'a> BatchSlice<'a> {
             scratch: scratch.0,
             inputs: inputs(0..row),
             targets: targets.0,
-            records: records.0,
+            activations: activations.0,
             gradients: gradients.0,
             outputs: outputs.0,
             losses: losses.0,
@@ -76,7 +76,7 @@ impl<'a> BatchSlice<'a> {
             scratch: scratch.1,
             inputs: inputs(row..self.inputs.rows()),
             targets: targets.1,
-            records: records.1,
+            activations: activations.1,
             gradients: gradients.1,
             outputs: outputs.1,
             losses: losses.1,
@@ -94,7 +94,7 @@ impl<'a> BatchSlice<'a> {
             scratch: &mut *self.scratch,
             inputs: self.inputs.block(rows.clone(), 0..self.inputs.cols()),
             targets: &[],
-            records: some_rows(self.records.reborrow(), &rows),
+            activations: some_rows(self.activations.reborrow(), &rows),
             gradients: self.gradients.reborrow(),
             outputs: some_rows(self.outputs.reborrow(), &rows),
             losses: &mut [],

@@ -155,7 +155,7 @@ impl<'a> Counts<'a> {
         let whole = self.batch * sample + parameter_work().sum::<usize>();
         let read = self.graph.parameters_len() + self.graph.packed_len() + self.layout.transposed_len();
         // Outputs and their gradients.
-        let record = 2 * self.layout.record_len;
+        let activations = 2 * self.layout.activation_stride;
         let sums = self.layout.shard_sums_len();
         let input = self.graph.inputs();
         ThreadPlan {
@@ -163,8 +163,8 @@ impl<'a> Counts<'a> {
             parameters: self.parameter_parts.iter().map(|part| part.parameters).collect(),
             joins: self.joins,
             speedup: whole.max(1) as f64 / (samples * sample + busiest).max(1) as f64,
-            thread_bytes: size_of::<f32>() * (read + samples * (input + record) + shards * sums),
-            shared_bytes: size_of::<f32>() * (read + self.batch * record + self.shards * sums),
+            thread_bytes: size_of::<f32>() * (read + samples * (input + activations) + shards * sums),
+            shared_bytes: size_of::<f32>() * (read + self.batch * activations + self.shards * sums),
         }
     }
 }

@@ -19,8 +19,7 @@ use crate::{
 
 /// The memory in which a network predicts or trains, for batches of up to a fixed size.
 ///
-/// Each sample has one record with all layers' outputs, and records lie one after the other, so threads share a batch
-/// by cutting the arena. Nothing is allocated after the first use.
+/// The activations of all layers lie together, sample after sample, so threads share a batch by cutting the arena. Nothing is allocated after the first use.
 ///
 /// ```
 /// use nn_core::{Network, Workspace};
@@ -69,15 +68,15 @@ impl Workspace {
     }
 
     fn build(graph: &Graph, prediction: MemoryLayout, training: Option<MemoryLayout>, capacity: usize) -> Result<Self> {
-        let mut record_len = prediction.record_len;
+        let mut stride = prediction.activation_stride;
         for layout in [&prediction].into_iter().chain(&training) {
             check_memory(graph, capacity, rayon::current_num_threads(), layout)?;
-            record_len = record_len.max(layout.record_len);
+            stride = stride.max(layout.activation_stride);
         }
         Ok(Self {
             spec: graph.spec.clone(),
             capacity,
-            memory: BatchMemory::new(graph, capacity, record_len, training.as_ref()),
+            memory: BatchMemory::new(graph, capacity, stride, training.as_ref()),
             packed: Buffer::zeroed(training.as_ref().map_or(0, |_| graph.packed_len())),
             transposed: Buffer::zeroed(training.as_ref().map_or(0, MemoryLayout::transposed_len)),
             prediction,
@@ -300,8 +299,8 @@ fn check_targets(targets: &[usize], batch: usize, classes: usize) -> Result<()> 
     check_length("targets", targets.len(), batch, || format!("{batch} samples"))?;
     match targets.iter().position(|&target| target >= classes) {
         None => Ok(()),
-        Some(sample) => Err(Error::Label {
-            label: targets[sample],
+        Some(sample) => Err(Error::Target {
+            target: targets[sample],
             sample,
             classes,
         }),

@@ -1,13 +1,13 @@
-//! Checkpoints: all of a training run in a file, from which it goes on as if nothing had happened.
+//! Checkpoints: the complete state of a training run, from which it resumes exactly.
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     Model,
-    safetensors::{TRAINING, damaged, in_file, read, write},
+    safetensors::{TRAINING, in_file, invalid, read, reason, write},
+    training_json::TrainingJson,
 };
 use crate::{
     error::Result,
@@ -16,49 +16,40 @@ use crate::{
 };
 
 const CHECKPOINT_VERSION: u64 = 1;
-
-/// How training stands, beside its tensors.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Training {
-    checkpoint_version: u64,
-    settings: Settings,
-    progress: Progress,
-    next: Cursor,
-}
+/// The arena of averages of squared gradients, by its name in files.
+const EXP_AVG_SQ: &str = "second";
 
 impl Trainer {
-    /// Writes a checkpoint: the weights, what the optimiser has gathered, the average, all settings, the number of
-    /// steps, and `next`, where training goes on ([`EpochReport::next`](crate::EpochReport::next)). It is written
-    /// beside and renamed, so that a file of that name is replaced whole or stays as it was.
+    /// Writes a checkpoint, atomically: weights, optimizer state, average, settings, step count, and `next`, where to
+    /// resume ([`EpochReport::next`](crate::EpochReport::next)).
     ///
-    /// The file is a weights file too, which [`Model::load`] reads: tensors beside the weights are called
-    /// `training.first.<tensor>`, `training.second.<tensor>` and `training.average.<tensor>`.
+    /// The file is also a weights file that [`Model::load`] reads. Beside the weights it holds the tensors
+    /// `training.first.<tensor>` (Adam's `exp_avg`, or SGD's momentum buffer), `training.second.<tensor>` (Adam's
+    /// `exp_avg_sq`) and `training.average.<tensor>`.
     ///
-    /// A trainer knows neither how its inputs were scaled nor the names of the outputs, so a checkpoint holds no
-    /// [`scaling`](Model::scaling) and no [`labels`](Model::labels). A model loaded from it takes inputs as they come,
-    /// with mean 0 and standard deviation 1: where training scaled them, set both before it predicts or is saved.
+    /// A trainer knows neither the scaling of its inputs nor the names of its outputs, so the file has no
+    /// [`scaling`](Model::scaling) and no [`labels`](Model::labels); set them on a model loaded from it.
     ///
     /// # Errors
-    /// If the file cannot be written, or a value to go into it is not finite.
+    /// If the file cannot be written, or a value is not finite.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Cursor) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.checkpoint(next).map_err(|error| in_file(error, path))?;
         write(path, &bytes)
     }
 
-    /// The bytes of a checkpoint.
+    /// The bytes of a checkpoint, as [`save_checkpoint`](Self::save_checkpoint) writes them.
     ///
     /// # Errors
-    /// If a value to go into it is not finite.
+    /// If a value is not finite.
     pub fn checkpoint(&self, next: Cursor) -> Result<Vec<u8>> {
-        let training = Training {
+        let training = TrainingJson {
             checkpoint_version: CHECKPOINT_VERSION,
-            settings: *self.settings(),
-            progress: *self.progress(),
-            next,
+            settings: self.settings().into(),
+            progress: self.progress().into(),
+            next: next.into(),
         };
-        let training = serde_json::to_string(&training).map_err(|error| damaged(error.to_string()))?;
+        let training = serde_json::to_string(&training).map_err(|error| invalid(error.to_string()))?;
         let network = self.network();
         let tensors = self.optimizer_state().named().flat_map(|(name, arena)| {
             let mut tensors = network.export(arena);
@@ -70,9 +61,11 @@ impl Trainer {
         Model::new(network.clone()).to_bytes_with(tensors.collect(), Some(training))
     }
 
-    /// Goes on from a checkpoint, with batches of up to `batch` samples; also says where. The steps that follow have
-    /// the same bits as if training had not been interrupted, on any number of threads; another kernel rounds
-    /// otherwise.
+    /// Resumes from a checkpoint, with batches of up to `batch` samples; returns the trainer and the position to
+    /// continue at.
+    ///
+    /// With the same kernel, the following steps are the same to the bit as without the interruption, for any number of
+    /// threads.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -80,48 +73,48 @@ impl Trainer {
     /// # struct Samples(usize);
     /// # impl Source for Samples {
     /// #     fn start_epoch(&mut self, _: u64) { self.0 = 3; }
-    /// #     fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
+    /// #     fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
     /// #         if self.0 == 0 { return 0; }
     /// #         self.0 -= 1;
-    /// #         (inputs[0], inputs[1], targets[0]) = (self.0 as f32, 1.0, self.0 % 2);
+    /// #         (images[0], images[1], labels[0]) = (self.0 as f32, 1.0, self.0 % 2);
     /// #         1
     /// #     }
     /// # }
     /// # let mut samples = Samples(0);
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("run.safetensors");
-    /// let (mut trainer, mut cursor) = if path.exists() {
+    /// let (mut trainer, mut position) = if path.exists() {
     ///     Trainer::resume(&path, 32)?
     /// } else {
     ///     let network = Network::new("2 | dense 8 | relu | dense 2".parse()?, 1)?;
     ///     let trainer = Trainer::new(network, Adam::new(0.01), 32)?;
     ///     (trainer.with_schedule(Schedule::cosine(1000.0, 0.0))?, Cursor::default())
     /// };
-    /// while cursor.epoch < 4 {
-    ///     let report = trainer.epoch_from(&mut samples, cursor, |_, _| ControlFlow::Continue(()))?;
-    ///     cursor = report.next;
-    ///     trainer.save_checkpoint(&path, cursor)?;
+    /// while position.epoch < 4 {
+    ///     let report = trainer.epoch_from(&mut samples, position, |_, _| ControlFlow::Continue(()))?;
+    ///     position = report.next;
+    ///     trainer.save_checkpoint(&path, position)?;
     /// }
-    /// # assert_eq!(Trainer::resume(&path, 32)?.1, cursor);
+    /// # assert_eq!(Trainer::resume(&path, 32)?.1, position);
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If the file cannot be read, is no checkpoint or a damaged one, or `batch` is out of range.
+    /// If the file cannot be read or is not a valid checkpoint, or `batch` is out of range.
     pub fn resume(path: impl AsRef<Path>, batch: usize) -> Result<(Self, Cursor)> {
         let path = path.as_ref();
         Self::resume_from(&read(path)?, batch).map_err(|error| in_file(error, path))
     }
 
-    /// As [`resume`](Self::resume), from the checkpoint's bytes.
+    /// As [`resume`](Self::resume), from the bytes of the checkpoint.
     ///
     /// # Errors
-    /// If the bytes are no checkpoint or a damaged one, or `batch` is out of range.
+    /// If the bytes are not a valid checkpoint, or `batch` is out of range.
     pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
         let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
-        let training = parse(training.as_deref())?;
-        let mut trainer = Self::with_settings(model.network.clone(), training.settings, batch)?;
-        *trainer.progress_mut() = training.progress;
+        let (settings, progress, next) = parse(training.as_deref())?;
+        let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
+        *trainer.progress_mut() = progress;
         for (name, arena) in trainer.optimizer_state_mut().named_mut() {
             let (own, others) = tensors
                 .into_iter()
@@ -130,47 +123,46 @@ impl Trainer {
             import(&model.network, name, own, arena)?;
         }
         if let Some(tensor) = tensors.first() {
-            return Err(damaged(format!(
-                "tensor {} is no part of a checkpoint with these settings: {:?}",
-                tensor.name, training.settings
+            return Err(invalid(format!(
+                "tensor {} does not belong to a checkpoint with these settings: {settings:?}",
+                tensor.name
             )));
         }
-        Ok((trainer, training.next))
+        Ok((trainer, next))
     }
 }
 
-/// How the names of an arena's tensors begin.
+/// Prefix of the names of an arena's tensors.
 fn prefix(arena: &str) -> String {
     format!("{TRAINING}.{arena}.")
 }
 
-fn parse(training: Option<&str>) -> Result<Training> {
+/// Parses and checks the training state in a checkpoint's metadata.
+fn parse(training: Option<&str>) -> Result<(Settings, Progress, Cursor)> {
     let Some(text) = training else {
-        return Err(damaged(
-            "this is a weights file and no checkpoint: it does not say how training stands".to_owned(),
+        return Err(invalid(
+            "a weights file, but not a checkpoint: it has no training state".to_owned(),
         ));
     };
-    let unreadable = |error: serde_json::Error| damaged(format!("how training stands cannot be read: {error}"));
+    let unreadable = |error: serde_json::Error| invalid(format!("the training state cannot be parsed: {error}"));
     let value: Value = serde_json::from_str(text).map_err(unreadable)?;
-    // Before the rest, which another version may have otherwise.
+    // First, since the rest depends on the version.
     let version = &value["checkpoint_version"];
     if *version != CHECKPOINT_VERSION {
-        return Err(damaged(format!(
-            "checkpoint_version is {version}, and only {CHECKPOINT_VERSION} is known here; another version of the \
-             program wrote this file"
+        return Err(invalid(format!(
+            "checkpoint_version is {version}, and only {CHECKPOINT_VERSION} is supported; the file is from another \
+             version of the program"
         )));
     }
-    let training: Training = serde_json::from_value(value).map_err(unreadable)?;
-    // A setting in a file is the file's fault, and the caller is not asked to mend it.
-    let checked = training.settings.check();
-    checked.map_err(|error| damaged(format!("how training is set: {error}")))?;
-    if !training.progress.is_plausible() {
-        return Err(damaged(format!(
-            "no run comes as far as this one says: {:?}",
-            training.progress
-        )));
+    let training: TrainingJson = serde_json::from_value(value).map_err(unreadable)?;
+    let (settings, progress) = (Settings::from(training.settings), Progress::from(training.progress));
+    // Not the caller's setting, so not an `Error::Setting`.
+    let checked = settings.check();
+    checked.map_err(|error| invalid(format!("a setting of the training state is out of range: {error}")))?;
+    if !progress.is_plausible() {
+        return Err(invalid(format!("the step counts are impossible: {progress:?}")));
     }
-    Ok(training)
+    Ok((settings, progress, training.next.into()))
 }
 
 /// Fills an arena from its tensors, whose names have its prefix.
@@ -181,11 +173,11 @@ fn import(network: &Network, arena: &str, mut tensors: Vec<Tensor>, values: &mut
     }
     let imported = network
         .import(tensors)
-        .map_err(|error| damaged(format!("of the tensors {prefix}*: {error}")))?;
-    // The second moment is a mean of squares, of which a root is taken.
-    if arena == "second" && imported.iter().any(|&value| value < 0.0) {
-        return Err(damaged(format!(
-            "a tensor {prefix}* has a value below 0, and holds squares"
+        .map_err(|error| invalid(format!("tensors {prefix}*: {}", reason(error))))?;
+    // Adam takes the square root of these.
+    if arena == EXP_AVG_SQ && imported.iter().any(|&value| value < 0.0) {
+        return Err(invalid(format!(
+            "a tensor {prefix}* has a value below 0, but averages of squares are at least 0"
         )));
     }
     values.copy_from_slice(&imported);

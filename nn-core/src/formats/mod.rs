@@ -1,6 +1,7 @@
-//! Networks in files.
+//! Files: weights as safetensors, and checkpoints of training.
 
 mod checkpoint;
 mod safetensors;
+mod training_json;
 
 pub use self::safetensors::{Model, Scaling};

@@ -8,9 +8,10 @@ use super::{
     required_region::RequiredRegion,
 };
 use crate::{
-    conv::Map,
-    layers::{Activation, AvgPool, BatchNorm, Conv, Dense, Dropout, Layer, Layout, MaxPool, Permute, Pool},
-    shape::Shape,
+    layers::{
+        Activation, AvgPool, BatchNorm, ChangeLayout, Conv, Dense, Dropout, Layer, Layout, MaxPool, PoolGeometry,
+    },
+    shape::{HwcShape, Shape},
     spec::{ConvSpec, LayerSpec, NetworkSpec},
 };
 
@@ -65,16 +66,16 @@ struct Lowering<'a, I: Iterator<Item = Item<'a>>> {
 impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
     /// Changes the layout of the input, and crops it to the region that is required, where images are stored as HWC.
     fn push_input(&mut self, required: Shape) {
-        let Some(whole) = multi_channel_image(self.shape).filter(|_| self.uses_hwc) else {
+        let Some(full_shape) = multi_channel_image(self.shape).filter(|_| self.uses_hwc) else {
             return;
         };
         self.shape = required;
-        let permute = Permute {
-            map: map(required),
-            whole,
+        let change_layout = ChangeLayout {
+            shape: hwc(required),
+            full_shape,
             to: Layout::Hwc,
         };
-        self.graph.push(Box::new(permute), 0, required.len());
+        self.graph.push(Box::new(change_layout), 0, required.len());
     }
 
     fn push_item(&mut self, item: Item<'a>) {
@@ -90,21 +91,21 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
             LayerSpec::BatchNorm => return self.push_batch_norm(item.index, output),
             LayerSpec::Flatten => return self.push_flatten(item),
             LayerSpec::MaxPool { size, stride } => Box::new(MaxPool {
-                pool: Pool::new(map(self.shape), map(output), (size, size), stride),
+                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), (size, size), stride),
             }),
             LayerSpec::AvgPool { size, stride } => Box::new(AvgPool {
-                pool: Pool::new(map(self.shape), map(output), (size, size), stride),
+                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), (size, size), stride),
             }),
             LayerSpec::GlobalAvgPool => {
-                let input = map(self.shape);
+                let input = hwc(self.shape);
                 Box::new(AvgPool {
-                    pool: Pool::new(input, map(output), (input.height, input.width), 1),
+                    geometry: PoolGeometry::new(input, hwc(output), (input.height, input.width), 1),
                 })
             }
             LayerSpec::Dropout { probability } => Box::new(Dropout {
                 len: self.shape.len(),
                 probability,
-                item: item.index,
+                layer_index: item.index,
             }),
             LayerSpec::Relu => Box::new(Activation::Relu),
             LayerSpec::LeakyRelu { slope } => Box::new(Activation::LeakyRelu(slope)),
@@ -116,7 +117,7 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
     }
 
     /// `image` is the image that the inputs are, where it is stored as HWC.
-    fn push_dense(&mut self, index: usize, outputs: usize, image: Option<Map>) {
+    fn push_dense(&mut self, index: usize, outputs: usize, image: Option<HwcShape>) {
         let inputs = self.shape.len();
         self.graph.count(inputs * outputs);
         let is_first = self.graph.nodes.is_empty();
@@ -125,23 +126,28 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
     }
 
     fn push_conv(&mut self, index: usize, conv: &ConvSpec, output: Shape) {
-        let maps = (map(self.shape), map(output));
+        let shapes = (hwc(self.shape), hwc(output));
         self.graph
-            .count(maps.1.len() * conv.kernel.0 * conv.kernel.1 * maps.0.channels);
+            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
         let relu = next_relu(&mut self.items);
         // Where windows overlap, a value's gradient has several parts, which only the separate layer adds up.
         let pool = next_max_pool(&mut self.items, |size, stride| size <= stride);
-        let pool = pool.map(|(pooled, size, stride)| (pooled, Pool::new(maps.1, map(pooled), (size, size), stride)));
+        let pool =
+            pool.map(|(pooled, size, stride)| (pooled, PoolGeometry::new(shapes.1, hwc(pooled), (size, size), stride)));
         let (output, pool) = pool.map_or((output, None), |(pooled, pool)| (pooled, Some(pool)));
         let needs_dx = !self.graph.nodes.is_empty();
-        self.push(Box::new(Conv::new(maps, conv, relu, pool, needs_dx)), index, output);
+        self.push(Box::new(Conv::new(shapes, conv, relu, pool, needs_dx)), index, output);
     }
 
     fn push_batch_norm(&mut self, index: usize, output: Shape) {
         let relu = next_relu(&mut self.items);
         let pool = next_max_pool(&mut self.items, |_, _| true);
-        let pool =
-            pool.map(|(pooled, size, stride)| (pooled, Pool::new(map(output), map(pooled), (size, size), stride)));
+        let pool = pool.map(|(pooled, size, stride)| {
+            (
+                pooled,
+                PoolGeometry::new(hwc(output), hwc(pooled), (size, size), stride),
+            )
+        });
         let (output, pool) = pool.map_or((output, None), |(pooled, pool)| (pooled, Some(pool)));
         let channels = self.shape.channels();
         let norm = BatchNorm::new(channels, self.shape.len() / channels, relu, pool);
@@ -163,15 +169,15 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
             self.items.next();
             self.push_dense(index, outputs, Some(image));
         } else {
-            self.push(Box::new(Permute::whole(image, Layout::Chw)), item.index, item.output);
+            self.push(Box::new(ChangeLayout::new(image, Layout::Chw)), item.index, item.output);
         }
     }
 
     /// A network that only flattens copies its input.
     fn push_copy_if_empty(&mut self) {
         if self.graph.nodes.is_empty() {
-            let row = Map::new(1, self.shape.len(), 1);
-            self.push(Box::new(Permute::whole(row, Layout::Chw)), 0, self.shape);
+            let row = HwcShape::new(1, self.shape.len(), 1);
+            self.push(Box::new(ChangeLayout::new(row, Layout::Chw)), 0, self.shape);
         }
     }
 
@@ -182,19 +188,19 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
 }
 
 /// A shape as an image.
-fn map(shape: Shape) -> Map {
+fn hwc(shape: Shape) -> HwcShape {
     match shape {
         Shape::Image {
             channels,
             height,
             width,
-        } => Map::new(height, width, channels),
-        Shape::Features(count) => Map::new(1, count, 1),
+        } => HwcShape::new(height, width, channels),
+        Shape::Features(count) => HwcShape::new(1, count, 1),
     }
 }
 
 /// The image, if its values lie in different orders as CHW and as HWC.
-fn multi_channel_image(shape: Shape) -> Option<Map> {
-    let map = map(shape);
-    (map.channels > 1 && map.height * map.width > 1).then_some(map)
+fn multi_channel_image(shape: Shape) -> Option<HwcShape> {
+    let image = hwc(shape);
+    (image.channels > 1 && image.height * image.width > 1).then_some(image)
 }

@@ -1,4 +1,5 @@
-//! The layout of memory: where a sample's record, a shard's sums and a thread's scratch memory hold each node's values.
+//! The layout of memory: where a sample's activations, a shard's sums and a thread's scratch memory hold each node's
+//! values.
 
 use std::ops::Range;
 
@@ -18,14 +19,14 @@ const MAX_SHARD_SUMS: usize = 1 << 23;
 /// The place of each node's values, one range a node; ranges begin at multiples of [`NR`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MemoryLayout {
-    /// A node's output in a sample's record.
+    /// A node's output in a sample's activations.
     pub(crate) outputs: Vec<Range<usize>>,
-    /// What a node saves for backward in a sample's record; empty in prediction.
+    /// What a node saves for backward in a sample's activations; empty in prediction.
     pub(crate) saved: Vec<Range<usize>>,
-    /// The flags of a node's nonzero inputs in a sample's record; empty where they are not used.
+    /// The flags of a node's nonzero inputs in a sample's activations; empty where they are not used.
     pub(crate) nonzero_flags: Vec<Range<usize>>,
-    /// The distance between two records.
-    pub(crate) record_len: usize,
+    /// The distance between two samples' activations.
+    pub(crate) activation_stride: usize,
     /// A node's transposed parameters.
     pub(crate) transposed: Vec<Range<usize>>,
     /// A node's part of a shard's sums.
@@ -50,7 +51,7 @@ impl MemoryLayout {
             saved.push(take(&mut end, in_training(node.layer.saved_len())));
             nonzero_flags.push(take(&mut end, in_training(flags)));
         }
-        // An odd number of cache lines: with a power of two, all records would fall into the same few cache sets.
+        // An odd number of cache lines: with a power of two, all samples would fall into the same few cache sets.
         let lines = (end / NR) | 1;
         // The gradient of the network's input is not computed.
         let transposed_len = |(index, node): (usize, &Node)| match node.layer.parameters() {
@@ -61,7 +62,7 @@ impl MemoryLayout {
             outputs,
             saved,
             nonzero_flags,
-            record_len: lines * NR,
+            activation_stride: lines * NR,
             transposed: ranges(nodes.iter().enumerate().map(transposed_len)),
             shard_sums: ranges(nodes.iter().map(|node| in_training(node.shard_sums_len()))),
             scratch: ranges(nodes.iter().map(|node| node.layer.scratch_len(training))),

@@ -1,4 +1,7 @@
-//! Functions of single values, where they do not follow a layer that can do them on the way.
+//! Element-wise activation functions: `y = f(x)`, `dx = dy·f'(x)`.
+//!
+//! # Shapes
+//! - `x`, `y`: `[batch, values]`
 
 use std::{
     f32::consts::{FRAC_1_SQRT_2, PI},
@@ -11,20 +14,23 @@ use crate::{
     simd::{Chunked, F32x8},
 };
 
-/// A function of each value on its own.
+/// An activation function that is not fused into the layer before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Activation {
     Relu,
+    /// With the slope below zero.
     LeakyRelu(f32),
     Tanh,
     Sigmoid,
+    /// The exact function, with the normal distribution's cumulative distribution.
     Gelu,
 }
 
 impl Activation {
-    fn value(self, x: f32) -> f32 {
+    /// `f(x)`.
+    fn apply(self, x: f32) -> f32 {
         match self {
-            // Not `f32::max`, which would hide a NaN.
+            // Not `f32::max`, which drops NaN.
             Self::Relu => {
                 if x < 0.0 {
                     0.0
@@ -41,12 +47,12 @@ impl Activation {
             }
             Self::Tanh => x.tanh(),
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-            Self::Gelu => x * normal(x),
+            Self::Gelu => x * normal_cdf(x),
         }
     }
 
-    /// The slope at `x`, where the function gave `y`.
-    fn slope(self, x: f32, y: f32) -> f32 {
+    /// `f'(x)`, where `y = f(x)`.
+    fn derivative(self, x: f32, y: f32) -> f32 {
         match self {
             Self::Relu => {
                 if y > 0.0 {
@@ -64,13 +70,13 @@ impl Activation {
             }
             Self::Tanh => 1.0 - y * y,
             Self::Sigmoid => y * (1.0 - y),
-            Self::Gelu => normal(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
+            Self::Gelu => normal_cdf(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
         }
     }
 }
 
-/// The normal distribution's share below `x`.
-fn normal(x: f32) -> f32 {
+/// Cumulative distribution function of the standard normal distribution.
+fn normal_cdf(x: f32) -> f32 {
     0.5 * (1.0 + libm::erff(x * FRAC_1_SQRT_2))
 }
 
@@ -78,7 +84,7 @@ impl Layer for Activation {
     fn forward(&self, pass: Forward<'_>, mut y: MatMut<'_>) {
         for row in 0..y.rows() {
             for (y, &x) in y.row_mut(row).iter_mut().zip(pass.x.row(row)) {
-                *y = self.value(x);
+                *y = self.apply(x);
             }
         }
     }
@@ -89,43 +95,43 @@ impl Layer for Activation {
             let forward = pass.x.row(row).iter().zip(pass.y.row(row));
             let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
             for ((dx, &dy), (&x, &y)) in gradients.zip(forward) {
-                *dx = dy * self.slope(x, y);
+                *dx = dy * self.derivative(x, y);
             }
         }
     }
 }
 
-/// `dy = 0` where the output `y` of a ReLU is not above 0.
-pub(super) fn mask(kernel: Kernel, y: MatRef<'_>, dy: &mut MatMut<'_>) {
-    // Were it known that what is stored is what was read, or zero, it would become a masked store.
-    let unknown_zero = std::hint::black_box(0);
+/// Backward of a fused ReLU, in place: `dy = 0` where the output `y` is not positive.
+pub(super) fn relu_backward(kernel: Kernel, y: MatRef<'_>, dy: &mut MatMut<'_>) {
+    // An offset of 0 that the compiler does not know: without it, the loop becomes a slow masked store.
+    let hidden_zero = std::hint::black_box(0);
     for row in 0..y.rows() {
-        kernel.vectorize(Mask {
+        kernel.vectorize(ReluBackward {
             y: y.row(row),
             dy: dy.row_mut(row),
-            unknown_zero,
+            hidden_zero,
         });
     }
 }
 
-struct Mask<'a> {
+struct ReluBackward<'a> {
     y: &'a [f32],
     dy: &'a mut [f32],
-    unknown_zero: usize,
+    hidden_zero: usize,
 }
 
-impl Vectorize for Mask<'_> {
+impl Vectorize for ReluBackward<'_> {
     #[inline(always)]
     fn run(mut self) {
         self.each(self.dy.len());
     }
 }
 
-impl Chunked for Mask<'_> {
+impl Chunked for ReluBackward<'_> {
     #[inline(always)]
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
         let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]).where_positive(y);
-        dy.store::<WHOLE>(&mut self.dy[range.start + self.unknown_zero..range.end]);
+        dy.store::<WHOLE>(&mut self.dy[range.start + self.hidden_zero..range.end]);
     }
 }

@@ -8,8 +8,8 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 
 use super::{
-    Backward, CrossSample, Forward, Layer, Maxima, MaximaGradient, ParameterGradient, Parameters, Pool, StateSpec,
-    TensorSpec, shard_sums::PartialSums,
+    Backward, CrossSample, Forward, Layer, ParameterGradient, Parameters, PoolGeometry, StateSpec, TensorSpec,
+    max_pool, max_pool_backward, shard_sums::PartialSums,
 };
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
@@ -31,7 +31,7 @@ pub(crate) struct BatchNorm {
     /// Pixels of a sample: values of a channel, `channels` delta.
     area: usize,
     relu: bool,
-    pool: Option<Pool>,
+    pool: Option<PoolGeometry>,
 }
 
 /// `y = scale·x + shift` of a sample, with the ReLU if there is one.
@@ -75,7 +75,7 @@ struct InputGradient<'a> {
 }
 
 impl BatchNorm {
-    pub(crate) fn new(channels: usize, area: usize, relu: bool, pool: Option<Pool>) -> Self {
+    pub(crate) fn new(channels: usize, area: usize, relu: bool, pool: Option<PoolGeometry>) -> Self {
         Self {
             channels,
             area,
@@ -102,12 +102,7 @@ impl BatchNorm {
     /// The gradient of a sample before pooling.
     fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], argmax: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
         let Some(pool) = &self.pool else { return dy };
-        kernel.vectorize(MaximaGradient {
-            pool,
-            dy,
-            which: argmax,
-            dx: scratch,
-        });
+        max_pool_backward(kernel, pool, dy, argmax, scratch);
         scratch
     }
 
@@ -252,12 +247,7 @@ impl Layer for BatchNorm {
                 y: before,
                 packed,
             });
-            pass.kernel.vectorize(Maxima {
-                pool,
-                x: before,
-                y,
-                which: pass.saved.row_mut(row),
-            });
+            max_pool(pass.kernel, pool, before, y, pass.saved.row_mut(row));
         }
     }
 

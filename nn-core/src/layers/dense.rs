@@ -9,9 +9,9 @@ use super::{
     Backward, BlockGradient, Forward, Gradient, Layer, Layout, ParameterGradient, Parameters, TensorSpec, activation,
 };
 use crate::{
-    conv::Map,
     gemm::{Kernel, LIVE_COLS, MatMut, NR, Panels, multiply_live, multiply_transposed},
     rng,
+    shape::HwcShape,
 };
 
 /// Panels of a parameter block of wide layers: a block of the inputs is then read once for all of them.
@@ -35,14 +35,14 @@ pub(crate) struct Dense {
     outputs: usize,
     relu: bool,
     /// The image that the inputs are, where it is stored as HWC.
-    image: Option<Map>,
+    image: Option<HwcShape>,
     /// Whether the gradient skips samples whose inputs are 0: those of hidden layers seldom are.
     skips_zero_inputs: bool,
 }
 
 impl Dense {
     /// `image` is the image that the inputs are, where it is stored as HWC; `is_first` tells whether they are data.
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, image: Option<Map>, is_first: bool) -> Self {
+    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, image: Option<HwcShape>, is_first: bool) -> Self {
         Self {
             inputs,
             outputs,
@@ -81,7 +81,7 @@ impl Layer for Dense {
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         if self.relu {
-            activation::mask(pass.kernel, pass.y, &mut dy);
+            activation::relu_backward(pass.kernel, pass.y, &mut dy);
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);

@@ -1,45 +1,50 @@
-//! Values that are dropped at random in training.
+//! Dropout (Srivastava et al., 2014, "Dropout"): in training `y = x·mask`, in prediction `y = x`.
+//!
+//! # Shapes
+//! - `x`, `y`, `mask`: `[batch, len]`
+//!
+//! A value of `mask` is 0 with probability `p`, and `1 / (1 - p)` otherwise.
 
 use rand::RngExt;
 
 use super::{Backward, Forward, Layer};
 use crate::{gemm::MatMut, rng};
 
-/// Keeps the random numbers of dropout apart from those of initial weights with the same seed.
+/// Separates dropout's random numbers from those of initial weights with the same seed.
 const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
 
-/// What is dropped is decided by seed, step, sample and layer alone, so that neither threads nor a pause between two
-/// steps change it.
+/// A dropout layer. Seed, step, sample and layer alone decide what is dropped, so that neither the number of threads nor
+/// resuming from a checkpoint changes it.
 #[derive(Debug)]
 pub(crate) struct Dropout {
     pub(crate) len: usize,
     pub(crate) probability: f32,
-    /// The layer's number, for random numbers of its own.
-    pub(crate) item: usize,
+    /// The layer's index in the network, which gives each layer random numbers of its own.
+    pub(crate) layer_index: usize,
 }
 
 impl Layer for Dropout {
-    /// The factor of each value.
+    /// The mask.
     fn saved_len(&self) -> usize {
         self.len
     }
 
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
-        let saved = 1.0 / (1.0 - self.probability);
+        let scale = 1.0 / (1.0 - self.probability);
         for row in 0..y.rows() {
             let (x, y) = (pass.x.row(row), y.row_mut(row));
-            let Some(moment) = pass.training else {
+            let Some(context) = pass.training else {
                 y.copy_from_slice(x);
                 continue;
             };
-            let seed = (moment.seed ^ SEED_SALT).wrapping_add(self.item as u64);
+            let seed = (context.seed ^ SEED_SALT).wrapping_add(self.layer_index as u64);
             // No batch has more than 2^32 samples.
-            let sample = (moment.first_sample + row) as u64;
-            let mut generator = rng::stream(seed, (moment.step << 32) | sample);
-            for ((y, x), factor) in y.iter_mut().zip(x).zip(pass.saved.row_mut(row)) {
+            let sample = (context.first_sample + row) as u64;
+            let mut generator = rng::stream(seed, (context.step << 32) | sample);
+            for ((y, x), mask) in y.iter_mut().zip(x).zip(pass.saved.row_mut(row)) {
                 let dropped = generator.random::<f32>() < self.probability;
-                *factor = if dropped { 0.0 } else { saved };
-                *y = x * *factor;
+                *mask = if dropped { 0.0 } else { scale };
+                *y = x * *mask;
             }
         }
     }
@@ -48,8 +53,8 @@ impl Layer for Dropout {
         let Some(mut dx) = dx else { return };
         for row in 0..dx.rows() {
             let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
-            for ((dx, dy), factor) in gradients.zip(pass.saved.row(row)) {
-                *dx = dy * factor;
+            for ((dx, dy), mask) in gradients.zip(pass.saved.row(row)) {
+                *dx = dy * mask;
             }
         }
     }
@@ -65,12 +70,12 @@ mod tests {
 
     const LEN: usize = 4000;
 
-    /// Outputs and factors of two samples whose values are all 1.
+    /// Outputs and masks of two samples whose values are all 1.
     fn forward(training: Option<StepContext>) -> (Vec<f32>, Vec<f32>) {
         let layer = Dropout {
             len: LEN,
             probability: 0.25,
-            item: 3,
+            layer_index: 3,
         };
         let x = vec![1.0; 2 * LEN];
         let (mut y, mut saved) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn training_drops_the_share_that_was_asked_for_and_keeps_the_mean() {
+    fn training_drops_with_the_given_probability_and_keeps_the_mean() {
         let (y, saved) = forward(Some(StepContext::default()));
         assert_eq!(y, saved);
         assert!(y.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
@@ -102,19 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn seed_step_and_sample_decide_and_nothing_else() {
-        let moment = |seed, step, first_sample| {
+    fn mask_depends_on_seed_step_and_sample_alone() {
+        let context = |seed, step, first_sample| {
             Some(StepContext {
                 seed,
                 step,
                 first_sample,
             })
         };
-        let (y, _) = forward(moment(1, 2, 5));
-        assert_eq!(forward(moment(1, 2, 5)).0, y);
-        // The second sample at hand is the first one of who begins there.
-        assert_eq!(forward(moment(1, 2, 6)).0[..LEN], y[LEN..]);
-        for other in [moment(2, 2, 5), moment(1, 3, 5), moment(1, 2, 9)] {
+        let (y, _) = forward(context(1, 2, 5));
+        assert_eq!(forward(context(1, 2, 5)).0, y);
+        // The second sample is the first one of a pass that begins there.
+        assert_eq!(forward(context(1, 2, 6)).0[..LEN], y[LEN..]);
+        for other in [context(2, 2, 5), context(1, 3, 5), context(1, 2, 9)] {
             assert_ne!(forward(other).0[..LEN], y[..LEN]);
         }
         assert_ne!(y[..LEN], y[LEN..]);

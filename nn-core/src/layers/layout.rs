@@ -1,82 +1,90 @@
-//! Between the order of a picture outside, channel-height-width, and the one inside, height-width-channel.
+//! Memory layouts of images, and the layer that changes one into the other.
+//!
+//! # Shapes
+//! - `x`: `[batch, channels, height, width]`, `y`: `[batch, height, width, channels]`, or the other way round
 
 use super::{Backward, Forward, Layer};
 use crate::{
-    conv::Map,
     gemm::{MatMut, MatRef},
+    shape::HwcShape,
 };
 
-/// The order of the values of a sample.
+/// The order of a sample's values in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// `[channels, height, width]`, as files and callers have it.
+    /// `[channels, height, width]`, as in files and in the public interface.
     Chw,
-    /// `[height, width, channels]`, as convolutions want it.
+    /// `[height, width, channels]`, as in convolutions.
     Hwc,
 }
 
-/// Brings samples into another order.
-#[derive(Debug)]
-pub(crate) struct Permute {
-    pub(crate) map: Map,
-    /// The picture before, of which `map` is the upper left corner; larger only where it is data.
-    pub(crate) whole: Map,
-    /// The order after it; before it is the other one.
-    pub(crate) to: Layout,
-}
-
 impl Layout {
-    /// Where value `index` of the planes' order stands in this one.
-    pub(crate) fn position(self, map: Map, index: usize) -> usize {
-        let area = map.height * map.width;
+    /// Position in this layout of the value that has index `index` in [`Layout::Chw`].
+    pub(crate) fn position(self, shape: HwcShape, index: usize) -> usize {
+        let area = shape.height * shape.width;
         match self {
             Self::Chw => index,
-            Self::Hwc => index % area * map.channels + index / area,
+            Self::Hwc => index % area * shape.channels + index / area,
         }
     }
 }
 
-impl Layer for Permute {
+/// Changes the layout of images, and may crop them.
+#[derive(Debug)]
+pub(crate) struct ChangeLayout {
+    /// The image in [`Layout::Hwc`].
+    pub(crate) shape: HwcShape,
+    /// The image in [`Layout::Chw`], of which `shape` is the upper left corner; larger only for a network's input.
+    pub(crate) full_shape: HwcShape,
+    /// The layout of the output; the input has the other one.
+    pub(crate) to: Layout,
+}
+
+impl Layer for ChangeLayout {
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
         self.copy(pass.x, y, self.to);
     }
 
     fn backward(&self, _pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
-        let back = if self.to == Layout::Hwc {
+        let from = if self.to == Layout::Hwc {
             Layout::Chw
         } else {
             Layout::Hwc
         };
         if let Some(dx) = dx {
-            self.copy(dy.as_ref(), dx, back);
+            self.copy(dy.as_ref(), dx, from);
         }
     }
 }
 
-impl Permute {
-    /// Of a whole picture.
-    pub(crate) fn whole(map: Map, to: Layout) -> Self {
-        Self { map, whole: map, to }
+impl ChangeLayout {
+    /// Changes the layout of a whole image.
+    pub(crate) fn new(shape: HwcShape, to: Layout) -> Self {
+        Self {
+            shape,
+            full_shape: shape,
+            to,
+        }
     }
 
-    /// Where each value of the picture stands in the order of pixels, and where in the planes of the whole picture.
-    fn places(&self) -> impl Iterator<Item = (usize, usize)> {
-        let (map, whole) = (self.map, self.whole);
-        let rows = (0..map.channels).flat_map(move |channel| (0..map.height).map(move |y| (channel, y)));
+    /// Offsets of each value in [`Layout::Hwc`] and in [`Layout::Chw`].
+    fn offsets(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (shape, full) = (self.shape, self.full_shape);
+        let rows = (0..shape.channels).flat_map(move |channel| (0..shape.height).map(move |y| (channel, y)));
         rows.flat_map(move |(channel, y)| {
-            let pixel = move |x| (y * map.width + x) * map.channels + channel;
-            let plane = (channel * whole.height + y) * whole.width;
-            (0..map.width).map(move |x| (pixel(x), plane + x))
+            let hwc = move |x| (y * shape.width + x) * shape.channels + channel;
+            let chw = (channel * full.height + y) * full.width;
+            (0..shape.width).map(move |x| (hwc(x), chw + x))
         })
     }
 
-    fn copy(&self, from: MatRef<'_>, mut to: MatMut<'_>, order: Layout) {
+    fn copy(&self, from: MatRef<'_>, mut to: MatMut<'_>, to_layout: Layout) {
         for row in 0..to.rows() {
             let (from, to) = (from.row(row), to.row_mut(row));
-            for (pixel, plane) in self.places() {
-                match order {
-                    Layout::Hwc => to[pixel] = from[plane],
-                    Layout::Chw => to[plane] = from[pixel],
+            for (hwc, chw) in self.offsets() {
+                match to_layout {
+                    Layout::Hwc => to[hwc] = from[chw],
+                    Layout::Chw => to[chw] = from[hwc],
                 }
             }
         }

@@ -20,8 +20,8 @@ pub(crate) use self::{
     conv::Conv,
     dense::Dense,
     dropout::Dropout,
-    layout::{Layout, Permute},
-    pool::{AvgPool, MaxPool, Maxima, MaximaGradient, Pool},
+    layout::{ChangeLayout, Layout},
+    pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
 };
 use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
 

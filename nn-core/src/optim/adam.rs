@@ -1,14 +1,16 @@
 //! Adam and AdamW.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Arenas, State, check_fraction, check_not_negative};
+use super::{
+    range::{check_fraction, check_not_negative},
+    state::{Arenas, State},
+};
 use crate::error::Result;
 
 /// Adam (Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization") and AdamW (Loshchilov and Hutter, 2019,
-/// "Decoupled Weight Decay Regularization"), as PyTorch's `torch.optim.Adam` and `torch.optim.AdamW` do them.
+/// "Decoupled Weight Decay Regularization"), as PyTorch's `torch.optim.Adam` and `torch.optim.AdamW`.
 ///
-/// With `g` the gradient, at step `t` from 1 on: `m ← β₁·m + (1 - β₁)·g`, `v ← β₂·v + (1 - β₂)·g²`, and
+/// With gradient `g`, step `t` (from 1), and the running averages `m` (`exp_avg`) and `v` (`exp_avg_sq`):
+/// `m ← β₁·m + (1 - β₁)·g`, `v ← β₂·v + (1 - β₂)·g²`, and
 /// `w ← w - learning_rate · m/(1 - β₁ᵗ) / (√(v/(1 - β₂ᵗ)) + epsilon)`.
 ///
 /// ```
@@ -16,25 +18,24 @@ use crate::error::Result;
 /// let adamw = Adam { weight_decay: 0.01, decoupled: true, ..Adam::new(1e-3) };
 /// assert_eq!((adamw.beta1, adamw.beta2), (0.9, 0.999));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Length of a step.
+    /// Learning rate.
     pub learning_rate: f32,
-    /// How much of the mean of the gradients stays from step to step, in `0..1`.
+    /// Decay of the running average of the gradients, in `0..1`.
     pub beta1: f32,
-    /// How much of the mean of their squares stays from step to step, in `0..1`.
+    /// Decay of the running average of the squared gradients, in `0..1`.
     pub beta2: f32,
-    /// Keeps the divisor away from 0.
+    /// Added to the denominator, to keep it away from 0.
     pub epsilon: f32,
-    /// How strongly weights are drawn to 0.
+    /// Weight decay.
     pub weight_decay: f32,
-    /// Whether the decay is taken off the weights (AdamW) rather than added to the gradient (Adam).
+    /// Whether the decay is applied to the weights (AdamW) rather than to the gradient (Adam).
     pub decoupled: bool,
 }
 
 impl Adam {
-    /// Adam with the usual settings: β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸, no decay.
+    /// Adam with the usual settings: β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸, no weight decay.
     #[must_use]
     pub const fn new(learning_rate: f32) -> Self {
         Self {
@@ -64,7 +65,7 @@ impl Adam {
         let t = (step + 1) as f64;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(t);
         let step_size = (f64::from(self.learning_rate) / correction(self.beta1)) as f32;
-        let root = (correction(self.beta2).sqrt()) as f32;
+        let root = correction(self.beta2).sqrt() as f32;
         let keep = if self.decoupled {
             1.0 - self.learning_rate * self.weight_decay
         } else {
@@ -75,12 +76,12 @@ impl Adam {
             .parameters
             .iter_mut()
             .zip(arenas.gradients)
-            .zip(arenas.first.iter_mut().zip(arenas.second));
-        for ((parameter, gradient), (mean, square)) in values {
+            .zip(arenas.exp_avg.iter_mut().zip(arenas.exp_avg_sq));
+        for ((parameter, gradient), (exp_avg, exp_avg_sq)) in values {
             let gradient = *gradient + decay * *parameter;
-            *mean = self.beta1 * *mean + (1.0 - self.beta1) * gradient;
-            *square = self.beta2 * *square + (1.0 - self.beta2) * (gradient * gradient);
-            *parameter = keep * *parameter - step_size * *mean / (square.sqrt() / root + self.epsilon);
+            *exp_avg = self.beta1 * *exp_avg + (1.0 - self.beta1) * gradient;
+            *exp_avg_sq = self.beta2 * *exp_avg_sq + (1.0 - self.beta2) * (gradient * gradient);
+            *parameter = keep * *parameter - step_size * *exp_avg / (exp_avg_sq.sqrt() / root + self.epsilon);
         }
     }
 }

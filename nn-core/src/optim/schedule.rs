@@ -1,16 +1,14 @@
-//! Learning rates that change from step to step.
+//! Learning-rate schedules.
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
-
-use super::{check_fraction, check_not_negative};
+use super::range::{check_fraction, check_not_negative};
 use crate::error::{Error, Result};
 
-/// The learning rate as a function of the number of steps taken. It is given relative to the optimiser's learning
-/// rate, which is the one at the start of a decline and the highest one of a cycle.
+/// The learning rate as a function of the step.
 ///
-/// Each is PyTorch's scheduler of that name, if that one's `step` is called after each step of the optimiser.
+/// It scales the optimizer's learning rate, which is the first one of a decay and the peak of a cycle. Each schedule
+/// matches the PyTorch scheduler that its docs name, with `scheduler.step()` called after every optimizer step.
 ///
 /// ```
 /// use nn_core::optim::Schedule;
@@ -20,24 +18,23 @@ use crate::error::{Error, Result};
 /// assert_eq!(schedule.learning_rate(0.5, 60), 0.25);
 /// assert_eq!(schedule.learning_rate(0.5, 110), 0.0);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Schedule {
-    warm_up: Option<WarmUp>,
-    course: Course,
+    pub(crate) warm_up: Option<WarmUp>,
+    pub(crate) course: Course,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WarmUp {
-    steps: f64,
-    from: f32,
+/// A linear rise to the optimizer's learning rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct WarmUp {
+    pub(crate) steps: f64,
+    /// First learning rate, as a fraction of the optimizer's.
+    pub(crate) from: f32,
 }
 
 /// What follows the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-enum Course {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Course {
     #[default]
     Constant,
     Step {
@@ -54,8 +51,10 @@ enum Course {
     OneCycle(OneCycle),
 }
 
-/// One rise to the optimiser's learning rate and one fall (Smith and Topin, 2018, "Super-Convergence"), as PyTorch's
-/// `OneCycleLR` with `cycle_momentum=False`: momentum stays as it is. After the last step the rate stays the lowest.
+/// One rise to the optimizer's learning rate and one fall (Smith and Topin, 2018, "Super-Convergence").
+///
+/// Matches PyTorch's `OneCycleLR` with `cycle_momentum=False`. After the last step the learning rate stays at its
+/// final value.
 ///
 /// ```
 /// use nn_core::optim::{OneCycle, Schedule};
@@ -63,65 +62,65 @@ enum Course {
 /// assert_eq!(cycle.learning_rate(1.0, 0), 1.0 / 25.0);
 /// assert_eq!(cycle.learning_rate(1.0, 50), 1.0);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
-    /// Steps of the whole cycle (`total_steps`).
+    /// Number of steps of the cycle (`total_steps`).
     pub steps: u64,
-    /// The share of them in which the rate rises, above 0 and below 1 (`pct_start`).
+    /// Fraction of the steps in which the learning rate rises, above 0 and below 1 (`pct_start`).
     pub rise: f32,
-    /// What the highest rate is divided by to give the first, at least 1 (`div_factor`).
+    /// Peak divided by the first learning rate, at least 1 (`div_factor`).
     pub first_divisor: f32,
-    /// What the first rate is divided by to give the last, at least 1 (`final_div_factor`).
+    /// First learning rate divided by the last, at least 1 (`final_div_factor`).
     pub last_divisor: f32,
-    /// The way from one rate to the next.
+    /// How the learning rate is interpolated (`anneal_strategy`).
     pub annealing: Annealing,
 }
 
-/// The way from one learning rate to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Interpolation between two learning rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Annealing {
-    /// Half a cosine.
+    /// Half a period of a cosine.
     Cosine,
-    /// A straight line.
+    /// Linear.
     Linear,
 }
 
 impl Schedule {
-    /// Always the optimiser's learning rate.
+    /// The optimizer's learning rate at every step.
     #[must_use]
     pub fn constant() -> Self {
         Self::default()
     }
 
-    /// Times `factor` after each `every` steps (`StepLR`).
+    /// Multiplies the learning rate by `factor` every `every` steps (`StepLR`).
     #[must_use]
     pub fn step(every: u64, factor: f32) -> Self {
         Course::Step { every, factor }.into()
     }
 
-    /// Times `factor` after each step (`ExponentialLR`).
+    /// Multiplies the learning rate by `factor` after every step (`ExponentialLR`).
     #[must_use]
     pub fn exponential(factor: f32) -> Self {
         Course::Exponential { factor }.into()
     }
 
-    /// Along half a cosine down to the learning rate `lowest` in `steps` steps, which need not be a whole number
-    /// (Loshchilov and Hutter, 2017, "SGDR"); after them it goes up the same way, as `CosineAnnealingLR`'s does.
+    /// Decays along half a cosine to the learning rate `lowest` in `steps` steps, which may be fractional (Loshchilov
+    /// and Hutter, 2017, "SGDR"). Beyond them it rises again, as `CosineAnnealingLR` does.
     #[must_use]
     pub fn cosine(steps: f64, lowest: f32) -> Self {
         Course::Cosine { steps, lowest }.into()
     }
 
-    /// Before all else, `steps` steps, which need not be a whole number, in which the rate rises in a straight line from `from` times the optimiser's to
-    /// the optimiser's (`LinearLR`; the two in turn are `SequentialLR`).
+    /// Adds a warm-up: the learning rate first rises linearly from `from` times the optimizer's to the optimizer's in
+    /// `steps` steps, which may be fractional (`LinearLR`, followed by this schedule in a `SequentialLR`).
     #[must_use]
     pub fn with_warm_up(self, steps: f64, from: f32) -> Self {
         let warm_up = Some(WarmUp { steps, from });
         Self { warm_up, ..self }
     }
 
-    /// The learning rate of step `step`, counted from 0, where the optimiser's is `base`.
+    /// The learning rate of step `step`, counted from 0. `base` is the optimizer's.
     #[must_use]
     pub fn learning_rate(&self, base: f32, step: u64) -> f32 {
         let (base, step) = (f64::from(base), step as f64);
@@ -133,7 +132,10 @@ impl Schedule {
         rate as f32
     }
 
-    /// Refuses settings that make no sense.
+    /// Checks the range of each setting.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first one that is out of range.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(warm_up) = self.warm_up {
             check_not_negative("warm-up from", warm_up.from)?;
@@ -193,8 +195,8 @@ impl Course {
 }
 
 impl OneCycle {
-    /// A cycle with PyTorch's settings: 30 % of the steps rise, from a 25th of the highest rate; the last rate is a
-    /// ten-thousandth of the first; both ways are half a cosine.
+    /// A cycle with PyTorch's defaults: a rise in 30 % of the steps, from 1/25 of the peak; a final learning rate of
+    /// 1/10,000 of the first; cosine annealing.
     #[must_use]
     pub const fn new(steps: u64) -> Self {
         Self {
@@ -206,17 +208,18 @@ impl OneCycle {
         }
     }
 
-    fn learning_rate(&self, highest: f64, step: f64) -> f64 {
-        let first = highest / f64::from(self.first_divisor);
+    fn learning_rate(&self, peak: f64, step: f64) -> f64 {
+        let first = peak / f64::from(self.first_divisor);
         let lowest = first / f64::from(self.last_divisor);
-        // PyTorch's: the steps at which the rise and the fall are complete, counted from 0.
-        let top = f64::from(self.rise) * self.steps as f64 - 1.0;
+        // As PyTorch: the steps at which the rise and the fall end, counted from 0.
+        let rise_end = f64::from(self.rise) * self.steps as f64 - 1.0;
         let last = self.steps as f64 - 1.0;
         let step = step.min(last);
-        if step <= top {
-            self.annealing.between(first, highest, step / top)
+        if step <= rise_end {
+            self.annealing.between(first, peak, step / rise_end)
         } else {
-            self.annealing.between(highest, lowest, (step - top) / (last - top))
+            self.annealing
+                .between(peak, lowest, (step - rise_end) / (last - rise_end))
         }
     }
 
@@ -226,7 +229,7 @@ impl OneCycle {
             return Err(Error::Setting {
                 name: "one-cycle rise",
                 value: format!("{} of {} steps", self.rise, self.steps),
-                reason: "the rate has to rise for more than one step",
+                reason: "the learning rate has to rise for more than one step",
             });
         }
         for (name, divisor) in [
@@ -246,11 +249,11 @@ impl OneCycle {
 }
 
 impl Annealing {
-    /// `from` where `share` is 0, `to` where it is 1.
-    fn between(self, from: f64, to: f64, share: f64) -> f64 {
+    /// Interpolates: `from` at fraction 0, `to` at fraction 1.
+    fn between(self, from: f64, to: f64, fraction: f64) -> f64 {
         match self {
-            Self::Cosine => to + (from - to) * 0.5 * (1.0 + (PI * share).cos()),
-            Self::Linear => from + (to - from) * share,
+            Self::Cosine => to + (from - to) * 0.5 * (1.0 + (PI * fraction).cos()),
+            Self::Linear => from + (to - from) * fraction,
         }
     }
 }
@@ -271,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cycle_stays_at_its_end() {
+    fn a_cycle_stays_at_its_final_rate() {
         let cycle = Schedule::from(OneCycle::new(10));
         let last = cycle.learning_rate(1.0, 9);
         assert!((last - 4e-6).abs() < 1e-11, "{last}");
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_of_a_schedule_that_was_not_refused_has_a_rate() {
+    fn valid_schedules_have_a_finite_rate_at_every_step() {
         let cycle = OneCycle::new(10);
         for schedule in [
             Schedule::constant(),

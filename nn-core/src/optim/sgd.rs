@@ -1,34 +1,35 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Arenas, State, check_fraction, check_not_negative};
+use super::{
+    range::{check_fraction, check_not_negative},
+    state::{Arenas, State},
+};
 use crate::error::{Error, Result};
 
-/// Stochastic gradient descent, as PyTorch's `torch.optim.SGD` does it: with `g` the gradient plus
-/// `weight_decay·w`, and `v ← momentum·v + g`, the step is `w ← w - learning_rate·v`, or with Nesterov's momentum
-/// `w ← w - learning_rate·(g + momentum·v)`.
+/// Stochastic gradient descent, as PyTorch's `torch.optim.SGD`.
+///
+/// With `g` the gradient plus `weight_decay·w`, and the momentum buffer `v ← momentum·v + g`, the update is
+/// `w ← w - learning_rate·v`, or with Nesterov momentum `w ← w - learning_rate·(g + momentum·v)`.
 ///
 /// ```
 /// use nn_core::optim::Sgd;
 /// let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::new(0.1) };
 /// assert_eq!((sgd.learning_rate, sgd.weight_decay), (0.1, 0.0));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Length of a step.
+    /// Learning rate.
     pub learning_rate: f32,
-    /// How much of the velocity stays from step to step, in `0..1`.
+    /// Decay of the momentum buffer, in `0..1`; 0 for none.
     pub momentum: f32,
-    /// How strongly weights are drawn to 0 (L2 penalty).
+    /// Weight decay (L2 penalty).
     pub weight_decay: f32,
-    /// Whether the step looks ahead along the velocity; needs momentum.
+    /// Whether to use Nesterov momentum; needs a momentum above 0.
     pub nesterov: bool,
 }
 
 impl Sgd {
-    /// Plain gradient descent.
+    /// Plain gradient descent: no momentum, no weight decay.
     #[must_use]
     pub const fn new(learning_rate: f32) -> Self {
         Self {
@@ -47,7 +48,7 @@ impl Sgd {
             return Err(Error::Setting {
                 name: "nesterov",
                 value: self.nesterov.to_string(),
-                reason: "Nesterov's step needs a momentum above 0",
+                reason: "Nesterov momentum needs a momentum above 0",
             });
         }
         Ok(())
@@ -63,12 +64,12 @@ impl Sgd {
     }
 
     pub(super) fn update(&self, arenas: Arenas<'_>) {
-        let values = arenas.parameters.iter_mut().zip(arenas.gradients).zip(arenas.first);
-        for ((parameter, gradient), velocity) in values {
+        let values = arenas.parameters.iter_mut().zip(arenas.gradients).zip(arenas.exp_avg);
+        for ((parameter, gradient), momentum_buffer) in values {
             let gradient = *gradient + self.weight_decay * *parameter;
-            *velocity = self.momentum * *velocity + gradient;
-            let ahead = gradient + self.momentum * *velocity;
-            *parameter -= self.learning_rate * if self.nesterov { ahead } else { *velocity };
+            *momentum_buffer = self.momentum * *momentum_buffer + gradient;
+            let nesterov = gradient + self.momentum * *momentum_buffer;
+            *parameter -= self.learning_rate * if self.nesterov { nesterov } else { *momentum_buffer };
         }
     }
 }

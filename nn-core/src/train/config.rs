@@ -1,7 +1,5 @@
 //! The settings of a training run, and how far it has come.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     error::{Error, Result},
     loss::Loss,
@@ -9,26 +7,24 @@ use crate::{
 };
 
 /// The settings of a training run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) optimizer: Optimizer,
-    pub(super) schedule: Schedule,
-    pub(super) loss: Loss,
+    pub(crate) schedule: Schedule,
+    pub(crate) loss: Loss,
     /// The norm that gradients are clipped to.
     pub(crate) max_norm: Option<f32>,
     /// The decay of the parameters' moving average.
     pub(crate) average: Option<f32>,
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// How far a run has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
-    pub(super) steps: u64,
+    pub(crate) steps: u64,
     /// Steps that the moving average includes.
-    pub(super) averaged: u64,
+    pub(crate) averaged: u64,
 }
 
 impl Progress {

@@ -50,8 +50,8 @@ pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Wo
             let logits = network.logits(&inputs[..count * sample], workspace)?;
             for (sample, (logits, &target)) in logits.chunks(outputs).zip(&targets[..count]).enumerate() {
                 if target >= outputs {
-                    return Err(Error::Label {
-                        label: target,
+                    return Err(Error::Target {
+                        target,
                         sample,
                         classes: outputs,
                     });

@@ -1,7 +1,5 @@
 //! Where training data come from, batch by batch.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 
 /// A source of training data.
@@ -16,8 +14,7 @@ pub trait Source: Send {
 }
 
 /// A place in a training run: an epoch, and how many of its batches are done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// The epoch, counted from 0.
     pub epoch: u64,

@@ -18,14 +18,14 @@ use crate::{
     spin::with_spinning_workers,
 };
 
-/// Trains a network: owns it, the workspace and the optimiser's memory.
+/// Trains a network: owns it, its workspace and the optimizer's state.
 ///
-/// Loss, schedule, clipping and averaging are chosen when it is made; [`save_checkpoint`](Self::save_checkpoint) and
-/// [`resume`](Self::resume) keep all of it in a file.
+/// The `with_…` methods set loss, schedule, gradient clipping and averaging;
+/// [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) keep everything in a file.
 ///
 /// ```
 /// use nn_core::{Network, Trainer, optim::Sgd};
-/// // Is the first value the larger one?
+/// // Class 0 if the first value is the larger one, else class 1.
 /// let inputs = [0.0, 1.0, 1.0, 0.0, 0.2, 0.9, 0.8, 0.3];
 /// let targets = [0, 1, 0, 1];
 /// let network = Network::new("2 | dense 8 | relu | dense 2".parse()?, 1)?;
@@ -45,23 +45,24 @@ pub struct Trainer {
     settings: Settings,
     optimizer_state: OptimizerState,
     progress: Progress,
-    // A batch on its way from a `Source`.
+    // The batch that a `Source` fills.
     inputs: Vec<f32>,
     targets: Vec<usize>,
 }
 
-/// What an epoch gave.
+/// Loss and accuracy of a training epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct EpochReport {
-    /// Mean loss over the samples, each taken before its batch's step.
+    /// Mean loss of the samples, each before its batch's step.
     pub loss: f64,
-    /// Share of samples that were classified rightly, likewise.
+    /// Share of samples that are classified correctly before their batch's step.
     pub accuracy: f64,
-    /// How many samples there were.
+    /// Number of samples.
     pub samples: usize,
     /// Whether the callback ended the epoch early.
     pub stopped: bool,
-    /// Where training goes on.
+    /// Where training continues.
     pub next: Cursor,
 }
 
@@ -69,7 +70,7 @@ impl Trainer {
     /// A trainer for batches of up to `batch` samples.
     ///
     /// # Errors
-    /// If a setting of the optimiser is out of range, or `batch` is 0 or so large that it takes more than 16 GiB.
+    /// If a setting of the optimizer is out of range, or `batch` is 0 or takes more than 16 GiB.
     pub fn new(network: Network, optimizer: impl Into<Optimizer>, batch: usize) -> Result<Self> {
         let settings = Settings {
             optimizer: optimizer.into(),
@@ -102,14 +103,14 @@ impl Trainer {
         })
     }
 
-    /// Sets the seed of what is random in training, such as dropout; it is 0 unless it is set.
+    /// Sets the seed of random numbers in training, such as dropout's; the default is 0.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self
     }
 
-    /// Makes another loss small than cross-entropy without smoothing.
+    /// Sets the loss; the default is cross-entropy without label smoothing.
     ///
     /// # Errors
     /// If a setting of the loss is out of range.
@@ -118,8 +119,8 @@ impl Trainer {
         self.settings.check().map(|()| self)
     }
 
-    /// Lets the learning rate follow a schedule: step number [`steps`](Self::steps) takes the schedule's rate for that
-    /// number.
+    /// Sets the schedule of the learning rate, which depends on the number of [`steps`](Self::steps) taken; the default
+    /// is a constant rate.
     ///
     /// # Errors
     /// If a setting of the schedule is out of range.
@@ -128,9 +129,9 @@ impl Trainer {
         self.settings.check().map(|()| self)
     }
 
-    /// Clips the gradients: where the norm of all of them together is above `max_norm`, they are scaled down to it
-    /// before each step, as by `torch.nn.utils.clip_grad_norm_` (Pascanu et al., 2013, "On the difficulty of training
-    /// recurrent neural networks").
+    /// Clips gradients: where the norm of all of them together exceeds `max_norm`, they are scaled down to it before the
+    /// step, as by `torch.nn.utils.clip_grad_norm_` (Pascanu et al., 2013, "On the difficulty of training recurrent
+    /// neural networks").
     ///
     /// # Errors
     /// If `max_norm` is not a finite number above 0.
@@ -141,9 +142,9 @@ impl Trainer {
         Ok(self)
     }
 
-    /// Keeps an exponential moving average of the parameters beside them, as PyTorch's `AveragedModel` with
-    /// `get_ema_multi_avg_fn(decay)`: after the first step it is what they are, after each further one
-    /// `decay` times itself plus `1 - decay` times what they are. [`averaged_network`](Self::averaged_network) has it.
+    /// Keeps an exponential moving average of the parameters, as PyTorch's `AveragedModel` with
+    /// `get_ema_multi_avg_fn(decay)`: the first step copies the parameters, and each further one sets it to `decay`
+    /// times itself plus `1 - decay` times the parameters. [`averaged_network`](Self::averaged_network) returns it.
     ///
     /// # Errors
     /// If `decay` is not in `0..1`.
@@ -182,21 +183,20 @@ impl Trainer {
         }
     }
 
-    /// The network as it is now.
+    /// The network in its present state.
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Ends training and keeps the network.
+    /// Ends training and returns the network.
     #[must_use]
     pub fn into_network(self) -> Network {
         self.network
     }
 
-    /// The network with the average of the parameters ([`with_average`](Self::with_average)) in place of them; what
-    /// is no parameter, such as running statistics, is as it is now. None where no average is saved; before the first
-    /// step, the network itself.
+    /// The network with the moving average of its parameters ([`with_average`](Self::with_average)), and with its
+    /// present running statistics. `None` if no average is kept; before the first step, the network itself.
     #[must_use]
     pub fn averaged_network(&self) -> Option<Network> {
         self.settings.average?;
@@ -207,13 +207,13 @@ impl Trainer {
         Some(network)
     }
 
-    /// Steps taken so far.
+    /// The number of steps taken.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.progress.steps
     }
 
-    /// The rule, with the learning rate that the schedule starts from.
+    /// The optimizer, with the learning rate that the schedule starts from.
     #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
         &self.settings.optimizer
@@ -225,7 +225,7 @@ impl Trainer {
         &self.settings.schedule
     }
 
-    /// The loss that is made small.
+    /// The loss.
     ///
     /// ```
     /// use nn_core::{Loss, Network, Trainer, optim::Sgd};
@@ -241,7 +241,7 @@ impl Trainer {
         &self.settings.loss
     }
 
-    /// What the gradients' norm is clipped to ([`with_clipping`](Self::with_clipping)), or None where it is not.
+    /// The norm that gradients are clipped to ([`with_clipping`](Self::with_clipping)), or `None` without clipping.
     ///
     /// ```
     /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -256,7 +256,7 @@ impl Trainer {
         self.settings.max_norm
     }
 
-    /// The decay of the parameters' average ([`with_average`](Self::with_average)), or None where none is saved.
+    /// The decay of the moving average ([`with_average`](Self::with_average)), or `None` if no average is kept.
     ///
     /// ```
     /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -271,7 +271,7 @@ impl Trainer {
         self.settings.average
     }
 
-    /// The seed of what is random in training.
+    /// The seed of random numbers in training.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.settings.seed
@@ -286,7 +286,7 @@ impl Trainer {
         schedule.learning_rate(optimizer.learning_rate(), self.progress.steps)
     }
 
-    /// Sets the optimiser's learning rate from the next step on; the schedule's rates change with it.
+    /// Sets the optimizer's learning rate from the next step on; the schedule scales with it.
     ///
     /// # Errors
     /// If it is negative or not finite.
@@ -298,20 +298,20 @@ impl Trainer {
         Ok(())
     }
 
-    /// One step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` are the classes. The loss and
-    /// the count of hits are those before the step.
+    /// Takes one step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` holds a class a sample.
+    /// Loss and accuracy are reported from before the step.
     ///
     /// # Errors
-    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a label is no
-    /// class, a batch normalisation has but one value of each channel, the schedule's learning rate has left the range of
-    /// numbers ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or the gradients' norm is not finite
-    /// and was to be clipped ([`Error::GradientNorm`]); the parameters then stay as they were.
+    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a target is no
+    /// class, the batch is too small for a batch normalization, the schedule's learning rate is out of range
+    /// ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or gradients are clipped and their norm is not
+    /// finite ([`Error::GradientNorm`]). The parameters do not change then.
     pub fn step(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
-        in_pool(|| self.step_here(inputs, targets))
+        in_pool(|| self.step_with_spinning_workers(inputs, targets))
     }
 
-    /// An epoch: one step for each batch of the source. `on_step` sees the trainer and the step's report after each,
-    /// and may end the epoch.
+    /// Trains for one epoch: a step for each batch of the source. `on_step` is called after each step and may end the
+    /// epoch.
     ///
     /// # Errors
     /// Those of [`step`](Self::step), and if the source reports more samples than there is room for.
@@ -324,8 +324,8 @@ impl Trainer {
         self.epoch_from(source, Cursor { epoch, batches: 0 }, on_step)
     }
 
-    /// The rest of an epoch of which some batches are done: these are asked of the source and passed over. What is
-    /// reported is about the others.
+    /// Trains for the rest of an epoch: the batches before `cursor` are drawn from the source and skipped, and do not
+    /// count in the report.
     ///
     /// # Errors
     /// As [`epoch`](Self::epoch).
@@ -371,7 +371,7 @@ impl Trainer {
             if report.next.batches <= cursor.batches {
                 continue;
             }
-            let step = self.step_here(&inputs[..count * sample], &targets[..count])?;
+            let step = self.step_with_spinning_workers(&inputs[..count * sample], &targets[..count])?;
             loss += f64::from(step.loss) * step.samples as f64;
             correct += step.correct;
             report.samples += step.samples;
@@ -386,8 +386,8 @@ impl Trainer {
         Ok(report)
     }
 
-    /// A step, on a thread of the pool: its sections are short, and what lies between them is shorter still.
-    fn step_here(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
+    /// A step while workers spin: its parallel sections are too short for threads to sleep between them.
+    fn step_with_spinning_workers(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
         let threads = self.workspace.training_threads(self.network.graph(), targets.len());
         with_spinning_workers(threads, || self.step_in_pool(inputs, targets))
     }

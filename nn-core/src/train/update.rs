@@ -85,8 +85,8 @@ impl OptimizerState {
         Arenas {
             parameters,
             gradients: &mut self.gradients,
-            first: &mut self.exp_avg,
-            second: &mut self.exp_avg_sq,
+            exp_avg: &mut self.exp_avg,
+            exp_avg_sq: &mut self.exp_avg_sq,
             average: &mut self.average,
             squares: &mut self.squares,
         }

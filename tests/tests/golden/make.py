@@ -1,32 +1,27 @@
-"""Golden values: what PyTorch makes of some small networks, written beside this script.
+"""Writes golden values: what PyTorch computes for some small networks.
 
     python make.py        # needs torch and safetensors; the files here are from torch 2.15.0
 
-mlp.safetensors, conv.safetensors and norm.safetensors hold initial weights, just as
-`save_file(model.state_dict(), ...)` writes them.
-golden.safetensors holds what should come of them:
+mlp.safetensors, conv.safetensors and norm.safetensors hold initial weights, as `save_file(model.state_dict(), ...)`
+writes them; checkpoint.safetensors is from nn-core itself. golden.safetensors holds the expected values:
 
     <model>.images, <model>.labels                  18 samples, [18, channels, height, width] and [18]
-    <model>.logits                                  of all samples, in prediction (`model.eval()`)
-    <model>.loss, gradient.<name>                   of all samples at once, in training
-    <rule>.settings                                 the optimiser's, in the order they have below
+    <model>.logits                                  of all samples, in evaluation mode
+    <model>.loss, gradient.<name>                   of all samples as one batch, in training mode
+    <rule>.settings                                 the optimizer's settings, in the order of RULES below
     <model>.<rule>.losses                           one for each of 12 steps, before the step
-    <model>.<rule>.first.<name>, last.<name>        weights after the first and after the last step, with running
-                                                    statistics
-    <model>.<rule>.logits                           of all samples, in prediction, after the last step
+    <model>.<rule>.first.<name>, last.<name>        state_dict after the first and after the last step
+    <model>.<rule>.logits                           of all samples, in evaluation mode, after the last step
     <model>.<variant>.…                             the same with another loss or clipped gradients, and
     <model>.<variant>.average.<name>                the moving average of the weights after the last step
-    loss.<case>.logits, label                       of one sample
-    loss.<case>.softmax, loss, gradient             and <loss>, <loss>.gradient of the other losses
-    schedule.<case>                                 the learning rates of 40 steps, from one of 0.5
-    loss.<case>.smoothed, smoothed_gradient         with a label smoothing of 0.125
-    loss.<case>.squared, squared_gradient           mean squared error against the one-hot target
-    schedule.<case>.rates                           the learning rates of 40 steps, from one of 0.5
-    <model>.clipped.<norm>.norm, gradient.<name>    of all samples, clipped to that norm
-    <model>.average.<name>                          of the weights of the 12 steps of "both", at a decay of 0.875
+    loss.<case>.logits, label                       one sample
+    loss.<case>.softmax, loss, gradient             its softmax, cross-entropy and gradient
+    loss.<case>.smoothed, smoothed.gradient         with a label smoothing of 0.125
+    loss.<case>.squared, squared.gradient           mean squared error against the one-hot target
+    schedule.<case>                                 learning rates of 40 steps, starting from 0.5
 
-The networks are computed in float64 from float32 weights, so that the rounding errors in a comparison are all
-nn-core's. Softmax and cross-entropy alone are computed in float32, since their cases overflow there.
+Networks are computed in float64 from float32 weights, so that all rounding errors in a comparison are those of nn-core.
+Softmax and the losses are computed in float32, since their test cases are about overflow.
 """
 
 import pathlib
@@ -92,7 +87,7 @@ RULES = {
     "decay": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.0, "weight_decay": 0.05}),
     "both": (torch.optim.SGD, {"lr": 0.125, "momentum": 0.9, "weight_decay": 0.05}),
     "nesterov": (torch.optim.SGD, {"lr": 0.0625, "momentum": 0.9, "weight_decay": 0.05, "nesterov": True}),
-    # An epsilon that is large, since small ones make large steps of the rounding errors of tiny gradients.
+    # A large epsilon: a small one would amplify the rounding errors of tiny gradients.
     "adam": (torch.optim.Adam, {"lr": 0.03125, "betas": (0.9, 0.99), "eps": 1e-3, "weight_decay": 0.05}),
     "adamw": (torch.optim.AdamW, {"lr": 0.03125, "betas": (0.8, 0.999), "eps": 1e-3, "weight_decay": 0.5}),
 }
@@ -106,7 +101,7 @@ def squared(logits, labels):
     return F.mse_loss(logits, F.one_hot(labels, logits.shape[-1]).to(logits.dtype))
 
 
-# A rule, a loss, and what the gradients' norm is clipped to.
+# Optimizer, loss, and maximum norm of the gradients.
 VARIANTS = {
     "smoothed": ("plain", smoothed, None),
     "squared": ("momentum", squared, None),
@@ -120,7 +115,7 @@ CYCLE = {"max_lr": RATE, "total_steps": RATES, "pct_start": 0.25, "div_factor": 
 SCHEDULES = {
     "step": lambda rule: StepLR(rule, 7, 0.75),
     "exponential": lambda rule: ExponentialLR(rule, 0.875),
-    # Ends, and goes up again.
+    # Reaches its minimum, and rises again.
     "cosine": lambda rule: CosineAnnealingLR(rule, 15, 0.0625),
     "linear": lambda rule: LinearLR(rule, 0.125, total_iters=9),
     "one-cycle": lambda rule: OneCycleLR(rule, **CYCLE, cycle_momentum=False),
@@ -152,12 +147,12 @@ LOSSES = {
 
 
 def new_model(name):
-    """A model with the same weights each time."""
+    """Returns a model with seeded weights."""
     torch.manual_seed(20)
     model = nn.Sequential(*MODELS[name][1]())
     for layer in model:
         if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            # As after some training: what a new one holds would hide mistakes.
+            # As after some training: initial values of 0 and 1 would hide mistakes.
             for tensor in (layer.weight, layer.running_var):
                 nn.init.uniform_(tensor, 0.5, 1.5)
             for tensor in (layer.bias, layer.running_mean):

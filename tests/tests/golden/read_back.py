@@ -1,4 +1,4 @@
-"""Loads a weights file into PyTorch with strict=True and prints the logits of the images on standard input.
+"""Loads a weights file into PyTorch with strict=True, and prints the logits of images read from standard input.
 
     python read_back.py WEIGHTS.safetensors < images.json        # one flat JSON list, [batch, channels, height, width]
 
@@ -28,7 +28,7 @@ def build(text):
 
 
 def layer(words, inputs, *image):
-    """A layer for so many features; or for so many channels of an image."""
+    """Returns a layer for `inputs` features, or for `inputs` channels of an image."""
     match words:
         case ["batchnorm"]:
             return nn.BatchNorm2d(inputs) if image else nn.BatchNorm1d(inputs)
@@ -45,7 +45,7 @@ def layer(words, inputs, *image):
             return nn.ReLU()
         case ["flatten"]:
             return nn.Flatten()
-    sys.exit(f"no PyTorch layer is known here for `{' '.join(words)}`")
+    sys.exit(f"no PyTorch layer for `{' '.join(words)}`")
 
 
 def option(options, name, default):

@@ -1,31 +1,40 @@
-//! What a convolution does to its sums on the way out, and to the gradient of its output on the way back.
+//! What follows the convolution `z`: `y = maxpool(relu(z + bias))`, and its gradient `dz`.
 
 use std::ops::Range;
 
-use super::Geometry;
+use super::geometry::Geometry;
 use crate::{
     gemm::{Kernel, Vectorize},
     simd::{Chunked, F32x8},
 };
 
-/// Adds the bias, and applies the ReLU.
-pub(super) struct BiasAndRelu<'a> {
-    pub(super) y: &'a mut [f32],
-    pub(super) channels: usize,
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) relu: bool,
+/// Adds the bias and applies the ReLU, if there are any, to `y`: `[pixels, channels]`.
+pub(super) fn bias_relu(kernel: Kernel, geometry: &Geometry, bias: Option<&[f32]>, y: &mut [f32]) {
+    kernel.vectorize(BiasRelu {
+        y,
+        channels: geometry.output.channels,
+        bias,
+        relu: geometry.relu,
+    });
 }
 
-impl Vectorize for BiasAndRelu<'_> {
+struct BiasRelu<'a> {
+    y: &'a mut [f32],
+    channels: usize,
+    bias: Option<&'a [f32]>,
+    relu: bool,
+}
+
+impl Vectorize for BiasRelu<'_> {
     #[inline(always)]
     fn run(self) {
         for y in self.y.chunks_exact_mut(self.channels) {
-            BiasAndRelu { y, ..self }.each(self.channels);
+            BiasRelu { y, ..self }.each(self.channels);
         }
     }
 }
 
-impl Chunked for BiasAndRelu<'_> {
+impl Chunked for BiasRelu<'_> {
     #[inline(always)]
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let mut y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
@@ -37,76 +46,73 @@ impl Chunked for BiasAndRelu<'_> {
     }
 }
 
-/// Some rows of one sample's output, and what came back to them.
+/// Some rows of a sample's output and of its gradient.
 #[derive(Clone, Copy)]
-pub(super) struct Returned<'a> {
+pub(super) struct OutputGradient<'a> {
     pub(super) y: &'a [f32],
     pub(super) dy: &'a [f32],
-    /// Where each maximum came from; empty without pooling.
-    pub(super) which: &'a [f32],
+    /// Index of each maximum in its pooling window; empty without pooling.
+    pub(super) argmax: &'a [f32],
 }
 
-impl<'a> Returned<'a> {
+impl<'a> OutputGradient<'a> {
     /// The values `range` of each.
-    pub(super) fn part(self, range: Range<usize>) -> Self {
+    pub(super) fn slice(self, range: Range<usize>) -> Self {
         Self {
             y: &self.y[range.clone()],
             dy: &self.dy[range.clone()],
-            which: self.which.get(range).unwrap_or_default(),
+            argmax: self.argmax.get(range).unwrap_or_default(),
         }
     }
 }
 
-impl Geometry {
-    /// Turns the gradient of the output into the one before activation and pooling, and adds its sums over the pixels
-    /// to `sums`. It is written to `spread`, whose rows and pixels stand `distances` apart; what lies between the
-    /// windows of the pooling is left as it is.
-    pub(super) fn spread(
-        &self,
-        kernel: Kernel,
-        returned: Returned<'_>,
-        sums: &mut [f32],
-        (spread, distances): (&mut [f32], (usize, usize)),
-    ) {
-        kernel.vectorize(SpreadGradient {
-            geometry: self,
-            returned,
-            spread,
-            distances,
-            sums,
-        });
-    }
+/// Computes `dz` from `dy`, and adds its sum over the pixels to `dbias`. The rows and pixels of `dz` are `strides`
+/// apart; what lies between the pooling windows keeps its values.
+pub(super) fn epilogue_backward(
+    kernel: Kernel,
+    geometry: &Geometry,
+    gradient: OutputGradient<'_>,
+    dbias: &mut [f32],
+    (dz, strides): (&mut [f32], (usize, usize)),
+) {
+    kernel.vectorize(EpilogueBackward {
+        geometry,
+        gradient,
+        dz,
+        strides,
+        dbias,
+    });
 }
 
-struct SpreadGradient<'a> {
+struct EpilogueBackward<'a> {
     geometry: &'a Geometry,
-    returned: Returned<'a>,
-    spread: &'a mut [f32],
-    distances: (usize, usize),
-    sums: &'a mut [f32],
+    gradient: OutputGradient<'a>,
+    dz: &'a mut [f32],
+    strides: (usize, usize),
+    dbias: &'a mut [f32],
 }
 
-impl Vectorize for SpreadGradient<'_> {
+impl Vectorize for EpilogueBackward<'_> {
     #[inline(always)]
     fn run(self) {
         let Geometry { output, relu, pool, .. } = self.geometry;
-        let Returned { y, dy, which } = self.returned;
+        let OutputGradient { y, dy, argmax } = self.gradient;
         let (stride, width, window) = match pool {
             Some(pool) => (pool.stride, pool.output.width, pool.window),
             None => (1, output.width, (1, 1)),
         };
-        let mut which = which.chunks_exact(output.channels);
+        let mut argmax = argmax.chunks_exact(output.channels);
         let pixels = dy.chunks_exact(output.channels).zip(y.chunks_exact(output.channels));
         for (index, (dy, y)) in pixels.enumerate() {
             let (row, col) = (index / width * stride, index % width * stride);
-            let mut pixel = SpreadPixel {
+            let mut pixel = PixelBackward {
                 y: relu.then_some(y),
                 dy,
-                which: which.next(),
+                argmax: argmax.next(),
                 window,
-                distances: self.distances,
-                spread: &mut self.spread[row * self.distances.0 + col * self.distances.1..],
-                sums: self.sums,
+                strides: self.strides,
+                dz: &mut self.dz[row * self.strides.0 + col * self.strides.1..],
+                dbias: self.dbias,
             };
             pixel.each(output.channels);
         }
@@ -114,38 +120,38 @@ impl Vectorize for SpreadGradient<'_> {
 }
 
 /// One pixel of the output, and the window that it was pooled from.
-struct SpreadPixel<'a> {
-    /// The output, where a ReLU is to be gone back through.
+struct PixelBackward<'a> {
+    /// The output, if a ReLU made it.
     y: Option<&'a [f32]>,
     dy: &'a [f32],
-    which: Option<&'a [f32]>,
+    argmax: Option<&'a [f32]>,
     window: (usize, usize),
-    /// Distances of the window's rows and pixels in `spread`, which begins with its first.
-    distances: (usize, usize),
-    spread: &'a mut [f32],
-    sums: &'a mut [f32],
+    /// Distances of the rows and pixels of `dz`, which begins with the window.
+    strides: (usize, usize),
+    dz: &'a mut [f32],
+    dbias: &'a mut [f32],
 }
 
-impl Chunked for SpreadPixel<'_> {
+impl Chunked for PixelBackward<'_> {
     #[inline(always)]
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let mut dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
             dy = dy.where_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
         }
-        let sums = &mut self.sums[range.clone()];
-        (F32x8::load::<WHOLE>(sums) + dy).store::<WHOLE>(sums);
-        let Some(which) = self.which else {
-            return dy.store::<WHOLE>(&mut self.spread[range]);
+        let dbias = &mut self.dbias[range.clone()];
+        (F32x8::load::<WHOLE>(dbias) + dy).store::<WHOLE>(dbias);
+        let Some(argmax) = self.argmax else {
+            return dy.store::<WHOLE>(&mut self.dz[range]);
         };
-        let which = F32x8::load::<WHOLE>(&which[range.clone()]);
-        let mut name = 0.0;
+        let argmax = F32x8::load::<WHOLE>(&argmax[range.clone()]);
+        let mut index = 0.0;
         for row in 0..self.window.0 {
             for col in 0..self.window.1 {
-                let start = row * self.distances.0 + col * self.distances.1 + range.start;
-                let to = &mut self.spread[start..][..range.len()];
-                dy.where_equal(which, F32x8::splat(name)).store::<WHOLE>(to);
-                name += 1.0;
+                let start = row * self.strides.0 + col * self.strides.1 + range.start;
+                let dz = &mut self.dz[start..][..range.len()];
+                dy.where_equal(argmax, F32x8::splat(index)).store::<WHOLE>(dz);
+                index += 1.0;
             }
         }
     }

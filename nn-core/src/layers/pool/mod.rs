@@ -1,7 +1,9 @@
-//! Pooling layers, and the window geometry that they share.
+//! Pooling layers.
 
-mod average;
-mod max;
+mod avg_pool;
+mod geometry;
+mod max_pool;
 
-pub(crate) use average::AvgPool;
-pub(crate) use max::{MaxPool, Maxima, MaximaGradient, Pool};
+pub(crate) use avg_pool::AvgPool;
+pub(crate) use geometry::PoolGeometry;
+pub(crate) use max_pool::{MaxPool, max_pool, max_pool_backward};

@@ -1,40 +1,42 @@
-//! Ways to write a digit that a data set may not know: the slashed zero, the barred seven, the one
-//! with a foot or a flag.
+//! Alternative digit styles that are rare in MNIST: zero with a slash, seven with a bar, one with a base or a flag.
 
 use rand::{Rng, RngExt};
 
-use super::pen::{Ink, line};
+use super::stroke::{Ink, line};
 
-/// Pixels darker than this share of the brightest are the edge of a stroke.
-const INK_SHARE: f32 = 0.4;
+/// The threshold for ink, relative to the brightest pixel.
+const RELATIVE_THRESHOLD: f32 = 0.4;
 
-/// Sizes are in pixels; on a digit of less height, one more stroke only blots.
-const LEAST_HEIGHT: f32 = 8.0;
+/// The minimum height of a digit in pixels; on smaller digits, another stroke would only blur.
+const MIN_HEIGHT: f32 = 8.0;
 
-/// So wide a hole shows on both sides of a slash.
-const LEAST_HOLE: f32 = 5.0;
+/// The minimum width in pixels of the hole of a zero, so that it is visible on both sides of a slash.
+const MIN_HOLE: f32 = 5.0;
 
-/// How far a slash reaches, as a multiple of where it is about to meet the ring.
-const LONGEST_SLASH: f32 = 2.0;
+/// The maximum length of a slash, relative to the length at which it reaches the ring.
+const MAX_SLASH: f32 = 2.0;
 
-/// A flag of more than this share of the height makes a seven of a stem that leans.
+/// The maximum length of the flag of a slanted one, relative to its height; with a longer flag it looks like a seven.
 const SHORT_FLAG: f32 = 0.2;
 
-/// What is drawn at random, each from 0 to 1.
+/// The random parameters of a style, each from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style([f32; 6]);
 
 impl Style {
+    /// Draws the parameters.
     pub(super) fn draw(rng: &mut impl Rng) -> Self {
         Self(std::array::from_fn(|_| rng.random()))
     }
 
-    fn between(&self, draw: usize, min: f32, max: f32) -> f32 {
-        min + (max - min) * self.0[draw]
+    /// Maps a parameter to the range from `min` to `max`.
+    fn between(&self, index: usize, min: f32, max: f32) -> f32 {
+        min + (max - min) * self.0[index]
     }
 
-    /// Draws onto a zero, a one or a seven what makes it of another style; leaves other digits alone. Returns how many
-    /// pixels the digit's stroke has lost on either side. `scratch` is as large as the image.
+    /// Changes the style of a zero, a one or a seven; other digits stay unchanged.
+    ///
+    /// Returns the decrease of the stroke width on each side in pixels. `scratch` has the size of the image.
     pub(super) fn apply(self, label: u8, image: &mut [u8], width: usize, scratch: &mut [u8]) -> f32 {
         if !matches!(label, 0 | 1 | 7) {
             return 0.0;
@@ -44,41 +46,43 @@ impl Style {
         };
         match label {
             0 => return self.slash(canvas, scratch),
-            1 => self.foot_and_flag(canvas),
+            1 => self.base_and_flag(canvas),
             _ => self.bar(canvas),
         }
         0.0
     }
 
-    /// From the middle to short of the ring on either side or far beyond it, in most cases to the upper right. What
-    /// sticks out makes the ring smaller, since it is the whole that is brought to size.
+    /// Adds a slash to a zero, in most cases rising to the right.
+    ///
+    /// A slash may end within the ring or extend beyond it. In the second case, the ring is shrunk so that the digit
+    /// keeps its size.
     fn slash(self, mut canvas: Canvas<'_>, scratch: &mut [u8]) -> f32 {
         let [left, top, right, bottom] = canvas.bounds;
         let (half_width, half_height) = ((right - left) / 2.0, (bottom - top) / 2.0);
-        let centre = [(left + right) / 2.0, (top + bottom) / 2.0];
-        let reach = self.between(0, 0.6, LONGEST_SLASH);
+        let center = [(left + right) / 2.0, (top + bottom) / 2.0];
+        let reach = self.between(0, 0.6, MAX_SLASH);
         let x = self.between(1, 0.15, 0.75) * half_width * reach;
         let y = self.between(2, 0.55, 0.8) * half_height * reach;
         let y = if self.0[3] < 0.75 { -y } else { y };
         let length = (x * x + y * y).sqrt();
-        let clear = canvas.clear(centre, [-y / length, x / length]);
-        if clear < LEAST_HOLE {
+        let hole = canvas.hole(center, [-y / length, x / length]);
+        if hole < MIN_HOLE {
             return 0.0;
         }
         let size = half_width.max(half_height);
         let zoom = size / size.max(x).max(y.abs());
-        let stroke = (canvas.stroke * self.between(4, 0.7, 1.0)).min(clear / 3.0);
-        let centre = canvas.shrink(zoom, centre, scratch);
+        let stroke_width = (canvas.stroke_width * self.between(4, 0.7, 1.0)).min(hole / 3.0);
+        let center = canvas.shrink(zoom, center, scratch);
         let [x, y] = [x * zoom, y * zoom];
         canvas.line(
-            [centre[0] - x, centre[1] - y],
-            [centre[0] + x, centre[1] + y],
-            stroke * zoom,
+            [center[0] - x, center[1] - y],
+            [center[0] + x, center[1] + y],
+            stroke_width * zoom,
         );
-        canvas.stroke * (1.0 - zoom) / 2.0
+        canvas.stroke_width * (1.0 - zoom) / 2.0
     }
 
-    /// Across the middle of the stem.
+    /// Adds a bar across the middle of the stem of a seven.
     fn bar(self, mut canvas: Canvas<'_>) {
         let [_, top, _, bottom] = canvas.bounds;
         let height = bottom - top;
@@ -86,62 +90,62 @@ impl Style {
         let Some((left, right)) = canvas.run(y) else {
             return;
         };
-        // What is wide there is no stem, or has its bar.
-        if right - left > 2.5 * canvas.stroke + 1.0 {
+        // A wide run is not a stem, or already has a bar.
+        if right - left > 2.5 * canvas.stroke_width + 1.0 {
             return;
         }
         let x = (left + right) / 2.0;
         let half = height * self.between(1, 0.17, 0.3);
         let tilt = self.between(2, -0.12, 0.3) * half;
-        let stroke = canvas.stroke * self.between(4, 0.7, 1.0);
-        canvas.line([x - half, y + tilt], [x + half, y - tilt], stroke);
+        let stroke_width = canvas.stroke_width * self.between(4, 0.7, 1.0);
+        canvas.line([x - half, y + tilt], [x + half, y - tilt], stroke_width);
     }
 
-    /// A base line, a short stroke down to the left from the top, or both.
-    fn foot_and_flag(self, mut canvas: Canvas<'_>) {
+    /// Adds a horizontal base, a flag down to the left from the top, or both, to a one.
+    fn base_and_flag(self, mut canvas: Canvas<'_>) {
         let [_, top, _, bottom] = canvas.bounds;
         let height = bottom - top;
-        let inset = canvas.stroke / 2.0 - 0.5;
+        let inset = canvas.stroke_width / 2.0 - 0.5;
         let (head, base) = (top + inset, bottom - inset);
         let (Some(at_head), Some(at_base)) = (canvas.run(head), canvas.run(base)) else {
             return;
         };
         let [at_head, at_base] = [at_head, at_base].map(|(left, right)| (left + right) / 2.0);
-        let stroke = canvas.stroke * self.between(4, 0.7, 1.0);
-        // With a stem that leans much, the flag would lie along it or make a seven.
-        let lean = (at_head - at_base).abs() / height;
+        let stroke_width = canvas.stroke_width * self.between(4, 0.7, 1.0);
+        // On a strongly slanted stem, a flag would overlap it or turn it into a seven.
+        let slant = (at_head - at_base).abs() / height;
         if self.0[0] < 0.67 {
             let half = height * self.between(1, 0.15, 0.28);
-            canvas.line([at_base - half, base], [at_base + half, base], stroke);
+            canvas.line([at_base - half, base], [at_base + half, base], stroke_width);
         }
-        if self.0[0] > 0.33 && lean < 0.45 {
-            let longest = if lean < 0.25 { 0.34 } else { SHORT_FLAG };
-            let share = self.between(2, 0.1, longest);
-            let flattest = if share > SHORT_FLAG { 0.35 } else { 0.6 };
-            let along = height * share;
-            let down = along * self.between(3, flattest, 1.4);
-            canvas.line([at_head - along, head + down], [at_head, head], stroke);
+        if self.0[0] > 0.33 && slant < 0.45 {
+            let max_length = if slant < 0.25 { 0.34 } else { SHORT_FLAG };
+            let length = self.between(2, 0.1, max_length);
+            let min_slope = if length > SHORT_FLAG { 0.35 } else { 0.6 };
+            let along = height * length;
+            let down = along * self.between(3, min_slope, 1.4);
+            canvas.line([at_head - along, head + down], [at_head, head], stroke_width);
         }
     }
 }
 
-/// An image with ink, and what is known of it.
+/// The image of a digit with its measurements.
 struct Canvas<'a> {
     image: &'a mut [u8],
     width: usize,
-    /// Left, top, right, bottom of the ink.
+    /// Left, top, right and bottom of the ink in pixels.
     bounds: [f32; 4],
-    stroke: f32,
+    stroke_width: f32,
     brightest: f32,
     threshold: u8,
 }
 
 impl<'a> Canvas<'a> {
-    /// None if there is no digit.
+    /// Measures the digit; returns `None` if there is none or it is too small.
     fn new(image: &'a mut [u8], width: usize) -> Option<Self> {
         let ink = Ink::measure(image, width)?;
         let brightest = f32::from(ink.brightest);
-        let threshold = (brightest * INK_SHARE) as u8;
+        let threshold = (brightest * RELATIVE_THRESHOLD) as u8;
         let is_ink = |pixel: &u8| *pixel > threshold;
         let rows = image.chunks_exact(width);
         let top = rows.clone().position(|row| row.iter().any(is_ink))?;
@@ -149,17 +153,17 @@ impl<'a> Canvas<'a> {
         let left = rows.clone().filter_map(|row| row.iter().position(is_ink)).min()?;
         let right = rows.filter_map(|row| row.iter().rposition(is_ink)).max()?;
         let canvas = Self {
-            bounds: [left, top, right, bottom].map(|place| place as f32),
+            bounds: [left, top, right, bottom].map(|coordinate| coordinate as f32),
             image,
             width,
-            stroke: ink.width,
+            stroke_width: ink.stroke_width,
             brightest,
             threshold,
         };
-        (canvas.bounds[3] - canvas.bounds[1] >= LEAST_HEIGHT).then_some(canvas)
+        (canvas.bounds[3] - canvas.bounds[1] >= MIN_HEIGHT).then_some(canvas)
     }
 
-    /// Where the ink of the row at that height begins and ends.
+    /// Returns the first and the last pixel with ink of the row at `y`.
     fn run(&self, y: f32) -> Option<(f32, f32)> {
         let row = self.image.chunks_exact(self.width).nth(y.round().max(0.0) as usize)?;
         let is_ink = |pixel: &u8| *pixel > self.threshold;
@@ -169,24 +173,24 @@ impl<'a> Canvas<'a> {
         ))
     }
 
-    /// How far the ink stays away from a point, there and back along a direction of length 1.
-    fn clear(&self, point: [f32; 2], direction: [f32; 2]) -> f32 {
-        let is_clear = |steps: f32| {
+    /// Returns the width of the hole at a point, in pixels along a direction of length 1.
+    fn hole(&self, point: [f32; 2], direction: [f32; 2]) -> f32 {
+        let is_hole = |steps: f32| {
             let [x, y] = [0, 1].map(|axis| (point[axis] + steps * direction[axis]).round() as usize);
             let pixel = (x < self.width).then(|| self.image.get(y * self.width + x)).flatten();
             pixel.is_some_and(|pixel| *pixel <= self.threshold)
         };
-        let reach = |sign: f32| {
+        let distance = |sign: f32| {
             let steps = (0..self.width).map(|step| sign * step as f32);
-            steps.take_while(|&steps| is_clear(steps)).count() as f32
+            steps.take_while(|&steps| is_hole(steps)).count() as f32
         };
-        (reach(1.0) + reach(-1.0) - 1.0).max(0.0)
+        (distance(1.0) + distance(-1.0) - 1.0).max(0.0)
     }
 
-    /// Makes the image smaller about its middle, and returns where that brings a point.
+    /// Scales the image about its center by `zoom`, at most 1, and returns the new position of a point.
     fn shrink(&mut self, zoom: f32, point: [f32; 2], scratch: &mut [u8]) -> [f32; 2] {
         let height = self.image.len() / self.width;
-        let middle = [(self.width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0];
+        let center = [(self.width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0];
         if zoom < 1.0 {
             scratch.copy_from_slice(self.image);
             let pixel = |x: f32, y: f32| {
@@ -197,7 +201,7 @@ impl<'a> Canvas<'a> {
                     0.0
                 }
             };
-            let source = |place: usize, axis: usize| (place as f32 - middle[axis]) / zoom + middle[axis];
+            let source = |coordinate: usize, axis: usize| (coordinate as f32 - center[axis]) / zoom + center[axis];
             for (y, row) in self.image.chunks_exact_mut(self.width).enumerate() {
                 for (x, to) in row.iter_mut().enumerate() {
                     let (from_x, from_y) = (source(x, 0), source(y, 1));
@@ -208,12 +212,12 @@ impl<'a> Canvas<'a> {
                 }
             }
         }
-        [0, 1].map(|axis| middle[axis] + (point[axis] - middle[axis]) * zoom)
+        [0, 1].map(|axis| center[axis] + (point[axis] - center[axis]) * zoom)
     }
 
-    /// A line as bright as the digit.
-    fn line(&mut self, from: [f32; 2], to: [f32; 2], stroke: f32) {
-        line(self.image, self.width, (from, to), stroke, self.brightest);
+    /// Draws a line with the brightness of the digit.
+    fn line(&mut self, from: [f32; 2], to: [f32; 2], stroke_width: f32) {
+        line(self.image, self.width, (from, to), stroke_width, self.brightest);
     }
 }
 
@@ -223,14 +227,14 @@ mod tests {
 
     use super::*;
 
-    /// An image of one line after the other.
+    /// Draws lines on an image.
     fn drawing(lines: &[([f32; 2], [f32; 2])]) -> Vec<u8> {
         let mut image = vec![0; 784];
         let mut canvas = Canvas {
             image: &mut image,
             width: 28,
             bounds: [4.0, 4.0, 23.0, 23.0],
-            stroke: 2.5,
+            stroke_width: 2.5,
             brightest: 250.0,
             threshold: 100,
         };
@@ -249,7 +253,7 @@ mod tests {
         drawing(&lines)
     }
 
-    /// What a hundred styles make of the image.
+    /// Applies a hundred random styles to the image.
     fn styled(label: u8, image: &[u8]) -> Vec<Vec<u8>> {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
         let mut draw = |_| {
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slashed_zero_keeps_its_ring_and_some_of_its_hole() {
+    fn slashed_zero_keeps_ring_and_hole() {
         let ring = ring();
         let rows_of = |image: &[u8]| {
             (0..28)
@@ -270,23 +274,20 @@ mod tests {
         };
         let mut smaller = 0;
         for slashed in styled(0, &ring) {
-            // Where the slash is not, along its normal, the ring stands on both sides of a hole.
+            // Beside the slash, the ring is on both sides of a hole.
             let row = &slashed[13 * 28..14 * 28];
             let is_ink = |x: &usize| row[*x] > 100;
             let runs = (0..27).filter(|x| !is_ink(x) && is_ink(&(x + 1))).count();
             assert!((1..=3).contains(&runs) && slashed[13 * 28 + 13] > 60, "{runs}");
-            // The whole is as high as the ring was.
+            // The digit is as high as the ring was.
             assert!(rows_of(&slashed).abs_diff(rows_of(&ring)) <= 2);
             smaller += usize::from(slashed[13 * 28 + 7] < 100);
         }
-        assert!(
-            (20..80).contains(&smaller),
-            "{smaller} rings were made smaller for their slash"
-        );
+        assert!((20..80).contains(&smaller), "{smaller} rings were shrunk");
     }
 
     #[test]
-    fn what_is_made_smaller_keeps_its_shape_and_loses_stroke() {
+    fn shrinking_keeps_the_shape_and_thins_the_stroke() {
         let mut image = ring();
         let lost: Vec<_> = (0..100)
             .map(|seed| {
@@ -304,13 +305,13 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_without_room_in_its_hole_is_left_alone() {
+    fn zero_with_a_narrow_hole_is_unchanged() {
         let narrow = drawing(&[([12.0, 5.0], [12.0, 22.0]), ([15.5, 5.0], [15.5, 22.0])]);
         assert!(styled(0, &narrow).iter().all(|image| image == &narrow));
     }
 
     #[test]
-    fn a_one_gets_a_foot_or_a_short_flag() {
+    fn one_gets_a_base_or_a_short_flag() {
         let one = drawing(&[([14.0, 5.0], [14.0, 23.0])]);
         let ink = |image: &[u8], rows: std::ops::Range<usize>| {
             image[rows.start * 28..rows.end * 28]
@@ -318,19 +319,22 @@ mod tests {
                 .filter(|&&pixel| pixel > 100)
                 .count()
         };
-        let (mut feet, mut flags) = (0, 0);
+        let (mut bases, mut flags) = (0, 0);
         for image in styled(1, &one) {
             assert_ne!(image, one);
-            feet += usize::from(ink(&image, 20..28) > ink(&one, 20..28));
+            bases += usize::from(ink(&image, 20..28) > ink(&one, 20..28));
             flags += usize::from(ink(&image, 4..14) > ink(&one, 4..14));
-            // No roof of a seven: at the height of the top, nothing far to the left.
+            // At the top, nothing far to the left, so it is not a seven.
             assert!((0..9).all(|x| image[5 * 28 + x] == 0));
         }
-        assert!(feet > 50 && flags > 50 && feet < 100 && flags < 100, "{feet}, {flags}");
+        assert!(
+            bases > 50 && flags > 50 && bases < 100 && flags < 100,
+            "{bases}, {flags}"
+        );
     }
 
     #[test]
-    fn a_seven_gets_one_bar() {
+    fn seven_gets_one_bar() {
         let seven = drawing(&[([7.0, 5.0], [20.0, 5.0]), ([20.0, 5.0], [11.0, 23.0])]);
         for barred in styled(7, &seven) {
             assert_ne!(barred, seven);
@@ -341,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn other_digits_and_blank_images_are_left_alone() {
+    fn other_digits_and_black_images_are_unchanged() {
         let ring = ring();
         for label in [2, 3, 4, 5, 6, 8, 9, 255] {
             assert!(styled(label, &ring).iter().all(|image| image == &ring));

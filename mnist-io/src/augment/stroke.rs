@@ -1,31 +1,33 @@
-//! Another pen: its width and the edge of its line.
+//! Strokes: measuring and changing their width, drawing lines, and contrast.
 
-/// A whole step of dilation or erosion.
-pub(super) const WHOLE: u16 = 256;
+/// The amount of a full step of dilation or erosion.
+pub(super) const FULL_STEP: u16 = 256;
 
-/// What is measured of a digit's ink.
+/// Measurements of the strokes of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ink {
-    /// Of the stroke, in pixels.
-    pub(super) width: f32,
-    /// The brightest pixel.
+    /// The stroke width in pixels.
+    pub(super) stroke_width: f32,
+    /// The value of the brightest pixel.
     pub(super) brightest: u8,
 }
 
 impl Ink {
-    /// The width is twice the area over the outline's length, which is right for a long line in any
-    /// direction. None if there is no ink.
+    /// Measures an image; returns `None` if it is black.
+    ///
+    /// The stroke width is twice the area divided by the length of the outline, which is exact for a long line in any
+    /// direction.
     pub(super) fn measure(image: &[u8], width: usize) -> Option<Self> {
         let brightest = image.iter().copied().max().filter(|&brightest| brightest > 0)?;
         let (mut area, mut across, mut down) = (0u32, 0u32, 0u32);
         let mut above: &[u8] = &[];
         for row in image.chunks_exact(width) {
             area += row.iter().map(|&pixel| u32::from(pixel)).sum::<u32>();
-            across += change(row, &row[1..]) + u32::from(row[0]) + u32::from(row[width - 1]);
+            across += total_difference(row, &row[1..]) + u32::from(row[0]) + u32::from(row[width - 1]);
             down += if above.is_empty() {
                 row.iter().map(|&pixel| u32::from(pixel)).sum()
             } else {
-                change(above, row)
+                total_difference(above, row)
             };
             above = row;
         }
@@ -33,28 +35,28 @@ impl Ink {
         let (across, down) = (across as f32, down as f32);
         let outline = (across * across + down * down).sqrt();
         Some(Self {
-            width: 2.0 * area as f32 / outline,
+            stroke_width: 2.0 * area as f32 / outline,
             brightest,
         })
     }
 }
 
-fn change(these: &[u8], those: &[u8]) -> u32 {
-    let pairs = these.iter().zip(those);
-    pairs.map(|(&this, &that)| u32::from(this.abs_diff(that))).sum()
+/// Returns the sum of absolute differences.
+fn total_difference(a: &[u8], b: &[u8]) -> u32 {
+    a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum()
 }
 
-/// Dilation and erosion by the four nearest pixels, in part.
-pub(super) struct Thickness {
+/// Fractional grayscale dilation and erosion with the four nearest neighbors.
+pub(super) struct Morphology {
     width: usize,
-    /// A row with a black pixel at either end.
+    /// The current row with a black pixel at either end.
     line: Vec<u8>,
-    /// The row above it before it was changed.
+    /// The original of the row above.
     above: Vec<u8>,
     blank: Vec<u8>,
 }
 
-impl Thickness {
+impl Morphology {
     pub(super) fn new(width: usize) -> Self {
         Self {
             width,
@@ -64,17 +66,18 @@ impl Thickness {
         }
     }
 
-    /// Moves each pixel `share` out of [`WHOLE`] of the way to the brightest of it and its four
-    /// neighbours.
-    pub(super) fn dilate(&mut self, image: &mut [u8], share: u16) {
+    /// Moves each pixel toward the maximum of itself and its four neighbors, by `amount / FULL_STEP`.
+    pub(super) fn dilate(&mut self, image: &mut [u8], amount: u16) {
         self.morph(image, u8::max, |pixel, brightest| {
-            pixel + part(brightest - pixel, share)
+            pixel + fraction(brightest - pixel, amount)
         });
     }
 
-    /// Likewise to the darkest.
-    pub(super) fn erode(&mut self, image: &mut [u8], share: u16) {
-        self.morph(image, u8::min, |pixel, darkest| pixel - part(pixel - darkest, share));
+    /// Moves each pixel toward the minimum of itself and its four neighbors, by `amount / FULL_STEP`.
+    pub(super) fn erode(&mut self, image: &mut [u8], amount: u16) {
+        self.morph(image, u8::min, |pixel, darkest| {
+            pixel - fraction(pixel - darkest, amount)
+        });
     }
 
     fn morph(&mut self, image: &mut [u8], pick: impl Fn(u8, u8) -> u8, blend: impl Fn(u8, u8) -> u8) {
@@ -96,46 +99,51 @@ impl Thickness {
     }
 }
 
-/// `share` out of [`WHOLE`] of a difference, rounded; 255 · 256 and a half fit in 16 bits.
+/// Returns `difference * amount / FULL_STEP`, rounded; the intermediate values fit in 16 bits.
 #[inline]
-fn part(difference: u8, share: u16) -> u8 {
-    ((u16::from(difference) * share + WHOLE / 2) / WHOLE) as u8
+fn fraction(difference: u8, amount: u16) -> u8 {
+    ((u16::from(difference) * amount + FULL_STEP / 2) / FULL_STEP) as u8
 }
 
-/// Draws a line with round ends and a soft edge.
-pub(super) fn line(image: &mut [u8], width: usize, (from, to): ([f32; 2], [f32; 2]), stroke: f32, brightness: f32) {
-    let radius = stroke.max(1.0) / 2.0;
-    let along = [to[0] - from[0], to[1] - from[1]];
-    let square = (along[0] * along[0] + along[1] * along[1]).max(f32::MIN_POSITIVE);
-    let reach = |axis: usize| {
+/// Draws an anti-aliased line with round caps.
+pub(super) fn line(
+    image: &mut [u8],
+    width: usize,
+    (from, to): ([f32; 2], [f32; 2]),
+    stroke_width: f32,
+    brightness: f32,
+) {
+    let radius = stroke_width.max(1.0) / 2.0;
+    let direction = [to[0] - from[0], to[1] - from[1]];
+    let length_squared = (direction[0] * direction[0] + direction[1] * direction[1]).max(f32::MIN_POSITIVE);
+    let bounds = |axis: usize| {
         let (low, high) = (from[axis].min(to[axis]), from[axis].max(to[axis]));
         (
             (low - radius).floor().max(0.0) as usize,
             (high + radius).ceil().max(0.0) as usize,
         )
     };
-    let ((left, right), (top, bottom)) = (reach(0), reach(1));
+    let ((left, right), (top, bottom)) = (bounds(0), bounds(1));
     let rows = image.chunks_exact_mut(width).enumerate();
     for (y, row) in rows.skip(top).take(bottom + 1 - top) {
         for (x, pixel) in row.iter_mut().enumerate().skip(left).take(right + 1 - left) {
-            let at = [x as f32 - from[0], y as f32 - from[1]];
-            let share = ((at[0] * along[0] + at[1] * along[1]) / square).clamp(0.0, 1.0);
-            let off = [at[0] - share * along[0], at[1] - share * along[1]];
-            let distance = (off[0] * off[0] + off[1] * off[1]).sqrt();
-            let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
-            *pixel = (*pixel).max((cover * brightness) as u8);
+            let offset = [x as f32 - from[0], y as f32 - from[1]];
+            let t = ((offset[0] * direction[0] + offset[1] * direction[1]) / length_squared).clamp(0.0, 1.0);
+            let normal = [offset[0] - t * direction[0], offset[1] - t * direction[1]];
+            let distance = (normal[0] * normal[0] + normal[1] * normal[1]).sqrt();
+            let coverage = (radius + 0.5 - distance).clamp(0.0, 1.0);
+            *pixel = (*pixel).max((coverage * brightness) as u8);
         }
     }
 }
 
-/// Makes the ramp from black to the brightest pixel so many times steeper, about its middle: a soft
-/// line's edge becomes a crisp one, where it was.
-pub(super) fn steepen(image: &mut [u8], gain: f32) {
+/// Multiplies the contrast about half of the maximum brightness, which sharpens edges without moving them.
+pub(super) fn increase_contrast(image: &mut [u8], factor: f32) {
     let middle = f32::from(image.iter().copied().max().unwrap_or(0)) / 2.0;
-    let ramp: [u8; 256] =
-        std::array::from_fn(|pixel| (middle + gain * (pixel as f32 - middle)).clamp(0.0, 255.0).round() as u8);
+    let table: [u8; 256] =
+        std::array::from_fn(|pixel| (middle + factor * (pixel as f32 - middle)).clamp(0.0, 255.0).round() as u8);
     for pixel in image {
-        *pixel = ramp[usize::from(*pixel)];
+        *pixel = table[usize::from(*pixel)];
     }
 }
 
@@ -143,11 +151,11 @@ pub(super) fn steepen(image: &mut [u8], gain: f32) {
 mod tests {
     use super::*;
 
-    /// A ring, soft at its edges.
+    /// Draws a ring with soft edges.
     fn ring(radius: f32, width: f32) -> Vec<u8> {
         let pixel = |i: usize| {
-            let from_centre = ((i % 28) as f32 - 13.5).hypot((i / 28) as f32 - 13.5);
-            let edge = width / 2.0 - (from_centre - radius).abs();
+            let from_center = ((i % 28) as f32 - 13.5).hypot((i / 28) as f32 - 13.5);
+            let edge = width / 2.0 - (from_center - radius).abs();
             ((edge + 0.5).clamp(0.0, 1.0) * 250.0) as u8
         };
         (0..784).map(pixel).collect()
@@ -158,10 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn the_width_of_a_stroke_is_found() {
+    fn stroke_width_is_measured() {
         for width in [2.0, 3.0, 4.0] {
             let found = Ink::measure(&ring(8.0, width), 28).unwrap();
-            assert!((found.width - width).abs() < 0.6, "{found:?} for {width}");
+            assert!((found.stroke_width - width).abs() < 0.6, "{found:?} for {width}");
             assert_eq!(found.brightest, 250);
         }
         assert_eq!(Ink::measure(&[0; 784], 28), None);
@@ -169,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn more_is_thicker_and_less_is_thinner() {
+    fn dilation_thickens_and_erosion_thins() {
         let image = ring(8.0, 3.0);
-        let mut thickness = Thickness::new(28);
-        let mut changed = |share: i32| {
+        let mut morphology = Morphology::new(28);
+        let mut changed = |amount: i32| {
             let mut image = image.clone();
-            let amount = share.unsigned_abs() as u16;
-            if share < 0 {
-                thickness.erode(&mut image, amount);
+            let magnitude = amount.unsigned_abs() as u16;
+            if amount < 0 {
+                morphology.erode(&mut image, magnitude);
             } else {
-                thickness.dilate(&mut image, amount);
+                morphology.dilate(&mut image, magnitude);
             }
             image
         };
@@ -191,27 +199,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outside_is_black() {
-        let mut thickness = Thickness::new(2);
+    fn pixels_outside_the_image_are_black() {
+        let mut morphology = Morphology::new(2);
         let mut image = [100, 0, 0, 200];
-        thickness.dilate(&mut image, WHOLE);
+        morphology.dilate(&mut image, FULL_STEP);
         assert_eq!(image, [100, 200, 200, 200]);
-        thickness.erode(&mut image, WHOLE / 2);
+        morphology.erode(&mut image, FULL_STEP / 2);
         assert_eq!(image, [50, 100, 100, 100]);
     }
 
     #[test]
-    fn a_steeper_ramp_keeps_the_edge_where_it_was() {
+    fn contrast_keeps_the_position_of_edges() {
         let image: Vec<u8> = (0..=200).collect();
         let mut crisp = image.clone();
-        steepen(&mut crisp, 4.0);
+        increase_contrast(&mut crisp, 4.0);
         assert_eq!(
             (crisp[0], crisp[70], crisp[100], crisp[140], crisp[200]),
             (0, 0, 100, 255, 255)
         );
         let mut same = image.clone();
-        steepen(&mut same, 1.0);
+        increase_contrast(&mut same, 1.0);
         assert_eq!(same, image);
-        steepen(&mut [], 4.0);
+        increase_contrast(&mut [], 4.0);
     }
 }

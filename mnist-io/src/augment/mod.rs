@@ -1,0 +1,413 @@
+//! Seeded random augmentation of digit images.
+//!
+//! [`Augmenter::apply`] is the pipeline; each transform has a file of its own.
+
+mod affine;
+mod config;
+mod digit_styles;
+mod distractors;
+mod elastic;
+mod params;
+mod resample;
+mod stroke;
+
+use std::fmt;
+
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+
+pub use self::config::Augmentation;
+use self::{
+    config::MAX_SIDE,
+    elastic::Elastic,
+    params::{Appearance, Params},
+    resample::Resampler,
+    stroke::{Ink, Morphology},
+};
+use crate::error::{Error, Result};
+
+/// The minimum stroke width after thinning in pixels; thinner strokes break.
+const MIN_STROKE_WIDTH: f32 = 1.8;
+
+/// The maximum stroke width after thickening in pixels; thicker strokes close the loops of an eight.
+const MAX_STROKE_WIDTH: f32 = 4.5;
+
+/// The number of words of the random stream reserved for each sample.
+const WORDS_PER_SAMPLE: u128 = 1 << 16;
+
+/// Keeps the random numbers of the augmentation apart from those of a shuffle with the same seed.
+const SEED_SALT: u64 = u64::from_le_bytes(*b"augments");
+
+/// Applies an [`Augmentation`] to images of one size.
+///
+/// The result depends only on the seed, the epoch and the index of the sample, not on the order of calls, so each thread
+/// can have its own augmenter. [`apply`](Self::apply) does not allocate.
+///
+/// ```
+/// use mnist_io::{Augmentation, Augmenter};
+///
+/// let image = [0, 0, 0, 0, 255, 0, 0, 0, 0];
+/// let mut augmented = [0; 9];
+/// let mut augmenter = Augmenter::new(Augmentation::none(), 3, 3, 42)?;
+/// augmenter.apply(0, 0, 7, &image, &mut augmented);
+/// assert_eq!(augmented, image);
+/// # Ok::<(), mnist_io::Error>(())
+/// ```
+pub struct Augmenter {
+    augmentation: Augmentation,
+    rng: ChaCha8Rng,
+    /// The image before resampling.
+    image: Vec<u8>,
+    scratch: Vec<u8>,
+    morphology: Morphology,
+    /// `None` without elastic distortion.
+    elastic: Option<Elastic>,
+    resampler: Resampler,
+}
+
+impl Augmenter {
+    /// Creates an augmenter for images of `height × width` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Augmentation`] if a setting is out of range; [`Error::ImageTooLarge`] if height or width is above 4096.
+    pub fn new(augmentation: Augmentation, height: usize, width: usize, seed: u64) -> Result<Self> {
+        augmentation.check()?;
+        if height.max(width) > MAX_SIDE {
+            let max = MAX_SIDE;
+            return Err(Error::ImageTooLarge { height, width, max });
+        }
+        let is_elastic = augmentation.elastic > 0.0;
+        Ok(Self {
+            augmentation,
+            rng: ChaCha8Rng::seed_from_u64(seed ^ SEED_SALT),
+            image: vec![0; height * width],
+            scratch: vec![0; height * width],
+            morphology: Morphology::new(width),
+            elastic: is_elastic.then(|| Elastic::new(height, width)),
+            resampler: Resampler::new(height, width),
+        })
+    }
+
+    /// Writes the augmented image to `output` and returns its label.
+    ///
+    /// `image` and `output` are `[height, width]`. `index` is the index of the sample in the data set. `label` is the
+    /// class of the image, which selects its digit styles. The returned label differs from it only for a distractor.
+    ///
+    /// # Panics
+    /// If an image does not have the size given to [`new`](Self::new).
+    pub fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8], output: &mut [u8]) -> u8 {
+        let (height, width) = (self.resampler.height, self.resampler.width);
+        assert_eq!(image.len(), height * width, "the image has another size");
+        self.rng.set_stream(epoch);
+        if !self.is_augmented(index) {
+            output.copy_from_slice(image);
+            return label;
+        }
+        self.rng.set_word_pos(index as u128 * WORDS_PER_SAMPLE);
+        let Params { affine, appearance } = Params::draw(&self.augmentation, &mut self.rng, height, width);
+        // Drawn after the other parameters, so that enabling it does not change them.
+        if let Some(elastic) = &mut self.elastic {
+            elastic.draw(&mut self.rng, self.augmentation.elastic);
+        }
+        self.image.copy_from_slice(image);
+        if appearance.distractor.is_some() {
+            distractors::draw(&mut self.rng, label, &mut self.image, width, &mut self.scratch);
+        }
+        self.restyle(label, &appearance);
+        self.resampler.load(&self.image);
+        self.resampler.sample(&affine, self.elastic.as_mut(), output);
+        if appearance.contrast > 1.0 {
+            stroke::increase_contrast(output, appearance.contrast);
+        }
+        appearance.distractor.unwrap_or(label)
+    }
+
+    /// Draws whether the sample is augmented.
+    ///
+    /// Uses the last word reserved for the sample, so that the probability does not change the other parameters.
+    fn is_augmented(&mut self, index: usize) -> bool {
+        let probability = self.augmentation.probability;
+        if probability < 1.0 {
+            self.rng.set_word_pos((index as u128 + 1) * WORDS_PER_SAMPLE - 1);
+        }
+        probability == 1.0 || self.rng.random::<f32>() < probability
+    }
+
+    /// Applies digit style and stroke width to `self.image`.
+    fn restyle(&mut self, label: u8, appearance: &Appearance) {
+        let width = self.resampler.width;
+        let style = appearance.style.filter(|_| appearance.distractor.is_none());
+        let lost = style.map_or(0.0, |style| {
+            style.apply(label, &mut self.image, width, &mut self.scratch)
+        });
+        let thicker = appearance.thicker + lost;
+        if thicker == 0.0 {
+            return;
+        }
+        let Some(ink) = Ink::measure(&self.image, width) else {
+            return;
+        };
+        // At most one full step, even if a shrunk digit has lost more than that.
+        let amount = |pixels: f32| (pixels.clamp(0.0, 1.0) * f32::from(stroke::FULL_STEP)).round() as u16;
+        if thicker > 0.0 {
+            let max = (MAX_STROKE_WIDTH - ink.stroke_width) / 2.0;
+            self.morphology.dilate(&mut self.image, amount(max.min(thicker)));
+        } else {
+            let max = (ink.stroke_width - MIN_STROKE_WIDTH) / 2.0;
+            self.morphology.erode(&mut self.image, amount(max.min(-thicker)));
+        }
+    }
+}
+
+impl fmt::Debug for Augmenter {
+    /// Prints the image size and the settings, without the buffers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (height, width) = (self.resampler.height, self.resampler.width);
+        write!(f, "Augmenter({height}×{width}, {:?})", self.augmentation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{config::MAX_DISPLACEMENT, *};
+
+    #[test]
+    fn none_leaves_images_unchanged() {
+        for (height, width) in [(1, 1), (2, 2), (3, 2), (28, 28), (5, 31)] {
+            let image: Vec<u8> = (0..height * width).map(|i| (i * 37 + 1) as u8).collect();
+            let mut changed = vec![0; image.len()];
+            Augmenter::new(Augmentation::none(), height, width, 1)
+                .unwrap()
+                .apply(3, 7, 0, &image, &mut changed);
+            assert_eq!(changed, image);
+        }
+    }
+
+    #[test]
+    fn probability_selects_images_without_changing_their_augmentation() {
+        let image: Vec<u8> = (0..64).map(|i| (i * 37 + 1) as u8).collect();
+        let augment_all = |probability| {
+            let mut augmenter = Augmenter::new(Augmentation::default().probability(probability), 8, 8, 5).unwrap();
+            let mut changed = vec![0; 64];
+            let apply = |index| {
+                augmenter.apply(2, index, 3, &image, &mut changed);
+                changed.clone()
+            };
+            (0..2000).map(apply).collect::<Vec<_>>()
+        };
+        let always = augment_all(1.0);
+        assert!(always.iter().all(|changed| *changed != image));
+        assert!(augment_all(0.0).iter().all(|changed| *changed == image));
+        let mut count = 0;
+        for (changed, always) in augment_all(0.3).iter().zip(&always) {
+            assert!(changed == always || *changed == image);
+            count += usize::from(changed == always);
+        }
+        assert!((500..700).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn distractors_have_their_probability_and_random_labels() {
+        let augmentation = Augmentation::none().distractors(0.3).digit_styles(1.0);
+        let mut augmenter = Augmenter::new(augmentation, 28, 28, 5).unwrap();
+        let mut image = vec![0; 784];
+        image[14 * 28 + 8..14 * 28 + 20].fill(255);
+        let mut labels = [0; 10];
+        let mut distractors = 0;
+        for index in 0..2000 {
+            let mut changed = vec![0; 784];
+            let label = augmenter.apply(1, index, 3, &image, &mut changed);
+            let mut again = vec![0; 784];
+            assert_eq!(augmenter.apply(1, index, 3, &image, &mut again), label);
+            assert_eq!(changed, again);
+            if changed == image {
+                assert_eq!(label, 3);
+            } else {
+                distractors += 1;
+                labels[usize::from(label)] += 1;
+            }
+        }
+        assert!((500..700).contains(&distractors), "{distractors}");
+        assert!(labels.iter().all(|count| (30..100).contains(count)), "{labels:?}");
+    }
+
+    #[test]
+    fn thicker_stroke_darkens_no_pixel() {
+        // A ring. A slash that extends beyond it shrinks the ring, and the thinner stroke has to be compensated.
+        let ring = |i: usize| {
+            let (x, y) = ((i % 28) as f32 - 13.5, (i / 28) as f32 - 13.5);
+            let distance = ((x / 0.8).powi(2) + y.powi(2)).sqrt() - 8.5;
+            ((2.0 - distance.abs()).clamp(0.0, 1.0) * 253.0) as u8
+        };
+        let image: Vec<u8> = (0..784).map(ring).collect();
+        let slashed = Augmentation::none().digit_styles(1.0);
+        let mut as_it_is = Augmenter::new(slashed.clone(), 28, 28, 1).unwrap();
+        let mut thicker = Augmenter::new(slashed.stroke_width(0.0, 1.0), 28, 28, 1).unwrap();
+        let (mut before, mut after) = (vec![0; 784], vec![0; 784]);
+        for index in 0..2000 {
+            as_it_is.apply(0, index, 0, &image, &mut before);
+            thicker.apply(0, index, 0, &image, &mut after);
+            let darker = before
+                .iter()
+                .zip(&after)
+                .filter(|(before, after)| after < before)
+                .count();
+            assert_eq!(darker, 0, "sample {index}");
+        }
+    }
+
+    #[test]
+    fn empty_images_are_accepted() {
+        for (height, width) in [(0, 0), (0, 3), (3, 0)] {
+            Augmenter::new(Augmentation::default(), height, width, 1)
+                .unwrap()
+                .apply(0, 0, 0, &[], &mut []);
+        }
+    }
+
+    #[test]
+    fn error_names_the_setting_out_of_range() {
+        let none = Augmentation::none;
+        for (augmentation, setting) in [
+            (none().rotation(f32::NAN), "rotation is NaN"),
+            (none().rotation(-1.0), "rotation is -1"),
+            (none().rotation(180.5), "rotation is 180.5"),
+            (none().scale(0.0, 1.0), "minimum scale is 0"),
+            (none().scale(1.1, 0.9), "maximum scale is 0.9"),
+            (none().scale(1.0, f32::INFINITY), "maximum scale is inf"),
+            (none().shear(3.0), "shear is 3"),
+            (none().translation(1e9), "translation is 1000000000"),
+            (none().elastic(f32::NAN), "elastic is NaN"),
+            (none().elastic(-1.0), "elastic is -1"),
+            (none().elastic(65.0), "elastic is 65"),
+            (none().stroke_width(1.5, 0.0), "stroke_width thinner is 1.5"),
+            (none().stroke_width(0.0, f32::NAN), "stroke_width thicker is NaN"),
+            (none().contrast(0.5), "contrast is 0.5"),
+            (none().contrast(f32::INFINITY), "contrast is inf"),
+            (none().digit_styles(1.01), "digit_styles is 1.01"),
+            (none().digit_styles(f32::NAN), "digit_styles is NaN"),
+            (none().probability(1.5), "probability is 1.5"),
+            (none().probability(f32::NAN), "probability is NaN"),
+        ] {
+            let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
+            assert!(error.to_string().contains(setting), "{error}");
+        }
+        for (height, width) in [(MAX_SIDE + 1, 1), (1, usize::MAX)] {
+            let error = Augmenter::new(none(), height, width, 0).unwrap_err();
+            assert!(matches!(error, Error::ImageTooLarge { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn extreme_settings_do_not_overflow_at_the_largest_size() {
+        let extreme = Augmentation::none()
+            .rotation(180.0)
+            .scale(0.1, 10.0)
+            .shear(2.0)
+            .translation(MAX_SIDE as f32)
+            .elastic(MAX_DISPLACEMENT)
+            .stroke_width(1.0, 1.0)
+            .contrast(16.0)
+            .digit_styles(1.0);
+        for (height, width) in [(MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, 16)] {
+            let mut augmenter = Augmenter::new(extreme.clone(), height, width, u64::MAX).unwrap();
+            let image = vec![255; height * width];
+            let mut changed = vec![0; image.len()];
+            for index in [0, 1, usize::MAX] {
+                augmenter.apply(u64::MAX, index, 0, &image, &mut changed);
+            }
+        }
+    }
+
+    #[test]
+    fn augmentation_depends_only_on_seed_epoch_and_index() {
+        let image: Vec<u8> = (0..28 * 28).map(|i| (i % 251) as u8).collect();
+        let changed = |augmenter: &mut Augmenter, epoch, index| {
+            let mut changed = vec![0; image.len()];
+            augmenter.apply(epoch, index, 0, &image, &mut changed);
+            changed
+        };
+        let everything = Augmentation::default()
+            .elastic(3.0)
+            .stroke_width(0.5, 0.5)
+            .contrast(3.0)
+            .digit_styles(0.5);
+        let augmenter = |seed| Augmenter::new(everything.clone(), 28, 28, seed).unwrap();
+
+        let mut forward = augmenter(5);
+        let mut seen = Vec::new();
+        for epoch in 0..3 {
+            for index in 0..4 {
+                seen.push(((epoch, index), changed(&mut forward, epoch, index)));
+            }
+        }
+        let mut backward = augmenter(5);
+        for ((epoch, index), image) in seen.iter().rev() {
+            assert_eq!(&changed(&mut backward, *epoch, *index), image);
+        }
+        let mut other = augmenter(6);
+        seen.push(((0, 0), changed(&mut other, 0, 0)));
+        for (i, (_, one)) in seen.iter().enumerate() {
+            assert!(
+                seen[..i].iter().all(|(_, two)| one != two),
+                "{i} repeats an earlier image"
+            );
+        }
+    }
+
+    #[test]
+    fn each_setting_changes_a_digit_moderately() {
+        // A zero with soft edges.
+        let pixel = |i: usize| {
+            let (x, y) = ((i % 28) as f32 - 13.5, (i / 28) as f32 - 13.5);
+            let off = (x * x / 49.0 + y * y / 81.0).sqrt() - 1.0;
+            (255.0 * (1.6 - 7.0 * off.abs()).clamp(0.0, 1.0)) as u8
+        };
+        let image: Vec<u8> = (0..784).map(pixel).collect();
+        let ink = |image: &[u8]| image.iter().map(|&pixel| f64::from(pixel)).sum::<f64>();
+        let none = Augmentation::none;
+        for augmentation in [
+            none().rotation(10.0),
+            none().scale(0.9, 1.1),
+            none().shear(0.2),
+            none().translation(2.0),
+            none().elastic(3.0),
+            none().stroke_width(0.5, 0.0),
+            none().stroke_width(0.0, 0.5),
+            none().contrast(4.0),
+            none().digit_styles(1.0),
+        ] {
+            let mut augmenter = Augmenter::new(augmentation.clone(), 28, 28, 1).unwrap();
+            let (mut changed, mut differ) = (vec![0; 784], 0);
+            for index in 0..50 {
+                augmenter.apply(0, index, 0, &image, &mut changed);
+                differ += usize::from(changed != image);
+                let ratio = ink(&changed) / ink(&image);
+                assert!((0.5..2.0).contains(&ratio), "{ratio} by {augmentation:?}");
+            }
+            assert!(differ >= 45, "{differ} by {augmentation:?}");
+        }
+    }
+
+    #[test]
+    fn digit_styles_apply_to_zeros_ones_and_sevens() {
+        let mut image = vec![0; 784];
+        for y in 5..24 {
+            image[y * 28 + 13..][..3].fill(255);
+        }
+        let mut augmenter = Augmenter::new(Augmentation::none().digit_styles(0.25), 28, 28, 1).unwrap();
+        let mut restyled = |label| {
+            let mut changed = vec![0; 784];
+            let differs = |&index: &usize| {
+                augmenter.apply(0, index, label, &image, &mut changed);
+                changed != image
+            };
+            (0..1000).filter(differs).count()
+        };
+        for label in [2, 3, 4, 5, 6, 8, 9] {
+            assert_eq!(restyled(label), 0);
+        }
+        for label in [1, 7] {
+            assert!((200..300).contains(&restyled(label)), "{label}: {}", restyled(label));
+        }
+    }
+}

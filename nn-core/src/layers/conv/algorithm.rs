@@ -1,0 +1,28 @@
+//! Interface of the convolution algorithms.
+
+use std::fmt;
+
+use crate::{
+    gemm::{Kernel, MatMut},
+    layers::{Backward, Forward},
+};
+
+/// A way of computing a convolution of fixed geometry. The functions are those of [`Layer`](crate::layers::Layer), and
+/// `weights` are the packed weights without the bias.
+pub(super) trait Algorithm: fmt::Debug + Send + Sync {
+    fn scratch_len(&self, training: bool) -> usize;
+
+    fn packed_len(&self) -> usize {
+        0
+    }
+
+    fn pack(&self, _kernel: Kernel, _weights: &[f32], _packed: &mut [f32]) {}
+
+    fn transposed_len(&self) -> usize;
+
+    fn transpose(&self, kernel: Kernel, weights: &[f32], transposed: &mut [f32]);
+
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
+}

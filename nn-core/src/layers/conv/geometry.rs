@@ -1,0 +1,191 @@
+//! Geometry of a convolution: shapes, padding, and where weights and their gradients lie.
+
+use crate::{
+    gemm::NR,
+    layers::{PoolGeometry, ShardSums},
+    shape::HwcShape,
+    spec::ConvSpec,
+};
+
+/// Size and stride of the filters. A convolution's kernel is called filter here, since `Kernel` is an instruction set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filter {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) stride: usize,
+}
+
+impl Filter {
+    /// Positions of a filter: its height times its width.
+    pub(super) fn area(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// The shapes of a convolution, and what is fused into it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    pub(super) input: HwcShape,
+    /// The input with its padding.
+    pub(super) padded: HwcShape,
+    /// Rows of padding above the input, and columns to its left.
+    pub(super) pad: (usize, usize),
+    pub(super) filter: Filter,
+    /// The output before pooling.
+    pub(super) output: HwcShape,
+    pub(super) bias: bool,
+    pub(super) relu: bool,
+    pub(super) pool: Option<PoolGeometry>,
+}
+
+impl Geometry {
+    pub(super) fn new(
+        input: HwcShape,
+        output: HwcShape,
+        spec: &ConvSpec,
+        relu: bool,
+        pool: Option<PoolGeometry>,
+    ) -> Self {
+        let ((top, bottom), (left, right)) = (spec.pads(spec.kernel.0), spec.pads(spec.kernel.1));
+        let filter = Filter {
+            height: spec.kernel.0,
+            width: spec.kernel.1,
+            stride: spec.stride,
+        };
+        // Leaves out padding at the lower and right edges that no window reads.
+        let padded = |len: usize, (before, after): (usize, usize), count: usize, window: usize| {
+            let read = (count - 1) * spec.stride + window;
+            (before + len + after).min(read.max(before + len))
+        };
+        let height = padded(input.height, (top, bottom), output.height, filter.height);
+        let width = padded(input.width, (left, right), output.width, filter.width);
+        Self {
+            input,
+            padded: HwcShape::new(height, width, input.channels),
+            pad: (top, left),
+            filter,
+            output,
+            bias: spec.bias,
+            relu,
+            pool,
+        }
+    }
+
+    /// Weights of one filter: of one output channel.
+    pub(super) fn filter_len(&self) -> usize {
+        self.filter.area() * self.input.channels
+    }
+
+    /// Panels of [`NR`] output channels.
+    pub(super) fn panels(&self) -> usize {
+        self.output.channels.div_ceil(NR)
+    }
+
+    /// Length of the packed weights.
+    pub(super) fn weight_len(&self) -> usize {
+        self.panels() * self.filter_len() * NR
+    }
+
+    /// Splits the parameters into packed weights and bias.
+    pub(super) fn weights_and_bias<'a>(&self, parameters: &'a [f32]) -> (&'a [f32], Option<&'a [f32]>) {
+        let (weights, bias) = parameters.split_at(self.weight_len());
+        (weights, self.bias.then(|| &bias[..self.output.channels]))
+    }
+
+    /// Gradient sums of the shard that sample `row` belongs to: `dweights`, `dbias` (also without a bias), and whether
+    /// the sample is the shard's first. For the first one, `dbias` is zeroed and `dweights` has to be overwritten.
+    pub(super) fn gradient_sums<'a>(
+        &self,
+        shard_sums: &'a mut ShardSums<'_>,
+        row: usize,
+    ) -> (&'a mut [f32], &'a mut [f32], bool) {
+        let (gradient, is_first) = shard_sums.of_row(row);
+        let (dweights, dbias) = gradient.split_at_mut(self.weight_len());
+        let dbias = &mut dbias[..self.output.channels];
+        if is_first {
+            dbias.fill(0.0);
+        }
+        (dweights, dbias, is_first)
+    }
+
+    /// Length of the padded input; 0 without padding, where the input is read in place.
+    pub(super) fn padded_len(&self) -> usize {
+        if self.padded == self.input {
+            0
+        } else {
+            self.padded.len()
+        }
+    }
+
+    /// The sample with its padding, which is copied into `padded` if there is any.
+    pub(super) fn pad_input<'a>(&self, x: &'a [f32], padded: &'a mut [f32]) -> &'a [f32] {
+        if self.padded == self.input {
+            return x;
+        }
+        place(x, self.input, padded, self.padded, self.pad);
+        padded
+    }
+
+    /// Length of the packed weights with input and output channels transposed.
+    pub(super) fn transposed_weight_len(&self) -> usize {
+        self.input.channels.div_ceil(NR) * self.filter.area() * self.output.channels * NR
+    }
+
+    /// Transposes input and output channels of the weights at some filter positions, in the given order: `[input
+    /// channels / 16, positions, output channels, 16]`.
+    pub(super) fn transpose_weights(
+        &self,
+        weights: &[f32],
+        positions: impl ExactSizeIterator<Item = usize> + Clone,
+        transposed: &mut [f32],
+    ) {
+        let (inputs, outputs) = (self.input.channels, self.output.channels);
+        for output in 0..outputs {
+            let weights = &weights[output / NR * self.filter_len() * NR + output % NR..];
+            for (index, position) in positions.clone().enumerate() {
+                for input in 0..inputs {
+                    let row = input / NR * positions.len() * outputs + index * outputs + output;
+                    transposed[row * NR + input % NR] = weights[(position * inputs + input) * NR];
+                }
+            }
+        }
+    }
+}
+
+/// Copies an image into a larger or smaller one, `top` rows and `left` columns in. The rest of `outer` keeps its
+/// values; pixels that fall outside it are dropped.
+pub(super) fn place(
+    inner: &[f32],
+    inner_shape: HwcShape,
+    outer: &mut [f32],
+    outer_shape: HwcShape,
+    (top, left): (usize, usize),
+) {
+    let rows = inner
+        .chunks_exact(inner_shape.row())
+        .zip(outer.chunks_exact_mut(outer_shape.row()).skip(top));
+    for (inner, outer) in rows {
+        // The outer image may end before column `left`.
+        let outer = outer.get_mut(left * outer_shape.channels..).unwrap_or_default();
+        let len = inner.len().min(outer.len());
+        outer[..len].copy_from_slice(&inner[..len]);
+    }
+}
+
+/// Adjoint of [`place`]: copies the inner image out of the outer one, with zeros for pixels outside it.
+pub(super) fn crop(
+    outer: &[f32],
+    outer_shape: HwcShape,
+    (top, left): (usize, usize),
+    inner: &mut [f32],
+    inner_shape: HwcShape,
+) {
+    let mut rows = outer.chunks_exact(outer_shape.row()).skip(top);
+    for inner in inner.chunks_exact_mut(inner_shape.row()) {
+        let outer = rows.next().and_then(|row| row.get(left * outer_shape.channels..));
+        let outer = outer.unwrap_or_default();
+        let (inside, outside) = inner.split_at_mut(outer.len().min(inner.len()));
+        inside.copy_from_slice(&outer[..inside.len()]);
+        outside.fill(0.0);
+    }
+}
