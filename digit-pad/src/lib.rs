@@ -46,16 +46,22 @@
 //! [`teaching`] fine-tunes a model on a few labeled examples of a user's handwriting; [`training`] trains a network from
 //! scratch. The programs in `examples/` show both.
 //!
+//! # Features
+//!
+//! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and `embedded`
+//! (MNIST inside the program, which training and fine-tuning use unless they are given other images). Without them, the
+//! library still recognizes, fine-tunes and trains.
+//!
 //! # Layout
 //!
 //! Each folder imports only from those below it:
 //!
 //! | Folder | Content |
 //! | --- | --- |
-//! | [`window`] | the window on the screen |
-//! | [`app`] | what the window's program does: files, threads, settings |
+//! | `window` | the window on the screen |
+//! | `app` | what the window's program does: files, threads, settings |
 //! | [`ui`] | pure: event, state, scene, pixels |
-//! | [`charts`] | training curves, confusion matrix |
+//! | `charts` | training curves, confusion matrix |
 //! | [`teaching`] | examples, fine-tuning |
 //! | [`training`] | presets, data split, session, checkpoint, calibration, evaluation |
 //! | [`recognition`] | normalization, segmentation, model, recognizer, feature cache |
@@ -65,11 +71,13 @@
 //! | [`storage`] | paths, exports |
 //! | [`format`](mod@format), [`geometry`], [`error`] | numbers as text, points and rectangles, errors |
 //!
-//! A stroke takes this way: [`window`] reports pointer events to [`ui`], whose state holds the strokes ([`drawing`]);
+//! The path of a stroke: `window` reports pointer events to [`ui`], whose state holds the strokes ([`drawing`]);
 //! [`recognition`] rasterizes, normalizes and classifies them; `ui` turns the prediction into a scene and pixels
 //! ([`graphics`]).
 
+#[cfg(feature = "window")]
 pub mod app;
+#[cfg(feature = "cli")]
 pub mod charts;
 pub mod drawing;
 pub mod error;
@@ -82,6 +90,7 @@ pub mod storage;
 pub mod teaching;
 pub mod training;
 pub mod ui;
+#[cfg(feature = "window")]
 pub mod window;
 
 pub use error::{DrawingFault, Error};

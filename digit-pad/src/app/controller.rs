@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use mnist_io::{Dataset, Mnist, Split};
+use mnist_io::{Dataset, Split};
 use nn_core::Network;
 use rayon::ThreadPool;
 
@@ -32,7 +32,7 @@ use crate::{
     },
     storage::{exports, paths::UserPaths},
     teaching::examples::Examples,
-    training::{presets::Preset, session::digit_model},
+    training::{embedded, presets::Preset, session::digit_model},
     ui::{Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
@@ -419,7 +419,7 @@ impl Controller {
     /// Lays a test digit on the canvas: any, or the next one that is misread.
     fn sample(&mut self, state: &mut State, misread: bool) -> Result<Effects, Error> {
         if self.test.is_none() {
-            self.test = Some(Mnist::embedded_split(Split::Test)?);
+            self.test = Some(embedded::split(Split::Test)?);
         }
         let Some(test) = &self.test else {
             return Ok(Effects::default());

@@ -60,9 +60,9 @@ impl Settings {
     pub fn save(&self, paths: &UserPaths) -> Result<(), Error> {
         let Some(path) = path(paths) else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|source| Error::Write {
+        std::fs::create_dir_all(folder).map_err(|cause| Error::Write {
             path: folder.to_owned(),
-            source,
+            cause,
         })?;
         let text = serde_json::to_string_pretty(self).expect("numbers always serialise");
         atomic_file::replace(&path, |file| writeln!(file, "{text}"))

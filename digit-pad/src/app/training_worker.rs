@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use mnist_io::{Dataset, Mnist};
+use mnist_io::Dataset;
 use nn_core::{LayerSpec, Network, Workspace, loss};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     training::{
         data_split::{DataSplit, HeldOut, SCALING},
+        embedded,
         presets::Preset,
         progress::Progress,
         session::{StepReport, Task, Trained, TrainingEvent, train},
@@ -148,7 +149,7 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
         return Err(Error::NothingLearnt);
     }
     let recipe = preset.recipe.clone();
-    let data = DataSplit::new(Mnist::embedded()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {
         network: preset.network(),
         recipe,

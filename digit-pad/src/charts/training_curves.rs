@@ -70,7 +70,7 @@ pub enum Form {
 pub fn draw(path: &Path, form: Form, curves: &Curves, network: &str, figures: &str) -> Result<(), Error> {
     let failed = |reason: String| Error::Write {
         path: path.to_owned(),
-        source: io::Error::other(reason),
+        cause: io::Error::other(reason),
     };
     register_fonts();
     let page = Page {

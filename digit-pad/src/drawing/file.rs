@@ -151,9 +151,9 @@ impl Drawings<BufReader<File>> {
     ///
     /// [`Error::Read`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Read {
+        let file = File::open(path).map_err(|cause| Error::Read {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         Ok(Drawings::new(BufReader::new(file), path))
     }
@@ -184,9 +184,9 @@ impl<R: BufRead> Drawings<R> {
         match length {
             Ok(length) if length > MAX_LINE => Err(self.fault(DrawingFault::LineTooLong { limit: MAX_LINE })),
             Ok(length) => Ok(length > 0),
-            Err(source) => Err(Error::Read {
+            Err(cause) => Err(Error::Read {
                 path: self.path.clone(),
-                source,
+                cause,
             }),
         }
     }

@@ -117,9 +117,9 @@ fn reduced(image: DynamicImage) -> DynamicImage {
 
 /// Reads the whole file if it is a regular file of a supported size.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read {
+    let failed = |cause| Error::Read {
         path: path.to_owned(),
-        source,
+        cause,
     };
     let rejected = |reason: String| {
         Err(Error::Picture {

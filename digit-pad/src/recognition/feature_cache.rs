@@ -236,7 +236,7 @@ mod tests {
             lines.push('\n');
             lines.push_str(bad);
             let error = Predictor::new(model, 1).unwrap_err().to_string();
-            let begins = "the built-in model: what it remembers of lessons is damaged: lesson 2: ";
+            let begins = "the built-in model: the examples stored in this model are damaged: example 2: ";
             assert!(error.starts_with(begins) && error.contains(reason), "{error}");
         }
     }

@@ -77,7 +77,7 @@ impl Examples {
     /// failed to load.
     pub fn load(path: &Path) -> Result<Self, Error> {
         match Examples::parse_lines(path, |line| Example::from_labeled(line).map(Some)) {
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
+            Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
             examples => examples,
         }
     }
@@ -106,9 +106,9 @@ impl Examples {
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| Error::Write {
+            fs::create_dir_all(folder).map_err(|cause| Error::Write {
                 path: path.to_owned(),
-                source,
+                cause,
             })?;
         }
         atomic_file::replace(path, |file| {

@@ -14,7 +14,7 @@
 //! # Ok::<(), digit_pad::Error>(())
 //! ```
 
-use mnist_io::{Augmentation, Augmenter, Dataset, Mnist, Split};
+use mnist_io::{Augmentation, Augmenter, Dataset, Split};
 use nn_core::{
     LayerSpec, Loss, Network, Trainer, loss,
     optim::{Adam, Schedule},
@@ -33,7 +33,7 @@ use crate::{
         examples::Examples,
         variants::{self, VARIANTS},
     },
-    training::presets::Preset,
+    training::{embedded, presets::Preset},
 };
 
 /// Number of replayed MNIST images: the last training images, half of which the built-in model was not trained on.
@@ -85,9 +85,9 @@ impl FineTuner {
     ///
     /// # Errors
     ///
-    /// As [`with_replay`](Self::with_replay).
+    /// As [`with_replay`](Self::with_replay), and [`Error::NotEmbedded`] without the `embedded` feature.
     pub fn new(base: &Model) -> Result<Self, Error> {
-        let train = Mnist::embedded_split(Split::Train)?;
+        let train = embedded::split(Split::Train)?;
         let first = train.len() - REPLAYED;
         let (_, images) = train.split_at(first)?;
         FineTuner::with_replay(base, &images)
@@ -469,7 +469,7 @@ mod tests {
     /// Number of correct MNIST test images.
     fn correct_test_images(model: Model) -> usize {
         const BATCH: usize = 200;
-        let test = Mnist::embedded_split(Split::Test).unwrap();
+        let test = embedded::split(Split::Test).unwrap();
         let mut predictor = Predictor::new(model, BATCH).unwrap();
         let batches = test.images().chunks(BATCH * PIXELS).zip(test.labels().chunks(BATCH));
         let correct = batches.map(|(images, labels)| {

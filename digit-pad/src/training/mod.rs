@@ -35,6 +35,7 @@
 pub mod calibration;
 pub mod checkpoint;
 pub mod data_split;
+pub mod embedded;
 pub mod evaluation;
 pub mod presets;
 pub mod progress;

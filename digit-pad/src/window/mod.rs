@@ -6,6 +6,7 @@
 //! file's loop; elsewhere the loop asks several hundred times a second. Pictures are made at most sixty times a second,
 //! and only if something changed.
 
+pub mod session;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
 
