@@ -138,6 +138,7 @@ mod tests {
     use nn_core::{Network, Tensor, formats};
 
     use super::*;
+    use crate::geometry::Point;
 
     fn recognizer(network: Network) -> Result<Recognizer, Error> {
         Recognizer::new(formats::Model::new(network).into())
@@ -206,6 +207,19 @@ mod tests {
             scaled.classify(&pixels).probabilities.to_vec(),
             network.predict(&inputs).unwrap()
         );
+    }
+
+    #[test]
+    fn images_and_strokes_are_normalized_first() {
+        let mut recognizer = Recognizer::embedded().unwrap();
+        let mut ink = Ink::new();
+        assert!(recognizer.read_ink(&ink).is_none());
+        ink.pen_down(Point::new(280.0, 120.0));
+        ink.pen_up(Point::new(280.0, 440.0));
+        assert_eq!(recognizer.read_ink(&ink).unwrap().digit(), 1);
+        assert!(recognizer.read_image(&GrayImage::blank(9, 50)).is_none());
+        let line = GrayImage::new(9, 50, [0, 0, 0, 255, 255, 255, 0, 0, 0].repeat(50));
+        assert_eq!(recognizer.read_image(&line).unwrap().digit(), 1);
     }
 
     #[test]

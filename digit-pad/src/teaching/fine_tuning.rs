@@ -350,6 +350,19 @@ mod tests {
     }
 
     #[test]
+    fn replayed_images_must_fit_the_model() {
+        let model = model("784 | dense 10");
+        let with = |count: usize, side: usize| {
+            let images = Dataset::new(vec![9; count * side * side], vec![1; count], side, side).unwrap();
+            FineTuner::with_replay(&model, &images)
+        };
+        assert!(matches!(with(0, 28), Err(Error::TooFewImages(_))));
+        assert!(matches!(with(3, 20), Err(Error::Misfit { .. })));
+        let tuned = with(3, 28).unwrap().fine_tune(&some_examples()).unwrap();
+        assert_ne!(bits(&tuned), bits(&model));
+    }
+
+    #[test]
     fn smoothing_follows_the_confidence() {
         for (probabilities, expected) in [
             ([0.2, 1.0, 1.0], 0.0),
