@@ -251,7 +251,7 @@ fn too_few_images_are_an_error() {
     folder.write_mnist(30, 10);
     assert_fails(
         &["train", "--data", text(folder.path()), "--val", "30"],
-        &["30 training images", "nothing to learn"],
+        &["30 training images", "none to train on"],
     );
     folder.write_mnist(0, 10);
     assert_fails(&["train", "--data", text(folder.path())], &["0 training images"]);
@@ -372,7 +372,7 @@ fn images_that_cannot_be_read_are_named() {
     let blank = |width, height, gray| png(&GrayImage::from_pixel(width, height, Luma([gray])));
     for (name, content, words) in [
         ("empty.png", &b""[..], "the file is empty"),
-        ("words.png", b"these are words", "this is no PNG, JPEG"),
+        ("words.png", b"these are words", "not a PNG, JPEG"),
         ("short.png", &whole[..whole.len() / 2], "damaged"),
         ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
         ("1x1.png", &blank(1, 1, 0), "nothing is drawn"),

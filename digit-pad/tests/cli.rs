@@ -14,7 +14,7 @@ use digit_pad::{
     charts::{confusion_chart, training_curves},
     drawing::file::Drawing,
     format::percent,
-    recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
+    recognition::{normalization::normalize_ink, recognizer::CONFIDENCE_THRESHOLD},
 };
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
@@ -553,7 +553,7 @@ fn images_are_recognized_in_either_polarity_and_at_any_size() {
         assert_eq!(probabilities.len(), 10);
         assert_eq!(object["probability"], probabilities[digit]);
         assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
-        assert_eq!(object["known"], probabilities[digit] >= f64::from(KNOWN_AT_LEAST));
+        assert_eq!(object["known"], probabilities[digit] >= f64::from(CONFIDENCE_THRESHOLD));
         assert!(
             line.starts_with(&format!("{}\t{digit}\t", object["path"].as_str().unwrap())),
             "{line}"
@@ -799,7 +799,7 @@ fn strokes_without_labels_have_no_accuracy() {
 fn info_describes_the_built_in_model() {
     let table = succeed(["info"]).stdout;
     for word in [
-        "the model inside the program",
+        "the built-in model",
         "dense 10",
         "parameters",
         "preset",

@@ -9,7 +9,7 @@ use digit_pad::{
     app::controller::Controller,
     recognition::model::Model,
     storage::paths::UserPaths,
-    training::session::model_of,
+    training::session::digit_model,
     ui::{Action, Command, Event, Key, Modifiers, Opening, Panel, State},
 };
 use nn_core::{Network, formats};
@@ -347,7 +347,10 @@ fn a_network_that_has_learnt_is_saved_as_itself() {
     assert_eq!(answer(&state), 1);
     act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
-    assert_eq!(saved.content.scaling, model_of(saved.content.network.clone()).scaling);
+    assert_eq!(
+        saved.content.scaling,
+        digit_model(saved.content.network.clone()).scaling
+    );
     assert!(saved.content.notes.is_empty(), "{:?}", saved.content.notes);
 }
 

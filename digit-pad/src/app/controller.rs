@@ -28,11 +28,11 @@ use crate::{
         normalization::{SIDE, normalize},
         prediction::Classifier,
         recognizer::ReadyModel,
-        segmentation::{InkDigit, PictureDigit, split_ink, split_picture},
+        segmentation::{ImageDigit, InkDigit, segment_image, segment_ink},
     },
     storage::{exports, paths::UserPaths},
     teaching::examples::Examples,
-    training::{embedded, presets::Preset, session::model_of},
+    training::{embedded, presets::Preset, session::digit_model},
     ui::{Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
@@ -124,7 +124,7 @@ impl Controller {
         self.digits.clear();
         let (ink, recognizer) = (state.ink(), &mut self.in_use.recognizer);
         let Some(picture) = state.picture() else {
-            let digits = split_ink(ink, recognizer);
+            let digits = segment_ink(ink, recognizer);
             self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
             return digits.into_iter().map(digit_of_ink).collect();
         };
@@ -134,9 +134,9 @@ impl Controller {
         } else {
             draw_over(picture, ink)
         };
-        let digits = split_picture(&whole, recognizer);
+        let digits = segment_image(&whole, recognizer);
         if digits.len() > 1 {
-            return digits.into_iter().map(digit_of_picture).collect();
+            return digits.into_iter().map(digit_of_image).collect();
         }
         // One digit is read from the picture itself, and not from what was made of it for the screen.
         let digit = state.network_input().map(|pixels| RecognizedDigit {
@@ -182,11 +182,11 @@ impl Controller {
                 self.forgotten(last.is_some(), state)
             }
             Command::RemoveExample(index) => {
-                let example = self.examples.forget(index);
+                let example = self.examples.remove(index);
                 self.forgotten(example.is_some(), state)
             }
             Command::RemoveAllExamples => {
-                self.examples.forget_all();
+                self.examples.clear();
                 self.forgotten(true, state)
             }
         };
@@ -233,7 +233,7 @@ impl Controller {
 
     /// Takes a network that has learnt from nothing into use.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
-        let content = model_of(network);
+        let content = digit_model(network);
         let model = Model { content, path: None };
         self.base = Arc::new(model.clone());
         Ok(self.use_model(ReadyModel::new(model)?))
@@ -340,7 +340,7 @@ impl Controller {
 
     fn show_examples(&self, state: &mut State) {
         let view = |example: &Example| ExampleView {
-            pixels: example.picture(),
+            pixels: example.image(),
             label: example.label(),
         };
         state.show_examples(Arc::new(self.examples.iter().map(view).collect()));
@@ -396,7 +396,7 @@ impl Controller {
             return Effects::REPAINT;
         };
         match image_file::open(&path) {
-            Ok(loaded) => state.place_image(loaded.picture),
+            Ok(loaded) => state.place_image(loaded.image),
             Err(error) => {
                 state.show_message(error.to_string());
                 Effects::REPAINT
@@ -464,10 +464,10 @@ fn digit_of_ink(digit: InkDigit) -> RecognizedDigit {
 }
 
 /// Of a picture of the whole canvas, a pixel to a canvas unit.
-fn digit_of_picture(digit: PictureDigit) -> RecognizedDigit {
+fn digit_of_image(digit: ImageDigit) -> RecognizedDigit {
     RecognizedDigit {
         pixels: digit.pixels,
         prediction: digit.prediction,
-        bounds: digit.place.bounds(),
+        bounds: digit.rect.bounds(),
     }
 }

@@ -84,7 +84,7 @@ mod tests {
         let second = drawing(folder.path(), &seven(), None).unwrap();
         assert_eq!(first.file_name().unwrap(), "digit-1.png");
         assert_eq!(second.file_name().unwrap(), "digit-2.png");
-        let picture = image_file::open(&first).unwrap().picture;
+        let picture = image_file::open(&first).unwrap().image;
         let (seen, drawn) = (normalize(&picture).unwrap(), normalize_ink(&seven()).unwrap());
         let differs = seen.iter().zip(&drawn).filter(|(a, b)| a.abs_diff(**b) > 128).count();
         assert!(differs < 40, "{differs} pixels differ");

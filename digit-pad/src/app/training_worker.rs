@@ -12,7 +12,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::{
     error::Error,
     training::{
-        data_split::{Data, HeldOut, SCALING},
+        data_split::{DataSplit, HeldOut, SCALING},
         embedded,
         presets::Preset,
         progress::Progress,
@@ -149,7 +149,7 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
         return Err(Error::NothingLearnt);
     }
     let recipe = preset.recipe.clone();
-    let data = Data::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task {
         network: preset.network(),
         recipe,

@@ -14,7 +14,7 @@ use digit_pad::{
         predictor::Predictor,
     },
     storage::atomic_file,
-    training::evaluation::{Answer, Metrics, worst_mistakes},
+    training::evaluation::{Answer, Metrics, most_confident_errors},
 };
 use mnist_io::Dataset;
 use nn_core::{NetworkSpec, loss};
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = worst_mistakes(predictions.answers(&images), confusion_chart::SHOWN);
+        let mistakes = most_confident_errors(predictions.answers(&images), confusion_chart::SHOWN);
         confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
     if args.json {

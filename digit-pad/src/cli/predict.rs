@@ -10,7 +10,7 @@ use digit_pad::{
         normalization::normalize,
         prediction::Classifier,
         recognizer::Recognizer,
-        segmentation::{PictureDigit, split_picture},
+        segmentation::{ImageDigit, segment_image},
     },
 };
 use serde::Serialize;
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 fn predict_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let seen = normalize(&loaded.picture).ok_or_else(|| no_ink(path, loaded))?;
+    let seen = normalize(&loaded.image).ok_or_else(|| no_ink(path, loaded))?;
     let prediction = recognizer.classify(&seen);
     Ok(Prediction::Digit {
         path: path.display().to_string(),
@@ -110,7 +110,7 @@ fn predict_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage)
 }
 
 fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let digits: Vec<DigitInNumber> = split_picture(&loaded.picture, recognizer)
+    let digits: Vec<DigitInNumber> = segment_image(&loaded.image, recognizer)
         .iter()
         .map(|found| DigitInNumber::new(found, loaded))
         .collect();
@@ -157,13 +157,13 @@ impl Prediction {
 }
 
 impl DigitInNumber {
-    fn new(found: &PictureDigit, loaded: &LoadedImage) -> Self {
+    fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
         let PixelRect {
             left,
             top,
             width,
             height,
-        } = loaded.place(found.place);
+        } = loaded.source_rect(found.rect);
         DigitInNumber {
             digit: found.prediction.digit(),
             probability: found.prediction.probability(),

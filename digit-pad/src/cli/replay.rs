@@ -99,7 +99,7 @@ impl Args {
             return self.model.recognizer();
         };
         let model = Model::open(self.model.model.as_deref())?;
-        let examples = Examples::load_labelled(path)?;
+        let examples = Examples::load_labeled(path)?;
         let mut fine_tuner = FineTuner::new(&model)?;
         let start = Instant::now();
         let fine_tuned = fine_tuner.fine_tune(&examples)?;

@@ -22,9 +22,9 @@ use digit_pad::{
     storage::atomic_file,
     training::{
         checkpoint,
-        data_split::{Data, HeldOut},
+        data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{End, Task, Trained, model_of, train},
+        session::{StopReason, Task, Trained, digit_model, train},
     },
 };
 use mnist_io::Dataset;
@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = Data::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
+    let data = DataSplit::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
@@ -215,7 +215,7 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     }
 }
 
-fn announce(args: &Args, task: &Task<'_>, data: &Data) {
+fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     let images = |dataset: &Dataset| grouped(dataset.len() as u64);
     note(format_args!("network     {}", task.network));
     note(format_args!(
@@ -267,9 +267,9 @@ fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) -> Outcome {
 
 fn report_end(task: &Task<'_>, trained: &Trained) {
     let epoch = trained.epoch;
-    match (trained.end, task.until_accuracy) {
-        (End::Stopped, _) => note(format_args!("stopped; the best weights so far are from epoch {epoch}")),
-        (End::Reached, Some(wanted)) => {
+    match (trained.stop_reason, task.until_accuracy) {
+        (StopReason::Stopped, _) => note(format_args!("stopped; the best weights so far are from epoch {epoch}")),
+        (StopReason::Reached, Some(wanted)) => {
             note(format_args!(
                 "reached a test accuracy of {wanted} in epoch {epoch}: a race, and no estimate"
             ));
@@ -278,9 +278,9 @@ fn report_end(task: &Task<'_>, trained: &Trained) {
     }
 }
 
-fn save(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> Outcome {
+fn save(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = model_of(trained.network.clone());
+    let mut model = digit_model(trained.network.clone());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
@@ -317,7 +317,7 @@ fn summary(trained: &Trained) -> String {
 }
 
 /// Metadata about the training. It does not vary between runs, so that the same training gives the same file.
-fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeMap<String, String> {
+fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> BTreeMap<String, String> {
     let accuracy = |evaluation: &Evaluation| evaluation.accuracy.to_string();
     let notes = [
         ("preset", args.net.is_none().then(|| args.preset.clone())),
@@ -361,7 +361,7 @@ fn print(args: &Args, trained: &Trained) -> Outcome {
 
 fn check_goal(task: &Task<'_>, trained: &Trained) -> Outcome {
     match task.until_accuracy {
-        Some(wanted) if trained.end == End::Finished => Err(Failure::Message(format!(
+        Some(wanted) if trained.stop_reason == StopReason::Finished => Err(Failure::Message(format!(
             "the test accuracy did not reach {wanted} in {} epochs; train longer with --epochs, or lower --until-accuracy",
             trained.epochs
         ))),

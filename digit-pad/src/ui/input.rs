@@ -50,7 +50,7 @@ impl State {
             Action::Clear => {
                 self.history.record(&self.document);
                 self.document.ink.clear();
-                self.document.picture = None;
+                self.document.image = None;
                 self.held = None;
                 Effects::READ
             }

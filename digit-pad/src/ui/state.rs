@@ -122,7 +122,7 @@ impl State {
             layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
             zoom: 1,
             dark: true,
-            document: Document { ink, picture },
+            document: Document { ink, image: picture },
             history: History::default(),
             tool: Tool::Pen,
             digits: Vec::new(),
@@ -149,7 +149,7 @@ impl State {
 
     /// The picture under the drawing.
     pub fn picture(&self) -> Option<&Arc<GrayImage>> {
-        self.document.picture.as_ref()
+        self.document.image.as_ref()
     }
 
     /// What the network saw last, digit by digit; nothing if the canvas is blank.
@@ -287,7 +287,7 @@ impl State {
 
     /// The picture for the network of a drawing that is one digit, or `None` if the canvas is blank.
     pub fn network_input(&self) -> Option<Gray28> {
-        match &self.document.picture {
+        match &self.document.image {
             None => normalize_ink(&self.document.ink),
             Some(picture) if self.document.ink.is_empty() => normalize(picture),
             Some(picture) => normalize(&draw_over(picture, &self.document.ink)),
@@ -326,7 +326,7 @@ impl State {
     pub fn place_image(&mut self, picture: GrayImage) -> Effects {
         self.history.record(&self.document);
         self.document.ink.clear();
-        self.document.picture = Some(Arc::new(picture));
+        self.document.image = Some(Arc::new(picture));
         Effects::READ
     }
 
