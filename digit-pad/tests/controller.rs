@@ -58,7 +58,7 @@ fn run(controller: &mut Controller, state: &mut State) {
     for command in state.take_commands() {
         controller.run(command, state);
     }
-    controller.read(state);
+    controller.recognize(state);
 }
 
 fn act(controller: &mut Controller, state: &mut State, action: Action) {
@@ -84,7 +84,7 @@ fn wait(controller: &mut Controller, state: &mut State) {
         assert!(start.elapsed() < PATIENCE, "it takes too long");
         std::thread::sleep(Duration::from_millis(5));
     }
-    controller.read(state);
+    controller.recognize(state);
 }
 
 fn answer(state: &State) -> u8 {
@@ -95,11 +95,11 @@ fn answer(state: &State) -> u8 {
 fn a_number_is_read_digit_by_digit() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     assert!(state.digits().is_empty());
     draw(&mut state, &[(0.2, 0.3), (0.2, 0.7)]);
     draw(&mut state, &[(0.5, 0.3), (0.7, 0.3), (0.58, 0.7)]);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     let digits: Vec<_> = state.digits().iter().map(|digit| digit.prediction.digit()).collect();
     assert_eq!(digits, [1, 7]);
     let [first, second] = [0, 1].map(|i| state.digits()[i].bounds);
@@ -111,7 +111,7 @@ fn what_is_taught_is_read_kept_and_forgotten() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     sign(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     let before = state.digits()[0].prediction.probabilities;
     let taught = (answer(&state) + 3) % 10;
     teach(&mut controller, &mut state, taught);
@@ -127,9 +127,9 @@ fn what_is_taught_is_read_kept_and_forgotten() {
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let mut other = Controller::new(saved, UserPaths::all_in(elsewhere.path())).unwrap();
-    other.read(&mut state);
+    other.recognize(&mut state);
     let read = state.digits()[0].prediction.probabilities;
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     assert_eq!(state.digits()[0].prediction.probabilities, read);
     // What is remembered is seen in the layers.
     act(&mut controller, &mut state, Action::Layers);
@@ -139,13 +139,13 @@ fn what_is_taught_is_read_kept_and_forgotten() {
     let (mut again, mut later) = open(home.path());
     wait(&mut again, &mut later);
     sign(&mut later);
-    again.read(&mut later);
+    again.recognize(&mut later);
     assert_eq!((answer(&later), later.examples().len()), (taught, 1));
     // Taken back, it leaves no trace.
     act(&mut controller, &mut state, Action::UndoExample);
     wait(&mut controller, &mut state);
     assert_eq!(state.digits()[0].prediction.probabilities, before);
-    assert!(state.examples().is_empty() && !state.can(Action::UndoExample));
+    assert!(state.examples().is_empty() && !state.is_enabled(Action::UndoExample));
     let kept = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
     assert!(kept.is_empty(), "{kept}");
 }
@@ -157,7 +157,7 @@ fn any_example_can_be_forgotten() {
     for (digit, x) in [(1, 0.4), (4, 0.5), (7, 0.6)] {
         state.act(Action::Clear);
         draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        controller.read(&mut state);
+        controller.recognize(&mut state);
         teach(&mut controller, &mut state, digit);
     }
     assert_eq!(state.examples().len(), 3);
@@ -183,7 +183,7 @@ fn damaged_examples_are_told_of_and_never_lost() {
     for (digit, x) in [(1, 0.4), (7, 0.6)] {
         state.act(Action::Clear);
         draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        controller.read(&mut state);
+        controller.recognize(&mut state);
         teach(&mut controller, &mut state, digit);
     }
     let aside = std::fs::read_to_string(home.path().join("lessons-damaged-1.jsonl")).unwrap();
@@ -204,7 +204,7 @@ fn pictures_are_taught_as_drawings_are() {
     assert_eq!((answer(&state), state.examples()[0].pixels), (taught, seen));
     // With a stroke over it, it is another picture.
     one(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     teach(&mut controller, &mut state, 8);
     assert_eq!((answer(&state), state.examples().len()), (8, 2));
     let (mut again, mut later) = open(home.path());
@@ -265,7 +265,7 @@ fn every_layer_is_shown_while_it_is_asked_for() {
     assert!(state.activations().is_none(), "there is nothing to look at");
     act(&mut controller, &mut state, Action::Layers);
     one(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     assert!(state.activations().is_none());
 }
 
@@ -274,10 +274,10 @@ fn it_learns_from_nothing_and_goes_back() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     one(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     let before = state.digits()[0].prediction.probabilities;
     act(&mut controller, &mut state, Action::Train);
-    assert!(!state.can(Action::Train) && state.can(Action::Pause));
+    assert!(!state.is_enabled(Action::Train) && state.is_enabled(Action::Pause));
     wait(&mut controller, &mut state);
     let progress = state.progress().expect("it is shown");
     assert!(progress.finished && progress.steps == progress.total_steps);
@@ -295,7 +295,7 @@ fn what_is_taught_meanwhile_is_learnt_at_the_end() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     sign(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     act(&mut controller, &mut state, Action::Train);
     state.apply(Event::KeyPressed {
         key: Key::Digit(6),
@@ -313,13 +313,13 @@ fn what_is_taught_meanwhile_is_learnt_at_the_end() {
     // A second run opens its curves again.
     act(&mut controller, &mut state, Action::Layers);
     act(&mut controller, &mut state, Action::Layers);
-    assert_eq!(state.layout().shown, Panel::Prediction);
+    assert_eq!(state.layout().active_panel, Panel::Prediction);
     act(&mut controller, &mut state, Action::Train);
-    assert_eq!(state.layout().shown, Panel::Training);
+    assert_eq!(state.layout().active_panel, Panel::Training);
     act(&mut controller, &mut state, Action::Layers);
     act(&mut controller, &mut state, Action::Layers);
     assert_eq!(
-        state.layout().shown,
+        state.layout().active_panel,
         Panel::Training,
         "the way back to a run that goes on"
     );
@@ -356,7 +356,7 @@ fn examples_for_a_model_that_cannot_be_taught_are_kept() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     one(&mut state);
-    controller.read(&mut state);
+    controller.recognize(&mut state);
     teach(&mut controller, &mut state, 1);
     let mut controller = Controller::new(another_model(), UserPaths::all_in(home.path())).unwrap();
     controller.open(&mut state);

@@ -51,7 +51,7 @@ fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
             bottom: 430.0,
         },
     };
-    state.show(predictions.iter().enumerate().map(digit).collect());
+    state.show_digits(predictions.iter().enumerate().map(digit).collect());
     state
 }
 
@@ -155,7 +155,7 @@ fn states() -> Vec<(String, State)> {
     eraser.show_message("Saved /home/somebody/Pictures/digit-1.png");
     add("eraser", eraser);
     let mut zoomed = drawn((1920, 1080), &[prediction(7, 0.993, true)]);
-    assert_eq!(zoomed.act(Action::Larger), Effects::READ);
+    assert_eq!(zoomed.act(Action::ZoomIn), Effects::RECOGNIZE);
     add("zoomed", zoomed);
     states
 }

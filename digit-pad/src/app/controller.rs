@@ -110,20 +110,20 @@ impl Controller {
     }
 
     /// Reads what lies on the canvas, and shows it.
-    pub fn read(&mut self, state: &mut State) {
-        let digits: Vec<RecognizedDigit> = self.recognize(state);
+    pub fn recognize(&mut self, state: &mut State) {
+        let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
         if state.shows_activations() {
             let seen = digits.last().map(|digit| digit.pixels);
             let activations = seen.and_then(|pixels| Some(self.inside()?.record(&pixels)));
             state.show_activations(activations.map(Arc::new));
         }
-        state.show(digits);
+        state.show_digits(digits);
     }
 
-    fn recognize(&mut self, state: &State) -> Vec<RecognizedDigit> {
+    fn recognize_digits(&mut self, state: &State) -> Vec<RecognizedDigit> {
         self.digits.clear();
         let (ink, recognizer) = (state.ink(), &mut self.in_use.recognizer);
-        let Some(picture) = state.picture() else {
+        let Some(picture) = state.image() else {
             let digits = split_ink(ink, recognizer);
             self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
             return digits.into_iter().map(digit_of_ink).collect();
@@ -242,7 +242,7 @@ impl Controller {
     fn use_model(&mut self, ready: ReadyModel) -> Effects {
         self.in_use = ready;
         self.inside = None;
-        Effects::READ
+        Effects::RECOGNIZE
     }
 
     /// To the network that the window opened with, and what it was taught.
@@ -405,7 +405,7 @@ impl Controller {
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = saving::drawing(&self.paths.pictures(), state.ink(), state.picture())?;
+        let saved = saving::drawing(&self.paths.pictures(), state.ink(), state.image())?;
         state.show_message(format!("Saved {}", saved.display()));
         Ok(Effects::REPAINT)
     }

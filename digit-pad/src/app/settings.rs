@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     storage::{atomic_file, paths::UserPaths},
-    ui::{DEFAULT_SIZE, LEAST_SIZE, ZOOMS},
+    ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS},
 };
 
 /// The largest window that is opened, in pixels.
@@ -46,8 +46,8 @@ impl Settings {
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
         Settings {
-            width: settings.width.clamp(LEAST_SIZE.0, MOST),
-            height: settings.height.clamp(LEAST_SIZE.1, MOST),
+            width: settings.width.clamp(MIN_SIZE.0, MOST),
+            height: settings.height.clamp(MIN_SIZE.1, MOST),
             zoom: settings.zoom.min(ZOOMS.len() - 1),
             dark: settings.dark,
         }
@@ -98,7 +98,7 @@ mod tests {
         let paths = UserPaths::all_in(folder.path());
         for (text, width, zoom) in [
             ("no JSON", DEFAULT_SIZE.0, 1),
-            ("{\"width\":3,\"zoom\":99}", LEAST_SIZE.0, ZOOMS.len() - 1),
+            ("{\"width\":3,\"zoom\":99}", MIN_SIZE.0, ZOOMS.len() - 1),
             ("{\"width\":100000,\"other\":1}", MOST, 1),
         ] {
             std::fs::write(folder.path().join("settings.json"), text).unwrap();

@@ -64,7 +64,7 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
         return Ok(Opening::Blank);
     };
     match image_file::open(path) {
-        Ok(loaded) => Ok(Opening::Picture(loaded.picture)),
+        Ok(loaded) => Ok(Opening::Image(loaded.picture)),
         // A mistyped command arrives here as the name of an image.
         Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
             Err(Failure::Message(format!(

@@ -344,12 +344,12 @@ impl Pad<'_> {
         // What lies on the canvas already is to be read and shown.
         let mut due = Effects {
             repaint: true,
-            read: !self.state.is_blank(),
+            recognize: !self.state.is_blank(),
             quit: false,
         };
         loop {
             if due.repaint && self.time_to_next_frame().is_zero() {
-                self.show(due.read)?;
+                self.show(due.recognize)?;
                 due = Effects::default();
             }
             due |= self.take_events(due.repaint);
@@ -421,11 +421,11 @@ impl Pad<'_> {
 
     fn choose_cursor(&mut self) {
         let usable = match self.state.hovered() {
-            Some(HitTarget::Action(action)) => self.state.can(action),
+            Some(HitTarget::Action(action)) => self.state.is_enabled(action),
             Some(HitTarget::Example(_)) => true,
             None => false,
         };
-        self.window.set_cursor_style(if self.state.over_canvas() {
+        self.window.set_cursor_style(if self.state.is_over_canvas() {
             CursorStyle::Crosshair
         } else if usable {
             CursorStyle::OpenHand
@@ -452,7 +452,7 @@ impl Pad<'_> {
     }
 
     fn read(&mut self) {
-        self.controller.read(&mut self.state);
+        self.controller.recognize(&mut self.state);
         self.log(&prediction_line(self.state.digits()));
     }
 
