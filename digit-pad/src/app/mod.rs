@@ -1,4 +1,4 @@
-//! What the window's program does: commands in, effects out; settings and background workers.
+//! The application behind the window: commands in, effects out; settings and background workers.
 
 pub mod controller;
 pub mod fine_tuning_worker;
