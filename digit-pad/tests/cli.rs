@@ -325,7 +325,7 @@ fn eval_prints_a_table() {
     ] {
         assert!(eval.stdout.contains(word), "{}", eval.stdout);
     }
-    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with(" %"));
+    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with('%'));
     assert_eq!(digits.count(), 10, "{}", eval.stdout);
     assert_eq!(eval.stderr, "");
 }
@@ -726,7 +726,7 @@ fn strokes_are_drawn_and_read() {
         lines[0].starts_with("1\t1\t1\t") && lines[2].starts_with("3\t-\t7\t"),
         "{table}"
     );
-    assert_eq!(lines[3], "100.00 % of the labelled drawings read rightly: 2 of 2");
+    assert_eq!(lines[3], "100% of the labelled drawings read rightly: 2 of 2");
 }
 
 #[test]
