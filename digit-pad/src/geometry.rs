@@ -1,11 +1,11 @@
-//! Points and rectangles on the canvas and in images.
+//! Points and rectangles.
 
-/// A point in canvas units from the upper left corner, with y downwards.
+/// A place on the canvas, in canvas units from its upper left corner, y downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// Distance from the left edge.
+    /// To the right.
     pub x: f32,
-    /// Distance from the top edge.
+    /// Down.
     pub y: f32,
 }
 
@@ -15,7 +15,7 @@ impl Point {
         Point { x, y }
     }
 
-    /// Euclidean distance to another point.
+    /// How far it is from here to `other`.
     pub fn distance(self, other: Point) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
     }
@@ -26,7 +26,7 @@ impl Point {
     }
 }
 
-/// An axis-aligned rectangle.
+/// The smallest upright rectangle around some points, in their units.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     /// Smallest x.
@@ -40,7 +40,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounding box of points; `None` if there are none.
+    /// The smallest rectangle around all of the points; `None` without any.
     pub fn around(points: impl IntoIterator<Item = Point>) -> Option<Bounds> {
         let mut points = points.into_iter();
         let first = points.next()?;
@@ -58,12 +58,12 @@ impl Bounds {
         }))
     }
 
-    /// Width.
+    /// From left to right.
     pub fn width(&self) -> f32 {
         self.right - self.left
     }
 
-    /// Height.
+    /// From top to bottom.
     pub fn height(&self) -> f32 {
         self.bottom - self.top
     }
@@ -73,17 +73,17 @@ impl Bounds {
         self.width().max(self.height())
     }
 
-    /// Whether the point lies inside or on the edge.
+    /// Whether the point lies in it.
     pub fn contains(&self, point: Point) -> bool {
         (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
     }
 
-    /// The center.
+    /// The middle.
     pub fn center(&self) -> Point {
         Point::new(0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom))
     }
 
-    /// The common part of both rectangles, if any.
+    /// What both rectangles cover, if anything.
     pub fn intersection(&self, other: &Bounds) -> Option<Bounds> {
         let both = Bounds {
             left: self.left.max(other.left),
@@ -119,13 +119,12 @@ pub struct PixelRect {
 }
 
 impl PixelRect {
-    /// Maps a rectangle of a scaled image back to the original of `width` × `height` pixels, of which each side was
-    /// multiplied by `scale`.
+    /// The part of an image of `width` · `height` pixels that this is part of when that image is scaled by `scale`.
     pub fn before_scaling(self, scale: f32, (width, height): (usize, usize)) -> Self {
-        let range = |start: usize, length: usize, size: usize| {
-            let first = ((start as f32 / scale) as usize).min(size - 1);
-            let end = (((start + length) as f32 / scale).ceil() as usize).clamp(first + 1, size);
-            (first, end - first)
+        let range = |start: usize, length: usize, whole: usize| {
+            let start_there = ((start as f32 / scale) as usize).min(whole - 1);
+            let end_there = (((start + length) as f32 / scale).ceil() as usize).clamp(start_there + 1, whole);
+            (start_there, end_there - start_there)
         };
         let ((left, width), (top, height)) = (
             range(self.left, self.width, width),
@@ -139,7 +138,7 @@ impl PixelRect {
         }
     }
 
-    /// Its edges as [`Bounds`], in pixels.
+    /// Where its edges are, in pixels.
     pub fn bounds(self) -> Bounds {
         Bounds {
             left: self.left as f32,

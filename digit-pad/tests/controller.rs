@@ -76,6 +76,14 @@ fn add_example(controller: &mut Controller, state: &mut State, label: u8) {
     wait(controller, state);
 }
 
+/// Adds a vertical stroke at `x` as an example.
+fn add_stroke_example(controller: &mut Controller, state: &mut State, label: u8, x: f32) {
+    state.act(Action::Clear);
+    draw(state, &[(x, 0.2), (x, 0.8)]);
+    controller.recognize(state);
+    add_example(controller, state, label);
+}
+
 /// Waits until all background work is done.
 fn wait(controller: &mut Controller, state: &mut State) {
     let start = Instant::now();
@@ -155,10 +163,7 @@ fn any_example_can_be_removed() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     for (digit, x) in [(1, 0.4), (4, 0.5), (7, 0.6)] {
-        state.act(Action::Clear);
-        draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        controller.recognize(&mut state);
-        add_example(&mut controller, &mut state, digit);
+        add_stroke_example(&mut controller, &mut state, digit, x);
     }
     assert_eq!(state.examples().len(), 3);
     controller.run(Command::RemoveExample(1), &mut state);
@@ -181,10 +186,7 @@ fn damaged_examples_are_reported_and_never_lost() {
     assert!(std::fs::read_to_string(&path).unwrap().contains("no drawing"));
     // New examples go into a new file.
     for (digit, x) in [(1, 0.4), (7, 0.6)] {
-        state.act(Action::Clear);
-        draw(&mut state, &[(x, 0.2), (x, 0.8)]);
-        controller.recognize(&mut state);
-        add_example(&mut controller, &mut state, digit);
+        add_stroke_example(&mut controller, &mut state, digit, x);
     }
     let aside = std::fs::read_to_string(home.path().join("lessons-damaged-1.jsonl")).unwrap();
     assert!(aside.contains("no drawing"), "{aside}");

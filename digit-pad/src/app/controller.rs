@@ -1,18 +1,17 @@
 //! The controller: runs the window's commands and predictions, and owns the model, the workers and the user's examples.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use mnist_io::{Dataset, Mnist, Split};
 use nn_core::Network;
 use rayon::ThreadPool;
 
 use crate::{
     app::{
         fine_tuning_worker::FineTuningWorker,
+        open_dialog::OpenDialog,
         saving,
+        test_digits::TestDigits,
         training_worker::{self, TrainingUpdate, TrainingWorker},
     },
     drawing::{
@@ -21,12 +20,12 @@ use crate::{
     },
     error::Error,
     format::{counted, percent},
-    imaging::{gray_image::GrayImage, image_file},
+    imaging::image_file,
     recognition::{
         activations::ActivationRecorder,
         example::{Example, ExampleInput},
         model::Model,
-        normalization::{SIDE, normalize},
+        
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{InkDigit, PictureDigit, split_ink, split_picture},
@@ -60,11 +59,9 @@ pub struct Controller {
     load_error: Option<String>,
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
     digit_inks: Vec<Ink>,
-    /// Where an open file dialog sends the chosen path.
-    dialog: Option<Receiver<Option<PathBuf>>>,
-    test_set: Option<Dataset>,
-    /// Index of the test digit that was shown last.
-    last_test_digit: usize,
+    /// The file dialog, while it is open.
+    dialog: Option<OpenDialog>,
+    test_digits: TestDigits,
     paths: UserPaths,
 }
 
@@ -87,9 +84,7 @@ impl Controller {
             load_error: None,
             digit_inks: Vec::new(),
             dialog: None,
-            test_set: None,
-            // A random start.
-            last_test_digit: RandomState::new().hash_one(0) as usize,
+            test_digits: TestDigits::new(),
             paths,
         };
         match controller.paths.examples().map(|path| Examples::load(&path)) {
@@ -160,7 +155,7 @@ impl Controller {
     /// Runs a command and shows its outcome in the state.
     pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
         let outcome = match command {
-            Command::Open => self.open_image_dialog(),
+            Command::Open => self.open_dialog(),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
             Command::RandomDigit => self.show_test_digit(state, false),
@@ -365,36 +360,16 @@ impl Controller {
         Ok(Effects::REPAINT)
     }
 
-    /// Opens a file dialog on a thread of its own, so that the window stays responsive.
-    fn open_image_dialog(&mut self) -> Result<Effects, Error> {
-        if self.dialog.is_some() {
-            return Ok(Effects::default());
-        }
-        let (sender, receiver) = channel();
-        let choose = move || {
-            let dialog = rfd::FileDialog::new().set_title("Open an image");
-            let dialog = dialog
-                .add_filter("Images", &image_file::extensions())
-                .add_filter("All files", &["*"]);
-            // The receiver is gone if the window was closed meanwhile.
-            let _ = sender.send(dialog.pick_file());
-        };
-        self.dialog = Some(receiver);
-        if cfg!(target_os = "macos") {
-            // macOS allows dialogs on the main thread only.
-            choose();
-        } else {
-            let builder = std::thread::Builder::new().name("dialog".to_owned());
-            builder.spawn(choose).map_err(Error::Thread)?;
+    fn open_dialog(&mut self) -> Result<Effects, Error> {
+        if self.dialog.is_none() {
+            self.dialog = Some(OpenDialog::open()?);
         }
         Ok(Effects::default())
     }
 
     fn poll_dialog(&mut self, state: &mut State) -> Effects {
-        let choice = match self.dialog.as_ref().map(Receiver::try_recv) {
-            None | Some(Err(TryRecvError::Empty)) => return Effects::default(),
-            Some(Ok(choice)) => choice,
-            Some(Err(TryRecvError::Disconnected)) => None,
+        let Some(choice) = self.dialog.as_ref().and_then(OpenDialog::poll) else {
+            return Effects::default();
         };
         self.dialog = None;
         let Some(path) = choice else {
@@ -422,41 +397,19 @@ impl Controller {
         Ok(Effects::REPAINT)
     }
 
-    /// Places a test digit on the canvas: a pseudo-random one, or the next misclassified one.
+    /// Places a test digit on the canvas: a random one, or the next misclassified one.
     fn show_test_digit(&mut self, state: &mut State, misclassified: bool) -> Result<Effects, Error> {
-        if self.test_set.is_none() {
-            self.test_set = Some(Mnist::embedded_split(Split::Test)?);
-        }
-        let Some(test) = &self.test_set else {
-            return Ok(Effects::default());
-        };
-        let count = test.len();
-        // Coprime to the number of digits, so that every digit comes up before one is repeated.
-        const STEP: usize = 7_919;
-        let step = if misclassified { 1 } else { STEP };
-        let candidates = (1..=count).map(|i| (self.last_test_digit % count + i * step) % count);
-        let recognizer = &mut self.current.recognizer;
-        let mut candidates = candidates.map(|index| {
-            let image = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
-            (index, image)
-        });
-        let is_misclassified = |(index, image): &(usize, GrayImage)| {
-            let digit = normalize(image).map(|pixels| recognizer.classify(&pixels).digit());
-            digit != Some(test.labels()[*index])
-        };
-        let chosen = if misclassified {
-            candidates.find(is_misclassified)
+        let digit = if misclassified {
+            self.test_digits.misclassified(&mut self.current.recognizer)?
         } else {
-            candidates.next()
+            self.test_digits.random()?
         };
-        let Some((index, image)) = chosen else {
+        let Some(digit) = digit else {
             state.show_message("No test digit is misclassified");
             return Ok(Effects::REPAINT);
         };
-        let label = test.labels()[index];
-        self.last_test_digit = index;
-        let effects = state.place_image(image);
-        state.show_message(format!("Test digit {}: label {label}", index + 1));
+        let effects = state.place_image(digit.image);
+        state.show_message(format!("Test digit {}: label {}", digit.index + 1, digit.label));
         Ok(effects)
     }
 }

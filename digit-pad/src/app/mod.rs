@@ -2,6 +2,8 @@
 
 pub mod controller;
 pub mod fine_tuning_worker;
+mod open_dialog;
 pub mod saving;
 pub mod settings;
+mod test_digits;
 pub mod training_worker;

@@ -66,7 +66,7 @@ struct Status {
     has_changed: bool,
 }
 
-/// News of a training run.
+/// Changes of a training run since the last poll.
 #[derive(Debug)]
 pub struct TrainingUpdate {
     /// Progress so far.

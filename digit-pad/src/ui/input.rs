@@ -129,39 +129,9 @@ impl State {
         Effects::REPAINT
     }
 
-    pub(super) fn show_panel(&mut self, panel: Panel) {
-        self.activations = None;
-        let (width, height) = self.layout.window;
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], panel);
-    }
-
     fn set_pen(&mut self, width: f32) -> Effects {
         self.document.ink.set_pen(width);
         Effects::REPAINT
-    }
-
-    pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
-        self.zoom = zoom;
-        self.show_panel(self.layout.active_panel);
-        Effects::RECOGNIZE
-    }
-
-    /// The target at a window position; an open overlay hides the buttons behind it.
-    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        match self.overlay {
-            None => self.layout.target_at(x, y),
-            Some(Overlay::Help) => None,
-            Some(Overlay::Examples) => {
-                // The newest example comes first.
-                let count = self.examples.len();
-                let cell = self
-                    .layout
-                    .examples(count)
-                    .iter()
-                    .position(|rect| rect.contains(x, y))?;
-                count.checked_sub(cell + 1).map(HitTarget::Example)
-            }
-        }
     }
 
     fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {

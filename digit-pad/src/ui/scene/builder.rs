@@ -17,6 +17,12 @@ pub(super) struct SceneBuilder<'a> {
 }
 
 impl SceneBuilder<'_> {
+    /// Adds a filled rectangle with rounded corners and a border.
+    pub(super) fn bordered_box(&mut self, rect: Rect, radius: f32, color: Color) {
+        self.items.push(Item::Fill { rect, radius, color });
+        self.outline(rect, radius);
+    }
+
     /// Adds a border along the inner edge of a rectangle.
     pub(super) fn outline(&mut self, rect: Rect, radius: f32) {
         let thickness = self.layout.scale.round().max(1.0);

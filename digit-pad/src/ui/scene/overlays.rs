@@ -23,12 +23,7 @@ impl SceneBuilder<'_> {
             alpha: 190,
         });
         let radius = layout.scaled(16.0);
-        self.items.push(Item::Fill {
-            rect: layout.overlay,
-            radius,
-            color: theme.button,
-        });
-        self.outline(layout.overlay, radius);
+        self.bordered_box(layout.overlay, radius, theme.button);
         let padding = layout.scaled(28.0) as i32;
         let inner = layout.overlay.inset(padding);
         let head = Rect::new(inner.x, inner.y, inner.width, layout.scaled(26.0) as i32);

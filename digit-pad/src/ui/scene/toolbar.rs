@@ -113,12 +113,7 @@ impl SceneBuilder<'_> {
             height,
         );
         let radius = self.layout.scaled(7.0);
-        self.items.push(Item::Fill {
-            rect,
-            radius,
-            color: self.theme.button_hover,
-        });
-        self.outline(rect, radius);
+        self.bordered_box(rect, radius, self.theme.button_hover);
         let padding = self.layout.scaled(12.0) as i32;
         let inner = Rect::new(rect.x + padding, rect.y, rect.width - 2 * padding, rect.height);
         self.text(inner, label, Face::Medium, 13.0, Align::Left, self.theme.text);

@@ -72,12 +72,7 @@ impl SceneBuilder<'_> {
         self.text(caption_rect, caption, Face::Medium, 13.0, Align::Left, self.theme.muted);
         let rect = Rect::new(area.x, area.y + line, area.width, area.height - line);
         let radius = self.layout.scaled(6.0);
-        self.items.push(Item::Fill {
-            rect,
-            radius,
-            color: self.theme.canvas,
-        });
-        self.outline(rect, radius);
+        self.bordered_box(rect, radius, self.theme.canvas);
         let inset = self.layout.scaled(8.0);
         let (width, height) = (rect.width as f32 - 2.0 * inset, rect.height as f32 - 2.0 * inset);
         let point = |&[step, value]: &[f32; 2]| {
