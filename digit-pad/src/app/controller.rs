@@ -25,7 +25,6 @@ use crate::{
         activations::ActivationRecorder,
         example::{Example, ExampleInput},
         model::Model,
-        
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{InkDigit, PictureDigit, split_ink, split_picture},

@@ -75,7 +75,8 @@ impl SceneBuilder<'_> {
             };
             let label_rect = Rect::new(rect.x, y, rect.width, height);
             let symbol = symbol(&digit.prediction);
-            let label = if rect.width as f32 > self.layout.scaled(68.0) {
+            // Boxes of neighbors may overlap, the digits in them do not: a label as wide as its digit has room.
+            let label = if self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0) {
                 format!("{symbol}  {}", percent(digit.prediction.probability()))
             } else {
                 symbol
