@@ -1,250 +1,278 @@
 //! The error type of this crate: what is wrong, where, and what to do about it.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
-/// Whatever can go wrong outside the program's own logic.
+/// An error caused by input: files, drawings, networks, settings, or the display.
+///
+/// The message includes that of the cause, so [`source`](std::error::Error::source) is always `None`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// The error of the operating system.
+        cause: io::Error,
     },
 
-    /// A line of a strokes file is no drawing.
+    /// A line of a strokes file is not a valid drawing.
     #[error("{}, line {line}: {fault}", path.display())]
     Drawing {
         /// The strokes file.
         path: PathBuf,
-        /// Which line, counted from 1.
+        /// The line, counted from 1.
         line: usize,
         /// What is wrong with it.
         fault: DrawingFault,
     },
 
     /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// The error of the operating system.
+        cause: io::Error,
     },
 
-    /// What stands where a file is to be written is none.
-    #[error("cannot write {}: {reason}", path.display())]
-    NotWritable {
-        /// The file to be written.
-        path: PathBuf,
-        /// What stands in its way and what to do.
-        reason: &'static str,
-    },
-
-    /// A file is no picture that can be read.
+    /// A file cannot be read as an image.
     #[error("{}: {reason}", path.display())]
-    Picture {
+    InvalidImage {
         /// The file.
         path: PathBuf,
         /// What is wrong with it and what to do.
         reason: String,
     },
 
-    /// A checkpoint is of another run of training than the one asked for.
+    /// A checkpoint belongs to another training run.
     #[error(
-        "{}: this is another run of training: {difference}; ask for the same, or name another file",
+        "{}: the checkpoint is of another run of training: {difference}; repeat the command of that run, or name \
+         another checkpoint file",
         path.display()
     )]
-    OtherRun {
+    CheckpointMismatch {
         /// The checkpoint.
         path: PathBuf,
-        /// In what it differs.
+        /// How the runs differ.
         difference: String,
     },
 
-    /// There is nothing on a picture.
+    /// An image is blank.
     #[error(
-        "{}: nothing is drawn on this picture: all its {width}×{height} pixels are nearly alike, and ink differs \
-         from its paper",
+        "{}: nothing is drawn on this image: all its {width}×{height} pixels have nearly the same brightness; \
+         use an image whose ink differs clearly from the background",
         path.display()
     )]
-    NoInk {
+    BlankImage {
         /// The file.
         path: PathBuf,
-        /// Pixels in a row.
+        /// Width in pixels.
         width: usize,
-        /// Rows.
+        /// Height in pixels.
         height: usize,
     },
 
-    /// A network does not fit the images that it is to read.
+    /// A network does not fit the images or the ten digits.
     #[error(
-        "{network}: takes samples of shape {input} and gives {outputs} outputs; for images of {height}×{width} pixels \
-         it has to take {height}x{width}x1 or {} and to give 10, one for each digit",
+        "{network}: the network takes input of shape {input} and has {outputs} outputs; images of {height}×{width} \
+         pixels need an input of {height}x{width}x1 or {} and 10 outputs, one per digit",
         height * width
     )]
-    Misfit {
-        /// The network, by its file or its text form.
+    IncompatibleNetwork {
+        /// The network's file or text form.
         network: String,
-        /// The shape of the samples that it takes.
+        /// Shape of the network's input.
         input: nn_core::Shape,
-        /// How many outputs it has.
+        /// Number of the network's outputs.
         outputs: usize,
-        /// Rows of the images.
+        /// Height of the images in pixels.
         height: usize,
-        /// Pixels in a row of the images.
+        /// Width of the images in pixels.
         width: usize,
     },
 
-    /// There are too few images for what they are to be used for.
+    /// The data set has too few images.
     #[error("{0}")]
     TooFewImages(String),
 
-    /// There is nothing to measure on.
-    #[error("there are no test images to measure on")]
+    /// The data set has no test images.
+    #[error("there are no test images; the data set needs at least one to measure accuracy")]
     NoTestImages,
 
-    /// Training was stopped before it took a step.
-    #[error("stopped before the first step: there is nothing to keep")]
-    NothingLearnt,
-
-    /// A model has nothing at its end that learns from drawings.
+    /// MNIST is needed, and the program was built without it.
     #[error(
-        "{model}: this model cannot be taught: what learns from drawings are dense layers at the end, as in \
-         `… | dense 128 | relu | dense 10`, without a batch normalisation behind them"
+        "this build does not contain MNIST; use `train` and `eval` with `--data DIR`, or build digit-pad with the \
+         feature `embedded`, which is a default feature"
+    )]
+    NotEmbedded,
+
+    /// Training was stopped before the first step.
+    #[error("training stopped before the first step; no weights were saved")]
+    StoppedBeforeFirstStep,
+
+    /// A model cannot be fine-tuned.
+    #[error(
+        "{model}: this model cannot be taught: fine-tuning needs dense layers at the end, as in \
+         `… | dense 128 | relu | dense 10`, with no batch normalization after them"
     )]
     Unteachable {
-        /// The model, by its file.
+        /// The model's file.
         model: String,
     },
 
-    /// What a model remembers of its lessons is damaged.
+    /// The examples stored in a model are damaged.
     #[error(
-        "{model}: what it remembers of lessons is damaged: lesson {example}: {fault}; \
-         teach the model that it was made from again, and save that"
+        "{model}: the examples stored in this model are damaged: example {example}: {fault}; \
+         fine-tune the original model again and save it"
     )]
     FeatureCache {
-        /// The model, by its file.
+        /// The model's file.
         model: String,
-        /// Which lesson, counted from 1.
+        /// The example, counted from 1.
         example: usize,
         /// What is wrong with it.
         fault: DrawingFault,
     },
 
-    /// A thread that works beside others cannot be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[source] std::io::Error),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}; close other programs and try again")]
+    Thread(io::Error),
 
-    /// The network cannot be built, loaded, saved or trained.
+    /// An error of nn-core: the network cannot be built, loaded, saved or trained.
     #[error(transparent)]
     Network(#[from] nn_core::Error),
 
-    /// The images and labels cannot be read.
+    /// An error of mnist-io: the images or labels cannot be read.
     #[error(transparent)]
     Data(#[from] mnist_io::Error),
 
-    /// There is nothing to open a window on.
+    /// There is no display for a window.
     #[error(
-        "there is no display to open a window on: neither WAYLAND_DISPLAY nor DISPLAY is set. \
-         Start digit-pad from a graphical session, or give it a virtual display with `xvfb-run digit-pad`; \
+        "cannot open a window: there is no display, neither WAYLAND_DISPLAY nor DISPLAY is set. \
+         Start digit-pad in a graphical session, or use a virtual display: `xvfb-run digit-pad`. \
          `digit-pad predict IMAGE` and `digit-pad train` need no display"
     )]
     NoDisplay,
 
-    /// The display refuses a window, or takes no more pictures.
+    /// The display refuses the window.
     #[error(
-        "cannot show a window: {reason}. Check that the display named by WAYLAND_DISPLAY or DISPLAY is running \
-         and open to this user, or give digit-pad a virtual one with `xvfb-run digit-pad`; \
+        "cannot show the window: {reason}. Check that the display in WAYLAND_DISPLAY or DISPLAY is running and \
+         accepts connections from this user, or use a virtual display: `xvfb-run digit-pad`. \
          `digit-pad predict IMAGE` and `digit-pad train` need no display"
     )]
     Window {
-        /// What the window system says.
+        /// The message of the window system.
         reason: String,
     },
 }
 
-/// What is wrong with a line that should be a drawing.
+/// What is wrong with a line of a strokes file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrawingFault {
-    /// The line is not JSON, or not of the form of a drawing.
+    /// The line is not JSON, or the JSON is not a drawing.
     #[error(
-        "this is no drawing: {reason} (column {column}); expected {{\"label\":3,\"strokes\":[[[x,y],…],…]}}, label optional"
+        "not a drawing: {reason} (column {column}); expected {{\"label\":3,\"strokes\":[[[x,y],…],…]}}, \
+         where the label is optional"
     )]
     Form {
-        /// What the parser says.
+        /// The message of the JSON parser.
         reason: String,
-        /// Where in the line, counted in bytes from 1.
+        /// Position in the line, in bytes from 1.
         column: usize,
     },
 
-    /// The line is longer than any drawing.
-    #[error("the line is longer than {limit} bytes; each drawing is one line")]
+    /// The line is too long.
+    #[error("the line is longer than {limit} bytes; write each drawing on its own line")]
     LineTooLong {
-        /// The longest line that is read.
+        /// Longest line accepted, in bytes.
         limit: usize,
     },
 
-    /// The line is not text.
-    #[error("the line is not UTF-8 text; expected one JSON object a line")]
+    /// The line is not UTF-8.
+    #[error("the line is not UTF-8 text; expected one JSON object per line")]
     NotText,
 
-    /// The label is no digit.
-    #[error("the label is {label}; a label is a digit from 0 to 9")]
+    /// The label is not a digit.
+    #[error("the label is {label}; expected a digit from 0 to 9")]
     Label {
-        /// What stands there.
+        /// The label in the file.
         label: i64,
     },
 
-    /// The drawing has no label, where one is needed.
-    #[error("the drawing has no label; a lesson says which digit is meant: {{\"label\":3,\"strokes\":…}}")]
+    /// A drawing that is an example has no label.
+    #[error("the drawing has no label; an example needs its digit: {{\"label\":3,\"strokes\":…}}")]
     NoLabel,
 
     /// The drawing has no strokes.
-    #[error("the drawing has no strokes")]
+    #[error("the drawing has no strokes; delete the line, or add a stroke")]
     NoStrokes,
 
-    /// A taught picture is not 28×28 pixels, or all of them are paper.
+    /// An example image is not 28×28 pixels, or is blank.
     #[error(
-        "this is no picture of a digit: {count} pixels, {inked} of them ink; expected 784 from 0 (paper) to 255 (ink)"
+        "not an image of a digit: {count} pixels, {inked} of them not 0; expected 784 values from 0 \
+         (background) to 255 (ink), not all 0"
     )]
-    Picture {
-        /// Pixels that there are.
+    InvalidPixels {
+        /// Number of pixels.
         count: usize,
-        /// Those of them that are not paper.
+        /// Number of pixels that are not background.
         inked: usize,
     },
 
     /// A stroke has no points.
-    #[error("stroke {stroke} has no points; leave it out, or give it one point for a dot")]
+    #[error("stroke {stroke} has no points; delete it, or add a point to draw a dot")]
     EmptyStroke {
-        /// Which stroke, counted from 0.
+        /// The stroke, counted from 0.
         stroke: usize,
     },
 
-    /// The drawing has more points than any hand makes.
-    #[error("the drawing has more than {limit} points")]
+    /// The drawing has too many points.
+    #[error("the drawing has more than {limit} points; split it, or drop points")]
     TooManyPoints {
-        /// The most points that are read.
+        /// Most points accepted.
         limit: usize,
     },
 
-    /// A coordinate is so large that neighbouring points would fall together.
-    #[error("point {point} of stroke {stroke} is ({x}, {y}); coordinates lie within ±{limit}")]
+    /// A coordinate is so large that adjacent points would round to one.
+    #[error("point {point} of stroke {stroke} is ({x}, {y}); expected coordinates within ±{limit}")]
     OutOfRange {
-        /// Which stroke, counted from 0.
+        /// The stroke, counted from 0.
         stroke: usize,
-        /// Which point of the stroke, counted from 0.
+        /// The point in the stroke, counted from 0.
         point: usize,
-        /// The point's x as it stands in the file.
+        /// The x coordinate in the file.
         x: String,
-        /// The point's y as it stands in the file.
+        /// The y coordinate in the file.
         y: String,
-        /// The largest magnitude that is read.
+        /// Largest magnitude accepted.
         limit: u32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn the_cause_is_told_once() {
+        let cause = || io::Error::other("the disk is full");
+        let path = PathBuf::from("a.csv");
+        let network = "784 | nothing 3".parse::<nn_core::NetworkSpec>().unwrap_err();
+        for error in [
+            Error::Read {
+                path: path.clone(),
+                cause: cause(),
+            },
+            Error::Write { path, cause: cause() },
+            Error::Thread(cause()),
+            Error::from(network),
+        ] {
+            assert!(error.source().is_none(), "{error:?}");
+        }
+    }
 }

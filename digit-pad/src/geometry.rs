@@ -1,11 +1,11 @@
 //! Points and rectangles.
 
-/// A place on the canvas, in canvas units from its upper left corner, y downwards.
+/// A point in canvas units from the upper left corner, y downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// Horizontal position.
     pub x: f32,
-    /// Down.
+    /// Vertical position.
     pub y: f32,
 }
 
@@ -15,9 +15,15 @@ impl Point {
         Point { x, y }
     }
 
-    /// How far it is from here to `other`.
+    /// Euclidean distance to `other`.
     pub fn distance(self, other: Point) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    /// The point at `share` of the way from here to `other`.
+    pub(crate) fn lerp(self, other: Point, share: f32) -> Point {
+        let mix = |from: f32, to: f32| from + share * (to - from);
+        Point::new(mix(self.x, other.x), mix(self.y, other.y))
     }
 
     /// Whether both coordinates are finite.
@@ -26,7 +32,7 @@ impl Point {
     }
 }
 
-/// The smallest upright rectangle around some points, in their units.
+/// An axis-aligned bounding rectangle, in the units of its points.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     /// Smallest x.
@@ -58,12 +64,12 @@ impl Bounds {
         }))
     }
 
-    /// From left to right.
+    /// Horizontal extent.
     pub fn width(&self) -> f32 {
         self.right - self.left
     }
 
-    /// From top to bottom.
+    /// Vertical extent.
     pub fn height(&self) -> f32 {
         self.bottom - self.top
     }
@@ -73,17 +79,17 @@ impl Bounds {
         self.width().max(self.height())
     }
 
-    /// Whether the point lies in it.
+    /// Whether the point lies inside or on the edge.
     pub fn contains(&self, point: Point) -> bool {
         (self.left..=self.right).contains(&point.x) && (self.top..=self.bottom).contains(&point.y)
     }
 
-    /// The middle.
+    /// Center of the rectangle.
     pub fn center(&self) -> Point {
         Point::new(0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom))
     }
 
-    /// What both rectangles cover, if anything.
+    /// The part that both rectangles cover; `None` if they do not touch.
     pub fn intersection(&self, other: &Bounds) -> Option<Bounds> {
         let both = Bounds {
             left: self.left.max(other.left),
@@ -92,6 +98,16 @@ impl Bounds {
             bottom: self.bottom.min(other.bottom),
         };
         (both.left <= both.right && both.top <= both.bottom).then_some(both)
+    }
+
+    /// The smallest rectangle around both.
+    pub(crate) fn union(&self, other: &Bounds) -> Bounds {
+        Bounds {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
     }
 
     /// The rectangle grown by `margin` on every side.
@@ -105,21 +121,21 @@ impl Bounds {
     }
 }
 
-/// A rectangle of an image's pixels.
+/// A rectangle of pixels of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PixelRect {
     /// First column.
     pub left: usize,
     /// First row.
     pub top: usize,
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
 }
 
 impl PixelRect {
-    /// The part of an image of `width` · `height` pixels that this is part of when that image is scaled by `scale`.
+    /// The rectangle in an image of `width` × `height` pixels that becomes this one when the image is scaled by `scale`.
     pub fn before_scaling(self, scale: f32, (width, height): (usize, usize)) -> Self {
         let range = |start: usize, length: usize, whole: usize| {
             let start_there = ((start as f32 / scale) as usize).min(whole - 1);
@@ -138,7 +154,18 @@ impl PixelRect {
         }
     }
 
-    /// Where its edges are, in pixels.
+    /// The smallest rectangle around both.
+    pub(crate) fn union(self, other: PixelRect) -> PixelRect {
+        let (left, top) = (self.left.min(other.left), self.top.min(other.top));
+        PixelRect {
+            left,
+            top,
+            width: (self.left + self.width).max(other.left + other.width) - left,
+            height: (self.top + self.height).max(other.top + other.height) - top,
+        }
+    }
+
+    /// The edges, in pixels.
     pub fn bounds(self) -> Bounds {
         Bounds {
             left: self.left as f32,

@@ -1,25 +1,83 @@
-//! Handwritten digits: drawing, recognition, fine-tuning to a hand, and training, with a window and a command line.
+//! Handwritten digits: drawing, recognition, training and fine-tuning, with a window and a command line.
 //!
-//! A stroke's way through the folders: [`window`] reports pointer events to [`ui`], whose state holds the strokes
-//! ([`drawing`]); [`recognition`] draws them as pixels, normalizes these to MNIST's form and predicts; `ui` makes a
-//! scene of the prediction and paints it ([`graphics`]). [`app`] runs what takes files, threads or time: opening images
-//! ([`imaging`]), [`training`], and fine-tuning on the user's examples ([`teaching`]). [`charts`] draws training curves
-//! and the confusion matrix; [`storage`] knows the user's folders and replaces files atomically.
+//! # Recognize an image
 //!
-//! Each folder imports only from those below it: `window`, `app`, `ui`, `charts`, `teaching`, `training`,
-//! `recognition`, `drawing`, `imaging`, `graphics`, `storage`, then [`format`](mod@format), [`geometry`] and [`error`].
+//! An image file becomes a gray image of bright ink on black; a recognizer normalizes and classifies it.
 //!
 //! ```
-//! use digit_pad::{drawing::file::Drawing, recognition::{normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer}};
+//! use digit_pad::{imaging::image_file, recognition::recognizer::Recognizer};
 //!
-//! let seven = Drawing::from_json(r#"{"strokes":[[[0,0],[80,0],[40,120]]]}"#)?;
-//! let seen = normalize_ink(&seven.ink.fit()).expect("something is drawn");
-//! let prediction = Recognizer::embedded()?.classify(&seen);
-//! assert_eq!(prediction.digit(), 7);
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("one.png");
+//! # image::GrayImage::from_fn(40, 60, |x, y| image::Luma([if x / 4 == 5 && (5..55).contains(&y) { 0 } else { 255 }])).save(&path)?;
+//! let loaded = image_file::open(&path)?;
+//! let prediction = Recognizer::embedded()?.read_image(&loaded.image).expect("the image has ink");
+//! assert_eq!(prediction.digit(), 1);
+//! println!("{} with probability {:.3}", prediction.digit(), prediction.probability());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Prediction::known`](recognition::prediction::Prediction::known) is false where the model is not sure.
+//!
+//! # Recognize strokes, or a number
+//!
+//! Strokes of any scale are fitted to the canvas first. [`segmentation`](recognition::segmentation) divides strokes or an
+//! image into digits.
+//!
+//! ```
+//! use digit_pad::{
+//!     drawing::file::Drawing,
+//!     recognition::{recognizer::Recognizer, segmentation::segment_ink},
+//! };
+//!
+//! let mut recognizer = Recognizer::embedded()?;
+//! let seven = Drawing::from_json(r#"{"strokes":[[[0,0],[80,0],[40,120]]]}"#)?.ink.fit();
+//! assert_eq!(recognizer.read_ink(&seven).map(|prediction| prediction.digit()), Some(7));
+//!
+//! let number = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?.ink.fit();
+//! let digits = segment_ink(&number, &mut recognizer);
+//! let number: String = digits.iter().map(|digit| digit.prediction.digit().to_string()).collect();
+//! assert_eq!(number, "17");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Fine-tune and train
+//!
+//! [`teaching`] fine-tunes a model on a few labeled examples of a user's handwriting; [`training`] trains a network from
+//! scratch. The programs in `examples/` show both.
+//!
+//! # Features
+//!
+//! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and `embedded`
+//! (MNIST inside the program, which training and fine-tuning use unless they are given other images). Without them, the
+//! library still recognizes, fine-tunes and trains.
+//!
+//! # Layout
+//!
+//! Each folder imports only from those below it:
+//!
+//! | Folder | Content |
+//! | --- | --- |
+//! | `window` | the window on the screen |
+//! | `app` | what the window's program does: files, threads, settings |
+//! | [`ui`] | pure: event, state, scene, pixels |
+//! | `charts` | training curves, confusion matrix |
+//! | [`teaching`] | examples, fine-tuning |
+//! | [`training`] | presets, data split, session, checkpoint, calibration, evaluation |
+//! | [`recognition`] | normalization, segmentation, model, recognizer, feature cache |
+//! | [`drawing`] | strokes, history, smoothing, raster |
+//! | [`imaging`] | gray images, components, background removal, image files |
+//! | [`graphics`] | canvas, text, color |
+//! | [`storage`] | paths, exports |
+//! | [`format`](mod@format), [`geometry`], [`error`] | numbers as text, points and rectangles, errors |
+//!
+//! The path of a stroke: `window` reports pointer events to [`ui`], whose state holds the strokes ([`drawing`]);
+//! [`recognition`] rasterizes, normalizes and classifies them; `ui` turns the prediction into a scene and pixels
+//! ([`graphics`]).
 
+#[cfg(feature = "window")]
 pub mod app;
+#[cfg(feature = "cli")]
 pub mod charts;
 pub mod drawing;
 pub mod error;
@@ -32,6 +90,7 @@ pub mod storage;
 pub mod teaching;
 pub mod training;
 pub mod ui;
+#[cfg(feature = "window")]
 pub mod window;
 
 pub use error::{DrawingFault, Error};

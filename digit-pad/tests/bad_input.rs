@@ -1,5 +1,4 @@
-//! Bad input of every kind: the program says what is wrong with what, and fails. It never panics, hangs, takes the
-//! machine's memory or answers all the same.
+//! Bad input: the program names what is wrong and fails. It never panics, hangs, exhausts memory or gives a result.
 
 mod common;
 
@@ -14,12 +13,12 @@ use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use nn_core::{Network, formats::Model};
 
-/// The program fails at what it was asked for, and says these words.
+/// The program fails, and its message contains `words`.
 fn assert_fails(args: &[&str], words: &[&str]) -> Run {
     assert_ends(args, 1, words)
 }
 
-/// The program was asked for what makes no sense, and says these words.
+/// The program reports wrong usage, and its message contains `words`.
 fn assert_wrong_usage(args: &[&str], words: &[&str]) -> Run {
     assert_ends(args, 2, words)
 }
@@ -112,14 +111,14 @@ fn a_network_that_cannot_be_read_is_wrong_usage() {
 }
 
 #[test]
-fn a_network_for_other_images_is_refused() {
+fn a_network_for_other_shapes_is_refused() {
     for net in ["100 | dense 10", "784 | dense 7", "14x14x4 | flatten | dense 10"] {
         assert_fails(&["train", "--net", net], &[net, "28x28x1 or 784", "10"]);
     }
 }
 
 #[test]
-fn a_place_where_no_file_can_go_is_refused_before_training() {
+fn an_unwritable_output_is_refused_before_training() {
     let folder = Folder::new();
     let missing = folder.file("missing").join("a.safetensors");
     for (path, words) in [
@@ -146,7 +145,7 @@ fn a_place_where_no_file_can_go_is_refused_before_training() {
 }
 
 #[test]
-fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
+fn an_invalid_checkpoint_or_one_of_another_run_is_refused_before_training() {
     let folder = Folder::new();
     let net = "28x28x1 | dense 10";
     let model = weights(&folder, "model.safetensors", net);
@@ -183,7 +182,7 @@ fn a_checkpoint_that_is_none_or_of_another_run_is_refused_before_training() {
 }
 
 #[test]
-fn data_that_are_missing_are_named() {
+fn missing_data_are_named() {
     let folder = Folder::new();
     let (missing, file) = (folder.file("missing"), folder.write("file", "no folder"));
     for command in ["train", "eval"] {
@@ -252,7 +251,7 @@ fn too_few_images_are_an_error() {
     folder.write_mnist(30, 10);
     assert_fails(
         &["train", "--data", text(folder.path()), "--val", "30"],
-        &["30 training images", "nothing to learn"],
+        &["30 training images", "none to train on"],
     );
     folder.write_mnist(0, 10);
     assert_fails(&["train", "--data", text(folder.path())], &["0 training images"]);
@@ -287,7 +286,7 @@ fn weights(folder: &Folder, name: &str, net: &str) -> String {
 }
 
 #[test]
-fn files_that_are_no_weights_are_named_by_every_command() {
+fn invalid_weights_files_are_named_by_every_command() {
     let folder = Folder::new();
     let good = fs::read(weights(&folder, "good", "784 | dense 10")).unwrap();
     let image = folder.write(
@@ -330,7 +329,7 @@ fn files_that_are_no_weights_are_named_by_every_command() {
 }
 
 #[test]
-fn models_of_other_shapes_are_refused() {
+fn models_for_other_shapes_are_refused() {
     let folder = Folder::new();
     let image = folder.write(
         "digit.png",
@@ -373,7 +372,7 @@ fn images_that_cannot_be_read_are_named() {
     let blank = |width, height, gray| png(&GrayImage::from_pixel(width, height, Luma([gray])));
     for (name, content, words) in [
         ("empty.png", &b""[..], "the file is empty"),
-        ("words.png", b"these are words", "this is no PNG, JPEG"),
+        ("words.png", b"these are words", "not a PNG, JPEG"),
         ("short.png", &whole[..whole.len() / 2], "damaged"),
         ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
         ("1x1.png", &blank(1, 1, 0), "nothing is drawn"),
@@ -393,7 +392,7 @@ fn images_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn after_a_bad_image_the_next_is_read() {
+fn a_bad_image_is_skipped() {
     let folder = Folder::new();
     let good = folder.write(
         "good.png",
@@ -407,7 +406,7 @@ fn after_a_bad_image_the_next_is_read() {
     assert!(run.stdout.starts_with(text(&good)), "{}", run.stdout);
 }
 
-/// A whole PNG file of that many white pixels, one bit each.
+/// A valid PNG file of `side`×`side` white pixels, one bit each.
 fn white_png(side: u32) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], data: &[u8]| {
         let mut sum = Crc::new();
@@ -441,7 +440,7 @@ fn white_png(side: u32) -> Vec<u8> {
 }
 
 #[test]
-fn huge_images_are_refused_in_little_memory() {
+fn huge_images_are_refused_before_they_are_decoded() {
     let folder = Folder::new();
     let huge = folder.write("huge.png", white_png(20_000));
     let mut jpeg = Cursor::new(Vec::new());
@@ -458,13 +457,13 @@ fn huge_images_are_refused_in_little_memory() {
             &[text(path), "20000×20000 pixels", "67 million"],
         );
     }
-    // The test of the test: an image below the limit is looked at.
+    // The same image below the limit is decoded.
     let large = folder.write("large.png", white_png(2_000));
     assert_fails(&["predict", text(&large)], &["nothing is drawn"]);
 
     #[cfg(unix)]
     {
-        // Decoded, it would take 400 MB.
+        // Decoding takes 400 MB.
         let limited = format!("ulimit -v 300000; exec \"$0\" predict \"{}\"", text(&huge));
         let mut shell = std::process::Command::new("sh");
         let run: Run = shell
@@ -480,12 +479,12 @@ fn huge_images_are_refused_in_little_memory() {
 }
 
 #[test]
-fn a_command_that_is_none_is_told_from_an_image() {
+fn an_unknown_command_is_named() {
     assert_fails(&["trian"], &["trian", "neither an image nor a command", "--help"]);
 }
 
 #[test]
-fn strokes_that_are_none_are_named_with_their_line() {
+fn invalid_strokes_are_named_with_their_line() {
     let folder = Folder::new();
     let lines = [
         r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#,
@@ -510,14 +509,14 @@ fn strokes_that_are_none_are_named_with_their_line() {
 }
 
 #[test]
-fn a_damaged_memory_of_examples_is_told_of_wherever_a_model_is_opened() {
+fn a_damaged_feature_cache_is_reported_by_every_command() {
     let folder = Folder::new();
     let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
     let blank = GrayImage::from_pixel(9, 9, Luma([0]));
     let image = folder.file("image.png");
     blank.save(&image).unwrap();
     let path = folder.file("taught.safetensors");
-    for (note, word) in [("2", "no drawing"), ("{\"label\":3,\"pixels\":[1,2]}", "2 pixels")] {
+    for (note, word) in [("2", "not a drawing"), ("{\"label\":3,\"pixels\":[1,2]}", "2 pixels")] {
         let mut model = Model::new(Network::new("784 | dense 10".parse().unwrap(), 1).unwrap());
         model.notes.insert("memory".to_owned(), note.to_owned());
         model.save(&path).unwrap();
@@ -529,11 +528,11 @@ fn a_damaged_memory_of_examples_is_told_of_wherever_a_model_is_opened() {
             &["replay", text(&strokes), "--teach", text(&strokes)],
         ] {
             let args = [command, &["--model", text(&path)]].concat();
-            let run = assert_fails(&args, &[text(&path), "lesson 1", word]);
+            let run = assert_fails(&args, &[text(&path), "example 1", word]);
             assert_eq!(run.stdout, "");
         }
     }
-    // Lessons are pictures of 28×28 pixels.
+    // Examples are images of 28×28 pixels.
     let mut model = Model::new(Network::new("8x8x1 | dense 10".parse().unwrap(), 1).unwrap());
     let pixels = vec!["9"; 784].join(",");
     let note = format!("{{\"label\":3,\"pixels\":[{pixels}]}}");
@@ -543,7 +542,7 @@ fn a_damaged_memory_of_examples_is_told_of_wherever_a_model_is_opened() {
 }
 
 #[test]
-fn what_cannot_be_taught_is_told_before_anything_is_read() {
+fn fine_tuning_errors_come_before_predictions() {
     let folder = Folder::new();
     let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
     let replay = ["replay", text(&strokes), "--teach"];

@@ -1,4 +1,4 @@
-//! The command line as its users have it: a process, its arguments, its output and its exit status.
+//! The command line as a process: arguments, output and exit status.
 
 mod common;
 
@@ -13,7 +13,8 @@ use common::{Folder, program, run, succeed};
 use digit_pad::{
     charts::{confusion_chart, training_curves},
     drawing::file::Drawing,
-    recognition::{normalization::normalize_ink, recognizer::KNOWN_AT_LEAST},
+    format::percent,
+    recognition::{normalization::normalize_ink, recognizer::CONFIDENCE_THRESHOLD},
 };
 use image::{DynamicImage, GrayImage, Luma};
 use mnist_io::{Dataset, Mnist, Split};
@@ -26,7 +27,7 @@ fn test_digits() -> Dataset {
     Mnist::embedded_split(Split::Test).unwrap()
 }
 
-/// Trains a tiny network on a small part of MNIST; `more` follows the other arguments.
+/// Arguments that train a tiny network on a small part of MNIST, followed by `more`.
 fn tiny_training(more: &[&str]) -> Vec<String> {
     let args = [
         "train", "--net", TINY, "--limit", "2000", "--val", "500", "--epochs", "2",
@@ -43,7 +44,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_go_to_standard_output() {
     let help = succeed(["--help"]);
     for command in ["train", "eval", "predict", "replay", "info", "[IMAGE]", "--model"] {
         assert!(help.stdout.contains(command), "{}", help.stdout);
@@ -110,14 +111,14 @@ fn the_same_training_gives_the_same_file() {
         one == weights("two", &["--threads", "3"]),
         "the number of threads changes the weights"
     );
-    // Over a file that is there already.
+    // Replaces the file of the run before.
     assert!(one == weights("two", &[]), "another run changes the weights");
     assert!(one != weights("three", &["--seed", "2"]), "the seed changes nothing");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 #[test]
-fn a_run_that_was_kept_is_gone_on_with() {
+fn training_resumes_from_its_checkpoint() {
     let folder = Folder::new();
     let (run, out) = (folder.file("run.safetensors"), folder.file("weights"));
     let train = || {
@@ -127,12 +128,12 @@ fn a_run_that_was_kept_is_gone_on_with() {
     };
     let (epochs, stderr, weights) = train();
     assert_eq!(epochs, 2);
-    assert!(stderr.contains("checkpoint  will go to"), "{stderr}");
+    assert!(stderr.contains("checkpoint  saved to"), "{stderr}");
     let (epochs, stderr, again) = train();
-    assert_eq!(epochs, 0, "nothing is left to do");
-    assert!(stderr.contains("checkpoint  goes on from"), "{stderr}");
+    assert_eq!(epochs, 0, "no epoch is left");
+    assert!(stderr.contains("resumes from the checkpoint"), "{stderr}");
     assert!(weights == again);
-    // The best weights so far are weights like others.
+    // The best weights so far are an ordinary weights file.
     let best = folder.file("run.best.safetensors");
     let accuracy = |model: &Path| succeed(["eval", "--json", "--model", text(model)]).objects()[0]["accuracy"].clone();
     assert_eq!(accuracy(&best), accuracy(&out));
@@ -150,7 +151,7 @@ fn without_a_terminal_progress_is_plain_lines() {
     for word in ["loss", "accuracy", "validation", "images/s", "left"] {
         assert!(epochs[0].contains(word), "{}", epochs[0]);
     }
-    assert!(trained.stderr.contains("will not be kept"), "{}", trained.stderr);
+    assert!(trained.stderr.contains("not saved"), "{}", trained.stderr);
     assert!(!trained.stderr.contains('\x1b'), "{}", trained.stderr);
     assert!(trained.stdout.starts_with("test accuracy"), "{}", trained.stdout);
     assert!(!trained.stdout.contains("epoch 1/2"), "{}", trained.stdout);
@@ -172,16 +173,12 @@ fn training_takes_data_from_a_folder() {
         "--data",
     ];
     let trained = succeed(args.into_iter().chain([text(folder.path())]));
-    assert!(
-        trained
-            .stderr
-            .contains("220 to learn from, 20 held out for validation, 30 to test on")
-    );
+    assert!(trained.stderr.contains("220 training, 20 validation, 30 test"));
     assert_eq!(trained.objects().len(), 4);
 }
 
 #[test]
-fn a_race_says_that_it_is_one() {
+fn a_race_to_a_test_accuracy_says_so() {
     let won = succeed(tiny_training(&["--until-accuracy", "0.2", "--json"]));
     assert!(
         won.stderr.contains("race") && won.stderr.contains("no estimate"),
@@ -193,7 +190,7 @@ fn a_race_says_that_it_is_one() {
     let lost = run(tiny_training(&["--until-accuracy", "1", "--json"]));
     assert_eq!(lost.status, 1);
     assert!(
-        lost.stderr.contains("error: no check of the test set reached 1"),
+        lost.stderr.contains("error: the test accuracy did not reach 1"),
         "{}",
         lost.stderr
     );
@@ -202,7 +199,7 @@ fn a_race_says_that_it_is_one() {
 
 #[cfg(unix)]
 #[test]
-fn control_c_ends_training_and_keeps_the_weights() {
+fn control_c_stops_training_and_keeps_the_weights() {
     let folder = Folder::new();
     let path = folder.file("stopped.safetensors");
     let args = ["train", "--net", TINY, "--limit", "500", "--epochs", "100000", "--out"];
@@ -242,9 +239,9 @@ fn control_c_ends_training_and_keeps_the_weights() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_panic() {
+fn a_closed_standard_output_is_no_panic() {
     let folder = Folder::new();
-    // More lines than a pipe holds.
+    // More lines than a pipe buffers.
     let strokes = folder.write("many.jsonl", "{\"strokes\":[[[0,0]]]}\n".repeat(5000));
     let mut training = tiny_training(&["--json"]);
     training.extend(["--batch".to_owned(), "500".to_owned()]);
@@ -319,13 +316,13 @@ fn eval_prints_a_table() {
         "test accuracy",
         "of 10,000",
         "calibration error",
-        "at the slowest",
+        "maximum",
         "precision",
         "recall",
     ] {
         assert!(eval.stdout.contains(word), "{}", eval.stdout);
     }
-    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with(" %"));
+    let digits = eval.stdout.lines().rev().take(10).filter(|line| line.ends_with('%'));
     assert_eq!(digits.count(), 10, "{}", eval.stdout);
     assert_eq!(eval.stderr, "");
 }
@@ -361,7 +358,7 @@ fn answer(line: &str) -> (usize, usize, f64) {
     (cells[1].parse().unwrap(), digit, cells[3 + digit].parse().unwrap())
 }
 
-/// As the definition has it: the mean over ten bins of how far confidence is from accuracy, by their sizes.
+/// Expected calibration error: the mean of |accuracy − confidence| over ten bins, weighted by their sizes.
 fn calibration_error(answers: &[(usize, usize, f64)]) -> f64 {
     let bins = (0..10).map(|bin| {
         let range = f64::from(bin) / 10.0..f64::from(bin + 1) / 10.0;
@@ -378,7 +375,7 @@ fn calibration_error(answers: &[(usize, usize, f64)]) -> f64 {
 }
 
 #[test]
-fn digits_that_are_never_read_have_no_precision() {
+fn digits_that_are_never_predicted_have_no_precision() {
     let folder = Folder::new();
     folder.write_mnist(20, 3);
     // The test set has the digits 0 to 2 alone.
@@ -394,9 +391,9 @@ fn digits_that_are_never_read_have_no_precision() {
 }
 
 #[test]
-fn mistakes_are_drawn() {
+fn the_confusion_matrix_is_drawn() {
     let folder = Folder::new();
-    let path = folder.file("mistakes.png");
+    let path = folder.file("confusion.png");
     let eval = succeed(["eval", "--confusion", text(&path)]);
     assert_eq!(eval.stderr, "");
     let picture = image::open(&path).unwrap();
@@ -441,7 +438,7 @@ fn training_is_plotted() {
 }
 
 #[test]
-fn files_that_would_overwrite_each_other_are_refused() {
+fn outputs_with_the_same_path_are_refused() {
     let folder = Folder::new();
     let (run, best) = (folder.file("run.svg"), folder.file("run.best.svg"));
     for (named, same) in [
@@ -475,7 +472,7 @@ fn a_run_without_a_step_is_not_plotted() {
 #[test]
 fn weights_without_metadata_need_their_network() {
     let folder = Folder::new();
-    // Dense layers, which read digits even where pixels are scaled otherwise than in training.
+    // Dense layers recognize digits even if the input scaling differs from training.
     let (net, trained) = ("784 | dense 64 | relu | dense 10", folder.file("trained.safetensors"));
     succeed(["train", "--net", net, "--epochs", "2", "--out", text(&trained)]);
     let path = folder.write("bare.safetensors", bare(&fs::read(trained).unwrap()));
@@ -490,7 +487,7 @@ fn weights_without_metadata_need_their_network() {
     assert!(named[0]["accuracy"].as_f64().unwrap() > 0.9);
 }
 
-/// Weights as another program would save them.
+/// A weights file without metadata, as other programs write it.
 fn bare(bytes: &[u8]) -> Vec<u8> {
     let (length, rest) = bytes.split_at(8);
     let (header, data) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
@@ -500,7 +497,7 @@ fn bare(bytes: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
 
-/// Writes digits of the test set as image files, white on black, black on white and as a large photo would have them.
+/// Writes digits of the test set as image files: white on black, black on white, and as in a large photo.
 fn write_digits(folder: &Folder, digits: &Dataset, indices: std::ops::Range<usize>) -> Vec<(String, u8)> {
     let mut written = Vec::new();
     for index in indices {
@@ -523,7 +520,7 @@ fn write_digits(folder: &Folder, digits: &Dataset, indices: std::ops::Range<usiz
 }
 
 #[test]
-fn images_are_read_in_either_polarity_and_at_any_size() {
+fn images_are_recognized_in_either_polarity_and_at_any_size() {
     let folder = Folder::new();
     let written = write_digits(&folder, &test_digits(), 0..10);
     let paths: Vec<&str> = written.iter().map(|(path, _)| path.as_str()).collect();
@@ -556,7 +553,7 @@ fn images_are_read_in_either_polarity_and_at_any_size() {
         assert_eq!(probabilities.len(), 10);
         assert_eq!(object["probability"], probabilities[digit]);
         assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
-        assert_eq!(object["known"], probabilities[digit] >= f64::from(KNOWN_AT_LEAST));
+        assert_eq!(object["known"], probabilities[digit] >= f64::from(CONFIDENCE_THRESHOLD));
         assert!(
             line.starts_with(&format!("{}\t{digit}\t", object["path"].as_str().unwrap())),
             "{line}"
@@ -564,7 +561,7 @@ fn images_are_read_in_either_polarity_and_at_any_size() {
     }
 }
 
-/// Digits of the test set side by side on a white sheet, each `size` pixels wide and high.
+/// Digits of the test set side by side on a white background, each `size` pixels wide and high.
 fn sheet(digits: &Dataset, indices: &[usize], size: u32) -> GrayImage {
     let mut sheet = GrayImage::from_pixel(size * indices.len() as u32 + 40, size + 60, Luma([255]));
     for (place, &index) in indices.iter().enumerate() {
@@ -577,7 +574,7 @@ fn sheet(digits: &Dataset, indices: &[usize], size: u32) -> GrayImage {
 }
 
 #[test]
-fn numbers_are_read_digit_by_digit() {
+fn numbers_are_recognized_digit_by_digit() {
     let folder = Folder::new();
     let digits = test_digits();
     let numbers: [&[usize]; 4] = [&[3], &[0, 1], &[2, 10, 4], &[5, 13, 7, 11]];
@@ -624,7 +621,7 @@ fn numbers_are_read_digit_by_digit() {
     }
 }
 
-/// In a picture that is shrunk before it is looked at, and in one without a margin.
+/// An image that is shrunk before segmentation, and one without a margin.
 #[test]
 fn numbers_are_found_in_large_and_in_tightly_cropped_images() {
     let folder = Folder::new();
@@ -673,14 +670,14 @@ fn a_number_needs_ink() {
     assert!(read.stdout.starts_with(&format!("{}\t7\t", text(&seven))), "{read:?}");
     assert!(
         read.stderr
-            .contains("nothing is drawn on this picture: all its 90×40 pixels"),
+            .contains("nothing is drawn on this image: all its 90×40 pixels"),
         "{}",
         read.stderr
     );
     assert!(read.stderr.contains("missing.png"), "{}", read.stderr);
 }
 
-/// A one, a zero and a seven, of any scale and place.
+/// A one, a zero and a seven at different scales and places.
 fn strokes() -> String {
     let zero: Vec<_> = (0..=40)
         .map(|step| f64::from(step) / 40.0 * std::f64::consts::TAU)
@@ -695,7 +692,7 @@ fn strokes() -> String {
 }
 
 #[test]
-fn strokes_are_drawn_and_read() {
+fn strokes_are_drawn_and_recognized() {
     let folder = Folder::new();
     let file = folder.write("strokes.jsonl", strokes());
     let objects = succeed(["replay", "--json", text(&file)]).objects();
@@ -726,11 +723,14 @@ fn strokes_are_drawn_and_read() {
         lines[0].starts_with("1\t1\t1\t") && lines[2].starts_with("3\t-\t7\t"),
         "{table}"
     );
-    assert_eq!(lines[3], "100.00 % of the labelled drawings read rightly: 2 of 2");
+    assert_eq!(
+        lines[3],
+        format!("accuracy {}: 2 of 2 labeled drawings correct", percent(1.0))
+    );
 }
 
 #[test]
-fn several_strokes_files_are_told_apart() {
+fn rows_name_their_file_if_there_are_several() {
     let folder = Folder::new();
     let (one, two) = (
         folder.write("one.jsonl", strokes()),
@@ -748,14 +748,14 @@ fn several_strokes_files_are_told_apart() {
     assert_eq!(objects[6]["count"], 4);
 }
 
-/// A triangle of any scale, which stands for a four in some hand.
+/// A triangle: a four in some handwriting.
 fn triangle(label: Option<u8>, width: i32, lean: i32) -> String {
     let strokes = [[[lean, 0], [width, 200], [-width, 200], [lean, 0]]];
     format!("{}\n", json!({"label": label, "strokes": strokes}))
 }
 
 #[test]
-fn what_is_taught_is_read() {
+fn fine_tuned_drawings_are_recognized() {
     let folder = Folder::new();
     let examples = [
         triangle(Some(4), 90, 0),
@@ -764,7 +764,7 @@ fn what_is_taught_is_read() {
     ]
     .concat();
     let (examples, probes) = (
-        folder.write("lessons.jsonl", examples),
+        folder.write("examples.jsonl", examples),
         folder.write("strokes.jsonl", strokes() + &triangle(Some(4), 95, 5)),
     );
     let correct = |more: &[&str]| {
@@ -774,7 +774,7 @@ fn what_is_taught_is_read() {
     assert_eq!(correct(&[]), (json!(2), String::new()));
     let (taught, stderr) = correct(&["--teach", text(&examples)]);
     assert_eq!(taught, 3);
-    assert!(stderr.starts_with("taught 2 labelled drawings of "), "{stderr}");
+    assert!(stderr.starts_with("fine-tuned on 2 labeled drawings from "), "{stderr}");
     let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
     assert_eq!(correct(&["--teach", text(&unlabelled)]).0, 2);
 }
@@ -796,10 +796,10 @@ fn strokes_without_labels_have_no_accuracy() {
 }
 
 #[test]
-fn info_tells_of_the_model_inside_the_program() {
+fn info_describes_the_built_in_model() {
     let table = succeed(["info"]).stdout;
     for word in [
-        "the model inside the program",
+        "the built-in model",
         "dense 10",
         "parameters",
         "preset",
@@ -817,8 +817,8 @@ fn info_tells_of_the_model_inside_the_program() {
 /// A bar as strokes.
 const BAR: &str = "{\"label\":7,\"strokes\":[[[0,0],[0,50]]]}";
 
-/// A network that knows nothing and remembers a bar, as a seven.
-fn remembering(folder: &Folder) -> PathBuf {
+/// A network of zeros whose feature cache holds a bar labeled 7.
+fn with_feature_cache(folder: &Folder) -> PathBuf {
     let mut model = formats::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap());
     let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
     let example = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
@@ -829,9 +829,9 @@ fn remembering(folder: &Folder) -> PathBuf {
 }
 
 #[test]
-fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
+fn the_feature_cache_of_a_model_decides_in_every_command() {
     let folder = Folder::new();
-    let model = remembering(&folder);
+    let model = with_feature_cache(&folder);
     let with_model = ["--model", text(&model)];
     let strokes = folder.write("bar.jsonl", BAR);
     let replayed = succeed([&["replay", "--json", text(&strokes)][..], &with_model].concat()).objects();
@@ -844,7 +844,7 @@ fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
     image.save(&path).unwrap();
     for number in [&[][..], &["--number"]] {
         let predicted = succeed([&["predict", text(&path)], number, &with_model].concat()).stdout;
-        // Nothing else tells it from any other digit.
+        // Without the cache, all digits are equally probable.
         assert!(
             predicted.starts_with(&format!("{}\t7\t0.", path.display())) && !predicted.contains("0.1000"),
             "{predicted}"
@@ -857,12 +857,12 @@ fn a_model_reads_by_what_it_remembers_wherever_it_reads() {
 }
 
 #[test]
-fn info_counts_the_examples_that_a_model_remembers() {
+fn info_counts_the_examples_in_the_feature_cache() {
     let folder = Folder::new();
-    let model = remembering(&folder);
+    let model = with_feature_cache(&folder);
     let table = succeed(["info", "--model", text(&model)]).stdout;
     assert!(
-        table.lines().any(|line| line.split_whitespace().eq(["lessons", "1"])) && !table.contains("pixels"),
+        table.lines().any(|line| line.split_whitespace().eq(["examples", "1"])) && !table.contains("pixels"),
         "{table}"
     );
     let info = &succeed(["info", "--json", "--model", text(&model)]).objects()[0];

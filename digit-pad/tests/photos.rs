@@ -1,5 +1,4 @@
-//! Photographs of ink on paper, made by code from MNIST's test digits and from digits drawn with a pen, and how many of
-//! them are read as the digits were.
+//! Accuracy on synthetic photographs of ink on paper, made from MNIST test digits and from digits drawn with a pen.
 
 use std::{io::Cursor, path::Path};
 
@@ -11,11 +10,7 @@ use digit_pad::{
     },
     geometry::Point,
     imaging::{gray_image::GrayImage, image_file},
-    recognition::{
-        normalization::{SIDE, normalize},
-        prediction::Classifier,
-        recognizer::Recognizer,
-    },
+    recognition::{normalization::SIDE, recognizer::Recognizer},
 };
 use image::{Luma, codecs::jpeg::JpegEncoder};
 use mnist_io::{Mnist, Split};
@@ -23,20 +18,20 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 360;
-/// Width of the pen's strokes, as a share of the digit's longest side.
+/// Width of the pen, as a fraction of the digit's longest side.
 const PEN: f32 = 0.1;
-/// Photographs that are made.
+/// Number of photographs.
 const COUNT: usize = 200;
 
-/// How a photograph is taken.
+/// Settings of a photograph.
 struct Shot {
     /// Side of the square that the digit fills, in pixels.
     size: f32,
-    place: [f32; 2],
+    center: [f32; 2],
     angle: f32,
     paper: f32,
     slope: [f32; 2],
-    /// A point of the shadow's edge, its direction, and how much light is left in it.
+    /// A point of the shadow's edge, its direction, and the light that remains in the shadow.
     shadow: ([f32; 2], f32, f32),
     ink: f32,
     ruled: Option<(u32, f32)>,
@@ -53,7 +48,7 @@ impl Shot {
         let half = size / 2.0;
         Shot {
             size,
-            place: [between(half, WIDTH as f32 - half), between(half, HEIGHT as f32 - half)],
+            center: [between(half, WIDTH as f32 - half), between(half, HEIGHT as f32 - half)],
             angle: between(-15.0, 15.0).to_radians(),
             paper: between(170.0, 235.0),
             slope: [between(-40.0, 40.0), between(-40.0, 40.0)],
@@ -70,7 +65,7 @@ impl Shot {
         }
     }
 
-    /// The light at a place without ink, and then with so much of it, from 0 to 1.
+    /// The light at a point with that much ink, from 0 to 1.
     fn gray(&self, x: f32, y: f32, ink: f32) -> f32 {
         let slope = self.slope[0] * (x / WIDTH as f32 - 0.5) + self.slope[1] * (y / HEIGHT as f32 - 0.5);
         let (edge, direction, left) = self.shadow;
@@ -83,9 +78,9 @@ impl Shot {
         (self.paper + slope) * shade * ruled * (1.0 - ink * (1.0 - self.ink))
     }
 
-    /// How much ink of a digit there is at a place.
+    /// The ink of a digit at a point, from 0 to 1.
     fn ink_at(&self, digit: &GrayImage, x: f32, y: f32) -> f32 {
-        let (dx, dy) = (x - self.place[0], y - self.place[1]);
+        let (dx, dy) = (x - self.center[0], y - self.center[1]);
         let (sin, cos) = self.angle.sin_cos();
         let side = digit.width() as f32;
         let scale = side / self.size;
@@ -120,18 +115,18 @@ impl Shot {
         }
         let mut bytes = Cursor::new(Vec::new());
         let encoded = photograph.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, 40));
-        encoded.expect("a picture of a size that JPEG has");
+        encoded.expect("an image of a size that JPEG supports");
         bytes.into_inner()
     }
 }
 
-fn read_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
-    std::fs::write(path, bytes).expect("a file in a folder of our own");
-    let picture = image_file::open(path).ok()?.picture;
-    Some(recognizer.classify(&normalize(&picture)?).digit())
+fn recognize_photograph(bytes: &[u8], path: &Path, recognizer: &mut Recognizer) -> Option<u8> {
+    std::fs::write(path, bytes).expect("a writable temporary file");
+    let image = image_file::open(path).ok()?.image;
+    Some(recognizer.read_image(&image)?.digit())
 }
 
-/// A drawing in a square of that side, as a digit of MNIST is in its own: its longest side is 20 of 28 parts.
+/// A drawing in a square of that side, as in MNIST: its longest side is 20/28 of it.
 fn in_square(ink: &Ink, side: usize) -> GrayImage {
     let bounds = ink.bounds().expect("something is drawn");
     let scale = side as f32 * 20.0 / 28.0 / bounds.longest_side();
@@ -142,49 +137,52 @@ fn in_square(ink: &Ink, side: usize) -> GrayImage {
     draw(ink.strokes(), pen, &view, GrayImage::blank(side, side))
 }
 
-/// Digits, and what they are; of each a picture in a square that fits the shot that is taken of it.
-fn assert_photographs_are_read(name: &str, digits: impl Iterator<Item = (u8, impl Fn(usize) -> GrayImage)>) {
+/// Checks labeled digits, each given as a function from the side of a square to its image.
+fn assert_photographs_are_recognized(name: &str, digits: impl Iterator<Item = (u8, impl Fn(usize) -> GrayImage)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photograph.jpg");
     let mut recognizer = Recognizer::embedded().unwrap();
     let mut generator = ChaCha8Rng::seed_from_u64(7);
-    let (mut clean, mut right) = (0, 0);
+    let (mut clean, mut correct) = (0, 0);
     for (index, (label, digit)) in digits.enumerate() {
         let shot = Shot::new(&mut generator);
-        let picture = digit(shot.size as usize);
-        let bytes = shot.take(&picture, &mut generator);
-        if recognizer.classify(&normalize(&picture).unwrap()).digit() != label {
+        let image = digit(shot.size as usize);
+        let bytes = shot.take(&image, &mut generator);
+        if recognizer.read_image(&image).unwrap().digit() != label {
             continue;
         }
         clean += 1;
-        let read = read_photograph(&bytes, &path, &mut recognizer);
-        if read == Some(label) {
-            right += 1;
-        } else if let Ok(folder) = std::env::var("KEEP_MISREAD") {
-            let file = format!("{folder}/{name}-{index}-{label}-{read:?}.jpg");
+        let predicted = recognize_photograph(&bytes, &path, &mut recognizer);
+        if predicted == Some(label) {
+            correct += 1;
+        } else if let Ok(folder) = std::env::var("KEEP_ERRORS") {
+            let file = format!("{folder}/{name}-{index}-{label}-{predicted:?}.jpg");
             std::fs::write(file, &bytes).unwrap();
         }
     }
-    println!("{right} of {clean} photographs of {name} digits are read as the digits were");
-    assert!(clean > 150 && right * 100 >= clean * 95, "{name}: {right} of {clean}");
+    println!("{correct} of {clean} photographs of {name} digits are correct");
+    assert!(
+        clean > 150 && correct * 100 >= clean * 95,
+        "{name}: {correct} of {clean}"
+    );
 }
 
 #[test]
-fn photographed_digits_of_mnist_are_read_as_clean_ones_are() {
+fn photographed_mnist_digits_are_recognized() {
     let test = Mnist::embedded_split(Split::Test).unwrap();
     let digits = (0..test.len()).step_by(test.len() / COUNT).map(|index| {
-        let picture = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
-        (test.label(index), move |_| picture.clone())
+        let image = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
+        (test.label(index), move |_| image.clone())
     });
-    assert_photographs_are_read("MNIST", digits);
+    assert_photographs_are_recognized("MNIST", digits);
 }
 
 #[test]
-fn photographed_pen_digits_are_read_as_clean_ones_are() {
+fn photographed_pen_digits_are_recognized() {
     let drawings = include_str!("data/pen-digits.jsonl").lines().map(|line| {
         let drawing = Drawing::from_json(line).unwrap();
         let ink = drawing.ink.fit();
         (drawing.label.unwrap(), move |side| in_square(&ink, side))
     });
-    assert_photographs_are_read("pen", drawings);
+    assert_photographs_are_recognized("pen", drawings);
 }

@@ -1,5 +1,4 @@
-//! What is no digit: letters, scribbles, shapes and blanks, drawn by code and by no model's measure, and how many of
-//! them the pad says it does not know.
+//! Rejection of what is not a digit: letters, scribbles, shapes and blank drawings, made by code without any model.
 
 use std::f32::consts::TAU;
 
@@ -9,9 +8,8 @@ use digit_pad::{
     imaging::gray_image::GrayImage,
     recognition::{
         normalization::normalize_ink,
-        prediction::Classifier,
         recognizer::Recognizer,
-        segmentation::{split_ink, split_picture},
+        segmentation::{segment_image, segment_ink},
     },
 };
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
@@ -19,7 +17,7 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 type Stroke = Vec<[f32; 2]>;
 type Draw = fn(&mut ChaCha8Rng) -> Vec<Stroke>;
 
-/// Capital letters that are no digit's shape, unlike B, D, G, I, J, L, O, Q, S and Z; on a unit square, y downwards.
+/// Capital letters that do not look like a digit, unlike B, D, G, I, J, L, O, Q, S and Z; on a unit square, y downwards.
 const LETTERS: [(char, &[&[[f32; 2]]]); 15] = [
     ('A', &[&[[0.0, 1.0], [0.5, 0.0], [1.0, 1.0]], &[[0.2, 0.6], [0.8, 0.6]]]),
     (
@@ -68,19 +66,19 @@ const LETTERS: [(char, &[&[[f32; 2]]]); 15] = [
     ('Y', &[&[[0.0, 0.0], [0.5, 0.5], [1.0, 0.0]], &[[0.5, 0.5], [0.5, 1.0]]]),
 ];
 
-/// How a hand would draw a letter: slanted, stretched, and every corner a little off.
+/// A letter as drawn by hand: slanted, stretched, and with every corner displaced a little.
 fn letter(strokes: &[&[[f32; 2]]], generator: &mut ChaCha8Rng) -> Vec<Stroke> {
     let slant = generator.random_range(-0.2..0.2);
     let width = generator.random_range(0.6..1.0);
-    let mut by_hand = |[x, y]: [f32; 2]| {
+    let mut displaced = |[x, y]: [f32; 2]| {
         let mut off = || generator.random_range(-0.05..0.05);
         [(x * width + (0.5 - y) * slant + off()) * 100.0, (y + off()) * 100.0]
     };
-    let mut stroke = |stroke: &&[[f32; 2]]| stroke.iter().map(|&point| by_hand(point)).collect();
+    let mut stroke = |stroke: &&[[f32; 2]]| stroke.iter().map(|&point| displaced(point)).collect();
     strokes.iter().map(&mut stroke).collect()
 }
 
-/// Back and forth, all over the place.
+/// A line through random points.
 fn scribble(generator: &mut ChaCha8Rng) -> Vec<Stroke> {
     let turns = generator.random_range(8..20);
     let mut stroke = || {
@@ -91,7 +89,7 @@ fn scribble(generator: &mut ChaCha8Rng) -> Vec<Stroke> {
     vec![stroke()]
 }
 
-/// Shading: lines from side to side, one below the other.
+/// A zigzag of lines from side to side.
 fn hatching(generator: &mut ChaCha8Rng) -> Vec<Stroke> {
     let lines = generator.random_range(5..9);
     let slope = generator.random_range(-20.0..20.0);
@@ -150,15 +148,15 @@ fn star(generator: &mut ChaCha8Rng) -> Vec<Stroke> {
     (0..lines).map(line).collect()
 }
 
-/// Whether the pad says that it does not know it.
+/// Whether the prediction is not known.
 fn is_rejected(recognizer: &mut Recognizer, strokes: &[Stroke]) -> bool {
     let drawing = Drawing::from_json(&format!("{{\"strokes\":{strokes:?}}}")).expect("a drawing");
-    let seen = normalize_ink(&drawing.ink.fit());
-    seen.is_none_or(|seen| !recognizer.classify(&seen).known)
+    let prediction = recognizer.read_ink(&drawing.ink.fit());
+    prediction.is_none_or(|prediction| !prediction.known)
 }
 
 #[test]
-fn most_of_what_is_no_digit_is_not_known() {
+fn most_other_shapes_are_rejected() {
     const EACH: usize = 40;
     let kinds: [(&str, Draw); 6] = [
         ("scribbles", scribble),
@@ -197,17 +195,17 @@ fn most_of_what_is_no_digit_is_not_known() {
 }
 
 #[test]
-fn a_blank_drawing_is_no_digit() {
+fn a_blank_drawing_has_no_digits() {
     let mut recognizer = Recognizer::embedded().unwrap();
     let mut ink = Ink::new();
     assert_eq!(normalize_ink(&ink), None);
-    assert_eq!(split_ink(&ink, &mut recognizer), []);
-    // What was rubbed out is no digit either.
+    assert_eq!(segment_ink(&ink, &mut recognizer), []);
+    // Erased strokes are no digits either.
     ink.pen_down(Point::new(200.0, 100.0));
     ink.pen_up(Point::new(200.0, 400.0));
-    assert_eq!(split_ink(&ink, &mut recognizer).len(), 1);
+    assert_eq!(segment_ink(&ink, &mut recognizer).len(), 1);
     assert!(ink.erase(Point::new(200.0, 90.0), Point::new(200.0, 410.0), 30.0));
     assert_eq!(normalize_ink(&ink), None);
-    assert_eq!(split_ink(&ink, &mut recognizer), []);
-    assert_eq!(split_picture(&GrayImage::blank(100, 100), &mut recognizer), []);
+    assert_eq!(segment_ink(&ink, &mut recognizer), []);
+    assert_eq!(segment_image(&GrayImage::blank(100, 100), &mut recognizer), []);
 }

@@ -4,7 +4,7 @@
 use std::{fs, sync::atomic::AtomicBool};
 
 use digit_pad::training::{
-    data_split::{Data, HeldOut},
+    data_split::{DataSplit, HeldOut},
     presets::{DEFAULT, Recipe},
     session::{Task, train},
 };
@@ -44,7 +44,7 @@ fn main() {
         stop: &stop,
     };
     // As `digit-pad train` does. All images stay loaded; after the first steps, nothing is allocated.
-    let data = Data::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
+    let data = DataSplit::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
     let trained = train(&task, &data, &mut |_, _| ()).unwrap();
     assert_eq!((trained.epochs, trained.test.count), (1, 10_000));
     let peak = peak().unwrap();

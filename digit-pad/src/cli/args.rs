@@ -6,28 +6,35 @@ use std::{
     str::FromStr,
 };
 
-use digit_pad::{Error, charts::training_curves, recognition::recognizer::Recognizer};
+use digit_pad::{Error, charts::training_curves, recognition::recognizer::Recognizer, training::embedded};
 use mnist_io::{Dataset, Mnist, Split};
 
-/// Which model reads.
+/// The model to use.
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelArgs {
-    /// The weights that read, a .safetensors file; without it, those inside the program
+    /// Weights file (.safetensors) [default: the built-in network]
     #[arg(long, value_name = "FILE")]
     pub(super) model: Option<PathBuf>,
 }
 
 impl ModelArgs {
-    /// What reads with it.
+    /// The recognizer of this model.
     pub(super) fn recognizer(&self) -> Result<Recognizer, Error> {
         Recognizer::open(self.model.as_deref())
     }
 }
 
-/// Which images.
+/// The data set to use.
 #[derive(Debug, clap::Args)]
 pub(super) struct DataArgs {
-    /// The folder of the four IDX files by their MNIST names, gzipped or not; without it, the MNIST inside the program
+    #[cfg_attr(
+        feature = "embedded",
+        doc = "Folder with the four IDX files of MNIST, gzipped or not [default: the built-in MNIST]"
+    )]
+    #[cfg_attr(
+        not(feature = "embedded"),
+        doc = "Folder with the four IDX files of MNIST, gzipped or not (needed: this build contains no MNIST)"
+    )]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -35,20 +42,22 @@ pub(super) struct DataArgs {
 impl DataArgs {
     /// Training and test images.
     pub(super) fn load(&self) -> Result<Mnist, Error> {
-        Ok(self.data.as_ref().map_or_else(Mnist::embedded, Mnist::from_dir)?)
+        match &self.data {
+            Some(folder) => Ok(Mnist::from_dir(folder)?),
+            None => embedded::mnist(),
+        }
     }
 
-    /// The test images alone.
+    /// Test images only.
     pub(super) fn load_test(&self) -> Result<Dataset, Error> {
-        let split = Split::Test;
-        Ok(self
-            .data
-            .as_ref()
-            .map_or_else(|| Mnist::embedded_split(split), |dir| Mnist::open_split(dir, split))?)
+        match &self.data {
+            Some(folder) => Ok(Mnist::open_split(folder, Split::Test)?),
+            None => embedded::split(Split::Test),
+        }
     }
 }
 
-/// Where a PNG file goes.
+/// Path of a PNG file to write.
 #[derive(Clone, Debug)]
 pub(super) struct PngPath(PathBuf);
 
@@ -66,15 +75,15 @@ impl FromStr for PngPath {
         if extension(&path).as_deref() == Some("png") {
             return Ok(PngPath(path));
         }
-        Err("this is drawn as a PNG file; give it a name that ends in .png".to_owned())
+        Err("expected a file name that ends in .png".to_owned())
     }
 }
 
-/// Where a plot goes, and in which form.
+/// Path of a plot to write, with the format that its extension names.
 #[derive(Clone, Debug)]
 pub(super) struct PlotPath {
     pub(super) path: PathBuf,
-    pub(super) form: training_curves::Form,
+    pub(super) form: training_curves::ImageFormat,
 }
 
 impl FromStr for PlotPath {
@@ -83,15 +92,15 @@ impl FromStr for PlotPath {
     fn from_str(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
         let form = match extension(&path).as_deref() {
-            Some("png") => training_curves::Form::Png,
-            Some("svg") => training_curves::Form::Svg,
-            _ => return Err("the name tells the form; give it one that ends in .png or .svg".to_owned()),
+            Some("png") => training_curves::ImageFormat::Png,
+            Some("svg") => training_curves::ImageFormat::Svg,
+            _ => return Err("expected a file name that ends in .png or .svg".to_owned()),
         };
         Ok(PlotPath { path, form })
     }
 }
 
-/// What the name of a file ends in, in lower case.
+/// The extension of a file name in lower case.
 fn extension(path: &Path) -> Option<String> {
     path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase)
 }

@@ -1,4 +1,4 @@
-//! `eval`: measures a model on a test set.
+//! `eval`: evaluates a model on a test set.
 
 use std::{
     io::{self, Write},
@@ -14,7 +14,7 @@ use digit_pad::{
         predictor::Predictor,
     },
     storage::atomic_file,
-    training::evaluation::{Answer, Metrics, worst_mistakes},
+    training::evaluation::{Answer, Metrics, most_confident_errors},
 };
 use mnist_io::Dataset;
 use nn_core::{NetworkSpec, loss};
@@ -25,24 +25,24 @@ use super::{
     output::{Outcome, grouped, json, line, percent, percent_or_dash, row},
 };
 
-/// Measures a model on the test images
+/// Evaluate a model on the test set
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The network that the weights are for, where their file does not say it
+    /// Network in text form, for a weights file without metadata
     #[arg(long, value_name = "SPEC", requires = "model")]
     net: Option<NetworkSpec>,
 
     #[command(flatten)]
     data: DataArgs,
 
-    /// Write a CSV file with a line for each test image, in order: index, label, digit and the ten probabilities
+    /// Write a CSV file with one line per test image: index, label, digit and the ten probabilities
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
 
-    /// Write a picture of the confusion matrix and of the most confident mistakes
+    /// Draw the confusion matrix and the most confident errors
     #[arg(long, value_name = "FILE.png")]
     confusion: Option<PngPath>,
 
@@ -52,7 +52,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Measured {
+struct Report {
     accuracy: f64,
     count: u64,
     correct: u64,
@@ -75,25 +75,25 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let images = args.data.load_test()?;
     model.check_fit(images.height(), images.width())?;
-    let predictions = Readings::new(model.clone(), &images)?;
+    let predictions = Predictions::new(model.clone(), &images)?;
     let mut metrics = Metrics::default();
     metrics.extend(predictions.answers(&images));
-    let measured = measured(&metrics, &predictions)?;
+    let report = report(&metrics, &predictions)?;
     if let Some(path) = &args.predictions {
         predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = worst_mistakes(predictions.answers(&images), confusion_chart::SHOWN);
-        confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
+        let errors = most_confident_errors(predictions.answers(&images), confusion_chart::MAX_ERRORS);
+        confusion_chart::draw(path, &model.name(), &metrics, &images, &errors)?;
     }
     if args.json {
-        return json(&measured);
+        return json(&report);
     }
-    print(&model, &measured)
+    print(&model, &report)
 }
 
-fn measured(metrics: &Metrics, predictions: &Readings) -> Result<Measured, Error> {
-    Ok(Measured {
+fn report(metrics: &Metrics, predictions: &Predictions) -> Result<Report, Error> {
+    Ok(Report {
         accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
         count: metrics.count(),
         correct: metrics.correct(),
@@ -106,21 +106,21 @@ fn measured(metrics: &Metrics, predictions: &Readings) -> Result<Measured, Error
     })
 }
 
-fn print(model: &Model, measured: &Measured) -> Outcome {
-    let (correct, count) = (grouped(measured.correct), grouped(measured.count));
+fn print(model: &Model, report: &Report) -> Outcome {
+    let (correct, count) = (grouped(report.correct), grouped(report.count));
     row("model", model.name())?;
-    row("test accuracy", percent(measured.accuracy))?;
-    row("read rightly", format_args!("{correct} of {count}"))?;
-    row("loss", format_args!("{:.4}", measured.loss))?;
-    row("calibration error", percent_or_dash(measured.calibration_error))?;
-    let (mean, slowest) = (measured.mean_ms, measured.slowest_ms);
+    row("test accuracy", percent(report.accuracy))?;
+    row("correct", format_args!("{correct} of {count}"))?;
+    row("loss", format_args!("{:.4}", report.loss))?;
+    row("calibration error", percent_or_dash(report.calibration_error))?;
+    let (mean, slowest) = (report.mean_ms, report.slowest_ms);
     row(
-        "one image",
-        format_args!("{mean:.3} ms on the mean, {slowest:.3} ms at the slowest"),
+        "time per image",
+        format_args!("{mean:.3} ms mean, {slowest:.3} ms maximum"),
     )?;
     line("")?;
     line("digit    precision    recall")?;
-    for (digit, (precision, recall)) in measured.precision.iter().zip(&measured.recall).enumerate() {
+    for (digit, (precision, recall)) in report.precision.iter().zip(&report.recall).enumerate() {
         let (precision, recall) = (percent_or_dash(*precision), percent_or_dash(*recall));
         line(format_args!("{digit:<5} {precision:>12} {recall:>9}"))?;
     }
@@ -131,22 +131,22 @@ fn milliseconds(time: Duration) -> f64 {
     1e3 * time.as_secs_f64()
 }
 
-/// What was read in each image, one at a time, as the window reads.
-struct Readings {
-    /// The probabilities of the ten digits, image after image.
+/// Predictions for all images, made one at a time as in the window.
+struct Predictions {
+    /// Probabilities of the ten digits for each image.
     probabilities: Vec<[f32; DIGITS]>,
-    /// The sum of their cross-entropies.
+    /// Sum of the cross-entropies.
     loss: f64,
-    /// What all images took together.
+    /// Total prediction time.
     time: Duration,
-    /// What the slowest of them took.
+    /// Longest prediction time of an image.
     slowest: Duration,
 }
 
-impl Readings {
+impl Predictions {
     fn new(model: Model, images: &Dataset) -> Result<Self, Error> {
         let mut predictor = Predictor::new(model, 1)?;
-        let mut predictions = Readings {
+        let mut predictions = Predictions {
             probabilities: Vec::with_capacity(images.len()),
             loss: 0.0,
             time: Duration::ZERO,
@@ -168,7 +168,7 @@ impl Readings {
         Ok(predictions)
     }
 
-    /// Each image's label, the digit that was read and its probability.
+    /// Label, digit and probability of each image.
     fn answers<'a>(&'a self, images: &'a Dataset) -> impl Iterator<Item = Answer> + 'a {
         self.probabilities.iter().enumerate().map(|(index, probabilities)| {
             let digit = loss::argmax(probabilities);
@@ -196,7 +196,7 @@ impl Readings {
 fn write_line(file: &mut dyn Write, answer: &Answer, probabilities: &[f32]) -> io::Result<()> {
     write!(file, "{},{},{}", answer.index, answer.label, answer.digit)?;
     for probability in probabilities {
-        // As short as reads back to the same number, tiny ones with an exponent.
+        // Shortest form that parses to the same number; tiny ones have an exponent.
         write!(file, ",{probability:?}")?;
     }
     writeln!(file)

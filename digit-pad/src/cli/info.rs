@@ -1,4 +1,4 @@
-//! `info`: describes a weights file.
+//! `info`: describes a model.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::{
     args::ModelArgs,
-    output::{Outcome, grouped, json, row},
+    output::{Outcome, grouped, json, percent, row},
 };
 
-/// Tells what a weights file holds and how it was trained
+/// Describe a model: its network, input scaling and training
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -32,7 +32,7 @@ struct Info<'a> {
     mean: f32,
     std: f32,
     notes: BTreeMap<&'a str, &'a str>,
-    /// How many lessons it remembers.
+    /// Number of stored examples.
     lessons: usize,
     kernel: String,
 }
@@ -67,14 +67,29 @@ pub(super) fn run(args: &Args) -> Outcome {
     row("multiply-adds", grouped(network.multiply_adds() as u64))?;
     row("labels", content.labels.join(" "))?;
     row(
-        "input",
+        "input scaling",
         format_args!("(pixel / 255 - {}) / {}", content.scaling.mean, content.scaling.std),
     )?;
     for (name, value) in notes {
-        row(&name.replace('_', " "), value)?;
+        let accuracy = value.parse::<f64>().ok().filter(|_| name.ends_with("accuracy"));
+        let shown = accuracy.map_or_else(|| value.to_owned(), percent);
+        row(&heading(name), shown)?;
     }
     if lessons > 0 {
-        row("lessons", lessons)?;
+        row("examples", lessons)?;
     }
-    row("kernel here", kernel)
+    row("CPU kernel", kernel)
+}
+
+/// What the table calls an entry of the metadata.
+fn heading(name: &str) -> String {
+    let known = match name {
+        "batch" => "batch size",
+        "learning_rate" => "peak learning rate",
+        "seed" => "random seed",
+        "train_images" => "training images",
+        "validation_accuracy" => "accuracy (validation)",
+        _ => return name.replace('_', " "),
+    };
+    known.to_owned()
 }

@@ -1,4 +1,4 @@
-//! The command line, one file per command.
+//! The command line: one file per command, and what they share.
 
 mod args;
 mod eval;
@@ -8,25 +8,27 @@ mod predict;
 mod progress;
 mod replay;
 mod train;
+#[cfg(feature = "window")]
 mod window;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-/// Draws, reads and learns digits: without a command, opens a window to draw them in.
+/// Recognize handwritten digits; without a command, open a window to draw them in
 #[derive(Debug, Parser)]
+#[cfg_attr(feature = "window", command(args_conflicts_with_subcommands = true))]
 #[command(
     name = "digit-pad",
     version,
-    args_conflicts_with_subcommands = true,
-    after_help = "Results go to standard output, progress and messages to standard error. \
-                  The exit status is 0 for done, 1 for failed, 2 for wrong usage."
+    after_help = "Results go to standard output, progress and messages to standard error.\n\
+                  Exit status: 0 for success, 1 for failure, 2 for wrong usage."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 
+    #[cfg(feature = "window")]
     #[command(flatten)]
     window: window::Args,
 }
@@ -40,14 +42,11 @@ enum Command {
     Info(info::Args),
 }
 
-/// Does what the command line asks for, and says how that went.
+/// Runs the command of the command line and returns its exit status.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        None => {
-            refuse_late_command(&cli.window);
-            window::run(&cli.window)
-        }
+        None => run_window(&cli),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
@@ -57,7 +56,21 @@ pub(crate) fn run() -> ExitCode {
     outcome.map_or_else(|failure| failure.end(), |()| ExitCode::SUCCESS)
 }
 
-/// Ends the program where a command stands behind options and so was taken for the name of an image.
+#[cfg(feature = "window")]
+fn run_window(cli: &Cli) -> output::Outcome {
+    refuse_late_command(&cli.window);
+    window::run(&cli.window)
+}
+
+#[cfg(not(feature = "window"))]
+fn run_window(_: &Cli) -> output::Outcome {
+    let message = "this build has no window; use one of the commands train, eval, predict, replay and info, or build \
+                   digit-pad with the feature `window`, which is a default feature";
+    Cli::command().error(ErrorKind::MissingSubcommand, message).exit()
+}
+
+/// Exits if a command follows options and so was parsed as the name of an image.
+#[cfg(feature = "window")]
 fn refuse_late_command(args: &window::Args) {
     let mut cli = Cli::command();
     let name = args
@@ -65,7 +78,7 @@ fn refuse_late_command(args: &window::Args) {
         .and_then(|image| cli.find_subcommand(image))
         .map(|command| command.get_name().to_owned());
     if let Some(name) = name {
-        let message = format!("the command comes before its options: digit-pad {name} [OPTIONS]");
+        let message = format!("put the command before its options: digit-pad {name} [OPTIONS]");
         cli.error(ErrorKind::ArgumentConflict, message).exit();
     }
 }

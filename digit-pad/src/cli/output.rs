@@ -10,16 +10,16 @@ use digit_pad::Error;
 pub(super) use digit_pad::format::{grouped, percent, percent_or_dash};
 use serde::Serialize;
 
-/// Why a command did not do all that it was asked for.
+/// Why a command failed or stopped early.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Something went wrong.
+    /// An error of the library.
     Error(Error),
-    /// The same, for what is no error of the library.
+    /// Any other error.
     Message(String),
-    /// Parts of it went wrong, which has been said already.
+    /// Some items failed; their errors are already reported.
     Reported,
-    /// Nobody reads standard output any more: there is nothing left to do.
+    /// The reader of standard output is gone; there is nothing left to do.
     Closed,
 }
 
@@ -32,7 +32,7 @@ impl<E: Into<Error>> From<E> for Failure {
 }
 
 impl Failure {
-    /// Says what went wrong, and gives the status to exit with.
+    /// Reports the error and returns the exit status.
     pub(super) fn end(&self) -> ExitCode {
         match self {
             Failure::Error(error) => report(error),
@@ -52,17 +52,17 @@ pub(super) fn line(text: impl Display) -> Outcome {
     })
 }
 
-/// Writes an object in a line to standard output.
+/// Writes an object as a line of JSON to standard output.
 pub(super) fn json(object: &impl Serialize) -> Outcome {
-    line(serde_json::to_string(object).expect("results can be serialised"))
+    line(serde_json::to_string(object).expect("results can be serialized"))
 }
 
-/// Writes a name and a value to standard output, as a row of a table.
+/// Writes a row of a two-column table to standard output.
 pub(super) fn row(name: &str, value: impl Display) -> Outcome {
-    line(format_args!("{name:<20} {value}"))
+    line(format_args!("{name:<22} {value}"))
 }
 
-/// Writes a line to standard error. Where nobody reads that, there is nobody to tell.
+/// Writes a line to standard error. If standard error is closed, nobody can be told.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

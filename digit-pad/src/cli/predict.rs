@@ -10,7 +10,7 @@ use digit_pad::{
         normalization::normalize,
         prediction::Classifier,
         recognizer::Recognizer,
-        segmentation::{PictureDigit, split_picture},
+        segmentation::{ImageDigit, segment_image},
     },
 };
 use serde::Serialize;
@@ -20,30 +20,30 @@ use super::{
     output::{Failure, Outcome, json, line, report},
 };
 
-/// Reads the digit, or the number, in each image
+/// Recognize the digit or number in each image
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints a line an image: its path, the digit (or the number) and its probability, separated by tabs. \
-                        After an image that cannot be read it goes on with the next, and exits with status 1."
+    after_help = "Prints one line per image: path, digit (or number) and probability, separated by tabs.\n\
+                  Images that cannot be read are reported and skipped; the exit status is then 1."
 )]
 pub(super) struct Args {
-    /// Image files (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP) with a digit or a number each, dark on light or light on dark
+    /// Images of a digit or number, dark on light or light on dark (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP)
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Read all digits of each image, side by side, as a number
+    /// Read all digits of an image as one number
     #[arg(long)]
     number: bool,
 
-    /// Print a JSON object a line, with the probabilities of all ten digits
+    /// Print one JSON object per image, with the probabilities of all ten digits
     #[arg(long)]
     json: bool,
 }
 
-/// What was found in an image.
+/// The result for one image.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Prediction {
@@ -72,7 +72,7 @@ struct DigitInNumber {
     r#box: PixelBox,
 }
 
-/// A rectangle in pixels of the upright image.
+/// A rectangle in the upright image, in pixels.
 #[derive(Serialize)]
 struct PixelBox {
     x: usize,
@@ -85,8 +85,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut recognizer = args.model.recognizer()?;
     let mut outcome = Ok(());
     for path in &args.images {
-        let read = if args.number { read_number } else { read_digit };
-        match image_file::open(path).and_then(|loaded| read(&mut recognizer, path, &loaded)) {
+        let predict = if args.number { predict_number } else { predict_digit };
+        match image_file::open(path).and_then(|loaded| predict(&mut recognizer, path, &loaded)) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
@@ -97,8 +97,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     outcome
 }
 
-fn read_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let seen = normalize(&loaded.picture).ok_or_else(|| no_ink(path, loaded))?;
+fn predict_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
+    let seen = normalize(&loaded.image).ok_or_else(|| blank_image(path, loaded))?;
     let prediction = recognizer.classify(&seen);
     Ok(Prediction::Digit {
         path: path.display().to_string(),
@@ -109,13 +109,13 @@ fn read_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) ->
     })
 }
 
-fn read_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let digits: Vec<DigitInNumber> = split_picture(&loaded.picture, recognizer)
+fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
+    let digits: Vec<DigitInNumber> = segment_image(&loaded.image, recognizer)
         .iter()
         .map(|found| DigitInNumber::new(found, loaded))
         .collect();
     if digits.is_empty() {
-        return Err(no_ink(path, loaded));
+        return Err(blank_image(path, loaded));
     }
     Ok(Prediction::Number {
         path: path.display().to_string(),
@@ -126,8 +126,8 @@ fn read_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -
     })
 }
 
-fn no_ink(path: &Path, loaded: &LoadedImage) -> Error {
-    Error::NoInk {
+fn blank_image(path: &Path, loaded: &LoadedImage) -> Error {
+    Error::BlankImage {
         path: path.to_owned(),
         width: loaded.width,
         height: loaded.height,
@@ -157,13 +157,13 @@ impl Prediction {
 }
 
 impl DigitInNumber {
-    fn new(found: &PictureDigit, loaded: &LoadedImage) -> Self {
+    fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
         let PixelRect {
             left,
             top,
             width,
             height,
-        } = loaded.place(found.place);
+        } = loaded.source_rect(found.rect);
         DigitInNumber {
             digit: found.prediction.digit(),
             probability: found.prediction.probability(),

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::output::{Failure, Outcome, grouped, json, note, percent};
 
-/// Shows training on its way.
+/// Reports the progress of training.
 pub(super) struct Progress {
     epochs: usize,
     as_json: bool,
-    /// Draws nothing where standard error is no terminal.
+    /// Hidden if standard error is not a terminal.
     bar: ProgressBar,
     start: Instant,
     outcome: Outcome,
@@ -29,7 +29,7 @@ struct Epoch {
 
 impl Progress {
     pub(super) fn new(epochs: usize, as_json: bool) -> Self {
-        let style = ProgressStyle::with_template("{msg}  {wide_bar}  {eta} left").expect("the template is right");
+        let style = ProgressStyle::with_template("{msg}  {wide_bar}  {eta} left").expect("the template is valid");
         let bar = ProgressBar::new(0).with_style(style.progress_chars("━━─"));
         Progress {
             epochs,
@@ -47,7 +47,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away; fails if a line could not be written.
+    /// Removes the bar; fails if a line could not be written.
     pub(super) fn finish(self) -> Outcome {
         self.bar.finish_and_clear();
         self.outcome
@@ -78,7 +78,7 @@ impl Progress {
         }
         if self.as_json && self.outcome.is_ok() {
             let written = self.bar.suspend(|| json(&Epoch::from(report)));
-            // Where nobody reads the lines any more, training still goes on for its weights.
+            // If nobody reads the lines, training continues for the sake of the weights.
             if !matches!(written, Err(Failure::Closed)) {
                 self.outcome = written;
             }
@@ -89,7 +89,7 @@ impl Progress {
         let step = &report.step;
         let validation = report
             .validation_accuracy
-            .map(|accuracy| format!("validation {}  ", percent(accuracy)));
+            .map(|accuracy| format!("accuracy (validation) {}  ", percent(accuracy)));
         let share_left = (step.total_steps - step.steps) as f64 / (step.steps - step.resumed_steps) as f64;
         format!(
             "epoch {:>width$}/{}  loss {:.4}  accuracy {}  {}{} images/s  {:.0} s left",

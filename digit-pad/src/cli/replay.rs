@@ -1,4 +1,4 @@
-//! `replay`: draws saved strokes with the pad's pen and recognizes them.
+//! `replay`: draws saved strokes with the window's pen and recognizes them.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,33 +19,33 @@ use super::{
     output::{Failure, Outcome, grouped, json, line, note, percent, report},
 };
 
-/// Draws saved strokes with the pad's own pen, and reads them
+/// Draw saved strokes with the window's pen and recognize them
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints a line a drawing: its line in the file, its label or `-`, the digit that was read and \
-                        its probability, separated by tabs; and last how many of those with a label were read \
-                        rightly. After a line that is no drawing it goes on with the next, and exits with status 1."
+    after_help = "Prints one line per drawing: line number, label or `-`, digit and probability, separated by tabs; \
+                  then the accuracy on the labeled drawings.\n\
+                  Lines that cannot be read are reported and skipped; the exit status is then 1."
 )]
 pub(super) struct Args {
-    /// Files with a drawing a line: {"label":3,"strokes":[[[x,y],…],…]}, the label optional, the points of any scale
+    /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale
     #[arg(value_name = "STROKES", required = true)]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     model: ModelArgs,
 
-    /// First teach it the labelled drawings of that file, which has the same form, as the window would
+    /// Fine-tune on the labeled drawings of this file first, as the window does
     #[arg(long, value_name = "FILE")]
     teach: Option<PathBuf>,
 
-    /// Print a JSON object a line
+    /// Print one JSON object per drawing, and one for the total
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
 struct Row {
-    /// Where there are several files.
+    /// The file, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     line: usize,
@@ -55,7 +55,7 @@ struct Row {
     known: bool,
 }
 
-/// How the drawings with a label were read.
+/// The result over all labeled drawings.
 #[derive(Serialize)]
 struct Total {
     count: u64,
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         for drawing in drawings {
             match drawing {
                 Ok((number, drawing)) => {
-                    let row = read(&mut recognizer, name, number, &drawing);
+                    let row = predict(&mut recognizer, name, number, &drawing);
                     metrics.extend(row.answer());
                     print(&row, args.json)?;
                 }
@@ -93,23 +93,23 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 impl Args {
-    /// What reads, taught first if that is asked for.
+    /// The recognizer, fine-tuned first if `--teach` is given.
     fn recognizer(&self) -> Result<Recognizer, Error> {
         let Some(path) = &self.teach else {
             return self.model.recognizer();
         };
         let model = Model::open(self.model.model.as_deref())?;
-        let examples = Examples::load_labelled(path)?;
+        let examples = Examples::load_labeled(path)?;
         let mut fine_tuner = FineTuner::new(&model)?;
         let start = Instant::now();
-        let taught = fine_tuner.fine_tune(&examples)?;
+        let fine_tuned = fine_tuner.fine_tune(&examples)?;
         let milliseconds = start.elapsed().as_millis();
         note(format_args!(
-            "taught {} labelled drawings of {} in {milliseconds} ms",
+            "fine-tuned on {} labeled drawings from {} in {milliseconds} ms",
             examples.len(),
             path.display()
         ));
-        Recognizer::new(taught)
+        Recognizer::new(fine_tuned)
     }
 }
 
@@ -118,8 +118,8 @@ fn failed(error: Error) -> Outcome {
     Err(Failure::Reported)
 }
 
-fn read(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {
-    let seen = normalize_ink(&drawing.ink.fit()).expect("a drawing has ink, and in the middle of the canvas");
+fn predict(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {
+    let seen = normalize_ink(&drawing.ink.fit()).expect("a drawing has ink in the middle of the canvas");
     let prediction = recognizer.classify(&seen);
     Row {
         path: path.map(|path| path.display().to_string()),
@@ -144,7 +144,7 @@ fn print(row: &Row, as_json: bool) -> Outcome {
 }
 
 impl Row {
-    /// What was read, if it is known what should have been.
+    /// The answer to measure, if the drawing has a label.
     fn answer(&self) -> Option<Answer> {
         self.label.map(|label| Answer {
             index: self.line,
@@ -176,7 +176,7 @@ impl Total {
         };
         let (correct, count) = (grouped(self.correct), grouped(self.count));
         line(format_args!(
-            "{} of the labelled drawings read rightly: {correct} of {count}",
+            "accuracy {}: {correct} of {count} labeled drawings correct",
             percent(accuracy)
         ))
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{PathBuf, absolute},
     process,
     str::FromStr,
@@ -16,13 +17,14 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser},
 };
 use digit_pad::{
+    Error,
     charts::{Curves, training_curves},
     storage::atomic_file,
     training::{
         checkpoint,
-        data_split::{Data, HeldOut},
+        data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{End, Task, Trained, model_of, train},
+        session::{StopReason, Task, Trained, digit_model, train},
     },
 };
 use mnist_io::Dataset;
@@ -39,83 +41,83 @@ use super::{
     progress::Progress,
 };
 
-/// Trains a network on digits
+/// Train a network and save its weights
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Ctrl-C ends training and keeps the best weights so far; a second one ends the program.")]
+#[command(after_help = "Ctrl-C stops training and keeps the best weights so far; a second Ctrl-C quits at once.")]
 pub(super) struct Args {
-    /// A network and how it is trained
+    /// Network and training settings
     #[arg(long, value_name = "NAME", default_value = DEFAULT.name, value_parser = preset_names())]
     preset: String,
 
-    /// Another network, in its text form, trained as the default preset is: "784 | dense 128 | relu | dense 10"
+    /// Network in text form, such as "784 | dense 128 | relu | dense 10", with the settings of the default preset
     #[arg(long, value_name = "SPEC", conflicts_with = "preset")]
     net: Option<NetworkSpec>,
 
     #[command(flatten)]
     data: DataArgs,
 
-    /// How often all training images are seen [default: the preset's]
+    /// Number of epochs [default: from the preset]
     #[arg(long, value_name = "N", value_parser = count::<100_000>, allow_negative_numbers = true)]
     epochs: Option<usize>,
 
-    /// Images to a step [default: the preset's]
+    /// Batch size [default: from the preset]
     #[arg(long, value_name = "N", value_parser = count::<65_536>, allow_negative_numbers = true)]
     batch: Option<usize>,
 
-    /// The learning rate at its highest [default: the preset's]
+    /// Peak learning rate [default: from the preset]
     #[arg(long, value_name = "X", value_parser = learning_rate, allow_negative_numbers = true)]
     lr: Option<f32>,
 
-    /// The rule of the steps [default: the preset's]
+    /// Optimizer [default: from the preset]
     #[arg(long, value_enum)]
-    optimizer: Option<Rule>,
+    optimizer: Option<OptimizerName>,
 
-    /// Decides the first weights, the order of the images and their changes
+    /// Random seed of the initial weights, shuffling and augmentation
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
 
-    /// Threads to train on; the weights do not depend on it [default: one for each core]
+    /// Number of threads; it does not change the weights [default: one per core]
     #[arg(long, value_name = "N", value_parser = count::<1024>, allow_negative_numbers = true)]
     threads: Option<usize>,
 
-    /// Learn from the first N training images alone [default: the preset's, if it has one, or all]
+    /// Train on the first N training images only [default: from the preset, or all]
     #[arg(long, value_name = "N", value_parser = count::<{ usize::MAX }>, allow_negative_numbers = true)]
     limit: Option<usize>,
 
-    /// Hold out the last N training images, to tell which weights are the best; 0 keeps the last weights [default:
-    /// the preset's share]
+    /// Hold out the last N training images for validation, to keep the weights of the best epoch; with 0, those of the
+    /// last epoch [default: from the preset]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     val: Option<usize>,
 
-    /// Stop at the first check that reads this share of the test set rightly, as in 0.98: a race, and no estimate
+    /// Stop as soon as the test accuracy reaches A, as in 0.98: a race, and no estimate of the accuracy on new digits
     #[arg(long, value_name = "A", value_parser = share, allow_negative_numbers = true)]
     until_accuracy: Option<f64>,
 
-    /// Where the weights go; without it they are not kept
+    /// Save the weights to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Keep the whole run in this file after each epoch, and go on from there if the file exists
+    /// Save the run to this file after each epoch, and resume from it if it exists
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
-    /// Draw loss and accuracy over the steps of this run
+    /// Plot loss and accuracy of this run
     #[arg(long, value_name = "FILE.png|svg")]
     plot: Option<PlotPath>,
 
-    /// Print a JSON object an epoch, and a last one with the result
+    /// Print one JSON object per epoch, and one for the result
     #[arg(long)]
     json: bool,
 }
 
 impl Args {
-    /// Whether each file that is written is one of its own.
+    /// Fails if two outputs have the same path.
     fn check_files_differ(&self) -> Outcome {
         let best = self.checkpoint.as_deref().map(checkpoint::best_path);
         let named = [
             ("--out", self.out.as_deref()),
             ("--checkpoint", self.checkpoint.as_deref()),
-            ("the best weights of --checkpoint", best.as_deref()),
+            ("the best weights beside --checkpoint", best.as_deref()),
             ("--plot", self.plot.as_ref().map(|plot| plot.path.as_path())),
         ];
         let files = named
@@ -125,7 +127,7 @@ impl Args {
         for (i, (name, path)) in files.iter().enumerate() {
             if let Some((other, _)) = files[..i].iter().find(|(_, earlier)| earlier == path) {
                 return Err(Failure::Message(format!(
-                    "{other} and {name} are the same file, {}; one would be lost: name another",
+                    "{other} and {name} are the same file, {}; give each its own file",
                     path.display()
                 )));
             }
@@ -135,15 +137,15 @@ impl Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Rule {
-    /// Stochastic gradient descent, with momentum
+enum OptimizerName {
+    /// Stochastic gradient descent with momentum
     Sgd,
-    /// Adam; its learning rate is 0.001 unless it is given
+    /// Adam, with a peak learning rate of 0.001 unless --lr is given
     Adam,
 }
 
 #[derive(Serialize)]
-struct Measured {
+struct Report {
     test_accuracy: f64,
     train_seconds: f64,
     parameters: usize,
@@ -161,9 +163,9 @@ pub(super) fn run(args: &Args) -> Outcome {
     let stop = Arc::new(AtomicBool::new(false));
     let task = task(args, &stop);
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Failure::Message(format!("cannot start the threads: {error}")))?;
+    let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = Data::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
+    let data = DataSplit::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
@@ -176,7 +178,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     });
     let shown = progress.finish();
     let trained = trained?;
-    tell_the_end(&task, &trained);
+    report_end(&task, &trained);
     let saved = save(args, &task, &data, &trained);
     let plotted = draw(args, &curves, &trained);
     let printed = print(args, &trained);
@@ -193,8 +195,8 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
     match args.optimizer {
-        Some(Rule::Adam) => recipe.optimizer = Adam::new(1e-3).into(),
-        Some(Rule::Sgd) if !matches!(recipe.optimizer, Optimizer::Sgd(_)) => {
+        Some(OptimizerName::Adam) => recipe.optimizer = Adam::new(1e-3).into(),
+        Some(OptimizerName::Sgd) if !matches!(recipe.optimizer, Optimizer::Sgd(_)) => {
             recipe.optimizer = DEFAULT.recipe.optimizer;
         }
         _ => {}
@@ -213,7 +215,7 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     }
 }
 
-fn announce(args: &Args, task: &Task<'_>, data: &Data) {
+fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     let images = |dataset: &Dataset| grouped(dataset.len() as u64);
     note(format_args!("network     {}", task.network));
     note(format_args!(
@@ -221,32 +223,38 @@ fn announce(args: &Args, task: &Task<'_>, data: &Data) {
         grouped(task.network.parameter_count() as u64)
     ));
     note(format_args!(
-        "images      {} to learn from, {} held out for validation, {} to test on",
+        "images      {} training, {} validation, {} test",
         images(&data.train),
         images(&data.validation),
         images(&data.test)
     ));
     match &args.out {
-        None => note("weights     will not be kept; --out FILE keeps them"),
-        Some(path) if path.exists() => note(format_args!("weights     will replace {}", path.display())),
-        Some(path) => note(format_args!("weights     will go to {}", path.display())),
+        None => note("weights     not saved; use --out FILE to save them"),
+        Some(path) if path.exists() => note(format_args!(
+            "weights     saved to {} at the end, replacing the file",
+            path.display()
+        )),
+        Some(path) => note(format_args!("weights     saved to {} at the end", path.display())),
     }
     match &args.checkpoint {
         None => {}
-        Some(path) if path.exists() => note(format_args!("checkpoint  goes on from {}", path.display())),
-        Some(path) => note(format_args!("checkpoint  will go to {}", path.display())),
+        Some(path) if path.exists() => note(format_args!(
+            "checkpoint  resumes from the checkpoint {}",
+            path.display()
+        )),
+        Some(path) => note(format_args!("checkpoint  saved to {} after each epoch", path.display())),
     }
     if let Some(wanted) = task.until_accuracy {
         note(format_args!(
-            "This is a race to an accuracy of {wanted} on the test set. The test set decides when it ends, so the \
-             accuracy reached is no estimate of the accuracy on other digits."
+            "This run is a race to a test accuracy of {wanted}. The test set decides when training stops, so the \
+             accuracy reached is no estimate of the accuracy on new digits."
         ));
     }
 }
 
-/// Sets the flag at the first Ctrl-C, and ends the program at the second.
+/// Sets the flag at the first Ctrl-C and exits at the second.
 fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) -> Outcome {
-    /// What a shell makes of a program that a Ctrl-C ended.
+    /// Exit status of a program that Ctrl-C ended, as shells report it.
     const INTERRUPTED: i32 = 130;
     let stop = Arc::clone(stop);
     let handler = move || {
@@ -254,27 +262,25 @@ fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) -> Outcome {
             process::exit(INTERRUPTED);
         }
     };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Message(format!("cannot wait for Ctrl-C: {error}")))
+    ctrlc::set_handler(handler).map_err(|error| Failure::Message(format!("cannot handle Ctrl-C: {error}")))
 }
 
-fn tell_the_end(task: &Task<'_>, trained: &Trained) {
+fn report_end(task: &Task<'_>, trained: &Trained) {
     let epoch = trained.epoch;
-    match (trained.end, task.until_accuracy) {
-        (End::Stopped, _) => note(format_args!(
-            "stopped; the best weights so far are those of epoch {epoch}"
-        )),
-        (End::Reached, Some(wanted)) => {
+    match (trained.stop_reason, task.until_accuracy) {
+        (StopReason::Stopped, _) => note(format_args!("stopped; the best weights so far are from epoch {epoch}")),
+        (StopReason::Reached, Some(wanted)) => {
             note(format_args!(
-                "reached {wanted} on the test set in epoch {epoch}: a race, and no estimate"
+                "reached a test accuracy of {wanted} in epoch {epoch}: a race, and no estimate"
             ));
         }
         _ => {}
     }
 }
 
-fn save(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> Outcome {
+fn save(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = model_of(trained.network.clone());
+    let mut model = digit_model(trained.network.clone());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
@@ -286,22 +292,22 @@ fn draw(args: &Args, curves: &Curves, trained: &Trained) -> Outcome {
         return Ok(());
     };
     if curves.is_empty() {
-        note("no step was taken in this run, so there is nothing to plot");
+        note("nothing to plot: no training step was taken in this run");
         return Ok(());
     }
     let network = trained.network.spec().to_string();
-    training_curves::draw(path, *form, curves, &network, &final_figures(trained))?;
+    training_curves::draw(path, *form, curves, &network, &summary(trained))?;
     note(format_args!("plotted {}", path.display()));
     Ok(())
 }
 
-/// What came of the training, in a line.
-fn final_figures(trained: &Trained) -> String {
+/// The result in one line.
+fn summary(trained: &Trained) -> String {
     let validation = trained.validation.as_ref().map_or_else(String::new, |validation| {
-        format!("validation {}, ", percent(validation.accuracy))
+        format!("accuracy (validation) {}, ", percent(validation.accuracy))
     });
     format!(
-        "test accuracy {}, {validation}best epoch {} of {}, {} parameters, {:.1} s of training",
+        "test accuracy {}, {validation}best epoch {} of {}, {} parameters, training time {:.1} s",
         percent(trained.test.accuracy),
         trained.epoch,
         trained.epochs,
@@ -310,8 +316,8 @@ fn final_figures(trained: &Trained) -> String {
     )
 }
 
-/// How the weights came about. Nothing here may differ from run to run, so that the same training gives the same file.
-fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeMap<String, String> {
+/// Metadata about the training. It does not vary between runs, so that the same training gives the same file.
+fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> BTreeMap<String, String> {
     let accuracy = |evaluation: &Evaluation| evaluation.accuracy.to_string();
     let notes = [
         ("preset", args.net.is_none().then(|| args.preset.clone())),
@@ -338,7 +344,7 @@ fn notes(args: &Args, task: &Task<'_>, data: &Data, trained: &Trained) -> BTreeM
 fn print(args: &Args, trained: &Trained) -> Outcome {
     let parameters = trained.network.parameter_count();
     if args.json {
-        return json(&Measured {
+        return json(&Report {
             test_accuracy: trained.test.accuracy,
             train_seconds: trained.seconds,
             parameters,
@@ -346,7 +352,7 @@ fn print(args: &Args, trained: &Trained) -> Outcome {
     }
     row("test accuracy", percent(trained.test.accuracy))?;
     if let Some(validation) = &trained.validation {
-        row("validation accuracy", percent(validation.accuracy))?;
+        row("accuracy (validation)", percent(validation.accuracy))?;
     }
     row("best epoch", format_args!("{} of {}", trained.epoch, trained.epochs))?;
     row("training time", format_args!("{:.1} s", trained.seconds))?;
@@ -355,8 +361,8 @@ fn print(args: &Args, trained: &Trained) -> Outcome {
 
 fn check_goal(task: &Task<'_>, trained: &Trained) -> Outcome {
     match task.until_accuracy {
-        Some(wanted) if trained.end == End::Finished => Err(Failure::Message(format!(
-            "no check of the test set reached {wanted} in {} epochs; give it more of them, or ask for less",
+        Some(wanted) if trained.stop_reason == StopReason::Finished => Err(Failure::Message(format!(
+            "the test accuracy did not reach {wanted} in {} epochs; train longer with --epochs, or lower --until-accuracy",
             trained.epochs
         ))),
         _ => Ok(()),
@@ -376,7 +382,7 @@ fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
     number(
         text,
         |count| (1..=MAX).contains(count),
-        || format!("it has to be a whole number from 1 to {MAX}"),
+        || format!("expected a whole number from 1 to {MAX}"),
     )
 }
 
@@ -384,7 +390,7 @@ fn learning_rate(text: &str) -> Result<f32, String> {
     number(
         text,
         |rate| *rate > 0.0 && *rate <= 1000.0,
-        || "it has to be a number above 0, at most 1000".to_owned(),
+        || "expected a number above 0 and at most 1000".to_owned(),
     )
 }
 
@@ -392,12 +398,12 @@ fn share(text: &str) -> Result<f64, String> {
     number(
         text,
         |share| *share > 0.0 && *share <= 1.0,
-        || "it has to be above 0 and at most 1, as in 0.98".to_owned(),
+        || "expected a number above 0 and at most 1, as in 0.98".to_owned(),
     )
 }
 
-fn number<T: FromStr>(text: &str, fits: impl Fn(&T) -> bool, rule: impl Fn() -> String) -> Result<T, String> {
-    text.parse().ok().filter(fits).ok_or_else(rule)
+fn number<T: FromStr>(text: &str, fits: impl Fn(&T) -> bool, expected: impl Fn() -> String) -> Result<T, String> {
+    text.parse().ok().filter(fits).ok_or_else(expected)
 }
 
 #[cfg(test)]

@@ -3,41 +3,35 @@
 use std::{ffi::OsStr, io, path::PathBuf};
 
 use digit_pad::{
-    Error,
-    app::{controller::Controller, settings::Settings},
-    imaging::image_file,
-    recognition::model::Model,
-    storage::paths::UserPaths,
-    ui::Opening,
-    window::{self, WindowOptions},
+    Error, imaging::image_file, recognition::model::Model, storage::paths::UserPaths, ui::Opening, window::session,
 };
 
 use super::{
     args::ModelArgs,
-    output::{Failure, Outcome, report},
+    output::{Failure, Outcome},
 };
 
-/// How the window opens.
+/// Options of the window.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// An image file to open the window with
+    /// Image to open
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
 
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Write each reading to standard error
+    /// Log each prediction to standard error
     #[arg(long)]
     log_predictions: bool,
 
-    /// Keep settings, lessons, drawings and networks in this folder, in place of the user's own
+    /// Folder for settings, examples, drawings and networks [default: the user's own folders]
     #[arg(long, value_name = "DIR")]
     home: Option<PathBuf>,
 }
 
 impl Args {
-    /// The name of the image, as it was given.
+    /// Name of the image as given.
     pub(super) fn image(&self) -> Option<&OsStr> {
         self.image.as_ref().map(|image| image.as_os_str())
     }
@@ -45,18 +39,8 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let paths = args.home.as_deref().map_or_else(UserPaths::of_user, UserPaths::all_in);
-    let mut controller = Controller::new(Model::open(args.model.model.as_deref())?, paths.clone())?;
-    let options = WindowOptions {
-        log_predictions: args.log_predictions,
-        settings: Settings::load(&paths),
-        ..WindowOptions::default()
-    };
-    let settings = window::run(&options, &mut controller, opening(args)?)?;
-    // A window that cannot keep its size was still a good window.
-    if let Err(error) = settings.save(&paths) {
-        report(error);
-    }
-    Ok(())
+    let model = Model::open(args.model.model.as_deref())?;
+    Ok(session::open(model, &paths, opening(args)?, args.log_predictions)?)
 }
 
 fn opening(args: &Args) -> Result<Opening, Failure> {
@@ -64,14 +48,12 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
         return Ok(Opening::Blank);
     };
     match image_file::open(path) {
-        Ok(loaded) => Ok(Opening::Picture(loaded.picture)),
-        // A mistyped command arrives here as the name of an image.
-        Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
-            Err(Failure::Message(format!(
-                "there is neither an image nor a command {:?}; `digit-pad --help` lists the commands",
-                path.display().to_string()
-            )))
-        }
+        Ok(loaded) => Ok(Opening::Image(loaded.image)),
+        // A mistyped command is parsed as the name of an image.
+        Err(Error::Read { path, cause }) if cause.kind() == io::ErrorKind::NotFound => Err(Failure::Message(format!(
+            "{:?} is neither an image nor a command; `digit-pad --help` lists the commands",
+            path.display().to_string()
+        ))),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! Drawings as JSON lines: saving and loading strokes with their labels.
+//! Drawings as JSON lines: strokes with their labels.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +16,7 @@ const MAX_POINTS: usize = 100_000;
 const MAX_LINE: usize = 8 << 20;
 const MAX_COORDINATE: u32 = 10_000_000;
 
-/// A drawing as it is saved, one JSON object a line: the ink, and the digit that it is meant to be.
+/// A drawing and its label, one JSON object a line in a file.
 ///
 /// ```
 /// use digit_pad::drawing::file::Drawing;
@@ -28,14 +28,14 @@ const MAX_COORDINATE: u32 = 10_000_000;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
-    /// The digit, 0 to 9, if it is known.
+    /// The digit that was meant, 0 to 9, if known.
     pub label: Option<u8>,
-    /// The strokes in the units of the file; [`Ink::fit`] brings them onto the canvas.
+    /// The strokes in the units of the file; [`Ink::fit`] converts them to canvas units.
     pub ink: Ink,
 }
 
 #[derive(Deserialize)]
-struct DrawingForm {
+struct LoadedDrawing {
     label: Option<i64>,
     strokes: Vec<Vec<[f64; 2]>>,
 }
@@ -48,15 +48,15 @@ struct SavedDrawing {
 }
 
 impl Drawing {
-    /// Reads one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`, the label optional, the points in
-    /// any scale, other keys passed over.
+    /// Parses one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`. The label is optional, points have any
+    /// scale, and other keys are ignored.
     ///
     /// # Errors
     ///
-    /// Says which rule the line breaks: it is JSON of that form, its label a digit, with at least one stroke and
-    /// in every stroke at least one point, no coordinate beyond ±10,000,000 and at most 100,000 points.
+    /// If the line is not JSON of that form, the label is not a digit, there are no strokes, a stroke has no points, a
+    /// coordinate exceeds ±10,000,000, or there are more than 100,000 points.
     pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
-        let form: DrawingForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
+        let form: LoadedDrawing = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
         let label = checked_label(form.label)?;
         if form.strokes.is_empty() {
             return Err(DrawingFault::NoStrokes);
@@ -75,8 +75,7 @@ impl Drawing {
         })
     }
 
-    /// The line that [`Drawing::from_json`] reads, without a line break. Ink that is empty makes a line that it
-    /// refuses: there is nothing in it to read.
+    /// Formats the line that [`Drawing::from_json`] parses, without a line break. It rejects the line of empty ink.
     pub fn to_json(&self) -> String {
         let saved = SavedDrawing {
             label: self.label,
@@ -87,7 +86,7 @@ impl Drawing {
                 .map(|s| s.points().iter().map(|p| [p.x, p.y]).collect())
                 .collect(),
         };
-        serde_json::to_string(&saved).expect("numbers in lists always serialise")
+        serde_json::to_string(&saved).expect("lists of numbers always serialize")
     }
 }
 
@@ -99,7 +98,7 @@ pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFau
     }
 }
 
-pub(crate) fn form_fault(error: &serde_json::Error) -> DrawingFault {
+pub(crate) fn json_fault(error: &serde_json::Error) -> DrawingFault {
     let message = error.to_string();
     let reason = message
         .rsplit_once(" at line ")
@@ -132,9 +131,10 @@ fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingF
     Ok(Stroke::new(checked.collect::<Result<_, _>>()?, PEN))
 }
 
-/// The drawings of a strokes file, one after the other, each with its line number counted from 1; blank lines are
-/// passed over. A file of any size is read in constant memory. After a line that is no drawing the next one can be
-/// asked for; after a failure to read, or a line without end, there is no next one.
+/// Iterator over the drawings of a strokes file, with line numbers from 1. Blank lines are skipped.
+///
+/// Reads a file of any size in constant memory. Continues after a line that cannot be parsed; ends after a read error
+/// or a line that is too long.
 #[derive(Debug)]
 pub struct Drawings<R> {
     reader: R,
@@ -151,16 +151,16 @@ impl Drawings<BufReader<File>> {
     ///
     /// [`Error::Read`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Read {
+        let file = File::open(path).map_err(|cause| Error::Read {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         Ok(Drawings::new(BufReader::new(file), path))
     }
 }
 
 impl<R: BufRead> Drawings<R> {
-    /// Reads drawings from `reader`; `path` is the name that errors give.
+    /// Reads drawings from `reader`; errors name `path`.
     pub fn new(reader: R, path: &Path) -> Self {
         Drawings {
             reader,
@@ -171,7 +171,7 @@ impl<R: BufRead> Drawings<R> {
         }
     }
 
-    /// Reads the next line into the buffer; `false` at the end of the file, and after what cannot be read past.
+    /// Reads the next line into the buffer. Returns `false` at the end of the file, and after a fatal error.
     fn next_line(&mut self) -> Result<bool, Error> {
         if self.finished {
             return Ok(false);
@@ -184,9 +184,9 @@ impl<R: BufRead> Drawings<R> {
         match length {
             Ok(length) if length > MAX_LINE => Err(self.fault(DrawingFault::LineTooLong { limit: MAX_LINE })),
             Ok(length) => Ok(length > 0),
-            Err(source) => Err(Error::Read {
+            Err(cause) => Err(Error::Read {
                 path: self.path.clone(),
-                source,
+                cause,
             }),
         }
     }
@@ -199,8 +199,8 @@ impl<R: BufRead> Drawings<R> {
         }
     }
 
-    /// What `parse` makes of the next line that is not blank, with its number.
-    pub(crate) fn next_as<T>(
+    /// Parses the next line that is not blank. Returns its number and the result.
+    pub(crate) fn next_with<T>(
         &mut self,
         parse: impl Fn(&str) -> Result<T, DrawingFault>,
     ) -> Result<Option<(usize, T)>, Error> {
@@ -219,7 +219,7 @@ impl<R: BufRead> Iterator for Drawings<R> {
     type Item = Result<(usize, Drawing), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_as(Drawing::from_json).transpose()
+        self.next_with(Drawing::from_json).transpose()
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn saved_drawings_come_back(ink in inks(), label in proptest::option::of(0..=9u8)) {
+        fn saved_drawings_are_loaded_unchanged(ink in inks(), label in proptest::option::of(0..=9u8)) {
             let drawing = Drawing { label, ink };
             let line = drawing.to_json();
             prop_assert!(!line.contains('\n'));
@@ -310,12 +310,12 @@ mod tests {
         let numbers: Vec<_> = read.iter().flatten().map(|(line, _)| *line).collect();
         assert_eq!(numbers, [2, 5]);
         let error = read[1].as_ref().unwrap_err().to_string();
-        assert!(error.starts_with("some.jsonl, line 4: this is no drawing"), "{error}");
+        assert!(error.starts_with("some.jsonl, line 4: not a drawing"), "{error}");
         assert!(lines(b"").is_empty() && lines(b"\n\n").is_empty());
     }
 
     #[test]
-    fn what_cannot_be_read_past_ends_the_prediction() {
+    fn fatal_errors_end_the_iteration() {
         let binary = lines(&[0xFF, 0xFE, b'\n', b'x']);
         assert!(
             binary[0]

@@ -1,34 +1,34 @@
-//! Undo and redo: earlier and later states of the canvas.
+//! Undo and redo of the canvas.
 
 use std::sync::Arc;
 
 use crate::{drawing::strokes::Ink, imaging::gray_image::GrayImage};
 
-/// The most states that are kept.
-const MOST_STATES: usize = 200;
-/// The most samples of strokes that are kept in all states together.
-const MOST_POINTS: usize = 1_000_000;
+/// Most documents that can be undone.
+const MAX_DOCUMENTS: usize = 200;
+/// Most stroke samples that all documents hold together.
+const MAX_POINTS: usize = 1_000_000;
 
-/// What lies on the canvas: ink, perhaps over a picture.
+/// The content of the canvas: strokes, over an image if one is open.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
-    /// The drawing.
+    /// The strokes.
     pub ink: Ink,
-    /// The picture under it.
-    pub picture: Option<Arc<GrayImage>>,
+    /// The image under the strokes.
+    pub image: Option<Arc<GrayImage>>,
 }
 
 impl Document {
-    /// Whether nothing lies there.
+    /// Whether there is neither ink nor an image.
     pub fn is_blank(&self) -> bool {
-        self.ink.is_empty() && self.picture.is_none()
+        self.ink.is_empty() && self.image.is_none()
     }
 }
 
-/// Sheets before and after the one that lies there; the oldest are forgotten when they become many.
+/// Documents before and after the current one. The oldest are dropped when there are too many.
 ///
 /// ```
-/// use digit_pad::drawing::history::{History, Document};
+/// use digit_pad::drawing::history::{Document, History};
 /// use digit_pad::geometry::Point;
 ///
 /// let (mut document, mut history) = (Document::default(), History::default());
@@ -44,37 +44,37 @@ pub struct History {
 }
 
 impl History {
-    /// Keeps a sheet that is about to change. What was undone is gone then.
+    /// Records a document that is about to change. Clears what can be redone.
     pub fn record(&mut self, document: &Document) {
         self.future.clear();
         self.past.push(document.clone());
-        let points: Vec<_> = self.past.iter().map(|document| document.ink.points()).collect();
-        let mut all: usize = points.iter().sum();
-        let too_many = points.len().saturating_sub(MOST_STATES);
-        let mut forgotten = 0;
-        while forgotten < too_many || (all > MOST_POINTS && forgotten + 1 < points.len()) {
-            all -= points[forgotten];
-            forgotten += 1;
+        let points: Vec<_> = self.past.iter().map(|document| document.ink.point_count()).collect();
+        let mut total: usize = points.iter().sum();
+        let excess = points.len().saturating_sub(MAX_DOCUMENTS);
+        let mut dropped = 0;
+        while dropped < excess || (total > MAX_POINTS && dropped + 1 < points.len()) {
+            total -= points[dropped];
+            dropped += 1;
         }
-        self.past.drain(..forgotten);
+        self.past.drain(..dropped);
     }
 
-    /// Goes back to the sheet before the last change, and says whether there was one. The pen stays as it is.
+    /// Restores the document before the last change. Returns whether there was one. The pen keeps its width.
     pub fn undo(&mut self, document: &mut Document) -> bool {
         step(&mut self.past, &mut self.future, document)
     }
 
-    /// Takes the last undoing back, and says whether there was one.
+    /// Reverses the last undo. Returns whether there was one.
     pub fn redo(&mut self, document: &mut Document) -> bool {
         step(&mut self.future, &mut self.past, document)
     }
 
-    /// Whether there is something to go back to.
+    /// Whether there is a change to undo.
     pub fn can_undo(&self) -> bool {
         !self.past.is_empty()
     }
 
-    /// Whether something was undone.
+    /// Whether there is an undo to reverse.
     pub fn can_redo(&self) -> bool {
         !self.future.is_empty()
     }
@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_sheet_is_found_again(changes in 1..30usize, back in 0..40usize, forth in 0..40usize) {
+        fn every_document_is_restored(changes in 1..30usize, back in 0..40usize, forth in 0..40usize) {
             let (mut document, mut history) = (Document::default(), History::default());
             let mut documents = vec![document.clone()];
             for i in 0..changes {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_change_ends_what_could_be_redone() {
+    fn a_new_change_clears_the_redo_history() {
         let (mut document, mut history) = (Document::default(), History::default());
         for x in [1.0, 2.0] {
             history.record(&document);
@@ -141,23 +141,23 @@ mod tests {
     }
 
     #[test]
-    fn memory_does_not_grow_without_end() {
+    fn memory_is_bounded() {
         let (mut document, mut history) = (Document::default(), History::default());
-        for i in 0..3 * MOST_STATES {
+        for i in 0..3 * MAX_DOCUMENTS {
             history.record(&document);
             dot(&mut document, i as f32);
         }
-        assert_eq!(history.past.len(), MOST_STATES);
+        assert_eq!(history.past.len(), MAX_DOCUMENTS);
         for i in 0..60_000 {
             document.ink.pen_down(Point::new(i as f32 % 500.0, 3.0));
         }
         (0..40).for_each(|_| history.record(&document));
-        let points: usize = history.past.iter().map(|document| document.ink.points()).sum();
-        assert!(points <= MOST_POINTS && history.can_undo(), "{points}");
+        let points: usize = history.past.iter().map(|document| document.ink.point_count()).sum();
+        assert!(points <= MAX_POINTS && history.can_undo(), "{points}");
     }
 
     #[test]
-    fn the_pen_in_hand_stays() {
+    fn undo_keeps_the_pen_width() {
         let (mut document, mut history) = (Document::default(), History::default());
         history.record(&document);
         document.ink.set_pen(10.0);

@@ -1,4 +1,4 @@
-//! Strokes: drawing, erasing, undoing, files and pixels.
+//! Strokes: drawing, erasing, undo, files and pixels.
 
 pub mod file;
 pub mod history;

@@ -1,13 +1,12 @@
 //! Strokes as anti-aliased gray pixels, for the screen and for the network.
 //!
-//! The two pens differ on purpose. MNIST's digits were all scaled to one size, and their strokes came out about a
-//! ninth of it thick. A pen of fixed width draws a small digit too thick for that and a large one too thin, and
-//! the network misreads both. So the picture for the network is drawn from the strokes, not copied from the
-//! screen: its pen is [`RECOGNITION_PEN`] of the digit's own size. What is drawn then reads the same at every size,
-//! and the 28×28 picture beside the canvas shows what became of it.
+//! The two pens differ on purpose. MNIST's digits were scaled to one size, and their strokes are about a ninth of it
+//! thick. A pen of fixed width draws small digits too thick for that and large ones too thin, and the network
+//! misclassifies both. So the image for the network is drawn from the strokes, not copied from the screen, with a pen
+//! whose width is [`RECOGNITION_PEN`] of the digit's size. A drawing is then recognized alike at every size.
 //!
-//! A stroke is the union of discs along a smooth curve through its samples. What a pixel holds depends on its distance
-//! from that curve alone, so any part of a drawing can be drawn by itself and is the same, to the bit, as in the whole.
+//! A stroke is the union of discs along a smooth curve through its samples. A pixel depends only on its distance from
+//! that curve, so a part of a drawing can be drawn alone and equals the same part of the whole, to the bit.
 
 use crate::{
     drawing::{
@@ -18,24 +17,24 @@ use crate::{
     imaging::gray_image::GrayImage,
 };
 
-/// Width of the pen in the picture for the network, as a share of the drawn digit's longest side, pen included.
+/// Width of the pen in the image for the network, as a fraction of the digit's longest side, pen included.
 ///
-/// With it, digits drawn with a tablet's pen come out with as much ink as MNIST's (13 % of the picture) and as many
-/// half-grey pixels (61 % of the inked ones). A network trained on MNIST alone reads most of them right with a
-/// share from 0.09 to 0.12, and 2 % fewer at 0.18.
+/// With it, digits drawn on a tablet have as much ink as MNIST's (13 % of the image) and as many half-gray pixels (61 %
+/// of the ink). A network trained on MNIST alone is most accurate on them with values from 0.09 to 0.12; at 0.18 it is
+/// 2 % less accurate.
 pub const RECOGNITION_PEN: f32 = 0.115;
 
-/// The least width of the pen in the picture for the network, in canvas units: below it a drawing is a blot, on the
-/// screen and for the network, not a tiny digit seen through a lens.
-const LEAST_RECOGNITION_PEN: f32 = 0.3 * PEN;
+/// Smallest width of the pen in the image for the network, in canvas units: a drawing that is a blot on the screen is a
+/// blot for the network too.
+const MIN_RECOGNITION_PEN: f32 = 0.3 * PEN;
 
-/// How far, in canvas units, the soft edge of a stroke may reach beyond half the width of the pen.
+/// How far the soft edge of a stroke may extend beyond half the width of the pen, in canvas units.
 const SOFT_EDGE: f32 = 2.0;
 
-/// Longest side, in pixels, of a digit in the picture for the network: eight pixels for each that remains.
+/// Longest side of a digit in the image for the network, in pixels: eight for each pixel of the network input.
 const RECOGNITION_SIZE: f32 = 160.0;
 
-/// Which part of the canvas a picture shows, and how large.
+/// The part of the canvas that an image shows, and its scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
     scale: f32,
@@ -44,12 +43,12 @@ pub struct View {
 }
 
 impl View {
-    /// The whole canvas on a square of `side` pixels.
+    /// Shows the whole canvas on a square of `side` pixels.
     pub fn whole_canvas(side: usize) -> Self {
         View::part_of_canvas(side, 0, 0)
     }
 
-    /// What lies from (`left`, `top`) on of the whole canvas on a square of `side` pixels.
+    /// Shows the whole canvas on a square of `side` pixels, from the pixel (`left`, `top`) on.
     pub fn part_of_canvas(side: usize, left: usize, top: usize) -> Self {
         View {
             scale: side as f32 / CANVAS,
@@ -58,7 +57,7 @@ impl View {
         }
     }
 
-    /// The canvas from the point `corner` on, `scale` pixels to a canvas unit.
+    /// Shows the canvas from the point `corner` on, at `scale` pixels per canvas unit.
     pub fn from_corner(corner: Point, scale: f32) -> Self {
         View {
             scale,
@@ -68,16 +67,16 @@ impl View {
     }
 }
 
-/// The round pen that strokes are drawn with.
+/// The width of the round pen that draws strokes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pen {
-    /// For each stroke the one that drew it.
+    /// Each stroke's own.
     AsDrawn,
-    /// One of that width, in canvas units, for all.
+    /// The same for all strokes, in canvas units.
     Width(f32),
 }
 
-/// What `onto` holds with `strokes` drawn over it.
+/// Draws strokes over the image `onto`.
 pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GrayImage) -> GrayImage {
     let mut image = onto;
     for stroke in strokes {
@@ -93,8 +92,8 @@ pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GrayImage) -> GrayI
     image
 }
 
-/// What `onto` holds with straight lines of round ends drawn over it, as they are; `view` is as for [`draw`], but of
-/// whatever the lines' places are measured in.
+/// Draws straight lines with round ends over the image `onto`, unsmoothed. `view` is as for [`draw`], in the units of the
+/// lines.
 pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GrayImage) -> GrayImage {
     let mut image = onto;
     let scaled = |point: Point| Point::new(point.x * view.scale, point.y * view.scale);
@@ -112,18 +111,18 @@ pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GrayI
     image
 }
 
-/// The part of the canvas outside which two drawings look the same; `None` if they do everywhere.
+/// The part of the canvas where two drawings may look different; `None` if they look the same.
 pub fn difference(before: &Ink, after: &Ink) -> Option<Bounds> {
     let (before, after) = (before.strokes(), after.strokes());
     let changed = (0..before.len().max(after.len())).filter(|&i| before.get(i) != after.get(i));
     let widths = changed.clone().flat_map(|i| [before.get(i), after.get(i)]);
     let widest = widths.flatten().map(Stroke::width).fold(0.0, f32::max);
     let changed = changed.flat_map(|i| {
-        // With another pen, all of a stroke looks different.
+        // If the pen's width changed, the whole stroke did.
         let repainted = matches!((before.get(i), after.get(i)), (Some(b), Some(a)) if b.width() != a.width());
         let [before, after] = [before.get(i), after.get(i)].map(|s| s.map_or(Vec::new(), |s| curve(s, 1.0)));
         let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-        // The piece that leads to the first point that differs.
+        // The segment that leads to the first different point.
         let from = if repainted { 0 } else { same.saturating_sub(1) };
         [before, after]
             .into_iter()
@@ -132,29 +131,29 @@ pub fn difference(before: &Ink, after: &Ink) -> Option<Bounds> {
     Some(Bounds::around(changed)?.grown(0.5 * widest + SOFT_EDGE))
 }
 
-/// The picture for the network: the visible ink alone, drawn large and with a pen that suits its size. `None` if
-/// nothing is drawn. A stroke that leaves the canvas ends half a pen's width beyond its edge.
+/// Draws the image that normalization starts from: the visible ink, 160 pixels long, with a pen of [`RECOGNITION_PEN`].
+/// `None` if nothing is visible. A stroke that leaves the canvas ends half a pen's width beyond its edge.
 pub fn draw_for_recognition(ink: &Ink) -> Option<GrayImage> {
     let curves = ink.strokes().iter().flat_map(|stroke| curve(stroke, 1.0));
     let visible = Bounds::around(curves)?.intersection(&CANVAS_BOUNDS)?;
-    let pen = (visible.longest_side() * RECOGNITION_PEN / (1.0 - RECOGNITION_PEN)).max(LEAST_RECOGNITION_PEN);
+    let pen = (visible.longest_side() * RECOGNITION_PEN / (1.0 - RECOGNITION_PEN)).max(MIN_RECOGNITION_PEN);
     let scale = RECOGNITION_SIZE / (visible.longest_side() + pen);
     let drawn = visible.grown(0.5 * pen + 1.0 / scale);
     let pixels = |units: f32| ((units * scale).ceil() as usize).max(1);
-    let paper = GrayImage::blank(pixels(drawn.width()), pixels(drawn.height()));
+    let blank = GrayImage::blank(pixels(drawn.width()), pixels(drawn.height()));
     let view = View::from_corner(Point::new(drawn.left, drawn.top), scale);
-    Some(draw(ink.strokes(), Pen::Width(pen), &view, paper))
+    Some(draw(ink.strokes(), Pen::Width(pen), &view, blank))
 }
 
-/// A picture as large as fits in the middle of a square of `side` pixels.
-pub fn fit_in_square(picture: &GrayImage, side: usize) -> GrayImage {
+/// Scales an image to fit a square of `side` pixels, centered.
+pub fn fit_in_square(image: &GrayImage, side: usize) -> GrayImage {
     let mut square = GrayImage::blank(side, side);
-    let longest = picture.width().max(picture.height());
-    if picture.pixels().is_empty() || side == 0 {
+    let longest = image.width().max(image.height());
+    if image.pixels().is_empty() || side == 0 {
         return square;
     }
-    let fitted = picture
-        .resampled(picture.rect(), side as f32 / longest as f32)
+    let fitted = image
+        .resampled(image.rect(), side as f32 / longest as f32)
         .to_image(1.0);
     square.paste(
         &fitted,
@@ -164,19 +163,18 @@ pub fn fit_in_square(picture: &GrayImage, side: usize) -> GrayImage {
     square
 }
 
-/// The whole canvas as on the screen, a pixel to a canvas unit: a picture as large as fits, and ink over it.
-pub fn draw_over(picture: &GrayImage, ink: &Ink) -> GrayImage {
+/// Draws the whole canvas as the screen shows it, one pixel per canvas unit: the image fitted in, and ink over it.
+pub fn draw_over(image: &GrayImage, ink: &Ink) -> GrayImage {
     let side = CANVAS as usize;
     draw(
         ink.strokes(),
         Pen::AsDrawn,
         &View::whole_canvas(side),
-        fit_in_square(picture, side),
+        fit_in_square(image, side),
     )
 }
 
-/// Draws all that is at most `radius` from the segment between two points of the whole canvas, in pixels, with an edge
-/// one pixel soft.
+/// Draws all points within `radius` of a segment, with an edge that is one pixel soft. All in pixels of the whole canvas.
 fn draw_segment(image: &mut GrayImage, view: &View, from: Point, to: Point, radius: f32) {
     let reach = radius + 0.5;
     let (dx, dy) = (to.x - from.x, to.y - from.y);
@@ -194,7 +192,7 @@ fn draw_segment(image: &mut GrayImage, view: &View, from: Point, to: Point, radi
     );
     for row in rows {
         let y = view.top + row as f32 + 0.5;
-        let (start, end) = piece_near_row(from, to, y, reach);
+        let (start, end) = part_near_row(from, to, y, reach);
         let columns = span(start.min(end) - reach, start.max(end) + reach, view.left, image.width());
         for (column, pixel) in columns.clone().zip(&mut image.row_mut(row)[columns]) {
             if *pixel == 255 {
@@ -209,16 +207,16 @@ fn draw_segment(image: &mut GrayImage, view: &View, from: Point, to: Point, radi
     }
 }
 
-/// The pixels of an axis of `count` pixels, the first of them at `origin`, that touch the stretch between two places.
+/// The pixels that touch the interval from `from` to `to`, on an axis of `count` pixels that starts at `origin`.
 fn span(from: f32, to: f32, origin: f32, count: usize) -> std::ops::Range<usize> {
-    // A float below zero becomes zero.
+    // A negative float becomes zero.
     let first = ((from - origin).floor() as usize).min(count);
     let last = ((to - origin).ceil() as usize).min(count);
     first..last.max(first)
 }
 
-/// The x of both ends of that piece of a segment that is at most `reach` above or below the height `y`.
-fn piece_near_row(from: Point, to: Point, y: f32, reach: f32) -> (f32, f32) {
+/// The x of both ends of the part of a segment that is within `reach` of the height `y`.
+fn part_near_row(from: Point, to: Point, y: f32, reach: f32) -> (f32, f32) {
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     if dy.abs() < 1e-3 {
         return (from.x, to.x);
@@ -290,14 +288,14 @@ mod tests {
         }
 
         #[test]
-        fn drawing_never_takes_ink_away(first in inks(), second in inks()) {
+        fn drawing_never_removes_ink(first in inks(), second in inks()) {
             let before = on_screen(&first, 100);
             let after = draw(second.strokes(), Pen::AsDrawn, &View::whole_canvas(100), before.clone());
             prop_assert!(before.pixels().iter().zip(after.pixels()).all(|(a, b)| a <= b));
         }
 
         #[test]
-        fn nothing_differs_outside_the_difference(first in inks(), second in inks(), more in any::<bool>()) {
+        fn nothing_changes_outside_the_difference(first in inks(), second in inks(), more in any::<bool>()) {
             let second = if more {
                 let mut more = first.clone();
                 more.pen_down(Point::new(100.0, 100.0));
@@ -320,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn any_ink_can_be_drawn_for_prediction(ink in inks()) {
+        fn any_ink_can_be_drawn_for_recognition(ink in inks()) {
             if let Some(image) = draw_for_recognition(&ink) {
                 prop_assert!(image.width() <= 400 && image.height() <= 400);
             }
@@ -364,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pen_leaves_no_tremor() {
+    fn tremor_is_smoothed_away() {
         let shaken: Vec<_> = (0..100)
             .map(|i| (80.0 + 4.0 * i as f32, 280.0 + (i % 2) as f32))
             .collect();
@@ -379,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_points_are_no_trouble() {
+    fn repeated_points_change_nothing() {
         let once = on_screen(&ink(&[&[(100.0, 100.0), (300.0, 200.0)]]), 200);
         let mut again = Ink::new();
         again.pen_down(Point::new(100.0, 100.0));
@@ -397,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_for_prediction_does_not_depend_on_the_size_drawn() {
+    fn the_image_for_recognition_does_not_depend_on_the_drawn_size() {
         let large = draw_for_recognition(&circle(100, 240.0)).unwrap();
         let small = draw_for_recognition(&circle(100, 60.0)).unwrap();
         let (width, height) = (large.width().min(small.width()), large.height().min(small.height()));
@@ -425,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn ink_outside_the_canvas_is_not_read() {
+    fn ink_outside_the_canvas_is_ignored() {
         let stays = ink(&[&[(280.0, 100.0), (280.0, CANVAS)]]);
         let leaves = ink(&[&[(280.0, 100.0), (280.0, CANVAS + 300.0)]]);
         let (stays, leaves) = (
@@ -438,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_fills_the_canvas_and_ink_comes_over_it() {
+    fn an_image_is_fitted_to_the_canvas_under_the_ink() {
         let gray = GrayImage::new(10, 5, vec![100; 50]);
         let fitted = fit_in_square(&gray, 40);
         assert_eq!(
@@ -453,8 +451,8 @@ mod tests {
         let both = draw_over(&gray, &ink(&[&[(280.0, 280.0)]]));
         assert_eq!((both.width(), both.row(280)[280], both.row(280)[10]), (560, 255, 100));
         for (width, height, side) in [(0, 0, 10), (1, 1, 10), (10, 10, 0), (1, 500, 7)] {
-            let picture = GrayImage::blank(width, height);
-            assert_eq!(fit_in_square(&picture, side), GrayImage::blank(side, side));
+            let image = GrayImage::blank(width, height);
+            assert_eq!(fit_in_square(&image, side), GrayImage::blank(side, side));
         }
     }
 }

@@ -5,22 +5,22 @@ use crate::geometry::{Bounds, Point};
 /// Side of the square canvas, in canvas units: the unit of all ink, whatever the size of the window.
 pub const CANVAS: f32 = 560.0;
 
-/// Longest side, in canvas units, of a drawing that fills the canvas as a hand would fill it.
+/// Longest side of a drawing that [`Ink::fit`] makes, in canvas units: about as large as people draw.
 pub const NATURAL_SIZE: f32 = 0.65 * CANVAS;
 
-/// Width of the pen on the screen when the window opens, in canvas units.
+/// Default width of the pen on the screen, in canvas units.
 pub const PEN: f32 = 32.0;
 
-/// The widths between which the pen can be set, in canvas units.
+/// Smallest and largest width of the pen, in canvas units.
 pub const PENS: (f32, f32) = (8.0, 64.0);
 
-/// Samples nearer than this to the last one, in canvas units, are the tremor of hand and mouse and are passed over.
+/// Samples closer than this to the last one, in canvas units, are tremor and are dropped.
 const MIN_STEP: f32 = 2.5;
 
-/// How far outside the canvas a point is kept, so that a stroke that leaves it comes back at the right angle.
+/// How far outside the canvas points are kept, so that a stroke that leaves it returns at the right angle.
 const OVERSHOOT: f32 = CANVAS;
 
-/// The whole canvas.
+/// Rectangle of the whole canvas.
 pub const CANVAS_BOUNDS: Bounds = Bounds {
     left: 0.0,
     top: 0.0,
@@ -28,7 +28,7 @@ pub const CANVAS_BOUNDS: Bounds = Bounds {
     bottom: CANVAS,
 };
 
-/// What the pen drew between touching down and lifting: at least one point, all of them finite.
+/// A stroke: the samples between pen down and pen up. At least one, all finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stroke {
     points: Vec<Point>,
@@ -36,30 +36,30 @@ pub struct Stroke {
 }
 
 impl Stroke {
-    /// A stroke through these points, at least one, drawn with a pen of that width.
+    /// Makes a stroke of at least one point.
     pub(super) fn new(points: Vec<Point>, width: f32) -> Stroke {
         Stroke { points, width }
     }
 
-    /// The samples in the order in which they were drawn; a single one is a dot.
+    /// The samples in drawing order. A single one is a dot.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// Width of the pen that drew it, in canvas units: what the screen shows. The network is shown every drawing with
-    /// a pen that suits its size.
+    /// Width of the pen that drew the stroke, in canvas units. Only the screen uses it; for recognition, the pen's width
+    /// follows the size of the drawing.
     pub fn width(&self) -> f32 {
         self.width
     }
 
-    /// The rectangle around all samples.
+    /// Bounding rectangle of the samples.
     pub fn bounds(&self) -> Bounds {
         Bounds::around(self.points.iter().copied()).expect("a stroke has a point")
     }
 
-    /// The samples before the one of that number, and those from it on; `None` if either were none.
-    pub(crate) fn cut(&self, at: usize) -> Option<(Stroke, Stroke)> {
-        let (before, after) = self.points.split_at_checked(at)?;
+    /// Splits the stroke before the sample of that index. `None` if either part would be empty.
+    pub(crate) fn split_at(&self, index: usize) -> Option<(Stroke, Stroke)> {
+        let (before, after) = self.points.split_at_checked(index)?;
         let part = |points: &[Point]| {
             (!points.is_empty()).then(|| Stroke {
                 points: points.to_vec(),
@@ -69,7 +69,7 @@ impl Stroke {
         Some((part(before)?, part(after)?))
     }
 
-    /// Goes on with the samples of another stroke.
+    /// Appends the samples of another stroke.
     pub(crate) fn append(&mut self, other: &Stroke) {
         self.points.extend_from_slice(&other.points);
     }
@@ -78,48 +78,44 @@ impl Stroke {
         self.points[self.points.len() - 1]
     }
 
-    /// What is left of it outside a disc, in the order in which it was drawn.
-    fn without(&self, center: Point, radius: f32) -> Vec<Stroke> {
-        let mut rest = Vec::new();
+    /// The parts of the stroke outside a disc, in drawing order.
+    fn outside_disc(&self, center: Point, radius: f32) -> Vec<Stroke> {
+        let mut parts = Vec::new();
         let mut points = Vec::new();
-        for point in self.closely(0.25 * radius) {
+        for point in self.densified(0.25 * radius) {
             if point.distance(center) > radius {
                 points.push(point);
             } else if !points.is_empty() {
-                rest.push(std::mem::take(&mut points));
+                parts.push(std::mem::take(&mut points));
             }
         }
-        rest.push(points);
-        let piece = |points| Stroke { points, ..*self };
-        rest.into_iter()
+        parts.push(points);
+        let stroke = |points| Stroke { points, ..*self };
+        parts
+            .into_iter()
             .filter(|points| !points.is_empty())
-            .map(piece)
+            .map(stroke)
             .collect()
     }
 
-    /// Its samples, and between those that are farther apart than `step` others.
-    fn closely(&self, step: f32) -> impl Iterator<Item = Point> + '_ {
+    /// The samples, with points inserted between those that are more than `step` apart.
+    fn densified(&self, step: f32) -> impl Iterator<Item = Point> + '_ {
         let first = self.points[..1].iter().copied();
         first.chain(self.points.windows(2).flat_map(move |pair| {
-            let pieces = (pair[0].distance(pair[1]) / step).ceil().max(1.0);
-            let between = move |piece: usize| {
-                let share = piece as f32 / pieces;
-                let mix = |from: f32, to: f32| from + share * (to - from);
-                Point::new(mix(pair[0].x, pair[1].x), mix(pair[0].y, pair[1].y))
-            };
-            (1..=pieces as usize).map(between)
+            let segments = (pair[0].distance(pair[1]) / step).ceil().max(1.0);
+            (1..=segments as usize).map(move |segment| pair[0].lerp(pair[1], segment as f32 / segments))
         }))
     }
 
-    fn is_near(&self, center: Point, radius: f32) -> bool {
+    fn touches_disc(&self, center: Point, radius: f32) -> bool {
         self.bounds().grown(radius).contains(center)
             && self
-                .closely(0.25 * radius)
+                .densified(0.25 * radius)
                 .any(|point| point.distance(center) <= radius)
     }
 }
 
-/// A drawing in the making: the strokes so far, the last of which may still grow.
+/// A drawing: its strokes so far, the last of which may still grow.
 ///
 /// ```
 /// use digit_pad::{drawing::strokes::Ink, geometry::Point};
@@ -149,12 +145,12 @@ impl Default for Ink {
 }
 
 impl Ink {
-    /// No ink at all.
+    /// Makes an empty drawing.
     pub fn new() -> Self {
         Ink::default()
     }
 
-    /// Starts a stroke; a pen that is already down lifts first. A point that is not finite is passed over.
+    /// Starts a stroke, and ends the current one if the pen is down. Ignores a point that is not finite.
     pub fn pen_down(&mut self, point: Point) {
         if point.is_finite() {
             self.strokes.push(Stroke {
@@ -165,31 +161,30 @@ impl Ink {
         }
     }
 
-    /// Draws on to `point` and says whether that added ink. Without a pen down nothing happens.
+    /// Extends the current stroke to `point`. Returns whether that added a sample; without a pen down it does nothing.
     pub fn pen_move(&mut self, point: Point) -> bool {
         self.extend(point, MIN_STEP)
     }
 
-    /// Draws on to `point`, lifts the pen, and says whether that added ink.
+    /// Extends the current stroke to `point` and ends it. Returns whether that added a sample.
     pub fn pen_up(&mut self, point: Point) -> bool {
         let added = self.extend(point, f32::EPSILON);
         self.drawing = false;
         added
     }
 
-    /// Whether a stroke is being drawn.
+    /// Whether the pen is down.
     pub fn is_drawing(&self) -> bool {
         self.drawing
     }
 
-    /// Lifts the pen where it is.
+    /// Ends the current stroke where it is.
     pub fn lift(&mut self) {
         self.drawing = false;
     }
 
-    /// Takes another pen for the strokes to come: its width in canvas units, brought into the range of [`PENS`].
+    /// Sets the width of the pen for new strokes, in canvas units, clamped to [`PENS`]. Ignores NaN and infinity.
     pub fn set_pen(&mut self, width: f32) {
-        // Written so that what is no number changes nothing.
         if width.is_finite() {
             self.pen = width.clamp(PENS.0, PENS.1);
         }
@@ -200,61 +195,61 @@ impl Ink {
         self.pen
     }
 
-    /// Takes away what lies within `radius` of the way from one point to the other, and says whether anything did.
+    /// Erases everything within `radius` of the segment between two points. Returns whether anything was erased.
     pub fn erase(&mut self, from: Point, to: Point, radius: f32) -> bool {
         if !(from.is_finite() && to.is_finite() && radius > 0.0) {
             return false;
         }
-        let way = Stroke {
+        let path = Stroke {
             points: vec![near_canvas(from), near_canvas(to)],
             width: radius,
         };
         let mut erased = false;
-        for center in way.closely(0.5 * radius) {
-            if self.strokes.iter().any(|stroke| stroke.is_near(center, radius)) {
+        for center in path.densified(0.5 * radius) {
+            if self.strokes.iter().any(|stroke| stroke.touches_disc(center, radius)) {
                 erased = true;
                 let strokes = std::mem::take(&mut self.strokes);
-                let rest = strokes.into_iter().flat_map(|stroke| {
-                    if stroke.is_near(center, radius) {
-                        stroke.without(center, radius)
+                let remaining = strokes.into_iter().flat_map(|stroke| {
+                    if stroke.touches_disc(center, radius) {
+                        stroke.outside_disc(center, radius)
                     } else {
                         vec![stroke]
                     }
                 });
-                self.strokes = rest.collect();
+                self.strokes = remaining.collect();
             }
         }
         erased
     }
 
-    /// Takes everything back; the pen stays.
+    /// Removes all strokes; the pen keeps its width.
     pub fn clear(&mut self) {
         self.strokes.clear();
         self.drawing = false;
     }
 
-    /// How many samples all strokes have.
-    pub fn points(&self) -> usize {
+    /// Number of samples in all strokes.
+    pub fn point_count(&self) -> usize {
         self.strokes.iter().map(|stroke| stroke.points.len()).sum()
     }
 
-    /// Whether nothing is drawn.
+    /// Whether there are no strokes.
     pub fn is_empty(&self) -> bool {
         self.strokes.is_empty()
     }
 
-    /// The strokes in the order in which they were drawn.
+    /// The strokes in drawing order.
     pub fn strokes(&self) -> &[Stroke] {
         &self.strokes
     }
 
-    /// The rectangle around all samples (not around the width of the pen), or `None` without ink.
+    /// Bounding rectangle of all samples, without the width of the pen. `None` without strokes.
     pub fn bounds(&self) -> Option<Bounds> {
         Bounds::around(self.strokes.iter().flat_map(|stroke| stroke.points.iter().copied()))
     }
 
-    /// The same drawing, of any scale and place, in the middle of the canvas and as large as a hand draws there:
-    /// its longest side is [`NATURAL_SIZE`]. A lone dot only moves.
+    /// The drawing centered on the canvas and scaled until its longest side is [`NATURAL_SIZE`]. A single dot only moves.
+    /// Strokes of any scale and position become canvas units this way.
     pub fn fit(&self) -> Ink {
         let Some(bounds) = self.bounds() else { return Ink::new() };
         let center = bounds.center();
@@ -268,10 +263,10 @@ impl Ink {
         })
     }
 
-    /// The same drawing with each point where `place` puts it.
-    pub(crate) fn map(&self, place: impl Fn(Point) -> Point) -> Ink {
+    /// The drawing with `transform` applied to each point.
+    pub(crate) fn map(&self, transform: impl Fn(Point) -> Point) -> Ink {
         let strokes = self.strokes.iter().map(|stroke| Stroke {
-            points: stroke.points.iter().copied().map(&place).collect(),
+            points: stroke.points.iter().copied().map(&transform).collect(),
             width: stroke.width,
         });
         Ink {
@@ -297,7 +292,7 @@ impl Ink {
     }
 }
 
-/// The point, brought within [`OVERSHOOT`] of the canvas.
+/// Clamps a point to within [`OVERSHOOT`] of the canvas.
 fn near_canvas(point: Point) -> Point {
     let clamp = |v: f32| v.clamp(-OVERSHOOT, CANVAS + OVERSHOOT);
     Point::new(clamp(point.x), clamp(point.y))
@@ -338,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fit_fills_the_middle_of_the_canvas(ink in inks()) {
+        fn fit_centers_and_scales(ink in inks()) {
             let bounds = ink.bounds().unwrap();
             prop_assume!(bounds.longest_side() > 1.0);
             let fitted = ink.fit().bounds().unwrap();
@@ -350,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stroke_is_what_lies_between_pen_down_and_pen_up() {
+    fn a_stroke_lasts_from_pen_down_to_pen_up() {
         let mut ink = Ink::new();
         assert!(!ink.pen_move(Point::new(1.0, 1.0)), "no pen is down");
         assert!(!ink.pen_up(Point::new(1.0, 1.0)), "no pen is down");
@@ -365,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn tremor_is_passed_over_but_the_end_is_kept() {
+    fn tremor_is_dropped_but_the_end_is_kept() {
         let mut ink = Ink::new();
         ink.pen_down(Point::new(10.0, 10.0));
         assert!(!ink.pen_move(Point::new(10.5, 10.5)));
@@ -378,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn points_that_are_no_numbers_or_far_away_do_no_harm() {
+    fn points_that_are_not_finite_or_far_away_are_handled() {
         let mut ink = Ink::new();
         ink.pen_down(Point::new(f32::NAN, 1.0));
         assert!(ink.is_empty() && !ink.is_drawing());
@@ -390,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_pen_draws_no_further() {
+    fn a_lifted_pen_does_not_draw() {
         let mut ink = Ink::new();
         ink.pen_down(Point::new(3.0, 3.0));
         ink.lift();
@@ -412,22 +407,22 @@ mod tests {
     }
 
     #[test]
-    fn the_eraser_cuts_a_stroke_in_two() {
+    fn the_eraser_splits_a_stroke() {
         let mut ink = drawn(&[&[(100.0, 100.0), (400.0, 100.0)], &[(300.0, 300.0)]]);
         assert!(!ink.erase(Point::new(250.0, 200.0), Point::new(250.0, 150.0), 20.0));
         assert_eq!(ink.strokes().len(), 2);
         assert!(ink.erase(Point::new(250.0, 200.0), Point::new(250.0, 50.0), 20.0));
-        let pieces: Vec<_> = ink.strokes().iter().map(|s| (s.points()[0], s.last())).collect();
-        assert_eq!(pieces.len(), 3);
-        assert_eq!((pieces[0].0.x, pieces[1].1.x), (100.0, 400.0));
-        assert!((pieces[0].1.x - 230.0).abs() < 6.0 && (pieces[1].0.x - 270.0).abs() < 6.0);
+        let parts: Vec<_> = ink.strokes().iter().map(|s| (s.points()[0], s.last())).collect();
+        assert_eq!(parts.len(), 3);
+        assert_eq!((parts[0].0.x, parts[1].1.x), (100.0, 400.0));
+        assert!((parts[0].1.x - 230.0).abs() < 6.0 && (parts[1].0.x - 270.0).abs() < 6.0);
         assert!(ink.erase(Point::new(300.0, 300.0), Point::new(300.0, 300.0), 5.0));
         assert_eq!(ink.strokes().len(), 2);
     }
 
     proptest! {
         #[test]
-        fn nothing_stays_within_the_eraser(
+        fn nothing_remains_within_the_eraser(
             ink in inks(), x in 0.0..560f32, y in 0.0..560f32, to_x in 0.0..560f32, radius in 5.0..60f32,
         ) {
             let mut ink = Ink { strokes: ink.fit().strokes, ..Ink::new() };
@@ -442,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_dot_only_moves_to_the_middle() {
+    fn a_single_dot_only_moves_to_the_center() {
         let dot = drawn(&[&[(7.0, 9.0)]]).fit();
         assert_eq!(dot.bounds().unwrap().center(), CANVAS_BOUNDS.center());
         assert_eq!(Ink::new().fit(), Ink::new());

@@ -1,26 +1,26 @@
-//! Background removal: keeps the ink of a photograph, without shadows, grain, ruled lines and dust.
+//! Background removal: keeps the ink of a photograph, without shadows, noise, ruled lines and dust.
 
 use crate::imaging::components;
 
-/// Smaller pictures are no photographs; they are taken as they are.
-pub(crate) const LEAST_SIDE: usize = 64;
+/// Smaller images do not count as photographs.
+pub(crate) const MIN_SIDE: usize = 64;
 
-/// Share of the shorter side that the thickest stroke may have.
-const THICKEST: f32 = 0.16;
-/// Half the width of the window in which the mean of the light is taken, as a share of the shorter side.
-const LIGHT: f32 = 0.25;
-/// How many times the usual deviation of the paper still counts as paper.
+/// Width of the thickest stroke, as a fraction of the shorter side.
+const MAX_STROKE: f32 = 0.16;
+/// Radius of the window that estimates the illumination, as a fraction of the shorter side.
+const ILLUMINATION_RADIUS: f32 = 0.25;
+/// Multiple of the median absolute deviation that still counts as background.
 const NOISE: f32 = 4.0;
-/// Less ink than this share of the darkest is no stroke: ruled lines and the edges of shadows are fainter.
-const STROKE: f32 = 0.42;
-/// Share of the largest piece's ink that another piece has at least; less is dust.
+/// Least ink of a stroke, as a fraction of the darkest. Ruled lines and the edges of shadows are fainter.
+const STROKE_THRESHOLD: f32 = 0.42;
+/// Least ink of a component, as a fraction of the largest component's. Less is dust.
 const DUST: f32 = 0.03;
-/// A piece of fewer pixels is dust, where there is anything larger.
-const LEAST_PIXELS: usize = 16;
+/// Least number of pixels of a component, if there is any larger one. Fewer are dust.
+const MIN_PIXELS: usize = 16;
 /// Least contrast of ink, of 255.
-const LEAST_CONTRAST: f32 = 20.0;
+const MIN_CONTRAST: f32 = 20.0;
 
-/// Grey values, row by row.
+/// Gray values, row by row.
 #[derive(Debug, Clone)]
 struct Plane {
     width: usize,
@@ -28,8 +28,11 @@ struct Plane {
     values: Vec<f32>,
 }
 
-/// The ink of a photograph: 0 where the paper is, 255 where the ink is darkest, or lightest on dark paper. `None` if
-/// there is none.
+/// Extracts the ink of a photograph: 0 for background, 255 where the ink is darkest, or lightest on a dark background.
+/// `None` without ink.
+///
+/// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by more
+/// than the noise, in connected components that are not dust.
 pub(crate) fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
     let height = pixels.len().checked_div(width).filter(|&height| height > 0)?;
     let plane = Plane {
@@ -41,34 +44,28 @@ pub(crate) fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
     if is_light_on_dark(&smooth) {
         smooth.values.iter_mut().for_each(|value| *value = 255.0 - *value);
     }
-    let reach = ((THICKEST * width.min(height) as f32) as usize).max(4);
-    let paper = smooth.closed(reach);
-    let depth = smooth.zip(&paper, |value, paper| paper - value);
-    let usual = median(&depth.values);
-    let noise = NOISE
-        * median(
-            &depth
-                .values
-                .iter()
-                .map(|depth| (depth - usual).abs())
-                .collect::<Vec<_>>(),
-        );
-    let depth = depth.map(|depth| (depth - usual - noise).max(0.0));
+    let radius = ((MAX_STROKE * width.min(height) as f32) as usize).max(4);
+    let background = smooth.closed(radius);
+    let depth = smooth.zip(&background, |value, background| background - value);
+    let typical = median(&depth.values);
+    let deviations: Vec<f32> = depth.values.iter().map(|depth| (depth - typical).abs()).collect();
+    let noise = NOISE * median(&deviations);
+    let depth = depth.map(|depth| (depth - typical - noise).max(0.0));
     let darkest = depth.blurred(1).values.into_iter().fold(0.0, f32::max);
-    if darkest < LEAST_CONTRAST {
+    if darkest < MIN_CONTRAST {
         return None;
     }
-    let pieces = Pieces::find(&depth, STROKE * darkest);
-    let kept = pieces.worth_keeping()?;
-    Some(pieces.draw(&depth, &kept))
+    let components = Components::find(&depth, STROKE_THRESHOLD * darkest);
+    let kept = components.without_dust()?;
+    Some(components.draw(&depth, &kept))
 }
 
-/// Ink takes less room than paper, so values far from the light around them are ink's; the cube of the difference tells
-/// on which side of it they are.
+/// Ink covers less area than the background, so gray values far from their surroundings are ink. The sign of the third
+/// moment says whether they are lighter or darker.
 fn is_light_on_dark(plane: &Plane) -> bool {
-    let reach = (LIGHT * plane.width.min(plane.height) as f32) as usize;
-    let light = plane.blurred(reach);
-    let differences = plane.zip(&light, |value, light| value - light).values;
+    let radius = (ILLUMINATION_RADIUS * plane.width.min(plane.height) as f32) as usize;
+    let illumination = plane.blurred(radius);
+    let differences = plane.zip(&illumination, |value, light| value - light).values;
     differences
         .iter()
         .map(|&difference| f64::from(difference).powi(3))
@@ -91,16 +88,16 @@ impl Plane {
         }
     }
 
-    /// Each line along one axis and then each along the other goes through `f`, which is given a line to change.
-    fn along_both(&self, f: impl Fn(&mut [f32])) -> Plane {
+    /// Applies a filter to each row in place, then to each column.
+    fn filtered(&self, filter: impl Fn(&mut [f32])) -> Plane {
         let mut rows = self.clone();
-        rows.values.chunks_exact_mut(self.width).for_each(&f);
-        let mut turned = rows.turned();
-        turned.values.chunks_exact_mut(self.height).for_each(&f);
-        turned.turned()
+        rows.values.chunks_exact_mut(self.width).for_each(&filter);
+        let mut columns = rows.transposed();
+        columns.values.chunks_exact_mut(self.height).for_each(&filter);
+        columns.transposed()
     }
 
-    fn turned(&self) -> Plane {
+    fn transposed(&self) -> Plane {
         let value = |i: usize| self.values[i % self.height * self.width + i / self.height];
         Plane {
             width: self.height,
@@ -109,34 +106,33 @@ impl Plane {
         }
     }
 
-    /// The mean of the values up to `reach` away along each axis.
-    fn blurred(&self, reach: usize) -> Plane {
-        self.along_both(|line| {
+    /// Box blur: the mean of the values up to `radius` away along each axis.
+    fn blurred(&self, radius: usize) -> Plane {
+        self.filtered(|line| {
             let mut sums = vec![0.0f64];
             for &value in line.iter() {
                 sums.push(sums[sums.len() - 1] + f64::from(value));
             }
             for (i, value) in line.iter_mut().enumerate() {
-                let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(sums.len() - 1));
+                let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(sums.len() - 1));
                 *value = ((sums[to] - sums[from]) / (to - from) as f64) as f32;
             }
         })
     }
 
-    /// What is darker than all around it within `reach` becomes as light as that: morphological closing. What reaches
-    /// the edge of the picture goes on behind it, as a shadow does.
-    fn closed(&self, reach: usize) -> Plane {
-        let largest = |line: &mut [f32]| extreme(line, reach, f32::max);
-        let smallest = |line: &mut [f32]| extreme(line, reach, f32::min);
-        let margin = 2 * reach;
-        let closed = self.continued(margin).along_both(largest).along_both(smallest);
-        closed.without(margin)
+    /// Morphological closing: raises what is darker than its surroundings within `radius`. Values continue beyond the
+    /// edge of the image, as a shadow does.
+    fn closed(&self, radius: usize) -> Plane {
+        let dilate = |line: &mut [f32]| sliding_extreme(line, radius, f32::max);
+        let erode = |line: &mut [f32]| sliding_extreme(line, radius, f32::min);
+        let margin = 2 * radius;
+        self.padded(margin).filtered(dilate).filtered(erode).cropped(margin)
     }
 
-    /// With so many more values on each side, like the outermost ones.
-    fn continued(&self, margin: usize) -> Plane {
+    /// Adds a margin on each side that repeats the outermost values.
+    fn padded(&self, margin: usize) -> Plane {
         let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
-        let inside = |place: usize, len: usize| place.saturating_sub(margin).min(len - 1);
+        let inside = |at: usize, len: usize| at.saturating_sub(margin).min(len - 1);
         let value = |i: usize| self.values[inside(i / width, self.height) * self.width + inside(i % width, self.width)];
         Plane {
             width,
@@ -145,8 +141,8 @@ impl Plane {
         }
     }
 
-    /// Without so many values on each side.
-    fn without(&self, margin: usize) -> Plane {
+    /// Removes a margin on each side.
+    fn cropped(&self, margin: usize) -> Plane {
         let (width, height) = (self.width - 2 * margin, self.height - 2 * margin);
         let row = |y: usize| &self.values[(y + margin) * self.width + margin..][..width];
         Plane {
@@ -157,35 +153,34 @@ impl Plane {
     }
 }
 
-/// Puts in the place of each value the extreme one of those up to `reach` away, in blocks (van Herk, 1992; Gil and
-/// Werman, 1993).
-fn extreme(line: &mut [f32], reach: usize, pick: impl Fn(f32, f32) -> f32) {
-    let (len, block) = (line.len(), 2 * reach + 1);
+/// Replaces each value by the extreme one within `radius`, block by block (van Herk, 1992; Gil and Werman, 1993).
+fn sliding_extreme(line: &mut [f32], radius: usize, pick: impl Fn(f32, f32) -> f32) {
+    let (len, block) = (line.len(), 2 * radius + 1);
     if len == 0 {
         return;
     }
-    let mut forth = line.to_vec();
-    let mut back = line.to_vec();
+    let mut forward = line.to_vec();
+    let mut backward = line.to_vec();
     for i in 1..len {
         if i % block != 0 {
-            forth[i] = pick(forth[i], forth[i - 1]);
+            forward[i] = pick(forward[i], forward[i - 1]);
         }
         let j = len - 1 - i;
         if (j + 1) % block != 0 {
-            back[j] = pick(back[j], back[j + 1]);
+            backward[j] = pick(backward[j], backward[j + 1]);
         }
     }
     for (i, value) in line.iter_mut().enumerate() {
-        let (from, to) = (i.saturating_sub(reach), (i + reach).min(len - 1));
-        // At the ends a window is shorter than a block and may lie within one.
+        let (from, to) = (i.saturating_sub(radius), (i + radius).min(len - 1));
+        // At the ends, a window is shorter than a block and may lie within one.
         *value = if from / block == to / block {
             if from.is_multiple_of(block) {
-                forth[to]
+                forward[to]
             } else {
-                back[from]
+                backward[from]
             }
         } else {
-            pick(back[from], forth[to])
+            pick(backward[from], forward[to])
         };
     }
 }
@@ -199,71 +194,76 @@ fn median(values: &[f32]) -> f32 {
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
-/// Connected pieces of ink.
-struct Pieces {
+/// Connected components of ink.
+struct Components {
     width: usize,
     height: usize,
-    /// For each pixel its piece, or [`components::NONE`].
-    owners: Vec<u32>,
-    pieces: Vec<Piece>,
+    /// The component of each pixel, or [`components::NONE`].
+    labels: Vec<u32>,
+    components: Vec<Component>,
 }
 
-/// How large a piece is, and how much ink it has.
+/// Area and total ink of a component.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+struct Component {
     pixels: usize,
     ink: f32,
 }
 
-impl Pieces {
-    /// Those with ink of at least `threshold`, by eight neighbours.
+impl Components {
+    /// Finds the components of pixels with at least `threshold` ink.
     fn find(depth: &Plane, threshold: f32) -> Self {
         let (width, height) = (depth.width, depth.height);
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut components: Vec<Component> = Vec::new();
         let is_ink = |at: usize| depth.values[at] >= threshold;
-        let owners = components::label(width, height, is_ink, |piece, at| {
-            if piece == pieces.len() {
-                pieces.push(Piece { pixels: 0, ink: 0.0 });
+        let labels = components::label(width, height, is_ink, |component, at| {
+            if component == components.len() {
+                components.push(Component { pixels: 0, ink: 0.0 });
             }
-            pieces[piece].pixels += 1;
-            pieces[piece].ink += depth.values[at];
+            components[component].pixels += 1;
+            components[component].ink += depth.values[at];
         });
-        Pieces {
+        Components {
             width,
             height,
-            owners,
-            pieces,
+            labels,
+            components,
         }
     }
 
-    /// Whether each piece is ink of what was written and no dust; `None` if there is nothing.
-    fn worth_keeping(&self) -> Option<Vec<bool>> {
-        let most = self.pieces.iter().map(|piece| piece.ink).fold(0.0, f32::max);
-        let are_large = self.pieces.iter().any(|piece| piece.pixels >= LEAST_PIXELS);
-        let is_kept = |piece: &Piece| piece.ink >= DUST * most && (!are_large || piece.pixels >= LEAST_PIXELS);
-        (!self.pieces.is_empty()).then(|| self.pieces.iter().map(is_kept).collect())
+    /// Whether each component is more than dust; `None` without components.
+    fn without_dust(&self) -> Option<Vec<bool>> {
+        let most = self
+            .components
+            .iter()
+            .map(|component| component.ink)
+            .fold(0.0, f32::max);
+        let any_large = self.components.iter().any(|component| component.pixels >= MIN_PIXELS);
+        let is_kept =
+            |component: &Component| component.ink >= DUST * most && (!any_large || component.pixels >= MIN_PIXELS);
+        (!self.components.is_empty()).then(|| self.components.iter().map(is_kept).collect())
     }
 
-    /// The ink of some pieces with its soft edge.
+    /// Draws the kept components with their soft edges.
     fn draw(&self, depth: &Plane, kept: &[bool]) -> Vec<u8> {
-        let owned = |i: usize| kept.get(self.owners[i] as usize) == Some(&true);
+        const EDGE: usize = 2;
+        let is_kept = |i: usize| kept.get(self.labels[i] as usize) == Some(&true);
         let mut levels: Vec<f32> = (0..depth.values.len())
-            .filter(|&i| owned(i))
+            .filter(|&i| is_kept(i))
             .map(|i| depth.values[i])
             .collect();
-        let place = levels.len() * 3 / 5;
-        let full = *levels.select_nth_unstable_by(place, f32::total_cmp).1;
-        let reach = 2;
-        let near = |i: usize| {
+        let rank = levels.len() * 3 / 5;
+        let full = *levels.select_nth_unstable_by(rank, f32::total_cmp).1;
+        let is_near = |i: usize| {
             let (x, y) = (i % self.width, i / self.width);
-            let rows = y.saturating_sub(reach)..=(y + reach).min(self.height - 1);
+            let rows = y.saturating_sub(EDGE)..=(y + EDGE).min(self.height - 1);
             rows.into_iter().any(|y| {
-                let columns = x.saturating_sub(reach)..=(x + reach).min(self.width - 1);
-                columns.into_iter().any(|x| owned(y * self.width + x))
+                let columns = x.saturating_sub(EDGE)..=(x + EDGE).min(self.width - 1);
+                columns.into_iter().any(|x| is_kept(y * self.width + x))
             })
         };
         let value = |i: usize| {
-            if depth.values[i] > 0.0 && near(i) {
+            if depth.values[i] > 0.0 && is_near(i) {
                 (255.0 * depth.values[i] / full).min(255.0) as u8
             } else {
                 0
@@ -282,12 +282,12 @@ mod tests {
     const WIDTH: usize = 160;
     const HEIGHT: usize = 120;
 
-    /// A picture with a thick bar in it, on paper and with ink of these greys.
-    fn bar(paper: impl Fn(usize, usize) -> f32, ink: f32) -> Vec<u8> {
+    /// An image of a thick bar, with these gray values of background and ink.
+    fn bar(background: impl Fn(usize, usize) -> f32, ink: f32) -> Vec<u8> {
         let value = |i: usize| {
             let (x, y) = (i % WIDTH, i / WIDTH);
             let is_ink = (70..78).contains(&x) && (30..80).contains(&y);
-            (paper(x, y) + if is_ink { ink } else { 0.0 }).clamp(0.0, 255.0) as u8
+            (background(x, y) + if is_ink { ink } else { 0.0 }).clamp(0.0, 255.0) as u8
         };
         (0..WIDTH * HEIGHT).map(value).collect()
     }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn light_may_slope_and_shadows_fall() {
+    fn gradients_and_shadows_are_removed() {
         assert_bar(&ink(&bar(|_, _| 200.0, -120.0), WIDTH).unwrap());
         assert_bar(&ink(&bar(|x, y| 120.0 + 0.5 * x as f32 + 0.2 * y as f32, -90.0), WIDTH).unwrap());
         let shadow = |x: usize, _| if x < 60 { 110.0 } else { 210.0 };
@@ -313,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn grain_ruled_lines_and_dust_are_left_out() {
-        let grain = |x: usize, y: usize| 200.0 + ((x * 7 + y * 13) % 9) as f32;
-        assert_bar(&ink(&bar(grain, -120.0), WIDTH).unwrap());
+    fn noise_ruled_lines_and_dust_are_removed() {
+        let noise = |x: usize, y: usize| 200.0 + ((x * 7 + y * 13) % 9) as f32;
+        assert_bar(&ink(&bar(noise, -120.0), WIDTH).unwrap());
         let ruled = |_, y: usize| if y.is_multiple_of(24) { 160.0 } else { 210.0 };
         assert_bar(&ink(&bar(ruled, -150.0), WIDTH).unwrap());
         let dust = |x: usize, y: usize| if x == 20 && y == 20 { 60.0 } else { 210.0 };
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cropped_tightly_is_whole() {
+    fn tightly_cropped_ink_is_kept() {
         // A bar from edge to edge, and a short one beside it in the middle.
         let value = |i: usize| {
             let (x, y) = (i % 100, i / 100);
@@ -339,13 +339,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shadow_in_a_corner_is_no_ink() {
+    fn a_shadow_in_a_corner_is_removed() {
         let shadow = |x: usize, y: usize| if x + 2 * y < 60 { 110.0 } else { 200.0 };
         assert_bar(&ink(&bar(shadow, -120.0), WIDTH).unwrap());
     }
 
     #[test]
-    fn a_blank_sheet_has_no_ink() {
+    fn a_blank_image_has_no_ink() {
         assert_eq!(ink(&[128; WIDTH * HEIGHT], WIDTH), None);
         assert_eq!(
             ink(&bar(|x, y| 200.0 + ((x * 7 + y * 13) % 5) as f32, 0.0), WIDTH),
@@ -357,17 +357,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn extremes_are_those_of_the_window(line in proptest::collection::vec(-9.0..9.0f32, 0..60), reach in 0..20usize) {
+        fn extremes_are_those_of_the_window(line in proptest::collection::vec(-9.0..9.0f32, 0..60), radius in 0..20usize) {
             let mut found = line.clone();
-            extreme(&mut found, reach, f32::max);
+            sliding_extreme(&mut found, radius, f32::max);
             for (i, &value) in found.iter().enumerate() {
-                let window = &line[i.saturating_sub(reach)..(i + reach + 1).min(line.len())];
+                let window = &line[i.saturating_sub(radius)..(i + radius + 1).min(line.len())];
                 prop_assert_eq!(value, window.iter().copied().fold(f32::MIN, f32::max));
             }
         }
 
         #[test]
-        fn any_picture_can_be_looked_at(pixels in proptest::collection::vec(any::<u8>(), 0..900), width in 1..40usize) {
+        fn any_image_is_accepted(pixels in proptest::collection::vec(any::<u8>(), 0..900), width in 1..40usize) {
             let whole = pixels.len() / width * width;
             if let Some(ink) = ink(&pixels[..whole], width) {
                 prop_assert_eq!(ink.len(), whole);

@@ -3,9 +3,9 @@
 /// The label of pixels that belong to no component.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Labels the connected components among the pixels that `is_ink` accepts, where pixels touch at their sides or corners.
+/// Labels the 8-connected components of the pixels that `is_ink` accepts.
 ///
-/// Returns a label for each of the `width` · `height` pixels, row by row: the number of its component, in the order of
+/// Returns a label for each of the `width` × `height` pixels, row by row: the index of its component, in the order of
 /// their first pixels, or [`NONE`]. Calls `visit` with the component and the index of each of its pixels, one component
 /// after the other.
 pub(crate) fn label(
@@ -15,20 +15,20 @@ pub(crate) fn label(
     mut visit: impl FnMut(usize, usize),
 ) -> Vec<u32> {
     let mut labels = vec![NONE; width * height];
-    let mut waiting = Vec::new();
+    let mut stack = Vec::new();
     let mut component = 0;
     for start in 0..labels.len() {
         if !is_ink(start) || labels[start] != NONE {
             continue;
         }
         labels[start] = component as u32;
-        waiting.push(start);
-        while let Some(at) = waiting.pop() {
+        stack.push(start);
+        while let Some(at) = stack.pop() {
             visit(component, at);
             for next in neighbors(width, height, at) {
                 if is_ink(next) && labels[next] == NONE {
                     labels[next] = component as u32;
-                    waiting.push(next);
+                    stack.push(next);
                 }
             }
         }
@@ -37,7 +37,7 @@ pub(crate) fn label(
     labels
 }
 
-/// The indices of a pixel and of the up to eight around it, row by row.
+/// The indices of a pixel and its up to eight neighbors, row by row.
 pub(crate) fn neighbors(width: usize, height: usize, at: usize) -> impl Iterator<Item = usize> + use<> {
     let (x, y) = (at % width, at / width);
     let rows = y.saturating_sub(1)..(y + 2).min(height);

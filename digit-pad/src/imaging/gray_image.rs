@@ -2,7 +2,7 @@
 
 use crate::geometry::PixelRect;
 
-/// A grey picture, row by row from the top: 255 is ink, 0 is paper.
+/// A gray image, row by row from the top: 255 is ink, 0 is background.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrayImage {
     width: usize,
@@ -11,31 +11,31 @@ pub struct GrayImage {
 }
 
 impl GrayImage {
-    /// A picture of the given pixels, row by row from the top.
+    /// Makes an image from pixels, row by row from the top.
     ///
     /// # Panics
     ///
-    /// If there are not `width` · `height` pixels.
+    /// If there are not `width` × `height` pixels.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         assert_eq!(
             Some(pixels.len()),
             width.checked_mul(height),
-            "pixels of a {width}×{height} picture"
+            "number of pixels of a {width}×{height} image"
         );
         GrayImage { width, height, pixels }
     }
 
-    /// A picture of paper alone.
+    /// Makes an image of zeros.
     pub fn blank(width: usize, height: usize) -> Self {
         GrayImage::new(width, height, vec![0; width * height])
     }
 
-    /// Pixels in a row.
+    /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }
@@ -59,29 +59,28 @@ impl GrayImage {
     ///
     /// # Panics
     ///
-    /// If there is no such row.
+    /// If `y` is not below the height.
     pub fn row(&self, y: usize) -> &[u8] {
-        assert!(y < self.height, "row {y} of a picture of {} rows", self.height);
+        assert!(y < self.height, "row {y} of an image of {} rows", self.height);
         &self.pixels[y * self.width..(y + 1) * self.width]
     }
 
-    /// The pixels of row `y`, to be changed.
+    /// The pixels of row `y`, mutable.
     ///
     /// # Panics
     ///
-    /// If there is no such row.
+    /// If `y` is not below the height.
     pub fn row_mut(&mut self, y: usize) -> &mut [u8] {
-        assert!(y < self.height, "row {y} of a picture of {} rows", self.height);
+        assert!(y < self.height, "row {y} of an image of {} rows", self.height);
         &mut self.pixels[y * self.width..(y + 1) * self.width]
     }
 
-    /// The pixels of `part` scaled by `scale` in both directions, in the middle of as many whole pixels as that
-    /// takes: averaged over the area that a new pixel covers, or, where that is less than a pixel, interpolated
-    /// between the nearest. Time is linear in the larger of both pictures; memory in their sides and the result.
+    /// Scales `part` by `scale`, centered in as many whole pixels as needed: by averaging areas when shrinking, by linear
+    /// interpolation when enlarging. Time is linear in the larger of both images.
     ///
     /// # Panics
     ///
-    /// If `part` is empty or leaves the picture, or `scale` is not positive.
+    /// If `part` is empty or leaves the image, or `scale` is not positive.
     pub fn resampled(&self, part: PixelRect, scale: f32) -> Resampled {
         assert!(
             part.width > 0 && part.height > 0 && scale > 0.0,
@@ -105,7 +104,7 @@ impl GrayImage {
         }
     }
 
-    /// The part of `width` · `height` pixels from (left, top) on; paper where that leaves the picture.
+    /// The part of `width` × `height` pixels from (left, top) on; zero outside the image.
     pub fn cropped(&self, left: usize, top: usize, width: usize, height: usize) -> GrayImage {
         let mut part = GrayImage::blank(width, height);
         let left = left.min(self.width);
@@ -116,7 +115,7 @@ impl GrayImage {
         part
     }
 
-    /// Puts another picture over this one, its upper left corner at (left, top); what does not fit is left out.
+    /// Copies another image over this one at (left, top), clipped to this one.
     pub fn paste(&mut self, other: &GrayImage, left: usize, top: usize) {
         let left = left.min(self.width);
         let width = other.width.min(self.width - left);
@@ -127,24 +126,24 @@ impl GrayImage {
     }
 }
 
-/// A part of an image at another size, not yet rounded to whole greys.
+/// A scaled part of an image, not yet rounded to bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resampled {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
-    /// Greys from 0 to 255, row by row from the top.
+    /// Gray values from 0 to 255, row by row from the top.
     pub grays: Vec<f32>,
 }
 
 impl Resampled {
-    /// The brightest grey; 0 without pixels.
+    /// The largest gray value; 0 without pixels.
     pub fn peak(&self) -> f32 {
         self.grays.iter().copied().fold(0.0, f32::max)
     }
 
-    /// The picture in whole greys, each multiplied by `gain` first.
+    /// Multiplies each gray value by `gain` and rounds it to a byte.
     pub fn to_image(&self, gain: f32) -> GrayImage {
         let pixels = self
             .grays
@@ -155,7 +154,7 @@ impl Resampled {
     }
 }
 
-/// Which source pixels one scaled pixel is the weighted sum of.
+/// One scaled pixel along an axis, as a weighted sum of source pixels.
 struct Taps {
     first: usize,
     weights: Vec<f32>,
@@ -172,9 +171,9 @@ impl Taps {
     }
 }
 
-/// How `length` source pixels become `length` · `scale` scaled ones, in the middle of as many whole ones as needed.
+/// Taps that scale `length` source pixels to `length` · `scale` ones, centered in as many whole pixels as needed.
 fn taps(length: usize, scale: f32) -> Vec<Taps> {
-    // A length that is whole but for rounding must not spill into one pixel more.
+    // A length that is whole except for rounding must not spill into another pixel.
     const ROUNDING: f32 = 1e-3;
     let scaled = length as f32 * scale;
     let count = ((scaled - ROUNDING).ceil() as usize).max(1);
@@ -191,8 +190,8 @@ fn taps(length: usize, scale: f32) -> Vec<Taps> {
     (0..count).map(tap).collect()
 }
 
-/// The average over the source from `from` to `to`, which may begin and end within pixels; what is missing to a
-/// whole scaled pixel counts as paper.
+/// The average of the source over `from..to`, which may start and end within pixels. What is missing to a whole scaled
+/// pixel counts as background.
 fn average(from: f32, to: f32, scale: f32, length: usize) -> Taps {
     let first = (from.floor() as usize).min(length - 1);
     let last = (to.ceil() as usize).clamp(first + 1, length);
@@ -203,17 +202,17 @@ fn average(from: f32, to: f32, scale: f32, length: usize) -> Taps {
     }
 }
 
-/// The source at the middle between `from` and `to`, between the two nearest pixels, weighed by how much of a whole
-/// scaled pixel the two span.
+/// The source at the middle of `from..to`, interpolated between the two nearest pixels, weighted by the fraction of a
+/// scaled pixel that the interval covers.
 fn interpolate(from: f32, to: f32, scale: f32, length: usize) -> Taps {
-    let share = (to - from) * scale;
+    let coverage = (to - from) * scale;
     let position = (0.5 * (from + to) - 0.5).clamp(0.0, (length - 1) as f32);
     let first = (position.floor() as usize).min(length.saturating_sub(2));
-    let beyond = position - first as f32;
+    let fraction = position - first as f32;
     let weights = if length == 1 {
-        vec![share]
+        vec![coverage]
     } else {
-        vec![share * (1.0 - beyond), share * beyond]
+        vec![coverage * (1.0 - fraction), coverage * fraction]
     };
     Taps { first, weights }
 }
@@ -238,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn shrinking_keeps_all_ink(image in images(), scale in 0.05..1.0f32) {
+        fn shrinking_preserves_ink(image in images(), scale in 0.05..1.0f32) {
             let small = image.resampled(image.rect(), scale);
             let before: f32 = image.pixels().iter().map(|&p| f32::from(p)).sum();
             let after: f32 = small.grays.iter().sum::<f32>() / (scale * scale);
@@ -246,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn enlarging_whole_times_and_shrinking_back_is_near(image in images(), times in 2..6usize) {
+        fn enlarging_by_whole_factors_keeps_plain_images(image in images(), times in 2..6usize) {
             let large = image.resampled(image.rect(), times as f32);
             prop_assert_eq!((large.width, large.height), (image.width() * times, image.height() * times));
             let plain = image.pixels().iter().all(|&p| p == image.pixels()[0]);
@@ -254,7 +253,7 @@ mod tests {
         }
 
         #[test]
-        fn grays_stay_between_paper_and_ink(image in images(), scale in 0.05..8.0f32) {
+        fn grays_stay_in_range(image in images(), scale in 0.05..8.0f32) {
             let scaled = image.resampled(image.rect(), scale);
             let peak = image.pixels().iter().copied().max().map_or(0.0, f32::from);
             prop_assert!(scaled.grays.iter().all(|&g| (0.0..=peak * 1.0001 + 0.001).contains(&g)));
@@ -263,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn a_part_is_scaled_as_a_picture_of_its_own(image in images(), scale in 0.1..3.0f32, cut in 0..8usize) {
+        fn a_part_is_scaled_like_an_image_of_its_own(image in images(), scale in 0.1..3.0f32, cut in 0..8usize) {
             let part = PixelRect {
                 left: cut.min(image.width() - 1),
                 top: cut.min(image.height() - 1),
@@ -278,7 +277,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_pasted_can_be_cropped_again(
+        fn pasted_images_can_be_cropped_again(
             image in images(), other in images(), left in 0..50usize, top in 0..50usize,
         ) {
             let mut both = image.clone();

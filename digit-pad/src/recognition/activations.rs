@@ -9,19 +9,19 @@ use crate::{
     recognition::{backbone::truncated, feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
 };
 
-/// Values of a layer as pictures of one size: a feature map each, or a neuron.
+/// Values of a layer as tiles of one size: one per channel, or one of 1×1 per neuron.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tiles {
-    /// Height of each, in values.
+    /// Height of each tile, in values.
     pub height: usize,
-    /// Width of each, in values.
+    /// Width of each tile, in values.
     pub width: usize,
-    /// Row by row from the top.
+    /// The tiles' values, row by row from the top.
     pub tiles: Vec<Vec<f32>>,
 }
 
 impl Tiles {
-    fn of(values: &[f32], height: usize, width: usize) -> Self {
+    fn new(values: &[f32], height: usize, width: usize) -> Self {
         Tiles {
             height,
             width,
@@ -29,7 +29,7 @@ impl Tiles {
         }
     }
 
-    /// The largest magnitude of all; 1 if there is none.
+    /// Largest finite magnitude of all values; 1 if they are all zero.
     pub fn peak(&self) -> f32 {
         let values = self.tiles.iter().flatten().map(|value| value.abs());
         let peak = values.filter(|value| value.is_finite()).fold(0.0, f32::max);
@@ -37,28 +37,28 @@ impl Tiles {
     }
 }
 
-/// What a layer gave, together with the layers that only change its values.
+/// Output of a layer, together with the element-wise layers after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerActivation {
-    /// The layers' names and the size of what they gave.
+    /// Names of the layers, and the size of the output.
     pub name: String,
-    /// Their output.
+    /// Output of the last of them.
     pub output: Arc<Tiles>,
 }
 
-/// A network that is looked into.
+/// Computes the activations of every layer of a model.
 #[derive(Debug)]
 pub struct ActivationRecorder {
     scaling: mnist_io::Scaling,
     input: Vec<f32>,
-    parts: Vec<Part>,
-    /// Where the model remembers lessons, which have a say in the logits.
-    taught: Option<Predictor>,
+    prefixes: Vec<Prefix>,
+    /// Computes the logits of a model with a feature cache, which adds to them.
+    cached: Option<Predictor>,
 }
 
 /// The network from its input to some layer.
 #[derive(Debug)]
-struct Part {
+struct Prefix {
     name: String,
     shape: Shape,
     network: Network,
@@ -66,48 +66,54 @@ struct Part {
 }
 
 impl ActivationRecorder {
-    /// Prepares a look into a model's network.
+    /// Builds a recorder for a model.
     ///
     /// # Errors
-    /// If the model's scaling makes no number of some pixel, or what it remembers of lessons is damaged.
+    ///
+    /// If the model's scaling is invalid or its feature cache is damaged.
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network = &model.content.network;
-        let remembers = model.content.notes.contains_key(feature_cache::METADATA_KEY);
+        let has_cache = model.content.notes.contains_key(feature_cache::METADATA_KEY);
         Ok(ActivationRecorder {
             scaling: model.scaling()?,
             input: vec![0.0; network.spec().input().len()],
-            parts: groups(network.spec())
+            prefixes: group_ends(network.spec())
                 .into_iter()
-                .map(|end| Part::new(network, end))
+                .map(|end| Prefix::new(network, end))
                 .collect::<Result<_, _>>()?,
-            taught: remembers.then(|| Predictor::new(model.clone(), 1)).transpose()?,
+            cached: has_cache.then(|| Predictor::new(model.clone(), 1)).transpose()?,
         })
     }
 
-    /// What every layer makes of a picture, from the first to the logits.
+    /// Computes the activations of every layer for an image, from the first to the logits.
     ///
     /// # Panics
-    /// If the network takes pictures of another size; a recogniser's does not.
+    ///
+    /// If the network does not take 28×28 pixels; a recognizer's does.
     pub fn record(&mut self, pixels: &Gray28) -> Vec<LayerActivation> {
         self.scaling.scale_into(pixels, &mut self.input);
-        let mut activations: Vec<_> = self.parts.iter_mut().map(|part| part.record(&self.input)).collect();
-        if let (Some(taught), Some(last)) = (&mut self.taught, activations.last_mut()) {
-            let logits = taught.logits(pixels).expect("one picture of the network's size");
+        let mut activations: Vec<_> = self
+            .prefixes
+            .iter_mut()
+            .map(|prefix| prefix.record(&self.input))
+            .collect();
+        if let (Some(predictor), Some(last)) = (&mut self.cached, activations.last_mut()) {
+            let logits = predictor.logits(pixels).expect("one image of the network's size");
             *last = LayerActivation {
                 name: format!("{} · memory", last.name),
-                output: Arc::new(Tiles::of(logits, 1, 1)),
+                output: Arc::new(Tiles::new(logits, 1, 1)),
             };
         }
         activations
     }
 }
 
-/// The ends of the groups that are shown: layers that only change values belong to the one before them.
-fn groups(spec: &NetworkSpec) -> Vec<usize> {
+/// The end of each group of layers that is shown together: element-wise layers belong to the one before them.
+fn group_ends(spec: &NetworkSpec) -> Vec<usize> {
     let layers = spec.layers();
-    let ends = (1..=layers.len()).filter(|&end| layers.get(end).is_none_or(changes_form));
-    let ends = ends.filter(|&end| layers[..end].iter().any(changes_form));
-    // What only changes the order, or nothing, is no sight of its own.
+    let ends = (1..=layers.len()).filter(|&end| layers.get(end).is_none_or(starts_group));
+    let ends = ends.filter(|&end| layers[..end].iter().any(starts_group));
+    // Layers that change nothing in prediction are not shown at the end of a group.
     ends.map(|end| {
         layers[..end]
             .iter()
@@ -121,17 +127,17 @@ fn is_hidden(layer: &LayerSpec) -> bool {
     matches!(layer, LayerSpec::Flatten | LayerSpec::Dropout { .. })
 }
 
-impl Part {
+impl Prefix {
     fn new(network: &Network, end: usize) -> Result<Self, Error> {
         let spec = network.spec();
         let layers = &spec.layers()[..end];
         let shape = spec.shapes()[end - 1];
-        let part = truncated(network, end)?;
-        Ok(Part {
+        let prefix = truncated(network, end)?;
+        Ok(Prefix {
             name: name(layers, shape),
             shape,
-            workspace: Workspace::new(&part, 1)?,
-            network: part,
+            workspace: Workspace::new(&prefix, 1)?,
+            network: prefix,
         })
     }
 
@@ -141,15 +147,15 @@ impl Part {
         let values = values.expect("one sample of the network's shape");
         LayerActivation {
             name: self.name.clone(),
-            output: Arc::new(Tiles::of(values, height, width)),
+            output: Arc::new(Tiles::new(values, height, width)),
         }
     }
 }
 
-/// The last layer that changes the form, those behind it, and the size of the output.
+/// Names of the last group of layers, and the size of its output.
 fn name(layers: &[LayerSpec], shape: Shape) -> String {
-    let last = layers.iter().rposition(changes_form).unwrap_or(0);
-    let names: Vec<_> = layers[last..]
+    let start = layers.iter().rposition(starts_group).unwrap_or(0);
+    let names: Vec<_> = layers[start..]
         .iter()
         .filter(|layer| !is_hidden(layer))
         .map(ToString::to_string)
@@ -160,8 +166,8 @@ fn name(layers: &[LayerSpec], shape: Shape) -> String {
     }
 }
 
-/// Whether a layer does more than change each value by itself.
-fn changes_form(layer: &LayerSpec) -> bool {
+/// Whether a layer is more than element-wise, and so starts a group.
+fn starts_group(layer: &LayerSpec) -> bool {
     matches!(
         layer,
         LayerSpec::Dense { .. }
@@ -181,24 +187,21 @@ mod tests {
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        Model {
-            content: formats::Model::new(network),
-            path: None,
-        }
+        formats::Model::new(network).into()
     }
 
-    fn picture() -> Gray28 {
+    fn image() -> Gray28 {
         std::array::from_fn(|i| (i * 7 % 256) as u8)
     }
 
     #[test]
-    fn every_layer_of_the_model_inside_is_seen() {
+    fn every_layer_of_the_built_in_model_is_recorded() {
         let model = Model::embedded().unwrap();
-        let mut inside = ActivationRecorder::new(&model).unwrap();
-        let activations = inside.record(&picture());
+        let mut recorder = ActivationRecorder::new(&model).unwrap();
+        let activations = recorder.record(&image());
         let sizes: Vec<_> = activations
             .iter()
-            .map(|i| (i.output.tiles.len(), i.output.height, i.output.width))
+            .map(|a| (a.output.tiles.len(), a.output.height, a.output.width))
             .collect();
         let shapes = model.content.network.spec().shapes();
         let spec = model.content.network.spec();
@@ -222,34 +225,34 @@ mod tests {
             "28x28x1 | relu | globalavgpool | dense 10 | sigmoid",
         ] {
             let model = model(text);
-            let activations = ActivationRecorder::new(&model).unwrap().record(&picture());
+            let activations = ActivationRecorder::new(&model).unwrap().record(&image());
             let mut input = vec![0.0; 784];
-            model.scaling().unwrap().scale_into(&picture(), &mut input);
+            model.scaling().unwrap().scale_into(&image(), &mut input);
             let mut workspace = Workspace::new(&model.content.network, 1).unwrap();
             let logits = model.content.network.logits(&input, &mut workspace).unwrap();
             let last: Vec<f32> = activations.last().unwrap().output.tiles.concat();
-            for (seen, logit) in last.iter().zip(logits) {
-                assert!((seen - logit).abs() < 1e-4, "{text}");
+            for (value, logit) in last.iter().zip(logits) {
+                assert!((value - logit).abs() < 1e-4, "{text}");
             }
         }
     }
 
     #[test]
-    fn what_is_remembered_has_a_say_in_the_logits_that_are_shown() {
+    fn the_feature_cache_adds_to_the_recorded_logits() {
         for text in [
             "784 | dense 20 | tanh | dense 10",
             "28x28x1 | conv 4 5x5 | relu | conv 4 3x3 | relu | maxpool 2 | dense 10",
         ] {
             let mut model = model(text);
-            let plain = ActivationRecorder::new(&model).unwrap().record(&picture());
-            feature_cache::store(&mut model.content, [Example::new(4, picture()).unwrap()].into_iter());
-            let taught = ActivationRecorder::new(&model).unwrap().record(&picture());
-            let (last, before) = taught.split_last().unwrap();
+            let plain = ActivationRecorder::new(&model).unwrap().record(&image());
+            feature_cache::store(&mut model.content, [Example::new(4, image()).unwrap()].into_iter());
+            let cached = ActivationRecorder::new(&model).unwrap().record(&image());
+            let (last, before) = cached.split_last().unwrap();
             assert_eq!(before, &plain[..plain.len() - 1]);
             assert_eq!(last.name, "dense 10 · memory");
             let logits: Vec<f32> = last.output.tiles.concat();
             let mut predictor = Predictor::new(model, 1).unwrap();
-            assert_eq!(logits, predictor.logits(&picture()).unwrap(), "{text}");
+            assert_eq!(logits, predictor.logits(&image()).unwrap(), "{text}");
             let plain: Vec<f32> = plain.last().unwrap().output.tiles.concat();
             let differs = |digit: usize| (logits[digit] - plain[digit]).abs() > 1e-3;
             assert!((0..10).all(|digit| differs(digit) == (digit == 4)), "{text}");
@@ -257,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn layers_that_only_change_values_belong_to_the_one_before() {
+    fn element_wise_layers_belong_to_the_one_before() {
         let model =
             model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 2 | dropout 0.1 | dense 12 | relu | dense 10");
-        let activations = ActivationRecorder::new(&model).unwrap().record(&picture());
+        let activations = ActivationRecorder::new(&model).unwrap().record(&image());
         let names: Vec<_> = activations.iter().map(|activation| activation.name.as_str()).collect();
         assert_eq!(
             names,
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_is_a_number_above_0() {
+    fn a_peak_is_positive() {
         let tiles = |values: &[f32]| Tiles {
             height: 1,
             width: 1,

@@ -5,21 +5,21 @@ use nn_core::{LayerSpec, Network, NetworkSpec, NetworkSpecBuilder, Shape, Tensor
 
 use crate::{
     error::Error,
-    recognition::{model::Model, normalization::SIDE},
+    recognition::{model::Model, normalization::PIXELS},
 };
 
-/// Pictures whose features are computed together.
+/// Batch size for computing features.
 const FEATURE_BATCH: usize = 100;
 
-/// The first layers, with the scaling of what they take in.
+/// The first layers of a model, with its input scaling.
 #[derive(Debug)]
 pub(crate) struct Backbone {
-    /// None if there are none: then features are the scaled pixels.
+    /// `None` without layers: then the features are the scaled pixels.
     pub(crate) network: Option<Network>,
     scaling: Scaling,
 }
 
-/// Both parts of a model's network.
+/// A model's network in two parts.
 #[derive(Debug)]
 pub(crate) struct SplitNetwork {
     pub(crate) backbone: Backbone,
@@ -27,19 +27,20 @@ pub(crate) struct SplitNetwork {
 }
 
 impl SplitNetwork {
-    /// A model cut before the layer of that index, which is not behind the last one.
+    /// Splits a model's network before the layer of that index, which exists.
     ///
     /// # Errors
-    /// If the model's scaling makes no number of some pixel.
-    pub(crate) fn new(model: &Model, cut: usize) -> Result<Self, Error> {
+    ///
+    /// If the model's scaling is invalid.
+    pub(crate) fn new(model: &Model, index: usize) -> Result<Self, Error> {
         let network = &model.content.network;
         let (spec, tensors) = (network.spec(), network.tensors());
-        let (before, after) = spec.layers().split_at(cut);
+        let (before, after) = spec.layers().split_at(index);
         let (backbone, between) = match before.len().checked_sub(1) {
             None => (None, spec.input()),
-            Some(last) => (Some(truncated(network, cut)?), spec.shapes()[last]),
+            Some(last) => (Some(truncated(network, index)?), spec.shapes()[last]),
         };
-        let head = filled(builder(between, after), |own| tensors.len() - own, &tensors)?;
+        let head = with_tensors(builder(between, after), |own| tensors.len() - own, &tensors)?;
         let backbone = Backbone {
             network: backbone,
             scaling: model.scaling()?,
@@ -49,20 +50,19 @@ impl SplitNetwork {
 }
 
 impl Backbone {
-    /// What it makes of pictures of 28×28 pixels, `[pictures, features]`.
+    /// Computes the features `[images, features]` of images of 28×28 pixels.
     pub(crate) fn features(&self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
         let Some(network) = &self.network else {
             let mut features = vec![0.0; pixels.len()];
             self.scaling.scale_into(pixels, &mut features);
             return Ok(features);
         };
-        let picture = SIDE * SIDE;
-        let pictures = pixels.len() / picture;
-        let batch = pictures.clamp(1, FEATURE_BATCH);
+        let images = pixels.len() / PIXELS;
+        let batch = images.clamp(1, FEATURE_BATCH);
         let mut workspace = Workspace::new(network, batch)?;
-        let mut features = Vec::with_capacity(pictures * network.spec().outputs());
-        let mut scaled = vec![0.0; batch * picture];
-        for batch in pixels.chunks(batch * picture) {
+        let mut features = Vec::with_capacity(images * network.spec().outputs());
+        let mut scaled = vec![0.0; batch * PIXELS];
+        for batch in pixels.chunks(batch * PIXELS) {
             let scaled = &mut scaled[..batch.len()];
             self.scaling.scale_into(batch, scaled);
             features.extend_from_slice(network.logits(scaled, &mut workspace)?);
@@ -71,14 +71,14 @@ impl Backbone {
     }
 }
 
-/// The first layers of a network, one at least, with what they give as a vector.
+/// The first layers of a network, at least one, with their output flattened.
 pub(crate) fn truncated(network: &Network, layers: usize) -> Result<Network, Error> {
     let spec = network.spec();
     let mut truncated = builder(spec.input(), &spec.layers()[..layers]);
     if matches!(spec.shapes()[layers - 1], Shape::Image { .. }) {
         truncated = truncated.flatten();
     }
-    filled(truncated, |_| 0, &network.tensors())
+    with_tensors(truncated, |_| 0, &network.tensors())
 }
 
 fn builder(input: Shape, layers: &[LayerSpec]) -> NetworkSpecBuilder {
@@ -86,8 +86,9 @@ fn builder(input: Shape, layers: &[LayerSpec]) -> NetworkSpecBuilder {
     layers.fold(NetworkSpec::builder(input), NetworkSpecBuilder::layer)
 }
 
-/// A network with another's tensors from the one on that `first` says, given how many there are.
-fn filled(
+/// Builds a network and copies its values from `tensors`, starting at the index that `first` gives for the number of
+/// tensors that the network has.
+fn with_tensors(
     layers: NetworkSpecBuilder,
     first: impl FnOnce(usize) -> usize,
     tensors: &[Tensor],
@@ -109,24 +110,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn head_and_tail_are_the_network() {
+    fn backbone_and_head_compute_the_network() {
         let text = "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10";
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        let model = Model {
-            content: formats::Model::new(network),
-            path: None,
-        };
-        let pixels: Vec<u8> = (0..3 * SIDE * SIDE).map(|i| (i * 7 % 256) as u8).collect();
+        let model = Model::from(formats::Model::new(network));
+        let pixels: Vec<u8> = (0..3 * PIXELS).map(|i| (i * 7 % 256) as u8).collect();
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
         let whole = model.content.network.predict(&scaled).unwrap();
-        for cut in 0..model.content.network.spec().layers().len() {
-            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, cut).unwrap();
+        for index in 0..model.content.network.spec().layers().len() {
+            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index).unwrap();
             let parts = head.predict(&backbone.features(&pixels).unwrap()).unwrap();
-            // Folding a normalisation rounds differently where less is to come.
+            // Batch normalization folds into other layers, which rounds differently.
             let mut pairs = parts.iter().zip(&whole);
             assert!(
                 parts.len() == 30 && pairs.all(|(part, whole)| (part - whole).abs() < 1e-6),
-                "cut before layer {cut}"
+                "cut before layer {index}"
             );
         }
     }

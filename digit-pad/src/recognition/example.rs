@@ -1,29 +1,29 @@
-//! Labeled drawings and images, each a line of a file.
+//! Labeled examples: strokes or a 28×28 image with the digit that was meant, one JSON object a line in a file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     drawing::{
-        file::{Drawing, checked_label, form_fault},
+        file::{Drawing, checked_label, json_fault},
         strokes::Ink,
     },
     error::DrawingFault,
     recognition::normalization::{Gray28, normalize_ink},
 };
 
-/// A drawing or a picture, and the digit that it is meant to be.
+/// A drawing or an image, and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     label: u8,
     input: ExampleInput,
 }
 
-/// What a lesson is about.
+/// The input of an example.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExampleInput {
-    /// What was drawn, in any scale and place.
+    /// Strokes of any scale and position.
     Strokes(Ink),
-    /// A picture of a digit, as the network sees it.
+    /// A normalized image of a digit.
     Image(Box<Gray28>),
 }
 
@@ -34,8 +34,8 @@ impl From<Ink> for ExampleInput {
 }
 
 impl From<Gray28> for ExampleInput {
-    fn from(picture: Gray28) -> Self {
-        ExampleInput::Image(Box::new(picture))
+    fn from(image: Gray28) -> Self {
+        ExampleInput::Image(Box::new(image))
     }
 }
 
@@ -43,7 +43,7 @@ impl ExampleInput {
     fn check(&self) -> Result<(), DrawingFault> {
         match self {
             ExampleInput::Strokes(ink) if ink.is_empty() => Err(DrawingFault::NoStrokes),
-            ExampleInput::Image(pixels) if pixels.iter().all(|&pixel| pixel == 0) => Err(DrawingFault::Picture {
+            ExampleInput::Image(pixels) if pixels.iter().all(|&pixel| pixel == 0) => Err(DrawingFault::InvalidPixels {
                 count: pixels.len(),
                 inked: 0,
             }),
@@ -52,26 +52,27 @@ impl ExampleInput {
     }
 }
 
-/// A taught picture as it is saved.
+/// An image example as it is saved.
 #[derive(Serialize)]
-struct SavedPicture<'a> {
+struct SavedImage<'a> {
     label: u8,
     pixels: &'a [u8],
 }
 
-/// What tells a taught picture from a drawing.
+/// An example as it is loaded: an image if there are pixels, a drawing otherwise.
 #[derive(Deserialize)]
-struct PictureForm {
+struct LoadedExample {
     label: Option<i64>,
     pixels: Option<Vec<u8>>,
 }
 
 impl Example {
-    /// That this is meant to be that digit.
+    /// Makes an example.
     ///
     /// # Errors
-    /// [`DrawingFault::Label`] if the label is no digit, [`DrawingFault::NoStrokes`] if nothing is drawn,
-    /// [`DrawingFault::Picture`] if a picture is blank.
+    ///
+    /// [`DrawingFault::Label`] if the label is not a digit, [`DrawingFault::NoStrokes`] if there are no strokes,
+    /// [`DrawingFault::InvalidPixels`] if an image is blank.
     pub fn new(label: u8, input: impl Into<ExampleInput>) -> Result<Self, DrawingFault> {
         if label > 9 {
             return Err(DrawingFault::Label { label: label.into() });
@@ -81,38 +82,35 @@ impl Example {
         Ok(Example { label, input })
     }
 
-    /// The digit that it is meant to be, 0 to 9.
+    /// The label, 0 to 9.
     pub fn label(&self) -> u8 {
         self.label
     }
 
-    /// What is meant to be it.
+    /// The strokes or the image.
     pub fn input(&self) -> &ExampleInput {
         &self.input
     }
 
-    /// What the network sees of it.
-    ///
-    /// # Panics
-    /// Never: a lesson has ink.
-    pub fn picture(&self) -> Gray28 {
+    /// The network input: the image, or the normalized strokes.
+    pub fn image(&self) -> Gray28 {
         match &self.input {
             ExampleInput::Strokes(ink) => {
-                normalize_ink(&ink.fit()).expect("a lesson has ink, and in the middle of the canvas")
+                normalize_ink(&ink.fit()).expect("an example has strokes, and `fit` centers them on the canvas")
             }
             ExampleInput::Image(pixels) => **pixels,
         }
     }
 
-    /// The same about what the network sees.
-    pub(crate) fn seen(&self) -> Self {
+    /// The example with its network input as an image.
+    pub(crate) fn to_image_example(&self) -> Self {
         Example {
             label: self.label,
-            input: self.picture().into(),
+            input: self.image().into(),
         }
     }
 
-    /// Its line in a file, without a line break.
+    /// Formats the line of a file, without a line break.
     pub(crate) fn to_json(&self) -> String {
         match &self.input {
             ExampleInput::Strokes(ink) => Drawing {
@@ -120,19 +118,19 @@ impl Example {
                 ink: ink.clone(),
             }
             .to_json(),
-            ExampleInput::Image(pixels) => serde_json::to_string(&SavedPicture {
+            ExampleInput::Image(pixels) => serde_json::to_string(&SavedImage {
                 label: self.label,
                 pixels: &pixels[..],
             })
-            .expect("numbers in lists always serialise"),
+            .expect("lists of numbers always serialize"),
         }
     }
 
-    /// The lesson in a line of a file: a [`Drawing`], or a picture, `{"label":3,"pixels":[…]}`; none if it has no label.
+    /// Parses a line of a file: a [`Drawing`], or an image, `{"label":3,"pixels":[…]}`. `None` without a label.
     pub(crate) fn from_json(line: &str) -> Result<Option<Self>, DrawingFault> {
-        let form: PictureForm = serde_json::from_str(line).map_err(|error| form_fault(&error))?;
-        let (label, input) = match form.pixels {
-            Some(pixels) => (checked_label(form.label)?, picture_of(&pixels)?),
+        let loaded: LoadedExample = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
+        let (label, input) = match loaded.pixels {
+            Some(pixels) => (checked_label(loaded.label)?, checked_image(&pixels)?),
             None => {
                 let drawing = Drawing::from_json(line)?;
                 (drawing.label, drawing.ink.into())
@@ -141,37 +139,37 @@ impl Example {
         label.map(|label| Example::new(label, input)).transpose()
     }
 
-    /// The same of a line that has to have a label.
-    pub(crate) fn from_labelled(line: &str) -> Result<Self, DrawingFault> {
+    /// Parses a line of a file that must have a label.
+    pub(crate) fn from_labeled(line: &str) -> Result<Self, DrawingFault> {
         Example::from_json(line)?.ok_or(DrawingFault::NoLabel)
     }
 }
 
-fn picture_of(pixels: &[u8]) -> Result<ExampleInput, DrawingFault> {
-    let picture: Result<Gray28, _> = pixels.try_into();
-    picture.map(ExampleInput::from).map_err(|_| DrawingFault::Picture {
+fn checked_image(pixels: &[u8]) -> Result<ExampleInput, DrawingFault> {
+    let image: Result<Gray28, _> = pixels.try_into();
+    image.map(ExampleInput::from).map_err(|_| DrawingFault::InvalidPixels {
         count: pixels.len(),
         inked: pixels.iter().filter(|&&pixel| pixel > 0).count(),
     })
 }
 
-/// Adds an example at the end of a list. An earlier one with the same subject is removed.
+/// Appends an example to a list. Removes an earlier one with the same input.
 pub(crate) fn push_distinct(list: &mut Vec<Example>, example: Example) {
     list.retain(|earlier| earlier.input != example.input);
     list.push(example);
 }
 
-/// The examples as lines of a file.
+/// Formats examples as the lines of a file.
 pub(crate) fn to_lines(examples: &[Example]) -> String {
     let lines: Vec<String> = examples.iter().map(Example::to_json).collect();
     lines.join("\n")
 }
 
-/// The examples in the lines of a file; or the first line that is none, counted from 1, and why.
+/// Parses the lines of a file of examples. An error has the line, from 1.
 pub(crate) fn from_lines(text: &str) -> Result<Vec<Example>, (usize, DrawingFault)> {
     let mut examples = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let example = Example::from_labelled(line).map_err(|fault| (index + 1, fault))?;
+        let example = Example::from_labeled(line).map_err(|fault| (index + 1, fault))?;
         push_distinct(&mut examples, example);
     }
     Ok(examples)

@@ -6,37 +6,42 @@ use nn_core::{NetworkSpec, Shape, formats};
 
 use crate::error::Error;
 
-/// The weights inside the program, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
+/// The built-in weights, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
 const EMBEDDED: &[u8] = include_bytes!("../../models/best.safetensors");
 
-/// Classes that a network has to tell apart.
+/// Number of classes.
 pub const DIGITS: usize = 10;
 
-/// A model and where it is from.
+/// A model and its origin.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The network and what its file says of it.
+    /// The network and the metadata of its file.
     pub content: formats::Model,
-    /// The file; none for the model inside the program.
+    /// The file; `None` for a model from memory or the built-in one.
     pub path: Option<PathBuf>,
 }
 
+impl From<formats::Model> for Model {
+    fn from(content: formats::Model) -> Self {
+        Model { content, path: None }
+    }
+}
+
 impl Model {
-    /// The model inside the program.
+    /// Loads the built-in model.
     ///
     /// # Errors
-    /// If the kernel forced by `NN_CORE_KERNEL` cannot run here.
+    ///
+    /// If the CPU cannot run the kernel that `NN_CORE_KERNEL` forces.
     pub fn embedded() -> Result<Self, Error> {
-        Ok(Model {
-            content: formats::Model::from_bytes(EMBEDDED)?,
-            path: None,
-        })
+        Ok(formats::Model::from_bytes(EMBEDDED)?.into())
     }
 
-    /// The model in a file; or, without one, the model inside the program.
+    /// Loads a model from a file, or the built-in model if `path` is `None`.
     ///
     /// # Errors
-    /// If the file is no weights file; the message names it.
+    ///
+    /// If the file is not a weights file.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Model::embedded() };
         Ok(Model {
@@ -45,10 +50,11 @@ impl Model {
         })
     }
 
-    /// The weights in a file that need not say for which network they are.
+    /// Loads weights for `network` from a file, whose metadata need not describe the network.
     ///
     /// # Errors
-    /// If the file is no weights file, or one for another network.
+    ///
+    /// If the file is not a weights file, or is for another network.
     pub fn open_as(path: &Path, network: NetworkSpec) -> Result<Self, Error> {
         Ok(Model {
             content: formats::Model::load_as(path, network)?,
@@ -56,36 +62,38 @@ impl Model {
         })
     }
 
-    /// What to call it in a message.
+    /// Name of the model in messages.
     pub fn name(&self) -> String {
-        self.path.as_ref().map_or_else(
-            || "the model inside the program".to_owned(),
-            |path| path.display().to_string(),
-        )
+        self.path
+            .as_ref()
+            .map_or_else(|| "the built-in model".to_owned(), |path| path.display().to_string())
     }
 
-    /// The scaling of its inputs, in the form that takes pixels.
+    /// Scaling of the input pixels.
     ///
     /// # Errors
-    /// If some pixel would not become a number.
+    ///
+    /// If some pixel would not become finite.
     pub fn scaling(&self) -> Result<mnist_io::Scaling, Error> {
         let formats::Scaling { mean, std } = self.content.scaling;
         Ok(mnist_io::Scaling::new(mean, std)?)
     }
 
-    /// Makes sure that the model reads grey images of that size and tells ten classes apart.
+    /// Checks that the model takes gray images of that size and has ten outputs.
     ///
     /// # Errors
-    /// [`Error::Misfit`].
+    ///
+    /// [`Error::IncompatibleNetwork`].
     pub fn check_fit(&self, height: usize, width: usize) -> Result<(), Error> {
         check_fit(self.content.network.spec(), height, width, || self.name())
     }
 }
 
-/// Makes sure that a network, called `name`, reads grey images of that size and tells ten classes apart.
+/// Checks that a network takes gray images of that size and has ten outputs. `name` names it in the error.
 ///
 /// # Errors
-/// [`Error::Misfit`].
+///
+/// [`Error::IncompatibleNetwork`].
 pub fn check_fit(
     network: &NetworkSpec,
     height: usize,
@@ -93,11 +101,11 @@ pub fn check_fit(
     name: impl FnOnce() -> String,
 ) -> Result<(), Error> {
     let (input, outputs) = (network.input(), network.outputs());
-    let takes = [Shape::features(height * width), Shape::image(1, height, width)];
-    if takes.contains(&input) && outputs == DIGITS {
+    let accepted = [Shape::features(height * width), Shape::image(1, height, width)];
+    if accepted.contains(&input) && outputs == DIGITS {
         return Ok(());
     }
-    Err(Error::Misfit {
+    Err(Error::IncompatibleNetwork {
         network: name(),
         input,
         outputs,
@@ -132,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_inside_the_program_reads_digits() {
+    fn the_built_in_model_has_ten_classes() {
         let model = Model::embedded().unwrap();
         model.check_fit(28, 28).unwrap();
         model.scaling().unwrap();

@@ -1,11 +1,11 @@
 //! Normalization to MNIST's form: cropped to the ink, 20 pixels long, centered by mass on 28×28.
 //!
-//! This file is the one owner of that preparation: whatever is read, drawn or photographed, comes through here.
+//! Everything that is recognized, drawn or photographed, passes through here.
 //!
 //! Details that MNIST's description (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
-//! recognition", 1998) leaves open are taken from its images: in all 60,000 training images the centre of mass
-//! lies within half a pixel of the middle of pixel 14 in x and in y, so digits were moved by whole pixels, and to
-//! that place; and the brightest pixel of each is 254 or 255.
+//! recognition", 1998) leaves open follow its images: in all 60,000 training images the center of mass lies within half a
+//! pixel of the middle of pixel 14 in x and in y, so digits were moved there by whole pixels; and the brightest pixel of
+//! each is 254 or 255.
 
 use crate::{
     drawing::{raster::draw_for_recognition, strokes::Ink},
@@ -13,58 +13,61 @@ use crate::{
     imaging::gray_image::GrayImage,
 };
 
-/// Width and height of a normalised picture, in pixels.
+/// Width and height of a normalized image, in pixels.
 pub const SIDE: usize = 28;
 
-/// Longest side of the ink in a normalised picture, in pixels.
+/// Number of pixels of a normalized image.
+pub const PIXELS: usize = SIDE * SIDE;
+
+/// Longest side of the ink in a normalized image, in pixels.
 pub const INK_SIDE: usize = 20;
 
-/// A normalised picture, row by row from the top: 255 is ink, 0 is paper.
-pub type Gray28 = [u8; SIDE * SIDE];
+/// A normalized image, row by row from the top: 255 is ink, 0 is background.
+pub type Gray28 = [u8; PIXELS];
 
-/// The pixel, in x and in y, in whose middle the centre of mass comes to lie.
+/// The pixel, in x and in y, to whose middle the center of mass is moved.
 const CENTER: f32 = 14.0;
 
-/// Brightness that the brightest pixel has at least.
-const LEAST_PEAK: f32 = 254.0;
+/// Least brightness of the brightest pixel.
+const MIN_PEAK: f32 = 254.0;
 
-/// A picture none of whose pixels is brighter than this is blank.
-const BLANK: u8 = 16;
+/// An image without a pixel brighter than this is blank.
+pub(super) const BLANK: u8 = 16;
 
-/// Pixels below this share of the brightest one are paper, not ink.
-const PAPER: f32 = 1.0 / 64.0;
+/// Pixels below this fraction of the brightest one are background.
+pub(super) const BACKGROUND: f32 = 1.0 / 64.0;
 
-/// The drawing as the network sees it, or `None` if nothing is drawn.
+/// Normalizes a drawing in canvas units; `None` if nothing is drawn on the canvas.
 pub fn normalize_ink(ink: &Ink) -> Option<Gray28> {
     normalize(&draw_for_recognition(ink)?)
 }
 
-/// The picture as the network sees it, or `None` if it is blank.
+/// Normalizes an image of bright ink on black; `None` if it is blank.
 ///
-/// The ink is cropped, scaled by one factor in both directions until its longest side is [`INK_SIDE`] pixels (each
-/// pixel the average of the area it covers; a picture that is smaller is interpolated), brightened until its peak
-/// is at least 254, and moved by whole pixels until its centre of mass is within half a pixel of the middle of
-/// pixel (14, 14), or as near to that as the frame lets it without losing ink.
+/// The ink is cropped; scaled until its longest side is [`INK_SIDE`] pixels, by averaging areas, or by interpolation where
+/// it is smaller; brightened until its peak is at least 254; and moved by whole pixels until its center of mass is within
+/// half a pixel of the middle of pixel (14, 14), or as near as possible without losing ink.
 ///
 /// ```
 /// use digit_pad::imaging::gray_image::GrayImage;
 /// use digit_pad::recognition::normalization::normalize;
 ///
 /// let line = GrayImage::new(1, 300, vec![255; 300]);
-/// let seen = normalize(&line).unwrap();
-/// let column: Vec<u8> = seen.iter().skip(14).step_by(28).copied().collect();
+/// let pixels = normalize(&line).unwrap();
+/// let column: Vec<u8> = pixels.iter().skip(14).step_by(28).copied().collect();
 /// assert_eq!(column.iter().filter(|&&ink| ink >= 254).count(), 20);
 /// assert!(normalize(&GrayImage::blank(300, 300)).is_none());
 /// ```
 pub fn normalize(image: &GrayImage) -> Option<Gray28> {
-    let ink = ink_box(image)?;
-    let scaled = scale_to_box(image, ink);
-    Some(center(&scaled))
+    let ink = ink_rect(image)?;
+    let scaled = image.resampled(ink, INK_SIDE as f32 / ink.width.max(ink.height) as f32);
+    Some(centered(&scaled.to_image((MIN_PEAK / scaled.peak()).max(1.0))))
 }
 
-fn ink_box(image: &GrayImage) -> Option<PixelRect> {
+/// Bounding rectangle of the ink; `None` if the image is blank.
+fn ink_rect(image: &GrayImage) -> Option<PixelRect> {
     let peak = image.pixels().iter().copied().max().filter(|&peak| peak > BLANK)?;
-    let is_ink = |&pixel: &u8| f32::from(pixel) >= PAPER * f32::from(peak);
+    let is_ink = |&pixel: &u8| f32::from(pixel) >= BACKGROUND * f32::from(peak);
     let (mut left, mut right) = (image.width(), 0);
     let (mut top, mut bottom) = (None, 0);
     for y in 0..image.height() {
@@ -87,24 +90,19 @@ fn ink_box(image: &GrayImage) -> Option<PixelRect> {
     })
 }
 
-/// The ink at its final size, in the brightness of the finished picture.
-fn scale_to_box(image: &GrayImage, ink: PixelRect) -> GrayImage {
-    let scaled = image.resampled(ink, INK_SIDE as f32 / ink.width.max(ink.height) as f32);
-    scaled.to_image((LEAST_PEAK / scaled.peak()).max(1.0))
-}
-
-fn center(ink: &GrayImage) -> Gray28 {
+/// Places ink of at most 20×20 pixels by its center of mass.
+fn centered(ink: &GrayImage) -> Gray28 {
     let (width, height) = (ink.width(), ink.height());
     let row_masses = (0..height).map(|y| mass(ink.row(y).iter()));
     let column_masses = (0..width).map(|x| mass(ink.pixels().iter().skip(x).step_by(width)));
     let top = offset(center_of_mass(row_masses), height);
     let left = offset(center_of_mass(column_masses), width);
-    let mut seen = [0; SIDE * SIDE];
+    let mut pixels = [0; PIXELS];
     for y in 0..height {
         let start = (top + y) * SIDE + left;
-        seen[start..start + width].copy_from_slice(ink.row(y));
+        pixels[start..start + width].copy_from_slice(ink.row(y));
     }
-    seen
+    pixels
 }
 
 fn mass<'a>(pixels: impl Iterator<Item = &'a u8>) -> f32 {
@@ -118,9 +116,9 @@ fn center_of_mass(masses: impl Iterator<Item = f32>) -> f32 {
     moment / total
 }
 
-/// Where ink of `length` pixels begins so that its centre of mass lies at the centre.
+/// Position of `length` pixels of ink that puts their center of mass at [`CENTER`].
 fn offset(center_of_mass: f32, length: usize) -> usize {
-    // A float below zero becomes zero.
+    // A negative float becomes zero.
     ((CENTER - center_of_mass).round() as usize).min(SIDE - length)
 }
 
@@ -136,36 +134,35 @@ mod tests {
         Mnist::embedded_split(Split::Test).unwrap()
     }
 
-    /// A 28×28 digit somewhere in a larger picture.
+    /// A 28×28 digit somewhere in a larger image.
     fn placed(digit: &[u8], width: usize, height: usize, left: usize, top: usize) -> GrayImage {
-        let mut picture = GrayImage::blank(width, height);
-        picture.paste(&GrayImage::new(SIDE, SIDE, digit.to_vec()), left, top);
-        picture
+        let mut image = GrayImage::blank(width, height);
+        image.paste(&GrayImage::new(SIDE, SIDE, digit.to_vec()), left, top);
+        image
     }
 
-    /// Where the centre of mass lies, in pixels from the middle of the upper left one.
-    fn center(seen: &Gray28) -> (f32, f32) {
-        let columns = (0..SIDE).map(|x| mass(seen.iter().skip(x).step_by(SIDE)));
-        let rows = (0..SIDE).map(|y| mass(seen[y * SIDE..(y + 1) * SIDE].iter()));
+    /// The center of mass, in pixels from the middle of the upper left one.
+    fn center(pixels: &Gray28) -> (f32, f32) {
+        let columns = (0..SIDE).map(|x| mass(pixels.iter().skip(x).step_by(SIDE)));
+        let rows = (0..SIDE).map(|y| mass(pixels[y * SIDE..(y + 1) * SIDE].iter()));
         (center_of_mass(columns), center_of_mass(rows))
     }
 
-    /// Columns and rows from the first to the last with ink.
-    fn extent(seen: &Gray28) -> (usize, usize) {
-        let image = GrayImage::new(SIDE, SIDE, seen.to_vec());
-        let ink = ink_box(&image).unwrap();
+    /// Width and height of the ink.
+    fn extent(pixels: &Gray28) -> (usize, usize) {
+        let image = GrayImage::new(SIDE, SIDE, pixels.to_vec());
+        let ink = ink_rect(&image).unwrap();
         (ink.width, ink.height)
     }
 
-    /// The share of ink that differs where two pictures agree best: ink whose centre of mass lies between two pixels
-    /// may be moved to either.
+    /// The fraction of ink that differs in the best alignment: a center of mass between two pixels may be moved to either.
     fn distance(a: &Gray28, b: &Gray28) -> f32 {
         let moved = |by: isize| {
             let sum: f32 = a
                 .iter()
                 .enumerate()
                 .map(|(i, &a)| {
-                    let j = (i as isize + by).rem_euclid((SIDE * SIDE) as isize) as usize;
+                    let j = (i as isize + by).rem_euclid((PIXELS) as isize) as usize;
                     f32::from(a.abs_diff(b[j]))
                 })
                 .sum();
@@ -187,22 +184,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_place_in_the_picture_does_not_matter(blob in blobs(), left in 0..50usize, top in 0..50usize) {
-            let mut picture = GrayImage::blank(90, 80);
-            picture.paste(&blob, left, top);
-            prop_assert_eq!(normalize(&picture), normalize(&blob));
+        fn the_position_does_not_matter(blob in blobs(), left in 0..50usize, top in 0..50usize) {
+            let mut image = GrayImage::blank(90, 80);
+            image.paste(&blob, left, top);
+            prop_assert_eq!(normalize(&image), normalize(&blob));
         }
 
         #[test]
-        fn ink_is_twenty_pixels_long_and_in_the_middle(blob in blobs()) {
-            let Some(seen) = normalize(&blob) else { return Ok(()) };
-            prop_assert!(seen.iter().max() >= Some(&254));
-            let (width, height) = extent(&seen);
+        fn ink_is_twenty_pixels_long_and_centered(blob in blobs()) {
+            let Some(pixels) = normalize(&blob) else { return Ok(()) };
+            prop_assert!(pixels.iter().max() >= Some(&254));
+            let (width, height) = extent(&pixels);
             prop_assert!(width <= 20 && height <= 20);
-            let (x, y) = center(&seen);
+            let (x, y) = center(&pixels);
             // Ink that is heavy on one side stops at the frame.
-            let at_side = (0..SIDE).any(|y| seen[y * SIDE] > 0 || seen[y * SIDE + 27] > 0);
-            let at_end = (0..SIDE).any(|x| seen[x] > 0 || seen[27 * SIDE + x] > 0);
+            let at_side = (0..SIDE).any(|y| pixels[y * SIDE] > 0 || pixels[y * SIDE + 27] > 0);
+            let at_end = (0..SIDE).any(|x| pixels[x] > 0 || pixels[27 * SIDE + x] > 0);
             prop_assert!(at_side || (x - CENTER).abs() <= 0.501, "x {}", x);
             prop_assert!(at_end || (y - CENTER).abs() <= 0.501, "y {}", y);
         }
@@ -217,25 +214,25 @@ mod tests {
     }
 
     #[test]
-    fn mnist_is_already_normal() {
+    fn mnist_is_already_normalized() {
         let digits = test_digits();
         let mut changed = 0;
         for i in 0..digits.len() {
             let digit: &Gray28 = digits.image(i).try_into().unwrap();
-            let seen = normalize(&placed(digit, 70, 60, 2 * (i % 20), i % 32)).unwrap();
-            changed += usize::from(seen != *digit);
+            let pixels = normalize(&placed(digit, 70, 60, 2 * (i % 20), i % 32)).unwrap();
+            changed += usize::from(pixels != *digit);
             assert!(
-                distance(digit, &seen) < 0.3,
+                distance(digit, &pixels) < 0.3,
                 "digit {i} is {} away",
-                distance(digit, &seen)
+                distance(digit, &pixels)
             );
         }
-        // Some have an edge so faint that it is taken for paper.
+        // Some have an edge so faint that it counts as background.
         assert!(changed <= 50, "{changed} of 10,000 digits came back changed");
     }
 
     #[test]
-    fn larger_pictures_of_a_digit_are_the_same_digit() {
+    fn enlarged_digits_are_normalized_alike() {
         let digits = test_digits();
         for i in 0..200 {
             let digit = digits.image(i);
@@ -243,14 +240,14 @@ mod tests {
                 let side = SIDE * times;
                 let pixel = |k: usize| digit[k / side / times * SIDE + k % side / times];
                 let large = GrayImage::new(side, side, (0..side * side).map(pixel).collect());
-                let seen = normalize(&large).unwrap();
-                assert!(seen[..] == *digit, "digit {i} enlarged {times} times");
+                let pixels = normalize(&large).unwrap();
+                assert!(pixels[..] == *digit, "digit {i} enlarged {times} times");
             }
         }
     }
 
     #[test]
-    fn blank_pictures_have_nothing_to_see() {
+    fn blank_images_have_no_input() {
         for (width, height) in [(0, 0), (0, 9), (9, 0), (1, 1), (28, 28), (1, 400), (500, 300)] {
             assert_eq!(normalize(&GrayImage::blank(width, height)), None);
             assert_eq!(
@@ -262,22 +259,22 @@ mod tests {
     }
 
     #[test]
-    fn a_single_pixel_and_a_full_picture_are_squares() {
+    fn a_single_pixel_and_a_full_image_become_squares() {
         let mut speck = GrayImage::blank(40, 30);
         speck.row_mut(29)[39] = 200;
-        for picture in [
+        for image in [
             speck,
             GrayImage::new(1, 1, vec![255]),
             GrayImage::new(300, 300, vec![17; 90_000]),
         ] {
-            let seen = normalize(&picture).unwrap();
-            assert_eq!(extent(&seen), (20, 20));
-            assert_eq!(seen.iter().filter(|&&p| p >= 254).count(), 400);
+            let pixels = normalize(&image).unwrap();
+            assert_eq!(extent(&pixels), (20, 20));
+            assert_eq!(pixels.iter().filter(|&&p| p >= 254).count(), 400);
         }
     }
 
     #[test]
-    fn thin_lines_are_lines_of_one_pixel() {
+    fn thin_lines_stay_one_pixel_wide() {
         for length in [2usize, 20, 21, 333, 5_000] {
             let upright = normalize(&GrayImage::new(1, length, vec![255; length])).unwrap();
             let lying = normalize(&GrayImage::new(length, 1, vec![255; length])).unwrap();
@@ -289,20 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn faint_specks_of_paper_are_not_ink() {
-        let mut picture = GrayImage::blank(100, 100);
+    fn faint_specks_are_background() {
+        let mut image = GrayImage::blank(100, 100);
         for y in 40..60 {
-            picture.row_mut(y)[50] = 255;
+            image.row_mut(y)[50] = 255;
         }
-        let clean = normalize(&picture);
-        picture.row_mut(3)[5] = 3;
-        assert_eq!(normalize(&picture), clean);
-        picture.row_mut(3)[5] = 4;
-        assert_ne!(normalize(&picture), clean);
+        let clean = normalize(&image);
+        image.row_mut(3)[5] = 3;
+        assert_eq!(normalize(&image), clean);
+        image.row_mut(3)[5] = 4;
+        assert_ne!(normalize(&image), clean);
     }
 
     #[test]
-    fn what_is_drawn_is_seen_the_same_in_every_corner_and_size() {
+    fn drawings_are_normalized_alike_at_every_position_and_size() {
         let seven = |x: f32, y: f32, size: f32| {
             let mut ink = Ink::new();
             ink.pen_down(Point::new(x, y));
@@ -318,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn strokes_are_as_thick_as_mnists() {
+    fn strokes_are_as_thick_as_in_mnist() {
         let ring = {
             let mut ink = Ink::new();
             let at = |i: u32| {

@@ -1,23 +1,23 @@
 //! Predictions, and the trait of everything that predicts.
 
-use crate::recognition::normalization::Gray28;
+use crate::recognition::{model::DIGITS, normalization::Gray28};
 
-/// What was read in one picture.
+/// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// The probability of each digit from 0 to 9; they sum to 1.
-    pub probabilities: [f32; 10],
-    /// Whether the picture looks like a digit at all; if not, the answer is "I don't know".
+    /// Probability of each digit from 0 to 9; they sum to 1.
+    pub probabilities: [f32; DIGITS],
+    /// Whether the classifier is sure. If not, the image may not be a digit at all.
     pub known: bool,
-    /// How long the reading took, in microseconds.
+    /// Time of the prediction in microseconds; 0 where there is no clock.
     pub microseconds: f32,
 }
 
 impl Prediction {
-    /// The most probable digit; the smaller one of two that are equally probable.
+    /// The most probable digit; the smaller one of equals.
     pub fn digit(&self) -> u8 {
         let mut best = 0;
-        for digit in 1..10 {
+        for digit in 1..DIGITS {
             if self.probabilities[digit] > self.probabilities[best] {
                 best = digit;
             }
@@ -25,15 +25,15 @@ impl Prediction {
         best as u8
     }
 
-    /// The probability of the most probable digit.
+    /// Probability of the most probable digit.
     pub fn probability(&self) -> f32 {
         self.probabilities[usize::from(self.digit())]
     }
 }
 
-/// Anything that reads digits: the recogniser, or a stand-in in tests.
+/// A classifier of normalized images: the recognizer, or any function, as in tests.
 pub trait Classifier {
-    /// Reads one normalised picture.
+    /// Classifies one normalized image.
     fn classify(&mut self, pixels: &Gray28) -> Prediction;
 }
 

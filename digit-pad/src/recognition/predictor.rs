@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A model made ready to read.
+/// A model ready to compute logits.
 ///
 /// ```
 /// use digit_pad::recognition::{model::Model, predictor::Predictor};
@@ -27,53 +27,55 @@ use crate::{
 pub struct Predictor {
     scaling: Scaling,
     scaled: Vec<f32>,
-    /// The layers whose output a memory compares, where there is one and they are any.
-    backbone: Option<Run>,
-    /// The layers from there on.
-    head: Run,
+    /// The layers before the feature cache; `None` without a cache or without layers before it.
+    backbone: Option<Executor>,
+    /// The other layers.
+    head: Executor,
     cache: Option<FeatureCache>,
     logits: Vec<f32>,
 }
 
-/// A network with the room to run in.
+/// A network with its workspace.
 #[derive(Debug)]
-struct Run {
+struct Executor {
     network: Network,
     workspace: Workspace,
 }
 
 impl Predictor {
-    /// A reader of up to `capacity` pictures at a time, of the size that the model takes.
+    /// Prepares a model for batches of up to `capacity` images of its size.
     ///
     /// # Errors
-    /// If the model's scaling makes no number of some pixel, what it remembers is damaged or not of its size, or so many
-    /// pictures take too much room.
+    ///
+    /// If the model's scaling is invalid, its feature cache is damaged or for images of another size, or `capacity` is too
+    /// large.
     pub fn new(model: Model, capacity: usize) -> Result<Self, Error> {
         let (scaling, examples) = (model.scaling()?, feature_cache::examples(&model)?);
         let (backbone, head, cache) = if examples.is_empty() {
             (None, model.content.network, None)
         } else {
-            // Lessons are of that size.
+            // Cached examples have 28×28 pixels.
             model.check_fit(SIDE, SIDE)?;
-            let cut = feature_cache::cut(model.content.network.spec());
-            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, cut)?;
+            let index = feature_cache::feature_layer(model.content.network.spec());
+            let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index)?;
             let cache = FeatureCache::new(&backbone, &examples, capacity)?;
             (backbone.network, head, Some(cache))
         };
         Ok(Predictor {
             scaling,
             scaled: Vec::new(),
-            backbone: backbone.map(|backbone| Run::new(backbone, capacity)).transpose()?,
-            head: Run::new(head, capacity)?,
+            backbone: backbone.map(|backbone| Executor::new(backbone, capacity)).transpose()?,
+            head: Executor::new(head, capacity)?,
             cache,
             logits: Vec::new(),
         })
     }
 
-    /// The logits of pictures, `[pictures, 10]`, from their pixels, row by row.
+    /// Computes the logits `[images, 10]` of the pixels of images, row by row.
     ///
     /// # Errors
-    /// If that is no whole number of pictures, at least one, or more than there is room for.
+    ///
+    /// If the pixels are not those of 1 to `capacity` images.
     pub fn logits(&mut self, pixels: &[u8]) -> Result<&[f32], Error> {
         self.scaled.resize(pixels.len(), 0.0);
         self.scaling.scale_into(pixels, &mut self.scaled);
@@ -90,15 +92,15 @@ impl Predictor {
     }
 }
 
-impl Run {
+impl Executor {
     fn new(network: Network, capacity: usize) -> Result<Self, Error> {
-        Ok(Run {
+        Ok(Executor {
             workspace: Workspace::new(&network, capacity)?,
             network,
         })
     }
 
-    fn outputs(&mut self, input: &[f32]) -> Result<&[f32], Error> {
-        Ok(self.network.logits(input, &mut self.workspace)?)
+    fn outputs(&mut self, inputs: &[f32]) -> Result<&[f32], Error> {
+        Ok(self.network.logits(inputs, &mut self.workspace)?)
     }
 }

@@ -1,34 +1,24 @@
-//! Files that are replaced whole or stay as they were.
+//! Atomic files with this crate's errors: nn-core's writer, and PNG images.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::Path,
 };
 
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
-use tempfile::NamedTempFile;
+use nn_core::atomic_file;
 
 use crate::error::Error;
 
-/// Writes a file beside its place and then puts it there, so that nobody ever finds half of it.
+/// Writes or replaces a file, as [`nn_core::atomic_file::write`].
 ///
 /// # Errors
-/// If something other than a file stands there, or the folder or the disk takes no file.
+/// [`Error::Write`]; an existing file then stays as it was.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    check_replaceable(path)?;
-    let failed = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let mut writer = BufWriter::new(temporary_file(path).map_err(failed)?);
-    write(&mut writer).map_err(failed)?;
-    let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    atomic_file::write(path, write).map_err(|cause| write_error(path, cause))
 }
 
-/// Writes a PNG file as [`replace`] does: `height` rows of `width` pixels, each of red, green and blue.
+/// Writes or replaces a PNG file of `height` rows of `width` pixels, each of red, green and blue.
 ///
 /// # Errors
 /// As [`replace`].
@@ -40,53 +30,19 @@ pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Resu
     })
 }
 
-/// Makes sure that a file can be written there, before any work is done whose result goes there; an existing file
-/// stays as it is.
+/// Checks that [`replace`] can write to `path`, before long work whose result goes there.
 ///
 /// # Errors
-/// As [`replace`].
+/// [`Error::Write`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    check_replaceable(path)?;
-    temporary_file(path).map(drop).map_err(|source| Error::Write {
+    atomic_file::check_writable(path).map_err(|cause| write_error(path, cause))
+}
+
+fn write_error(path: &Path, cause: io::Error) -> Error {
+    Error::Write {
         path: path.to_owned(),
-        source,
-    })
-}
-
-/// Renaming would put a file in the place of a device such as `/dev/null`.
-fn check_replaceable(path: &Path) -> Result<(), Error> {
-    let refused = |reason| {
-        Err(Error::NotWritable {
-            path: path.to_owned(),
-            reason,
-        })
-    };
-    match path.metadata() {
-        Ok(found) if found.is_dir() => refused("this is a folder; name a file in it"),
-        Ok(found) if !found.is_file() => refused("this is a device or a pipe; name a file"),
-        _ if path.file_name().is_none() => refused("this names no file"),
-        _ => Ok(()),
+        cause,
     }
-}
-
-/// A file in the folder of `path`, with the access rights that a new file has.
-fn temporary_file(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        let reason = format!("there is no folder {}; make it first", folder.display());
-        return Err(io::Error::new(io::ErrorKind::NotFound, reason));
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".digit-pad-");
-    #[cfg(unix)]
-    {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-        builder.permissions(Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]
@@ -96,18 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_and_written_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
-        for content in ["one", "two"] {
-            replace(&path, |file| file.write_all(content.as_bytes())).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), content);
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_failure_leaves_the_old_file_and_nothing_else() {
+    fn a_failure_names_the_file_and_its_cause() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         fs::write(&path, "old").unwrap();
@@ -125,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_for_a_file_is_refused() {
+    fn unwritable_paths_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing").join("a.csv");
         for (path, reason) in [(folder.path(), "this is a folder"), (&missing, "there is no folder")] {
@@ -142,20 +87,8 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn devices_stay_devices() {
+    fn devices_are_not_replaced() {
         let message = check_writable(Path::new("/dev/null")).unwrap_err().to_string();
         assert!(message.contains("/dev/null: this is a device"), "{message}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_new_file_can_be_read_by_whom_the_umask_lets() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        replace(&ours, |_| Ok(())).unwrap();
-        fs::write(&plain, "").unwrap();
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&plain));
     }
 }

@@ -1,17 +1,17 @@
-//! The user's folders: settings and examples, drawings and networks.
+//! Folders of the user for settings, examples, drawings and networks.
 
 use std::path::{Path, PathBuf};
 
 use directories::{ProjectDirs, UserDirs};
 
-/// Folders of the user, or one in place of all.
+/// The user's folders, or one folder for everything.
 #[derive(Debug, Clone, Default)]
 pub struct UserPaths {
     one: Option<PathBuf>,
 }
 
 impl UserPaths {
-    /// Those that the system has for the user.
+    /// The user's folders, as the operating system defines them.
     pub fn of_user() -> Self {
         UserPaths::default()
     }
@@ -23,28 +23,28 @@ impl UserPaths {
         }
     }
 
-    /// For drawings.
+    /// Folder for drawings.
     pub fn pictures(&self) -> PathBuf {
         self.or(|user| user.picture_dir().map(Path::to_owned))
     }
 
-    /// For networks.
+    /// Folder for networks.
     pub fn documents(&self) -> PathBuf {
         self.or(|user| user.document_dir().map(Path::to_owned))
     }
 
-    /// For what the pad keeps from one start to the next; none if the system does not know where.
+    /// Folder for settings and examples; `None` if the user has no home folder.
     pub fn data(&self) -> Option<PathBuf> {
         let own = || Some(ProjectDirs::from("", "", "digit-pad")?.data_dir().to_owned());
         self.one.clone().or_else(own)
     }
 
-    /// The file of what was taught.
+    /// File of the examples.
     pub fn examples(&self) -> Option<PathBuf> {
         Some(self.data()?.join("lessons.jsonl"))
     }
 
-    /// The user's folder of that kind; where there is none, the home folder, or where the program was started.
+    /// The user's folder of that kind, or else the home folder, or else the current folder.
     fn or(&self, kind: impl Fn(&UserDirs) -> Option<PathBuf>) -> PathBuf {
         let of_user = || {
             let user = UserDirs::new()?;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_folder_can_stand_for_all() {
+    fn one_folder_can_hold_everything() {
         let paths = UserPaths::all_in(Path::new("/here"));
         assert_eq!(paths.pictures(), Path::new("/here"));
         assert_eq!(paths.documents(), Path::new("/here"));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_folders_are_somewhere() {
+    fn the_user_has_folders() {
         let paths = UserPaths::of_user();
         assert!(paths.pictures().is_dir() && paths.documents().is_dir());
     }

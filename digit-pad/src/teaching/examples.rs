@@ -9,7 +9,7 @@ use crate::{
     storage::atomic_file,
 };
 
-/// Lessons in the order in which they were given.
+/// Labeled examples in the order in which they were added.
 ///
 /// ```
 /// use digit_pad::{drawing::strokes::Ink, geometry::Point};
@@ -28,84 +28,87 @@ use crate::{
 pub struct Examples(Vec<Example>);
 
 impl Examples {
-    /// No lessons.
+    /// Makes an empty list.
     pub fn new() -> Self {
         Examples::default()
     }
 
-    /// Adds a lesson at the end. One about the very same subject goes: that one was a slip of the finger.
+    /// Appends an example. It replaces an earlier one with the same input, whose label was a mistake.
     pub fn add(&mut self, example: Example) {
         push_distinct(&mut self.0, example);
     }
 
-    /// Takes the last lesson back.
+    /// Removes the last example and returns it.
     pub fn undo(&mut self) -> Option<Example> {
         self.0.pop()
     }
 
-    /// Forgets one lesson, counted from 0, and gives it back if there is one of that number.
-    pub fn forget(&mut self, index: usize) -> Option<Example> {
+    /// Removes the example of that index and returns it; `None` if there is none.
+    pub fn remove(&mut self, index: usize) -> Option<Example> {
         (index < self.0.len()).then(|| self.0.remove(index))
     }
 
-    /// Forgets all lessons.
-    pub fn forget_all(&mut self) {
+    /// Removes all examples.
+    pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The lessons in their order.
+    /// Iterates over the examples in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Example> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Number of examples.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The lessons in a file, a line each: those about drawings in the form of [`Drawing::to_json`](crate::drawing::file::Drawing::to_json), those about pictures
-    /// as `{"label":3,"pixels":[…]}`, 28 rows of 28; none if there is no file. The file stays as it is: whoever cannot
-    /// load it had better not save over it.
+    /// Loads a file of examples, one a line: drawings in the form of [`Drawing`](crate::drawing::file::Drawing), and images
+    /// as `{"label":3,"pixels":[…]}` with 28 rows of 28 pixels. A missing file has no examples.
     ///
     /// # Errors
-    /// If the file cannot be read, or a line is no such thing with a label; the message says which.
+    ///
+    /// If the file cannot be read, or a line is not an example with a label. Do not [`save`](Self::save) over a file that
+    /// failed to load.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        match Examples::of_lines(path, |line| Example::from_labelled(line).map(Some)) {
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
+        match Examples::parse_lines(path, |line| Example::from_labeled(line).map(Some)) {
+            Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
             examples => examples,
         }
     }
 
-    /// The lessons of such a file, or the labelled drawings of a strokes file; what has no label is passed over.
+    /// Loads the labeled lines of a file of examples or drawings, and skips those without a label.
     ///
     /// # Errors
-    /// If the file cannot be read, or a line is no drawing; the message says which.
-    pub fn load_labelled(path: &Path) -> Result<Self, Error> {
-        Examples::of_lines(path, Example::from_json)
+    ///
+    /// If the file cannot be read, or a line is not a drawing or an image.
+    pub fn load_labeled(path: &Path) -> Result<Self, Error> {
+        Examples::parse_lines(path, Example::from_json)
     }
 
-    fn of_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Example>, DrawingFault>) -> Result<Self, Error> {
+    fn parse_lines(path: &Path, parse: impl Fn(&str) -> Result<Option<Example>, DrawingFault>) -> Result<Self, Error> {
         let mut lines = Drawings::open(path)?;
-        let examples = std::iter::from_fn(|| lines.next_as(&parse).transpose());
+        let examples = std::iter::from_fn(|| lines.next_with(&parse).transpose());
         examples
             .filter_map(|line| line.map(|(_, example)| example).transpose())
             .collect()
     }
 
-    /// Writes the lessons to a file, which is replaced whole or stays as it was; its folder is made where there is none.
+    /// Saves the examples, replacing the file atomically. Creates its folder if necessary.
     ///
     /// # Errors
+    ///
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| Error::Write {
+            fs::create_dir_all(folder).map_err(|cause| Error::Write {
                 path: path.to_owned(),
-                source,
+                cause,
             })?;
         }
         atomic_file::replace(path, |file| {
@@ -146,7 +149,7 @@ mod tests {
     }
 
     /// A bar of that brightness.
-    fn picture(bright: u8) -> Gray28 {
+    fn bar(bright: u8) -> Gray28 {
         std::array::from_fn(|i| if i % SIDE / 4 == 3 { bright } else { 0 })
     }
 
@@ -155,62 +158,62 @@ mod tests {
     }
 
     #[test]
-    fn examples_are_undone_and_forgotten() {
+    fn examples_are_undone_and_removed() {
         let mut examples: Examples = [example(3, 1.0), example(4, 2.0), example(5, 3.0)]
             .into_iter()
             .collect();
         assert_eq!(examples.undo(), Some(example(5, 3.0)));
-        assert_eq!(examples.forget(2), None);
-        assert_eq!(examples.forget(0), Some(example(3, 1.0)));
+        assert_eq!(examples.remove(2), None);
+        assert_eq!(examples.remove(0), Some(example(3, 1.0)));
         assert_eq!(labels(&examples), [4]);
-        examples.forget_all();
+        examples.clear();
         assert_eq!((examples.len(), examples.undo()), (0, None));
     }
 
     #[test]
-    fn the_same_subject_is_one_example() {
-        let seen = |label| Example::new(label, picture(200)).unwrap();
-        let examples = [example(3, 1.0), seen(5), example(4, 2.0), example(8, 1.0), seen(6)];
+    fn the_same_input_is_one_example() {
+        let image = |label| Example::new(label, bar(200)).unwrap();
+        let examples = [example(3, 1.0), image(5), example(4, 2.0), example(8, 1.0), image(6)];
         let examples: Examples = examples.into_iter().collect();
         assert_eq!(labels(&examples), [4, 8, 6]);
     }
 
     #[test]
-    fn what_is_no_example_is_refused() {
-        for input in [example(1, 0.0).input().clone(), picture(1).into()] {
+    fn invalid_examples_are_rejected() {
+        for input in [example(1, 0.0).input().clone(), bar(1).into()] {
             assert_eq!(Example::new(10, input).unwrap_err(), DrawingFault::Label { label: 10 });
         }
         assert_eq!(Example::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
-        let blank = DrawingFault::Picture { count: 784, inked: 0 };
-        assert_eq!(Example::new(9, picture(0)).unwrap_err(), blank);
+        let blank = DrawingFault::InvalidPixels { count: 784, inked: 0 };
+        assert_eq!(Example::new(9, bar(0)).unwrap_err(), blank);
     }
 
     #[test]
-    fn examples_come_back_from_a_file() {
+    fn saved_examples_are_loaded_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("lessons.jsonl");
         assert!(Examples::load(&path).unwrap().is_empty());
         let mut examples = Examples::new();
         for label in 0..=9 {
             examples.add(example(label, 0.1 * f32::from(label)));
-            examples.add(Example::new(label, picture(label + 1)).unwrap());
+            examples.add(Example::new(label, bar(label + 1)).unwrap());
             examples.save(&path).unwrap();
             assert_eq!(Examples::load(&path).unwrap(), examples);
         }
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 20);
-        assert_eq!(Examples::load_labelled(&path).unwrap(), examples);
-        examples.forget_all();
+        assert_eq!(Examples::load_labeled(&path).unwrap(), examples);
+        examples.clear();
         examples.save(&path).unwrap();
         assert!(Examples::load(&path).unwrap().is_empty());
     }
 
     #[test]
-    fn a_damaged_file_is_told_by_its_line_and_kept() {
+    fn a_damaged_line_is_named_and_the_file_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lessons.jsonl");
         let good = example(3, 0.0).to_json();
         for (bad, reason) in [
-            ("{\"label\":3,\"stro", "no drawing"),
+            ("{\"label\":3,\"stro", "not a drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
             ("{\"strokes\":[[[0,0]]]}", "has no label"),
             ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them ink"),
@@ -229,23 +232,23 @@ mod tests {
     }
 
     #[test]
-    fn drawings_without_labels_teach_nothing() {
+    fn drawings_without_labels_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strokes.jsonl");
-        assert!(Examples::load_labelled(&path).is_err());
+        assert!(Examples::load_labeled(&path).is_err());
         fs::write(
             &path,
             format!("{{\"strokes\":[[[0,0]]]}}\n{}", example(3, 0.0).to_json()),
         )
         .unwrap();
-        assert_eq!(labels(&Examples::load_labelled(&path).unwrap()), [3]);
+        assert_eq!(labels(&Examples::load_labeled(&path).unwrap()), [3]);
         fs::write(&path, "{\"strokes\":[[[0,0]]]}\nnothing").unwrap();
-        let message = Examples::load_labelled(&path).unwrap_err().to_string();
+        let message = Examples::load_labeled(&path).unwrap_err().to_string();
         assert!(message.contains("line 2"), "{message}");
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_stays() {
+    fn a_file_that_cannot_be_written_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lessons.jsonl");
         fs::create_dir(&path).unwrap();

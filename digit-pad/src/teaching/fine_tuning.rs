@@ -1,20 +1,20 @@
-//! Fine-tuning of a model's dense layers on the user's examples, with MNIST images replayed against forgetting.
+//! Fine-tuning of a model's last dense layers on the user's examples, with MNIST images replayed against forgetting.
 //!
-//! What is learnt depends on the model and the list of lessons alone: each time all of them are learnt anew from the
-//! untaught model. So a lesson that is taken back leaves no trace.
+//! The result depends only on the base model and the list of examples: every run starts from the base model and trains on
+//! all examples. So an example that is removed leaves no trace.
 //!
 //! ```no_run
 //! use digit_pad::{recognition::{model::Model, recognizer::Recognizer}, teaching::{examples::Examples, fine_tuning::FineTuner}};
 //!
 //! let model = Model::embedded()?;
-//! let examples = Examples::load("lessons.jsonl".as_ref())?;
-//! let taught = FineTuner::new(&model)?.fine_tune(&examples)?;
-//! taught.content.save("mine.safetensors")?;
-//! let recognizer = Recognizer::new(taught)?;
+//! let examples = Examples::load("examples.jsonl".as_ref())?;
+//! let tuned = FineTuner::new(&model)?.fine_tune(&examples)?;
+//! tuned.content.save("mine.safetensors")?;
+//! let recognizer = Recognizer::new(tuned)?;
 //! # Ok::<(), digit_pad::Error>(())
 //! ```
 
-use mnist_io::{Augmentation, Augmenter, Dataset, Mnist, Split};
+use mnist_io::{Augmentation, Augmenter, Dataset, Split};
 use nn_core::{
     LayerSpec, Loss, Network, Trainer, loss,
     optim::{Adam, Schedule},
@@ -27,146 +27,160 @@ use crate::{
         example::{Example, ExampleInput},
         feature_cache,
         model::{DIGITS, Model},
-        normalization::SIDE,
+        normalization::{PIXELS, SIDE},
     },
     teaching::{
         examples::Examples,
         variants::{self, VARIANTS},
     },
-    training::presets::Preset,
+    training::{embedded, presets::Preset},
 };
 
-/// How many images are rehearsed: the last of MNIST's training images, half of which the model inside the program did not
-/// learn from.
-const REHEARSED: usize = 10_000;
+/// Number of replayed MNIST images: the last training images, half of which the built-in model was not trained on.
+const REPLAYED: usize = 10_000;
 
-/// How many of them are doubtful: those that the untaught model is least sure of, which are forgotten first.
-const DOUBTFUL: usize = 4_000;
+/// Number of hard ones among them: those that the base model is least sure of, which are forgotten first.
+const HARD: usize = 4_000;
 
-/// Rehearsed images in a step: doubtful ones, and any. With these, 49 or 50 lessons of one hand cost the model in the
-/// program 5 to 8 of MNIST's 10,000 test images (four hands).
-const OLD_DOUBTFUL: usize = 192;
-const OLD_ANY: usize = 64;
+/// Samples of a batch: hard replayed images, any replayed images, and variants of examples. With these, 49 or 50 examples
+/// of one writer cost the built-in model 5 to 8 of MNIST's 10,000 test images (four writers).
+const HARD_PER_BATCH: usize = 192;
+const ANY_PER_BATCH: usize = 64;
+const VARIANTS_PER_BATCH: usize = 32;
 
-/// Pictures of what is taught in a step.
-const NEW: usize = 32;
-
-/// Steps of learning.
+/// Number of training steps.
 const STEPS: u64 = 150;
 
-/// The learning rate of the first step; it falls along half a cosine to 0.
+/// Peak learning rate; it falls along half a cosine to 0.
 const LEARNING_RATE: f32 = 1e-3;
 
-/// The most of a target that is spread over all digits. How much it is, is taken from the model's own confidence.
-const MOST_SMOOTHING: f32 = 0.1;
+/// Most label smoothing. How much is used follows the base model's confidence.
+const MAX_SMOOTHING: f32 = 0.1;
 
-const PIXELS: usize = SIDE * SIDE;
-
-/// Teaches a model.
+/// Fine-tunes a model on lists of examples, and keeps the features that it computed.
 #[derive(Debug)]
 pub struct FineTuner {
     base: Model,
-    /// What the base remembers.
-    remembered: Vec<Example>,
+    /// The examples in the base model's feature cache.
+    cached: Vec<Example>,
     backbone: Backbone,
-    /// The layers that learn, as they are in the base.
+    /// The layers that are trained, as they are in the base model.
     head: Network,
-    rehearsal: Samples,
+    replay: Samples,
     label_smoothing: f32,
-    /// What the head makes of the subjects that were learnt from last.
-    seen: Vec<(ExampleInput, Vec<f32>)>,
+    /// Features of the variants of the last examples.
+    features: Vec<(ExampleInput, Vec<f32>)>,
 }
 
-/// Samples for the layers that learn.
+/// Training samples for the head.
 #[derive(Debug, Default)]
 struct Samples {
-    /// What the head makes of pictures, `[samples, features]`.
+    /// Output of the backbone, `[samples, features]`.
     features: Vec<f32>,
     labels: Vec<usize>,
 }
 
 impl FineTuner {
-    /// A teacher of that model, with all ready that is rehearsed.
+    /// Prepares fine-tuning of a model, with the last 10,000 training images of the embedded MNIST replayed.
     ///
     /// # Errors
-    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::Misfit`] if it does not read 28×28
-    /// grey pixels or does not tell ten digits apart, [`Error::FeatureCache`] if it was taught before and what it remembers is
-    /// damaged.
+    ///
+    /// As [`with_replay`](Self::with_replay), and [`Error::NotEmbedded`] without the `embedded` feature.
     pub fn new(base: &Model) -> Result<Self, Error> {
+        let train = embedded::split(Split::Train)?;
+        let first = train.len() - REPLAYED;
+        let (_, images) = train.split_at(first)?;
+        FineTuner::with_replay(base, &images)
+    }
+
+    /// Prepares fine-tuning of a model, with these images of 28×28 pixels replayed. Computes their features.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not take 28×28 gray
+    /// pixels or does not have ten outputs, or the images have another size, [`Error::TooFewImages`] if there are none,
+    /// [`Error::FeatureCache`] if the model's feature cache is damaged.
+    pub fn with_replay(base: &Model, images: &Dataset) -> Result<Self, Error> {
         let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_teachable(base)?)?;
-        let remembered = feature_cache::examples(base)?;
-        let (rehearsal, label_smoothing) = rehearsal(&backbone, &head)?;
+        let cached = feature_cache::examples(base)?;
+        base.check_fit(images.height(), images.width())?;
+        if images.is_empty() {
+            return Err(Error::TooFewImages("there are no images to replay".to_owned()));
+        }
+        let (replay, label_smoothing) = replay(&backbone, &head, images)?;
         Ok(FineTuner {
             base: base.clone(),
-            remembered,
+            cached,
             backbone,
             head,
-            rehearsal,
+            replay,
             label_smoothing,
-            seen: Vec::new(),
+            features: Vec::new(),
         })
     }
 
-    /// What these lessons make of the untaught model: the same bits for the same lessons, and without any the untaught
-    /// model itself.
+    /// Fine-tunes the base model on these examples: the same bits for the same examples. Without any it is the base model.
     ///
     /// # Errors
-    /// If learning diverges.
+    ///
+    /// If training diverges.
     pub fn fine_tune(&mut self, examples: &Examples) -> Result<Model, Error> {
-        let mut taught = self.base.clone();
+        let mut tuned = self.base.clone();
         if examples.is_empty() {
-            return Ok(taught);
+            return Ok(tuned);
         }
         let samples = self.samples(examples)?;
         let head = self.train(&samples)?;
         let mut tensors = self.base.content.network.tensors();
         let frozen = tensors.len() - head.tensors().len();
-        for (tensor, learnt) in tensors[frozen..].iter_mut().zip(head.tensors()) {
-            tensor.values = learnt.values;
+        for (tensor, trained) in tensors[frozen..].iter_mut().zip(head.tensors()) {
+            tensor.values = trained.values;
         }
-        taught.content.network.set_tensors(&tensors)?;
-        feature_cache::store(&mut taught.content, self.remembered.iter().chain(examples).cloned());
-        Ok(taught)
+        tuned.content.network.set_tensors(&tensors)?;
+        feature_cache::store(&mut tuned.content, self.cached.iter().chain(examples).cloned());
+        Ok(tuned)
     }
 
-    /// The first variants of all subjects, then the second ones, and so on.
+    /// Collects the first variant of each example, then the second, and so on.
     fn samples(&mut self, examples: &Examples) -> Result<Samples, Error> {
-        let mut seen = Vec::with_capacity(examples.len());
+        let mut computed = Vec::with_capacity(examples.len());
         for example in examples {
-            let known = self.seen.iter().position(|(input, _)| input == example.input());
-            seen.push(match known {
-                Some(known) => self.seen.swap_remove(known),
+            let known = self.features.iter().position(|(input, _)| input == example.input());
+            computed.push(match known {
+                Some(known) => self.features.swap_remove(known),
                 None => (example.input().clone(), self.backbone.features(&variants::of(example))?),
             });
         }
-        self.seen = seen;
+        self.features = computed;
         let width = self.head.spec().input().len();
         let mut samples = Samples::default();
         for variant in 0..VARIANTS {
-            for (example, (_, features)) in examples.iter().zip(&self.seen) {
+            for (example, (_, features)) in examples.iter().zip(&self.features) {
                 samples.push(&features[variant * width..][..width], example.label().into());
             }
         }
         Ok(samples)
     }
 
-    /// What the layers that learn become.
-    fn train(&self, taught: &Samples) -> Result<Network, Error> {
+    /// Trains the head on samples of examples and on replayed images.
+    fn train(&self, examples: &Samples) -> Result<Network, Error> {
         let optimizer = Adam {
             beta2: 0.99,
             ..Adam::new(LEARNING_RATE)
         };
-        let mut trainer = Trainer::new(self.head.clone(), optimizer, OLD_DOUBTFUL + OLD_ANY + NEW)?
+        let batch_size = HARD_PER_BATCH + ANY_PER_BATCH + VARIANTS_PER_BATCH;
+        let mut trainer = Trainer::new(self.head.clone(), optimizer, batch_size)?
             .with_loss(Loss::CrossEntropy {
                 label_smoothing: self.label_smoothing,
             })?
             .with_schedule(Schedule::cosine(STEPS as f64, 0.0))?;
+        let replayed = self.replay.labels.len();
         let mut batch = Samples::default();
         for step in 0..STEPS as usize {
             batch.clear();
-            batch.take((&self.rehearsal, DOUBTFUL), step * OLD_DOUBTFUL, OLD_DOUBTFUL);
-            batch.take((&self.rehearsal, REHEARSED), step * OLD_ANY, OLD_ANY);
-            batch.take((taught, taught.labels.len()), step * NEW, NEW);
+            batch.take_cyclic(&self.replay, HARD.min(replayed), step, HARD_PER_BATCH);
+            batch.take_cyclic(&self.replay, replayed, step, ANY_PER_BATCH);
+            batch.take_cyclic(examples, examples.labels.len(), step, VARIANTS_PER_BATCH);
             trainer.step(&batch.features, &batch.labels)?;
         }
         Ok(trainer.into_network())
@@ -184,74 +198,74 @@ impl Samples {
         self.labels.push(label);
     }
 
-    /// Adds `count` samples of the first `among` of others, from the sample `from` on, and after the last of them from
-    /// the first one on.
-    fn take(&mut self, (others, among): (&Samples, usize), from: usize, count: usize) {
-        let width = others.features.len() / others.labels.len();
-        for sample in (from..from + count).map(|sample| sample % among) {
-            self.push(&others.features[sample * width..][..width], others.labels[sample]);
+    /// Appends one sample of another list.
+    fn push_from(&mut self, other: &Samples, index: usize) {
+        let width = other.features.len() / other.labels.len();
+        self.push(&other.features[index * width..][..width], other.labels[index]);
+    }
+
+    /// Appends `count` samples for a step, cycling through the first `among` of another list from step to step.
+    fn take_cyclic(&mut self, other: &Samples, among: usize, step: usize, count: usize) {
+        for index in step * count..(step + 1) * count {
+            self.push_from(other, index % among);
         }
     }
 }
 
-/// Makes sure that a model can be taught, and says which is the first of its layers that learn.
+/// Checks that a model can be fine-tuned. Returns the index of the first layer that is trained.
 pub(crate) fn check_teachable(model: &Model) -> Result<usize, Error> {
     model.check_fit(SIDE, SIDE)?;
     head_start(model.content.network.spec().layers()).ok_or_else(|| Error::Unteachable { model: model.name() })
 }
 
-/// The last two dense layers learn, or the last one where a batch normalisation stands between: that would take the few
-/// digits that are taught for the average ones.
+/// Index of the second to last dense layer, or of the last one if it is the only one or a batch normalization lies
+/// between: the few examples would distort its statistics.
 fn head_start(layers: &[LayerSpec]) -> Option<usize> {
     let is_dense = |&index: &usize| matches!(layers[index], LayerSpec::Dense { .. });
-    let learns = |&start: &usize| !layers[start..].contains(&LayerSpec::BatchNorm);
+    let is_trainable = |&start: &usize| !layers[start..].contains(&LayerSpec::BatchNorm);
     let dense = (0..layers.len()).rev().filter(is_dense);
-    dense.take(2).take_while(learns).last()
+    dense.take(2).take_while(is_trainable).last()
 }
 
-/// What is rehearsed: every other image as it is, the rest changed as in training, since people's digits are not all
-/// like MNIST's. Each is to be read as the untaught model reads it, be that right or wrong: so nothing but the lessons
-/// pulls at it, and whatever a model was made to read, it keeps. Those that it is least sure of come first. With them
-/// comes the share of a target that is spread.
-fn rehearsal(backbone: &Backbone, head: &Network) -> Result<(Samples, f32), Error> {
-    let train = Mnist::embedded_split(Split::Train)?;
-    let learnt = train.len() - REHEARSED;
-    let (_, images) = train.split_at(learnt)?;
-    let features = backbone.features(&changed(&images)?)?;
+/// Prepares the replayed images, the least certain first, and the label smoothing.
+///
+/// Every other image is augmented as in training, since handwriting is not all like MNIST's. Targets are the base model's
+/// own predictions, right or wrong, so that only the examples change it.
+fn replay(backbone: &Backbone, head: &Network, images: &Dataset) -> Result<(Samples, f32), Error> {
+    let features = backbone.features(&half_augmented(images)?)?;
     let probabilities = head.predict(&features)?;
     let predictions = probabilities.chunks(DIGITS);
     let labels = predictions.clone().map(loss::argmax).collect();
-    let certainties: Vec<f32> = predictions
+    let confidences: Vec<f32> = predictions
         .map(|prediction| prediction.iter().copied().fold(0.0, f32::max))
         .collect();
-    let mut order: Vec<usize> = (0..certainties.len()).collect();
-    order.sort_by(|&a, &b| certainties[a].total_cmp(&certainties[b]));
-    let images = Samples { features, labels };
-    let mut rehearsal = Samples {
-        features: Vec::with_capacity(images.features.len()),
-        labels: Vec::with_capacity(REHEARSED),
+    let mut order: Vec<usize> = (0..confidences.len()).collect();
+    order.sort_by(|&a, &b| confidences[a].total_cmp(&confidences[b]));
+    let samples = Samples { features, labels };
+    let mut sorted = Samples {
+        features: Vec::with_capacity(samples.features.len()),
+        labels: Vec::with_capacity(samples.labels.len()),
     };
-    for image in order {
-        rehearsal.take((&images, REHEARSED), image, 1);
+    for index in order {
+        sorted.push_from(&samples, index);
     }
-    Ok((rehearsal, smoothing(certainties)))
+    Ok((sorted, smoothing(confidences)))
 }
 
-/// The share of a target that, spread over all digits, leaves one of them as probable as the model takes its readings
-/// to be, by their median.
-fn smoothing(mut probabilities: Vec<f32>) -> f32 {
-    probabilities.sort_by(f32::total_cmp);
+/// Label smoothing whose target probability equals the median confidence of the base model.
+fn smoothing(mut confidences: Vec<f32>) -> f32 {
+    confidences.sort_by(f32::total_cmp);
     let digits = DIGITS as f32;
-    ((1.0 - probabilities[probabilities.len() / 2]) * digits / (digits - 1.0)).clamp(0.0, MOST_SMOOTHING)
+    ((1.0 - confidences[confidences.len() / 2]) * digits / (digits - 1.0)).clamp(0.0, MAX_SMOOTHING)
 }
 
-fn changed(images: &Dataset) -> Result<Vec<u8>, Error> {
+fn half_augmented(images: &Dataset) -> Result<Vec<u8>, Error> {
     let augmentation =
         Preset::named("best").map_or_else(Augmentation::default, |best| best.recipe.augmentation.clone());
     let mut augmenter = Augmenter::new(augmentation, SIDE, SIDE, 1)?;
     let mut pixels = images.images().to_vec();
-    for (index, changed) in pixels.chunks_exact_mut(PIXELS).enumerate().step_by(2) {
-        augmenter.apply(0, index, images.label(index), images.image(index), changed);
+    for (index, augmented) in pixels.chunks_exact_mut(PIXELS).enumerate().step_by(2) {
+        augmenter.apply(0, index, images.label(index), images.image(index), augmented);
     }
     Ok(pixels)
 }
@@ -274,10 +288,7 @@ mod tests {
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        Model {
-            content: formats::Model::new(network),
-            path: None,
-        }
+        formats::Model::new(network).into()
     }
 
     fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
@@ -306,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_two_dense_layers_learn() {
+    fn the_last_two_dense_layers_are_trained() {
         for (text, start) in [
             ("784 | dense 10", Some(0)),
             ("784 | dense 20 | relu | dense 10", Some(0)),
@@ -328,29 +339,42 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_dense_layers_is_refused() {
+    fn a_model_without_dense_layers_is_rejected() {
         let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
         let error = FineTuner::new(&model).unwrap_err().to_string();
         assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
         assert!(matches!(
             FineTuner::new(&self::model("784 | dense 9")),
-            Err(Error::Misfit { .. })
+            Err(Error::IncompatibleNetwork { .. })
         ));
     }
 
     #[test]
-    fn confidence_is_kept() {
+    fn replayed_images_must_fit_the_model() {
+        let model = model("784 | dense 10");
+        let with = |count: usize, side: usize| {
+            let images = Dataset::new(vec![9; count * side * side], vec![1; count], side, side).unwrap();
+            FineTuner::with_replay(&model, &images)
+        };
+        assert!(matches!(with(0, 28), Err(Error::TooFewImages(_))));
+        assert!(matches!(with(3, 20), Err(Error::IncompatibleNetwork { .. })));
+        let tuned = with(3, 28).unwrap().fine_tune(&some_examples()).unwrap();
+        assert_ne!(bits(&tuned), bits(&model));
+    }
+
+    #[test]
+    fn smoothing_follows_the_confidence() {
         for (probabilities, expected) in [
             ([0.2, 1.0, 1.0], 0.0),
             ([0.99, 0.955, 0.3], 0.05),
-            ([0.2, 0.3, 0.9], MOST_SMOOTHING),
+            ([0.2, 0.3, 0.9], MAX_SMOOTHING),
         ] {
             assert!((smoothing(probabilities.to_vec()) - expected).abs() < 1e-6);
         }
     }
 
     #[test]
-    fn what_is_learnt_depends_on_the_examples_alone() {
+    fn the_result_depends_on_the_examples_alone() {
         for text in [
             "784 | dense 10",
             "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10",
@@ -366,30 +390,30 @@ mod tests {
             let mut fresh = FineTuner::new(&model).unwrap();
             assert!(
                 first == bits(&fresh.fine_tune(&examples).unwrap()),
-                "{text}: undoing leaves a trace"
+                "{text}: a removed example leaves a trace"
             );
             examples.add(second);
             assert!(
                 both == bits(&fresh.fine_tune(&examples).unwrap()),
-                "{text}: the way here makes a difference"
+                "{text}: earlier runs make a difference"
             );
-            examples.forget_all();
+            examples.clear();
             assert_eq!(bits(&fine_tuner.fine_tune(&examples).unwrap()), bits(&model));
         }
     }
 
     #[test]
-    fn only_the_layers_at_the_end_learn() {
+    fn only_the_head_is_trained() {
         let model = model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10");
-        let taught = FineTuner::new(&model).unwrap().fine_tune(&some_examples()).unwrap();
-        for ((name, before), (_, after)) in bits(&model).into_iter().zip(bits(&taught)) {
+        let tuned = FineTuner::new(&model).unwrap().fine_tune(&some_examples()).unwrap();
+        for ((name, before), (_, after)) in bits(&model).into_iter().zip(bits(&tuned)) {
             let dense = ["5.", "7."].iter().any(|layer| name.starts_with(layer));
             assert_eq!(before != after, dense, "{name}");
         }
     }
 
     #[test]
-    fn threads_make_no_difference() {
+    fn the_number_of_threads_makes_no_difference() {
         let model = model("784 | dense 30 | relu | dense 10");
         let [one, two] = [1, 2].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -398,38 +422,35 @@ mod tests {
         assert!(one == two);
     }
 
-    /// The logits of all these pictures, as bits.
-    fn logits(model: Model, pictures: &[u8]) -> Vec<u32> {
-        let mut predictor = Predictor::new(model, pictures.len() / PIXELS).unwrap();
-        let logits = predictor.logits(pictures).unwrap();
+    /// The logits of these images, as bits.
+    fn logits(model: Model, images: &[u8]) -> Vec<u32> {
+        let mut predictor = Predictor::new(model, images.len() / PIXELS).unwrap();
+        let logits = predictor.logits(images).unwrap();
         logits.iter().map(|logit| logit.to_bits()).collect()
     }
 
     #[test]
-    fn a_taught_model_in_a_file_reads_as_it_did() {
+    fn a_saved_model_predicts_the_same() {
         for text in [
             "784 | dense 10",
             "784 | dense 20 | batchnorm | relu | dense 10",
             "28x28x1 | conv 4 5x5 | relu | maxpool 4 | conv 6 3x3 | batchnorm | relu | dense 20 | relu | dense 10",
         ] {
-            let taught = FineTuner::new(&model(text))
+            let tuned = FineTuner::new(&model(text))
                 .unwrap()
                 .fine_tune(&some_examples())
                 .unwrap();
-            let saved = taught.content.to_bytes().unwrap();
-            let loaded = Model {
-                content: formats::Model::from_bytes(&saved).unwrap(),
-                path: None,
-            };
-            assert_eq!(bits(&loaded), bits(&taught));
+            let saved = tuned.content.to_bytes().unwrap();
+            let loaded = Model::from(formats::Model::from_bytes(&saved).unwrap());
+            assert_eq!(bits(&loaded), bits(&tuned));
             assert_eq!(feature_cache::examples(&loaded).unwrap().len(), 2);
-            let pictures: Vec<u8> = some_examples().iter().flat_map(Example::picture).collect();
-            assert_eq!(logits(loaded, &pictures), logits(taught, &pictures), "{text}");
+            let images: Vec<u8> = some_examples().iter().flat_map(Example::image).collect();
+            assert_eq!(logits(loaded, &images), logits(tuned, &images), "{text}");
         }
     }
 
     #[test]
-    fn what_a_model_was_taught_before_it_still_remembers() {
+    fn earlier_examples_stay_in_the_cache() {
         let model = model("784 | dense 10");
         let [seven, one] = some_examples().iter().cloned().collect::<Vec<_>>().try_into().unwrap();
         let first = FineTuner::new(&model)
@@ -438,18 +459,18 @@ mod tests {
             .unwrap();
         let other = Example::new(2, seven.input().clone()).unwrap();
         let second = |examples: [Example; 1]| {
-            let taught = FineTuner::new(&first)
+            let tuned = FineTuner::new(&first)
                 .unwrap()
                 .fine_tune(&examples.into_iter().collect())
                 .unwrap();
-            let remembered = feature_cache::examples(&taught).unwrap();
-            remembered.iter().map(Example::label).collect::<Vec<_>>()
+            let cached = feature_cache::examples(&tuned).unwrap();
+            cached.iter().map(Example::label).collect::<Vec<_>>()
         };
         assert_eq!(second([one]), [7, 1]);
-        assert_eq!(second([other]), [2], "the same drawing is meant otherwise now");
+        assert_eq!(second([other]), [2], "the same drawing has a new label");
     }
 
-    /// A one with a flag that wide, which to many a reader is a seven.
+    /// A one with a wide flag, which looks like a seven.
     fn flagged_one(width: f32, lean: f32) -> Ink {
         drawn(&[&[[-width, 60.0 + lean], [0.0, 0.0], [lean, 100.0]]])
     }
@@ -458,22 +479,22 @@ mod tests {
         recognizer.classify(&normalize_ink(&ink.fit()).unwrap())
     }
 
-    /// How many of MNIST's test images it reads rightly.
-    fn correct_tests(model: Model) -> usize {
+    /// Number of correct MNIST test images.
+    fn correct_test_images(model: Model) -> usize {
         const BATCH: usize = 200;
-        let test = Mnist::embedded_split(Split::Test).unwrap();
+        let test = embedded::split(Split::Test).unwrap();
         let mut predictor = Predictor::new(model, BATCH).unwrap();
         let batches = test.images().chunks(BATCH * PIXELS).zip(test.labels().chunks(BATCH));
         let correct = batches.map(|(images, labels)| {
             let logits = predictor.logits(images).unwrap().chunks(DIGITS);
-            let read = logits.map(loss::argmax).zip(labels);
-            read.filter(|&(digit, &label)| digit == usize::from(label)).count()
+            let pairs = logits.map(loss::argmax).zip(labels);
+            pairs.filter(|&(digit, &label)| digit == usize::from(label)).count()
         });
         correct.sum()
     }
 
-    /// Teaches flagged ones, as that makes lessons of them.
-    fn teach_an_odd_style(input: impl Fn(Ink) -> ExampleInput) {
+    /// Fine-tunes on flagged ones, as the inputs that `input` makes of them.
+    fn assert_an_odd_style_is_learned(input: impl Fn(Ink) -> ExampleInput) {
         let model = Model::embedded().unwrap();
         let probes = [(42.0, -10.0), (50.0, 0.0), (57.0, 12.0)].map(|(width, lean)| flagged_one(width, lean));
         let mut before = Recognizer::new(model.clone()).unwrap();
@@ -483,23 +504,26 @@ mod tests {
             .map(example)
             .into_iter()
             .collect();
-        let taught = FineTuner::new(&model).unwrap().fine_tune(&examples).unwrap();
-        let mut after = Recognizer::new(taught.clone()).unwrap();
+        let tuned = FineTuner::new(&model).unwrap().fine_tune(&examples).unwrap();
+        let mut after = Recognizer::new(tuned.clone()).unwrap();
         for probe in &probes {
             let prediction = read(&mut after, probe);
             assert!(prediction.digit() == 1 && prediction.known, "{prediction:?}");
         }
-        let [before, after] = [model, taught].map(correct_tests);
-        assert!(after + 10 >= before, "{before} and then {after} of 10,000");
+        let [before, after] = [model, tuned].map(correct_test_images);
+        assert!(
+            after + 10 >= before,
+            "{before} correct before and {after} after, of 10,000"
+        );
     }
 
     #[test]
-    fn an_odd_style_is_learnt_from_drawings_and_the_rest_is_kept() {
-        teach_an_odd_style(ExampleInput::Strokes);
+    fn an_odd_style_is_learned_from_strokes_without_forgetting() {
+        assert_an_odd_style_is_learned(ExampleInput::Strokes);
     }
 
     #[test]
-    fn an_odd_style_is_learnt_from_pictures_and_the_rest_is_kept() {
-        teach_an_odd_style(|ink| normalize_ink(&ink.fit()).unwrap().into());
+    fn an_odd_style_is_learned_from_images_without_forgetting() {
+        assert_an_odd_style_is_learned(|ink| normalize_ink(&ink.fit()).unwrap().into());
     }
 }

@@ -1,4 +1,8 @@
 //! Fine-tuning to a user's handwriting.
+//!
+//! [`examples`] are labeled drawings or images; [`fine_tuning`] makes a model that knows them. Only
+//! [`Examples::load`](examples::Examples::load), [`load_labeled`](examples::Examples::load_labeled) and
+//! [`save`](examples::Examples::save) access files.
 
 pub mod examples;
 pub mod fine_tuning;

@@ -14,89 +14,94 @@ use crate::{
     },
 };
 
-/// Pictures of each lesson.
+/// Number of variants of each example.
 pub(super) const VARIANTS: usize = 24;
 
-/// How far a lesson's subject is changed: turned, in degrees; stretched along each axis, and slanted, as shares of its
-/// size; and bent, in canvas units. Twice as far as MNIST is in training, since one of it has to stand for all that its
-/// hand may make of a digit.
-const TURN: f32 = 24.0;
-const STRETCH: f32 = 0.3;
-const SLANT: f32 = 0.4;
+/// Largest rotation, in degrees. Like the ranges below, it is twice that of training: one example stands for all the ways
+/// in which its writer draws the digit.
+const ROTATION: f32 = 24.0;
+/// Largest change of scale along each axis.
+const SCALE: f32 = 0.3;
+/// Largest shear, as a fraction of the height.
+const SHEAR: f32 = 0.4;
+/// Amplitude of the waves that bend strokes, in canvas units.
 const BEND: f32 = 24.0;
 
-/// How far pictures are bent, in pixels; few places of them come near it.
-const PICTURE_BEND: f32 = 3.0;
+/// Elastic displacement of images, in pixels.
+const IMAGE_ELASTIC: f32 = 3.0;
 
-/// How much thinner and thicker the strokes of pictures become at most, in pixels, as in training.
-const PICTURE_PEN: (f32, f32) = (0.5, 0.7);
+/// How much thinner and thicker the strokes of images become, in pixels, as in training.
+const IMAGE_STROKE: (f32, f32) = (0.5, 0.7);
 
-/// The side of a frame in which a picture can be turned and stretched whole.
+/// Side of a frame in which an image can be rotated and scaled without clipping.
 const FRAME: usize = 2 * SIDE;
 
-/// `[VARIANTS, 28, 28]`; the first one as the network sees the lesson's subject.
+/// Computes the network inputs `[VARIANTS, 28, 28]` of an example's variants. The first is the example itself.
 pub(super) fn of(example: &Example) -> Vec<u8> {
-    let picture = example.picture();
-    let changed = match example.input() {
-        ExampleInput::Strokes(ink) => drawn_anew(ink),
-        ExampleInput::Image(_) => changed(&picture),
+    let image = example.image();
+    let others = match example.input() {
+        ExampleInput::Strokes(ink) => of_strokes(ink),
+        ExampleInput::Image(_) => of_image(&image),
     };
-    [&picture[..], &changed].concat()
+    [&image[..], &others].concat()
 }
 
-/// Each drawn with the pad's own pen.
-fn drawn_anew(ink: &Ink) -> Vec<u8> {
+/// Transforms the strokes and draws them anew.
+fn of_strokes(ink: &Ink) -> Vec<u8> {
     let ink = ink.fit();
-    let picture = |number| -> Gray28 {
-        let changed = ink.map(change(number)).fit();
-        normalize_ink(&changed).expect("a lesson has ink, and in the middle of the canvas")
-    };
-    (1..VARIANTS).flat_map(picture).collect()
-}
-
-/// Each brought to the network's form.
-fn changed(picture: &Gray28) -> Vec<u8> {
-    let augmentation = Augmentation::none()
-        .rotation(TURN)
-        .scale(1.0 - STRETCH, 1.0 + STRETCH)
-        .shear(SLANT)
-        .elastic(PICTURE_BEND)
-        .stroke_width(PICTURE_PEN.0, PICTURE_PEN.1);
-    let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in their ranges");
-    let mut frame = GrayImage::blank(FRAME, FRAME);
-    let image = GrayImage::new(SIDE, SIDE, picture.to_vec());
-    frame.paste(&image, (FRAME - SIDE) / 2, (FRAME - SIDE) / 2);
-    let variant = |number| -> Gray28 {
-        let mut changed = vec![0; FRAME * FRAME];
-        // No style is drawn, and so the label is of no account.
-        augmenter.apply(0, number, 0, frame.pixels(), &mut changed);
-        normalize(&GrayImage::new(FRAME, FRAME, changed)).unwrap_or(*picture)
+    let variant = |index| -> Gray28 {
+        let transformed = ink.map(transform(index)).fit();
+        normalize_ink(&transformed).expect("an example has strokes, and `fit` centers them on the canvas")
     };
     (1..VARIANTS).flat_map(variant).collect()
 }
 
-/// A change of that number, counted from 1, about the middle of the canvas: slanted, stretched, turned and bent.
-fn change(number: usize) -> impl Fn(Point) -> Point {
-    let (sin, cos) = (TURN.to_radians() * spread(number, 2)).sin_cos();
-    let (wide, high) = (1.0 + STRETCH * spread(number, 3), 1.0 + STRETCH * spread(number, 5));
-    let slant = SLANT * spread(number, 7);
+/// Augments the image and normalizes it again.
+fn of_image(image: &Gray28) -> Vec<u8> {
+    let augmentation = Augmentation::none()
+        .rotation(ROTATION)
+        .scale(1.0 - SCALE, 1.0 + SCALE)
+        .shear(SHEAR)
+        .elastic(IMAGE_ELASTIC)
+        .stroke_width(IMAGE_STROKE.0, IMAGE_STROKE.1);
+    let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in range");
+    let mut frame = GrayImage::blank(FRAME, FRAME);
+    frame.paste(
+        &GrayImage::new(SIDE, SIDE, image.to_vec()),
+        (FRAME - SIDE) / 2,
+        (FRAME - SIDE) / 2,
+    );
+    let variant = |index| -> Gray28 {
+        let mut augmented = vec![0; FRAME * FRAME];
+        // The label only matters for digit styles, which are off.
+        augmenter.apply(0, index, 0, frame.pixels(), &mut augmented);
+        normalize(&GrayImage::new(FRAME, FRAME, augmented)).unwrap_or(*image)
+    };
+    (1..VARIANTS).flat_map(variant).collect()
+}
+
+/// The transformation of that index, from 1, about the center of the canvas: shear, scale, rotation and bend.
+fn transform(index: usize) -> impl Fn(Point) -> Point {
+    let (sin, cos) = (ROTATION.to_radians() * quasirandom(index, 2)).sin_cos();
+    let (scale_x, scale_y) = (1.0 + SCALE * quasirandom(index, 3), 1.0 + SCALE * quasirandom(index, 5));
+    let shear = SHEAR * quasirandom(index, 7);
     let wave = |prime| {
-        let phase = PI * spread(number, prime);
+        let phase = PI * quasirandom(index, prime);
         move |at: f32| BEND * (TAU / NATURAL_SIZE * at + phase).sin()
     };
-    let (across, along) = (wave(11), wave(13));
+    let (bend_x, bend_y) = (wave(11), wave(13));
     move |point| {
         let (x, y) = (point.x - 0.5 * CANVAS, point.y - 0.5 * CANVAS);
-        let (x, y) = (wide * (x + slant * y), high * y);
+        let (x, y) = (scale_x * (x + shear * y), scale_y * y);
         let (x, y) = (cos * x - sin * y, sin * x + cos * y);
-        Point::new(0.5 * CANVAS + x + across(y), 0.5 * CANVAS + y + along(x))
+        Point::new(0.5 * CANVAS + x + bend_x(y), 0.5 * CANVAS + y + bend_y(x))
     }
 }
 
-/// Numbers from -1 to 1 that fill the range evenly, and with those of other primes all of a space: the multiples of the
-/// prime's square root, less their whole parts.
-fn spread(number: usize, prime: u8) -> f32 {
-    let multiple = number as f64 * f64::from(prime).sqrt();
+/// An additive quasirandom sequence in -1 to 1: the fractional parts of multiples of √prime. With several primes it fills
+/// a space evenly.
+fn quasirandom(index: usize, prime: u8) -> f32 {
+    let multiple = index as f64 * f64::from(prime).sqrt();
     (2.0 * multiple.fract() - 1.0) as f32
 }
 
@@ -105,47 +110,47 @@ mod tests {
     use super::*;
     use crate::drawing::file::Drawing;
 
-    fn pictures(example: &Example) -> Vec<Gray28> {
-        let pictures = of(example);
-        let pictures: Vec<Gray28> = pictures
+    fn variants(example: &Example) -> Vec<Gray28> {
+        let pixels = of(example);
+        let images: Vec<Gray28> = pixels
             .chunks(SIDE * SIDE)
-            .map(|picture| picture.try_into().unwrap())
+            .map(|image| image.try_into().unwrap())
             .collect();
-        assert_eq!(pictures.len(), VARIANTS);
-        pictures
+        assert_eq!(images.len(), VARIANTS);
+        images
     }
 
     #[test]
-    fn variants_are_different_and_the_first_is_the_subject() {
+    fn variants_differ_and_the_first_is_the_example() {
         let seven = Drawing::from_json("{\"strokes\":[[[0,0],[80,0],[40,120]]]}")
             .unwrap()
             .ink;
         let drawn = Example::new(7, seven).unwrap();
-        let picture = Example::new(7, drawn.picture()).unwrap();
-        for example in [drawn, picture] {
-            let variants = pictures(&example);
-            assert_eq!(variants[0], example.picture());
-            for (index, picture) in variants.iter().enumerate() {
-                assert!(!variants[..index].contains(picture), "{index}");
-                let ink: u32 = picture.iter().map(|&pixel| u32::from(pixel)).sum();
+        let image = Example::new(7, drawn.image()).unwrap();
+        for example in [drawn, image] {
+            let variants = variants(&example);
+            assert_eq!(variants[0], example.image());
+            for (index, image) in variants.iter().enumerate() {
+                assert!(!variants[..index].contains(image), "{index}");
+                let ink: u32 = image.iter().map(|&pixel| u32::from(pixel)).sum();
                 assert!(ink > 4_000, "{index} is nearly blank");
             }
         }
     }
 
     #[test]
-    fn a_speck_can_be_taught_too() {
+    fn a_speck_has_variants() {
         for (x, y) in [(0, 0), (27, 27), (14, 14)] {
             let mut speck = [0; SIDE * SIDE];
             speck[y * SIDE + x] = 1;
-            pictures(&Example::new(0, speck).unwrap());
+            variants(&Example::new(0, speck).unwrap());
         }
     }
 
     #[test]
-    fn spreads_stay_in_their_range() {
+    fn quasirandom_numbers_stay_in_range() {
         for number in 1..1000 {
-            assert!([2, 3, 5].iter().all(|&prime| spread(number, prime).abs() <= 1.0));
+            assert!([2, 3, 5].iter().all(|&prime| quasirandom(number, prime).abs() <= 1.0));
         }
     }
 }

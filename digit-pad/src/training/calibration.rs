@@ -9,43 +9,46 @@ use crate::{
     training::data_split::{EVALUATION_BATCH, SCALING},
 };
 
-/// On fewer images, one that is misread by chance decides too much.
-const LEAST_IMAGES: usize = 500;
-/// Temperatures beyond are no calibration: where next to nothing is misread, ever lower ones seem ever better.
+/// With fewer images, single misclassified ones have too much influence.
+const MIN_IMAGES: usize = 500;
+/// Range of temperatures. With hardly any misclassified image, ever lower temperatures would seem better.
 const RANGE: (f64, f64) = (0.25, 4.0);
-/// Steps of the search, each of which narrows it to 0.62 of what it was.
+/// Steps of the search; each narrows the interval to 0.62 of its length.
 const STEPS: usize = 40;
 
-/// Divides the network's logits by the temperature that makes the labels of images it has not learnt from likeliest
-/// (Guo et al., 2017, "On Calibration of Modern Neural Networks"), which changes its probabilities and not its
-/// answers. Returns the temperature; none if the last layer is not dense, or there are too few images to tell.
+/// Divides the network's logits by the temperature that minimizes the cross-entropy of held-out images (Guo et al., "On
+/// Calibration of Modern Neural Networks", 2017). That changes probabilities, but no predicted class.
+///
+/// Returns the temperature; `None` if the last layer is not dense or there are fewer than 500 images.
 ///
 /// # Errors
+///
 /// If the network does not take such images.
 pub fn calibrate(network: &mut Network, held_out: &Dataset) -> Result<Option<f64>, Error> {
-    if held_out.len() < LEAST_IMAGES || !matches!(network.spec().layers().last(), Some(LayerSpec::Dense { .. })) {
+    if held_out.len() < MIN_IMAGES || !matches!(network.spec().layers().last(), Some(LayerSpec::Dense { .. })) {
         return Ok(None);
     }
-    let temperature = fit(&logits_of(network, held_out)?, held_out.labels());
+    let temperature = fit(&logits(network, held_out)?, held_out.labels());
     fold(network, temperature)?;
     Ok(Some(temperature))
 }
 
-fn logits_of(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
+/// Logits `[images, 10]`.
+fn logits(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
     let mut samples = Batches::in_order(images, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, EVALUATION_BATCH)?;
-    let mut pixels = vec![0.0; EVALUATION_BATCH * images.pixels()];
-    let mut labels = vec![0; EVALUATION_BATCH];
+    let mut inputs = vec![0.0; EVALUATION_BATCH * images.pixels()];
+    let mut targets = vec![0; EVALUATION_BATCH];
     let mut all = Vec::with_capacity(images.len() * DIGITS);
     samples.start_epoch(0);
     while all.len() < images.len() * DIGITS {
-        let count = samples.next_batch(&mut pixels, &mut labels);
-        all.extend_from_slice(network.logits(&pixels[..count * images.pixels()], &mut workspace)?);
+        let count = samples.next_batch(&mut inputs, &mut targets);
+        all.extend_from_slice(network.logits(&inputs[..count * images.pixels()], &mut workspace)?);
     }
     Ok(all)
 }
 
-/// The temperature with the least cross-entropy, by golden section: on a scale of its logarithm there is one valley.
+/// The temperature of the least cross-entropy, by golden-section search over its logarithm, where there is one minimum.
 fn fit(logits: &[f32], labels: &[u8]) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let loss = |log: f64| cross_entropy(logits, labels, log.exp());
@@ -62,18 +65,18 @@ fn fit(logits: &[f32], labels: &[u8]) -> f64 {
     ((low + high) / 2.0).exp()
 }
 
-/// Summed over all images.
+/// Cross-entropy, summed over all images.
 fn cross_entropy(logits: &[f32], labels: &[u8], temperature: f64) -> f64 {
     let of_image = |(logits, &label): (&[f32], &u8)| {
         let scaled = |logit: f32| f64::from(logit) / temperature;
-        let most = logits.iter().copied().map(scaled).fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = logits.iter().map(|&logit| (scaled(logit) - most).exp()).sum();
-        sum.ln() + most - scaled(logits[usize::from(label)])
+        let max = logits.iter().copied().map(scaled).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logits.iter().map(|&logit| (scaled(logit) - max).exp()).sum();
+        sum.ln() + max - scaled(logits[usize::from(label)])
     };
     logits.chunks_exact(DIGITS).zip(labels).map(of_image).sum()
 }
 
-/// Divides the weights and the bias of the last layer.
+/// Divides the weights and the bias of the last layer by the temperature.
 fn fold(network: &mut Network, temperature: f64) -> Result<(), Error> {
     let mut tensors = network.tensors();
     let last = format!("{}.", network.spec().layers().len() - 1);
@@ -92,8 +95,8 @@ mod tests {
 
     use super::*;
 
-    /// Logits whose probabilities, at temperature 1, are the truth about the labels.
-    fn honest(count: usize) -> (Vec<f32>, Vec<u8>) {
+    /// Logits and labels drawn from their probabilities at temperature 1.
+    fn calibrated(count: usize) -> (Vec<f32>, Vec<u8>) {
         let mut generator = ChaCha8Rng::seed_from_u64(5);
         let logits: Vec<f32> = (0..count * DIGITS).map(|_| generator.random_range(-3.0..3.0)).collect();
         let mut label = |logits: &[f32]| {
@@ -110,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn the_temperature_that_was_taken_away_is_found() {
-        let (logits, labels) = honest(40_000);
+    fn the_temperature_is_recovered() {
+        let (logits, labels) = calibrated(40_000);
         for temperature in [0.5, 1.0, 2.5] {
             let hot: Vec<f32> = logits.iter().map(|logit| logit * temperature).collect();
             let found = fit(&hot, &labels);
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_is_right_or_all_is_wrong_the_range_ends() {
+    fn the_temperature_is_clamped_if_all_is_correct_or_wrong() {
         let logits: Vec<f32> = (0..1000).map(|i| if i % 10 == 3 { 5.0 } else { 0.0 }).collect();
         assert!((fit(&logits, &[3; 100]) - RANGE.0).abs() < 1e-3);
         assert!((fit(&logits, &[4; 100]) - RANGE.1).abs() < 1e-3);
@@ -135,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn logits_are_divided_and_answers_stay() {
+    fn logits_are_divided_by_the_temperature() {
         let mut network = Network::new("12 | dense 20 | relu | dense 10".parse().unwrap(), 3).unwrap();
         let images = images(1234);
-        let before = logits_of(&network, &images).unwrap();
+        let before = logits(&network, &images).unwrap();
         assert_eq!(before.len(), 12_340);
         let temperature = calibrate(&mut network, &images).unwrap().unwrap();
-        let after = logits_of(&network, &images).unwrap();
+        let after = logits(&network, &images).unwrap();
         for (before, after) in before.iter().zip(&after) {
             assert!((f64::from(*before) / temperature - f64::from(*after)).abs() < 1e-4);
         }
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn without_a_last_dense_layer_or_enough_images_nothing_changes() {
-        for (text, count) in [("12 | dense 10 | relu", 600), ("12 | dense 10", LEAST_IMAGES - 1)] {
+        for (text, count) in [("12 | dense 10 | relu", 600), ("12 | dense 10", MIN_IMAGES - 1)] {
             let mut network = Network::new(text.parse().unwrap(), 3).unwrap();
             let before = network.tensors();
             assert_eq!(calibrate(&mut network, &images(count)).unwrap(), None);

@@ -6,25 +6,25 @@ use nn_core::{Cursor, Network, Trainer, formats::Model};
 
 use crate::error::Error;
 
-/// The note that says which epoch the best weights are of.
+/// Metadata key of the epoch of the best weights.
 const EPOCH: &str = "epoch";
 
-/// A run at its beginning or on its way.
+/// The state of a training run, new or resumed.
 pub(crate) struct Run {
     pub(crate) trainer: Trainer,
     pub(crate) position: Cursor,
-    /// None before the end of the first epoch.
+    /// `None` during the first epoch.
     pub(crate) best: Option<Best>,
 }
 
 /// The best weights so far.
 pub(crate) struct Best {
     pub(crate) network: Network,
-    /// The epoch that they are of, counted from 1.
+    /// The epoch of the weights, from 1.
     pub(crate) epoch: usize,
 }
 
-/// Where the best weights of a run are: `run.best.safetensors` for `run.safetensors`.
+/// Path of the best weights of a run: `run.best.safetensors` for `run.safetensors`.
 #[must_use]
 pub fn best_path(path: &Path) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
@@ -33,11 +33,12 @@ pub fn best_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The run in that file, if there is one; else one that begins with `fresh`, in batches of so many images, so many to
-/// the epoch.
+/// Resumes the run in a file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the number of
+/// batches per epoch.
 ///
 /// # Errors
-/// If the files cannot be read, or hold another run than the one that `fresh` begins.
+///
+/// If the files cannot be read, or hold another run than `fresh` would start.
 pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (usize, usize)) -> Result<Run, Error> {
     let Some(path) = path.filter(|path| path.exists()) else {
         return Ok(Run {
@@ -47,9 +48,9 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
         });
     };
     let (trainer, position) = Trainer::resume(path, batch)?;
-    let difference = difference(&trainer, &fresh).or_else(|| other_pace(&trainer, position, batches));
+    let difference = difference(&trainer, &fresh).or_else(|| step_difference(&trainer, position, batches));
     if let Some(difference) = difference {
-        return Err(Error::OtherRun {
+        return Err(Error::CheckpointMismatch {
             path: path.to_owned(),
             difference,
         });
@@ -62,10 +63,11 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
     })
 }
 
-/// Keeps a run. The best weights are written first: if that is where the program is ended, the epoch before is gone on
-/// with, and they are found again.
+/// Saves a run. The best weights are written first: if the program ends in between, the run resumes one epoch earlier and
+/// finds them again.
 ///
 /// # Errors
+///
 /// If a file cannot be written.
 pub(crate) fn save(
     path: &Path,
@@ -84,9 +86,9 @@ fn load_best(path: &Path) -> Result<Best, Error> {
     let model = Model::load(path)?;
     let epoch = model.notes.get(EPOCH).and_then(|epoch| epoch.parse().ok());
     let Some(epoch) = epoch else {
-        return Err(Error::OtherRun {
+        return Err(Error::CheckpointMismatch {
             path: path.to_owned(),
-            difference: "it does not say of which epoch its weights are".to_owned(),
+            difference: "its metadata has no epoch".to_owned(),
         });
     };
     Ok(Best {
@@ -95,24 +97,24 @@ fn load_best(path: &Path) -> Result<Best, Error> {
     })
 }
 
-/// Whether its epochs had another number of steps: then the size of its batches or its images were others.
-fn other_pace(kept: &Trainer, position: Cursor, batches: usize) -> Option<String> {
+/// Describes a difference in the number of steps, which comes from another batch size or other images.
+fn step_difference(saved: &Trainer, position: Cursor, batches: usize) -> Option<String> {
     let expected = position.epoch * batches as u64 + position.batches;
-    let differs = kept.steps() != expected || position.batches > batches as u64;
+    let differs = saved.steps() != expected || position.batches > batches as u64;
     differs.then(|| {
         format!(
-            "it has taken {} steps to epoch {}, step {}, and this one would have taken {expected} of {batches} an epoch: \
-             its batches are of another size, or its images others",
-            kept.steps(),
+            "it took {} steps to epoch {}, step {}, and this run would take {expected} at {batches} steps per epoch; \
+             the batch size or the images differ",
+            saved.steps(),
             position.epoch + 1,
             position.batches
         )
     })
 }
 
-/// In what two runs differ.
-fn difference(kept: &Trainer, asked: &Trainer) -> Option<String> {
-    let said = |trainer: &Trainer| {
+/// Describes the first difference between the settings of two runs.
+fn difference(saved: &Trainer, requested: &Trainer) -> Option<String> {
+    let settings = |trainer: &Trainer| {
         [
             format!("the network {}", trainer.network().spec()),
             format!("the seed {}", trainer.seed()),
@@ -124,7 +126,7 @@ fn difference(kept: &Trainer, asked: &Trainer) -> Option<String> {
             }),
         ]
     };
-    let mut pairs = said(kept).into_iter().zip(said(asked));
-    let (kept, asked) = pairs.find(|(kept, asked)| kept != asked)?;
-    Some(format!("it has {kept}, and this one {asked}"))
+    let mut pairs = settings(saved).into_iter().zip(settings(requested));
+    let (saved, requested) = pairs.find(|(saved, requested)| saved != requested)?;
+    Some(format!("it has {saved}, and this one {requested}"))
 }

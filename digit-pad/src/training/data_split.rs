@@ -1,45 +1,45 @@
-//! Training, validation and test images, and how they are fed to a network.
+//! The split into training, validation and test images.
 
 use mnist_io::{Dataset, Mnist, Scaling};
 
 use crate::error::Error;
 
-/// How pixels are scaled for the networks that are trained here.
+/// Pixel scaling of the networks trained here.
 pub const SCALING: Scaling = Scaling::MNIST;
 
-/// Images that are evaluated together.
+/// Batch size of evaluations.
 pub(crate) const EVALUATION_BATCH: usize = 500;
 
-/// The images, by what they are used for.
+/// Images for training, validation and testing.
 #[derive(Clone, Debug)]
-pub struct Data {
-    /// What the network learns from.
+pub struct DataSplit {
+    /// Images that the network is trained on.
     pub train: Dataset,
-    /// What decides which weights are the best: the last of the training images. It may be empty.
+    /// Images that select the best weights: the last of the training set. May be empty.
     pub validation: Dataset,
-    /// What the result is measured on.
+    /// Images that measure the result.
     pub test: Dataset,
 }
 
-/// How much of the training images is held out for validation.
+/// Number of training images held out for validation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HeldOut {
-    /// So many images.
+    /// A number of images.
     Count(usize),
-    /// That share of them, as a recipe has it.
+    /// A fraction of the training set.
     Share(f64),
 }
 
-impl Data {
-    /// Holds out the last `validation` training images and of the rest learns from the first `limit`, or all.
+impl DataSplit {
+    /// Holds out the last training images for validation, and keeps the first `limit` of the others, or all.
     ///
     /// # Errors
-    /// If there is nothing to learn from or nothing to measure on.
+    ///
+    /// If no training images or no test images remain.
     pub fn new(mnist: Mnist, validation: HeldOut, limit: Option<usize>) -> Result<Self, Error> {
         let Mnist { train, test } = mnist;
         let held_out = match validation {
             HeldOut::Count(count) => count,
-            // Rounded, so that a twelfth in binary is a twelfth.
             HeldOut::Share(share) => (train.len() as f64 * share).round() as usize,
         };
         if test.is_empty() {
@@ -47,23 +47,30 @@ impl Data {
         }
         if held_out >= train.len() || limit == Some(0) {
             return Err(Error::TooFewImages(format!(
-                "of {} training images, {held_out} are held out for validation and at most {} of the rest learnt \
-                 from, which leaves nothing to learn from",
+                "of {} training images, {held_out} are held out for validation and at most {} of the others are used: \
+                 there are none to train on; hold out fewer, or raise the limit",
                 train.len(),
                 limit.unwrap_or(train.len())
             )));
         }
-        let learnt_from = train.len() - held_out;
-        let (mut train, validation) = train.split_at(learnt_from)?;
+        let remaining = train.len() - held_out;
+        let (mut train, validation) = train.split_at(remaining)?;
         if let Some(limit) = limit {
             train.truncate(limit);
         }
-        Ok(Data {
+        Ok(DataSplit {
             train,
             validation,
             test,
         })
     }
+}
+
+/// A data set for tests: each image is a bright column whose position is the label.
+#[cfg(test)]
+pub(super) fn columns(count: usize) -> Dataset {
+    let images = (0..count).flat_map(|i| (0..120).map(move |pixel| if pixel % 12 == i % 10 { 255 } else { 0 }));
+    Dataset::new(images.collect(), (0..count).map(|i| (i % 10) as u8).collect(), 10, 12).unwrap()
 }
 
 #[cfg(test)]
@@ -72,12 +79,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// `count` images, each of a bright column that is its class.
-    fn columns(count: usize) -> Dataset {
-        let images = (0..count).flat_map(|i| (0..120).map(move |pixel| if pixel % 12 == i % 10 { 255 } else { 0 }));
-        Dataset::new(images.collect(), (0..count).map(|i| (i % 10) as u8).collect(), 10, 12).unwrap()
-    }
 
     #[test]
     fn mnist_is_split_as_documented() {
@@ -89,7 +90,7 @@ mod tests {
             }
         };
         let whole = mnist().train;
-        let data = Data::new(mnist(), HeldOut::Share(1.0 / 12.0), Some(1000)).unwrap();
+        let data = DataSplit::new(mnist(), HeldOut::Share(1.0 / 12.0), Some(1000)).unwrap();
         assert_eq!(
             (data.train.len(), data.validation.len(), data.test.len()),
             (1000, 833, 10_000)
@@ -104,7 +105,7 @@ mod tests {
             count in 1usize..60, held_out in 0usize..70, limit in proptest::option::of(0usize..70)
         ) {
             let mnist = Mnist { train: columns(count), test: columns(1) };
-            match Data::new(mnist, HeldOut::Count(held_out), limit) {
+            match DataSplit::new(mnist, HeldOut::Count(held_out), limit) {
                 Ok(data) => {
                     prop_assert_eq!(data.validation.len(), held_out);
                     prop_assert_eq!(data.train.len(), limit.unwrap_or(count).min(count - held_out));
@@ -119,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn without_test_images_nothing_is_trained() {
-        let error = Data::new(
+    fn an_empty_test_set_is_an_error() {
+        let error = DataSplit::new(
             Mnist {
                 train: columns(9),
                 test: columns(0),

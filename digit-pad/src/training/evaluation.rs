@@ -1,105 +1,105 @@
-//! Evaluation: precision and recall of each digit, calibration, and the worst misclassifications.
+//! Evaluation: accuracy, precision and recall of each digit, calibration error, and the most confident errors.
 
 use crate::recognition::model::DIGITS;
 
-/// Bins of equal width that probabilities are sorted into.
+/// Number of equally wide bins of probabilities.
 const BINS: usize = 10;
 
-/// What was read in an image.
+/// The prediction for a labeled image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
-    /// Which image.
+    /// Index of the image.
     pub index: usize,
-    /// The digit that it is.
+    /// The label.
     pub label: u8,
-    /// The digit that was read.
+    /// The predicted digit.
     pub digit: u8,
-    /// The probability of the digit that was read.
+    /// Probability of the predicted digit.
     pub probability: f32,
 }
 
 impl Answer {
-    /// Whether it was read rightly.
+    /// Whether the prediction is correct.
     #[must_use]
     pub fn is_correct(&self) -> bool {
         self.label == self.digit
     }
 }
 
-/// Counts of what was read, from which all figures follow.
+/// Counts of predictions, from which all metrics follow.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
-    /// How often a digit (the row) was read as which (the column).
+    /// Counts by label (row) and prediction (column).
     confusion: [[u64; DIGITS]; DIGITS],
     bins: [Bin; BINS],
 }
 
-/// The answers whose probability lies in a range.
+/// Predictions with a probability in some range.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Bin {
     count: u64,
     correct: u64,
-    /// The sum of their probabilities.
+    /// Sum of the probabilities.
     confidence: f64,
 }
 
 impl Metrics {
     fn add(&mut self, answer: &Answer) {
         self.confusion[usize::from(answer.label)][usize::from(answer.digit)] += 1;
-        let bin = &mut self.bins[bin_of(answer.probability)];
+        let bin = &mut self.bins[bin_index(answer.probability)];
         bin.count += 1;
         bin.correct += u64::from(answer.is_correct());
         bin.confidence += f64::from(answer.probability);
     }
 
-    /// How often a digit (the row) was read as which (the column).
+    /// The confusion matrix: counts by label (row) and prediction (column).
     #[must_use]
     pub fn confusion(&self) -> &[[u64; DIGITS]; DIGITS] {
         &self.confusion
     }
 
-    /// How many answers there were.
+    /// Number of predictions.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.bins.iter().map(|bin| bin.count).sum()
     }
 
-    /// How many of them were right.
+    /// Number of correct predictions.
     #[must_use]
     pub fn correct(&self) -> u64 {
         self.bins.iter().map(|bin| bin.correct).sum()
     }
 
-    /// The share of them that were right; none without answers.
+    /// Fraction of correct predictions; `None` without predictions.
     #[must_use]
     pub fn accuracy(&self) -> Option<f64> {
-        share(self.correct(), self.count())
+        ratio(self.correct(), self.count())
     }
 
-    /// For each digit the share of its answers that are right; none where it was never the answer.
+    /// Precision of each digit: the correct fraction of its predictions; `None` where there are none.
     #[must_use]
     pub fn precision(&self) -> [Option<f64>; DIGITS] {
         std::array::from_fn(|digit| {
-            let answers = self.confusion.iter().map(|row| row[digit]).sum();
-            share(self.confusion[digit][digit], answers)
+            let predicted = self.confusion.iter().map(|row| row[digit]).sum();
+            ratio(self.confusion[digit][digit], predicted)
         })
     }
 
-    /// For each digit the share of its images that are read rightly; none where it has no images.
+    /// Recall of each digit: the correct fraction of its images; `None` where there are none.
     #[must_use]
     pub fn recall(&self) -> [Option<f64>; DIGITS] {
         std::array::from_fn(|digit| {
             let images = self.confusion[digit].iter().sum();
-            share(self.confusion[digit][digit], images)
+            ratio(self.confusion[digit][digit], images)
         })
     }
 
-    /// The expected calibration error: how far, on the mean over all answers, their probability is from the share that
-    /// is right among those of about that probability; none without answers. Ten bins of equal width, as in Guo,
-    /// Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017.
+    /// Expected calibration error: the mean distance between the probability of predictions and the accuracy of those with
+    /// about that probability, in ten equally wide bins (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
+    /// Networks", 2017). `None` without predictions.
     #[must_use]
     pub fn calibration_error(&self) -> Option<f64> {
-        // count / N · |correct / count - confidence / count|, without the count that cancels.
+        // count / N · |correct / count - confidence / count|, where the count of the bin cancels out.
         let gap = |bin: &Bin| (bin.correct as f64 - bin.confidence).abs();
         let count = self.count();
         (count > 0).then(|| self.bins.iter().map(gap).sum::<f64>() / count as f64)
@@ -107,7 +107,8 @@ impl Metrics {
 }
 
 /// # Panics
-/// If a label or a digit is none of the ten.
+///
+/// If a label or a digit is not below 10.
 impl Extend<Answer> for Metrics {
     fn extend<I: IntoIterator<Item = Answer>>(&mut self, answers: I) {
         for answer in answers {
@@ -116,23 +117,23 @@ impl Extend<Answer> for Metrics {
     }
 }
 
-fn share(part: u64, whole: u64) -> Option<f64> {
+fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// A bin holds its upper bound, and the first one 0 as well.
-fn bin_of(probability: f32) -> usize {
+/// Index of the bin of a probability. Bins include their upper bounds, and the first one 0.
+fn bin_index(probability: f32) -> usize {
     let above = (probability * BINS as f32).ceil() as usize;
     above.saturating_sub(1).min(BINS - 1)
 }
 
-/// The wrong ones among the answers, at most `count`: the most confident first, of equals the earlier.
+/// The errors among predictions, at most `count`: the most confident first, then by order.
 #[must_use]
-pub fn worst_mistakes(answers: impl Iterator<Item = Answer>, count: usize) -> Vec<Answer> {
-    let mut mistakes: Vec<Answer> = answers.filter(|answer| !answer.is_correct()).collect();
-    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    mistakes.truncate(count);
-    mistakes
+pub fn most_confident_errors(answers: impl Iterator<Item = Answer>, count: usize) -> Vec<Answer> {
+    let mut errors: Vec<Answer> = answers.filter(|answer| !answer.is_correct()).collect();
+    errors.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    errors.truncate(count);
+    errors
 }
 
 #[cfg(test)]
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn without_answers_nothing_is_defined() {
+    fn without_predictions_metrics_are_undefined() {
         let none = Metrics::default();
         assert_eq!((none.count(), none.correct()), (0, 0));
         assert_eq!((none.precision(), none.recall()), ([None; DIGITS], [None; DIGITS]));
@@ -164,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn precision_goes_by_answers_and_recall_by_images() {
-        // Of three threes two are read, a four is taken for the third three, and no seven is ever read.
+    fn precision_counts_predictions_and_recall_images() {
+        // Two of three threes are correct, a four is taken for a three, and seven is never predicted.
         let metrics = metrics(&[(3, 3, 0.9), (3, 3, 0.9), (3, 4, 0.6), (4, 3, 0.6), (7, 3, 0.6)]);
         let (precision, recall) = (metrics.precision(), metrics.recall());
         assert_eq!((precision[3], recall[3]), (Some(0.5), Some(2.0 / 3.0)));
@@ -180,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn calibration_is_as_calculated_by_hand() {
-        // Sure and right: no error. Sure and wrong: nothing but error.
+    fn calibration_error_is_as_calculated_by_hand() {
+        // Certain and correct: no error. Certain and wrong: an error of 1.
         assert_close(metrics(&[(1, 1, 1.0)]).calibration_error(), 0.0);
         assert_close(metrics(&[(1, 2, 1.0)]).calibration_error(), 1.0);
-        // One bin: four answers of 0.75, three of them right.
+        // One bin: four predictions of 0.75, three of them correct.
         let fair = [(0, 0, 0.75), (1, 1, 0.75), (2, 2, 0.75), (3, 4, 0.75)];
         assert_close(metrics(&fair).calibration_error(), 0.0);
         // In one bin errors cancel: |1 - (0.92 + 0.98) / 2| = 0.05 = |1/1 · 0.05|.
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn bins_hold_their_upper_bounds() {
+    fn bins_include_their_upper_bounds() {
         for (probability, bin) in [
             (0.0, 0),
             (0.1, 0),
@@ -206,12 +207,12 @@ mod tests {
             (1.0, 9),
             (1.1, 9),
         ] {
-            assert_eq!(bin_of(probability), bin, "{probability}");
+            assert_eq!(bin_index(probability), bin, "{probability}");
         }
     }
 
     #[test]
-    fn the_most_confident_mistakes_are_the_worst() {
+    fn the_most_confident_errors_come_first() {
         let answer = |index, digit, probability| Answer {
             index,
             label: 4,
@@ -226,8 +227,8 @@ mod tests {
             answer(4, 7, 0.99),
         ];
         let order = |count| -> Vec<usize> {
-            let mistakes = worst_mistakes(answers.into_iter(), count);
-            mistakes.iter().map(|mistake| mistake.index).collect()
+            let errors = most_confident_errors(answers.into_iter(), count);
+            errors.iter().map(|error| error.index).collect()
         };
         assert_eq!(order(3), [1, 4, 3]);
         assert_eq!(order(9), [1, 4, 3, 0]);

@@ -1,9 +1,43 @@
-//! Training networks on MNIST, and measuring them.
+//! Training networks, and measuring them.
+//!
+//! A [`preset`](presets) names a network and its recipe; a [`session`] trains it on a [`data_split`], with checkpoints,
+//! and calibrates the result.
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//!
+//! use digit_pad::training::{
+//!     data_split::{DataSplit, HeldOut},
+//!     presets::DEFAULT,
+//!     session::{Task, TrainingEvent, digit_model, train},
+//! };
+//! use mnist_io::Mnist;
+//!
+//! let data = DataSplit::new(Mnist::embedded()?, HeldOut::Count(5_000), None)?;
+//! let task = Task {
+//!     network: DEFAULT.network(),
+//!     recipe: DEFAULT.recipe.clone(),
+//!     seed: 1,
+//!     until_accuracy: None,
+//!     checkpoint: None,
+//!     stop: &AtomicBool::new(false),
+//! };
+//! let trained = train(&task, &data, &mut |event, _| {
+//!     if let TrainingEvent::Epoch(report) = event {
+//!         println!("{}: {:?}", report.step.epoch, report.validation_accuracy);
+//!     }
+//! })?;
+//! println!("{}", trained.test.accuracy);
+//! digit_model(trained.network).save("digits.safetensors")?;
+//! # Ok::<(), digit_pad::Error>(())
+//! ```
 
 pub mod calibration;
 pub mod checkpoint;
 pub mod data_split;
+pub mod embedded;
 pub mod evaluation;
 pub mod presets;
 pub mod progress;
+mod report;
 pub mod session;

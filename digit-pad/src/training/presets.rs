@@ -6,76 +6,76 @@ use nn_core::{
     optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
-/// A network and how it is trained, by name.
+/// A named network with its training recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
-    /// What it is called on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it is good for, in a few words.
+    /// Purpose, in a few words.
     pub summary: &'static str,
-    /// The text form of the network.
+    /// Text form of the network.
     network: &'static str,
-    /// How it is trained.
+    /// Training recipe.
     pub recipe: Recipe,
 }
 
-/// How a network is trained.
+/// Hyperparameters of a training run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
-    /// How many training images are learnt from, where not all are: the first ones.
+    /// Number of training images: the first ones, or all if `None`.
     pub images: Option<usize>,
-    /// How often these are seen.
+    /// Number of epochs.
     pub epochs: usize,
-    /// Images to a step.
+    /// Batch size.
     pub batch: usize,
-    /// The rule of the steps, with the learning rate at its highest.
+    /// Optimizer, with the peak learning rate.
     pub optimizer: Optimizer,
-    /// How the learning rate changes on the way.
-    pub course: Course,
-    /// The share of the target that is spread evenly over all digits.
+    /// Learning-rate schedule.
+    pub lr_schedule: LrSchedule,
+    /// Label smoothing: the part of the target that is spread evenly over all digits.
     pub label_smoothing: f32,
-    /// How much of the average of the weights stays from step to step; with one, it is the average that is kept.
+    /// Decay of the moving average of the weights; if set, the average is the result.
     pub average: Option<f32>,
-    /// What is done to each image each time it is seen.
+    /// Augmentation of training images.
     pub augmentation: Augmentation,
-    /// The share of the training images that is held out for validation.
+    /// Fraction of the training images held out for validation.
     pub validation: f64,
 }
 
-/// How the learning rate changes in a run.
+/// Learning-rate schedule of a run, whatever its length.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Course {
-    /// It is always at its highest.
+pub enum LrSchedule {
+    /// Always the peak learning rate.
     Constant,
-    /// It rises linearly from 0 in that share of the steps, so that momentum builds up before steps are long, and then
-    /// falls along half a cosine to 0.
+    /// Linear warm-up from 0, then half a cosine to 0.
     Cosine {
-        /// Share of the steps in which it rises.
+        /// Fraction of the steps that are warm-up.
         warm_up: f64,
     },
 }
 
 impl Recipe {
-    /// What the recipes have in common.
+    /// Makes a recipe with the settings that most presets share.
     const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
         Self {
             images: None,
             epochs,
             batch,
             optimizer,
-            course: Course::Cosine { warm_up: 0.05 },
+            lr_schedule: LrSchedule::Cosine { warm_up: 0.05 },
             label_smoothing: 0.0,
             average: None,
             augmentation: Augmentation::none(),
-            // 5,000 of MNIST's.
+            // 5,000 MNIST images.
             validation: 1.0 / 12.0,
         }
     }
 
-    /// What trains a network so, by batches of that size, always with the learning rate at its highest.
+    /// Makes a trainer for batches of that size, with a constant learning rate.
     ///
     /// # Errors
-    /// If a setting is out of its range, or there is not the memory.
+    ///
+    /// If a setting is out of range, or memory is insufficient.
     pub fn trainer(&self, network: Network, batch: usize) -> nn_core::Result<Trainer> {
         let label_smoothing = self.label_smoothing;
         let trainer =
@@ -86,26 +86,26 @@ impl Recipe {
         }
     }
 
-    /// The learning rate in a run of that many steps.
+    /// The learning-rate schedule of a run of that many steps.
     pub fn schedule(&self, steps: u64) -> Schedule {
         let steps = steps as f64;
-        match self.course {
-            Course::Constant => Schedule::constant(),
-            Course::Cosine { warm_up } => {
+        match self.lr_schedule {
+            LrSchedule::Constant => Schedule::constant(),
+            LrSchedule::Cosine { warm_up } => {
                 Schedule::cosine((1.0 - warm_up) * steps, 0.0).with_warm_up(warm_up * steps, 0.0)
             }
         }
     }
 }
 
-/// The preset that is taken where none is named.
+/// Default preset.
 pub const DEFAULT: &Preset = &PRESETS[0];
 
 /// All presets.
 pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "mlp",
-        summary: "dense layers alone: soon trained, soon read",
+        summary: "dense layers only: the fastest to train and to run",
         network: "28x28x1 | flatten | dense 256 | relu | dense 128 | relu | dense 10",
         recipe: Recipe {
             augmentation: Augmentation::none()
@@ -127,18 +127,18 @@ pub const PRESETS: [Preset; 4] = [
     },
     Preset {
         name: "classic",
-        summary: "three convolutions and Adam, without augmentation: the textbook's network",
+        summary: "three convolutions and Adam, without augmentation: the textbook network",
         network: "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | \
                   maxpool 2 | dense 64 | relu | dense 32 | relu | dense 10",
         recipe: Recipe {
-            course: Course::Constant,
+            lr_schedule: LrSchedule::Constant,
             validation: 0.3,
             ..Recipe::new(5, 32, Optimizer::Adam(Adam::new(1e-3)))
         },
     },
     Preset {
         name: "best",
-        summary: "five convolutions, for the fewest errors: the network inside the program",
+        summary: "five convolutions, for the fewest errors: the built-in network",
         network: "28x28x1 | conv 48 3x3 | batchnorm | relu | conv 48 3x3 | batchnorm | relu | maxpool 2 | \
                   conv 96 3x3 | batchnorm | relu | conv 96 3x3 | batchnorm | relu | maxpool 2 | \
                   conv 160 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
@@ -168,14 +168,13 @@ pub const PRESETS: [Preset; 4] = [
     },
     Preset {
         name: "fast",
-        summary: "99 % soonest: part of the images, each seen once",
-        // Pooling by three leaves few places for the layers behind it, and comes first, so that normalisation and ReLU
-        // have a ninth of the values to go through.
+        summary: "99 % in the shortest time: one epoch on part of the images",
+        // Pooling comes first and by three, so that normalization and ReLU have a ninth of the values to process.
         network: "28x28x1 | conv 16 5x5 nobias | maxpool 3 | batchnorm | relu | conv 48 3x3 nobias | maxpool 2 | \
                   batchnorm | relu | conv 64 3x3 nobias | batchnorm | relu | dense 10",
         recipe: Recipe {
             images: Some(33_000),
-            course: Course::Cosine { warm_up: 0.15 },
+            lr_schedule: LrSchedule::Cosine { warm_up: 0.15 },
             label_smoothing: 0.1,
             ..Recipe::new(
                 1,
@@ -192,18 +191,15 @@ pub const PRESETS: [Preset; 4] = [
 ];
 
 impl Preset {
-    /// The preset of that name.
+    /// Finds a preset by its name.
     pub fn named(name: &str) -> Option<&'static Preset> {
         const ALL: &[Preset] = &PRESETS;
         ALL.iter().find(|preset| preset.name == name)
     }
 
-    /// The network.
-    ///
-    /// # Panics
-    /// If its text form is wrong; a test reads them all.
+    /// Parses the network.
     pub fn network(&self) -> NetworkSpec {
-        self.network.parse().expect("a preset's network can be read")
+        self.network.parse().expect("the text form of a preset is valid")
     }
 }
 
@@ -212,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_preset_reads_digits_and_is_found_by_its_name() {
+    fn every_preset_takes_digits_and_is_found_by_name() {
         for preset in &PRESETS {
             let network = preset.network();
             assert_eq!((network.input().len(), network.outputs()), (28 * 28, 10));
@@ -225,10 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn the_learning_rate_rises_and_falls_to_nothing() {
+    fn the_learning_rate_rises_and_falls_to_zero() {
         const WARM_UP: f64 = 0.05;
         let recipe = &DEFAULT.recipe;
-        assert_eq!(recipe.course, Course::Cosine { warm_up: WARM_UP });
+        assert_eq!(recipe.lr_schedule, LrSchedule::Cosine { warm_up: WARM_UP });
         let highest = recipe.optimizer.learning_rate();
         let schedule = recipe.schedule(1000);
         let rates: Vec<f32> = (0..=1000).map(|step| schedule.learning_rate(highest, step)).collect();

@@ -1,26 +1,26 @@
-//! Progress of a training run, as a window shows it.
+//! Progress of a training run, for display.
 
-/// How the network that is being trained is doing.
+/// Progress of a training run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Progress {
-    /// Whether it rests.
+    /// Whether training is paused.
     pub paused: bool,
-    /// Whether it is over.
+    /// Whether training has ended.
     pub finished: bool,
-    /// Steps taken.
+    /// Number of steps taken.
     pub steps: u64,
-    /// Steps in all.
+    /// Number of steps of the whole run.
     pub total_steps: u64,
-    /// Seconds of training.
+    /// Training time in seconds.
     pub seconds: f32,
-    /// Images learnt from in a second.
+    /// Training images per second.
     pub images_per_second: f32,
-    /// Mean loss of the last steps, after each few of them: steps and value.
+    /// Mean loss since the previous point, as `[step, loss]`.
     pub losses: Vec<[f32; 2]>,
-    /// Share of images held out that is read rightly, likewise.
+    /// Accuracy on some validation images, as `[step, accuracy]`.
     pub accuracies: Vec<[f32; 2]>,
-    /// Share of the test digits that is read rightly, once it is over.
+    /// Accuracy on the test set, once training has ended.
     pub test_accuracy: Option<f32>,
-    /// The first layer's filters: height and width of each, and its weights.
+    /// Filters of the first layer: height, width and the weights of each.
     pub filters: (usize, usize, Vec<Vec<f32>>),
 }

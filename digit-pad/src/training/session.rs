@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mnist_io::{Batches, Dataset, Scaling};
+use mnist_io::{Batches, Dataset};
 use nn_core::{BatchReport, Cursor, Evaluation, Network, NetworkSpec, Trainer, Workspace, evaluate, formats};
 
 use crate::{
@@ -17,147 +17,110 @@ use crate::{
     training::{
         calibration::calibrate,
         checkpoint::{self, Best, Run},
-        data_split::{Data, EVALUATION_BATCH, SCALING},
+        data_split::{DataSplit, EVALUATION_BATCH, SCALING},
         presets::Recipe,
+        report::EpochTotals,
     },
 };
 
-/// Checks of the test set in an epoch, where training is to stop at an accuracy.
+pub use crate::training::report::{EpochReport, StepReport, TrainingEvent};
+
+/// Evaluations of the test set in an epoch, if training stops at an accuracy.
 const CHECKS_PER_EPOCH: usize = 16;
 
-/// What is to be trained, and how.
+/// A network to train, and how.
 #[derive(Clone, Debug)]
 pub struct Task<'a> {
     /// The network.
     pub network: NetworkSpec,
-    /// How it is trained.
+    /// Hyperparameters.
     pub recipe: Recipe,
-    /// Decides the first weights, the order of the images and their changes.
+    /// Seed of the initial weights, the order of images and their augmentation.
     pub seed: u64,
-    /// Training stops at the first check of the test set that reaches this share. That is a race and no estimate: the
-    /// test set then has had a say in the weights.
+    /// Stops training when an evaluation reaches this accuracy on the test set. The result is a race, not an estimate: the
+    /// test set then selects the weights.
     pub until_accuracy: Option<f64>,
-    /// Where the run is kept after each epoch, and gone on with if there is one; the best weights so far are beside it
-    /// ([`checkpoint::best_path`]).
+    /// File of the checkpoint, which is written after each epoch and resumed if it exists. The best weights so far are
+    /// beside it ([`checkpoint::best_path`]).
     pub checkpoint: Option<PathBuf>,
-    /// Once this is set, training ends after the step that it is in.
+    /// Stops training after the current step once it is set.
     pub stop: &'a AtomicBool,
-}
-
-/// How far training has come, after each step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepReport {
-    /// The epoch, counted from 1.
-    pub epoch: usize,
-    /// Steps taken, of all epochs.
-    pub steps: u64,
-    /// Those of them that are from a checkpoint.
-    pub resumed_steps: u64,
-    /// Steps that all epochs take.
-    pub total_steps: u64,
-    /// Mean loss in this epoch so far.
-    pub loss: f64,
-    /// Share of images read rightly in this epoch so far, each before its step.
-    pub accuracy: f64,
-    /// Images learnt from in a second, in this epoch so far.
-    pub images_per_second: f64,
-    /// Seconds of training in this epoch so far.
-    pub seconds: f64,
-}
-
-/// What an epoch gave.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EpochReport {
-    /// How its last step stands.
-    pub step: StepReport,
-    /// Share of the images held out that is read rightly now, if there are any.
-    pub validation_accuracy: Option<f64>,
-    /// Mean loss on them, if there are any.
-    pub validation_loss: Option<f64>,
-}
-
-/// What happens in training, for those who watch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum TrainingEvent {
-    /// A step was taken.
-    Step(StepReport),
-    /// An epoch is over, or training was stopped in it.
-    Epoch(EpochReport),
 }
 
 /// Why training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All epochs are over.
+pub enum StopReason {
+    /// All epochs are complete.
     Finished,
-    /// It was asked to stop.
+    /// [`Task::stop`] was set.
     Stopped,
-    /// The accuracy that it was to go on until was reached.
+    /// [`Task::until_accuracy`] was reached.
     Reached,
 }
 
-/// What came of it.
+/// Result of a training run.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The network with the best weights: those of the epoch with the highest validation accuracy; without images
-    /// held out the last ones, and at the end of a race those that won it.
+    /// The network with the best weights: those of the epoch with the highest validation accuracy; the last ones without
+    /// validation images; those that reached [`Task::until_accuracy`].
     pub network: Network,
-    /// The epoch that the weights are from, counted from 1.
+    /// The epoch of the weights, from 1.
     pub epoch: usize,
-    /// Epochs that were begun, in this run and before it.
+    /// Number of epochs started, including those before the run was resumed.
     pub epochs: usize,
-    /// How the network does on the images held out, if there are any.
+    /// Evaluation on the validation images, if there are any.
     pub validation: Option<Evaluation>,
-    /// How it does on the test set.
+    /// Evaluation on the test set.
     pub test: Evaluation,
-    /// What the logits were divided by at the end, so that probabilities are about right; none where that could not be
-    /// told.
+    /// Temperature that the logits were divided by; `None` if they were not calibrated.
     pub temperature: Option<f64>,
-    /// Seconds of training, without the evaluations and what was done before a checkpoint.
+    /// Training time in seconds, without evaluations and without the time before the run was resumed.
     pub seconds: f64,
-    /// Why it ended.
-    pub end: End,
+    /// Why training ended.
+    pub stop_reason: StopReason,
 }
 
-/// Trains a network, in the rayon pool that the call is made in. `watch` hears what happens and sees the network as it
-/// is then; the time that it takes does not count as training. The result depends on the task and the data alone,
-/// not on the number of threads.
+/// Trains a network in the current rayon pool.
+///
+/// `on_event` receives each event with the network as it is then; its time does not count as training. The result depends
+/// only on the task and the data, not on the number of threads.
 ///
 /// # Errors
-/// If the network does not fit the images, a setting is out of range, training diverges, it is stopped before the first
-/// step, or a checkpoint cannot be written or is of another run.
+///
+/// If the network does not fit the images, a setting is out of range, training diverges or is stopped before the first
+/// step, or a checkpoint cannot be written or belongs to another run.
 pub fn train(
     task: &Task<'_>,
-    data: &Data,
-    watch: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
+    data: &DataSplit,
+    on_event: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
 ) -> Result<Trained, Error> {
-    let mut session = Session::new(task, data, watch)?;
-    let mut end = End::Finished;
+    let mut session = Session::new(task, data, on_event)?;
+    let mut stop_reason = StopReason::Finished;
     while session.position.epoch < task.recipe.epochs as u64 {
         if let ControlFlow::Break(reason) = session.epoch()? {
-            end = reason;
+            stop_reason = reason;
             break;
         }
     }
-    session.finish(end)
+    session.finish(stop_reason)
 }
 
-fn evaluate_on(network: &Network, dataset: &Dataset, scaling: Scaling) -> Result<Evaluation, Error> {
-    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, scaling)?;
+fn evaluate_on(network: &Network, dataset: &Dataset) -> Result<Evaluation, Error> {
+    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, batches.batch_size())?;
     Ok(evaluate(network, &mut batches, &mut workspace)?)
 }
 
-/// Weights worth keeping.
+/// The best weights so far, with their evaluation.
 struct BestWeights {
     network: Network,
     epoch: usize,
     validation: Option<Evaluation>,
 }
 
-/// A trained network with all that is needed to use it.
+/// Makes a model of a network trained here, with its input scaling and class names.
 #[must_use]
-pub fn model_of(network: Network) -> formats::Model {
+pub fn digit_model(network: Network) -> formats::Model {
     let mut model = formats::Model::new(network);
     model.labels = (0..DIGITS).map(|digit| digit.to_string()).collect();
     model.scaling = formats::Scaling {
@@ -167,11 +130,11 @@ pub fn model_of(network: Network) -> formats::Model {
     model
 }
 
-/// Training on its way.
+/// A training run in progress.
 struct Session<'a> {
     task: &'a Task<'a>,
-    data: &'a Data,
-    watch: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
+    data: &'a DataSplit,
+    on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     trainer: Trainer,
     position: Cursor,
     samples: Batches<'a>,
@@ -179,15 +142,15 @@ struct Session<'a> {
     total_steps: u64,
     check_every: u64,
     time: Duration,
-    kept: Option<BestWeights>,
+    best: Option<BestWeights>,
     epochs: usize,
 }
 
 impl<'a> Session<'a> {
     fn new(
         task: &'a Task<'a>,
-        data: &'a Data,
-        watch: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
+        data: &'a DataSplit,
+        on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     ) -> Result<Self, Error> {
         let recipe = &task.recipe;
         check_fit(&task.network, data.train.height(), data.train.width(), || {
@@ -207,7 +170,7 @@ impl<'a> Session<'a> {
             position,
             best,
         } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, (batches.batch_size(), steps))?;
-        let keep = |Best { network, epoch }| {
+        let evaluated = |Best { network, epoch }| {
             let validation = validate(&network, data)?;
             Ok::<_, Error>(BestWeights {
                 network,
@@ -220,30 +183,30 @@ impl<'a> Session<'a> {
             resumed_steps: trainer.steps(),
             trainer,
             position,
-            kept: best.map(keep).transpose()?,
+            best: best.map(evaluated).transpose()?,
             total_steps,
             check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
             samples: batches,
             time: Duration::ZERO,
             task,
             data,
-            watch,
+            on_event,
         })
     }
 
-    /// Goes through the training images once, or on; breaks with the reason if training ends here.
-    fn epoch(&mut self) -> Result<ControlFlow<End>, Error> {
+    /// Trains to the end of an epoch. Breaks with the reason if training ends.
+    fn epoch(&mut self) -> Result<ControlFlow<StopReason>, Error> {
         if self.task.stop.load(Ordering::Relaxed) {
-            return Ok(ControlFlow::Break(End::Stopped));
+            return Ok(ControlFlow::Break(StopReason::Stopped));
         }
         let epoch = self.position.epoch as usize + 1;
-        let mut tally = EpochTotals::new(epoch, self.resumed_steps, self.total_steps);
+        let mut totals = EpochTotals::new(epoch, self.resumed_steps, self.total_steps);
         let mut flow = Ok(ControlFlow::Continue(()));
         let mut clock = Instant::now();
         let Self {
             task,
             data,
-            watch,
+            on_event,
             trainer,
             position,
             samples,
@@ -252,12 +215,12 @@ impl<'a> Session<'a> {
             ..
         } = self;
         let on_step = |trainer: &Trainer, step: &BatchReport| {
-            tally.add(step, clock.elapsed());
-            watch(TrainingEvent::Step(tally.report(trainer)), trainer.network());
+            totals.add(step, clock.elapsed());
+            on_event(TrainingEvent::Step(totals.report(trainer)), trainer.network());
             flow = if task.stop.load(Ordering::Relaxed) {
-                Ok(ControlFlow::Break(End::Stopped))
+                Ok(ControlFlow::Break(StopReason::Stopped))
             } else if trainer.steps().is_multiple_of(*check_every) || trainer.steps() == *total_steps {
-                check_goal(task, data, trainer)
+                check_accuracy(task, data, trainer)
             } else {
                 Ok(ControlFlow::Continue(()))
             };
@@ -269,171 +232,121 @@ impl<'a> Session<'a> {
         };
         let report = trainer.epoch_from(samples, *position, on_step)?;
         let flow = flow?;
-        self.time += tally.time;
+        self.time += totals.time;
         self.epochs = epoch;
         self.position = report.next;
-        self.close_epoch(&tally, flow == ControlFlow::Break(End::Reached))?;
+        self.end_epoch(&totals, flow == ControlFlow::Break(StopReason::Reached))?;
         self.save_checkpoint()?;
         Ok(flow)
     }
 
-    /// Keeps the weights if they are the best so far, and says how the epoch went.
-    fn close_epoch(&mut self, tally: &EpochTotals, won: bool) -> Result<(), Error> {
-        let network = learnt(&self.trainer);
+    /// Validates the network, keeps its weights if they are the best so far, and reports the epoch.
+    fn end_epoch(&mut self, totals: &EpochTotals, reached: bool) -> Result<(), Error> {
+        let network = result(&self.trainer);
         let validation = validate(&network, self.data)?;
         let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
-        // Of equals the later: it has seen more. Without validation, the last.
-        let best = self
-            .kept
+        // Of equals, the later is better: it has trained longer. Without validation, the last is best.
+        let is_best = self
+            .best
             .as_ref()
-            .is_none_or(|kept| accuracy(kept.validation) <= accuracy(validation));
+            .is_none_or(|best| accuracy(best.validation) <= accuracy(validation));
         let report = EpochReport {
-            step: tally.report(&self.trainer),
+            step: totals.report(&self.trainer),
             validation_accuracy: accuracy(validation),
             validation_loss: validation.map(|evaluation| evaluation.loss),
         };
-        // Where a run was stopped after an epoch's last step, nothing of it is left to be told.
-        if tally.images > 0 {
-            (self.watch)(TrainingEvent::Epoch(report), &network);
+        // A run that was stopped after an epoch's last step has nothing left to report of it.
+        if totals.images > 0 {
+            (self.on_event)(TrainingEvent::Epoch(report), &network);
         }
-        if best || won {
-            self.kept = Some(BestWeights {
+        if is_best || reached {
+            self.best = Some(BestWeights {
                 network: network.into_owned(),
-                epoch: tally.epoch,
+                epoch: report.step.epoch,
                 validation,
             });
         }
         Ok(())
     }
 
-    /// Keeps the run in its file. Weights of a part of an epoch are no best weights: going on will replace them.
+    /// Saves the checkpoint. Weights from within an epoch are not saved as the best: resuming replaces them.
     fn save_checkpoint(&self) -> Result<(), Error> {
         let Some(path) = &self.task.checkpoint else {
             return Ok(());
         };
-        let done = |kept: &&BestWeights| kept.epoch as u64 <= self.position.epoch;
-        let best = self.kept.as_ref().filter(done);
+        let is_complete = |best: &&BestWeights| best.epoch as u64 <= self.position.epoch;
+        let best = self.best.as_ref().filter(is_complete);
         checkpoint::save(
             path,
             &self.trainer,
             self.position,
-            best.map(|kept| (model_of(kept.network.clone()), kept.epoch)),
+            best.map(|best| (digit_model(best.network.clone()), best.epoch)),
         )
     }
 
-    fn finish(self, end: End) -> Result<Trained, Error> {
-        let BestWeights { mut network, epoch, .. } = self.kept.ok_or(Error::NothingLearnt)?;
+    fn finish(self, stop_reason: StopReason) -> Result<Trained, Error> {
+        let BestWeights { mut network, epoch, .. } = self.best.ok_or(Error::StoppedBeforeFirstStep)?;
         let temperature = calibrate(&mut network, &self.data.validation)?;
         Ok(Trained {
             validation: validate(&network, self.data)?,
-            test: evaluate_on(&network, &self.data.test, SCALING)?,
+            test: evaluate_on(&network, &self.data.test)?,
             network,
             epoch,
             epochs: self.epochs,
             temperature,
             seconds: self.time.as_secs_f64(),
-            end,
+            stop_reason,
         })
     }
 }
 
-/// The network that training is for: with the average of the weights where one is kept.
-fn learnt(trainer: &Trainer) -> Cow<'_, Network> {
+/// The network with the average of its weights if there is one.
+fn result(trainer: &Trainer) -> Cow<'_, Network> {
     trainer
         .averaged_network()
         .map_or(Cow::Borrowed(trainer.network()), Cow::Owned)
 }
 
-/// How a network does on the images held out, if there are any.
-fn validate(network: &Network, data: &Data) -> Result<Option<Evaluation>, Error> {
+/// Evaluates a network on the validation images, if there are any.
+fn validate(network: &Network, data: &DataSplit) -> Result<Option<Evaluation>, Error> {
     if data.validation.is_empty() {
         return Ok(None);
     }
-    evaluate_on(network, &data.validation, SCALING).map(Some)
+    evaluate_on(network, &data.validation).map(Some)
 }
 
-/// Breaks if the accuracy that training goes on until is reached.
-fn check_goal(task: &Task<'_>, data: &Data, trainer: &Trainer) -> Result<ControlFlow<End>, Error> {
-    let Some(wanted) = task.until_accuracy else {
+/// Breaks if [`Task::until_accuracy`] is reached.
+fn check_accuracy(task: &Task<'_>, data: &DataSplit, trainer: &Trainer) -> Result<ControlFlow<StopReason>, Error> {
+    let Some(target) = task.until_accuracy else {
         return Ok(ControlFlow::Continue(()));
     };
-    let reached = evaluate_on(&learnt(trainer), &data.test, SCALING)?.accuracy >= wanted;
+    let reached = evaluate_on(&result(trainer), &data.test)?.accuracy >= target;
     Ok(if reached {
-        ControlFlow::Break(End::Reached)
+        ControlFlow::Break(StopReason::Reached)
     } else {
         ControlFlow::Continue(())
     })
 }
 
-/// Sums of an epoch so far.
-struct EpochTotals {
-    epoch: usize,
-    resumed_steps: u64,
-    total_steps: u64,
-    images: usize,
-    loss: f64,
-    correct: usize,
-    time: Duration,
-}
-
-impl EpochTotals {
-    fn new(epoch: usize, resumed_steps: u64, total_steps: u64) -> Self {
-        EpochTotals {
-            epoch,
-            resumed_steps,
-            total_steps,
-            images: 0,
-            loss: 0.0,
-            correct: 0,
-            time: Duration::ZERO,
-        }
-    }
-
-    fn add(&mut self, step: &BatchReport, time: Duration) {
-        self.images += step.samples;
-        self.loss += f64::from(step.loss) * step.samples as f64;
-        self.correct += step.correct;
-        self.time += time;
-    }
-
-    fn report(&self, trainer: &Trainer) -> StepReport {
-        let images = self.images as f64;
-        StepReport {
-            epoch: self.epoch,
-            steps: trainer.steps(),
-            resumed_steps: self.resumed_steps,
-            total_steps: self.total_steps,
-            loss: self.loss / images,
-            accuracy: self.correct as f64 / images,
-            images_per_second: images / self.time.as_secs_f64(),
-            seconds: self.time.as_secs_f64(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mnist_io::{Augmentation, Mnist};
-    use proptest::prelude::*;
 
     use super::*;
-    use crate::training::{data_split::HeldOut, presets::DEFAULT};
+    use crate::training::{
+        data_split::{HeldOut, columns},
+        presets::DEFAULT,
+    };
 
-    /// `count` images, each of a bright column that is its class.
-    fn columns(count: usize) -> Dataset {
-        let images = (0..count).flat_map(|i| (0..120).map(move |pixel| if pixel % 12 == i % 10 { 255 } else { 0 }));
-        Dataset::new(images.collect(), (0..count).map(|i| (i % 10) as u8).collect(), 10, 12).unwrap()
-    }
-
-    fn data(train: usize, validation: usize) -> Data {
+    fn data(train: usize, validation: usize) -> DataSplit {
         let mnist = Mnist {
             train: columns(train + validation),
             test: columns(50),
         };
-        Data::new(mnist, HeldOut::Count(validation), None).unwrap()
+        DataSplit::new(mnist, HeldOut::Count(validation), None).unwrap()
     }
 
-    static GO_ON: AtomicBool = AtomicBool::new(false);
+    static KEEP_RUNNING: AtomicBool = AtomicBool::new(false);
 
     fn task(epochs: usize) -> Task<'static> {
         let recipe = Recipe {
@@ -449,12 +362,12 @@ mod tests {
             seed: 1,
             until_accuracy: None,
             checkpoint: None,
-            stop: &GO_ON,
+            stop: &KEEP_RUNNING,
         }
     }
 
-    /// Trains, and says what was seen of it.
-    fn watched(task: &Task<'_>, data: &Data) -> (Trained, Vec<TrainingEvent>) {
+    /// Trains, and returns the events too.
+    fn watched(task: &Task<'_>, data: &DataSplit) -> (Trained, Vec<TrainingEvent>) {
         let mut events = Vec::new();
         let trained = train(task, data, &mut |event, _| events.push(event)).unwrap();
         (trained, events)
@@ -472,11 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_learnt() {
+    fn columns_are_learned() {
         let (trained, events) = watched(&task(8), &data(205, 40));
         assert_eq!(
-            (trained.end, trained.epochs, trained.test.accuracy),
-            (End::Finished, 8, 1.0)
+            (trained.stop_reason, trained.epochs, trained.test.accuracy),
+            (StopReason::Finished, 8, 1.0)
         );
         assert_eq!(trained.validation.unwrap().count, 40);
         assert_eq!(trained.test.count, 50);
@@ -548,7 +461,7 @@ mod tests {
             .rfind(|report| report.validation_accuracy == Some(best))
             .unwrap();
         assert_eq!(trained.epoch, last_best.step.epoch);
-        let kept = evaluate_on(&trained.network, &data(100, 30).validation, SCALING).unwrap();
+        let kept = evaluate_on(&trained.network, &data(100, 30).validation).unwrap();
         assert_eq!(kept.accuracy, best);
     }
 
@@ -564,34 +477,38 @@ mod tests {
     }
 
     #[test]
-    fn a_race_ends_when_it_is_won() {
+    fn training_stops_at_the_target_accuracy() {
         let task = Task {
             until_accuracy: Some(0.9),
             ..task(50)
         };
         let (trained, events) = watched(&task, &data(200, 20));
-        assert_eq!(trained.end, End::Reached);
+        assert_eq!(trained.stop_reason, StopReason::Reached);
         assert!(trained.test.accuracy >= 0.9 && trained.epochs < 50);
         assert_eq!(trained.epoch, trained.epochs);
         let Some(TrainingEvent::Step(last)) = events.iter().rfind(|event| matches!(event, TrainingEvent::Step(_)))
         else {
             panic!()
         };
-        assert_eq!(last.steps % 2, 0, "checks are every sixteenth of 20 steps, rounded up");
+        assert_eq!(
+            last.steps % 2,
+            0,
+            "evaluations are every sixteenth of 20 steps, rounded up"
+        );
     }
 
     #[test]
-    fn a_race_that_is_lost_says_so() {
+    fn training_that_misses_the_target_accuracy_finishes() {
         let mut task = Task {
             until_accuracy: Some(1.0),
             ..task(1)
         };
         task.recipe.optimizer.set_learning_rate(0.0);
-        assert_eq!(watched(&task, &data(50, 10)).0.end, End::Finished);
+        assert_eq!(watched(&task, &data(50, 10)).0.stop_reason, StopReason::Finished);
     }
 
     #[test]
-    fn stopping_keeps_what_was_learnt() {
+    fn stopping_keeps_the_weights() {
         let stop = AtomicBool::new(false);
         let task = Task {
             stop: &stop,
@@ -603,8 +520,8 @@ mod tests {
             TrainingEvent::Epoch(report) => reports.push(report),
         });
         let trained = trained.unwrap();
-        assert_eq!((trained.end, trained.epochs), (End::Stopped, 3));
-        // The third epoch counts, as far as it went.
+        assert_eq!((trained.stop_reason, trained.epochs), (StopReason::Stopped, 3));
+        // The incomplete third epoch is reported.
         assert_eq!(
             reports.iter().map(|report| report.step.steps).collect::<Vec<_>>(),
             [10, 20, 25]
@@ -612,14 +529,14 @@ mod tests {
     }
 
     #[test]
-    fn stopping_before_the_first_step_leaves_nothing() {
+    fn stopping_before_the_first_step_is_an_error() {
         let stop = AtomicBool::new(true);
         let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_, _| ()).unwrap_err();
-        assert!(matches!(error, Error::NothingLearnt), "{error}");
+        assert!(matches!(error, Error::StoppedBeforeFirstStep), "{error}");
     }
 
     #[test]
-    fn the_average_of_the_weights_is_what_is_kept() {
+    fn the_averaged_weights_are_the_result() {
         let data = data(200, 20);
         let with = |average| {
             let recipe = Recipe {
@@ -634,14 +551,14 @@ mod tests {
             |events: &[TrainingEvent]| epochs(events).iter().map(|report| report.step.loss).collect::<Vec<_>>();
         assert_eq!(losses(&steps), losses(&same_steps));
         assert_ne!(plain.network.tensors(), averaged.network.tensors());
-        let kept = evaluate_on(&averaged.network, &data.validation, SCALING).unwrap();
+        let kept = evaluate_on(&averaged.network, &data.validation).unwrap();
         assert_eq!(averaged.validation.unwrap(), kept);
-        // An average that keeps nothing is the weights.
+        // An average with decay 0 is the weights.
         assert_eq!(plain.network.tensors(), with(Some(0.0)).0.network.tensors());
     }
 
     #[test]
-    fn a_run_goes_on_from_its_checkpoint_to_the_same_weights() {
+    fn a_resumed_run_ends_with_the_same_weights() {
         let data = data(100, 20);
         let task = |epochs| {
             let mut task = task(epochs);
@@ -664,7 +581,7 @@ mod tests {
                     stop.store(step.steps == stop_at, Ordering::Relaxed);
                 }
             });
-            assert_eq!(interrupted.unwrap().end, End::Stopped);
+            assert_eq!(interrupted.unwrap().stop_reason, StopReason::Stopped);
             stop.store(false, Ordering::Relaxed);
             for _ in 0..2 {
                 let mut steps = Vec::new();
@@ -675,10 +592,10 @@ mod tests {
                 let trained = trained.unwrap();
                 assert_eq!(trained.network.tensors(), expected.network.tensors(), "{stop_at}");
                 assert_eq!(
-                    (trained.end, trained.epoch, trained.epochs),
-                    (End::Finished, expected.epoch, 4)
+                    (trained.stop_reason, trained.epoch, trained.epochs),
+                    (StopReason::Finished, expected.epoch, 4)
                 );
-                // The second time, nothing is left to do.
+                // The second time, no steps are left.
                 assert!(steps.is_empty() || steps[0] == stop_at + 1, "{stop_at}: {steps:?}");
             }
             let (mut seed, mut smoothing, mut average) = (task.clone(), task.clone(), task);
@@ -700,14 +617,14 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_of_other_batches_is_refused() {
+    fn a_checkpoint_of_other_batches_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let mut task = Task {
             checkpoint: Some(folder.path().join("run.safetensors")),
             ..task(2)
         };
-        // The schedule does not tell the runs apart.
-        task.recipe.course = crate::training::presets::Course::Constant;
+        // With this schedule, the settings of all runs are equal.
+        task.recipe.lr_schedule = crate::training::presets::LrSchedule::Constant;
         train(&task, &data(100, 20), &mut |_, _| ()).unwrap();
         task.recipe.epochs = 4;
         let fewer_images = data(50, 20);
@@ -724,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_without_its_best_weights_is_an_error_that_names_them() {
+    fn a_checkpoint_without_its_best_weights_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let task = Task {
@@ -738,7 +655,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_for_other_images_is_refused() {
+    fn a_network_for_other_images_is_rejected() {
         for network in ["784 | dense 10", "120 | dense 9"] {
             let task = Task {
                 network: network.parse().unwrap(),
@@ -756,6 +673,4 @@ mod tests {
         let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
         assert!(error.contains("diverged"), "{error}");
     }
-
-    proptest! {}
 }

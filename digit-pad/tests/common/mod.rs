@@ -1,4 +1,4 @@
-//! The program as a process, and small files to give it.
+//! Running the program as a process, and temporary files for it.
 
 // Each test file uses some of this.
 #![allow(dead_code)]
@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-/// The program, with a display that there is none of, so that no window opens by mistake.
+/// The program, without a display, so that no window opens by mistake.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_digit-pad"));
     command
@@ -22,7 +22,7 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,
@@ -34,7 +34,7 @@ impl From<Output> for Run {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
         Run {
-            status: output.status.code().expect("the program ends by itself"),
+            status: output.status.code().expect("the program exits by itself"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
         }
@@ -42,7 +42,7 @@ impl From<Output> for Run {
 }
 
 impl Run {
-    /// The lines of standard output as JSON objects.
+    /// The JSON objects on standard output, one per line.
     pub(crate) fn objects(&self) -> Vec<Value> {
         self.stdout
             .lines()
@@ -56,14 +56,14 @@ pub(crate) fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     program().args(args).output().expect("the program starts").into()
 }
 
-/// Runs the program, which succeeds.
+/// Runs the program and expects success.
 pub(crate) fn succeed(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     let run = run(args);
     assert_eq!(run.status, 0, "{run:?}");
     run
 }
 
-/// A temporary folder with files.
+/// A temporary folder.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -80,15 +80,15 @@ impl Folder {
         self.path().join(name)
     }
 
-    /// Writes a file, and gives its path.
+    /// Writes a file and returns its path.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name);
         fs::write(&path, content).unwrap();
         path
     }
 
-    /// Writes the four files of a small data set: `train` and `test` pictures of 28×28 pixels whose class is the row
-    /// of a bright block.
+    /// Writes the four files of a small data set: `train` and `test` images of 28×28 pixels, whose class is the row of
+    /// a bright block.
     pub(crate) fn write_mnist(&self, train: usize, test: usize) {
         for (name, count) in [("train", train), ("t10k", test)] {
             let images: Vec<u8> = (0..count).flat_map(block).collect();

@@ -1,16 +1,15 @@
 //! Segmentation of a number into its digits.
 //!
-//! A drawing is taken to pieces that are not divided further: strokes, or connected patches of ink, and the parts of
-//! those that look like two digits grown together. Runs of neighbouring pieces then make digits. How pieces lie to each
-//! other says how likely a cut between them is, the reader says how well each run reads, and of all ways to cut the
-//! row, the one that has most in its favour is taken (as in section VII of LeCun, Bottou, Bengio, Haffner,
+//! A drawing is over-segmented into parts: strokes or connected components, cut where one may be two digits that touch.
+//! Runs of neighboring parts then form digits. The positions of parts give the odds of a cut between them, the classifier
+//! says how well each run reads, and the most probable division wins (as in section VII of LeCun, Bottou, Bengio, Haffner,
 //! "Gradient-based learning applied to document recognition", 1998).
 //!
 //! ```
-//! use digit_pad::{drawing::file::Drawing, recognition::{recognizer::Recognizer, segmentation::split_ink}};
+//! use digit_pad::{drawing::file::Drawing, recognition::{recognizer::Recognizer, segmentation::segment_ink}};
 //!
-//! let drawn = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;
-//! let digits = split_ink(&drawn.ink, &mut Recognizer::embedded()?);
+//! let drawing = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;
+//! let digits = segment_ink(&drawing.ink, &mut Recognizer::embedded()?);
 //! let number: Vec<u8> = digits.iter().map(|digit| digit.prediction.digit()).collect();
 //! assert_eq!(number, [1, 7]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,11 +20,11 @@ mod images;
 mod strokes;
 
 pub use self::{
-    images::{PictureDigit, split_picture},
-    strokes::{InkDigit, split_ink},
+    images::{ImageDigit, segment_image},
+    strokes::{InkDigit, segment_ink},
 };
 
-/// A reader for tests: whatever the first bright pixel makes of it, more or less surely.
+/// A classifier for tests whose answer depends on the first bright pixel.
 #[cfg(test)]
 fn fickle(pixels: &crate::recognition::normalization::Gray28) -> crate::recognition::prediction::Prediction {
     let bright = pixels.iter().position(|&pixel| pixel > 100).unwrap_or(0);
@@ -85,7 +84,7 @@ mod tests {
     ]];
     const SLASH: Line = &[(0.6, 0.05), (0.06, 0.95)];
 
-    /// Lines as strokes, `size` high, from (`left`, 100) on.
+    /// Lines as strokes, `size` high, at (`left`, 100).
     fn strokes(digit: &[Line], left: f32, size: f32) -> Vec<Stroke> {
         let mut ink = Ink::new();
         for line in digit {
@@ -98,7 +97,7 @@ mod tests {
         ink.strokes().to_vec()
     }
 
-    /// Digits, each with the place of its left side; the first stroke of each, then what follows.
+    /// Digits, each with its left side: the first stroke of each, then the other strokes.
     fn drawn(digits: &[(&[Line], f32)]) -> Ink {
         let digits: Vec<_> = digits
             .iter()
@@ -113,22 +112,22 @@ mod tests {
         predictions.map(|prediction| prediction.digit().to_string()).collect()
     }
 
-    /// The number in strokes, and in a picture of them.
+    /// The number in strokes, and in an image of them.
     fn read(ink: &Ink) -> [String; 2] {
         let mut classifier = Recognizer::embedded().unwrap();
-        let picture = draw(
+        let image = draw(
             ink.strokes(),
             Pen::Width(12.0),
             &View::whole_canvas(560),
             GrayImage::blank(560, 560),
         );
-        let (strokes, patches) = (
-            split_ink(ink, &mut classifier),
-            split_picture(&picture, &mut classifier),
+        let (strokes, components) = (
+            segment_ink(ink, &mut classifier),
+            segment_image(&image, &mut classifier),
         );
         [
             number(strokes.iter().map(|digit| &digit.prediction)),
-            number(patches.iter().map(|digit| &digit.prediction)),
+            number(components.iter().map(|digit| &digit.prediction)),
         ]
     }
 
@@ -165,19 +164,19 @@ mod tests {
     }
 
     #[test]
-    fn digits_that_touch_are_told_apart() {
-        // Strokes touch where lines do, patches where the edges of the pen do.
-        for (pen, spots, digits, name) in [
+    fn touching_digits_are_separated() {
+        // Strokes touch where their lines do, components where the edges of the pen do.
+        for (pen, lefts, digits, name) in [
             (0.0, [60.0, 98.0, 0.0], &[ONE, ZERO][..], "10"),
             (11.0, [60.0, 98.0, 0.0], &[ONE, ZERO], "10"),
             (0.0, [60.0, 139.0, 0.0], &[ZERO, ZERO], "00"),
             (0.0, [60.0, 132.0, 206.0], &[SEVEN, FIVE, ZERO], "750"),
             (11.0, [60.0, 132.0, 206.0], &[SEVEN, FIVE, ZERO], "750"),
         ] {
-            let spots = spots.iter().zip([0.0, pen, 2.0 * pen]).map(|(left, pens)| left + pens);
-            let ink = drawn(&digits.iter().copied().zip(spots).collect::<Vec<_>>());
-            let [strokes, patches] = read(&ink);
-            assert_eq!(if pen > 0.0 { patches } else { strokes }, name);
+            let lefts = lefts.iter().zip([0.0, pen, 2.0 * pen]).map(|(left, pens)| left + pens);
+            let ink = drawn(&digits.iter().copied().zip(lefts).collect::<Vec<_>>());
+            let [strokes, components] = read(&ink);
+            assert_eq!(if pen > 0.0 { components } else { strokes }, name);
         }
     }
 
@@ -196,29 +195,32 @@ mod tests {
             (1.0, 0.14),
             (0.9, 0.5),
         ];
-        let digits = split_ink(&drawn(&[(&[joined], 100.0)]), &mut Recognizer::embedded().unwrap());
+        let digits = segment_ink(&drawn(&[(&[joined], 100.0)]), &mut Recognizer::embedded().unwrap());
         assert_eq!(number(digits.iter().map(|digit| &digit.prediction)), "10");
     }
 
     #[test]
-    fn nothing_and_specks_are_no_digits() {
+    fn blank_drawings_and_specks_have_no_digits() {
         assert_eq!(read(&Ink::new()), ["", ""]);
         let speck: Line = &[(0.0, 0.0), (0.02, 0.03)];
         let specked = drawn(&[(&[speck], 20.0), (SEVEN, 150.0), (&[speck], 400.0), (ONE, 450.0)]);
         assert_eq!(read(&specked), ["71", "71"]);
-        // A dot alone is all that there is.
+        // A dot alone is a digit.
         let dot = drawn(&[(&[&[(0.0, 0.0)]], 300.0)]);
         assert_eq!(read(&dot).map(|number| number.len()), [1, 1]);
     }
 
     #[test]
-    fn a_scribble_of_many_strokes_is_left_in_one() {
+    fn a_scribble_of_many_strokes_stays_whole() {
         let tick: &[Line] = &[&[(0.0, 0.0), (0.02, 1.0)]];
         let fence: Vec<(&[Line], f32)> = (0..200).map(|i| (tick, 2.0 * i as f32)).collect();
-        assert_eq!(split_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(), 1);
+        assert_eq!(
+            segment_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(),
+            1
+        );
     }
 
-    /// Digits of MNIST in a row, with `gap` columns between their ink.
+    /// MNIST digits in a row, with `gap` columns between their ink.
     fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
         let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
         let mut left = 0;
@@ -234,18 +236,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_mnists_digits_are_read() {
+    fn numbers_of_mnist_digits_are_recognized() {
         let digits = Mnist::embedded_split(Split::Test).unwrap();
         let mut classifier = Recognizer::embedded().unwrap();
         for (gap, floor) in [(0, 140), (4, 192)] {
-            let mut right = 0;
+            let mut correct = 0;
             for first in 0..200 {
                 let indices: Vec<usize> = (0..3).map(|k| first + 200 * k).collect();
                 let expected: String = indices.iter().map(|&i| digits.label(i).to_string()).collect();
-                let found = split_picture(&row(&digits, &indices, gap), &mut classifier);
-                right += usize::from(number(found.iter().map(|digit| &digit.prediction)) == expected);
+                let found = segment_image(&row(&digits, &indices, gap), &mut classifier);
+                correct += usize::from(number(found.iter().map(|digit| &digit.prediction)) == expected);
             }
-            assert!(right >= floor, "{right} of 200 with a gap of {gap}");
+            assert!(correct >= floor, "{correct} of 200 with a gap of {gap}");
         }
     }
 }

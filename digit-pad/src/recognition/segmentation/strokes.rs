@@ -10,47 +10,46 @@ use crate::{
     },
 };
 
-/// Log odds of a cut in the middle of a stroke.
+/// Log odds of a cut inside a stroke.
 const CUT: f32 = -2.0;
 
-/// A stroke lower than this share of the highest is no two digits.
-const HIGH_STROKE: f32 = 0.8;
+/// A stroke lower than this fraction of the highest is not cut.
+const MIN_HEIGHT: f32 = 0.8;
 
-/// A stroke wider than this share of its height may be two digits.
-const WIDE_STROKE: f32 = 1.1;
+/// A stroke wider than this multiple of its height may be several digits.
+const WIDE: f32 = 1.1;
 
 /// A digit among the strokes of a drawing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InkDigit {
-    /// Its strokes, where they were drawn and in the order in which they were.
+    /// The digit's strokes, in place and in drawing order.
     pub ink: Ink,
-    /// The rectangle around their samples, in the units of the drawing.
+    /// Bounding rectangle of their samples, in the units of the drawing.
     pub bounds: Bounds,
-    /// The 28×28 pixels that the network was given.
+    /// The network input.
     pub pixels: Gray28,
-    /// What was read there.
+    /// The prediction for it.
     pub prediction: Prediction,
 }
 
-/// The digits of a drawing, from left to right: each stroke is part of one, and only specks and what lies outside the
-/// canvas are part of none.
+/// Divides the strokes of a drawing into digits, left to right. Only specks and what lies outside the canvas are part of
+/// none.
 ///
-/// Strokes over each other are one digit, whichever was drawn first, and strokes beside each other are several. Where
-/// they overlap a little, or nearly touch, the reader decides; and so it does where one stroke looks like two digits,
-/// which then has a part in both.
-pub fn split_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
-    let pieces = pieces(ink);
-    let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
-    let cut_odds = |a: usize, b: usize| pieces[a].cut_odds(&pieces[b]);
-    let drawn = |group: &[usize]| join(group, &pieces);
-    let mut read = |group: &[usize]| {
-        let pixels = normalize_ink(&drawn(group))?;
+/// Strokes above each other are one digit, whichever was drawn first; strokes side by side are several. The classifier
+/// decides where they overlap a little or nearly touch, and whether one stroke is several digits, which then each have a
+/// part of it.
+pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
+    let parts = parts(ink);
+    let layout = Layout::new(parts.iter().map(|part| part.bounds).collect());
+    let cut_odds = |a: usize, b: usize| parts[a].cut_odds(&parts[b]);
+    let mut classify = |group: &[usize]| {
+        let pixels = normalize_ink(&join(group, &parts))?;
         let prediction = classifier.classify(&pixels);
         Some((pixels, prediction))
     };
-    let groups = layout.group(&cut_odds, &mut read);
+    let groups = layout.group(&cut_odds, &mut classify);
     let digits = groups.into_iter().filter_map(|group| {
-        let ink = drawn(&group.pieces);
+        let ink = join(&group.parts, &parts);
         let bounds = ink.bounds()?;
         Some(InkDigit {
             ink,
@@ -63,48 +62,48 @@ pub fn split_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
 }
 
 /// A stroke, or a part of one.
-struct Piece {
+struct Part {
     stroke: Stroke,
     bounds: Bounds,
-    /// Which stroke of the drawing, and which part of it.
+    /// The index of the stroke in the drawing, and of the part in the stroke.
     origin: (usize, usize),
 }
 
-impl Piece {
+impl Part {
     /// Log odds of a cut between two parts of one stroke.
-    fn cut_odds(&self, other: &Piece) -> Option<f32> {
+    fn cut_odds(&self, other: &Part) -> Option<f32> {
         let ((a, i), (b, j)) = (self.origin, other.origin);
         (a == b).then_some(if i.abs_diff(j) == 1 { CUT } else { CERTAIN })
     }
 }
 
-/// The strokes, those that may be two digits cut wherever they may pass from one to the next.
-fn pieces(ink: &Ink) -> Vec<Piece> {
+/// The strokes, with those that may be several digits cut wherever that is possible.
+fn parts(ink: &Ink) -> Vec<Part> {
     let heights = ink.strokes().iter().map(|stroke| stroke.bounds().height());
-    let least_height = HIGH_STROKE * heights.fold(0.0, f32::max);
-    let parts = |(index, stroke): (usize, &Stroke)| {
-        let passages = if stroke.bounds().height() < least_height {
+    let min_height = MIN_HEIGHT * heights.fold(0.0, f32::max);
+    let parts_of = |(index, stroke): (usize, &Stroke)| {
+        let cuts = if stroke.bounds().height() < min_height {
             Vec::new()
         } else {
-            passages(stroke)
+            cuts(stroke)
         };
-        let piece = move |(part, stroke): (usize, Stroke)| Piece {
+        let part = move |(part, stroke): (usize, Stroke)| Part {
             bounds: stroke.bounds(),
             stroke,
             origin: (index, part),
         };
-        cut(stroke, &passages).into_iter().enumerate().map(piece)
+        split(stroke, &cuts).into_iter().enumerate().map(part)
     };
-    ink.strokes().iter().enumerate().flat_map(parts).collect()
+    ink.strokes().iter().enumerate().flat_map(parts_of).collect()
 }
 
-/// The parts of a stroke, the samples of those numbers the first of the next part.
-fn cut(stroke: &Stroke, places: &[usize]) -> Vec<Stroke> {
+/// Splits a stroke before the samples of these indices.
+fn split(stroke: &Stroke, cuts: &[usize]) -> Vec<Stroke> {
     let mut parts = Vec::new();
     let mut rest = stroke.clone();
     let mut done = 0;
-    for &at in places {
-        if let Some((part, others)) = rest.cut(at - done) {
+    for &at in cuts {
+        if let Some((part, others)) = rest.split_at(at - done) {
             parts.push(part);
             rest = others;
             done = at;
@@ -114,33 +113,32 @@ fn cut(stroke: &Stroke, places: &[usize]) -> Vec<Stroke> {
     parts
 }
 
-/// The strokes of a group in the order in which they were drawn, whole where all that was cut is in the group.
-fn join(group: &[usize], pieces: &[Piece]) -> Ink {
+/// Joins the parts of a group in drawing order. Adjacent parts of one stroke become one stroke again.
+fn join(group: &[usize], parts: &[Part]) -> Ink {
     let mut group = group.to_vec();
     group.sort_unstable();
     let mut strokes: Vec<Stroke> = Vec::new();
-    let mut before = None;
-    for piece in group.iter().map(|&i| &pieces[i]) {
-        let (index, part) = piece.origin;
+    let mut previous = None;
+    for part in group.iter().map(|&i| &parts[i]) {
+        let (stroke_index, part_index) = part.origin;
         match strokes.last_mut() {
-            Some(stroke) if before == Some((index, part.wrapping_sub(1))) => stroke.append(&piece.stroke),
-            _ => strokes.push(piece.stroke.clone()),
+            Some(stroke) if previous == Some((stroke_index, part_index.wrapping_sub(1))) => stroke.append(&part.stroke),
+            _ => strokes.push(part.stroke.clone()),
         }
-        before = Some(piece.origin);
+        previous = Some(part.origin);
     }
     strokes.into_iter().collect()
 }
 
-/// The samples before which a wide stroke may be cut: in the middle of where it runs from left to right, or back, and
-/// never returns.
-fn passages(stroke: &Stroke) -> Vec<usize> {
+/// The samples before which a wide stroke may be cut: in the middle of each range of columns that it crosses only once.
+fn cuts(stroke: &Stroke) -> Vec<usize> {
     const COLUMNS: usize = 32;
     let bounds = stroke.bounds();
-    if bounds.width() <= WIDE_STROKE * bounds.height() {
+    if bounds.width() <= WIDE * bounds.height() {
         return Vec::new();
     }
     let column = |point: &Point| ((point.x - bounds.left) / bounds.width() * COLUMNS as f32) as usize;
-    // How often the stroke enters a column from the one on its left or leaves it to there, and with which sample.
+    // How often the stroke crosses the left edge of each column, and the last sample after a crossing.
     let mut crossings = [(0, 0); COLUMNS + 1];
     for (i, pair) in stroke.points().windows(2).enumerate() {
         let (from, to) = (column(&pair[0]), column(&pair[1]));
@@ -198,12 +196,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_stroke_that_is_no_speck_is_in_one_digit(strokes in strokes()) {
+        fn every_stroke_except_specks_is_in_one_digit(strokes in strokes()) {
             let ink = drawn(&strokes);
-            let pieces = pieces(&ink);
-            let layout = Layout::new(pieces.iter().map(|piece| piece.bounds).collect());
-            let kept = layout.pieces().into_iter().flat_map(|i| pieces[i].stroke.points().to_vec()).collect();
-            let digits = split_ink(&ink, &mut fickle);
+            let parts = parts(&ink);
+            let layout = Layout::new(parts.iter().map(|part| part.bounds).collect());
+            let kept = layout.without_specks().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
+            let digits = segment_ink(&ink, &mut fickle);
             let found = digits.iter().flat_map(|digit| points(&digit.ink)).collect();
             prop_assert_eq!(sorted(found), sorted(kept));
             prop_assert_eq!(digits.is_empty(), ink.is_empty());
@@ -213,15 +211,15 @@ mod tests {
         }
 
         #[test]
-        fn parts_make_the_stroke(strokes in strokes()) {
+        fn parts_join_to_the_strokes(strokes in strokes()) {
             let ink = drawn(&strokes);
-            let pieces = pieces(&ink);
-            prop_assert_eq!(join(&Vec::from_iter(0..pieces.len()), &pieces), ink.strokes().iter().cloned().collect());
+            let parts = parts(&ink);
+            prop_assert_eq!(join(&Vec::from_iter(0..parts.len()), &parts), ink.strokes().iter().cloned().collect());
         }
     }
 
     #[test]
-    fn a_stroke_is_cut_where_it_passes_on() {
+    fn a_stroke_is_cut_where_it_crosses_over() {
         // Two triangles, a line from the first to the second.
         let joined = drawn(&[vec![
             (60.0, 100.0),
@@ -233,7 +231,7 @@ mod tests {
             (280.0, 200.0),
             (240.0, 100.0),
         ]]);
-        let parts = pieces(&joined);
+        let parts = parts(&joined);
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0].stroke.points(), &joined.strokes()[0].points()[..4]);
     }

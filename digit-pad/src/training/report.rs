@@ -1,0 +1,92 @@
+//! Reports of a training run: after each step and after each epoch.
+
+use std::time::Duration;
+
+use nn_core::{BatchReport, Trainer};
+
+/// Progress after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Number of steps taken, in all epochs.
+    pub steps: u64,
+    /// Number of those steps that were taken before the run was resumed.
+    pub resumed_steps: u64,
+    /// Number of steps of the whole run.
+    pub total_steps: u64,
+    /// Mean training loss in this epoch so far.
+    pub loss: f64,
+    /// Training accuracy in this epoch so far, each batch measured before its step.
+    pub accuracy: f64,
+    /// Training images per second in this epoch so far.
+    pub images_per_second: f64,
+    /// Training time in this epoch so far, in seconds.
+    pub seconds: f64,
+}
+
+/// Result of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochReport {
+    /// Report of its last step.
+    pub step: StepReport,
+    /// Accuracy on the validation images, if there are any.
+    pub validation_accuracy: Option<f64>,
+    /// Mean loss on the validation images, if there are any.
+    pub validation_loss: Option<f64>,
+}
+
+/// An event of a training run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TrainingEvent {
+    /// A step was taken.
+    Step(StepReport),
+    /// An epoch ended, or training was stopped in it.
+    Epoch(EpochReport),
+}
+
+/// Sums of an epoch so far.
+pub(super) struct EpochTotals {
+    epoch: usize,
+    resumed_steps: u64,
+    total_steps: u64,
+    pub(super) images: usize,
+    loss: f64,
+    correct: usize,
+    pub(super) time: Duration,
+}
+
+impl EpochTotals {
+    pub(super) fn new(epoch: usize, resumed_steps: u64, total_steps: u64) -> Self {
+        EpochTotals {
+            epoch,
+            resumed_steps,
+            total_steps,
+            images: 0,
+            loss: 0.0,
+            correct: 0,
+            time: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn add(&mut self, step: &BatchReport, time: Duration) {
+        self.images += step.samples;
+        self.loss += f64::from(step.loss) * step.samples as f64;
+        self.correct += step.correct;
+        self.time += time;
+    }
+
+    pub(super) fn report(&self, trainer: &Trainer) -> StepReport {
+        let images = self.images as f64;
+        StepReport {
+            epoch: self.epoch,
+            steps: trainer.steps(),
+            resumed_steps: self.resumed_steps,
+            total_steps: self.total_steps,
+            loss: self.loss / images,
+            accuracy: self.correct as f64 / images,
+            images_per_second: images / self.time.as_secs_f64(),
+            seconds: self.time.as_secs_f64(),
+        }
+    }
+}
