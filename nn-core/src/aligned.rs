@@ -1,11 +1,11 @@
-//! Buffers of f32 that begin on a cache line, so that no vector load straddles two.
+//! Buffers of `f32` aligned to cache lines, so that no vector load crosses two.
 
 use std::ops::{Deref, DerefMut};
 
 const LINE_BYTES: usize = 64;
 const LINE: usize = LINE_BYTES / size_of::<f32>();
 
-/// Zeroed values whose first one begins a cache line.
+/// A buffer of `f32` that begins at a cache line.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     storage: Vec<f32>,
@@ -14,14 +14,15 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
+    /// `len` zeros.
     pub(crate) fn zeroed(len: usize) -> Self {
         let storage = vec![0.0; len + LINE - 1];
-        // Where the address is not known, the buffer works all the same, only slower.
+        // An unaligned buffer, where the address is unknown, works too, only slower.
         let offset = storage.as_ptr().align_offset(LINE_BYTES).min(LINE - 1);
         Self { storage, offset, len }
     }
 
-    /// Makes room for `len` values, of whatever content.
+    /// The first `len` values, whose content is unspecified; grows the buffer if it is shorter.
     pub(crate) fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
             *self = Self::zeroed(len);
@@ -52,7 +53,10 @@ impl DerefMut for Buffer {
     }
 }
 
-/// Cuts memory into parts of these lengths, each beginning where a cache line does if the memory does.
+/// Splits memory into parts of the lengths `lens`, each aligned to a cache line if the memory is.
+///
+/// # Panics
+/// If the memory is shorter than [`parts_len`].
 pub(crate) fn parts<const N: usize>(memory: &mut [f32], lens: [usize; N]) -> [&mut [f32]; N] {
     let mut rest = memory;
     lens.map(|len| {
@@ -62,7 +66,7 @@ pub(crate) fn parts<const N: usize>(memory: &mut [f32], lens: [usize; N]) -> [&m
     })
 }
 
-/// How much memory [`parts`] cuts.
+/// The length of the memory that [`parts`] splits.
 pub(crate) fn parts_len<const N: usize>(lens: [usize; N]) -> usize {
     lens.into_iter().map(|len| len.next_multiple_of(LINE)).sum()
 }
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn begins_on_a_line_and_keeps_its_values_when_cloned() {
+    fn buffers_are_aligned_and_clones_are_equal() {
         for len in [0, 1, 15, 16, 1000] {
             let mut buffer = Buffer::zeroed(len);
             assert_eq!((buffer.len(), buffer.as_ptr() as usize % LINE_BYTES), (len, 0));

@@ -140,11 +140,11 @@
 //!
 //! # Threads and determinism
 //!
-//! Work runs on the current rayon pool: the global one, or the pool whose `install` the call is made in. Steps too
-//! small to gain from threads run on the caller's own. The same seed, data, build and kernel give the same bits, for
-//! any number of threads. The [`Kernel`] is the fastest that the CPU can run; the environment variable `NN_CORE_KERNEL`
-//! selects another, such as `portable`, and [`Network::with_kernel`] does so for one network. Kernels round
-//! differently.
+//! Work runs on the current rayon pool: the global one, or the pool whose `install` the call is made in. Small steps
+//! use a single thread. The same seed, data, build and kernel give the same bits, for any number of threads.
+//!
+//! The [`Kernel`] is the fastest that the CPU can run. The environment variable `NN_CORE_KERNEL` selects another, such as
+//! `portable`, and so does [`Network::with_kernel`] for one network. Kernels round differently.
 //!
 //! # Errors and panics
 //!
@@ -156,7 +156,7 @@
 //! # Debug builds
 //!
 //! Without optimization, training is about 60 times slower. Optimize dependencies in debug builds too, in the
-//! `Cargo.toml` of your program:
+//! `Cargo.toml` of your program or workspace:
 //!
 //! ```toml
 //! [profile.dev.package."*"]

@@ -11,7 +11,7 @@ use crate::{
     exec::{BoundGraph, PackedParameters, ThreadPlan, Workspace},
     gemm::Kernel,
     graph::{Graph, Node},
-    layers::{StateSpec, TensorSpec},
+    layers::{CrossSample, Parameters, StateSpec, TensorSpec},
     loss, rng,
     spec::{LayerSpec, NetworkSpec},
 };
@@ -317,14 +317,12 @@ impl Workspace {
 
 /// The tensors of a node's parameters.
 fn parameter_specs(node: &Node) -> Vec<TensorSpec> {
-    node.layer
-        .parameters()
-        .map_or_else(Vec::new, |parameters| parameters.tensors())
+    node.layer.parameters().map_or_else(Vec::new, Parameters::tensors)
 }
 
 /// The tensors of a node's running statistics.
 fn state_specs(node: &Node) -> Vec<StateSpec> {
-    node.layer.cross_sample().map_or_else(Vec::new, |layer| layer.state())
+    node.layer.cross_sample().map_or_else(Vec::new, CrossSample::state)
 }
 
 fn tensor_name(node: &Node, tensor: &TensorSpec) -> String {

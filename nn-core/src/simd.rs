@@ -1,68 +1,70 @@
-//! Eight neighbouring values at once: plain Rust that becomes vector instructions under `Kernel::vectorize`.
+//! A SIMD vector of eight values in plain Rust, which becomes vector instructions under `Kernel::vectorize`.
 //!
-//! Loops over slices that store a value under a condition become masked stores, which take many times as long as
-//! others on some CPUs; values that are chosen here first, and stored whole, do not, unless it is known that one of the
-//! choices was read from where they are stored.
-#![allow(clippy::needless_range_loop)] // Closures would not always be inlined into code for the CPU at hand.
+//! A loop over slices that stores under a condition becomes masked stores, which take many times as long as plain ones
+//! on some CPUs. Values that are first selected in a vector and then stored whole do not, unless the compiler knows that
+//! one of the choices was loaded from the same place.
+#![allow(clippy::needless_range_loop)] // Closures are not always inlined into code compiled for another CPU.
 
 use std::ops::{Add, Mul, Range, Sub};
 
-/// Values that are computed at once.
+/// Values in a vector.
 pub(crate) const WIDTH: usize = 8;
 
-/// Loops that take a chunk of at most [`WIDTH`] values at a time, so that each can be compiled for whole stretches.
+/// A loop in chunks of one vector, compiled once for full chunks and once for the last one, which may be shorter.
 pub(crate) trait Chunked {
-    /// Takes the values `range`: `WIDTH` of them if it is `WHOLE`, else fewer.
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>);
+    /// Processes the values `range`: `WIDTH` of them if `FULL`, else fewer.
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>);
 
-    /// Takes `0..len`.
+    /// Processes the values `0..len`.
     #[inline(always)]
-    fn each(&mut self, len: usize) {
-        let whole = len / WIDTH * WIDTH;
-        for start in (0..whole).step_by(WIDTH) {
+    fn for_each_chunk(&mut self, len: usize) {
+        let full = len / WIDTH * WIDTH;
+        for start in (0..full).step_by(WIDTH) {
             self.chunk::<true>(start..start + WIDTH);
         }
-        if whole < len {
-            self.chunk::<false>(whole..len);
+        if full < len {
+            self.chunk::<false>(full..len);
         }
     }
 }
 
-/// That many values; where a slice has fewer, the others are zero.
+/// A vector of [`WIDTH`] values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct F32x8(pub(crate) [f32; WIDTH]);
 
 impl F32x8 {
+    /// All values 0.
     pub(crate) const ZERO: Self = Self([0.0; WIDTH]);
 
+    /// All values `x`.
     #[inline(always)]
     pub(crate) fn splat(x: f32) -> Self {
         Self([x; WIDTH])
     }
 
-    /// The values of a slice: `WIDTH` of them if it is `WHOLE`, else fewer.
+    /// Loads a slice, which has `WIDTH` values if `FULL`, else fewer; the others are 0.
     #[inline(always)]
-    pub(crate) fn load<const WHOLE: bool>(from: &[f32]) -> Self {
-        let mut lanes = Self::ZERO;
-        if WHOLE {
-            lanes.0.copy_from_slice(from);
+    pub(crate) fn load<const FULL: bool>(from: &[f32]) -> Self {
+        let mut vector = Self::ZERO;
+        if FULL {
+            vector.0.copy_from_slice(from);
         } else {
-            lanes.0[..from.len()].copy_from_slice(from);
+            vector.0[..from.len()].copy_from_slice(from);
         }
-        lanes
+        vector
     }
 
-    /// To a slice, which has `WIDTH` values if it is `WHOLE`, else fewer.
+    /// Stores to a slice, which has `WIDTH` values if `FULL`, else fewer.
     #[inline(always)]
-    pub(crate) fn store<const WHOLE: bool>(self, to: &mut [f32]) {
-        if WHOLE {
+    pub(crate) fn store<const FULL: bool>(self, to: &mut [f32]) {
+        if FULL {
             to.copy_from_slice(&self.0);
         } else {
             to.copy_from_slice(&self.0[..to.len()]);
         }
     }
 
-    /// What is below zero becomes zero; NaN stays.
+    /// Sets negative values to 0 and keeps NaN.
     #[inline(always)]
     pub(crate) fn relu(mut self) -> Self {
         for i in 0..WIDTH {
@@ -71,36 +73,36 @@ impl F32x8 {
         self
     }
 
-    /// Zero where `y` is not above zero.
+    /// Keeps the values where `y` is positive, and sets the others to 0.
     #[inline(always)]
-    pub(crate) fn where_positive(mut self, y: Self) -> Self {
+    pub(crate) fn select_positive(mut self, y: Self) -> Self {
         for i in 0..WIDTH {
             self.0[i] = if y.0[i] > 0.0 { self.0[i] } else { 0.0 };
         }
         self
     }
 
-    /// Zero where `a` and `b` differ.
+    /// Keeps the values where `a` equals `b`, and sets the others to 0.
     #[inline(always)]
-    pub(crate) fn where_equal(mut self, a: Self, b: Self) -> Self {
+    pub(crate) fn select_equal(mut self, a: Self, b: Self) -> Self {
         for i in 0..WIDTH {
             self.0[i] = if a.0[i] == b.0[i] { self.0[i] } else { 0.0 };
         }
         self
     }
 
-    /// These values where `x` is larger than `y` or no number, and elsewhere those of `other`.
+    /// Keeps the values where `x` is greater than `y` or NaN, and takes the others from `other`.
     #[inline(always)]
-    pub(crate) fn where_larger(mut self, x: Self, y: Self, other: Self) -> Self {
+    pub(crate) fn select_greater(mut self, x: Self, y: Self, other: Self) -> Self {
         for i in 0..WIDTH {
-            // Without short cuts, so that it becomes a comparison of whole vectors.
-            let larger = (x.0[i] > y.0[i]) | x.0[i].is_nan();
-            self.0[i] = if larger { self.0[i] } else { other.0[i] };
+            // No short-circuit, so that whole vectors are compared.
+            let greater = (x.0[i] > y.0[i]) | x.0[i].is_nan();
+            self.0[i] = if greater { self.0[i] } else { other.0[i] };
         }
         self
     }
 
-    /// Zeros before lane `first`.
+    /// Sets the values before index `first` to 0.
     #[inline(always)]
     pub(crate) fn zero_before(mut self, first: usize) -> Self {
         for i in 0..WIDTH {
@@ -138,11 +140,11 @@ impl Mul<F32x8> for f32 {
     type Output = F32x8;
 
     #[inline(always)]
-    fn mul(self, mut lanes: F32x8) -> F32x8 {
+    fn mul(self, mut vector: F32x8) -> F32x8 {
         for i in 0..WIDTH {
-            lanes.0[i] *= self;
+            vector.0[i] *= self;
         }
-        lanes
+        vector
     }
 }
 
@@ -151,30 +153,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_taken_once() {
+    fn every_value_is_processed_once() {
         struct AddOne<'a>(&'a mut [f32]);
         impl Chunked for AddOne<'_> {
-            fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
-                let sum = F32x8::load::<WHOLE>(&self.0[range.clone()]) + F32x8::splat(1.0);
-                sum.store::<WHOLE>(&mut self.0[range]);
+            fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+                let sum = F32x8::load::<FULL>(&self.0[range.clone()]) + F32x8::splat(1.0);
+                sum.store::<FULL>(&mut self.0[range]);
             }
         }
         for len in 0..=3 * WIDTH {
             let mut values: Vec<f32> = (0..len).map(|i| i as f32).collect();
-            AddOne(&mut values).each(len);
+            AddOne(&mut values).for_each_chunk(len);
             assert!(values.iter().enumerate().all(|(i, &x)| x == i as f32 + 1.0));
         }
     }
 
     #[test]
-    fn what_is_not_a_number_is_passed_on() {
+    fn nan_is_propagated() {
         let x = F32x8([f32::NAN, -1.0, 2.0, f32::NEG_INFINITY, -0.0, 0.5, 1.0, 3.0]);
         let y = x.relu();
         assert!(y.0[0].is_nan() && y.0[1..] == [0.0, 2.0, 0.0, 0.0, 0.5, 1.0, 3.0]);
         let one = F32x8::splat(1.0);
-        let largest = x.where_larger(x, one, one);
+        let largest = x.select_greater(x, one, one);
         assert!(largest.0[0].is_nan() && largest.0[1..] == [1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 3.0]);
-        let still = one.where_larger(one, largest, largest);
-        assert!(still.0[0].is_nan() && still.0[1..] == largest.0[1..]);
+        let unchanged = one.select_greater(one, largest, largest);
+        assert!(unchanged.0[0].is_nan() && unchanged.0[1..] == largest.0[1..]);
     }
 }

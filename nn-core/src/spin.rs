@@ -1,5 +1,5 @@
-//! Threads that stay awake while work forks and joins again and again: to wake a sleeping one takes as long as some of
-//! what is forked.
+//! Worker threads that spin while work forks and joins repeatedly: waking a sleeping one takes as long as the shortest
+//! parallel sections.
 
 use std::{
     num::NonZero,
@@ -10,11 +10,11 @@ use std::{
     thread,
 };
 
-/// More threads would look out at each other's cost.
+/// The number of cores; more spinning threads would only slow each other down.
 static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
-/// Does `work`, on a thread of a rayon pool, while so many of its threads, this one included, look out for what it
-/// forks. Elsewhere, and without such threads, it is just done.
+/// Runs `work` on a thread of a rayon pool, while other threads of the pool spin for the jobs that it forks: `threads`
+/// in all, this one included. Outside a pool, or without other threads, it only runs `work`.
 pub(crate) fn with_spinning_workers<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let others = threads.min(rayon::current_num_threads()).min(*CORES).saturating_sub(1);
     let Some(here) = rayon::current_thread_index().filter(|_| others > 0) else {
@@ -25,10 +25,10 @@ pub(crate) fn with_spinning_workers<R: Send>(threads: usize, work: impl FnOnce()
         let _done = SetOnDrop(&done);
         work()
     };
-    rayon::join(work, || look_out(others, here, &done)).0
+    rayon::join(work, || spin_until(&done, others, here)).0
 }
 
-/// Says that the work is done, even if it has panicked: else the others would look out for ever.
+/// Sets a flag even if the work panics; without it, the others would spin forever.
 struct SetOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -37,15 +37,15 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Has that many threads take what is forked until all is done.
-fn look_out(threads: usize, worker: usize, done: &AtomicBool) {
+/// Spins on `threads` threads, which run forked jobs, until the flag `done` is set by the thread `worker`.
+fn spin_until(done: &AtomicBool, threads: usize, worker: usize) {
     if threads > 1 {
         let left = threads / 2;
-        let look_out = |threads| move || look_out(threads, worker, done);
-        rayon::join(look_out(left), look_out(threads - left));
+        let spin = |threads| move || spin_until(done, threads, worker);
+        rayon::join(spin(left), spin(threads - left));
         return;
     }
-    // The thread that does the work may come here while it waits for another, and would then never do it.
+    // The worker may get here while it waits for another thread. It must not spin, since it would wait for itself.
     while !done.load(Ordering::Acquire) && rayon::current_thread_index() != Some(worker) {
         if rayon::yield_now() != Some(rayon::Yield::Executed) {
             thread::yield_now();
@@ -73,35 +73,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forked_is_done() {
+    fn forked_jobs_run() {
         for threads in [1, 2, 3, 8] {
             pool(threads).install(|| {
-                for awake in 0..6 {
+                for spinning in 0..6 {
                     for _ in 0..50 {
-                        assert_eq!(with_spinning_workers(awake, || sum(0..500)), 124_750);
+                        assert_eq!(with_spinning_workers(spinning, || sum(0..500)), 124_750);
                     }
                 }
             });
         }
-        assert_eq!(with_spinning_workers(2, || sum(0..500)), 124_750, "outside of a pool");
+        assert_eq!(with_spinning_workers(2, || sum(0..500)), 124_750, "outside a pool");
     }
 
     #[test]
-    fn it_may_happen_within_itself_and_beside_others() {
+    fn calls_may_be_nested_and_concurrent() {
         let pool = pool(2);
-        let twice = || with_spinning_workers(2, || with_spinning_workers(2, || sum(0..300)) + sum(0..200));
+        let nested = || with_spinning_workers(2, || with_spinning_workers(2, || sum(0..300)) + sum(0..200));
         pool.scope(|scope| {
             for _ in 0..20 {
-                scope.spawn(move |_| assert_eq!(twice(), 44_850 + 19_900));
+                scope.spawn(move |_| assert_eq!(nested(), 44_850 + 19_900));
             }
         });
     }
 
     #[test]
-    fn a_panic_ends_the_looking_out() {
+    fn a_panic_ends_the_spinning() {
         let pool = pool(2);
         for _ in 0..10 {
-            let work = || with_spinning_workers(2, || assert_eq!(sum(0..100), 0, "as it should"));
+            let work = || with_spinning_workers(2, || assert_eq!(sum(0..100), 0, "expected"));
             let outcome = pool.install(|| std::panic::catch_unwind(work));
             assert!(outcome.is_err());
         }

@@ -1,4 +1,4 @@
-//! Gradients against central differences of the naive network, in f64.
+//! Gradient check against central differences of the naive network in f64.
 
 use std::{fmt, ops::Range};
 
@@ -11,38 +11,38 @@ use crate::{
     naive::{NaiveNetwork, Pass},
 };
 
-/// Tensors of up to so many values are checked value by value; of larger ones so many values, and the sum of all with
-/// random signs.
+/// Number of a tensor's gradients that are checked one by one: all of a small tensor, a random sample of a large one. The
+/// sum of all of them with random signs is checked too.
 const COORDINATES: usize = 200;
-/// Length of a step to either side of a single parameter: its square and 2⁻⁵²/step are both far below what f32 shows.
+/// Step to either side of a single parameter: its square and 2⁻⁵²/step are both far below f32's precision.
 const STEP: f64 = 1e-5;
-/// Steps along all parameters of a tensor; a shorter one is taken where a longer one meets a kink.
+/// Steps along all parameters of a tensor; if one meets a kink, the next shorter one is tried.
 const DIRECTION_STEPS: [f64; 4] = [1e-5, 1e-6, 1e-7, 1e-8];
-/// Tolerance in proportion to the largest gradient of the network, whose rounding errors small ones share.
+/// Tolerance relative to the network's largest gradient, whose rounding errors affect small ones too.
 const OF_LARGEST: f64 = 2e-6;
-/// Tolerance in proportion to the value itself.
+/// Tolerance relative to the value itself.
 const OF_VALUE: f64 = 1e-5;
-/// Tolerance of a sum with random signs, in proportion to the sum of the magnitudes and the largest gradient; minimal
-/// filtering rounds a few times as coarsely as direct sums do.
+/// Tolerance of a sum with random signs, relative to the sum of the magnitudes and the largest gradient. Winograd
+/// convolution has a few times the rounding error of direct convolution.
 const OF_SUM: f64 = 4e-6;
-/// One coordinate in so many may lie at a kink, where there is no gradient to compare with.
+/// At most one in this many parameters may lie at a kink, where there is no gradient to compare with.
 const ONE_SKIPPED_IN: usize = 50;
 
-/// What the gradients of a network's loss should be.
+/// The expected gradients of a network's loss.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The mean loss of the batch.
     pub loss: f64,
-    /// How many gradients are left out because a kink is near.
+    /// Number of gradients that are skipped because a kink is near.
     pub skipped: usize,
     /// The parameters, for their names and shapes.
     tensors: Vec<Tensor>,
     singles: Vec<Single>,
-    /// One a tensor.
+    /// One for each tensor.
     sums: Vec<SignedSum>,
 }
 
-/// One gradient.
+/// The gradient of one parameter.
 #[derive(Clone, Copy, Debug)]
 struct Single {
     tensor: usize,
@@ -50,49 +50,49 @@ struct Single {
     slope: f64,
 }
 
-/// The sum of all gradients of a tensor with random signs, so that one wrong value among many is found too.
+/// The sum of a tensor's gradients with random signs, which reveals one wrong value among many.
 #[derive(Clone, Debug)]
 struct SignedSum {
     signs: Vec<f64>,
     slope: f64,
 }
 
-/// Checks what `nn_core::gradients` gives for a batch on every kernel: the loss and every gradient.
+/// Checks the loss and all gradients of `nn_core::gradients` for a batch, on each kernel.
 ///
 /// # Panics
 /// If something is wrong.
 #[track_caller]
-pub fn assert_gradients(what: impl fmt::Display, network: &Network, images: &[f32], labels: &[usize]) {
-    match Reference::new(network, images, labels) {
-        Ok(reference) => reference.assert_on_kernels(what, network, images, labels),
+pub fn assert_gradients(what: impl fmt::Display, network: &Network, images: &[f32], targets: &[usize]) {
+    match Reference::new(network, images, targets) {
+        Ok(reference) => reference.assert_on_kernels(what, network, images, targets),
         Err(problem) => panic!("{what}: {problem}"),
     }
 }
 
 impl Reference {
-    /// Central differences for the mean loss of a batch.
+    /// Computes central differences of a batch's mean loss.
     ///
     /// # Errors
-    /// If so many parameters lie at a kink that the check would say little.
-    pub fn new(network: &Network, images: &[f32], labels: &[usize]) -> Result<Self, String> {
+    /// If too many parameters lie at a kink for a meaningful check.
+    pub fn new(network: &Network, images: &[f32], targets: &[usize]) -> Result<Self, String> {
         let tensors = network.tensors();
         let naive = NaiveNetwork::new(network.spec(), &tensors);
-        let (loss, here) = naive.loss(images, labels);
+        let (loss, base) = naive.loss(images, targets);
         let mut differences = Differences {
             network: naive,
             images,
-            labels,
-            here,
+            targets,
+            base,
         };
         let (mut singles, mut skipped) = (Vec::new(), 0);
         let mut sums = Vec::new();
         let mut start = 0;
-        let places = tensors.iter().map(|tensor| {
+        let with_ranges = tensors.iter().map(|tensor| {
             let range = start..start + tensor.values.len();
             start = range.end;
             (tensor.clone(), range)
         });
-        let (tensors, ranges): (Vec<_>, Vec<_>) = places.filter(|(tensor, _)| is_parameter(tensor)).unzip();
+        let (tensors, ranges): (Vec<_>, Vec<_>) = with_ranges.filter(|(tensor, _)| is_parameter(tensor)).unzip();
         for (tensor, (Tensor { name, values, .. }, range)) in tensors.iter().zip(ranges).enumerate() {
             for index in coordinates(values.len()) {
                 let at = range.start + index;
@@ -122,18 +122,18 @@ impl Reference {
         })
     }
 
-    /// [`assert_gradients`] for the batch that the reference is of.
+    /// [`assert_gradients`] with this reference, which has to be of the same batch.
     ///
     /// # Panics
     /// If something is wrong.
     #[track_caller]
-    pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, images: &[f32], labels: &[usize]) {
+    pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, images: &[f32], targets: &[usize]) {
         for (kernel, network) in on_kernels(network) {
             let what = format!("{what}, {kernel}");
-            let outcome = gradients(&network, images, labels);
+            let outcome = gradients(&network, images, targets);
             let (loss, gradients) = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
             if loss != 0.0 || self.loss != 0.0 {
-                // Minimal filtering rounds a few times as coarsely as direct sums.
+                // Winograd convolution has a few times the rounding error of direct convolution.
                 let tolerance = Tolerance::new(1e-7, 5e-6);
                 assert_close(format!("{what}: loss"), &[loss], &[self.loss], tolerance);
             }
@@ -143,16 +143,16 @@ impl Reference {
         }
     }
 
-    /// How many gradients are compared one by one.
+    /// Number of gradients that are compared one by one.
     #[must_use]
     pub fn checked(&self) -> usize {
         self.singles.len()
     }
 
-    /// Checks gradients, given as tensors like those of the network.
+    /// Checks gradients, given as tensors named and shaped as the parameters.
     ///
     /// # Errors
-    /// If they do not have the names and shapes of the parameters, or one is wrong or not finite.
+    /// If a name or shape differs from the parameters', or a value is wrong or not finite.
     pub fn check(&self, gradients: &[Tensor]) -> Result<(), String> {
         let (actual, expected) = (signature(gradients), signature(&self.tensors));
         if actual != expected {
@@ -207,7 +207,7 @@ impl Reference {
     }
 }
 
-/// What gradients have in common with the parameters they belong to.
+/// Names, shapes and lengths, which gradients share with their parameters.
 fn signature(tensors: &[Tensor]) -> Vec<(&str, &[usize], usize)> {
     let tensors = tensors.iter();
     tensors
@@ -215,7 +215,7 @@ fn signature(tensors: &[Tensor]) -> Vec<(&str, &[usize], usize)> {
         .collect()
 }
 
-/// All of `0..len`, or a seeded choice in which the first and the last are.
+/// All of `0..len`, or a seeded sample that includes the first and the last.
 fn coordinates(len: usize) -> Vec<usize> {
     if len <= COORDINATES {
         return (0..len).collect();
@@ -235,13 +235,13 @@ fn random_signs(seed: u64, len: usize) -> Vec<f64> {
 struct Differences<'a> {
     network: NaiveNetwork,
     images: &'a [f32],
-    labels: &'a [usize],
-    here: Pass,
+    targets: &'a [usize],
+    base: Pass,
 }
 
 impl Differences<'_> {
-    /// The slope of the loss when the parameters of `range` move along `direction`, or `None` where a kink lies within
-    /// a step to either side.
+    /// The slope of the loss as the parameters `range` move along `direction`, or `None` if a kink lies within a step to
+    /// either side.
     fn along(&mut self, range: Range<usize>, direction: &[f64], step: f64) -> Option<f64> {
         let old = self.network.parameters[range.clone()].to_vec();
         let mut moved = |step: f64| {
@@ -249,8 +249,8 @@ impl Differences<'_> {
             for ((parameter, old), direction) in parameters.iter_mut().zip(&old).zip(direction) {
                 *parameter = old + step * direction;
             }
-            let (loss, pass) = self.network.loss(self.images, self.labels);
-            (pass.branches == self.here.branches).then_some(loss)
+            let (loss, pass) = self.network.loss(self.images, self.targets);
+            (pass.branches == self.base.branches).then_some(loss)
         };
         let (ahead, behind) = (moved(step), moved(-step));
         self.network.parameters[range].copy_from_slice(&old);
@@ -264,28 +264,28 @@ mod tests {
     use crate::data::{batch, trained};
 
     const NETWORK: &str = "5 | dense 17 | relu | dense 17 | relu | dense 4";
-    /// Its tensors.
+    /// The network's tensors.
     const NAMES: [&str; 6] = ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"];
 
-    /// A reference, and the gradients that agree with it.
-    fn right(text: &str) -> (Reference, Vec<Tensor>) {
+    /// A reference, and gradients that agree with it.
+    fn reference_and_gradients(text: &str) -> (Reference, Vec<Tensor>) {
         let network = trained(text, 3);
-        let (images, labels) = batch(&network, 4, 3);
-        let reference = Reference::new(&network, &images, &labels).unwrap();
-        let (_, tensors) = gradients(&network, &images, &labels).unwrap();
+        let (images, targets) = batch(&network, 4, 3);
+        let reference = Reference::new(&network, &images, &targets).unwrap();
+        let (_, tensors) = gradients(&network, &images, &targets).unwrap();
         reference.check(&tensors).unwrap();
         (reference, tensors)
     }
 
-    /// A part of the largest gradient.
-    fn mistake(tensors: &[Tensor], part: f32) -> f32 {
+    /// The given part of the largest gradient.
+    fn error(tensors: &[Tensor], part: f32) -> f32 {
         let values = tensors.iter().flat_map(|tensor| &tensor.values);
         part * values.fold(0.0, |largest, value| value.abs().max(largest))
     }
 
     #[test]
-    fn all_gradients_are_looked_at() {
-        let (reference, _) = right(NETWORK);
+    fn all_gradients_are_checked() {
+        let (reference, _) = reference_and_gradients(NETWORK);
         assert_eq!(
             (reference.checked(), reference.skipped),
             (17 * 6 + 202 + 17 + 4 * 18, 0)
@@ -295,11 +295,11 @@ mod tests {
 
     #[test]
     fn scaled_gradients_are_caught() {
-        let (reference, right) = right(NETWORK);
+        let (reference, correct) = reference_and_gradients(NETWORK);
         for factor in [0.0, 0.999, 1.001, 2.0, 3.0, -1.0] {
-            let mut all = right.clone();
+            let mut all = correct.clone();
             for (index, name) in NAMES.into_iter().enumerate() {
-                let mut tensors = right.clone();
+                let mut tensors = correct.clone();
                 for tensors in [&mut tensors, &mut all] {
                     tensors[index].values.iter_mut().for_each(|value| *value *= factor);
                 }
@@ -311,15 +311,15 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_entry_is_caught() {
-        let (reference, right) = right(NETWORK);
+    fn one_wrong_value_is_caught() {
+        let (reference, correct) = reference_and_gradients(NETWORK);
         for index in 0..NAMES.len() {
-            for entry in 0..4 {
+            for value in 0..4 {
                 for part in [1e-3, -1e-3, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                    let mut tensors = right.clone();
-                    tensors[index].values[entry] += mistake(&right, part);
-                    let message = reference.check(&tensors).expect_err("one entry is off");
-                    assert!(message.contains(NAMES[index]), "[{entry}], {part}: {message}");
+                    let mut tensors = correct.clone();
+                    tensors[index].values[value] += error(&correct, part);
+                    let message = reference.check(&tensors).expect_err("one wrong value");
+                    assert!(message.contains(NAMES[index]), "[{value}], {part}: {message}");
                 }
             }
         }
@@ -327,27 +327,27 @@ mod tests {
 
     #[test]
     fn one_wrong_sign_is_caught() {
-        let (reference, mut tensors) = right(NETWORK);
-        let smallest = mistake(&tensors, 1e-3);
+        let (reference, mut tensors) = reference_and_gradients(NETWORK);
+        let smallest = error(&tensors, 1e-3);
         let value = tensors[2].values.iter_mut().find(|value| value.abs() > smallest);
         *value.unwrap() *= -1.0;
         assert!(reference.check(&tensors).is_err());
     }
 
     #[test]
-    fn one_wrong_entry_among_thousands_is_caught() {
-        let (reference, mut tensors) = right("300 | dense 33 | relu | dense 4");
+    fn one_wrong_value_among_thousands_is_caught() {
+        let (reference, mut tensors) = reference_and_gradients("300 | dense 33 | relu | dense 4");
         let chosen = coordinates(300 * 33);
         assert!(chosen.contains(&0) && chosen.contains(&(300 * 33 - 1)));
         let missed = (0..300 * 33).find(|index| !chosen.contains(index)).unwrap();
-        tensors[0].values[missed] += mistake(&tensors, 0.5);
+        tensors[0].values[missed] += error(&tensors, 0.5);
         assert!(reference.check(&tensors).unwrap_err().contains("random signs"));
     }
 
     #[test]
-    fn another_order_or_shape_is_caught() {
-        let (reference, right) = right(NETWORK);
-        let spoils: [fn(&mut Vec<Tensor>); 6] = [
+    fn wrong_order_and_shape_are_caught() {
+        let (reference, correct) = reference_and_gradients(NETWORK);
+        let changes: [fn(&mut Vec<Tensor>); 6] = [
             |tensors| tensors.swap(0, 2),
             |tensors| tensors.truncate(5),
             |tensors| tensors[0].shape.reverse(),
@@ -355,10 +355,10 @@ mod tests {
             |tensors| tensors[0].name = "1.weight".to_owned(),
             |tensors| tensors[2].values = transposed(&tensors[2].values, 17),
         ];
-        for (index, spoil) in spoils.into_iter().enumerate() {
-            let mut tensors = right.clone();
-            spoil(&mut tensors);
-            assert!(reference.check(&tensors).is_err(), "mistake {index}");
+        for (index, change) in changes.into_iter().enumerate() {
+            let mut tensors = correct.clone();
+            change(&mut tensors);
+            assert!(reference.check(&tensors).is_err(), "change {index}");
         }
     }
 
@@ -368,7 +368,7 @@ mod tests {
             .collect()
     }
 
-    /// `1 | dense UNITS | relu | dense 2` in which the first unit's input to the ReLU is 1e-6 for the image 1.
+    /// Reference of `1 | dense UNITS | relu | dense 2`, whose first ReLU gets the input 1e-6.
     fn at_a_kink(units: usize) -> Result<Reference, String> {
         let mut network = trained(&format!("1 | dense {units} | relu | dense 2"), 8);
         let mut tensors = network.tensors();
@@ -378,8 +378,8 @@ mod tests {
     }
 
     #[test]
-    fn kinks_are_left_out_and_too_many_are_refused() {
-        // The unit's weight and bias.
+    fn kinks_are_skipped_and_too_many_are_refused() {
+        // The weight and bias of the first unit.
         assert_eq!(at_a_kink(60).unwrap().skipped, 2);
         assert!(at_a_kink(3).unwrap_err().contains("too many kinks"));
     }

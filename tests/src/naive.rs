@@ -1,10 +1,10 @@
-//! Naive twins in f64: the plainest code that can be right, written without a look at how `nn-core` does it.
+//! Naive reference implementations in f64, written independently of `nn-core`.
 
 use std::ops::Range;
 
 use nn_core::{ConvSpec, LayerSpec, NetworkSpec, Padding, Shape, Tensor};
 
-/// How a matrix lies in a slice: element `(row, col)` at `row·row_stride + col·col_stride`.
+/// Layout of a matrix in a slice: element `(row, col)` is at `row·row_stride + col·col_stride`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Rows.
@@ -17,38 +17,38 @@ pub struct Layout {
     pub col_stride: usize,
 }
 
-/// What a product should be.
+/// The expected result of a matrix product.
 #[derive(Clone, Debug)]
 pub struct Product {
-    /// The whole slice of C: its elements, and between them what was there.
+    /// The whole slice of C, with the old values between the matrix's elements.
     pub values: Vec<f64>,
-    /// How far f32 may be off at most, whatever the order of the sum; 0 between the elements.
+    /// Largest possible error of an f32 product, whatever the order of the sum; 0 between the elements.
     pub rounding: Vec<f64>,
 }
 
-/// Half of the distance from 1 to the next f32: the relative error of one operation.
+/// Unit roundoff of f32: the largest relative error of one operation.
 const UNIT: f64 = f32::EPSILON as f64 / 2.0;
 
 impl Layout {
-    /// Where an element stands.
+    /// Position of an element.
     #[must_use]
     pub fn at(&self, row: usize, col: usize) -> usize {
         row * self.row_stride + col * self.col_stride
     }
 
-    /// Where all elements stand, row by row.
+    /// Positions of all elements, row by row.
     pub fn positions(self) -> impl Iterator<Item = usize> {
         (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| self.at(row, col)))
     }
 
-    /// How long a slice has to be.
+    /// Least length of the slice.
     #[must_use]
     pub fn span(&self) -> usize {
         self.positions().max().map_or(0, |last| last + 1)
     }
 }
 
-/// `alpha·a·b + beta·c` with rows of `a` against columns of `b`; `c` is not read where `beta` is 0.
+/// `alpha·a·b + beta·c`; `c` is not read if `beta` is 0.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -73,8 +73,8 @@ pub fn gemm(alpha: f32, a: (&[f32], Layout), b: (&[f32], Layout), beta: f32, c: 
             let at = c_layout.at(row, col);
             let old = if beta == 0.0 { 0.0 } else { beta * f64::from(c[at]) };
             product.values[at] = alpha * sum + old;
-            // Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 3.1: one rounding a term, and
-            // a few for alpha, beta and blocks of the sum.
+            // Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 3.1: one rounding for each
+            // term, and a few for alpha, beta and blocks of the sum.
             let operations = (a_layout.cols + a_layout.cols / 64 + 4) as f64;
             product.rounding[at] = operations * UNIT * (alpha.abs() * magnitude + old.abs());
         }
@@ -82,24 +82,24 @@ pub fn gemm(alpha: f32, a: (&[f32], Layout), b: (&[f32], Layout), beta: f32, c: 
     product
 }
 
-/// A network computed sample by sample in f64, but for what looks at the whole batch.
+/// A network computed in f64, sample by sample except for batch normalization.
 #[derive(Clone, Debug)]
 pub struct NaiveNetwork {
     layers: Vec<Layer>,
     inputs: usize,
-    /// All parameters and running statistics, one tensor behind the other, in the order of [`nn_core::Network::tensors`].
+    /// All parameters and running statistics, concatenated in the order of [`nn_core::Network::tensors`].
     pub parameters: Vec<f64>,
 }
 
-/// A layer; `weight` and `bias` are its parts of the parameters.
+/// A layer; ranges such as `weight` and `bias` are its parts of the parameters.
 #[derive(Clone, Debug)]
 enum Layer {
-    /// Weights are `[outputs, inputs]`.
+    /// `weight` is `[outputs, inputs]`.
     Dense {
         weight: Range<usize>,
         bias: Range<usize>,
     },
-    /// Weights are `[output channels, input channels, kernel height, kernel width]`; the bias may be empty.
+    /// `weight` is `[output channels, input channels, kernel height, kernel width]`; `bias` may be empty.
     Conv {
         conv: ConvSpec,
         input: Image,
@@ -116,7 +116,7 @@ enum Layer {
         size: (usize, usize),
         stride: usize,
     },
-    /// Four tensors of a value for each channel; the running statistics are the last two.
+    /// Four tensors of one value for each channel; `mean` and `variance` are the running statistics.
     BatchNorm {
         weight: Range<usize>,
         bias: Range<usize>,
@@ -125,7 +125,7 @@ enum Layer {
     },
     Relu,
     LeakyRelu(f64),
-    /// A function without kinks.
+    /// A differentiable function.
     Smooth(fn(f64) -> f64),
     Flatten,
 }
@@ -138,22 +138,21 @@ struct Image {
     width: usize,
 }
 
-/// What a forward pass gives.
+/// The result of a forward pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pass {
     /// `[batch, outputs]`.
     pub logits: Vec<f64>,
-    /// Which of its pieces each piecewise function was on: for every ReLU of every sample, whether its input was
-    /// above 0; for every window of a max pooling, which value was the largest. Where two passes differ in it, a kink
-    /// lies between them.
+    /// The branch that each piecewise function took: for each ReLU of each sample, whether its input was positive; for
+    /// each window of a max pooling, the argmax. If two passes differ here, a kink lies between them.
     pub branches: Vec<u32>,
 }
 
 impl NaiveNetwork {
-    /// The network of a text form and the tensors that go with it.
+    /// Builds a network from its spec and its tensors.
     ///
     /// # Panics
-    /// If the tensors are not those of the network, or it has a layer that has no twin here.
+    /// If the tensors do not fit the spec, or a layer has no naive implementation.
     #[must_use]
     pub fn new(spec: &NetworkSpec, tensors: &[Tensor]) -> Self {
         let range = |name: String, shape: &[usize]| -> Range<usize> {
@@ -220,7 +219,7 @@ impl NaiveNetwork {
                 LayerSpec::Gelu => (Layer::Smooth(gelu), shape),
                 LayerSpec::Relu => (Layer::Relu, shape),
                 LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
-                ref other => panic!("`{other}` has no naive twin yet"),
+                ref other => panic!("`{other}` has no naive implementation"),
             };
             shape = output;
             layers.push(layer);
@@ -237,7 +236,7 @@ impl NaiveNetwork {
         }
     }
 
-    /// The logits of a batch of images, `[batch, …]`, in prediction.
+    /// Computes the logits of a batch of images, `[batch, …]`, in prediction mode.
     #[must_use]
     pub fn forward(&self, images: &[f32]) -> Pass {
         self.pass(images, false)
@@ -271,16 +270,16 @@ impl NaiveNetwork {
         }
     }
 
-    /// The mean cross-entropy of a batch in training, and the pass that it comes from.
+    /// Computes the mean cross-entropy of a batch in training mode, and the forward pass that gives it.
     #[must_use]
-    pub fn loss(&self, images: &[f32], labels: &[usize]) -> (f64, Pass) {
+    pub fn loss(&self, images: &[f32], targets: &[usize]) -> (f64, Pass) {
         let pass = self.pass(images, true);
-        let rows = pass.logits.chunks(pass.logits.len() / labels.len());
+        let rows = pass.logits.chunks(pass.logits.len() / targets.len());
         let sum: f64 = rows
-            .zip(labels)
-            .map(|(logits, &label)| cross_entropy(logits, label))
+            .zip(targets)
+            .map(|(logits, &target)| cross_entropy(logits, target))
             .sum();
-        (sum / labels.len() as f64, pass)
+        (sum / targets.len() as f64, pass)
     }
 
     fn layer(&self, layer: &Layer, x: Vec<f64>, branches: &mut Vec<u32>) -> Vec<f64> {
@@ -305,7 +304,7 @@ impl NaiveNetwork {
                 x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
             }
             Layer::Flatten => x,
-            Layer::BatchNorm { .. } => unreachable!("it is no function of one sample"),
+            Layer::BatchNorm { .. } => unreachable!("batch normalization needs the whole batch"),
         }
     }
 }
@@ -313,7 +312,7 @@ impl NaiveNetwork {
 impl Image {
     fn of(shape: Shape) -> Self {
         let Some((channels, height, width)) = shape.as_image() else {
-            panic!("{shape} is no image")
+            panic!("{shape} is not an image")
         };
         Self {
             channels,
@@ -351,8 +350,8 @@ impl Image {
         (channel * self.height + y) * self.width + x
     }
 
-    /// Channel, row and column of every value, in order.
-    fn places(self) -> impl Iterator<Item = (usize, usize, usize)> {
+    /// Channel, row and column of each value, in order.
+    fn positions(self) -> impl Iterator<Item = (usize, usize, usize)> {
         let rows = (0..self.channels).flat_map(move |channel| (0..self.height).map(move |y| (channel, y)));
         rows.flat_map(move |(channel, y)| (0..self.width).map(move |x| (channel, y, x)))
     }
@@ -378,14 +377,14 @@ fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f6
                 let (y, x_in) = (y * conv.stride + row, x_out * conv.stride + col);
                 let inside = (top..top + input.height).contains(&y) && (left..left + input.width).contains(&x_in);
                 if inside {
-                    let tap = ((output * input.channels + channel) * kernel_height + row) * kernel_width + col;
-                    sum += weight[tap] * x[input.at(channel, y - top, x_in - left)];
+                    let position = ((output * input.channels + channel) * kernel_height + row) * kernel_width + col;
+                    sum += weight[position] * x[input.at(channel, y - top, x_in - left)];
                 }
             }
         }
         sum
     };
-    input.convolved(conv).places().map(output).collect()
+    input.convolved(conv).positions().map(output).collect()
 }
 
 fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut Vec<u32>) -> Vec<f64> {
@@ -396,10 +395,10 @@ fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut 
         branches.push(best as u32);
         pixel(best)
     };
-    input.pooled((size, size), stride).places().map(largest).collect()
+    input.pooled((size, size), stride).positions().map(largest).collect()
 }
 
-/// Normalises each channel by the running mean and variance, or, without them, by those of the batch.
+/// Normalizes each channel by its running mean and variance, or, if there are none, by those of the batch.
 fn batch_norm(batch: &[Vec<f64>], weight: &[f64], bias: &[f64], running: Option<(&[f64], &[f64])>) -> Vec<Vec<f64>> {
     let channels = weight.len();
     let mut outputs = batch.to_vec();
@@ -434,13 +433,13 @@ fn avg_pool_layer(input: Image, size: (usize, usize), stride: usize) -> (Layer, 
 
 fn avg_pool(x: &[f64], input: Image, size: (usize, usize), stride: usize) -> Vec<f64> {
     let mean = |(channel, y, x_out): (usize, usize, usize)| {
-        let places = (0..size.0).flat_map(|dy| (0..size.1).map(move |dx| (dy, dx)));
-        let sum: f64 = places
+        let offsets = (0..size.0).flat_map(|dy| (0..size.1).map(move |dx| (dy, dx)));
+        let sum: f64 = offsets
             .map(|(dy, dx)| x[input.at(channel, y * stride + dy, x_out * stride + dx)])
             .sum();
         sum / (size.0 * size.1) as f64
     };
-    input.pooled(size, stride).places().map(mean).collect()
+    input.pooled(size, stride).positions().map(mean).collect()
 }
 
 fn gelu(x: f64) -> f64 {
@@ -456,12 +455,12 @@ pub fn softmax(logits: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// `-ln softmax(logits)[label]`.
+/// `-ln softmax(logits)[target]`.
 #[must_use]
-pub fn cross_entropy(logits: &[f64], label: usize) -> f64 {
+pub fn cross_entropy(logits: &[f64], target: usize) -> f64 {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-    sum.ln() + (largest - logits[label])
+    sum.ln() + (largest - logits[target])
 }
 
 #[cfg(test)]
@@ -474,7 +473,7 @@ mod tests {
         relative: 1e-14,
     };
 
-    /// A matrix by rows.
+    /// A row-major matrix.
     fn rows(rows: usize, cols: usize) -> Layout {
         Layout {
             rows,
@@ -485,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_by_hand() {
+    fn gemm_by_hand() {
         let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let b = [1.0, 0.0, -1.0, 1.0, 2.0, 1.0];
         let product = gemm(
@@ -500,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_are_followed_and_what_is_between_is_kept() {
+    fn gemm_keeps_values_between_strided_elements() {
         let b = Layout {
             rows: 1,
             cols: 3,
@@ -526,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn with_beta_0_c_is_not_read_and_otherwise_nan_spreads() {
+    fn gemm_ignores_c_if_beta_is_0_and_otherwise_propagates_nan() {
         let (a, nan) = ([0.0], [f32::NAN]);
         let one = rows(1, 1);
         assert_eq!(gemm(1.0, (&a, one), (&a, one), 0.0, (&nan, one)).values, [0.0]);
@@ -543,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_by_hand() {
+    fn network_by_hand() {
         let spec: NetworkSpec = "1x2x1 | dense 2 | relu | dense 2".parse().unwrap();
         let tensors = [
             tensor("1.weight", &[2, 2], &[1.0, -2.0, 3.0, 4.0]),
@@ -560,7 +559,7 @@ mod tests {
         assert_close("loss", &[loss], &[by_hand], EXACT);
     }
 
-    /// The logits of `text`, whose only layer with parameters is layer 0.
+    /// The pass of a network whose only layer with parameters is layer 0.
     fn logits(text: &str, weight: (&[usize], &[f32]), bias: &[f32], image: &[f32]) -> Pass {
         let mut tensors = vec![tensor("0.weight", weight.0, weight.1)];
         if !bias.is_empty() {
@@ -592,7 +591,7 @@ mod tests {
     }
 
     #[test]
-    fn average_pooling_and_functions_by_hand() {
+    fn average_pooling_and_activations_by_hand() {
         let image = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0];
         let logits = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&image).logits;
         assert_eq!(logits("2x3x1 | avgpool 2 stride 1 | flatten"), [3.0, 4.75]);
@@ -603,13 +602,13 @@ mod tests {
         assert_eq!(at("3 | leakyrelu 0.5"), [-0.5, 0.0, 1.0]);
         assert_eq!(at("3 | sigmoid")[1], 0.5);
         assert_eq!(at("3 | tanh")[1], 0.0);
-        // From a table of the normal distribution.
+        // Φ(1) and 1 - Φ(1), from a table of the normal distribution.
         assert!((at("3 | gelu")[2] - 0.841_344_746_068_543).abs() < 1e-12);
         assert!((at("3 | gelu")[0] + 0.158_655_253_931_457).abs() < 1e-12);
     }
 
     #[test]
-    fn batch_normalisation_by_hand() {
+    fn batch_normalization_by_hand() {
         let tensors = |channels: usize| {
             [
                 ("weight", 2.0),
@@ -624,7 +623,7 @@ mod tests {
         };
         let network = |text: &str, channels| NaiveNetwork::new(&text.parse().unwrap(), &tensors(channels));
         let root = |variance: f64| (variance + 1e-5).sqrt();
-        // Two samples of two features: each has a mean and a deviation of its own.
+        // Two samples of two features; each feature has its own mean and variance.
         let features = network("2 | batchnorm", 2);
         let samples = [1.0, 10.0, 3.0, 40.0];
         let expected = [

@@ -1,4 +1,5 @@
-//! Matrix multiplication against its naive twin: every kernel, shape, stride, special value and number of threads.
+//! Matrix multiplication against a naive implementation: every kernel, shape, stride, special value and number of
+//! threads.
 
 use nn_core::{
     Kernel,
@@ -12,15 +13,14 @@ use tests::{
     threads::{assert_same_on_any_threads, on_threads},
 };
 
-/// What stands around and between the elements of C, and has to stay.
+/// The value around and between the elements of C, which must not change.
 const CANARY: f32 = -12_345.678;
 /// Canaries before and after C.
 const MARGIN: usize = 7;
-/// Sizes on both sides of the edges of tiles (6, 14, 16), of pairs of panels (32) and of halved
-/// blocks (128, 256).
+/// Sizes around the edges of tiles (6, 14, 16), pairs of panels (32) and halved blocks (128, 256).
 const SMALL: [usize; 12] = [0, 1, 2, 5, 6, 7, 13, 14, 15, 16, 17, 29];
 const LARGE: [usize; 8] = [31, 33, 127, 128, 129, 255, 256, 257];
-/// Factors of the product and of what C holds.
+/// `alpha` and `beta`.
 const FACTORS: [(f32, f32); 8] = [
     (1.0, 0.0),
     (1.0, 1.0),
@@ -35,14 +35,14 @@ const FACTORS: [(f32, f32); 8] = [
 /// How a matrix is stored.
 #[derive(Clone, Copy, Debug)]
 enum Storage {
-    Rows,
-    Columns,
-    /// By rows, with other data between them.
-    RowsApart,
-    /// By columns, with other data between them.
-    ColumnsApart,
-    /// No two elements are neighbours.
-    Scattered,
+    RowMajor,
+    ColumnMajor,
+    /// Row-major, with other data between the rows.
+    RowMajorPadded,
+    /// Column-major, with other data between the columns.
+    ColumnMajorPadded,
+    /// No two elements are neighbors.
+    Strided,
     /// One row, repeated.
     SameRow,
     /// One column, repeated.
@@ -51,28 +51,28 @@ enum Storage {
     SameValue,
 }
 
-use Storage::{Columns, ColumnsApart, Rows, RowsApart, SameColumn, SameRow, SameValue, Scattered};
+use Storage::{ColumnMajor, ColumnMajorPadded, RowMajor, RowMajorPadded, SameColumn, SameRow, SameValue, Strided};
 
 const READABLE: [Storage; 8] = [
-    Rows,
-    Columns,
-    RowsApart,
-    ColumnsApart,
-    Scattered,
+    RowMajor,
+    ColumnMajor,
+    RowMajorPadded,
+    ColumnMajorPadded,
+    Strided,
     SameRow,
     SameColumn,
     SameValue,
 ];
-const WRITABLE: [Storage; 5] = [Rows, Columns, RowsApart, ColumnsApart, Scattered];
+const WRITABLE: [Storage; 5] = [RowMajor, ColumnMajor, RowMajorPadded, ColumnMajorPadded, Strided];
 
 impl Storage {
     fn layout(self, rows: usize, cols: usize) -> Layout {
         let (row_stride, col_stride) = match self {
-            Rows => (cols, 1),
-            Columns => (1, rows),
-            RowsApart => (cols + 3, 1),
-            ColumnsApart => (1, rows + 5),
-            Scattered => (2 * cols + 1, 2),
+            RowMajor => (cols, 1),
+            ColumnMajor => (1, rows),
+            RowMajorPadded => (cols + 3, 1),
+            ColumnMajorPadded => (1, rows + 5),
+            Strided => (2 * cols + 1, 2),
             SameRow => (0, 1),
             SameColumn => (1, 0),
             SameValue => (0, 0),
@@ -86,12 +86,12 @@ impl Storage {
     }
 }
 
-/// A product to be checked.
+/// A product to check.
 #[derive(Clone, Debug)]
 struct Case {
     a: (Vec<f32>, Layout),
     b: (Vec<f32>, Layout),
-    /// Surrounded by canaries, which the layout does not count.
+    /// Surrounded by canaries, which the layout leaves out.
     c: (Vec<f32>, Layout),
     alpha: f32,
     beta: f32,
@@ -103,21 +103,21 @@ impl Case {
     }
 
     fn of_layouts(a: Layout, b: Layout, c: Layout, (alpha, beta): (f32, f32)) -> Self {
-        let mut values_of_c = vec![CANARY; c.span() + 2 * MARGIN];
+        let mut padded_c = vec![CANARY; c.span() + 2 * MARGIN];
         for (position, value) in c.positions().zip(values(3, c.rows * c.cols)) {
-            // Where C must not be read, reading it does harm.
-            values_of_c[MARGIN + position] = if beta == 0.0 { f32::NAN } else { value };
+            // C must not be read if `beta` is 0: NaN would show.
+            padded_c[MARGIN + position] = if beta == 0.0 { f32::NAN } else { value };
         }
         Self {
             a: (values(1, a.span()), a),
             b: (values(2, b.span()), b),
-            c: (values_of_c, c),
+            c: (padded_c, c),
             alpha,
             beta,
         }
     }
 
-    /// All of C's slice, canaries included, after the product.
+    /// The slice of C after the product, canaries included.
     fn compute(&self, kernel: Kernel) -> Vec<f32> {
         let mut c = self.c.0.clone();
         let end = c.len() - MARGIN;
@@ -140,7 +140,7 @@ impl Case {
             panic!("{}: {mismatch}", self.describe(kernel));
         }
         assert_same_bits("before C", &actual[..inner.start], &c[..inner.start]);
-        assert_same_bits("behind C", &actual[inner.end..], &c[inner.end..]);
+        assert_same_bits("after C", &actual[inner.end..], &c[inner.end..]);
     }
 
     fn describe(&self, kernel: Kernel) -> String {
@@ -166,7 +166,7 @@ fn view_mut(values: &mut [f32], layout: Layout) -> MatMut<'_> {
         row_stride,
         col_stride,
     } = layout;
-    MatMut::new(values, rows, cols, row_stride, col_stride).expect("inside the slice, without overlap")
+    MatMut::new(values, rows, cols, row_stride, col_stride).expect("inside the slice, no overlap")
 }
 
 /// Checks a case on every kernel.
@@ -179,26 +179,26 @@ fn small_shapes() {
     for (index, m) in SMALL.into_iter().enumerate() {
         for n in SMALL {
             for (other, k) in SMALL.into_iter().enumerate() {
-                check(&Case::new([m, n, k], [Rows; 3], FACTORS[(index + other) % 4]));
+                check(&Case::new([m, n, k], [RowMajor; 3], FACTORS[(index + other) % 4]));
             }
         }
     }
 }
 
-/// Every tile has its own code: as many rows as any kernel's tiles have, and any number of panels at once.
+/// Each shape of a tile has its own code: up to as many rows as any kernel has, and any number of panels.
 #[test]
 fn every_tile() {
     for m in 1..=16 {
         for n in [1, 16, 17, 32, 33, 48, 50, 64, 66, 80, 96, 97, 112, 128] {
             for (index, k) in [1, 3, 16].into_iter().enumerate() {
-                check(&Case::new([m, n, k], [Rows; 3], FACTORS[(m + index) % 4]));
+                check(&Case::new([m, n, k], [RowMajor; 3], FACTORS[(m + index) % 4]));
             }
         }
     }
 }
 
 #[test]
-fn every_large_size_in_every_place() {
+fn large_sizes_in_every_dimension() {
     for (index, large) in LARGE.into_iter().enumerate() {
         let small = |offset: usize| SMALL[1 + (index + offset) % (SMALL.len() - 1)];
         let other = LARGE[(index * 3 + 1) % LARGE.len()];
@@ -210,10 +210,10 @@ fn every_large_size_in_every_place() {
             [small(7), large, other],
             [other, small(1), large],
         ] {
-            check(&Case::new(shape, [Rows; 3], FACTORS[index % 4]));
+            check(&Case::new(shape, [RowMajor; 3], FACTORS[index % 4]));
         }
     }
-    // Longer than blocks, with B packed and in place, and with rows of A more than a page apart.
+    // Larger than a block; B packed and in place; rows of A more than a page apart.
     for shape in [
         [129, 257, 255],
         [257, 129, 513],
@@ -221,13 +221,13 @@ fn every_large_size_in_every_place() {
         [20, 64, 1030],
         [70, 300, 1100],
     ] {
-        check(&Case::new(shape, [Rows; 3], (1.0, 1.0)));
+        check(&Case::new(shape, [RowMajor; 3], (1.0, 1.0)));
     }
 }
 
-/// Rows so far apart that they are copied side by side elsewhere, and nothing in them: C is scaled all the same.
+/// RowMajor of A that are far apart are packed. Without columns there is nothing to pack, and C is scaled all the same.
 #[test]
-fn no_columns_of_a_far_apart() {
+fn no_columns_of_a_with_rows_far_apart() {
     for (row_stride, col_stride) in [(2000, 1), (1, 2000), (2000, 2)] {
         let a = Layout {
             rows: 2,
@@ -237,7 +237,7 @@ fn no_columns_of_a_far_apart() {
         };
         for factors in FACTORS {
             for c in WRITABLE {
-                check(&Case::of_layouts(a, Rows.layout(0, 32), c.layout(2, 32), factors));
+                check(&Case::of_layouts(a, RowMajor.layout(0, 32), c.layout(2, 32), factors));
             }
         }
     }
@@ -273,20 +273,20 @@ fn every_pair_of_factors() {
     for factors in FACTORS {
         for c in WRITABLE {
             for shape in [[5, 7, 2], [19, 35, 270], [3, 4, 0]] {
-                check(&Case::new(shape, [Rows, Rows, c], factors));
+                check(&Case::new(shape, [RowMajor, RowMajor, c], factors));
             }
         }
     }
 }
 
 #[test]
-fn nan_and_infinity_spread_as_ieee_says() {
+fn nan_and_infinity_are_propagated() {
     let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0];
-    for storage in [Rows, Columns, Scattered] {
+    for storage in [RowMajor, ColumnMajor, Strided] {
         for factors in [(1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (-2.0, 0.5)] {
             for (index, value) in special.into_iter().enumerate() {
                 let mut case = Case::new([9, 35, 18], [storage; 3], factors);
-                // Single ones, a pair that meets in one sum, and one in C where it is read.
+                // Alone, two in the same sum, and one in C if it is read.
                 let a = case.a.1;
                 case.a.0[a.at(2, 3)] = value;
                 case.a.0[a.at(8, 17)] = special[(index + 1) % special.len()];
@@ -306,7 +306,7 @@ fn nan_and_infinity_spread_as_ieee_says() {
 
 #[test]
 fn a_nan_stays_in_its_row_and_column() {
-    let mut case = Case::new([7, 19, 300], [Rows; 3], (1.0, 0.0));
+    let mut case = Case::new([7, 19, 300], [RowMajor; 3], (1.0, 0.0));
     let (a, b, c) = (case.a.1, case.b.1, case.c.1);
     case.a.0[a.at(3, 299)] = f32::NAN;
     case.b.0[b.at(0, 18)] = f32::NAN;
@@ -326,18 +326,18 @@ fn a_nan_stays_in_its_row_and_column() {
 }
 
 #[test]
-fn bits_do_not_depend_on_the_number_of_threads() {
+fn bits_are_the_same_for_any_number_of_threads() {
     for (shape, storages) in [
-        ([200, 300, 400], [Rows, Rows, Rows]),
-        ([200, 300, 400], [Columns, Columns, Columns]),
-        ([130, 257, 300], [Scattered, ColumnsApart, Scattered]),
-        ([60, 512, 700], [Rows, Rows, Rows]),
-        ([200, 300, 1100], [Rows, Rows, Rows]),
-        ([1, 5000, 300], [Rows, Rows, Rows]),
-        ([1, 5000, 300], [Rows, Columns, ColumnsApart]),
-        ([5000, 3, 64], [Rows, Rows, Rows]),
-        ([5000, 3, 64], [Columns, Rows, Columns]),
-        ([5, 4500, 257], [RowsApart, Rows, RowsApart]),
+        ([200, 300, 400], [RowMajor, RowMajor, RowMajor]),
+        ([200, 300, 400], [ColumnMajor, ColumnMajor, ColumnMajor]),
+        ([130, 257, 300], [Strided, ColumnMajorPadded, Strided]),
+        ([60, 512, 700], [RowMajor, RowMajor, RowMajor]),
+        ([200, 300, 1100], [RowMajor, RowMajor, RowMajor]),
+        ([1, 5000, 300], [RowMajor, RowMajor, RowMajor]),
+        ([1, 5000, 300], [RowMajor, ColumnMajor, ColumnMajorPadded]),
+        ([5000, 3, 64], [RowMajor, RowMajor, RowMajor]),
+        ([5000, 3, 64], [ColumnMajor, RowMajor, ColumnMajor]),
+        ([5, 4500, 257], [RowMajorPadded, RowMajor, RowMajorPadded]),
     ] {
         let case = Case::new(shape, storages, (1.5, 0.5));
         for kernel in Kernel::available() {
@@ -348,9 +348,9 @@ fn bits_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn products_may_run_inside_products() {
-    // Threads that wait for a part of one product may begin another, with the same scratch memory.
-    let case = Case::new([150, 140, 300], [Columns, Rows, Rows], (1.0, 0.0));
+fn products_may_be_nested() {
+    // A thread that waits for a part of one product may start another, with the same scratch memory.
+    let case = Case::new([150, 140, 300], [ColumnMajor, RowMajor, RowMajor], (1.0, 0.0));
     for kernel in Kernel::available() {
         let expected = case.compute(kernel);
         let all = on_threads(3, || {
@@ -367,10 +367,10 @@ fn products_may_run_inside_products() {
 }
 
 #[test]
-fn the_kernel_in_use_is_one_of_those_available() {
+fn the_active_kernel_is_available() {
     let active = Kernel::active().unwrap();
     assert!(Kernel::available().any(|kernel| kernel == active));
-    let case = Case::new([20, 30, 40], [Rows; 3], (1.0, 0.0));
+    let case = Case::new([20, 30, 40], [RowMajor; 3], (1.0, 0.0));
     let mut c = vec![0.0; 600];
     let target = view_mut(&mut c, case.c.1);
     gemm(1.0, view(&case.a), view(&case.b), 0.0, target).unwrap();
@@ -378,7 +378,7 @@ fn the_kernel_in_use_is_one_of_those_available() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_named() {
+fn mismatched_shapes_are_reported() {
     let values = [0.0; 36];
     let matrix = |(rows, cols)| MatRef::row_major(&values, rows, cols).unwrap();
     for (a, b, c, message) in [
@@ -400,7 +400,7 @@ fn shapes_that_do_not_fit_are_named() {
 }
 
 #[test]
-fn views_that_reach_outside_or_overlap_are_named() {
+fn invalid_views_are_reported() {
     let mut values = [0.0; 12];
     assert_error(
         MatRef::new(&values, 3, 4, 5, 1),
@@ -423,12 +423,12 @@ fn views_that_reach_outside_or_overlap_are_named() {
     }
 }
 
-/// A size, often an edge.
+/// A size, often at the edge of a block.
 fn size() -> impl Strategy<Value = usize> {
     prop_oneof![0..=40usize, proptest::sample::select(vec![63, 64, 65, 127, 128, 129])]
 }
 
-/// Strides of a matrix that is written: by rows or by columns, with gaps of any size.
+/// Layout of a matrix to write: row-major or column-major, with gaps of any size.
 fn writable(rows: usize, cols: usize) -> impl Strategy<Value = Layout> {
     (any::<bool>(), 1..4usize, 0..9usize).prop_map(move |(by_columns, inner, gap)| {
         let (outer_count, inner_count) = if by_columns { (cols, rows) } else { (rows, cols) };
@@ -447,7 +447,7 @@ fn writable(rows: usize, cols: usize) -> impl Strategy<Value = Layout> {
     })
 }
 
-/// Any strides: a matrix that is read may overlap itself.
+/// Layout of a matrix to read, with any strides: it may overlap itself.
 fn readable(rows: usize, cols: usize) -> impl Strategy<Value = Layout> {
     let any = (0..50usize, 0..50usize).prop_map(move |(row_stride, col_stride)| Layout {
         rows,
@@ -474,10 +474,10 @@ proptest! {
         check(&case);
     }
 
-    /// What the unsafe code relies on: a view that is accepted has every element inside its slice, and one that is
-    /// written has every element to itself.
+    /// The unsafe code relies on it: every element of a view lies inside its slice, and no two of a mutable view share
+    /// memory.
     #[test]
-    fn views_are_accepted_only_if_they_are_sound(
+    fn only_sound_views_are_accepted(
         len in 0..40usize, rows in 0..7usize, cols in 0..7usize, row_stride in 0..12usize, col_stride in 0..12usize,
     ) {
         let layout = Layout { rows, cols, row_stride, col_stride };

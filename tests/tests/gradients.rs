@@ -1,4 +1,4 @@
-//! Gradients of networks and of the loss against central differences in f64, on every kernel.
+//! Gradients of networks and of the loss against central differences in f64, on each kernel.
 
 use nn_core::{NetworkSpec, gradients, loss};
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -9,10 +9,9 @@ use tests::{
     naive,
 };
 
-/// One row a network: every layer, alone and next to others, at widths around the panels of 16 and the pieces of 1,024
-/// rows.
+/// Each layer alone and next to others, at widths around the panel size of 16 and the block size of 1,024.
 const NETWORKS: &[&str] = &[
-    // Dense alone.
+    // Dense layers.
     "1 | dense 2",
     "3 | dense 4",
     "15 | dense 16",
@@ -32,7 +31,7 @@ const NETWORKS: &[&str] = &[
     "2050 | dense 33 | relu | dense 2",
     "3 | dense 1030 | relu | dense 3",
     "6 | dense 270 | relu | dense 30 | relu | dense 4",
-    // ReLU where no dense layer can do it on the way.
+    // ReLU that is not fused into a dense layer.
     "4 | relu | dense 3",
     "17 | relu | relu | dense 3",
     "6 | dense 5 | relu | relu | dense 4",
@@ -44,7 +43,7 @@ const NETWORKS: &[&str] = &[
     "3x2x3 | dense 17 | relu | dense 4",
     "4x1x2 | relu | flatten | relu | dense 3",
     "1x1x1 | flatten | dense 3",
-    // Convolutions: kernel, stride, padding, oblong images and kernels, channels around the panels of 16.
+    // Convolutions: kernel, stride, padding, oblong images and kernels, channels around the panel size of 16.
     "5x5x1 | conv 2 3x3 | flatten",
     "4x6x3 | conv 5 3x2 | flatten",
     "6x4x2 | conv 3 2x3 nobias | flatten",
@@ -62,18 +61,18 @@ const NETWORKS: &[&str] = &[
     "3x4x2 | conv 2 5x2 pad same nobias | dense 3",
     "4x4x16 | conv 16 3x3 | dense 2",
     "3x4x17 | conv 33 2x2 | relu | dense 2",
-    // Stacks, in which a convolution has to give the gradient of its input.
+    // Stacked convolutions, which need the gradient of their input.
     "6x6x1 | conv 3 3x3 | relu | conv 2 2x2 | relu | dense 3",
     "7x5x2 | conv 3 3x2 stride 2 pad 1 | relu | conv 17 2x2 pad 1 | relu | dense 3",
     "6x7x2 | conv 4 3x3 pad same | conv 3 2x4 stride 2 pad 3 nobias | relu | dense 3",
     "5x5x1 | conv 2 1x1 | relu | conv 3 1x1 stride 2 | conv 2 3x3 | dense 3",
     "4x4x1 | conv 2 2x2 pad 3 | conv 2 3x3 stride 3 pad 2 | dense 3",
     "4x5x3 | relu | conv 3 2x2 | relu | relu | conv 2 2x2 | dense 3",
-    // So many channels that the weights are taken in several passes: over rows of the kernel, over channels.
+    // Direct convolution in several passes: over rows of the kernel, over output channels.
     "3x3x43 | conv 2 3x3 pad 1 | relu | dense 2",
     "3x3x1 | conv 2 2x2 | relu | conv 43 3x3 pad 1 | relu | dense 2",
     "1x5x44 | conv 35 1x3 pad same | relu | dense 2",
-    // Functions of single values, first, between and last, and other pooling.
+    // Activations first, between other layers and last; average pooling.
     "5 | leakyrelu 0.1 | dense 4 | leakyrelu -0.5 | dense 3",
     "5 | tanh | dense 17 | tanh | dense 3 | tanh",
     "5 | sigmoid | dense 17 | sigmoid | dense 3 | sigmoid",
@@ -83,8 +82,8 @@ const NETWORKS: &[&str] = &[
     "5x6x2 | conv 3 2x2 | avgpool 3 stride 1 | leakyrelu 0.2 | conv 4 2x2 | flatten",
     "6x5x1 | conv 17 2x2 | relu | avgpool 2 stride 2 | conv 2 1x1 | globalavgpool | dense 3",
     "4x3x5 | conv 3 2x2 | globalavgpool | flatten",
-    // Batch normalisation: first, last, twice, after a convolution and after pooling, before a ReLU and not; of images
-    // without windows; with more pixels than a tile.
+    // Batch normalization: first, last, twice, after convolution and pooling, with and without a ReLU; of images without
+    // convolution or pooling; with more pixels than a tile.
     "5 | batchnorm | dense 3",
     "5 | dense 17 | batchnorm | relu | dense 33 | batchnorm | dense 3",
     "5 | batchnorm | relu | batchnorm | relu | dense 4 | batchnorm",
@@ -99,7 +98,7 @@ const NETWORKS: &[&str] = &[
     "6x7x16 | conv 17 3x3 nobias | batchnorm | relu | conv 16 3x3 pad 1 | batchnorm | maxpool 2 | dense 3",
     "6x7x2 | batchnorm | maxpool 2 | conv 5 2x2 | batchnorm | relu | maxpool 2 stride 1 | batchnorm | maxpool 1 | dense 3",
     "9x15x3 | batchnorm | conv 2 2x2 | batchnorm | conv 2 2x2 | batchnorm | relu | maxpool 2 stride 1 | dense 3",
-    // Pooling: next to a convolution and apart from it, with windows that overlap, leave gaps, or do not fit whole.
+    // Max pooling: fused into a convolution and alone, with windows that overlap, leave gaps, or do not fit.
     "4x6x3 | maxpool 2 | dense 3",
     "5x7x2 | maxpool 2 stride 1 | flatten | dense 3",
     "7x7x1 | conv 3 2x2 | maxpool 2 | dense 3",
@@ -111,8 +110,8 @@ const NETWORKS: &[&str] = &[
     "6x6x2 | conv 3 3x3 pad same | relu | maxpool 1 | maxpool 2 | dense 3",
     "6x6x1 | conv 2 3x3 stride 2 pad 1 | relu | maxpool 2 | flatten",
     "8x8x1 | conv 4 3x3 pad 1 | relu | maxpool 2 | conv 5 3x3 pad 1 | relu | maxpool 2 | dense 7 | relu | dense 3",
-    // What windows leave over is not computed: through several layers, of images by planes, before and behind layers
-    // that look at everything.
+    // Required regions smaller than the layers' outputs: through several layers, of layouts that change, before and after
+    // batch normalization.
     "13x15x1 | conv 3 3x3 | relu | maxpool 2 | conv 4 2x2 | relu | maxpool 2 | dense 3",
     "13x14x2 | conv 3 2x3 | relu | maxpool 2 | conv 4 2x2 pad 1 | relu | maxpool 3 | dense 3",
     "11x9x1 | relu | tanh | conv 3 3x2 stride 2 | avgpool 2 | conv 2 1x1 | relu | dense 3",
@@ -123,13 +122,13 @@ const NETWORKS: &[&str] = &[
     "11x10x2 | conv 2 2x2 | relu | batchnorm | tanh | maxpool 2 | conv 3 2x2 | maxpool 2 | dense 3",
 ];
 
-const NORMALISED: &str = "6x7x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 3 2x2 | batchnorm | dense 9 | batchnorm | relu | dense 4";
+const NORMALIZED: &str = "6x7x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 3 2x2 | batchnorm | dense 9 | batchnorm | relu | dense 4";
 
 #[test]
 fn networks() {
     for text in NETWORKS {
         for (seed, samples) in [(1, 1), (2, 2), (3, 7)] {
-            // With two samples, what a batch normalisation gives is ±1 whatever comes: there is nothing to see.
+            // Of two samples, batch normalization makes ±1 whatever its input is, so most gradients vanish.
             let samples = if text.contains("batchnorm") {
                 samples + 4
             } else {
@@ -142,9 +141,9 @@ fn networks() {
     }
 }
 
-/// Many channels and several tiles, for kernels of 2 to 5 taps, with and without padding and pooling.
+/// Many channels and several tiles, for filters of 2×2 to 5×5, with and without padding and pooling.
 #[test]
-fn minimal_filtering() {
+fn winograd_convolutions() {
     for (text, samples) in [
         ("5x6x16 | conv 16 3x3 | relu | dense 2", 1),
         ("5x5x16 | relu | conv 17 3x3 pad 1 | relu | maxpool 2 | dense 2", 13),
@@ -156,13 +155,13 @@ fn minimal_filtering() {
             2,
         ),
         ("3x2x16 | relu | conv 16 3x3 pad 2 | relu | dense 4", 110),
-        // Some of what comes is not read, which is a part of the tiles or more than they hold.
+        // A required region that is smaller than the input, with its end inside or outside the tiles.
         (
             "10x10x16 | batchnorm | conv 16 3x3 | relu | maxpool 2 | maxpool 2 | dense 2",
             5,
         ),
         ("14x13x16 | batchnorm | conv 16 2x2 | relu | maxpool 8 | dense 2", 5),
-        // All that is read is padding, and ends within it. Any sample gives the same, so two targets would cancel out.
+        // Only padding is read. All samples give the same output, so the gradients of two targets would cancel out.
         ("10x4x16 | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
         ("10x4x16 | relu | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
     ] {
@@ -173,7 +172,7 @@ fn minimal_filtering() {
 }
 
 #[test]
-fn batches_that_threads_share() {
+fn batches_split_among_threads() {
     for (text, samples) in [
         ("40 | dense 100 | relu | dense 10", 37),
         ("40 | dense 100 | relu | dense 10", 130),
@@ -185,8 +184,8 @@ fn batches_that_threads_share() {
             "6x7x2 | conv 5 3x3 pad 1 | relu | maxpool 2 | conv 3 2x2 | relu | dense 4",
             43,
         ),
-        (NORMALISED, 9),
-        (NORMALISED, 43),
+        (NORMALIZED, 9),
+        (NORMALIZED, 43),
         ("40 | dense 100 | batchnorm | relu | dense 10", 130),
     ] {
         let network = trained(text, 4);
@@ -195,7 +194,7 @@ fn batches_that_threads_share() {
     }
 }
 
-/// Two convolutions of random geometry, perhaps with pooling between them: an item's text each.
+/// Networks of two convolutions of random geometry, some with max pooling between them.
 fn geometry() -> impl Strategy<Value = String> {
     let conv = || {
         let channels = prop_oneof![1..5usize, 15..18usize];
@@ -224,8 +223,8 @@ fn geometry() -> impl Strategy<Value = String> {
         conv(),
         between,
     )
-        .prop_map(|(height, width, channels, first, between, second, behind)| {
-            format!("{height}x{width}x{channels} | {first} | {between} | {second} | {behind} | dense 3")
+        .prop_map(|(height, width, channels, first, between, second, last)| {
+            format!("{height}x{width}x{channels} | {first} | {between} | {second} | {last} | dense 3")
         })
 }
 
@@ -237,7 +236,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Layers of 64 outputs or more pass over what is blank, forward and back.
+    /// Dense layers of 64 outputs or more skip inputs that are zero, forward and backward.
     #[test]
     fn blank_images(inputs in 1..300usize, outputs in 60..140usize, seed in 0..1000u64, samples in 1..80usize) {
         let text = format!("{inputs} | dense {outputs} | tanh | dense {outputs} | relu | dense 3");
@@ -251,7 +250,7 @@ proptest! {
 }
 
 proptest! {
-    // Always the same cases: in others, once in some thousand runs, f32 may be on the other side of a kink than f64.
+    // With a fixed seed: in about one of a thousand random cases, f32 and f64 are on different sides of a kink.
     #![proptest_config(ProptestConfig {
         cases: 60,
         max_global_rejects: 10_000,
@@ -260,27 +259,27 @@ proptest! {
     })]
 
     #[test]
-    fn convolutions_of_any_geometry(text in geometry(), seed in 0..1000u64, samples in 1..4usize) {
-        // Windows may not fit; then there is no such network.
+    fn convolutions_of_random_geometry(text in geometry(), seed in 0..1000u64, samples in 1..4usize) {
+        // Windows that do not fit make the network invalid.
         prop_assume!(text.parse::<NetworkSpec>().is_ok());
         let network = trained(&text, seed);
         let (images, targets) = batch(&network, seed + 1, samples);
         let reference = Reference::new(&network, &images, &targets);
-        // Nor is there anything to compare with where a kink is too near.
+        // Too many kinks leave nothing to compare with.
         prop_assume!(reference.is_ok());
         reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
     }
 }
 
 #[test]
-fn one_class_has_no_loss_and_nothing_to_learn() {
+fn one_class_has_zero_loss_and_gradients() {
     let network = trained("3 | dense 4 | relu | dense 1", 5);
     let (images, targets) = batch(&network, 15, 3);
     assert_gradients("one class", &network, &images, &targets);
 }
 
 #[test]
-fn a_network_without_parameters_has_no_gradients_but_a_loss() {
+fn networks_without_parameters_have_only_a_loss() {
     for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
         let network = network(text, 0);
         let (images, targets) = batch(&network, 16, 3);
@@ -288,9 +287,9 @@ fn a_network_without_parameters_has_no_gradients_but_a_loss() {
     }
 }
 
-/// At a ReLU's kink the gradient is 0, as it is in PyTorch.
+/// The derivative of ReLU at 0 is 0, as in PyTorch.
 #[test]
-fn at_the_kink_the_gradient_is_zero() {
+fn relu_gradient_at_the_kink_is_zero() {
     let (images, targets) = (values(6, 8), [0, 1]);
     for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
         let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
@@ -309,21 +308,21 @@ fn at_the_kink_the_gradient_is_zero() {
     }
 }
 
-/// The gradient of the loss alone by central differences.
-fn loss_gradient(logits: &[f32], label: usize, scale: f32) -> Vec<f64> {
+/// The loss's gradient by central differences.
+fn loss_gradient(logits: &[f32], target: usize, scale: f32) -> Vec<f64> {
     let step = 1e-5;
     let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();
     let moved = |index: usize, step: f64| {
         let mut logits = logits.clone();
         logits[index] += step;
-        naive::cross_entropy(&logits, label)
+        naive::cross_entropy(&logits, target)
     };
     let slope = |index| f64::from(scale) * (moved(index, step) - moved(index, -step)) / (2.0 * step);
     (0..logits.len()).map(slope).collect()
 }
 
 #[test]
-fn the_loss_alone() {
+fn cross_entropy_gradients() {
     for (seed, classes) in [1, 2, 3, 10, 17, 1000].into_iter().enumerate() {
         for spread in [0.01, 1.0, 10.0] {
             for scale in [1.0, 0.125, 3.0] {
@@ -331,19 +330,19 @@ fn the_loss_alone() {
                     .iter()
                     .map(|value| value * spread)
                     .collect();
-                let label = targets(seed as u64, 1, classes)[0];
+                let target = targets(seed as u64, 1, classes)[0];
                 let mut gradient = vec![f32::NAN; classes];
-                let loss = loss::cross_entropy(&logits, label, scale, &mut gradient);
+                let loss = loss::cross_entropy(&logits, target, scale, &mut gradient);
                 let what = format!("{classes} classes, spread {spread}, scale {scale}");
                 let exact: Vec<f64> = logits.iter().copied().map(f64::from).collect();
-                let expected = naive::cross_entropy(&exact, label);
+                let expected = naive::cross_entropy(&exact, target);
                 if classes == 1 {
                     assert_eq!((loss, &gradient[..]), (0.0, &[0.0][..]), "{what}");
                     continue;
                 }
                 assert_close(&what, &[loss], &[expected], Tolerance::new(3e-7, 1e-6));
                 let tolerance = Tolerance::new(3e-7 * f64::from(scale), 1e-5);
-                assert_close(&what, &gradient, &loss_gradient(&logits, label, scale), tolerance);
+                assert_close(&what, &gradient, &loss_gradient(&logits, target, scale), tolerance);
 
                 let mut probabilities = logits.clone();
                 loss::softmax(&mut probabilities);
@@ -360,7 +359,7 @@ fn the_loss_alone() {
 
 #[test]
 fn extreme_logits() {
-    for (logits, label) in [
+    for (logits, target) in [
         (&[80.0, -80.0, 0.0][..], 0),
         (&[80.0, -80.0, 0.0], 1),
         (&[1e4, -1e4, 9_999.0], 2),
@@ -377,15 +376,15 @@ fn extreme_logits() {
         assert_close(format!("softmax of {logits:?}"), &values, &probabilities, tolerance);
 
         let mut gradient = vec![f32::NAN; logits.len()];
-        let loss = loss::cross_entropy(logits, label, 1.0, &mut gradient);
-        let expected = naive::cross_entropy(&exact, label);
+        let loss = loss::cross_entropy(logits, target, 1.0, &mut gradient);
+        let expected = naive::cross_entropy(&exact, target);
         if expected > 1e-7 {
             assert_close(format!("loss of {logits:?}"), &[loss], &[expected], tolerance);
         } else {
             assert!((0.0..1e-7).contains(&loss), "{logits:?}: {loss}");
         }
-        // Its closed form: differences have no meaning where a step vanishes in the logit.
-        probabilities[label] -= 1.0;
+        // In closed form: a step of a central difference would vanish in such large logits.
+        probabilities[target] -= 1.0;
         let largest = probabilities
             .iter()
             .fold(0.0f64, |largest, value| largest.max(value.abs()));

@@ -6,15 +6,13 @@ use super::slice::BatchSlice;
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
-    gemm::{Kernel, Live, MatMut, MatRef, NR, Panels},
+    gemm::{Kernel, MatMut, MatRef, NR, NonzeroColumns, Panels},
     graph::{Graph, MemoryLayout},
     layers::{Gradient, shard_sums::PartialSums},
 };
 
 /// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
 const MAX_VALUES: u64 = 1 << 32;
-
-type NonzeroSamples = Live<Vec<u16>, Vec<f32>>;
 
 /// The arenas of a batch. What a workspace for prediction does not need is empty.
 #[derive(Clone, Debug)]
@@ -31,7 +29,7 @@ pub(super) struct BatchMemory {
     /// `[threads, scratch_len]`.
     scratch: Buffer,
     /// For each node, the samples in which its inputs are nonzero, where its gradient skips the others.
-    nonzero: Vec<Option<NonzeroSamples>>,
+    nonzero: Vec<Option<NonzeroColumns>>,
 }
 
 impl BatchMemory {
@@ -94,7 +92,7 @@ impl BatchMemory {
             if let Some(nonzero) = nonzero {
                 let flags = layout.nonzero_flags[node].clone();
                 let flags = activation_columns(&self.activations, layout, inputs.rows(), flags);
-                nonzero.list_transposed(kernel, flags, inputs_of(&self.activations, layout, node, inputs));
+                nonzero.find_transposed(kernel, flags, inputs_of(&self.activations, layout, node, inputs));
             }
         }
     }
@@ -104,7 +102,7 @@ impl BatchMemory {
         let range = &layout.outputs[node];
         Gradient {
             x: inputs_of(&self.activations, layout, node, inputs),
-            nonzero: self.nonzero[node].as_ref().and_then(Live::lists),
+            nonzero: self.nonzero[node].as_ref().and_then(NonzeroColumns::get),
             dy: Panels {
                 data: &self.gradients[range.start..],
                 k: inputs.rows(),
@@ -147,15 +145,12 @@ fn activation_columns<'a>(
 }
 
 /// Memory for the lists of each node that skips zero inputs.
-fn nonzero_samples(graph: &Graph, capacity: usize) -> Vec<Option<NonzeroSamples>> {
+fn nonzero_samples(graph: &Graph, capacity: usize) -> Vec<Option<NonzeroColumns>> {
     let list = |node: usize| {
         let inputs = graph.inputs_of(node);
-        graph.nodes[node].skips_zero_inputs().then(|| {
-            Live::new(
-                vec![0; Live::len(inputs, capacity)],
-                vec![0.0; Live::values_len(inputs, capacity)],
-            )
-        })
+        graph.nodes[node]
+            .skips_zero_inputs()
+            .then(|| NonzeroColumns::with_capacity(inputs, capacity))
     };
     (0..graph.nodes.len()).map(list).collect()
 }

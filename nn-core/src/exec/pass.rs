@@ -7,7 +7,7 @@ use super::{
     slice::{BatchSlice, columns},
 };
 use crate::{
-    gemm::{Kernel, MatMut, even_blocks, flag},
+    gemm::{Kernel, MatMut, even_blocks, row_group_flags},
     graph::{Graph, Node},
     layers::{Backward, CrossSample, Forward, StepContext, shard_sums::ShardSums},
     loss::Loss,
@@ -127,7 +127,7 @@ impl BatchSlice<'_> {
                 None => self.inputs.row(row),
                 Some(previous) => &before.as_ref().row(row)[self.layout.outputs[previous].clone()],
             };
-            flag(kernel, x, flags.row_mut(row));
+            row_group_flags(kernel, x, flags.row_mut(row));
         }
     }
 

@@ -5,8 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    Model,
-    safetensors::{TRAINING, in_file, invalid, read, reason, write},
+    safetensors::{Model, TRAINING, in_file, invalid, read, reason, write},
     training_json::TrainingJson,
 };
 use crate::{
@@ -73,10 +72,10 @@ impl Trainer {
     /// # struct Samples(usize);
     /// # impl Source for Samples {
     /// #     fn start_epoch(&mut self, _: u64) { self.0 = 3; }
-    /// #     fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
+    /// #     fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
     /// #         if self.0 == 0 { return 0; }
     /// #         self.0 -= 1;
-    /// #         (images[0], images[1], labels[0]) = (self.0 as f32, 1.0, self.0 % 2);
+    /// #         (inputs[0], inputs[1], targets[0]) = (self.0 as f32, 1.0, self.0 % 2);
     /// #         1
     /// #     }
     /// # }

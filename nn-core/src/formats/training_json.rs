@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     loss::Loss,
-    optim::{Adam, Annealing, Course, OneCycle, Optimizer, Schedule, Sgd, WarmUp},
+    optim::{Adam, Annealing, Curve, OneCycle, Optimizer, Schedule, Sgd, WarmUp},
     train::{Cursor, Progress, Settings},
 };
 
@@ -227,12 +227,12 @@ impl From<Schedule> for ScheduleJson {
         let warm_up = schedule
             .warm_up
             .map(|WarmUp { steps, from }| WarmUpJson { steps, from });
-        let course = match schedule.course {
-            Course::Constant => CourseJson::Constant,
-            Course::Step { every, factor } => CourseJson::Step { every, factor },
-            Course::Exponential { factor } => CourseJson::Exponential { factor },
-            Course::Cosine { steps, lowest } => CourseJson::Cosine { steps, lowest },
-            Course::OneCycle(cycle) => CourseJson::OneCycle(OneCycleJson {
+        let course = match schedule.curve {
+            Curve::Constant => CourseJson::Constant,
+            Curve::Step { every, factor } => CourseJson::Step { every, factor },
+            Curve::Exponential { factor } => CourseJson::Exponential { factor },
+            Curve::Cosine { steps, lowest } => CourseJson::Cosine { steps, lowest },
+            Curve::OneCycle(cycle) => CourseJson::OneCycle(OneCycleJson {
                 steps: cycle.steps,
                 rise: cycle.rise,
                 first_divisor: cycle.first_divisor,
@@ -250,12 +250,12 @@ impl From<Schedule> for ScheduleJson {
 impl From<ScheduleJson> for Schedule {
     fn from(json: ScheduleJson) -> Self {
         let warm_up = json.warm_up.map(|WarmUpJson { steps, from }| WarmUp { steps, from });
-        let course = match json.course {
-            CourseJson::Constant => Course::Constant,
-            CourseJson::Step { every, factor } => Course::Step { every, factor },
-            CourseJson::Exponential { factor } => Course::Exponential { factor },
-            CourseJson::Cosine { steps, lowest } => Course::Cosine { steps, lowest },
-            CourseJson::OneCycle(json) => Course::OneCycle(OneCycle {
+        let curve = match json.course {
+            CourseJson::Constant => Curve::Constant,
+            CourseJson::Step { every, factor } => Curve::Step { every, factor },
+            CourseJson::Exponential { factor } => Curve::Exponential { factor },
+            CourseJson::Cosine { steps, lowest } => Curve::Cosine { steps, lowest },
+            CourseJson::OneCycle(json) => Curve::OneCycle(OneCycle {
                 steps: json.steps,
                 rise: json.rise,
                 first_divisor: json.first_divisor,
@@ -266,7 +266,7 @@ impl From<ScheduleJson> for Schedule {
                 },
             }),
         };
-        Self { warm_up, course }
+        Self { warm_up, curve }
     }
 }
 

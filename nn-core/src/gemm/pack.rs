@@ -1,40 +1,40 @@
-//! Copies blocks of A and B into the order in which the kernel reads them.
+//! Packing: copies blocks of A and B into the order in which the kernel reads them.
 
 use rayon::prelude::*;
 
-use super::{MatRef, NR, Panels, kernel::prefetch};
+use super::kernel::{MatRef, NR, Panels, prefetch_slice};
 use crate::aligned::Buffer;
 
-/// Panels packed at once, so that a visit to a row of B takes more than one line of the cache.
-const GROUP: usize = 8;
-/// Rows are asked for that many before they are copied: where each lies in pages of its own, the CPU foresees none.
-const AHEAD: usize = 4;
+/// Panels packed together, so that each visit to a row of B reads more than one cache line.
+const PANEL_GROUP: usize = 8;
+/// Rows are prefetched that many before they are copied: where each lies in a page of its own, the CPU predicts none.
+const PREFETCH_ROWS: usize = 4;
 
-/// Packs all of `b` into panels, on all threads if `parallel`.
+/// Packs `b` into panels, `[panels, rows, NR]`, on the threads of the current rayon pool if `parallel`.
 pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer, parallel: bool) -> Panels<'a> {
     let (k, n) = (b.rows(), b.cols());
     let packed = packed.at_least(n.div_ceil(NR) * k * NR);
     let pack = |(index, group): (usize, &mut [f32])| {
-        let first = index * GROUP * NR;
-        group_of(b.block(0..k, first..n.min(first + GROUP * NR)), group);
+        let first = index * PANEL_GROUP * NR;
+        pack_group(b.block(0..k, first..n.min(first + PANEL_GROUP * NR)), group);
     };
     if k == 0 {
-        // No rows, so nothing to copy; chunks of length 0 are not allowed.
+        // Nothing to copy, and chunks of length 0 are not allowed.
     } else if parallel {
-        packed.par_chunks_mut(GROUP * k * NR).enumerate().for_each(pack);
+        packed.par_chunks_mut(PANEL_GROUP * k * NR).enumerate().for_each(pack);
     } else {
-        packed.chunks_mut(GROUP * k * NR).enumerate().for_each(pack);
+        packed.chunks_mut(PANEL_GROUP * k * NR).enumerate().for_each(pack);
     }
     Panels::packed(packed, k, n)
 }
 
-/// Packs up to [`GROUP`] panels, `[panels, rows, NR]`, zeros behind the last column.
-fn group_of(b: MatRef<'_>, group: &mut [f32]) {
+/// Packs up to [`PANEL_GROUP`] panels, `[panels, rows, NR]`, with zeros behind the last column.
+fn pack_group(b: MatRef<'_>, group: &mut [f32]) {
     let (rows, cols) = (b.rows(), b.cols());
     if b.strides().1 == 1 {
-        // Row by row, since rows may lie far apart in memory.
+        // Row by row, since rows may be far apart in memory.
         for row in 0..rows {
-            prefetch(b.row((row + AHEAD).min(rows - 1)));
+            prefetch_slice(b.row((row + PREFETCH_ROWS).min(rows - 1)));
             let (whole, rest) = b.row(row).as_chunks::<NR>();
             for (panel, from) in whole.iter().enumerate() {
                 group[(panel * rows + row) * NR..][..NR].copy_from_slice(from);
@@ -52,11 +52,14 @@ fn group_of(b: MatRef<'_>, group: &mut [f32]) {
         group[(cols / NR) * rows * NR..].fill(0.0);
     }
     for col in 0..cols {
-        let lanes = group[col / NR * rows * NR + col % NR..].iter_mut().step_by(NR);
+        let column = group[col / NR * rows * NR + col % NR..].iter_mut().step_by(NR);
         if by_columns.strides().1 == 1 {
-            lanes.zip(by_columns.row(col)).for_each(|(to, from)| *to = *from);
+            column.zip(by_columns.row(col)).for_each(|(to, from)| *to = *from);
         } else {
-            lanes.take(rows).enumerate().for_each(|(row, to)| *to = b.get(row, col));
+            column
+                .take(rows)
+                .enumerate()
+                .for_each(|(row, to)| *to = b.get(row, col));
         }
     }
 }
@@ -67,12 +70,11 @@ pub(super) fn rows<'a>(a: MatRef<'_>, packed: &'a mut Buffer) -> MatRef<'a> {
     let packed = packed.at_least(rows * cols);
     if a.strides().1 == 1 {
         for (row, to) in packed.chunks_exact_mut(cols).enumerate() {
-            prefetch(a.row((row + AHEAD).min(rows - 1)));
+            prefetch_slice(a.row((row + PREFETCH_ROWS).min(rows - 1)));
             to.copy_from_slice(a.row(row));
         }
         return MatRef::row_major(packed, rows, cols).expect("the buffer was made for this shape");
     }
-    // Where A is stored by columns, blocks of columns keep what is written in the nearest cache.
     let by_columns = a.transposed();
     for col in 0..cols {
         let to = packed[col..].iter_mut().step_by(cols);

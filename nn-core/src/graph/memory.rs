@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::node::{Graph, Node};
 use crate::{
-    gemm::{GROUP, NR},
+    gemm::{NR, ROW_GROUP},
     layers::shard_sums::Sharding,
 };
 
@@ -43,7 +43,7 @@ impl MemoryLayout {
         let mut end = 0;
         for (index, node) in nodes.iter().enumerate() {
             let flags = if node.skips_zero_inputs() {
-                graph.inputs_of(index).div_ceil(GROUP)
+                graph.inputs_of(index).div_ceil(ROW_GROUP)
             } else {
                 0
             };

@@ -123,7 +123,7 @@ struct ReluBackward<'a> {
 impl Vectorize for ReluBackward<'_> {
     #[inline(always)]
     fn run(mut self) {
-        self.each(self.dy.len());
+        self.for_each_chunk(self.dy.len());
     }
 }
 
@@ -131,7 +131,7 @@ impl Chunked for ReluBackward<'_> {
     #[inline(always)]
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
-        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]).where_positive(y);
+        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]).select_positive(y);
         dy.store::<WHOLE>(&mut self.dy[range.start + self.hidden_zero..range.end]);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Backward, BlockGradient, Forward, Gradient, Layer, Layout, ParameterGradient, Parameters, TensorSpec, activation,
 };
 use crate::{
-    gemm::{Kernel, LIVE_COLS, MatMut, NR, Panels, multiply_live, multiply_transposed},
+    gemm::{Kernel, MatMut, NR, Panels, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed},
     rng,
     shape::HwcShape,
 };
@@ -48,7 +48,7 @@ impl Dense {
             outputs,
             relu,
             image,
-            skips_zero_inputs: is_first && outputs >= LIVE_COLS,
+            skips_zero_inputs: is_first && outputs >= SPARSE_MIN_COLS,
         }
     }
 
@@ -76,7 +76,7 @@ impl Layer for Dense {
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_live(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+        multiply_sparse(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
     }
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
@@ -85,7 +85,7 @@ impl Layer for Dense {
         }
         if let Some(dx) = dx {
             let weights = Panels::packed(pass.transposed, self.outputs, self.inputs);
-            multiply_live(pass.kernel, dy.as_ref(), weights, dx, None, false);
+            multiply_sparse(pass.kernel, dy.as_ref(), weights, dx, None, false);
         }
     }
 

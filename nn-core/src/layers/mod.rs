@@ -23,7 +23,7 @@ pub(crate) use self::{
     layout::{ChangeLayout, Layout},
     pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
 };
-use crate::gemm::{Kernel, Lists, MatMut, MatRef, Panels};
+use crate::gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels};
 
 /// A layer whose shapes are fixed; its parameters lie in the network's arena.
 ///
@@ -195,7 +195,7 @@ pub(crate) struct Gradient<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
     /// The samples in which inputs are nonzero, where that was worth listing.
-    pub(crate) nonzero: Option<Lists<'a>>,
+    pub(crate) nonzero: Option<NonzeroRef<'a>>,
     /// The gradient before the activation, `[batch, outputs]`; its padding is zero.
     pub(crate) dy: Panels<'a>,
 }

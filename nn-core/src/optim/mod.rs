@@ -9,7 +9,7 @@ mod state;
 pub use adam::Adam;
 pub(crate) use range::check_fraction;
 pub use schedule::{Annealing, OneCycle, Schedule};
-pub(crate) use schedule::{Course, WarmUp};
+pub(crate) use schedule::{Curve, WarmUp};
 pub use sgd::Sgd;
 pub(crate) use state::{Arenas, State};
 

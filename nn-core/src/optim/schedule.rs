@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Schedule {
     pub(crate) warm_up: Option<WarmUp>,
-    pub(crate) course: Course,
+    pub(crate) curve: Curve,
 }
 
 /// A linear rise to the optimizer's learning rate.
@@ -32,9 +32,9 @@ pub(crate) struct WarmUp {
     pub(crate) from: f32,
 }
 
-/// What follows the warm-up.
+/// The learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Course {
+pub(crate) enum Curve {
     #[default]
     Constant,
     Step {
@@ -96,20 +96,20 @@ impl Schedule {
     /// Multiplies the learning rate by `factor` every `every` steps (`StepLR`).
     #[must_use]
     pub fn step(every: u64, factor: f32) -> Self {
-        Course::Step { every, factor }.into()
+        Curve::Step { every, factor }.into()
     }
 
     /// Multiplies the learning rate by `factor` after every step (`ExponentialLR`).
     #[must_use]
     pub fn exponential(factor: f32) -> Self {
-        Course::Exponential { factor }.into()
+        Curve::Exponential { factor }.into()
     }
 
     /// Decays along half a cosine to the learning rate `lowest` in `steps` steps, which may be fractional (Loshchilov
     /// and Hutter, 2017, "SGDR"). Beyond them it rises again, as `CosineAnnealingLR` does.
     #[must_use]
     pub fn cosine(steps: f64, lowest: f32) -> Self {
-        Course::Cosine { steps, lowest }.into()
+        Curve::Cosine { steps, lowest }.into()
     }
 
     /// Adds a warm-up: the learning rate first rises linearly from `from` times the optimizer's to the optimizer's in
@@ -126,8 +126,8 @@ impl Schedule {
         let (base, step) = (f64::from(base), step as f64);
         let rate = match self.warm_up {
             Some(warm_up) if step < warm_up.steps => base * warm_up.factor(step),
-            Some(warm_up) => self.course.learning_rate(base, step - warm_up.steps),
-            None => self.course.learning_rate(base, step),
+            Some(warm_up) => self.curve.learning_rate(base, step - warm_up.steps),
+            None => self.curve.learning_rate(base, step),
         };
         rate as f32
     }
@@ -147,31 +147,31 @@ impl Schedule {
                 });
             }
         }
-        match self.course {
-            Course::Constant => Ok(()),
-            Course::Step { every, factor } => {
+        match self.curve {
+            Curve::Constant => Ok(()),
+            Curve::Step { every, factor } => {
                 check_steps("step every", every as f64)?;
                 check_not_negative("step factor", factor)
             }
-            Course::Exponential { factor } => check_not_negative("exponential factor", factor),
-            Course::Cosine { steps, lowest } => {
+            Curve::Exponential { factor } => check_not_negative("exponential factor", factor),
+            Curve::Cosine { steps, lowest } => {
                 check_steps("cosine steps", steps)?;
                 check_not_negative("cosine lowest", lowest)
             }
-            Course::OneCycle(cycle) => cycle.check(),
+            Curve::OneCycle(cycle) => cycle.check(),
         }
     }
 }
 
-impl From<Course> for Schedule {
-    fn from(course: Course) -> Self {
-        Self { warm_up: None, course }
+impl From<Curve> for Schedule {
+    fn from(curve: Curve) -> Self {
+        Self { warm_up: None, curve }
     }
 }
 
 impl From<OneCycle> for Schedule {
     fn from(cycle: OneCycle) -> Self {
-        Course::OneCycle(cycle).into()
+        Curve::OneCycle(cycle).into()
     }
 }
 
@@ -182,7 +182,7 @@ impl WarmUp {
     }
 }
 
-impl Course {
+impl Curve {
     fn learning_rate(&self, base: f64, step: f64) -> f64 {
         match *self {
             Self::Constant => base,

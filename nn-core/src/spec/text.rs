@@ -102,7 +102,7 @@ impl<'a> Item<'a> {
         match sizes.as_deref() {
             Ok([features]) => Ok(Shape::Features(*features)),
             Ok([height, width, channels]) => Ok(Shape::image(*channels, *height, *width)),
-            _ => Err(self.error("the input is `N` features or `HxWxC`, as in `784` or `28x28x1`")),
+            _ => Err(self.error("expected the input's shape, `N` features or `HxWxC`, as in `784` or `28x28x1`")),
         }
     }
 
@@ -133,10 +133,10 @@ impl<'a> Item<'a> {
             "gelu" => LayerSpec::Gelu,
             "relu" => LayerSpec::Relu,
             "flatten" => LayerSpec::Flatten,
-            "" => return Err(self.error("there is no layer between two `|`")),
+            "" => return Err(self.error("no layer between two `|`; remove one of them, or add a layer")),
             _ => {
                 return Err(self.error(
-                    "there is no such layer; known are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `avgpool K`, \
+                    "no such layer; the layers are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `avgpool K`, \
                      `globalavgpool`, `batchnorm`, `dropout P`, `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu`, \
                      `flatten`",
                 ));
@@ -144,7 +144,7 @@ impl<'a> Item<'a> {
         };
         match words.next() {
             None => Ok(layer),
-            Some(word) => Err(self.error(format!("`{word}` is one word too many"))),
+            Some(word) => Err(self.error(format!("`{word}` is one word too many; remove it"))),
         }
     }
 
@@ -188,13 +188,13 @@ impl<'a> Item<'a> {
     fn real(&self, word: Option<&str>, form: &str) -> Result<f32> {
         word.and_then(|word| word.parse().ok())
             .filter(|number: &f32| number.is_finite())
-            .ok_or_else(|| self.error(format!("the form is {form}, with a number")))
+            .ok_or_else(|| self.error(format!("expected {form}, with a finite number")))
     }
 
     fn number(&self, word: Option<&str>, form: &str) -> Result<usize> {
         word.and_then(|word| word.parse().ok())
             .filter(|&number| number > 0)
-            .ok_or_else(|| self.error(format!("the form is {form}, with whole numbers above 0")))
+            .ok_or_else(|| self.error(format!("expected {form}, with whole numbers above 0")))
     }
 }
 

@@ -1,11 +1,12 @@
-//! Strided matrix views over slices: checked once when made, split without overlap.
+//! Strided matrix views over slices: checked once when they are made, split without overlap.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
-use super::Lists;
 use crate::error::{Error, Result};
 
-/// A matrix that is read: element `(i, j)` stands at `i·row_stride + j·col_stride` of a slice.
+/// A matrix to read: a view of a slice with any strides. Element `(i, j)` is at index `i·row_stride + j·col_stride`.
+///
+/// Elements may share memory: with a stride of 0, a row or a column is repeated.
 ///
 /// ```
 /// use nn_core::gemm::MatRef;
@@ -17,8 +18,9 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a> {
-    // Invariant: every element lies inside the allocation of the slice this view was made from, and nothing writes to
-    // any of them while the view lives. A pointer, not a slice, since a block's rows have other data between them.
+    // Invariant: every element lies inside the slice that this view was made from, and nothing writes to any of them
+    // while the view lives. If there are any elements, the offset of the last one fits into a `usize`. This is a pointer
+    // and not a slice, since a block's rows have other data between them.
     data: *const f32,
     rows: usize,
     cols: usize,
@@ -29,14 +31,21 @@ pub struct MatRef<'a> {
 
 // SAFETY: a `MatRef` is a shared borrow of its elements, as a `&[f32]` is, and `f32` is `Sync`.
 unsafe impl Send for MatRef<'_> {}
-// SAFETY: as above.
+// SAFETY: as above; shared access to a view only reads.
 unsafe impl Sync for MatRef<'_> {}
 
-/// A matrix that is written: as [`MatRef`], and no two elements share memory.
+/// A matrix to write: a view like [`MatRef`], of which no two elements share memory.
+///
+/// ```
+/// use nn_core::gemm::MatMut;
+/// let mut values = [0.0; 6];
+/// assert!(MatMut::row_major(&mut values, 2, 3).is_ok());
+/// assert!(MatMut::new(&mut values, 2, 3, 0, 1).is_err(), "the rows share memory");
+/// ```
 #[derive(Debug)]
 pub struct MatMut<'a> {
-    // Invariant: every element lies inside the allocation of the slice this view was made from, and no other live
-    // view reaches any of them.
+    // Invariant: every element lies inside the slice that this view was made from, no two share memory, and no other
+    // live view reaches any of them. If there are any elements, the offset of the last one fits into a `usize`.
     data: *mut f32,
     rows: usize,
     cols: usize,
@@ -48,8 +57,8 @@ pub struct MatMut<'a> {
 // SAFETY: a `MatMut` is an exclusive borrow of its elements, as a `&mut [f32]` is, and `f32` is `Send`.
 unsafe impl Send for MatMut<'_> {}
 
-/// The length a slice needs to hold a view, or `None` where that overflows.
-fn span(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
+/// The length a slice needs to hold a view, or `None` if that overflows.
+pub(super) fn span(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
     if rows == 0 || cols == 0 {
         return Some(0);
     }
@@ -59,10 +68,10 @@ fn span(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Optio
 }
 
 impl<'a> MatRef<'a> {
-    /// A view with any strides, in elements; a stride of 0 repeats a row or a column.
+    /// A view of `rows` × `cols` elements with any strides, in elements. A stride of 0 repeats a row or a column.
     ///
     /// # Errors
-    /// If an element would lie outside the slice.
+    /// If an element lies outside the slice.
     pub fn new(data: &'a [f32], rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Result<Self> {
         if span(rows, cols, row_stride, col_stride).is_none_or(|span| span > data.len()) {
             return Err(Error::View {
@@ -84,7 +93,7 @@ impl<'a> MatRef<'a> {
         })
     }
 
-    /// A contiguous matrix, `[rows, cols]`.
+    /// A view of `rows` × `cols` elements that lie row after row, without gaps.
     ///
     /// # Errors
     /// If the slice is shorter than `rows·cols`.
@@ -92,7 +101,7 @@ impl<'a> MatRef<'a> {
         Self::new(data, rows, cols, cols, 1)
     }
 
-    /// The same elements with rows and columns exchanged; nothing is copied.
+    /// The transpose; nothing is copied.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {
@@ -107,34 +116,35 @@ impl<'a> MatRef<'a> {
     /// Element `(row, col)`.
     ///
     /// # Panics
-    /// If it is outside the matrix.
+    /// If the element lies outside the matrix.
     #[must_use]
     pub fn get(&self, row: usize, col: usize) -> f32 {
         assert!(
             row < self.rows && col < self.cols,
             "({row}, {col}) is outside the matrix"
         );
-        // SAFETY: `(row, col)` is an element of the view.
+        // SAFETY: `(row, col)` is an element of the view, so it lies inside the slice, which is borrowed for `'a`.
         unsafe { *self.data.add(row * self.row_stride + col * self.col_stride) }
     }
 
-    /// All elements, if they lie row after row without gaps.
+    /// All elements, if they lie row after row, without gaps.
     pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
         let contiguous = self.col_stride == 1 && self.row_stride == self.cols;
-        // SAFETY: the elements are all that the slice holds, and they are borrowed for `'a`.
+        // SAFETY: the elements of the view are contiguous, so these values are exactly its elements.
         contiguous.then(|| unsafe { std::slice::from_raw_parts(self.data, self.rows * self.cols) })
     }
 
     /// Row `row` as a slice.
     ///
     /// # Panics
-    /// If there is no such row, or if its elements are not contiguous.
+    /// If there is no such row, or its elements are not contiguous.
     pub(crate) fn row(&self, row: usize) -> &'a [f32] {
         assert!(row < self.rows && (self.col_stride == 1 || self.cols <= 1));
         if self.cols == 0 {
             return &[];
         }
-        // SAFETY: the row's elements are contiguous, inside the view, and borrowed for `'a`.
+        // SAFETY: the row is not empty, so its first element and, with `col_stride` 1, the following ones are elements of
+        // the view, which are borrowed for `'a`.
         unsafe { std::slice::from_raw_parts(self.data.add(row * self.row_stride), self.cols) }
     }
 
@@ -142,16 +152,19 @@ impl<'a> MatRef<'a> {
     ///
     /// # Panics
     /// If the block reaches outside the matrix.
-    pub(crate) fn block(&self, rows: std::ops::Range<usize>, cols: std::ops::Range<usize>) -> Self {
-        assert!(rows.end <= self.rows && cols.end <= self.cols);
+    pub(crate) fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Self {
+        assert!(
+            rows.end <= self.rows && cols.end <= self.cols,
+            "the block reaches outside the matrix"
+        );
         let (height, width) = (rows.len(), cols.len());
         let start = if height == 0 || width == 0 {
             0
         } else {
+            // The offset of an element of the view, so it does not overflow.
             rows.start * self.row_stride + cols.start * self.col_stride
         };
         Self {
-            // `start` is the offset of an element of the view, or 0.
             data: self.data.wrapping_add(start),
             rows: height,
             cols: width,
@@ -171,25 +184,27 @@ impl<'a> MatRef<'a> {
         self.cols
     }
 
-    /// Whether rows or columns lie side by side in memory; one alone always does.
-    pub(crate) fn has_neighbours(&self) -> bool {
+    /// Whether the elements of each row, or those of each column, are contiguous.
+    pub(crate) fn is_row_or_column_major(&self) -> bool {
         self.row_stride == 1 || self.col_stride == 1 || self.rows <= 1 || self.cols <= 1
     }
 
+    /// Distances between rows and between columns, in elements.
     pub(crate) fn strides(&self) -> (usize, usize) {
         (self.row_stride, self.col_stride)
     }
 
+    /// The first element, if there is any. All other elements may be reached from this pointer.
     pub(super) fn as_ptr(&self) -> *const f32 {
         self.data
     }
 }
 
 impl<'a> MatMut<'a> {
-    /// A view with any strides, in elements, under which no two elements share memory.
+    /// A view of `rows` × `cols` elements with any strides, in elements, under which no two elements share memory.
     ///
     /// # Errors
-    /// If an element would lie outside the slice, or two would share memory.
+    /// If an element lies outside the slice, or two share memory.
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Result<Self> {
         let fail = |len, reason| {
             Err(Error::View {
@@ -204,8 +219,8 @@ impl<'a> MatMut<'a> {
         if span(rows, cols, row_stride, col_stride).is_none_or(|span| span > data.len()) {
             return fail(data.len(), "an element lies outside the slice");
         }
-        // Elements are apart if a whole row fits between two neighbouring rows, or a whole column between columns.
-        // `span` has shown that the products fit into a `usize`.
+        // Elements are apart if a whole row fits between the starts of two rows, or a whole column between those of
+        // two columns. Both products are part of `span`, so they do not overflow.
         let apart = |inner: usize, inner_stride: usize, outer: usize, outer_stride: usize| {
             (inner <= 1 || inner_stride > 0) && (outer <= 1 || outer_stride > (inner - 1) * inner_stride)
         };
@@ -226,7 +241,7 @@ impl<'a> MatMut<'a> {
         })
     }
 
-    /// A contiguous matrix, `[rows, cols]`.
+    /// A view of `rows` × `cols` elements that lie row after row, without gaps.
     ///
     /// # Errors
     /// If the slice is shorter than `rows·cols`.
@@ -234,7 +249,7 @@ impl<'a> MatMut<'a> {
         Self::new(data, rows, cols, cols, 1)
     }
 
-    /// The same elements with rows and columns exchanged; nothing is copied.
+    /// The transpose; nothing is copied.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {
@@ -258,8 +273,14 @@ impl<'a> MatMut<'a> {
         self.cols
     }
 
+    /// Distances between rows and between columns, in elements.
     pub(crate) fn strides(&self) -> (usize, usize) {
         (self.row_stride, self.col_stride)
+    }
+
+    /// The first element, if there is any. All other elements may be reached from this pointer.
+    pub(super) fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.data
     }
 
     /// The same view for a shorter time.
@@ -267,7 +288,7 @@ impl<'a> MatMut<'a> {
         MatMut { ..*self }
     }
 
-    /// The same view, read.
+    /// The same view for reading.
     pub(crate) fn as_ref(&self) -> MatRef<'_> {
         MatRef {
             data: self.data,
@@ -282,42 +303,39 @@ impl<'a> MatMut<'a> {
     /// Row `row` as a slice.
     ///
     /// # Panics
-    /// If there is no such row, or if its elements are not contiguous.
+    /// If there is no such row, or its elements are not contiguous.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows && (self.col_stride == 1 || self.cols <= 1));
         if self.cols == 0 {
             return &mut [];
         }
-        // SAFETY: the row's elements are contiguous, inside the view, and borrowed exclusively.
+        // SAFETY: the row is not empty, so its first element and, with `col_stride` 1, the following ones are elements of
+        // the view, which `&mut self` borrows exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(row * self.row_stride), self.cols) }
     }
 
-    /// The rows before `row`, and those from it on.
+    /// Splits into the rows before `row` and the others.
     ///
     /// # Panics
     /// If there are fewer rows.
     pub(crate) fn split_at_row(self, row: usize) -> (Self, Self) {
-        assert!(row <= self.rows);
+        assert!(row <= self.rows, "the matrix has fewer rows");
         let offset = if row == self.rows || self.cols == 0 {
             0
         } else {
+            // The offset of an element of the view, so it does not overflow.
             row * self.row_stride
         };
-        // SAFETY: the offset is that of an element of the view, or 0, so the pointer stays inside the allocation;
-        // the two halves share no element, since they share no row.
-        let below = unsafe { self.data.add(offset) };
-        let rest = self.rows - row;
-        (
-            Self { rows: row, ..self },
-            Self {
-                data: below,
-                rows: rest,
-                ..self
-            },
-        )
+        // The halves share no row, so no element.
+        let below = Self {
+            data: self.data.wrapping_add(offset),
+            rows: self.rows - row,
+            ..self
+        };
+        (Self { rows: row, ..self }, below)
     }
 
-    /// The columns before `col`, and those from it on.
+    /// Splits into the columns before `col` and the others.
     ///
     /// # Panics
     /// If there are fewer columns.
@@ -330,181 +348,11 @@ impl<'a> MatMut<'a> {
     pub(crate) fn for_each(&mut self, mut f: impl FnMut(&mut f32)) {
         for row in 0..self.rows {
             for col in 0..self.cols {
-                // SAFETY: `(row, col)` is an element of the view, which borrows it exclusively.
+                // SAFETY: `(row, col)` is an element of the view, which `&mut self` borrows exclusively; no other
+                // reference to it lives, since `f` cannot keep this one.
                 f(unsafe { &mut *self.data.add(row * self.row_stride + col * self.col_stride) });
             }
         }
-    }
-}
-
-/// A matrix whose columns come in segments: segment `s` is a matrix like the first one, `s·stride` elements on.
-///
-/// A window of a picture is one: a segment is a row of the window, whose pixels are neighbours in memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Segments<'a> {
-    first: MatRef<'a>,
-    count: usize,
-    stride: usize,
-    /// Which columns to walk, where there is one segment and not all of it is wanted.
-    lists: Option<Lists<'a>>,
-    /// What will be read after this, and is asked for meanwhile.
-    next: Option<MatRef<'a>>,
-}
-
-impl<'a> From<MatRef<'a>> for Segments<'a> {
-    fn from(first: MatRef<'a>) -> Self {
-        Self {
-            first,
-            count: 1,
-            stride: 0,
-            lists: None,
-            next: None,
-        }
-    }
-}
-
-impl<'a> Segments<'a> {
-    /// `count` segments of `rows` × `cols` each.
-    ///
-    /// # Panics
-    /// If an element lies outside the slice.
-    pub(crate) fn new(
-        data: &'a [f32],
-        (rows, row_stride): (usize, usize),
-        (cols, col_stride): (usize, usize),
-        (count, stride): (usize, usize),
-    ) -> Self {
-        let one = span(rows, cols, row_stride, col_stride);
-        let last = count.saturating_sub(1).checked_mul(stride);
-        let all = one.zip(last).and_then(|(one, last)| one.checked_add(last));
-        assert!(
-            all.is_some_and(|all| all <= data.len()),
-            "a segment lies outside the slice"
-        );
-        Self {
-            first: MatRef {
-                data: data.as_ptr(),
-                rows,
-                cols,
-                row_stride,
-                col_stride,
-                borrow: PhantomData,
-            },
-            count,
-            stride,
-            lists: None,
-            next: None,
-        }
-    }
-
-    /// A matrix of which only the listed columns are walked.
-    ///
-    /// # Panics
-    /// If the lists are not of a matrix of this shape.
-    pub(crate) fn of_lists(first: MatRef<'a>, lists: Lists<'a>) -> Self {
-        let fits = lists.rows() == first.rows && lists.cols() == first.cols;
-        assert!(fits, "the lists are another matrix's");
-        Self {
-            lists: Some(lists),
-            ..first.into()
-        }
-    }
-
-    /// The same, with a matrix that will be read when these have been multiplied.
-    pub(crate) fn before(self, next: MatRef<'a>) -> Self {
-        Self {
-            next: Some(next),
-            ..self
-        }
-    }
-
-    pub(super) fn next(&self) -> Option<MatRef<'a>> {
-        self.next
-    }
-
-    pub(super) fn lists(&self) -> Option<Lists<'a>> {
-        self.lists
-    }
-
-    pub(super) fn first(&self) -> &MatRef<'a> {
-        &self.first
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(super) fn stride(&self) -> usize {
-        self.stride
-    }
-}
-
-/// Where a product goes: a matrix whose panels of columns may stand apart.
-#[derive(Debug)]
-pub(crate) struct Output<'a> {
-    /// All rows, and the columns of the first panel.
-    first: MatMut<'a>,
-    cols: usize,
-    panel_stride: usize,
-}
-
-impl<'a> From<MatMut<'a>> for Output<'a> {
-    fn from(view: MatMut<'a>) -> Self {
-        Self {
-            cols: view.cols,
-            panel_stride: super::NR,
-            first: view,
-        }
-    }
-}
-
-impl<'a> Output<'a> {
-    /// Packed panels: `rows` rows of `cols` columns, with `panel_stride` values from one panel's first row to the
-    /// next one's.
-    ///
-    /// # Panics
-    /// If an element lies outside the slice, or panels overlap.
-    pub(crate) fn panels(data: &'a mut [f32], rows: usize, cols: usize, panel_stride: usize) -> Self {
-        let panels = cols.div_ceil(super::NR);
-        assert!(panels <= 1 || panel_stride >= rows * super::NR, "panels overlap");
-        let len = panels.saturating_sub(1) * panel_stride + rows * super::NR;
-        assert!(len <= data.len(), "panels are cut short");
-        Self {
-            first: MatMut {
-                data: data.as_mut_ptr(),
-                rows,
-                cols: cols.min(super::NR),
-                row_stride: super::NR,
-                col_stride: 1,
-                borrow: PhantomData,
-            },
-            cols,
-            panel_stride,
-        }
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.first.rows
-    }
-
-    pub(super) fn cols(&self) -> usize {
-        self.cols
-    }
-
-    pub(super) fn row_stride(&self) -> usize {
-        self.first.row_stride
-    }
-
-    pub(super) fn col_stride(&self) -> usize {
-        self.first.col_stride
-    }
-
-    pub(super) fn panel_stride(&self) -> usize {
-        self.panel_stride
-    }
-
-    pub(super) fn as_ptr(&mut self) -> *mut f32 {
-        self.first.data
     }
 }
 
@@ -513,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn views_outside_the_slice_are_refused() {
+    fn rejects_elements_outside_the_slice() {
         let data = [0.0; 6];
         assert!(MatRef::row_major(&data, 2, 3).is_ok());
         assert!(MatRef::row_major(&data, 2, 4).is_err());
@@ -523,9 +371,9 @@ mod tests {
     }
 
     #[test]
-    fn elements_that_share_memory_cannot_be_written() {
+    fn rejects_mutable_elements_that_share_memory() {
         let mut data = [0.0; 20];
-        for (rows, cols, row_stride, col_stride, fine) in [
+        for (rows, cols, row_stride, col_stride, is_valid) in [
             (4, 5, 5, 1, true),
             (4, 5, 1, 4, true),
             (4, 5, 4, 1, false),
@@ -537,7 +385,7 @@ mod tests {
             (3, 2, 2, 5, true),
         ] {
             let view = MatMut::new(&mut data, rows, cols, row_stride, col_stride);
-            assert_eq!(view.is_ok(), fine, "{rows}x{cols} {row_stride} {col_stride}");
+            assert_eq!(view.is_ok(), is_valid, "{rows}x{cols} {row_stride} {col_stride}");
         }
     }
 
@@ -551,5 +399,29 @@ mod tests {
         left.for_each(|x| *x += 2.0);
         right.for_each(|x| *x += 3.0);
         assert_eq!(data, [1., 1., 1., 1., 2., 2., 2., 3., 2., 2., 2., 3.]);
+    }
+
+    /// Sizes whose products overflow, where there is no element at all.
+    #[test]
+    fn blocks_and_splits_of_huge_empty_views_do_not_overflow() {
+        const HUGE: usize = usize::MAX;
+        let a = MatRef::new(&[], HUGE, 0, HUGE, HUGE).unwrap();
+        assert_eq!(a.block(HUGE - 1..HUGE, 0..0).rows(), 1);
+        assert_eq!(a.transposed().block(0..0, 1..HUGE).cols(), HUGE - 1);
+        let mut data = [0.0];
+        let c = MatMut::new(&mut data, HUGE, 0, HUGE, HUGE).unwrap();
+        let (top, bottom) = c.split_at_row(HUGE - 1);
+        assert_eq!((top.rows(), bottom.rows()), (HUGE - 1, 1));
+        let one = MatMut::new(&mut data, 1, 1, HUGE, HUGE).unwrap();
+        let (mut left, mut right) = one.split_at_col(1);
+        left.for_each(|x| *x += 1.0);
+        right.for_each(|x| *x += 2.0);
+        assert_eq!(data, [1.0]);
+    }
+
+    #[test]
+    #[should_panic = "outside the matrix"]
+    fn blocks_end_inside_the_matrix() {
+        MatRef::new(&[1.0], 4, 4, 0, 0).unwrap().block(0..4, 3..5);
     }
 }

@@ -7,9 +7,13 @@ use crate::{
     layers::{Backward, Forward},
 };
 
-/// A way of computing a convolution of fixed geometry. The functions are those of [`Layer`](crate::layers::Layer), and
-/// `weights` are the packed weights without the bias.
+/// A way to compute a convolution of fixed geometry. The methods are those of [`Layer`](crate::layers::Layer) and
+/// [`Parameters`](crate::layers::Parameters); `weights` are the packed weights without the bias.
 pub(super) trait Algorithm: fmt::Debug + Send + Sync {
+    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
+
+    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
+
     fn scratch_len(&self, training: bool) -> usize;
 
     fn packed_len(&self) -> usize {
@@ -21,8 +25,4 @@ pub(super) trait Algorithm: fmt::Debug + Send + Sync {
     fn transposed_len(&self) -> usize;
 
     fn transpose(&self, kernel: Kernel, weights: &[f32], transposed: &mut [f32]);
-
-    fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
-
-    fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
 }

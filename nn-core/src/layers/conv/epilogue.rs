@@ -29,7 +29,7 @@ impl Vectorize for BiasRelu<'_> {
     #[inline(always)]
     fn run(self) {
         for y in self.y.chunks_exact_mut(self.channels) {
-            BiasRelu { y, ..self }.each(self.channels);
+            BiasRelu { y, ..self }.for_each_chunk(self.channels);
         }
     }
 }
@@ -114,7 +114,7 @@ impl Vectorize for EpilogueBackward<'_> {
                 dz: &mut self.dz[row * self.strides.0 + col * self.strides.1..],
                 dbias: self.dbias,
             };
-            pixel.each(output.channels);
+            pixel.for_each_chunk(output.channels);
         }
     }
 }
@@ -137,7 +137,7 @@ impl Chunked for PixelBackward<'_> {
     fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
         let mut dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
-            dy = dy.where_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
+            dy = dy.select_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
         }
         let dbias = &mut self.dbias[range.clone()];
         (F32x8::load::<WHOLE>(dbias) + dy).store::<WHOLE>(dbias);
@@ -150,7 +150,7 @@ impl Chunked for PixelBackward<'_> {
             for col in 0..self.window.1 {
                 let start = row * self.strides.0 + col * self.strides.1 + range.start;
                 let dz = &mut self.dz[start..][..range.len()];
-                dy.where_equal(argmax, F32x8::splat(index)).store::<WHOLE>(dz);
+                dy.select_equal(argmax, F32x8::splat(index)).store::<WHOLE>(dz);
                 index += 1.0;
             }
         }

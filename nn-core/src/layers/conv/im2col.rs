@@ -214,29 +214,6 @@ impl Im2col {
 }
 
 impl Algorithm for Im2col {
-    fn scratch_len(&self, training: bool) -> usize {
-        parts_len(self.scratch_lens(training))
-    }
-
-    fn transposed_len(&self) -> usize {
-        self.geometry.filter_len().div_ceil(NR) * self.geometry.output.channels * NR
-    }
-
-    /// Packs the weights as `[filter / 16, output channels, 16]`.
-    fn transpose(&self, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
-        let channels = self.geometry.output.channels;
-        let panels = weights.chunks_exact(self.geometry.filter_len() * NR);
-        for (panel, weights) in panels.enumerate() {
-            for (index, weights) in weights.chunks_exact(NR).enumerate() {
-                let outputs = channels - panel * NR;
-                for (output, &weight) in weights.iter().enumerate().take(outputs) {
-                    let row = index / NR * channels + panel * NR + output;
-                    transposed[row * NR + index % NR] = weight;
-                }
-            }
-        }
-    }
-
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         let (weights, bias) = self.geometry.weights_and_bias(pass.parameters);
         let scratch = self.split_scratch(pass.scratch, pass.training.is_some());
@@ -305,6 +282,29 @@ impl Algorithm for Im2col {
             }
             if let Some(dx) = dx.filter(|_| !scratch.dpadded.is_empty()) {
                 crop(scratch.dpadded, geometry.padded, geometry.pad, dx, geometry.input);
+            }
+        }
+    }
+
+    fn scratch_len(&self, training: bool) -> usize {
+        parts_len(self.scratch_lens(training))
+    }
+
+    fn transposed_len(&self) -> usize {
+        self.geometry.filter_len().div_ceil(NR) * self.geometry.output.channels * NR
+    }
+
+    /// Packs the weights as `[filter / 16, output channels, 16]`.
+    fn transpose(&self, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
+        let channels = self.geometry.output.channels;
+        let panels = weights.chunks_exact(self.geometry.filter_len() * NR);
+        for (panel, weights) in panels.enumerate() {
+            for (index, weights) in weights.chunks_exact(NR).enumerate() {
+                let outputs = channels - panel * NR;
+                for (output, &weight) in weights.iter().enumerate().take(outputs) {
+                    let row = index / NR * channels + panel * NR + output;
+                    transposed[row * NR + index % NR] = weight;
+                }
             }
         }
     }

@@ -81,7 +81,7 @@ impl Vectorize for MaxPoolForward<'_> {
                     y,
                     argmax: argmax.next(),
                 };
-                window.each(channels);
+                window.for_each_chunk(channels);
             }
         }
     }
@@ -106,8 +106,8 @@ impl Chunked for WindowForward<'_> {
             for col in 0..self.geometry.window.1 {
                 let x = &row[col * self.geometry.input.channels..];
                 let x = F32x8::load::<WHOLE>(&x[range.clone()]);
-                indices = F32x8::splat(index).where_larger(x, largest, indices);
-                largest = x.where_larger(x, largest, largest);
+                indices = F32x8::splat(index).select_greater(x, largest, indices);
+                largest = x.select_greater(x, largest, largest);
                 index += 1.0;
             }
         }
@@ -140,7 +140,7 @@ impl Vectorize for MaxPoolBackward<'_> {
                     argmax,
                     dx: &mut dx[col * geometry.stride * channels..],
                 };
-                window.each(channels);
+                window.for_each_chunk(channels);
             }
         }
     }
@@ -165,7 +165,7 @@ impl Chunked for WindowBackward<'_> {
             let row = &mut self.dx[row * self.geometry.input.row()..];
             for col in 0..self.geometry.window.1 {
                 let dx = &mut row[col * self.geometry.input.channels..][range.clone()];
-                let dy = dy.where_equal(argmax, F32x8::splat(index));
+                let dy = dy.select_equal(argmax, F32x8::splat(index));
                 (F32x8::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
                 index += 1.0;
             }

@@ -74,22 +74,6 @@ impl Direct {
 }
 
 impl Algorithm for Direct {
-    fn scratch_len(&self, training: bool) -> usize {
-        parts_len(self.scratch_lens(training))
-    }
-
-    fn transposed_len(&self) -> usize {
-        self.geometry.transposed_weight_len()
-    }
-
-    fn transpose(&self, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
-        for (phase, range) in self.phases() {
-            let positions = phase.positions.iter().copied();
-            self.geometry
-                .transpose_weights(weights, positions, &mut transposed[range]);
-        }
-    }
-
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         let geometry = &self.geometry;
         let convolution = Convolution {
@@ -155,6 +139,22 @@ impl Algorithm for Direct {
                     phase.convolution.run(pass.kernel, dz, weights, dx, (None, false));
                 }
             }
+        }
+    }
+
+    fn scratch_len(&self, training: bool) -> usize {
+        parts_len(self.scratch_lens(training))
+    }
+
+    fn transposed_len(&self) -> usize {
+        self.geometry.transposed_weight_len()
+    }
+
+    fn transpose(&self, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
+        for (phase, range) in self.phases() {
+            let positions = phase.positions.iter().copied();
+            self.geometry
+                .transpose_weights(weights, positions, &mut transposed[range]);
         }
     }
 }

@@ -203,32 +203,6 @@ impl Winograd {
 }
 
 impl Algorithm for Winograd {
-    fn scratch_len(&self, training: bool) -> usize {
-        parts_len(self.scratch_lens(training))
-    }
-
-    fn packed_len(&self) -> usize {
-        filter_points_len(self.geometry.input.channels, self.geometry.output.channels)
-    }
-
-    /// Transforms the filters.
-    fn pack(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
-        self.transform_filters(kernel, self.geometry.input.channels, weights, packed);
-    }
-
-    fn transposed_len(&self) -> usize {
-        self.geometry.transposed_weight_len()
-            + filter_points_len(self.geometry.output.channels, self.geometry.input.channels)
-    }
-
-    /// Transposes the filters, and transforms the result.
-    fn transpose(&self, kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
-        let (transposed, points) = transposed.split_at_mut(self.geometry.transposed_weight_len());
-        let positions = 0..self.geometry.filter.area();
-        self.geometry.transpose_weights(weights, positions, transposed);
-        self.transform_filters(kernel, self.geometry.output.channels, transposed, points);
-    }
-
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
         let (_, bias) = self.geometry.weights_and_bias(pass.parameters);
         let mut scratch = self.split_scratch(pass.scratch, pass.training.is_some());
@@ -311,6 +285,32 @@ impl Algorithm for Winograd {
             }
             first = rows.end;
         }
+    }
+
+    fn scratch_len(&self, training: bool) -> usize {
+        parts_len(self.scratch_lens(training))
+    }
+
+    fn packed_len(&self) -> usize {
+        filter_points_len(self.geometry.input.channels, self.geometry.output.channels)
+    }
+
+    /// Transforms the filters.
+    fn pack(&self, kernel: Kernel, weights: &[f32], packed: &mut [f32]) {
+        self.transform_filters(kernel, self.geometry.input.channels, weights, packed);
+    }
+
+    fn transposed_len(&self) -> usize {
+        self.geometry.transposed_weight_len()
+            + filter_points_len(self.geometry.output.channels, self.geometry.input.channels)
+    }
+
+    /// Transposes the filters, and transforms the result.
+    fn transpose(&self, kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
+        let (transposed, points) = transposed.split_at_mut(self.geometry.transposed_weight_len());
+        let positions = 0..self.geometry.filter.area();
+        self.geometry.transpose_weights(weights, positions, transposed);
+        self.transform_filters(kernel, self.geometry.output.channels, transposed, points);
     }
 }
 

@@ -141,7 +141,8 @@ impl TransformTiles<'_> {
             let from = &from[y * from_strides.tile_row + x * from_strides.tile_col..];
             let to = &mut to[y * to_strides.tile_row + x * to_strides.tile_col..];
             for first in (0..self.channels).step_by(WIDTH) {
-                // The last chunk ends with the last channel, and overlaps the chunk before it.
+                // The last chunk ends with the last channel and overlaps the chunk before it, whose channels it does not
+                // add to `to` again.
                 let start = first.min(self.channels - WIDTH);
                 for i in 0..T::INPUTS {
                     let from = &from[i * from_strides.row + start..];
