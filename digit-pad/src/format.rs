@@ -1,29 +1,26 @@
-//! Numbers formatted for people.
+//! Numbers formatted for people: percentages and grouped digits.
 
-/// A share in percent, as in `98.71 %`.
+/// A share as a percentage with two decimals, as in `98.71%`.
+///
+/// `100%` is written for a share of exactly 1; anything less is at most `99.99%`, so that a result with errors never
+/// looks perfect.
 #[must_use]
-pub fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
-}
-
-/// A probability to a tenth of a percent; what rounds to certainty needs no decimals.
-#[must_use]
-pub fn short_percent(probability: f32) -> String {
-    let percent = format!("{:.1}%", 100.0 * probability);
-    if percent == "100.0%" {
-        "100%".to_owned()
-    } else {
-        percent
+pub fn percent(share: impl Into<f64>) -> String {
+    let percent = 100.0 * share.into();
+    match format!("{percent:.2}%") {
+        text if text != "100.00%" => text,
+        _ if percent < 100.0 => "99.99%".to_owned(),
+        _ => "100%".to_owned(),
     }
 }
 
-/// The same; a dash where it is undefined.
+/// A share as [`percent`] formats it, or a dash where it is undefined.
 #[must_use]
 pub fn percent_or_dash(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), percent)
 }
 
-/// A whole number with its thousands set apart, as in `60,000`.
+/// A whole number with its thousands separated, as in `60,000`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -36,12 +33,19 @@ pub fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
+/// A count and its noun, in the plural unless the count is 1: `1 example`, `2 examples`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         for (number, expected) in [
             (0, "0"),
             (999, "999"),
@@ -54,10 +58,33 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_percent() {
+    fn shares_become_percentages() {
+        for (share, expected) in [
+            (0.0, "0.00%"),
+            (0.000_04, "0.00%"),
+            (0.5, "50.00%"),
+            (0.98711, "98.71%"),
+            (0.9999, "99.99%"),
+            (0.999_999, "99.99%"),
+            (1.0, "100%"),
+            (f64::NAN, "NaN%"),
+        ] {
+            assert_eq!(percent(share), expected, "{share}");
+        }
         assert_eq!(
-            (percent(0.98711).as_str(), percent(1.0).as_str()),
-            ("98.71 %", "100.00 %")
+            (percent(0.07_f32).as_str(), percent(1.0_f32).as_str()),
+            ("7.00%", "100%")
         );
+        assert_eq!(
+            (percent_or_dash(None).as_str(), percent_or_dash(Some(0.25)).as_str()),
+            ("–", "25.00%")
+        );
+    }
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        for (count, expected) in [(0, "0 examples"), (1, "1 example"), (1200, "1,200 examples")] {
+            assert_eq!(counted(count, "example"), expected);
+        }
     }
 }

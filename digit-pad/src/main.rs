@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     }
     let open = || -> Result<(), Error> {
         let opening = match &image {
-            Some(path) => Opening::Picture(image_file::open(path.as_ref())?.image),
+            Some(path) => Opening::Image(image_file::open(path.as_ref())?.image),
             None => Opening::Blank,
         };
         session::open(Model::embedded()?, &UserPaths::of_user(), opening, false)

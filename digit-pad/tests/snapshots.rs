@@ -1,5 +1,5 @@
-//! What the window looks like in each of its states, pinned by pictures; `UPDATE_SNAPSHOTS=1` makes them anew, to be
-//! looked at before they are kept.
+//! Snapshots of the window in each of its states. `UPDATE_SNAPSHOTS=1` rewrites the images; review them before
+//! committing.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,8 +15,8 @@ use digit_pad::{
 };
 use image::{Rgb, RgbImage};
 
-/// Channels may differ by so much: machines round differently.
-const ROUNDING: u8 = 6;
+/// Largest difference of a color channel: machines round differently.
+const TOLERANCE: u8 = 6;
 
 fn seven(left: f32) -> Ink {
     let mut ink = Ink::new();
@@ -51,7 +51,7 @@ fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
             bottom: 430.0,
         },
     };
-    state.show(predictions.iter().enumerate().map(digit).collect());
+    state.show_digits(predictions.iter().enumerate().map(digit).collect());
     state
 }
 
@@ -96,24 +96,24 @@ fn progress() -> Progress {
     }
 }
 
-/// Every state, by the name of its picture.
+/// All states, each with the name of its snapshot.
 fn states() -> Vec<(String, State)> {
     let mut states = Vec::new();
     for size in [(640, 480), (960, 640), (1920, 1080)] {
         let mut add = |name: &str, state: State| states.push((format!("{name}-{}x{}", size.0, size.1), state));
         add("blank", State::new(size.0, size.1, Opening::Blank));
-        add("known", drawn(size, &[prediction(7, 0.993, true)]));
+        add("prediction", drawn(size, &[prediction(7, 0.993, true)]));
         let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
         layers.act(Action::Layers);
         layers.show_activations(Some(Arc::new(activations())));
         add("layers", layers);
-        let mut learning = drawn(size, &[prediction(7, 0.61, false)]);
-        learning.show_progress(Arc::new(progress()));
-        add("learning", learning);
+        let mut training = drawn(size, &[prediction(7, 0.61, false)]);
+        training.show_progress(Arc::new(progress()));
+        add("training", training);
     }
     let size = (960, 640);
     let mut add = |name: &str, state: State| states.push((name.to_owned(), state));
-    add("doubt", drawn(size, &[prediction(2, 0.55, false)]));
+    add("not-sure", drawn(size, &[prediction(2, 0.55, false)]));
     add(
         "number",
         drawn(
@@ -135,7 +135,7 @@ fn states() -> Vec<(String, State)> {
     let pixels = examples.network_input().expect("something is drawn");
     examples.show_examples(Arc::new((0..5).map(|label| ExampleView { pixels, label }).collect()));
     examples.act(Action::Examples);
-    add("lessons", examples);
+    add("examples", examples);
     let mut tooltip = drawn(size, &[prediction(7, 0.993, true)]);
     let layout = tooltip.layout();
     let button = layout
@@ -155,7 +155,7 @@ fn states() -> Vec<(String, State)> {
     eraser.show_message("Saved /home/somebody/Pictures/digit-1.png");
     add("eraser", eraser);
     let mut zoomed = drawn((1920, 1080), &[prediction(7, 0.993, true)]);
-    assert_eq!(zoomed.act(Action::Larger), Effects::READ);
+    assert_eq!(zoomed.act(Action::ZoomIn), Effects::RECOGNIZE);
     add("zoomed", zoomed);
     states
 }
@@ -171,7 +171,7 @@ fn painted(state: &State) -> RgbImage {
     })
 }
 
-/// How many pixels differ, and the rectangle around them; nothing if none does.
+/// Describes the number of differing pixels and the rectangle around them; `None` if there are none.
 fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
     if found.dimensions() != expected.dimensions() {
         return Some(format!(
@@ -180,7 +180,7 @@ fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
             expected.dimensions()
         ));
     }
-    let differs = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > ROUNDING);
+    let differs = |a: &Rgb<u8>, b: &Rgb<u8>| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > TOLERANCE);
     let pixels = found.enumerate_pixels().zip(expected.pixels());
     let places: Vec<_> = pixels
         .filter(|((.., a), b)| differs(a, b))
@@ -195,14 +195,14 @@ fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
 }
 
 #[test]
-fn every_state_looks_as_it_did() {
+fn states_match_their_snapshots() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
-    let mut misfits = Vec::new();
+    let mut problems = Vec::new();
     for (name, state) in states() {
         let (path, found) = (folder.join(format!("{name}.png")), painted(&state));
         if update {
-            found.save(&path).expect("the picture is written");
+            found.save(&path).expect("the image is written");
             continue;
         }
         let expected = image::open(&path).map(image::DynamicImage::into_rgb8);
@@ -211,20 +211,20 @@ fn every_state_looks_as_it_did() {
             Err(error) => Some(format!("cannot be compared: {error}")),
         };
         if let Some(problem) = problem {
-            let beside = std::env::temp_dir().join(format!("{name}-found.png"));
-            found.save(&beside).expect("the picture is written");
-            misfits.push(format!("{name}: {problem}; see {}", beside.display()));
+            let found_path = std::env::temp_dir().join(format!("{name}-found.png"));
+            found.save(&found_path).expect("the image is written");
+            problems.push(format!("{name}: {problem}; see {}", found_path.display()));
         }
     }
-    assert!(misfits.is_empty(), "{}", misfits.join("\n"));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[test]
-fn a_difference_is_found_and_its_place_is_named() {
+fn differences_are_located() {
     let expected = RgbImage::from_pixel(20, 10, Rgb([9, 9, 9]));
     let mut found = expected.clone();
     assert_eq!(difference(&found, &expected), None);
-    found.put_pixel(3, 4, Rgb([9, 9 + ROUNDING, 9]));
+    found.put_pixel(3, 4, Rgb([9, 9 + TOLERANCE, 9]));
     assert_eq!(difference(&found, &expected), None);
     found.put_pixel(7, 2, Rgb([9, 90, 9]));
     found.put_pixel(12, 8, Rgb([0, 0, 0]));

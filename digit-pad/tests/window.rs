@@ -1,4 +1,4 @@
-//! The real window, on X11 and on Wayland, under Xvfb and driven by xdotool as a hand would.
+//! The real window on X11 and Wayland, run under Xvfb and driven by xdotool.
 
 #![cfg(unix)]
 
@@ -17,24 +17,24 @@ use std::{
 use digit_pad::ui::{Action, DEFAULT_SIZE, Layout, Panel};
 use tempfile::TempDir;
 
-/// Longer than anything takes on a machine that is busy.
+/// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Larger than the window, so that there is a place beside it.
+/// Larger than the window, so that the pointer can leave it.
 const SCREEN: (usize, usize) = (1280, 1024);
 
-/// A child that does not outlive the test.
-struct Ending(Child);
+/// A child process that is killed when dropped.
+struct KillOnDrop(Child);
 
-impl Drop for Ending {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The lines that a child writes, as they come.
+/// Receives the lines that a child process writes.
 fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     thread::spawn(move || {
@@ -47,62 +47,62 @@ fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
-/// Waits for a line that begins so; returns it and, before it, those that came first.
-fn wait_for(lines: &Receiver<String>, beginning: &str) -> Vec<String> {
-    wait_until(lines, beginning, |line| line.starts_with(beginning))
+/// Waits for a line with a prefix; returns all lines up to and including it.
+fn wait_for(lines: &Receiver<String>, prefix: &str) -> Vec<String> {
+    wait_until(lines, prefix, |line| line.starts_with(prefix))
 }
 
-/// Waits for a line that is as it should be, as `what` says; returns it and, before it, those that came first.
-fn wait_until(lines: &Receiver<String>, what: &str, is_found: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut seen = Vec::new();
+/// Waits for a matching line, described by `what`; returns all lines up to and including it.
+fn wait_until(lines: &Receiver<String>, what: &str, matches: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut received = Vec::new();
     loop {
         let line = lines
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|error| panic!("no line {what:?}: {error}"));
-        let found = is_found(&line);
-        seen.push(line);
-        if found {
-            return seen;
+        let is_match = matches(&line);
+        received.push(line);
+        if is_match {
+            return received;
         }
     }
 }
 
-/// The pad in a display of its own.
+/// The program in a display of its own.
 struct Pad {
     window: String,
     display: String,
-    /// Seconds between the points of a stroke, and that a key or a button is held; without it, no time at all.
-    rest: Option<&'static str>,
+    /// Seconds between the points of a stroke, and between pressing and releasing; no delay if `None`.
+    delay: Option<&'static str>,
     lines: Receiver<String>,
-    /// What it said until its first picture was shown.
-    greeting: Vec<String>,
-    pad: Ending,
-    /// Where it keeps what is the user's.
+    /// The lines up to the first frame.
+    startup: Vec<String>,
+    process: KillOnDrop,
+    /// The folder for settings and saved files.
     home: TempDir,
     _display: Display,
 }
 
-/// Where the pad is shown. What was started last ends first.
+/// A virtual display. Fields are dropped in order: the last process started ends first.
 struct Display {
-    _weston: Option<(Ending, TempDir)>,
-    _xvfb: Ending,
+    _weston: Option<(KillOnDrop, TempDir)>,
+    _xvfb: KillOnDrop,
     /// Its name for xdotool.
     name: String,
-    /// What tells the pad of it.
+    /// Environment variables that select it.
     variables: Vec<(&'static str, OsString)>,
 }
 
-/// Where everything lies at first.
+/// The initial layout of the window.
 fn layout() -> Layout {
     Layout::new(DEFAULT_SIZE.0, DEFAULT_SIZE.1, 1.0, Panel::Prediction)
 }
 
 fn skip(missing: &str) {
-    println!("skipped: the window is not tested, since there is no {missing} here");
+    println!("skipped: the window is not tested, {missing} is missing");
 }
 
 impl Display {
-    /// A screen of X11; says why not where the machine lacks what it takes.
+    /// An X11 display; `None`, with a message, if a tool is missing.
     fn x11() -> Option<Self> {
         if Command::new("xdotool").arg("-version").output().is_err() {
             skip("xdotool");
@@ -116,7 +116,7 @@ impl Display {
             return None;
         };
         let number = lines(xvfb.stdout.take().expect("piped"));
-        let xvfb = Ending(xvfb);
+        let xvfb = KillOnDrop(xvfb);
         let name = format!(":{}", wait_for(&number, "")[0].trim());
         Some(Display {
             _weston: None,
@@ -126,7 +126,7 @@ impl Display {
         })
     }
 
-    /// A Wayland compositor in a screen of X11, which shows one program on all of it.
+    /// A Wayland compositor in an X11 display, with a single full-screen program.
     fn wayland() -> Option<Self> {
         const SOCKET: &str = "wayland-pad";
         let mut screen = Display::x11()?;
@@ -145,11 +145,11 @@ impl Display {
             skip("weston");
             return None;
         };
-        let mut weston = Ending(weston);
+        let mut weston = KillOnDrop(weston);
         let start = Instant::now();
         while !sockets.path().join(SOCKET).exists() {
             if weston.0.try_wait().expect("weston is ours").is_some() {
-                skip("weston that runs in a window and shows one program");
+                skip("weston with an X11 backend and a kiosk shell");
                 return None;
             }
             assert!(start.elapsed() < PATIENCE, "weston does not open its socket");
@@ -169,16 +169,16 @@ impl Pad {
         Display::x11().map(|display| Pad::start(display, args, ["--name", "digit-pad"]))
     }
 
-    /// Under Wayland, the hand waits between points, and clicks in the compositor's window.
+    /// Under Wayland, input needs delays and goes to the compositor's window.
     fn open_on_wayland() -> Option<Self> {
         let mut pad = Pad::start(Display::wayland()?, &[], ["--class", "weston"]);
-        pad.rest = Some("0.1");
+        pad.delay = Some("0.1");
         Some(pad)
     }
 
     fn start(display: Display, args: &[&str], window: [&str; 2]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let mut pad = common::program()
+        let mut process = common::program()
             .arg("--log-predictions")
             .arg("--home")
             .arg(home.path())
@@ -187,26 +187,26 @@ impl Pad {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let lines = lines(pad.stderr.take().expect("piped"));
-        let pad = Ending(pad);
-        let greeting = wait_for(&lines, "ready");
+        let lines = lines(process.stderr.take().expect("piped"));
+        let process = KillOnDrop(process);
+        let startup = wait_for(&lines, "ready");
         let mut opened = Self {
-            greeting,
+            startup,
             window: String::new(),
             display: display.name.clone(),
-            rest: None,
+            delay: None,
             lines,
-            pad,
+            process,
             home,
             _display: display,
         };
-        let windows = opened.hand(&["search", "--sync", "--onlyvisible", window[0], window[1]]);
+        let windows = opened.xdotool(&["search", "--sync", "--onlyvisible", window[0], window[1]]);
         opened.window = windows.lines().last().expect("a window").to_owned();
         opened
     }
 
-    /// What xdotool does and says.
-    fn hand(&self, args: &[&str]) -> String {
+    /// Runs xdotool and returns its output.
+    fn xdotool(&self, args: &[&str]) -> String {
         let output = Command::new("xdotool")
             .args(args)
             .env("DISPLAY", &self.display)
@@ -215,7 +215,7 @@ impl Pad {
         String::from_utf8(output.stdout).expect("xdotool writes UTF-8")
     }
 
-    /// Draws a stroke through points of the canvas, from 0 to 1, without a rest.
+    /// Draws a stroke through points given as fractions of the canvas.
     fn draw(&self, points: impl IntoIterator<Item = (f32, f32)>) {
         let canvas = layout().canvas;
         let mut args: Vec<String> = Vec::new();
@@ -227,29 +227,28 @@ impl Pad {
             if !args.iter().any(|arg| arg == "mousedown") {
                 args.extend(["mousedown", "1"].map(str::to_owned));
             }
-            if let Some(rest) = self.rest {
-                args.extend(["sleep", rest].map(str::to_owned));
+            if let Some(delay) = self.delay {
+                args.extend(["sleep", delay].map(str::to_owned));
             }
         }
         args.extend(["mouseup", "1"].map(str::to_owned));
-        self.hand(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        self.xdotool(&args.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// Takes the pointer out of the window. Only when it comes in does weston hear where it is, and from then on how far it
-    /// moves; and it may have been in before there was a window.
+    /// Moves the pointer out of the window: weston learns its position only when it enters.
     fn leave(&self) {
         let (x, y) = (SCREEN.0 - 1, SCREEN.1 - 1);
-        self.hand(&["mousemove", &x.to_string(), &y.to_string(), "sleep", "0.1"]);
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "sleep", "0.1"]);
     }
 
     fn press(&self, key: &str) {
-        match self.rest {
-            None => self.hand(&["key", "--window", &self.window, key]),
-            Some(rest) => self.hand(&["sleep", rest, "keydown", key, "sleep", rest, "keyup", key]),
+        match self.delay {
+            None => self.xdotool(&["key", "--window", &self.window, key]),
+            Some(delay) => self.xdotool(&["sleep", delay, "keydown", key, "sleep", delay, "keyup", key]),
         };
     }
 
-    /// Presses the middle of a button.
+    /// Clicks the center of a button.
     fn click(&self, action: Action) {
         let (x, y) = {
             let layout = layout();
@@ -258,23 +257,23 @@ impl Pad {
             (rect.x + rect.width / 2, rect.y + rect.height / 2)
         };
         let (x, y) = (x.to_string(), y.to_string());
-        self.hand(&["mousemove", "--window", &self.window, &x, &y]);
-        match self.rest {
-            None => self.hand(&["click", "1"]),
-            Some(rest) => self.hand(&["sleep", rest, "mousedown", "1", "sleep", rest, "mouseup", "1"]),
+        self.xdotool(&["mousemove", "--window", &self.window, &x, &y]);
+        match self.delay {
+            None => self.xdotool(&["click", "1"]),
+            Some(delay) => self.xdotool(&["sleep", delay, "mousedown", "1", "sleep", delay, "mouseup", "1"]),
         };
     }
 
-    fn wait_for(&self, beginning: &str) {
-        wait_for(&self.lines, beginning);
+    fn wait_for(&self, prefix: &str) {
+        wait_for(&self.lines, prefix);
     }
 
-    fn assert_ends_well(&mut self) {
+    fn assert_exits(&mut self) {
         let start = Instant::now();
         loop {
-            match self.pad.0.try_wait().expect("the pad is ours") {
+            match self.process.0.try_wait().expect("the process is ours") {
                 Some(status) => return assert!(status.success(), "{status}"),
-                None => assert!(start.elapsed() < PATIENCE, "the pad does not end"),
+                None => assert!(start.elapsed() < PATIENCE, "the program does not exit"),
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -293,7 +292,7 @@ fn zero() -> impl Iterator<Item = (f32, f32)> {
 }
 
 #[test]
-fn a_one_and_a_zero_are_drawn_and_read() {
+fn a_one_and_a_zero_are_recognized() {
     let Some(mut pad) = Pad::open(&[]) else { return };
     pad.draw(one());
     pad.wait_for("reading: digit=1 ");
@@ -303,78 +302,78 @@ fn a_one_and_a_zero_are_drawn_and_read() {
     pad.wait_for("reading: digit=0 ");
     pad.click(Action::Clear);
     pad.wait_for("reading: none");
-    // A click without a movement is a dot, and a stroke taken back is gone.
+    // A click without movement draws a dot; undo removes it.
     pad.draw([(0.5, 0.5)]);
     pad.wait_for("reading: digit=");
     pad.press("z");
     pad.wait_for("reading: none");
     pad.press("q");
-    pad.assert_ends_well();
+    pad.assert_exits();
 }
 
 #[test]
-fn a_one_is_drawn_and_read_on_wayland() {
+fn a_one_is_recognized_on_wayland() {
     let Some(mut pad) = Pad::open_on_wayland() else { return };
-    // A stroke that begins before the compositor shows the window goes nowhere.
-    let is_read = (0..5).any(|_| {
+    // A stroke that begins before the compositor shows the window is lost.
+    let is_recognized = (0..5).any(|_| {
         pad.leave();
         pad.draw(one());
         let line = pad.lines.recv_timeout(Duration::from_secs(3));
         line.is_ok_and(|line| line.starts_with("reading: "))
     });
-    assert!(is_read, "no stroke is taken");
+    assert!(is_recognized, "no stroke was recognized");
     pad.wait_for("reading: digit=1 ");
     pad.press("c");
     pad.wait_for("reading: none");
     pad.click(Action::RandomDigit);
     pad.wait_for("message: Test digit ");
     pad.press("q");
-    pad.assert_ends_well();
+    pad.assert_exits();
 }
 
-/// The picture of a one, in a folder.
-fn picture_of_a_one(folder: &TempDir) -> PathBuf {
+/// Writes an image of a one into a folder.
+fn image_of_a_one(folder: &TempDir) -> PathBuf {
     let path = folder.path().join("one.png");
-    let picture = image::GrayImage::from_fn(60, 60, |x, y| {
+    let image = image::GrayImage::from_fn(60, 60, |x, y| {
         let ink = (28..33).contains(&x) && (8..52).contains(&y);
         image::Luma([if ink { 0 } else { 255 }])
     });
-    picture.save(&path).expect("the picture is written");
+    image.save(&path).expect("the image is written");
     path
 }
 
 #[test]
-fn a_picture_opens_with_the_window_and_is_read() {
+fn an_image_argument_is_opened_and_recognized() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = picture_of_a_one(&folder);
+    let path = image_of_a_one(&folder);
     let Some(pad) = Pad::open(&[path.to_str().expect("a path in UTF-8")]) else {
         return;
     };
-    let read = |line: &String| line.starts_with("reading: digit=1 ");
-    assert!(pad.greeting.iter().any(read), "{:?}", pad.greeting);
+    let is_one = |line: &String| line.starts_with("reading: digit=1 ");
+    assert!(pad.startup.iter().any(is_one), "{:?}", pad.startup);
 }
 
-/// A dialog that chooses that picture when it is asked first, and none when it is asked again.
-fn install_dialog(folder: &TempDir, picture: &Path) {
+/// Installs a file dialog that chooses the image the first time and cancels after that.
+fn install_dialog(folder: &TempDir, image: &Path) {
     let program = folder.path().join("zenity");
     let asked = folder.path().join("asked");
-    let (picture, asked) = (picture.display(), asked.display());
-    let script = format!("#!/bin/sh\ntest -e '{asked}' && exit 1\necho \"$@\" > '{asked}'\necho '{picture}'\n");
+    let (image, asked) = (image.display(), asked.display());
+    let script = format!("#!/bin/sh\ntest -e '{asked}' && exit 1\necho \"$@\" > '{asked}'\necho '{image}'\n");
     std::fs::write(&program, script).expect("the program is written");
-    let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, runs).expect("it is ours");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, executable).expect("it is ours");
 }
 
 #[test]
-fn an_image_is_chosen_in_the_dialog_and_read() {
+fn an_image_is_chosen_in_the_dialog_and_recognized() {
     let folder = tempfile::tempdir().expect("a folder");
-    install_dialog(&folder, &picture_of_a_one(&folder));
+    install_dialog(&folder, &image_of_a_one(&folder));
     let Some(mut display) = Display::x11() else { return };
     let path = std::env::var_os("PATH").unwrap_or_default();
     let paths = std::iter::once(folder.path().to_owned()).chain(std::env::split_paths(&path));
     display.variables.extend([
         ("PATH", std::env::join_paths(paths).expect("paths without a colon")),
-        // Where a desktop offers its own dialog, nobody would answer it.
+        // Without the session bus, a desktop's own dialog is not used.
         ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()),
     ]);
     let mut pad = Pad::start(display, &[], ["--name", "digit-pad"]);
@@ -383,16 +382,16 @@ fn an_image_is_chosen_in_the_dialog_and_read() {
     let asked = std::fs::read_to_string(folder.path().join("asked")).expect("the dialog was asked");
     assert!(asked.contains("--file-selection") && asked.contains("*.png"), "{asked}");
     pad.click(Action::Open);
-    pad.wait_for("message: No image was chosen");
+    pad.wait_for("message: No image selected");
     pad.press("q");
-    pad.assert_ends_well();
+    pad.assert_exits();
 }
 
-/// Every feature once, as a hand would try them.
+/// Uses every feature once.
 #[test]
-fn a_tour_through_the_window() {
+fn every_feature_works_in_turn() {
     let Some(mut pad) = Pad::open(&[]) else { return };
-    // What was drawn is taken back, drawn again, and rubbed out.
+    // A stroke is undone, redone and erased.
     pad.draw(one());
     pad.wait_for("reading: digit=1 ");
     pad.click(Action::Undo);
@@ -403,7 +402,7 @@ fn a_tour_through_the_window() {
     pad.draw(one());
     pad.wait_for("reading: none");
     pad.press("e");
-    // Help and the lessons lie over the window, and Escape closes them and not the window.
+    // Escape closes the overlays and not the window.
     for key in [
         "h",
         "Escape",
@@ -418,7 +417,7 @@ fn a_tour_through_the_window() {
     ] {
         pad.press(key);
     }
-    // A test digit, one that is misread, and both files of a drawing.
+    // A random and a misclassified test digit; a drawing and a network are saved.
     pad.click(Action::RandomDigit);
     pad.wait_for("message: Test digit ");
     pad.press("m");
@@ -435,24 +434,24 @@ fn a_tour_through_the_window() {
     for name in ["digit-1.png", "digit-1.jsonl", "digit-1.safetensors"] {
         assert!(pad.home.path().join(name).exists(), "{name}");
     }
-    // A drawing is taught, and that is taken back.
+    // An example is added and undone.
     pad.press("6");
-    pad.wait_for("message: It learns: this is a 6");
-    pad.wait_for("message: Learnt 1 lesson");
+    pad.wait_for("message: Labeled as 6; fine-tuning");
+    pad.wait_for("message: Fine-tuned on 1 example");
     pad.press("u");
-    pad.wait_for("message: Forgotten");
-    // A second digit beside it makes a number.
+    pad.wait_for("message: Removed");
+    // A second digit makes it a number.
     pad.draw([(0.9, 0.2), (0.9, 0.5), (0.9, 0.83)]);
     let is_number = |line: &str| line.starts_with("reading: digit=0 ") && line.contains(" and digit=1 ");
-    wait_until(&pad.lines, "of a zero and a one", is_number);
+    wait_until(&pad.lines, "with a zero and a one", is_number);
     pad.press("z");
-    // It learns from nothing while the zero lies there, and goes back.
+    // A network is trained from scratch, then the built-in one is restored.
     pad.press("t");
-    pad.wait_for("message: Learnt in ");
+    pad.wait_for("message: Training complete in ");
     pad.press("b");
     pad.wait_for("reading: digit=0 ");
     pad.press("q");
-    pad.assert_ends_well();
-    let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are kept");
+    pad.assert_exits();
+    let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are saved");
     assert!(settings.contains("\"dark\": false"), "{settings}");
 }

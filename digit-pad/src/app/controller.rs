@@ -1,18 +1,17 @@
 //! The controller: runs the window's commands and predictions, and owns the model, the workers and the user's examples.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use mnist_io::{Dataset, Split};
 use nn_core::Network;
 use rayon::ThreadPool;
 
 use crate::{
     app::{
         fine_tuning_worker::FineTuningWorker,
+        open_dialog::OpenDialog,
         saving,
+        test_digits::TestDigits,
         training_worker::{self, TrainingUpdate, TrainingWorker},
     },
     drawing::{
@@ -20,88 +19,86 @@ use crate::{
         strokes::{CANVAS, CANVAS_BOUNDS, Ink},
     },
     error::Error,
-    imaging::{gray_image::GrayImage, image_file},
+    format::{counted, percent},
+    imaging::image_file,
     recognition::{
         activations::ActivationRecorder,
         example::{Example, ExampleInput},
         model::Model,
-        normalization::{SIDE, normalize},
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{ImageDigit, InkDigit, segment_image, segment_ink},
     },
     storage::{exports, paths::UserPaths},
     teaching::examples::Examples,
-    training::{embedded, presets::Preset, session::digit_model},
+    training::{presets::Preset, session::digit_model},
     ui::{Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
-/// The preset that is learnt before one's eyes.
-const TRAINED_PRESET: &str = "fast";
+/// The preset that the window trains.
+const PRESET: &str = "fast";
 
-/// The pad's means: the network in use, and all that takes files, threads and time.
+/// Runs commands and predictions, and owns everything that needs files, threads or time.
 #[derive(Debug)]
 pub struct Controller {
     /// The model that the window opened with.
-    first: Arc<Model>,
-    /// That, or one that has learnt from nothing; without what was taught.
-    base: Arc<Model>,
-    /// The model in use.
-    in_use: ReadyModel,
-    inside: Option<ActivationRecorder>,
+    initial_model: Arc<Model>,
+    /// The initial model, or one trained from scratch; not fine-tuned.
+    base_model: Arc<Model>,
+    /// The model in use: the base model, fine-tuned on the examples.
+    current: ReadyModel,
+    activation_recorder: Option<ActivationRecorder>,
     training_worker: Option<TrainingWorker>,
-    /// What learners learn on, once there was one.
-    threads: Option<ThreadPool>,
-    /// Whoever teaches, once there was a lesson.
+    /// Started with the first training run.
+    training_threads: Option<ThreadPool>,
+    /// Started with the first example.
     fine_tuning_worker: Option<FineTuningWorker>,
     examples: Examples,
-    /// Why the lessons of another time are not there. Their file is put aside before there is another one.
-    trouble: Option<String>,
-    /// The strokes of each digit that was read last, where there is nothing but strokes.
-    digits: Vec<Ink>,
-    dialog: Option<Receiver<Option<PathBuf>>>,
-    test: Option<Dataset>,
-    last_sample: usize,
+    /// Why the saved examples could not be loaded. Their file is set aside before a new one is written.
+    load_error: Option<String>,
+    /// The strokes of each recognized digit; empty if there is an image on the canvas.
+    digit_inks: Vec<Ink>,
+    /// The file dialog, while it is open.
+    dialog: Option<OpenDialog>,
+    test_digits: TestDigits,
     paths: UserPaths,
 }
 
 impl Controller {
-    /// A desk with that model on it.
+    /// A controller that predicts with `model`.
     ///
     /// # Errors
-    /// If the model does not read pictures of 28×28 pixels.
+    /// If the model does not take images of 28×28 pixels.
     pub fn new(model: Model, paths: UserPaths) -> Result<Self, Error> {
-        let first = Arc::new(model.clone());
+        let initial_model = Arc::new(model.clone());
         let mut controller = Controller {
-            in_use: ReadyModel::new(model)?,
-            base: Arc::clone(&first),
-            first,
-            inside: None,
+            current: ReadyModel::new(model)?,
+            base_model: Arc::clone(&initial_model),
+            initial_model,
+            activation_recorder: None,
             training_worker: None,
-            threads: None,
+            training_threads: None,
             fine_tuning_worker: None,
             examples: Examples::new(),
-            trouble: None,
-            digits: Vec::new(),
+            load_error: None,
+            digit_inks: Vec::new(),
             dialog: None,
-            test: None,
-            // Where samples begin is nobody's to guess.
-            last_sample: RandomState::new().hash_one(0) as usize,
+            test_digits: TestDigits::new(),
             paths,
         };
         match controller.paths.examples().map(|path| Examples::load(&path)) {
             None => {}
             Some(Ok(examples)) => controller.examples = examples,
-            Some(Err(error)) => controller.trouble = Some(error.to_string()),
+            Some(Err(error)) => controller.load_error = Some(error.to_string()),
         }
         Ok(controller)
     }
 
-    /// Takes up what was taught another time.
+    /// Shows the saved examples and starts fine-tuning on them.
     pub fn open(&mut self, state: &mut State) {
         self.show_examples(state);
-        if let Some(trouble) = &self.trouble {
-            state.show_message(trouble);
+        if let Some(error) = &self.load_error {
+            state.show_message(error);
         } else if !self.examples.is_empty()
             && let Err(error) = self.request_fine_tuning()
         {
@@ -109,36 +106,36 @@ impl Controller {
         }
     }
 
-    /// Reads what lies on the canvas, and shows it.
-    pub fn read(&mut self, state: &mut State) {
-        let digits: Vec<RecognizedDigit> = self.recognize(state);
+    /// Recognizes what is on the canvas and shows the predictions.
+    pub fn recognize(&mut self, state: &mut State) {
+        let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
         if state.shows_activations() {
-            let seen = digits.last().map(|digit| digit.pixels);
-            let activations = seen.and_then(|pixels| Some(self.inside()?.record(&pixels)));
+            let pixels = digits.last().map(|digit| digit.pixels);
+            let activations = pixels.and_then(|pixels| Some(self.activation_recorder()?.record(&pixels)));
             state.show_activations(activations.map(Arc::new));
         }
-        state.show(digits);
+        state.show_digits(digits);
     }
 
-    fn recognize(&mut self, state: &State) -> Vec<RecognizedDigit> {
-        self.digits.clear();
-        let (ink, recognizer) = (state.ink(), &mut self.in_use.recognizer);
-        let Some(picture) = state.picture() else {
+    fn recognize_digits(&mut self, state: &State) -> Vec<RecognizedDigit> {
+        self.digit_inks.clear();
+        let (ink, recognizer) = (state.ink(), &mut self.current.recognizer);
+        let Some(image) = state.image() else {
             let digits = segment_ink(ink, recognizer);
-            self.digits = digits.iter().map(|digit| digit.ink.clone()).collect();
+            self.digit_inks = digits.iter().map(|digit| digit.ink.clone()).collect();
             return digits.into_iter().map(digit_of_ink).collect();
         };
         let side = CANVAS as usize;
-        let whole = if ink.is_empty() {
-            fit_in_square(picture, side)
+        let canvas = if ink.is_empty() {
+            fit_in_square(image, side)
         } else {
-            draw_over(picture, ink)
+            draw_over(image, ink)
         };
-        let digits = segment_image(&whole, recognizer);
+        let digits = segment_image(&canvas, recognizer);
         if digits.len() > 1 {
             return digits.into_iter().map(digit_of_image).collect();
         }
-        // One digit is read from the picture itself, and not from what was made of it for the screen.
+        // A single digit is recognized from the image itself rather than from the image scaled to the canvas.
         let digit = state.network_input().map(|pixels| RecognizedDigit {
             prediction: recognizer.classify(&pixels),
             pixels,
@@ -147,47 +144,47 @@ impl Controller {
         digit.into_iter().collect()
     }
 
-    fn inside(&mut self) -> Option<&mut ActivationRecorder> {
-        if self.inside.is_none() {
-            self.inside = ActivationRecorder::new(&self.in_use.model).ok();
+    fn activation_recorder(&mut self) -> Option<&mut ActivationRecorder> {
+        if self.activation_recorder.is_none() {
+            self.activation_recorder = ActivationRecorder::new(&self.current.model).ok();
         }
-        self.inside.as_mut()
+        self.activation_recorder.as_mut()
     }
 
-    /// Runs an errand; what it comes to is said in the state.
+    /// Runs a command and shows its outcome in the state.
     pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
         let outcome = match command {
-            Command::Open => self.ask_for_image(),
+            Command::Open => self.open_dialog(),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
-            Command::RandomDigit => self.sample(state, false),
-            Command::NextMisclassified => self.sample(state, true),
+            Command::RandomDigit => self.show_test_digit(state, false),
+            Command::NextMisclassified => self.show_test_digit(state, true),
             Command::Train => self.start_training(state),
             Command::Pause => {
-                if let Some(training_worker) = &self.training_worker {
-                    training_worker.toggle_pause();
+                if let Some(worker) = &self.training_worker {
+                    worker.toggle_pause();
                 }
                 Ok(Effects::REPAINT)
             }
             Command::Stop => {
-                if let Some(training_worker) = &self.training_worker {
-                    training_worker.stop();
+                if let Some(worker) = &self.training_worker {
+                    worker.stop();
                 }
                 Ok(Effects::REPAINT)
             }
             Command::RestoreBuiltIn => self.restore_built_in(),
-            Command::AddExample(digit) => self.teach(digit, state),
+            Command::AddExample(label) => self.add_example(label, state),
             Command::UndoExample => {
-                let last = self.examples.undo();
-                self.forgotten(last.is_some(), state)
+                let example = self.examples.undo();
+                self.examples_removed(example.is_some(), state)
             }
             Command::RemoveExample(index) => {
                 let example = self.examples.remove(index);
-                self.forgotten(example.is_some(), state)
+                self.examples_removed(example.is_some(), state)
             }
             Command::RemoveAllExamples => {
                 self.examples.clear();
-                self.forgotten(true, state)
+                self.examples_removed(true, state)
             }
         };
         outcome.unwrap_or_else(|error| {
@@ -196,106 +193,110 @@ impl Controller {
         })
     }
 
-    /// Takes in what others have done meanwhile.
+    /// Takes over what the workers and the file dialog have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
         let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state);
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
-            effects |= self.take_update(update, state);
+            effects |= self.show_training(update, state);
         }
         effects
     }
 
-    /// Whether something is under way that news will come from.
+    /// Whether a worker or the file dialog is still running.
     pub fn is_busy(&self) -> bool {
-        let is_taught = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
-        is_taught || self.training_worker.is_some() || self.dialog.is_some()
+        let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
+        is_fine_tuning || self.training_worker.is_some() || self.dialog.is_some()
     }
 
-    fn take_update(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
+    fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
         if let Some(failure) = update.failure {
             state.show_message(failure);
         }
         let finished = update.progress.finished;
         if let (None, Some(accuracy)) = (state.message(), update.progress.test_accuracy) {
-            let (seconds, percent) = (update.progress.seconds, 100.0 * accuracy);
-            state.show_message(format!("Learnt in {seconds:.1} s: {percent:.1}% of test digits"));
+            let (seconds, accuracy) = (update.progress.seconds, percent(accuracy));
+            state.show_message(format!(
+                "Training complete in {seconds:.1} s. Test accuracy: {accuracy}"
+            ));
         }
         state.show_progress(Arc::new(update.progress));
-        let adopted = match update.network {
+        let effects = match update.network {
             Some(network) => self.adopt(network).unwrap_or(Effects::REPAINT),
             None => Effects::REPAINT,
         };
         if finished && let Err(error) = self.restart_from_base() {
             state.show_message(error.to_string());
         }
-        adopted
+        effects
     }
 
-    /// Takes a network that has learnt from nothing into use.
+    /// Makes a network trained from scratch the base model.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
         let content = digit_model(network);
-        let model = Model { content, path: None };
-        self.base = Arc::new(model.clone());
+        let model = Model::from(content);
+        self.base_model = Arc::new(model.clone());
         Ok(self.use_model(ReadyModel::new(model)?))
     }
 
     fn use_model(&mut self, ready: ReadyModel) -> Effects {
-        self.in_use = ready;
-        self.inside = None;
-        Effects::READ
+        self.current = ready;
+        self.activation_recorder = None;
+        Effects::RECOGNIZE
     }
 
-    /// To the network that the window opened with, and what it was taught.
+    /// Restores the model that the window opened with, fine-tuned on the examples.
     fn restore_built_in(&mut self) -> Result<Effects, Error> {
-        self.base = Arc::clone(&self.first);
+        self.base_model = Arc::clone(&self.initial_model);
         self.restart_from_base()
     }
 
-    /// Takes the base into use, which knows nothing yet of what was taught, and teaches it.
+    /// Puts the base model into use and starts to fine-tune it on the examples.
     fn restart_from_base(&mut self) -> Result<Effects, Error> {
         self.training_worker = None;
         self.cancel_fine_tuning();
         if !self.examples.is_empty() {
             self.request_fine_tuning()?;
         }
-        Ok(self.use_model(ReadyModel::new(Model::clone(&self.base))?))
+        Ok(self.use_model(ReadyModel::new(Model::clone(&self.base_model))?))
     }
 
-    /// Teaches the digit that the panel tells of.
-    fn teach(&mut self, digit: u8, state: &mut State) -> Result<Effects, Error> {
-        let drawn = state.selected_index().and_then(|index| self.digits.get(index)).cloned();
-        let seen = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
-        let input = drawn.map(ExampleInput::from).or(seen);
-        if let Some(Ok(example)) = input.map(|input| Example::new(digit, input)) {
+    /// Adds the selected digit as an example.
+    fn add_example(&mut self, label: u8, state: &mut State) -> Result<Effects, Error> {
+        let ink = state
+            .selected_index()
+            .and_then(|index| self.digit_inks.get(index))
+            .cloned();
+        let pixels = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
+        let input = ink.map(ExampleInput::from).or(pixels);
+        if let Some(Ok(example)) = input.map(|input| Example::new(label, input)) {
             self.examples.add(example);
             state.show_message(match self.training_worker {
-                None => format!("It learns: this is a {digit}"),
-                Some(_) => format!("Kept until it is through: this is a {digit}"),
+                None => format!("Labeled as {label}; fine-tuning…"),
+                Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
             });
             return self.examples_changed(state);
         }
         Ok(Effects::REPAINT)
     }
 
-    fn forgotten(&mut self, anything: bool, state: &mut State) -> Result<Effects, Error> {
-        if anything {
+    fn examples_removed(&mut self, any: bool, state: &mut State) -> Result<Effects, Error> {
+        if any {
             state.show_message(match self.examples.len() {
-                0 => "Forgotten; nothing is taught any more".to_owned(),
-                1 => "Forgotten; one lesson is left".to_owned(),
-                count => format!("Forgotten; {count} lessons are left"),
+                0 => "Removed; no examples left".to_owned(),
+                count => format!("Removed; {} left", counted(count, "example")),
             });
             return self.examples_changed(state);
         }
         Ok(Effects::REPAINT)
     }
 
-    /// Keeps the lessons, and has them learnt: by a network in training once it is over.
+    /// Saves and shows the examples, and fine-tunes on them unless training is under way; then that follows it.
     fn examples_changed(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.show_examples(state);
         if let Some(path) = self.paths.examples() {
-            if self.trouble.is_some() {
+            if self.load_error.is_some() {
                 exports::put_aside(&path)?;
-                self.trouble = None;
+                self.load_error = None;
             }
             self.examples.save(&path)?;
         }
@@ -307,29 +308,28 @@ impl Controller {
     }
 
     fn request_fine_tuning(&mut self) -> Result<(), Error> {
-        let fine_tuning_worker = match &mut self.fine_tuning_worker {
-            Some(fine_tuning_worker) => fine_tuning_worker,
+        let worker = match &mut self.fine_tuning_worker {
+            Some(worker) => worker,
             none => none.insert(FineTuningWorker::start()?),
         };
-        fine_tuning_worker.teach(&self.base, &self.examples)
+        worker.request(&self.base_model, &self.examples)
     }
 
-    /// Whatever it is learning is for another network.
+    /// Discards the pending fine-tuning, which is for another model.
     fn cancel_fine_tuning(&mut self) {
-        if let Some(fine_tuning_worker) = &mut self.fine_tuning_worker {
-            fine_tuning_worker.dismiss();
+        if let Some(worker) = &mut self.fine_tuning_worker {
+            worker.cancel();
         }
     }
 
     fn poll_fine_tuning(&mut self, state: &mut State) -> Effects {
-        let Some(taught) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
+        let Some(outcome) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
             return Effects::default();
         };
-        match taught {
-            Ok(taught) => {
-                let examples = if self.examples.len() == 1 { "lesson" } else { "lessons" };
-                state.show_message(format!("Learnt {} {examples}", self.examples.len()));
-                self.use_model(taught)
+        match outcome {
+            Ok(model) => {
+                state.show_message(format!("Fine-tuned on {}", counted(self.examples.len(), "example")));
+                self.use_model(model)
             }
             Err(error) => {
                 state.show_message(error.to_string());
@@ -347,11 +347,11 @@ impl Controller {
     }
 
     fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let preset = Preset::named(TRAINED_PRESET).expect("there is a preset of that name");
+        let preset = Preset::named(PRESET).expect("the preset exists");
         let seed = RandomState::new().hash_one(1);
-        let threads = match &self.threads {
+        let threads = match &self.training_threads {
             Some(threads) => threads,
-            None => self.threads.insert(training_worker::threads()?),
+            None => self.training_threads.insert(training_worker::thread_pool()?),
         };
         self.training_worker = Some(TrainingWorker::start(preset, seed, threads));
         self.cancel_fine_tuning();
@@ -359,40 +359,20 @@ impl Controller {
         Ok(Effects::REPAINT)
     }
 
-    /// Opens a dialog on a thread of its own, so that the window goes on.
-    fn ask_for_image(&mut self) -> Result<Effects, Error> {
-        if self.dialog.is_some() {
-            return Ok(Effects::default());
-        }
-        let (sender, answer) = channel();
-        let ask = move || {
-            let dialog = rfd::FileDialog::new().set_title("Open an image");
-            let dialog = dialog
-                .add_filter("Images", &image_file::extensions())
-                .add_filter("All files", &["*"]);
-            // Nobody waits for it any more if the window was closed meanwhile.
-            let _ = sender.send(dialog.pick_file());
-        };
-        self.dialog = Some(answer);
-        if cfg!(target_os = "macos") {
-            // There, dialogs are the main thread's alone.
-            ask();
-        } else {
-            let builder = std::thread::Builder::new().name("dialog".to_owned());
-            builder.spawn(ask).map_err(Error::Thread)?;
+    fn open_dialog(&mut self) -> Result<Effects, Error> {
+        if self.dialog.is_none() {
+            self.dialog = Some(OpenDialog::open()?);
         }
         Ok(Effects::default())
     }
 
     fn poll_dialog(&mut self, state: &mut State) -> Effects {
-        let answer = match self.dialog.as_ref().map(Receiver::try_recv) {
-            None | Some(Err(TryRecvError::Empty)) => return Effects::default(),
-            Some(Ok(answer)) => answer,
-            Some(Err(TryRecvError::Disconnected)) => None,
+        let Some(choice) = self.dialog.as_ref().and_then(OpenDialog::poll) else {
+            return Effects::default();
         };
         self.dialog = None;
-        let Some(path) = answer else {
-            state.show_message("No image was chosen; one can also be named at the start: digit-pad IMAGE");
+        let Some(path) = choice else {
+            state.show_message("No image selected; an image can also be opened with: digit-pad IMAGE");
             return Effects::REPAINT;
         };
         match image_file::open(&path) {
@@ -405,52 +385,30 @@ impl Controller {
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = saving::drawing(&self.paths.pictures(), state.ink(), state.picture())?;
-        state.show_message(format!("Saved {}", saved.display()));
+        let path = saving::save_drawing(&self.paths.pictures(), state.ink(), state.image())?;
+        state.show_message(format!("Saved {}", path.display()));
         Ok(Effects::REPAINT)
     }
 
     fn save_network(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let saved = saving::network(&self.paths.documents(), &self.in_use.model)?;
-        state.show_message(format!("Saved {}", saved.display()));
+        let path = saving::save_network(&self.paths.documents(), &self.current.model)?;
+        state.show_message(format!("Saved {}", path.display()));
         Ok(Effects::REPAINT)
     }
 
-    /// Lays a test digit on the canvas: any, or the next one that is misread.
-    fn sample(&mut self, state: &mut State, misread: bool) -> Result<Effects, Error> {
-        if self.test.is_none() {
-            self.test = Some(embedded::split(Split::Test)?);
-        }
-        let Some(test) = &self.test else {
-            return Ok(Effects::default());
-        };
-        let count = test.len();
-        // A step that shares no factor with the count meets every digit before it meets one again.
-        const STEP: usize = 7_919;
-        let step = if misread { 1 } else { STEP };
-        let candidates = (1..=count).map(|i| (self.last_sample % count + i * step) % count);
-        let recognizer = &mut self.in_use.recognizer;
-        let mut chosen = candidates.map(|index| {
-            let picture = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
-            (index, picture)
-        });
-        let is_misread = |(index, picture): &(usize, GrayImage)| {
-            let read = normalize(picture).map(|pixels| recognizer.classify(&pixels).digit());
-            read != Some(test.labels()[*index])
-        };
-        let chosen = if misread {
-            chosen.find(is_misread)
+    /// Places a test digit on the canvas: a random one, or the next misclassified one.
+    fn show_test_digit(&mut self, state: &mut State, misclassified: bool) -> Result<Effects, Error> {
+        let digit = if misclassified {
+            self.test_digits.misclassified(&mut self.current.recognizer)?
         } else {
-            chosen.next()
+            self.test_digits.random()?
         };
-        let Some((index, picture)) = chosen else {
-            state.show_message("No test digit is misread");
+        let Some(digit) = digit else {
+            state.show_message("No test digit is misclassified");
             return Ok(Effects::REPAINT);
         };
-        let label = test.labels()[index];
-        self.last_sample = index;
-        let effects = state.place_image(picture);
-        state.show_message(format!("Test digit {}: this is a {label}", index + 1));
+        let effects = state.place_image(digit.image);
+        state.show_message(format!("Test digit {}: label {}", digit.index + 1, digit.label));
         Ok(effects)
     }
 }
@@ -463,7 +421,7 @@ fn digit_of_ink(digit: InkDigit) -> RecognizedDigit {
     }
 }
 
-/// Of a picture of the whole canvas, a pixel to a canvas unit.
+/// Converts a digit of an image of the canvas that has one pixel per canvas unit.
 fn digit_of_image(digit: ImageDigit) -> RecognizedDigit {
     RecognizedDigit {
         pixels: digit.pixels,

@@ -19,18 +19,17 @@ use crate::{
     },
 };
 
-/// Teaches in the background, on one thread, so that drawing and reading go on. The thread stays whatever model is
-/// taught, so that the memory of one time serves the next.
+/// Fine-tunes models on a background thread, which stays alive so that its memory is reused.
 ///
-/// When it is dropped, the thread ends by itself after the lessons that it is at.
+/// When the worker is dropped, the thread finishes its current request and ends.
 #[derive(Debug)]
 pub struct FineTuningWorker {
     requests: Sender<Request>,
-    answers: Receiver<Answer>,
+    responses: Receiver<Response>,
     /// Number of the newest request.
-    asked: u64,
-    /// Number of the newest request that was answered.
-    answered: u64,
+    newest: u64,
+    /// Number of the newest request that was answered or canceled.
+    completed: u64,
 }
 
 #[derive(Debug)]
@@ -41,76 +40,80 @@ struct Request {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct Response {
     number: u64,
-    taught: Result<ReadyModel, Error>,
+    model: Result<ReadyModel, Error>,
 }
 
 impl FineTuningWorker {
-    /// A tutor of whatever model. What it takes to teach one is made ready at its first lesson.
+    /// Starts the thread; a model is prepared for fine-tuning with its first request.
     ///
     /// # Errors
-    /// If no thread can be started.
+    /// [`Error::Thread`] if no thread can be started.
     pub fn start() -> Result<Self, Error> {
-        let (requests, asked) = channel();
-        let (answer, answers) = channel();
-        // A pool of its own and of one thread: the others are for those who draw and read.
+        let (requests, request_receiver) = channel();
+        let (response_sender, responses) = channel();
+        // A pool with a single thread, which leaves the other cores to drawing and recognition.
         let pool = ThreadPoolBuilder::new().num_threads(1).build();
         let pool = pool.map_err(|error| Error::Thread(std::io::Error::other(error)))?;
         thread::Builder::new()
             .name("fine-tuning".to_owned())
-            .spawn(move || work(&pool, &asked, &answer))
+            .spawn(move || serve(&pool, &request_receiver, &response_sender))
             .map_err(Error::Thread)?;
         Ok(FineTuningWorker {
             requests,
-            answers,
-            asked: 0,
-            answered: 0,
+            responses,
+            newest: 0,
+            completed: 0,
         })
     }
 
-    /// Asks for what these lessons make of a model, all of them, in place of whatever was asked for before.
-    /// To be asked with no lessons makes it ready for the first.
+    /// Requests the model fine-tuned on all of these examples, in place of any earlier request.
+    ///
+    /// Without examples, the model is only prepared, so that the next request is faster.
     ///
     /// # Errors
     /// [`Error::Unteachable`] or [`Error::Misfit`].
-    pub fn teach(&mut self, model: &Arc<Model>, examples: &Examples) -> Result<(), Error> {
+    pub fn request(&mut self, model: &Arc<Model>, examples: &Examples) -> Result<(), Error> {
         check_teachable(model)?;
-        self.asked += 1;
+        self.newest += 1;
         let request = Request {
-            number: self.asked,
+            number: self.newest,
             model: Arc::clone(model),
             examples: examples.clone(),
         };
-        // The thread ends only when this end is gone.
+        // The thread ends only after this sender is dropped.
         let _ = self.requests.send(request);
         Ok(())
     }
 
-    /// Whatever was asked for is not wanted any more.
-    pub fn dismiss(&mut self) {
-        self.asked += 1;
-        self.answered = self.asked;
+    /// Cancels the pending request; its result is discarded.
+    pub fn cancel(&mut self) {
+        self.newest += 1;
+        self.completed = self.newest;
     }
 
-    /// What the newest lessons made, once it is ready. It never waits.
+    /// The model of the newest request, once it is ready; never waits.
     ///
     /// # Errors
     /// As [`FineTuner::new`] and [`FineTuner::fine_tune`].
     pub fn poll(&mut self) -> Option<Result<ReadyModel, Error>> {
-        let newest = self.answers.try_iter().find(|answer| answer.number == self.asked)?;
-        self.answered = newest.number;
-        Some(newest.taught)
+        let response = self
+            .responses
+            .try_iter()
+            .find(|response| response.number == self.newest)?;
+        self.completed = response.number;
+        Some(response.model)
     }
 
-    /// Whether there is an answer to come.
+    /// Whether a request is pending.
     pub fn is_busy(&self) -> bool {
-        self.answered < self.asked
+        self.completed < self.newest
     }
 }
 
-/// Answers requests until nobody makes any more. The teacher stays for the next lessons of the same model.
-fn work(pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer>) {
+/// Serves requests until the worker is dropped; the tuner of the last model is kept for the next request.
+fn serve(pool: &ThreadPool, requests: &Receiver<Request>, responses: &Sender<Response>) {
     let mut fine_tuner: Option<(Arc<Model>, FineTuner)> = None;
     while let Ok(first) = requests.recv() {
         let Request {
@@ -118,10 +121,10 @@ fn work(pool: &ThreadPool, requests: &Receiver<Request>, answers: &Sender<Answer
             model,
             examples,
         } = requests.try_iter().last().unwrap_or(first);
-        // Another model's is gone before the next is made, so that there is room for one alone.
-        fine_tuner = fine_tuner.filter(|(taught, _)| Arc::ptr_eq(taught, &model));
-        let taught = pool.install(|| fine_tune(model, &mut fine_tuner, &examples));
-        if answers.send(Answer { number, taught }).is_err() {
+        // Frees the tuner of another model before a new one is made.
+        fine_tuner = fine_tuner.filter(|(tuned, _)| Arc::ptr_eq(tuned, &model));
+        let model = pool.install(|| fine_tune(model, &mut fine_tuner, &examples));
+        if responses.send(Response { number, model }).is_err() {
             return;
         }
     }
@@ -132,16 +135,16 @@ fn fine_tune(
     fine_tuner: &mut Option<(Arc<Model>, FineTuner)>,
     examples: &Examples,
 ) -> Result<ReadyModel, Error> {
-    let (model, mut ready) = match fine_tuner.take() {
-        Some(ready) => ready,
+    let (model, mut tuner) = match fine_tuner.take() {
+        Some(cached) => cached,
         None => {
-            let ready = FineTuner::new(&model)?;
-            (model, ready)
+            let tuner = FineTuner::new(&model)?;
+            (model, tuner)
         }
     };
-    let taught = ready.fine_tune(examples);
-    *fine_tuner = Some((model, ready));
-    ReadyModel::new(taught?)
+    let tuned = tuner.fine_tune(examples);
+    *fine_tuner = Some((model, tuner));
+    ReadyModel::new(tuned?)
 }
 
 #[cfg(test)]
@@ -175,8 +178,8 @@ mod tests {
     fn wait(worker: &mut FineTuningWorker) -> Vec<Tensor> {
         let start = Instant::now();
         loop {
-            if let Some(taught) = worker.poll() {
-                return tensors(&taught.unwrap().model);
+            if let Some(response) = worker.poll() {
+                return tensors(&response.unwrap().model);
             }
             assert!(worker.is_busy() && start.elapsed() < Duration::from_secs(60));
             thread::sleep(Duration::from_millis(1));
@@ -184,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_examples_are_answered() {
+    fn the_newest_request_is_served() {
         let mut worker = FineTuningWorker::start().unwrap();
         assert!(!worker.is_busy() && worker.poll().is_none());
         for model in [model(3), model(4)] {
             let mut fine_tuner = FineTuner::new(&model).unwrap();
             for counts in [&[1, 2, 0, 3][..], &[2], &[1, 0]] {
                 for &count in counts {
-                    worker.teach(&model, &examples(count)).unwrap();
+                    worker.request(&model, &examples(count)).unwrap();
                 }
                 let expected = fine_tuner.fine_tune(&examples(counts[counts.len() - 1])).unwrap();
                 assert!(wait(&mut worker) == tensors(&expected), "{counts:?}");
@@ -208,25 +211,25 @@ mod tests {
             path: None,
         };
         let mut worker = FineTuningWorker::start().unwrap();
-        let error = worker.teach(&Arc::new(model), &examples(2)).unwrap_err().to_string();
+        let error = worker.request(&Arc::new(model), &examples(2)).unwrap_err().to_string();
         assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
     }
 
     #[test]
-    fn what_is_not_wanted_any_more_is_not_answered() {
+    fn canceled_requests_are_discarded() {
         let (mut worker, model) = (FineTuningWorker::start().unwrap(), model(3));
-        worker.teach(&model, &examples(1)).unwrap();
-        worker.dismiss();
+        worker.request(&model, &examples(1)).unwrap();
+        worker.cancel();
         assert!(!worker.is_busy());
-        worker.teach(&model, &examples(2)).unwrap();
+        worker.request(&model, &examples(2)).unwrap();
         let expected = FineTuner::new(&model).unwrap().fine_tune(&examples(2)).unwrap();
         assert!(worker.is_busy() && wait(&mut worker) == tensors(&expected));
     }
 
     #[test]
-    fn a_worker_can_be_left_alone() {
+    fn a_busy_worker_can_be_dropped() {
         let mut worker = FineTuningWorker::start().unwrap();
-        worker.teach(&model(3), &examples(3)).unwrap();
+        worker.request(&model(3), &examples(3)).unwrap();
         drop(worker);
         drop(FineTuningWorker::start().unwrap());
     }

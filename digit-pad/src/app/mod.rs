@@ -1,7 +1,9 @@
-//! What the window's program does: commands in, effects out; settings and background workers.
+//! The application behind the window: commands in, effects out; settings and background workers.
 
 pub mod controller;
 pub mod fine_tuning_worker;
+mod open_dialog;
 pub mod saving;
 pub mod settings;
+mod test_digits;
 pub mod training_worker;

@@ -15,27 +15,28 @@ use crate::{
     storage::{atomic_file, exports::free_name},
 };
 
-/// What the names of saved files begin with.
-const DRAWING: &str = "digit";
+/// Stem of the names of saved files.
+const STEM: &str = "digit";
 
-/// Saves what lies on the canvas as a picture, dark on white, and beside it the strokes in the form that `replay`
-/// reads, if there are any. Returns the picture's path.
+/// Saves the canvas as a PNG image, dark on white, and any strokes beside it as a JSON Lines file that `replay` takes.
+///
+/// Returns the image's path.
 ///
 /// # Errors
-/// If the folder takes no file.
-pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GrayImage>>) -> Result<PathBuf, Error> {
-    let path = free_name(folder, DRAWING, &["png", "jsonl"]);
+/// If a file cannot be written.
+pub fn save_drawing(folder: &Path, ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<PathBuf, Error> {
+    let path = free_name(folder, STEM, &["png", "jsonl"]);
     let side = CANVAS as usize;
-    let drawn = match picture {
+    let canvas = match image {
         None => draw(
             ink.strokes(),
             Pen::AsDrawn,
             &View::whole_canvas(side),
             GrayImage::blank(side, side),
         ),
-        Some(picture) => draw_over(picture, ink),
+        Some(image) => draw_over(image, ink),
     };
-    let rgb: Vec<u8> = drawn.pixels().iter().flat_map(|&ink| [255 - ink; 3]).collect();
+    let rgb: Vec<u8> = canvas.pixels().iter().flat_map(|&ink| [255 - ink; 3]).collect();
     atomic_file::replace_png(&path, &rgb, side, side)?;
     if !ink.is_empty() {
         let drawing = Drawing {
@@ -49,12 +50,12 @@ pub fn drawing(folder: &Path, ink: &Ink, picture: Option<&Arc<GrayImage>>) -> Re
     Ok(path)
 }
 
-/// Saves a model as a weights file. Returns its path.
+/// Saves a model as a weights file and returns its path.
 ///
 /// # Errors
-/// If the folder takes no file.
-pub fn network(folder: &Path, model: &Model) -> Result<PathBuf, Error> {
-    let path = free_name(folder, DRAWING, &["safetensors"]);
+/// If the file cannot be written.
+pub fn save_network(folder: &Path, model: &Model) -> Result<PathBuf, Error> {
+    let path = free_name(folder, STEM, &["safetensors"]);
     model.content.save(&path)?;
     Ok(path)
 }
@@ -78,15 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_is_found_again_as_picture_and_as_strokes() {
+    fn drawings_are_saved_as_image_and_strokes() {
         let folder = tempfile::tempdir().unwrap();
-        let first = drawing(folder.path(), &seven(), None).unwrap();
-        let second = drawing(folder.path(), &seven(), None).unwrap();
+        let first = save_drawing(folder.path(), &seven(), None).unwrap();
+        let second = save_drawing(folder.path(), &seven(), None).unwrap();
         assert_eq!(first.file_name().unwrap(), "digit-1.png");
         assert_eq!(second.file_name().unwrap(), "digit-2.png");
-        let picture = image_file::open(&first).unwrap().image;
-        let (seen, drawn) = (normalize(&picture).unwrap(), normalize_ink(&seven()).unwrap());
-        let differs = seen.iter().zip(&drawn).filter(|(a, b)| a.abs_diff(**b) > 128).count();
+        let image = image_file::open(&first).unwrap().image;
+        let (loaded, drawn) = (normalize(&image).unwrap(), normalize_ink(&seven()).unwrap());
+        let differs = loaded.iter().zip(&drawn).filter(|(a, b)| a.abs_diff(**b) > 128).count();
         assert!(differs < 40, "{differs} pixels differ");
         let strokes = Drawings::open(&first.with_extension("jsonl"))
             .unwrap()
@@ -98,26 +99,26 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_ink_has_no_strokes_to_save() {
+    fn an_image_without_ink_has_no_strokes_file() {
         let folder = tempfile::tempdir().unwrap();
-        let picture = Arc::new(GrayImage::new(2, 2, vec![0, 255, 255, 0]));
-        let path = drawing(folder.path(), &Ink::new(), Some(&picture)).unwrap();
+        let image = Arc::new(GrayImage::new(2, 2, vec![0, 255, 255, 0]));
+        let path = save_drawing(folder.path(), &Ink::new(), Some(&image)).unwrap();
         assert!(path.exists() && !path.with_extension("jsonl").exists());
     }
 
     #[test]
-    fn a_network_is_found_again() {
+    fn saved_networks_load_again() {
         let folder = tempfile::tempdir().unwrap();
         let model = Model::embedded().unwrap();
-        let path = network(folder.path(), &model).unwrap();
-        let again = Model::open(Some(&path)).unwrap();
-        assert_eq!(again.content.network.tensors(), model.content.network.tensors());
-        assert_eq!(again.content.scaling, model.content.scaling);
+        let path = save_network(folder.path(), &model).unwrap();
+        let loaded = Model::open(Some(&path)).unwrap();
+        assert_eq!(loaded.content.network.tensors(), model.content.network.tensors());
+        assert_eq!(loaded.content.scaling, model.content.scaling);
     }
 
     #[test]
-    fn where_nothing_can_be_saved_the_folder_is_named() {
-        let error = drawing(Path::new("/nowhere/at/all"), &seven(), None)
+    fn errors_name_the_folder() {
+        let error = save_drawing(Path::new("/nowhere/at/all"), &seven(), None)
             .unwrap_err()
             .to_string();
         assert!(error.contains("/nowhere/at/all"), "{error}");

@@ -1,4 +1,4 @@
-//! Window settings, kept from one start to the next.
+//! Window settings, saved between sessions.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     storage::{atomic_file, paths::UserPaths},
-    ui::{DEFAULT_SIZE, LEAST_SIZE, ZOOMS},
+    ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS},
 };
 
-/// The largest window that is opened, in pixels.
-const MOST: usize = 8_192;
+/// Largest width or height of a new window, in pixels.
+const MAX_SIDE: usize = 8_192;
 
-/// Size, theme and zoom.
+/// Window size, theme and zoom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -21,9 +21,9 @@ pub struct Settings {
     pub width: usize,
     /// Height of the window, in pixels.
     pub height: usize,
-    /// The step of [`ZOOMS`].
+    /// Index of the zoom factor in [`ZOOMS`].
     pub zoom: usize,
-    /// Whether the theme is the dark one.
+    /// Whether the dark theme is on.
     pub dark: bool,
 }
 
@@ -39,24 +39,24 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Those that were kept; the usual ones where there are none, or none that can be read.
+    /// Loads the saved settings, with defaults for anything missing, damaged or out of range.
     pub fn load(paths: &UserPaths) -> Self {
         let text = path(paths).and_then(|path| std::fs::read_to_string(path).ok());
         let settings: Settings = text
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
         Settings {
-            width: settings.width.clamp(LEAST_SIZE.0, MOST),
-            height: settings.height.clamp(LEAST_SIZE.1, MOST),
+            width: settings.width.clamp(MIN_SIZE.0, MAX_SIDE),
+            height: settings.height.clamp(MIN_SIZE.1, MAX_SIDE),
             zoom: settings.zoom.min(ZOOMS.len() - 1),
             dark: settings.dark,
         }
     }
 
-    /// Keeps them for the next start.
+    /// Saves the settings for the next session.
     ///
     /// # Errors
-    /// If the user's folder takes no file.
+    /// If the file cannot be written.
     pub fn save(&self, paths: &UserPaths) -> Result<(), Error> {
         let Some(path) = path(paths) else { return Ok(()) };
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -64,7 +64,7 @@ impl Settings {
             path: folder.to_owned(),
             cause,
         })?;
-        let text = serde_json::to_string_pretty(self).expect("numbers always serialise");
+        let text = serde_json::to_string_pretty(self).expect("settings serialize to JSON");
         atomic_file::replace(&path, |file| writeln!(file, "{text}"))
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_found_again() {
+    fn saved_settings_load_again() {
         let folder = tempfile::tempdir().unwrap();
         let paths = UserPaths::all_in(&folder.path().join("new"));
         assert_eq!(Settings::load(&paths), Settings::default());
@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_mended() {
+    fn invalid_settings_are_corrected() {
         let folder = tempfile::tempdir().unwrap();
         let paths = UserPaths::all_in(folder.path());
         for (text, width, zoom) in [
             ("no JSON", DEFAULT_SIZE.0, 1),
-            ("{\"width\":3,\"zoom\":99}", LEAST_SIZE.0, ZOOMS.len() - 1),
-            ("{\"width\":100000,\"other\":1}", MOST, 1),
+            ("{\"width\":3,\"zoom\":99}", MIN_SIZE.0, ZOOMS.len() - 1),
+            ("{\"width\":100000,\"other\":1}", MAX_SIDE, 1),
         ] {
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
             let settings = Settings::load(&paths);

@@ -20,32 +20,31 @@ use crate::{
     },
 };
 
-/// Steps between two looks at the network.
-const LOOK_EVERY: u64 = 12;
+/// Training steps between two progress reports.
+const REPORT_INTERVAL: u64 = 12;
 
-/// Images held out that a look counts on: few enough not to slow training down.
-const LOOK_AT: usize = 300;
+/// Validation images for each report: few enough not to slow training down.
+const REPORT_IMAGES: usize = 300;
 
-/// How long a rest lasts before it is asked whether it is over.
+/// Time between two checks whether a pause is over.
 const PAUSE_POLL: Duration = Duration::from_millis(20);
 
-/// The threads to learn on: one core is left to the pen. They stay from one network to the next, so that the memory of
-/// one time serves the next.
+/// A thread pool for training that leaves one core to the user interface; to be reused between runs.
 ///
 /// # Errors
-/// If they cannot be started.
-pub fn threads() -> Result<ThreadPool, Error> {
+/// [`Error::Thread`] if the threads cannot be started.
+pub fn thread_pool() -> Result<ThreadPool, Error> {
     let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|_| "training".to_owned())
-        // Rayon's own way would end the program, and what is drawn would be lost.
+        // By default, rayon aborts the program on a panic, and the drawing would be lost.
         .panic_handler(|_| ());
     pool.build()
         .map_err(|error| Error::Thread(std::io::Error::other(error)))
 }
 
-/// Training on its way, or over.
+/// A training run in the background; stopped when dropped.
 #[derive(Debug)]
 pub struct TrainingWorker {
     shared: Arc<Shared>,
@@ -58,42 +57,43 @@ struct Shared {
     status: Mutex<Status>,
 }
 
-/// What there is to be seen.
+/// What the last report said.
 #[derive(Debug, Default)]
 struct Status {
     progress: Progress,
     network: Option<Network>,
     failure: Option<String>,
-    is_fresh: bool,
+    /// Whether it changed since it was last polled.
+    has_changed: bool,
 }
 
-/// What changed since the last look.
+/// Changes of a training run since the last poll.
 #[derive(Debug)]
 pub struct TrainingUpdate {
-    /// How it goes.
+    /// Progress so far.
     pub progress: Progress,
-    /// The network as it is now.
+    /// The current network.
     pub network: Option<Network>,
-    /// Why it ended before its time.
+    /// Why training failed.
     pub failure: Option<String>,
 }
 
 impl TrainingWorker {
-    /// Begins to train a preset on these [`threads`], once they are through with whatever they are at.
+    /// Starts to train a preset on a [`thread_pool`], after any run that still occupies it.
     pub fn start(preset: &'static Preset, seed: u64, threads: &ThreadPool) -> Self {
         let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
+        let worker_shared = Arc::clone(&shared);
         threads.spawn(move || {
-            let outcome = run(preset, seed, &theirs);
-            let mut status = theirs.status();
+            let outcome = run(preset, seed, &worker_shared);
+            let mut status = worker_shared.status();
             status.progress.finished = true;
-            status.is_fresh = true;
+            status.has_changed = true;
             match outcome {
                 Ok(trained) => {
                     status.progress.test_accuracy = Some(trained.test.accuracy as f32);
                     status.network = Some(trained.network);
                 }
-                // What was asked for is no failure.
+                // Stopping before the first step is no failure.
                 Err(Error::NothingLearnt) => {}
                 Err(error) => status.failure = Some(error.to_string()),
             }
@@ -101,23 +101,23 @@ impl TrainingWorker {
         TrainingWorker { shared }
     }
 
-    /// Rests, or goes on.
+    /// Pauses or resumes training.
     pub fn toggle_pause(&self) {
         self.shared.paused.fetch_xor(true, Ordering::Relaxed);
         let mut status = self.shared.status();
         status.progress.paused = self.shared.paused.load(Ordering::Relaxed);
-        status.is_fresh = true;
+        status.has_changed = true;
     }
 
-    /// Ends training after the step that it is in.
+    /// Stops training after the current step.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
 
-    /// What changed since this was last asked.
+    /// The latest update, if anything changed since the last call.
     pub fn poll(&self) -> Option<TrainingUpdate> {
         let mut status = self.shared.status();
-        std::mem::take(&mut status.is_fresh).then(|| TrainingUpdate {
+        std::mem::take(&mut status.has_changed).then(|| TrainingUpdate {
             progress: status.progress.clone(),
             network: status.network.take(),
             failure: status.failure.take(),
@@ -132,7 +132,7 @@ impl Drop for TrainingWorker {
 }
 
 impl Shared {
-    /// Nobody leaves half a piece of status behind, whatever happens to them.
+    /// A poisoned lock is fine: the status is valid after each assignment.
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,30 +158,32 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
         checkpoint: None,
         stop: &shared.stop,
     };
-    let mut witness = Monitor::new(&data.validation);
+    let mut monitor = Monitor::new(&data.validation);
     train(&task, &data, &mut |event, network| {
         if let TrainingEvent::Step(step) = event {
-            witness.see(&step, network, shared);
+            monitor.observe(&step, network, shared);
             shared.wait_while_paused();
         }
     })
 }
 
-/// Sees every step, and tells of some.
+/// Observes every step and reports on some of them.
 struct Monitor {
     pixels: Vec<f32>,
     labels: Vec<u8>,
-    /// Loss summed over the epoch's steps so far, at the last look, and at which step that was.
-    last: (f64, u64),
-    first_of_epoch: u64,
+    /// Loss summed over the epoch up to the last report, and the step of that report.
+    last_report: (f64, u64),
+    /// Steps taken before the current epoch.
+    epoch_start: u64,
     epoch: usize,
     seconds: f64,
+    /// Seconds of training before the current epoch.
     seconds_before: f64,
 }
 
 impl Monitor {
     fn new(held_out: &Dataset) -> Self {
-        let images = held_out.len().min(LOOK_AT);
+        let images = held_out.len().min(REPORT_IMAGES);
         let mut pixels = vec![0.0; images * held_out.pixels()];
         for (index, pixels) in pixels.chunks_exact_mut(held_out.pixels()).enumerate() {
             SCALING.scale_into(held_out.image(index), pixels);
@@ -189,28 +191,28 @@ impl Monitor {
         Monitor {
             pixels,
             labels: held_out.labels()[..images].to_vec(),
-            last: (0.0, 0),
-            first_of_epoch: 0,
+            last_report: (0.0, 0),
+            epoch_start: 0,
             epoch: 0,
             seconds: 0.0,
             seconds_before: 0.0,
         }
     }
 
-    fn see(&mut self, step: &StepReport, network: &Network, shared: &Shared) {
+    fn observe(&mut self, step: &StepReport, network: &Network, shared: &Shared) {
         if step.epoch != self.epoch {
             self.epoch = step.epoch;
-            self.first_of_epoch = step.steps - 1;
-            self.last = (0.0, self.first_of_epoch);
+            self.epoch_start = step.steps - 1;
+            self.last_report = (0.0, self.epoch_start);
             self.seconds_before = self.seconds;
         }
-        let in_epoch = step.steps - self.first_of_epoch;
-        if step.steps > 1 && step.steps < step.total_steps && !step.steps.is_multiple_of(LOOK_EVERY) {
+        let epoch_steps = step.steps - self.epoch_start;
+        if step.steps > 1 && step.steps < step.total_steps && !step.steps.is_multiple_of(REPORT_INTERVAL) {
             return;
         }
-        let sum = step.loss * in_epoch as f64;
-        let loss = (sum - self.last.0) / (step.steps - self.last.1).max(1) as f64;
-        self.last = (sum, step.steps);
+        let sum = step.loss * epoch_steps as f64;
+        let loss = (sum - self.last_report.0) / (step.steps - self.last_report.1).max(1) as f64;
+        self.last_report = (sum, step.steps);
         self.seconds = self.seconds_before + step.seconds;
         let accuracy = self.accuracy(network);
         let mut status = shared.status();
@@ -223,10 +225,10 @@ impl Monitor {
         progress.accuracies.push([step.steps as f32, accuracy]);
         progress.filters = filters(network);
         status.network = Some(network.clone());
-        status.is_fresh = true;
+        status.has_changed = true;
     }
 
-    /// Share of the images that is read rightly.
+    /// Accuracy on the validation images.
     fn accuracy(&self, network: &Network) -> f32 {
         let count = self.labels.len();
         let Ok(mut workspace) = Workspace::new(network, count.max(1)) else {
@@ -237,14 +239,14 @@ impl Monitor {
         };
         let outputs = network.spec().outputs();
         let rows = logits.chunks_exact(outputs).zip(&self.labels);
-        let right = rows
+        let correct = rows
             .filter(|(logits, label)| loss::argmax(logits) == usize::from(**label))
             .count();
-        right as f32 / count.max(1) as f32
+        correct as f32 / count.max(1) as f32
     }
 }
 
-/// Height, width and weights of what the first layer looks for, if that are pictures of one channel.
+/// Height, width and weights of the first convolution's filters, if it has one input channel.
 fn filters(network: &Network) -> (usize, usize, Vec<Vec<f32>>) {
     let first = network
         .spec()
@@ -279,14 +281,14 @@ mod tests {
             if let Some(update) = worker.poll().filter(&done) {
                 return update;
             }
-            assert!(start.elapsed() < PATIENCE, "nothing is learnt");
+            assert!(start.elapsed() < PATIENCE, "training makes no progress");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
     #[test]
-    fn it_learns_rests_goes_on_and_stops() {
-        let threads = threads().unwrap();
+    fn training_pauses_resumes_and_stops() {
+        let threads = thread_pool().unwrap();
         let worker = TrainingWorker::start(Preset::named("fast").unwrap(), 1, &threads);
         let early = wait(&worker, |update| update.progress.steps >= 1);
         assert!(early.network.is_some() && early.failure.is_none());
@@ -300,12 +302,12 @@ mod tests {
         );
         worker.toggle_pause();
         thread::sleep(Duration::from_millis(200));
-        let resting = worker.poll().unwrap();
-        assert!(resting.progress.paused);
+        let paused = worker.poll().unwrap();
+        assert!(paused.progress.paused);
         thread::sleep(Duration::from_millis(100));
-        assert!(worker.poll().is_none(), "it rests");
+        assert!(worker.poll().is_none(), "no reports while paused");
         worker.toggle_pause();
-        wait(&worker, |update| update.progress.steps > resting.progress.steps);
+        wait(&worker, |update| update.progress.steps > paused.progress.steps);
         worker.stop();
         let end = wait(&worker, |update| update.progress.finished);
         assert!(end.progress.steps < end.progress.total_steps && end.failure.is_none());
@@ -313,12 +315,12 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_dropped_makes_way_for_the_next() {
-        let (threads, fast) = (threads().unwrap(), Preset::named("fast").unwrap());
-        let resting = TrainingWorker::start(fast, 1, &threads);
-        wait(&resting, |update| update.progress.steps >= 1);
-        resting.toggle_pause();
-        drop(resting);
+    fn a_dropped_run_makes_way_for_the_next() {
+        let (threads, fast) = (thread_pool().unwrap(), Preset::named("fast").unwrap());
+        let paused = TrainingWorker::start(fast, 1, &threads);
+        wait(&paused, |update| update.progress.steps >= 1);
+        paused.toggle_pause();
+        drop(paused);
         drop(TrainingWorker::start(fast, 2, &threads));
         let next = TrainingWorker::start(fast, 3, &threads);
         wait(&next, |update| update.progress.steps >= 1);

@@ -1,4 +1,4 @@
-//! Bitmap backend for plotters, with the window's own text.
+//! Bitmap backend for plotters that renders text with the pad's own fonts.
 
 use std::convert::Infallible;
 
@@ -14,12 +14,14 @@ use crate::graphics::{
     text::{Align, Face, Style, Text},
 };
 
-/// What plotters takes for the size of a font, in ems of Inter.
-const EM: f64 = 1.21;
+/// Plotters' font size per em of Inter.
+const SIZE_PER_EM: f64 = 1.21;
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
-/// Plotters' own bitmaps place letters on whole pixels and without the space before them, which shows in figures.
+/// A bitmap to draw on.
+///
+/// Plotters' own bitmap backend places glyphs on whole pixels and ignores their left bearing, which misaligns numbers.
 pub(super) struct Bitmap<'a> {
     frame: Frame<'a>,
     size: (u32, u32),
@@ -27,11 +29,11 @@ pub(super) struct Bitmap<'a> {
 }
 
 impl<'a> Bitmap<'a> {
-    /// Draws into `size.1` rows of `size.0` pixels.
+    /// Draws into `size.1` rows of `size.0` pixels, each `0x00RRGGBB`.
     pub(super) fn new(pixels: &'a mut [u32], size: (u32, u32)) -> Self {
-        let all = Rect::new(0, 0, size.0 as i32, size.1 as i32);
+        let clip = Rect::new(0, 0, size.0 as i32, size.1 as i32);
         Bitmap {
-            frame: Frame::new(pixels, size.0 as usize, size.1 as usize, all),
+            frame: Frame::new(pixels, size.0 as usize, size.1 as usize, clip),
             size,
             text: Text::new(),
         }
@@ -88,7 +90,7 @@ impl DrawingBackend for Bitmap<'_> {
             VPos::Center => y - height / 2,
             VPos::Bottom => y - height,
         };
-        let size = (style.size() / EM) as f32;
+        let size = (style.size() / SIZE_PER_EM) as f32;
         let rect = Rect::new(left, top, width, height);
         let color = opaque(style.color());
         self.text
@@ -102,14 +104,14 @@ fn opaque(color: BackendColor) -> Color {
     Color(u32::from_be_bytes([0, red, green, blue]))
 }
 
-/// Red, green and blue of the mean of each square of `n` · `n` pixels, of rows of `width`.
+/// Downsamples rows of `width` pixels by averaging `n`×`n` blocks; returns RGB bytes.
 pub(super) fn averaged(pixels: &[u32], width: usize, n: usize) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(3 * pixels.len() / (n * n));
     for rows in pixels.chunks_exact(width * n) {
         for column in (0..width).step_by(n) {
-            let square = || (0..n * n).map(|i| rows[i / n * width + column + i % n]);
+            let block = || (0..n * n).map(|i| rows[i / n * width + column + i % n]);
             for shift in [16, 8, 0] {
-                let sum: u32 = square().map(|pixel| (pixel >> shift) & 0xFF).sum();
+                let sum: u32 = block().map(|pixel| (pixel >> shift) & 0xFF).sum();
                 rgb.push((sum as usize / (n * n)) as u8);
             }
         }
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn squares_become_their_mean() {
+    fn blocks_are_averaged() {
         let pixels = [
             0x0000_0000,
             0x0004_0810,

@@ -5,20 +5,20 @@ use std::ops::Range;
 use crate::training::session::{EpochReport, StepReport, TrainingEvent};
 
 /// Loss and accuracy, in that order.
-type Pair = [f64; 2];
+type Metrics = [f64; 2];
 
-/// What is seen of training, in bounded memory.
+/// Loss and accuracy of a training run, in bounded memory.
 #[derive(Debug, Clone, Default)]
 pub struct Curves {
-    /// Training, step by step.
-    steps: Thinned,
-    /// The images held out, after each epoch.
-    validation: Vec<(u64, Pair)>,
-    epoch: RunningMean,
+    /// On the training batches.
+    steps: Series,
+    /// On the validation images, after each epoch, by step.
+    validation: Vec<(u64, Metrics)>,
+    epoch_mean: EpochMean,
 }
 
 impl Curves {
-    /// Takes in what happens.
+    /// Adds the values of a training event.
     pub fn add(&mut self, event: &TrainingEvent) {
         match event {
             TrainingEvent::Step(report) => self.add_step(report),
@@ -26,25 +26,27 @@ impl Curves {
         }
     }
 
-    /// Whether no step was taken yet.
+    /// Whether there are no steps yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.groups.is_empty()
     }
 
-    /// The training values of that kind, means of a few steps each.
-    pub(super) fn training(&self, kind: usize) -> Vec<(f64, f64)> {
-        self.steps.points(kind)
+    /// Training values of a metric, each the mean over a group of steps.
+    pub(super) fn training(&self, metric: usize) -> Vec<(f64, f64)> {
+        self.steps.points(metric)
     }
 
-    /// The validation values of that kind, one an epoch.
-    pub(super) fn validation(&self, kind: usize) -> Vec<(f64, f64)> {
-        let point = |&(step, values): &(u64, Pair)| (step as f64, values[kind]);
+    /// Validation values of a metric, one per epoch.
+    pub(super) fn validation(&self, metric: usize) -> Vec<(f64, f64)> {
+        let point = |&(step, values): &(u64, Metrics)| (step as f64, values[metric]);
         self.validation.iter().map(point).collect()
     }
 
     fn add_step(&mut self, report: &StepReport) {
-        let values = self.epoch.next(report.epoch, [report.loss, report.accuracy]);
+        let values = self
+            .epoch_mean
+            .step_values(report.epoch, [report.loss, report.accuracy]);
         self.steps.push(report.steps, values);
     }
 
@@ -54,6 +56,7 @@ impl Curves {
         }
     }
 
+    /// The steps covered, from the one before the first.
     pub(super) fn step_range(&self) -> Range<f64> {
         let first = self.steps.groups.first().map_or(1, |group| group.first);
         let last = self.steps.groups.last().map_or(1, |group| group.last);
@@ -61,20 +64,20 @@ impl Curves {
     }
 }
 
-/// Gets the values of single steps back from their mean over the epoch so far.
+/// Recovers the values of single steps from their mean over the epoch so far.
 #[derive(Debug, Clone, Copy, Default)]
-struct RunningMean {
+struct EpochMean {
     epoch: usize,
     count: f64,
-    mean: Pair,
+    mean: Metrics,
 }
 
-impl RunningMean {
-    fn next(&mut self, epoch: usize, mean: Pair) -> Pair {
+impl EpochMean {
+    fn step_values(&mut self, epoch: usize, mean: Metrics) -> Metrics {
         if self.epoch != epoch {
-            *self = RunningMean {
+            *self = EpochMean {
                 epoch,
-                ..RunningMean::default()
+                ..EpochMean::default()
             };
         }
         let before = *self;
@@ -84,11 +87,11 @@ impl RunningMean {
     }
 }
 
-/// Means over groups of steps. When there are too many groups, neighbours are put together.
+/// Means over groups of steps; neighboring groups are merged when there are too many.
 #[derive(Debug, Clone)]
-struct Thinned {
+struct Series {
     groups: Vec<Group>,
-    /// Steps to a group.
+    /// Steps per group.
     size: u64,
 }
 
@@ -97,23 +100,23 @@ struct Group {
     first: u64,
     last: u64,
     count: u64,
-    sums: Pair,
+    sums: Metrics,
 }
 
-impl Default for Thinned {
+impl Default for Series {
     fn default() -> Self {
-        Thinned {
+        Series {
             groups: Vec::new(),
             size: 1,
         }
     }
 }
 
-impl Thinned {
-    /// As many as a panel has points across.
-    const MOST: usize = 512;
+impl Series {
+    /// Largest number of groups: about one for each point of a panel's width.
+    const MAX_GROUPS: usize = 512;
 
-    fn push(&mut self, step: u64, values: Pair) {
+    fn push(&mut self, step: u64, values: Metrics) {
         let single = Group {
             first: step,
             last: step,
@@ -121,27 +124,27 @@ impl Thinned {
             sums: values,
         };
         match self.groups.last_mut() {
-            Some(group) if group.count < self.size => *group = group.and(&single),
+            Some(group) if group.count < self.size => *group = group.merged(&single),
             _ => self.groups.push(single),
         }
-        if self.groups.len() > Self::MOST {
+        if self.groups.len() > Self::MAX_GROUPS {
             self.size *= 2;
-            self.groups = self.groups.chunks(2).map(Group::all).collect();
+            self.groups = self.groups.chunks(2).map(Group::merge_all).collect();
         }
     }
 
-    /// The middle of each group, and the mean of its values of that kind.
-    fn points(&self, kind: usize) -> Vec<(f64, f64)> {
+    /// The middle step of each group, with the mean of a metric.
+    fn points(&self, metric: usize) -> Vec<(f64, f64)> {
         let point = |group: &Group| {
             let middle = (group.first + group.last) as f64 / 2.0;
-            (middle, group.sums[kind] / group.count as f64)
+            (middle, group.sums[metric] / group.count as f64)
         };
         self.groups.iter().map(point).collect()
     }
 }
 
 impl Group {
-    fn and(&self, next: &Group) -> Group {
+    fn merged(&self, next: &Group) -> Group {
         Group {
             first: self.first,
             last: next.last,
@@ -150,13 +153,15 @@ impl Group {
         }
     }
 
-    fn all(groups: &[Group]) -> Group {
-        groups[1..].iter().fold(groups[0], |sum, next| sum.and(next))
+    fn merge_all(groups: &[Group]) -> Group {
+        groups[1..].iter().fold(groups[0], |sum, next| sum.merged(next))
     }
 }
 
-/// Means over up to a twentieth of the curve around each point. At the start, which is steep, as much is taken from
-/// after a point as from before it; at the end, which is flat, a shorter mean would only be less smooth.
+/// Smooths a curve by a moving mean over up to a twentieth of its length.
+///
+/// The window is shortened symmetrically at the start, where the curve is steep, and only on the right at the end,
+/// where it is flat.
 pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mean = |i: usize| {
         let reach = (points.len() / 40).min(i);
@@ -171,7 +176,7 @@ pub(super) fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
 
-    /// Two epochs of two steps, of which the losses are 4 and 2, 3 and 1.
+    /// Two epochs of two steps with losses 4 and 2, then 3 and 1.
     fn curves() -> Curves {
         let step = |epoch, steps, loss, accuracy| StepReport {
             epoch,
@@ -212,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_got_back_from_means_over_epochs() {
+    fn step_values_are_recovered_from_epoch_means() {
         let curves = curves();
         assert_close(&curves.training(0), &[(1.0, 4.0), (2.0, 2.0), (3.0, 3.0), (4.0, 1.0)]);
         assert_close(&curves.training(1), &[(1.0, 0.1), (2.0, 0.3), (3.0, 0.5), (4.0, 0.7)]);
@@ -222,15 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn long_runs_stay_small_and_keep_their_means() {
-        let mut thinned = Thinned::default();
+    fn long_series_stay_small_and_keep_their_means() {
+        let mut series = Series::default();
         let steps = 100_000;
         for step in 1..=steps {
-            thinned.push(step, [step as f64, 1.0]);
+            series.push(step, [step as f64, 1.0]);
         }
-        let points = thinned.points(0);
+        let points = series.points(0);
         assert!(
-            (Thinned::MOST / 2..=Thinned::MOST).contains(&points.len()),
+            (Series::MAX_GROUPS / 2..=Series::MAX_GROUPS).contains(&points.len()),
             "{}",
             points.len()
         );
@@ -238,13 +243,13 @@ mod tests {
             points.iter().all(|&(step, value)| (step - value).abs() < 1e-6),
             "{points:?}"
         );
-        assert!(thinned.points(1).iter().all(|point| point.1 == 1.0));
-        assert_eq!(thinned.groups.iter().map(|group| group.count).sum::<u64>(), steps);
-        assert_eq!(thinned.groups.last().unwrap().last, steps);
+        assert!(series.points(1).iter().all(|point| point.1 == 1.0));
+        assert_eq!(series.groups.iter().map(|group| group.count).sum::<u64>(), steps);
+        assert_eq!(series.groups.last().unwrap().last, steps);
     }
 
     #[test]
-    fn smoothing_keeps_lines_straight_and_calms_noise() {
+    fn smoothing_keeps_lines_and_reduces_noise() {
         let line: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(2 * i))).collect();
         assert_close(&smoothed(&line)[..195], &line[..195]);
         let noise: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(i % 2))).collect();

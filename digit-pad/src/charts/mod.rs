@@ -1,4 +1,4 @@
-//! Charts as image files.
+//! Charts as image files: training curves and the confusion matrix.
 
 mod bitmap;
 pub mod confusion_chart;

@@ -1,4 +1,4 @@
-//! Training curves as an image: loss and accuracy over the steps.
+//! Training curves as a PNG or SVG image: loss and accuracy over training steps.
 
 use std::{io, ops::Range, path::Path};
 
@@ -26,48 +26,48 @@ use crate::{
     storage::atomic_file,
 };
 
-/// Points of a plot; as many pixels in an SVG file.
+/// Width and height in points; one pixel each in an SVG file.
 const SIZE: (u32, u32) = (1280, 600);
-/// Pixels of a PNG file to a point.
+/// Pixels per point in a PNG file.
 const DENSITY: u32 = 2;
-/// A PNG file is drawn this much larger and averaged, which smooths lines and places letters between pixels.
+/// Factor by which a PNG image is drawn larger and then averaged, for anti-aliasing.
 const OVERSAMPLING: u32 = 2;
 
-/// Pixels in a row of a PNG file.
+/// Width of a PNG file, in pixels.
 pub const PNG_WIDTH: u32 = SIZE.0 * DENSITY;
-/// Rows of a PNG file.
+/// Height of a PNG file, in pixels.
 pub const PNG_HEIGHT: u32 = SIZE.1 * DENSITY;
 
-// Blue and vermilion of Okabe and Ito's palette: they stay apart in every kind of colour blindness.
+// Blue and vermilion of Okabe and Ito's palette, which can be told apart with any kind of color blindness.
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 const TEXT: RGBColor = RGBColor(22, 27, 34);
 const MUTED: RGBColor = RGBColor(89, 99, 115);
 const GRID: RGBColor = RGBColor(228, 232, 238);
 
-/// The most labels along an axis.
+/// Largest number of labels along an axis.
 const TICKS: usize = 6;
 
-/// Points to the right of each panel.
+/// Right margin of each panel, in points.
 const MARGIN: u32 = 32;
 
-/// The name that the fonts inside the program go by; an SVG file asks its reader for the first that there is.
+/// Name under which the embedded fonts are registered; also the font family list of an SVG file.
 const FONT: &str = "Inter, Helvetica, Arial, sans-serif";
 
-/// The form of the file.
+/// Format of the image file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Pixels: [`PNG_WIDTH`] · [`PNG_HEIGHT`] of them.
+pub enum ImageFormat {
+    /// [`PNG_WIDTH`] × [`PNG_HEIGHT`] pixels.
     Png,
-    /// Lines and text.
+    /// Vector graphics.
     Svg,
 }
 
-/// Draws the curves into a file; the network and what came of it stand above them.
+/// Draws the curves into an image file, under a title (the network) and a subtitle (its results).
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn draw(path: &Path, form: Form, curves: &Curves, network: &str, figures: &str) -> Result<(), Error> {
+pub fn draw(path: &Path, format: ImageFormat, curves: &Curves, network: &str, subtitle: &str) -> Result<(), Error> {
     let failed = |reason: String| Error::Write {
         path: path.to_owned(),
         cause: io::Error::other(reason),
@@ -76,18 +76,22 @@ pub fn draw(path: &Path, form: Form, curves: &Curves, network: &str, figures: &s
     let page = Page {
         curves,
         network,
-        figures,
-        scale: if form == Form::Png { DENSITY * OVERSAMPLING } else { 1 },
+        subtitle,
+        scale: if format == ImageFormat::Png {
+            DENSITY * OVERSAMPLING
+        } else {
+            1
+        },
     };
-    match form {
-        Form::Svg => {
+    match format {
+        ImageFormat::Svg => {
             let mut svg = String::new();
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
             page.paint(&area).map_err(|error| failed(error.to_string()))?;
             drop(area);
             atomic_file::replace(path, |file| file.write_all(svg.as_bytes()))
         }
-        Form::Png => {
+        ImageFormat::Png => {
             let size = (SIZE.0 * page.scale, SIZE.1 * page.scale);
             let mut pixels = vec![0; size.0 as usize * size.1 as usize];
             let bitmap = Bitmap::new(&mut pixels, size);
@@ -99,7 +103,7 @@ pub fn draw(path: &Path, form: Form, curves: &Curves, network: &str, figures: &s
     }
 }
 
-/// Gives the fonts inside the program to plotters, so that no font of the system is asked for.
+/// Registers the embedded fonts with plotters, so that no system font is needed.
 fn register_fonts() {
     for (style, bytes) in [
         (FontStyle::Normal, &include_bytes!("../../assets/Inter-Medium.otf")[..]),
@@ -112,36 +116,36 @@ fn register_fonts() {
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// What is drawn, whatever it is drawn on.
+/// The content of the image, independent of the backend.
 struct Page<'a> {
     curves: &'a Curves,
     network: &'a str,
-    figures: &'a str,
-    /// Pixels to a point.
+    subtitle: &'a str,
+    /// Pixels per point.
     scale: u32,
 }
 
-/// One of the two panels.
+/// One of the two plots.
 struct Panel {
     title: &'static str,
-    /// Its place among the values of [`Curves`].
-    kind: usize,
-    /// What the values are shown times.
+    /// Index of its metric in [`Curves`].
+    metric: usize,
+    /// Factor from the metric to the axis.
     factor: f64,
-    /// What is shown where nothing is wrong.
+    /// The ideal value on the axis.
     best: f64,
 }
 
 const PANELS: [Panel; 2] = [
     Panel {
         title: "Loss (mean cross-entropy)",
-        kind: 0,
+        metric: 0,
         factor: 1.0,
         best: 0.0,
     },
     Panel {
         title: "Accuracy (%)",
-        kind: 1,
+        metric: 1,
         factor: 100.0,
         best: 100.0,
     },
@@ -176,15 +180,15 @@ impl Page<'_> {
         let network = shortened(self.network, fits)?;
         area.draw_text(&network, &title, (0, 0))?;
         area.draw_text(
-            self.figures,
+            self.subtitle,
             &self.font(18, FontStyle::Normal, &MUTED),
             (0, self.px(36)),
         )
     }
 
     fn panel<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, panel: &Panel) -> Drawn<B> {
-        let training = panel.scaled(self.curves.training(panel.kind));
-        let validation = panel.scaled(self.curves.validation(panel.kind));
+        let training = panel.scaled(self.curves.training(panel.metric));
+        let validation = panel.scaled(self.curves.validation(panel.metric));
         let smooth = smoothed(&training);
         let range = panel.range(&smooth, &validation);
 
@@ -207,7 +211,7 @@ impl Page<'_> {
             .set_all_tick_mark_size(self.px(4))
             .x_labels(TICKS)
             .y_labels(TICKS)
-            .x_label_formatter(&|&step| whole(step))
+            .x_label_formatter(&|&step| step_label(step))
             .y_label_formatter(&|value| format!("{value:.decimals$}"))
             .label_style(labels.clone())
             .axis_desc_style(labels)
@@ -230,7 +234,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// The name of the axis, and on the right what the colours mean.
+    /// The title on the left and the legend on the right.
     fn panel_title<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, title: &str) -> Drawn<B> {
         let middle = self.px(16);
         let at = |h| Pos::new(h, VPos::Center);
@@ -261,13 +265,15 @@ impl Panel {
         points.into_iter().map(|(x, y)| (x, self.factor * y)).collect()
     }
 
-    /// What is shown: all but the first steep steps, which would leave the rest of the curve flat; and what is best, no
-    /// loss or full accuracy, unless it is far off.
+    /// The range of the y axis.
+    ///
+    /// It leaves out the first twentieth of the curve, which is so steep that the rest would look flat, and includes the
+    /// ideal value unless that is far away.
     fn range(&self, training: &[(f64, f64)], validation: &[(f64, f64)]) -> Range<f64> {
         let settled = &training[training.len() / 20..];
         let best = self.best;
-        let away = settled.iter().chain(validation).map(|point| (point.1 - best).abs());
-        let (low, high) = away.fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
+        let distances = settled.iter().chain(validation).map(|point| (point.1 - best).abs());
+        let (low, high) = distances.fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(y), high.max(y)));
         let space = (0.08 * (high - low)).max(0.02 * high).max(1e-3);
         let near = if low < 0.5 * high { 0.0 } else { low - space };
         let far = high + space;
@@ -278,14 +284,14 @@ impl Panel {
         }
     }
 
-    /// How many decimals tell the labels of an axis apart.
+    /// Decimals needed to tell the labels of an axis apart.
     fn decimals(range: &Range<f64>) -> usize {
-        let between = (range.end - range.start) / TICKS as f64;
-        (-between.log10()).ceil().clamp(0.0, 6.0) as usize
+        let spacing = (range.end - range.start) / TICKS as f64;
+        (-spacing.log10()).ceil().clamp(0.0, 6.0) as usize
     }
 }
 
-/// The parts of a line within a range.
+/// The parts of a polyline whose y is within a range.
 fn runs(points: &[(f64, f64)], range: &Range<f64>) -> Vec<Vec<(f64, f64)>> {
     let mut runs: Vec<Vec<_>> = Vec::new();
     for pair in points.windows(2) {
@@ -300,7 +306,7 @@ fn runs(points: &[(f64, f64)], range: &Range<f64>) -> Vec<Vec<(f64, f64)>> {
     runs
 }
 
-/// The part of the line between two points whose y is within a range.
+/// The part of a line segment whose y is within a range.
 fn clipped(from: (f64, f64), to: (f64, f64), range: &Range<f64>) -> Option<((f64, f64), (f64, f64))> {
     let at = |bound: f64| {
         let share = (bound - from.1) / (to.1 - from.1);
@@ -316,8 +322,8 @@ fn clipped(from: (f64, f64), to: (f64, f64), range: &Range<f64>) -> Option<((f64
     (!outside).then(|| (end(from), end(to)))
 }
 
-/// The number of a step; nothing between steps.
-fn whole(step: f64) -> String {
+/// The label of a step; empty between whole steps.
+fn step_label(step: f64) -> String {
     if step.fract() == 0.0 {
         grouped(step as u64)
     } else {
@@ -325,7 +331,7 @@ fn whole(step: f64) -> String {
     }
 }
 
-/// As much of a network's text as fits, whole items, with an ellipsis for the rest.
+/// Shortens a network's text form to the items that fit, with an ellipsis for the rest.
 fn shortened<E>(network: &str, mut fits: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
     let items: Vec<&str> = network.split(" | ").collect();
     for count in (1..items.len()).rev() {
@@ -349,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_end_where_their_panel_does() {
+    fn lines_are_clipped_to_their_panel() {
         let steep = [(0.0, 3.0), (1.0, 1.0), (2.0, 0.5), (3.0, 2.5), (4.0, 2.5), (5.0, 0.5)];
         let inside = runs(&steep, &(0.0..2.0));
         assert_eq!(
@@ -379,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steep_start_does_not_decide_the_range() {
+    fn the_steep_start_does_not_set_the_range() {
         let training: Vec<_> = (0..100)
             .map(|i| (f64::from(i), if i < 5 { 50.0 } else { 1.0 }))
             .collect();
@@ -387,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_best_is_shown_unless_it_is_far_off() {
+    fn the_ideal_value_is_shown_unless_far_away() {
         let rounded = |bound: f64| (1e6 * bound).round() / 1e6;
         let range = |panel: usize, low: f64, high: f64| {
             let range = PANELS[panel].range(&[(0.0, low)], &[(1.0, high)]);
@@ -403,10 +409,13 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_as_long_as_they_must_be() {
+    fn labels_have_as_few_decimals_as_possible() {
         for (range, decimals) in [(0.0..60.0, 0), (0.0..4.0, 1), (0.0..0.5, 2), (99.0..99.01, 3)] {
             assert_eq!(Panel::decimals(&range), decimals, "{range:?}");
         }
-        assert_eq!((whole(60_000.0), whole(0.5)), ("60,000".to_owned(), String::new()));
+        assert_eq!(
+            (step_label(60_000.0), step_label(0.5)),
+            ("60,000".to_owned(), String::new())
+        );
     }
 }

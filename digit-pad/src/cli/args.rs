@@ -83,7 +83,7 @@ impl FromStr for PngPath {
 #[derive(Clone, Debug)]
 pub(super) struct PlotPath {
     pub(super) path: PathBuf,
-    pub(super) form: training_curves::Form,
+    pub(super) form: training_curves::ImageFormat,
 }
 
 impl FromStr for PlotPath {
@@ -92,8 +92,8 @@ impl FromStr for PlotPath {
     fn from_str(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
         let form = match extension(&path).as_deref() {
-            Some("png") => training_curves::Form::Png,
-            Some("svg") => training_curves::Form::Svg,
+            Some("png") => training_curves::ImageFormat::Png,
+            Some("svg") => training_curves::ImageFormat::Svg,
             _ => return Err("expected a file name that ends in .png or .svg".to_owned()),
         };
         Ok(PlotPath { path, form })

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = most_confident_errors(predictions.answers(&images), confusion_chart::SHOWN);
+        let mistakes = most_confident_errors(predictions.answers(&images), confusion_chart::MAX_ERRORS);
         confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
     }
     if args.json {

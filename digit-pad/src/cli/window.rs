@@ -48,7 +48,7 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
         return Ok(Opening::Blank);
     };
     match image_file::open(path) {
-        Ok(loaded) => Ok(Opening::Picture(loaded.image)),
+        Ok(loaded) => Ok(Opening::Image(loaded.image)),
         // A mistyped command is parsed as the name of an image.
         Err(Error::Read { path, cause }) if cause.kind() == io::ErrorKind::NotFound => Err(Failure::Message(format!(
             "{:?} is neither an image nor a command; `digit-pad --help` lists the commands",

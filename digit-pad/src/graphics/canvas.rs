@@ -1,17 +1,17 @@
-//! Pixels of a frame, and the anti-aliased shapes that everything is made of.
+//! Frame of pixels, with anti-aliased rectangles and coverage masks.
 
 use crate::graphics::color::Color;
 
-/// A rectangle of whole pixels, from its upper left corner.
+/// A rectangle of whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect {
     /// Left edge.
     pub x: i32,
     /// Upper edge.
     pub y: i32,
-    /// To the right.
+    /// Columns.
     pub width: i32,
-    /// Down.
+    /// Rows.
     pub height: i32,
 }
 
@@ -41,7 +41,7 @@ impl Rect {
         x >= self.x as f32 && x < self.right() as f32 && y >= self.y as f32 && y < self.bottom() as f32
     }
 
-    /// What both cover; empty if they are apart.
+    /// The common part of both rectangles, which may be empty.
     pub fn intersection(&self, other: &Rect) -> Rect {
         let (x, y) = (self.x.max(other.x), self.y.max(other.y));
         let width = self.right().min(other.right()) - x;
@@ -49,7 +49,7 @@ impl Rect {
         Rect::new(x, y, width.max(0), height.max(0))
     }
 
-    /// The smallest rectangle around both; an empty one adds nothing.
+    /// The smallest rectangle around both; empty rectangles are ignored.
     pub fn union(&self, other: &Rect) -> Rect {
         if self.is_empty() {
             return *other;
@@ -77,16 +77,16 @@ impl Rect {
     }
 }
 
-/// Coverage of a small area, row by row: what of a colour lands on which pixel.
+/// A coverage mask: how much of each pixel is covered, in rows from the top.
 #[derive(Debug, Clone, Copy)]
 pub struct Coverage<'a> {
     /// Pixels in a row.
     pub width: usize,
-    /// 255 where the pixel is covered whole.
+    /// 0 for a free pixel to 255 for a fully covered one.
     pub alpha: &'a [u8],
 }
 
-/// Pixels to paint on, and the part of them that may change.
+/// A frame of pixels with a clip rectangle, outside which nothing changes.
 #[derive(Debug)]
 pub struct Frame<'a> {
     pixels: &'a mut [u32],
@@ -95,18 +95,18 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// A frame of `width` · `height` pixels of which those in `clip` may change.
+    /// A frame of `width` × `height` pixels with a clip rectangle.
     ///
     /// # Panics
     ///
-    /// If there are not `width` · `height` pixels.
+    /// If there are not `width` × `height` pixels.
     pub fn new(pixels: &'a mut [u32], width: usize, height: usize, clip: Rect) -> Self {
         assert_eq!(pixels.len(), width * height, "pixels of a {width}×{height} frame");
         let clip = clip.intersection(&Rect::new(0, 0, width as i32, height as i32));
         Frame { pixels, width, clip }
     }
 
-    /// The same frame with less of it open to change.
+    /// The same frame with a smaller clip rectangle.
     pub fn clipped(&mut self, clip: Rect) -> Frame<'_> {
         Frame {
             clip: self.clip.intersection(&clip),
@@ -115,12 +115,12 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The part that may change.
+    /// The clip rectangle.
     pub fn clip(&self) -> Rect {
         self.clip
     }
 
-    /// Paints all pixels of `rect`.
+    /// Fills a rectangle.
     pub fn fill(&mut self, rect: Rect, color: Color) {
         let rect = rect.intersection(&self.clip);
         if rect.is_empty() {
@@ -131,7 +131,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Covers all pixels of `rect` with so much of a colour, out of 255.
+    /// Blends a color over a rectangle, with opacity `alpha` out of 255.
     pub fn veil(&mut self, rect: Rect, color: Color, alpha: u8) {
         let rect = rect.intersection(&self.clip);
         if rect.is_empty() {
@@ -144,7 +144,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Paints a rectangle with round corners.
+    /// Fills a rectangle with rounded corners.
     pub fn fill_round(&mut self, rect: Rect, radius: f32, color: Color) {
         let shape = RoundRect::new(rect, radius);
         for area in corners(rect, radius) {
@@ -156,7 +156,7 @@ impl<'a> Frame<'a> {
         self.fill(Rect::new(rect.x + r, rect.bottom() - r, rect.width - 2 * r, r), color);
     }
 
-    /// Paints the line of the given thickness along the inner side of a rectangle with round corners.
+    /// Draws a border along the inner edge of a rectangle with rounded corners.
     pub fn outline_round(&mut self, rect: Rect, radius: f32, thickness: f32, color: Color) {
         let outer = RoundRect::new(rect, radius);
         let inner = outer.inset(thickness);
@@ -166,15 +166,15 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Paints what lies in `rect` outside its round corners: the ground that the corners are cut out of.
-    pub fn cut_corners(&mut self, rect: Rect, radius: f32, ground: Color) {
+    /// Paints the area outside the rounded corners of `rect` in the background color.
+    pub fn cut_corners(&mut self, rect: Rect, radius: f32, background: Color) {
         let shape = RoundRect::new(rect, radius);
         for area in corners(rect, radius) {
-            self.blend_with(area, ground, |x, y| 1.0 - shape.coverage(x, y));
+            self.blend_with(area, background, |x, y| 1.0 - shape.coverage(x, y));
         }
     }
 
-    /// Blends a colour over the pixels from (x, y) on, by coverage.
+    /// Blends a color through a coverage mask whose upper left corner is at (x, y).
     pub fn blend(&mut self, x: i32, y: i32, coverage: Coverage<'_>, color: Color) {
         if coverage.width == 0 {
             return;
@@ -216,7 +216,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// How many pixels of a corner a radius reaches into.
+/// Side of the square that contains a rounded corner.
 fn corner_side(rect: Rect, radius: f32) -> i32 {
     (radius.ceil() as i32)
         .min((rect.width + 1) / 2)
@@ -224,7 +224,7 @@ fn corner_side(rect: Rect, radius: f32) -> i32 {
         .max(0)
 }
 
-/// The four squares that hold the round corners, without overlap.
+/// The four disjoint squares that contain the rounded corners.
 fn corners(rect: Rect, radius: f32) -> [Rect; 4] {
     let r = corner_side(rect, radius);
     let (left, top) = (r.min(rect.width), r.min(rect.height));
@@ -237,7 +237,7 @@ fn corners(rect: Rect, radius: f32) -> [Rect; 4] {
     ]
 }
 
-/// The four bands along the edges, without overlap.
+/// The four disjoint bands along the edges.
 fn edges(rect: Rect, band: i32) -> [Rect; 4] {
     let top = band.min(rect.height);
     let bottom = band.min(rect.height - top);
@@ -252,7 +252,7 @@ fn edges(rect: Rect, band: i32) -> [Rect; 4] {
     ]
 }
 
-/// A rectangle with round corners, as a distance to its edge.
+/// A rectangle with rounded corners, as a signed distance field.
 struct RoundRect {
     center: (f32, f32),
     half: (f32, f32),
@@ -277,7 +277,7 @@ impl RoundRect {
         }
     }
 
-    /// How much of the pixel at (x, y) the shape covers, from 0 to 1.
+    /// Coverage of the pixel at (x, y), from 0 to 1.
     fn coverage(&self, x: i32, y: i32) -> f32 {
         let dx = (x as f32 + 0.5 - self.center.0).abs() - (self.half.0 - self.radius);
         let dy = (y as f32 + 0.5 - self.center.1).abs() - (self.half.1 - self.radius);
@@ -292,11 +292,11 @@ mod tests {
 
     use super::*;
 
-    const GROUND: Color = Color(0x0010_2030);
+    const BACKGROUND: Color = Color(0x0010_2030);
     const PAINT: Color = Color(0x00F0_E0D0);
 
     fn painted(size: usize, clip: Rect, paint: impl FnOnce(&mut Frame<'_>)) -> Vec<u32> {
-        let mut pixels = vec![GROUND.0; size * size];
+        let mut pixels = vec![BACKGROUND.0; size * size];
         paint(&mut Frame::new(&mut pixels, size, size, clip));
         pixels
     }
@@ -319,17 +319,17 @@ mod tests {
             for (i, &pixel) in pixels.iter().enumerate() {
                 let (x, y) = ((i % 32) as f32, (i / 32) as f32);
                 if !rect.contains(x, y) || !clip.contains(x, y) {
-                    prop_assert_eq!(pixel, GROUND.0, "at {}, {}", x, y);
+                    prop_assert_eq!(pixel, BACKGROUND.0, "at {}, {}", x, y);
                 }
             }
         }
 
         #[test]
-        fn a_round_rectangle_and_its_cut_corners_make_a_rectangle(rect in rects(), radius in 0.0..40.0f32) {
+        fn a_rounded_rectangle_and_its_cut_corners_complement_each_other(rect in rects(), radius in 0.0..40.0f32) {
             let whole = Rect::new(0, 0, 32, 32);
             let pixels = painted(32, whole, |frame| {
                 frame.fill(rect, PAINT);
-                frame.cut_corners(rect, radius, GROUND);
+                frame.cut_corners(rect, radius, BACKGROUND);
             });
             let round = painted(32, whole, |frame| frame.fill_round(rect, radius, PAINT));
             for (a, b) in pixels.iter().zip(&round) {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn coverage_is_clipped_on_all_sides() {
+    fn coverage_masks_are_clipped_on_all_sides() {
         let alpha = [255; 25];
         let coverage = Coverage {
             width: 5,

@@ -1,11 +1,11 @@
-//! Colors of the screen, and the contrast between two.
+//! Screen colors and their contrast.
 
-/// A colour as the window takes it: `0x00RRGGBB`.
+/// A color as `0x00RRGGBB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Color(pub u32);
 
 impl Color {
-    /// This colour under `top`, which covers `alpha` of 255 of it.
+    /// Blends `top` over this color, with opacity `alpha` out of 255.
     pub fn under(self, top: Color, alpha: u8) -> Color {
         let alpha = u32::from(alpha);
         let channel = |shift: u32| {
@@ -16,7 +16,7 @@ impl Color {
     }
 }
 
-/// Relative luminance as in the Web Content Accessibility Guidelines 2.2.
+/// Relative luminance as defined in the Web Content Accessibility Guidelines 2.2.
 fn luminance(color: Color) -> f64 {
     let channel = |shift: u32| {
         let c = f64::from((color.0 >> shift) & 0xFF) / 255.0;
@@ -29,7 +29,7 @@ fn luminance(color: Color) -> f64 {
     0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
 }
 
-/// How well one is seen on the other, from 1 to 21, as in the same guidelines; 4.5 is enough for text.
+/// Contrast ratio from 1 to 21, as in the same guidelines, which ask for 4.5 for text.
 pub fn contrast(a: Color, b: Color) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)

@@ -1,4 +1,4 @@
-//! Drawing of shapes and text into pixels.
+//! Rendering of shapes and text into pixels.
 
 pub mod canvas;
 pub mod color;

@@ -1,4 +1,4 @@
-//! Text in Inter at any size: kerned, placed to a quarter of a pixel, with a glyph cache.
+//! Text rendering in Inter at any size, with kerning, subpixel positions and a glyph cache.
 
 use std::collections::HashMap;
 
@@ -9,44 +9,44 @@ use crate::graphics::{
     color::Color,
 };
 
-/// Glyphs are drawn this many times as large as needed and averaged, which lets them start between pixels.
+/// Factor by which glyphs are rasterized larger and then averaged, for subpixel positions.
 const OVERSAMPLING: usize = 4;
 
-/// More glyphs than one window shows at one size; past it, the cache starts anew.
-const CACHED_GLYPHS: usize = 2_000;
+/// Size at which the glyph cache is cleared; a window shows fewer glyphs.
+const MAX_CACHED_GLYPHS: usize = 2_000;
 
-/// A cut of the typeface.
+/// A face of the typeface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Face {
-    /// Running text.
+    /// For running text.
     Medium,
-    /// Headings, buttons, figures.
+    /// For headings, buttons and numbers.
     SemiBold,
-    /// Digits, `?` and – at large sizes; no other characters.
+    /// For large digits; has only digits, `?` and `–`.
     Display,
 }
 
 /// A face at a size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Style {
-    /// The cut.
+    /// The face.
     pub face: Face,
-    /// Pixels to the em.
+    /// Font size: pixels per em.
     pub size: f32,
 }
 
-/// Where text lies in its rectangle, horizontally.
+/// Horizontal alignment of text in its rectangle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// From the left edge on.
+    /// At the left edge.
     Left,
-    /// In the middle.
+    /// Centered.
     Center,
-    /// Up to the right edge.
+    /// At the right edge.
     Right,
 }
 
-/// The embedded fonts, and every glyph drawn so far.
+/// The embedded fonts and a cache of rasterized glyphs.
 pub struct Text {
     medium: Font,
     semi_bold: Font,
@@ -62,7 +62,7 @@ struct GlyphKey {
     quarter: u8,
 }
 
-/// A glyph's coverage and where its upper left corner lies from the pen, y downwards.
+/// A glyph's coverage mask, and the offset of its upper left corner from the pen position.
 struct Glyph {
     left: i32,
     top: i32,
@@ -85,11 +85,10 @@ impl std::fmt::Debug for Text {
 }
 
 impl Text {
-    /// The embedded fonts, with no glyph drawn yet.
+    /// The embedded fonts with an empty cache.
     pub fn new() -> Self {
-        let font = |bytes: &[u8]| {
-            Font::from_bytes(bytes, FontSettings::default()).expect("the embedded fonts are well formed")
-        };
+        let font =
+            |bytes: &[u8]| Font::from_bytes(bytes, FontSettings::default()).expect("the embedded fonts are valid");
         Text {
             medium: font(include_bytes!("../../assets/Inter-Medium.otf")),
             semi_bold: font(include_bytes!("../../assets/Inter-SemiBold.otf")),
@@ -98,21 +97,22 @@ impl Text {
         }
     }
 
-    /// How wide `text` is, in pixels.
+    /// Width of a text, in pixels.
     pub fn width(&self, text: &str, style: Style) -> f32 {
         self.positions(text, style)
             .last()
             .map_or(0.0, |&(character, x)| x + self.advance(character, style))
     }
 
-    /// Height of a capital letter or a digit, in pixels.
+    /// Height of a digit, in pixels.
     pub fn cap_height(&self, style: Style) -> f32 {
         let bounds = self.font(style.face).metrics('0', style.size).bounds;
         bounds.height + bounds.ymin.min(0.0)
     }
 
-    /// Writes `text` on one line, aligned in `rect`, its capitals in the middle of the rectangle's height. At the
-    /// large sizes of [`Face::Display`] it is the ink that is aligned on the left, not the space before it.
+    /// Draws a line of text, aligned in `rect` and vertically centered by the height of its digits.
+    ///
+    /// With [`Face::Display`], left alignment ignores the left bearing of the first glyph.
     pub fn draw(&mut self, frame: &mut Frame<'_>, rect: Rect, text: &str, style: Style, align: Align, color: Color) {
         let slack = rect.width as f32 - self.width(text, style);
         let start = rect.x as f32
@@ -155,7 +155,7 @@ impl Text {
         self.font(style.face).metrics(character, style.size).advance_width
     }
 
-    /// Each character and how far from the start of the line its pen lies.
+    /// Each character with its pen position from the start of the line.
     fn positions(&self, text: &str, style: Style) -> Vec<(char, f32)> {
         let font = self.font(style.face);
         let mut x = 0.0;
@@ -179,7 +179,7 @@ impl Text {
             character,
             quarter: quarter as u8,
         };
-        if self.glyphs.len() >= CACHED_GLYPHS && !self.glyphs.contains_key(&key) {
+        if self.glyphs.len() >= MAX_CACHED_GLYPHS && !self.glyphs.contains_key(&key) {
             self.glyphs.clear();
         }
         if !self.glyphs.contains_key(&key) {
@@ -190,7 +190,7 @@ impl Text {
     }
 }
 
-/// Draws a glyph `quarter` quarters of a pixel to the right of a pixel's edge.
+/// Rasterizes a glyph, shifted right by `quarter` quarters of a pixel.
 fn rasterize(font: &Font, character: char, size: f32, quarter: usize) -> Glyph {
     let (metrics, fine) = font.rasterize(character, size * OVERSAMPLING as f32);
     if metrics.width == 0 || metrics.height == 0 {
@@ -255,10 +255,10 @@ mod tests {
     }
 
     #[test]
-    fn every_character_of_the_window_is_in_its_font() {
+    fn fonts_have_every_character_of_the_window() {
         let text = Text::new();
         for face in [Face::Medium, Face::SemiBold] {
-            for character in (' '..='~').chain("–—’…µ−→".chars()) {
+            for character in (' '..='~').chain("–—’…µ·−→".chars()) {
                 assert!(
                     text.font(face).lookup_glyph_index(character) != 0,
                     "{face:?} lacks {character}"
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn alignment_puts_ink_where_it_says() {
+    fn ink_follows_the_alignment() {
         let mut text = Text::new();
         let (left, _) = columns(&ink(&mut text, "HIM", STYLE, Align::Left, 50));
         let (_, right) = columns(&ink(&mut text, "HIM", STYLE, Align::Right, 50));
@@ -302,9 +302,9 @@ mod tests {
     }
 
     #[test]
-    fn a_glyph_weighs_the_same_between_pixels() {
+    fn glyph_coverage_does_not_depend_on_subpixel_position() {
         let font = &Text::new().medium;
-        let weight = |quarter| -> u32 {
+        let coverage = |quarter| -> u32 {
             rasterize(font, 'g', 15.0, quarter)
                 .alpha
                 .iter()
@@ -312,12 +312,12 @@ mod tests {
                 .sum()
         };
         for quarter in 1..OVERSAMPLING {
-            assert!(weight(quarter).abs_diff(weight(0)) < weight(0) / 50);
+            assert!(coverage(quarter).abs_diff(coverage(0)) < coverage(0) / 50);
         }
     }
 
     #[test]
-    fn odd_text_is_no_trouble() {
+    fn unusual_text_does_not_panic() {
         let mut text = Text::new();
         for words in ["", " ", "\u{0}\n", "日本語", "🖊"] {
             ink(&mut text, words, STYLE, Align::Center, 0);

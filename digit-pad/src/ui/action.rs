@@ -1,60 +1,60 @@
-//! Actions of the user: each with its label and key.
+//! User actions, each with its label and key.
 
-/// What a person can ask for, by a button or by a key.
+/// An action that a button or a key triggers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Go back before the last change of the drawing.
+    /// Undo the last change of the drawing.
     Undo,
-    /// Take the last undoing back.
+    /// Redo the change that was undone last.
     Redo,
-    /// Change between pen and eraser.
+    /// Switch between pen and eraser.
     Eraser,
-    /// Take a thinner pen.
+    /// Make the pen thinner.
     Thinner,
-    /// Take a thicker pen.
+    /// Make the pen thicker.
     Thicker,
-    /// Empty the canvas.
+    /// Clear the canvas.
     Clear,
-    /// Open an image file.
+    /// Choose an image file and place it on the canvas.
     Open,
     /// Save the drawing.
     Save,
-    /// Save the network as it is now.
+    /// Save the network in use.
     SaveNetwork,
-    /// Lay a test digit on the canvas, at random.
+    /// Place a random test digit of MNIST on the canvas.
     RandomDigit,
-    /// Lay the next test digit that is misread on the canvas.
+    /// Place the next misclassified test digit on the canvas.
     NextMisclassified,
-    /// Look inside the network.
+    /// Show or hide the activations of every layer.
     Layers,
-    /// Train a network from nothing.
+    /// Train a network from scratch.
     Train,
-    /// Rest from training, or go on with it.
+    /// Pause or resume training.
     Pause,
-    /// End training, and keep what was learnt so far.
+    /// Stop training and keep the network.
     Stop,
-    /// Go back to the network that the window opened with.
+    /// Restore the network that the window opened with.
     RestoreBuiltIn,
-    /// Show what was taught.
+    /// Show or hide the user's examples.
     Examples,
-    /// Take back what was taught last.
+    /// Undo the last example.
     UndoExample,
-    /// Forget all that was taught.
+    /// Remove all examples.
     RemoveAllExamples,
-    /// Change between light and dark.
+    /// Switch between the light and the dark theme.
     Theme,
-    /// Make everything larger.
-    Larger,
-    /// Make everything smaller.
-    Smaller,
-    /// Show all keys.
+    /// Enlarge the interface.
+    ZoomIn,
+    /// Shrink the interface.
+    ZoomOut,
+    /// Show or hide the keyboard shortcuts.
     Help,
-    /// Close what lies over the window, or the window.
+    /// Close the overlay, or else the window.
     Quit,
 }
 
 impl Action {
-    /// Every action, in the order in which help lists them.
+    /// All actions, in the order of the help overlay.
     pub const ALL: [Action; 24] = [
         Action::Undo,
         Action::Redo,
@@ -76,17 +76,17 @@ impl Action {
         Action::Stop,
         Action::RestoreBuiltIn,
         Action::Theme,
-        Action::Larger,
-        Action::Smaller,
+        Action::ZoomIn,
+        Action::ZoomOut,
         Action::Help,
         Action::Quit,
     ];
 
-    /// Under the canvas, beside the slider for the pen.
-    pub const TOOLS: [Action; 4] = [Action::Undo, Action::Redo, Action::Eraser, Action::Clear];
+    /// The buttons under the canvas, beside the pen slider.
+    pub const TOOLBAR: [Action; 4] = [Action::Undo, Action::Redo, Action::Eraser, Action::Clear];
 
-    /// Under the panel.
-    pub const MORE: [Action; 8] = [
+    /// The buttons under the panel.
+    pub const FOOTER: [Action; 8] = [
         Action::Open,
         Action::Save,
         Action::RandomDigit,
@@ -97,37 +97,37 @@ impl Action {
         Action::Help,
     ];
 
-    /// What it does, in a few words.
+    /// The label in help and tooltips.
     pub fn label(self) -> &'static str {
         match self {
             Action::Undo => "Undo",
             Action::Redo => "Redo",
-            Action::Eraser => "Eraser or pen",
+            Action::Eraser => "Switch pen and eraser",
             Action::Thinner => "Thinner pen",
             Action::Thicker => "Thicker pen",
-            Action::Clear => "Clear the canvas",
-            Action::Open => "Open an image",
-            Action::Save => "Save the drawing",
-            Action::SaveNetwork => "Save the network",
-            Action::RandomDigit => "A test digit",
-            Action::NextMisclassified => "The next misread test digit",
-            Action::Layers => "Look inside the network",
-            Action::Train => "Learn from nothing",
-            Action::Pause => "Pause or resume learning",
-            Action::Stop => "Stop learning, keep the result",
-            Action::RestoreBuiltIn => "Back to the first network",
-            Action::Examples => "What you taught",
-            Action::UndoExample => "Take the last lesson back",
-            Action::RemoveAllExamples => "Forget all lessons",
-            Action::Theme => "Light or dark",
-            Action::Larger => "Larger",
-            Action::Smaller => "Smaller",
+            Action::Clear => "Clear canvas",
+            Action::Open => "Open image",
+            Action::Save => "Save drawing",
+            Action::SaveNetwork => "Save network",
+            Action::RandomDigit => "Random MNIST digit",
+            Action::NextMisclassified => "Next misclassified digit",
+            Action::Layers => "Show layer activations",
+            Action::Train => "Train from scratch",
+            Action::Pause => "Pause or resume training",
+            Action::Stop => "Stop training, keep network",
+            Action::RestoreBuiltIn => "Restore built-in network",
+            Action::Examples => "Show examples",
+            Action::UndoExample => "Undo last example",
+            Action::RemoveAllExamples => "Remove all examples",
+            Action::Theme => "Switch light and dark theme",
+            Action::ZoomIn => "Zoom in",
+            Action::ZoomOut => "Zoom out",
             Action::Help => "Help",
-            Action::Quit => "Close",
+            Action::Quit => "Close or quit",
         }
     }
 
-    /// The key that stands for it, as help writes it.
+    /// The shortcut, as help and tooltips show it.
     pub fn key(self) -> &'static str {
         match self {
             Action::Undo => "Z",
@@ -150,14 +150,14 @@ impl Action {
             Action::UndoExample => "U",
             Action::RemoveAllExamples => "F",
             Action::Theme => "D",
-            Action::Larger => "Ctrl +",
-            Action::Smaller => "Ctrl −",
+            Action::ZoomIn => "Ctrl +",
+            Action::ZoomOut => "Ctrl −",
             Action::Help => "H",
             Action::Quit => "Q",
         }
     }
 
-    /// The action that a key asks for.
+    /// The action that a key triggers, if any.
     pub(super) fn for_key(key: Key, modifiers: Modifiers) -> Option<Action> {
         let by_letter = |letter: char| {
             let is_letter = |action: &Action| action.key().chars().eq([letter]);
@@ -170,11 +170,11 @@ impl Action {
             (Key::Help, _) => Some(Action::Help),
             (Key::Minus, false) => Some(Action::Thinner),
             (Key::Plus, false) => Some(Action::Thicker),
-            (Key::Minus, true) => Some(Action::Smaller),
-            (Key::Plus, true) => Some(Action::Larger),
+            (Key::Minus, true) => Some(Action::ZoomOut),
+            (Key::Plus, true) => Some(Action::ZoomIn),
             (Key::Digit(_), _) => None,
             (Key::Letter('Z'), true) if modifiers.shift => Some(Action::Redo),
-            // Control and a letter belong to other customs, except where they are these.
+            // Other combinations of Control and a letter are left unassigned.
             (Key::Letter(letter @ ('Z' | 'Y' | 'O' | 'S' | 'Q')), true) => by_letter(letter),
             (Key::Letter(_), true) => None,
             (Key::Letter(letter), false) => by_letter(letter),
@@ -182,10 +182,10 @@ impl Action {
     }
 }
 
-/// A key, as far as the pad has a use for it.
+/// A key that the user interface handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// A letter key, named by its capital.
+    /// A letter key, as a capital.
     Letter(char),
     /// A digit key.
     Digit(u8),
@@ -197,7 +197,7 @@ pub enum Key {
     Backspace,
     /// The space bar.
     Space,
-    /// Plus, also without shift.
+    /// Plus, or equals: the same key without shift.
     Plus,
     /// Minus.
     Minus,
@@ -205,12 +205,12 @@ pub enum Key {
     Help,
 }
 
-/// The keys held down beside another.
+/// The modifier keys that are held down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Modifiers {
-    /// A control key.
+    /// Either Control key.
     pub control: bool,
-    /// A shift key.
+    /// Either Shift key.
     pub shift: bool,
 }
 
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_has_a_name_and_a_key_of_its_own() {
+    fn labels_and_keys_are_unique() {
         let labels: HashSet<_> = Action::ALL.map(Action::label).into();
         let keys: HashSet<_> = Action::ALL.map(Action::key).into();
         let actions: HashSet<_> = Action::ALL.into();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_help_names_asks_for_the_action() {
+    fn displayed_keys_trigger_their_actions() {
         for action in Action::ALL {
             let control = action.key().starts_with("Ctrl ");
             let key = match action.key().trim_start_matches("Ctrl ") {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn control_keeps_its_customs() {
+    fn only_standard_control_shortcuts_are_assigned() {
         let (control, shift) = (true, false);
         for (key, expected) in [
             (Key::Letter('C'), None),

@@ -1,32 +1,32 @@
-//! Commands to the application: what needs files, networks or time.
+//! Commands from the user interface to the application.
 
-/// Something to be done that takes more than the state: files, networks, time.
+/// A request that the state alone cannot serve: it needs files, networks or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Ask for an image file, and lay it on the canvas.
+    /// Choose an image file and place it on the canvas.
     Open,
     /// Save the drawing.
     Save,
-    /// Save the network.
+    /// Save the network in use.
     SaveNetwork,
-    /// Lay a test digit on the canvas.
+    /// Place a random test digit of MNIST on the canvas.
     RandomDigit,
-    /// Lay the next misread one there.
+    /// Place the next misclassified test digit on the canvas.
     NextMisclassified,
-    /// Learn that the drawing is this digit.
+    /// Add the selected digit as an example with this label, and fine-tune.
     AddExample(u8),
-    /// Take the last lesson back.
+    /// Undo the last example.
     UndoExample,
-    /// Forget the lesson of this number.
+    /// Remove the example at this index.
     RemoveExample(usize),
-    /// Forget all lessons.
+    /// Remove all examples.
     RemoveAllExamples,
-    /// Train a network from nothing.
+    /// Train a network from scratch.
     Train,
-    /// Rest from that, or go on.
+    /// Pause or resume training.
     Pause,
-    /// End it, and keep what was learnt.
+    /// Stop training and keep the network.
     Stop,
-    /// Go back to the network that the window opened with.
+    /// Restore the network that the window opened with.
     RestoreBuiltIn,
 }

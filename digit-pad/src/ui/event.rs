@@ -1,74 +1,75 @@
-//! Events that the window reports, and the effects they have.
+//! Events from the window, and the effects that follow from them.
 
 use crate::ui::action::{Key, Modifiers};
 
-/// Something that happened to the window. Places are in pixels of the window, and may lie outside it.
+/// An input event. Positions are in window pixels and may lie outside the window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event {
-    /// The pointer is now at this place.
+    /// The pointer moved to this position.
     PointerMoved {
-        /// To the right.
+        /// Distance from the left edge.
         x: f32,
-        /// Down.
+        /// Distance from the top edge.
         y: f32,
     },
-    /// The pointer's main button went down at this place.
+    /// The primary button was pressed at this position.
     PointerPressed {
-        /// To the right.
+        /// Distance from the left edge.
         x: f32,
-        /// Down.
+        /// Distance from the top edge.
         y: f32,
     },
-    /// The pointer's main button went up at this place.
+    /// The primary button was released at this position.
     PointerReleased {
-        /// To the right.
+        /// Distance from the left edge.
         x: f32,
-        /// Down.
+        /// Distance from the top edge.
         y: f32,
     },
-    /// A key went down, or repeats.
+    /// A key was pressed, or repeats.
     KeyPressed {
-        /// Which.
+        /// The key.
         key: Key,
-        /// What was held beside it.
+        /// The modifiers held at that time.
         modifiers: Modifiers,
     },
-    /// The window has this size now, in pixels.
+    /// The window was resized to this size, in pixels.
     Resized {
-        /// To the right.
+        /// Columns.
         width: usize,
-        /// Down.
+        /// Rows.
         height: usize,
     },
 }
 
-/// What has to follow an event.
+/// What the caller must do after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effects {
-    /// The picture changed: paint it.
+    /// Repaint: the scene changed.
     pub repaint: bool,
-    /// The drawing changed: read it.
-    pub read: bool,
-    /// The window closes.
+    /// Recognize: the drawing changed.
+    pub recognize: bool,
+    /// Close the window.
     pub quit: bool,
 }
 
 impl Effects {
-    /// Paint.
+    /// Only repaint.
     pub const REPAINT: Effects = Effects {
         repaint: true,
-        read: false,
+        recognize: false,
         quit: false,
     };
-    /// Read, and paint what was read.
-    pub const READ: Effects = Effects {
+    /// Recognize the drawing and repaint.
+    pub const RECOGNIZE: Effects = Effects {
         repaint: true,
-        read: true,
+        recognize: true,
         quit: false,
     };
+    /// Close the window.
     pub(super) const QUIT: Effects = Effects {
         repaint: false,
-        read: false,
+        recognize: false,
         quit: true,
     };
 }
@@ -79,7 +80,7 @@ impl std::ops::BitOr for Effects {
     fn bitor(self, other: Effects) -> Effects {
         Effects {
             repaint: self.repaint || other.repaint,
-            read: self.read || other.read,
+            recognize: self.recognize || other.recognize,
             quit: self.quit || other.quit,
         }
     }

@@ -1,11 +1,11 @@
-//! Icons of the buttons: lines on a square of 24 by 24.
+//! Button icons as polylines on a 24×24 grid.
 
 use crate::ui::action::Action;
 
-/// Side of the square that icons are drawn on.
+/// Side of the grid.
 pub const ICON: f32 = 24.0;
 
-/// The lines of an action's picture; without any, its name is written.
+/// The polylines of an action's icon; none for a button that shows text.
 pub fn icon(action: Action) -> Vec<Vec<[f32; 2]>> {
     let lines: &[&[[f32; 2]]] = match action {
         Action::Undo => &[
@@ -139,12 +139,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_the_rows_has_a_picture_of_its_own() {
-        let shown = Action::TOOLS.into_iter().chain(Action::MORE);
-        let icons: Vec<_> = shown.map(icon).collect();
-        for (i, one) in icons.iter().enumerate() {
-            assert!(!one.is_empty() && !icons[..i].contains(one));
-            assert!(one.iter().flatten().flatten().all(|at| (0.0..=ICON).contains(at)));
+    fn toolbar_and_footer_have_distinct_icons() {
+        let actions = Action::TOOLBAR.into_iter().chain(Action::FOOTER);
+        let icons: Vec<_> = actions.map(icon).collect();
+        for (i, lines) in icons.iter().enumerate() {
+            assert!(!lines.is_empty() && !icons[..i].contains(lines));
+            assert!(
+                lines
+                    .iter()
+                    .flatten()
+                    .flatten()
+                    .all(|coordinate| (0.0..=ICON).contains(coordinate))
+            );
         }
         assert!(icon(Action::Pause).is_empty());
     }

@@ -1,4 +1,4 @@
-//! How events and actions change the state.
+//! State changes caused by events and actions.
 
 use crate::{
     geometry::Point,
@@ -11,11 +11,11 @@ use crate::{
     },
 };
 
-/// By how much a key makes the pen thicker.
+/// Factor by which a key changes the pen's width.
 const PEN_STEP: f32 = 1.25;
 
 impl State {
-    /// Takes an event in.
+    /// Handles an event and returns what must follow.
     pub fn apply(&mut self, event: Event) -> Effects {
         match event {
             Event::PointerMoved { x, y } => self.pointer_moved(x, y),
@@ -26,17 +26,17 @@ impl State {
         }
     }
 
-    /// Does what a button or a key asks for. The help makes way for what it told of.
+    /// Performs an action if it is available. Actions on the drawing or the network close the help overlay.
     pub fn act(&mut self, action: Action) -> Effects {
-        if !self.can(action) {
+        if !self.is_enabled(action) {
             return Effects::default();
         }
         self.message = None;
-        let about_the_window = matches!(
+        let keeps_help_open = matches!(
             action,
-            Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::Larger | Action::Smaller
+            Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::ZoomIn | Action::ZoomOut
         );
-        if self.overlay == Some(Overlay::Help) && !about_the_window {
+        if self.overlay == Some(Overlay::Help) && !keeps_help_open {
             self.overlay = None;
             return self.perform(action) | Effects::REPAINT;
         }
@@ -52,7 +52,7 @@ impl State {
                 self.document.ink.clear();
                 self.document.image = None;
                 self.held = None;
-                Effects::READ
+                Effects::RECOGNIZE
             }
             Action::Eraser => {
                 self.tool = if self.tool == Tool::Pen {
@@ -68,18 +68,18 @@ impl State {
                 self.dark = !self.dark;
                 Effects::REPAINT
             }
-            Action::Larger => self.set_zoom(self.zoom + 1),
-            Action::Smaller => self.set_zoom(self.zoom - 1),
+            Action::ZoomIn => self.set_zoom(self.zoom + 1),
+            Action::ZoomOut => self.set_zoom(self.zoom - 1),
             Action::Help => self.toggle(Overlay::Help),
             Action::Examples => self.toggle(Overlay::Examples),
             Action::Layers => {
-                let side = match self.layout.shown {
+                let panel = match self.layout.active_panel {
                     Panel::Layers if self.is_training() => Panel::Training,
                     Panel::Layers => Panel::Prediction,
                     _ => Panel::Layers,
                 };
-                self.show_panel(side);
-                Effects::READ
+                self.show_panel(panel);
+                Effects::RECOGNIZE
             }
             Action::Quit if self.overlay.is_some() => {
                 self.overlay = None;
@@ -112,7 +112,7 @@ impl State {
     fn changed(&mut self, change: impl Fn(&mut State) -> bool) -> Effects {
         self.held = None;
         if change(self) {
-            Effects::READ
+            Effects::RECOGNIZE
         } else {
             Effects::default()
         }
@@ -129,39 +129,9 @@ impl State {
         Effects::REPAINT
     }
 
-    pub(super) fn show_panel(&mut self, side: Panel) {
-        self.activations = None;
-        let (width, height) = self.layout.window;
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], side);
-    }
-
     fn set_pen(&mut self, width: f32) -> Effects {
         self.document.ink.set_pen(width);
         Effects::REPAINT
-    }
-
-    pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
-        self.zoom = zoom;
-        self.show_panel(self.layout.shown);
-        Effects::READ
-    }
-
-    /// The button at a place; behind what lies over the window, there is none.
-    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        match self.overlay {
-            None => self.layout.target_at(x, y),
-            Some(Overlay::Help) => None,
-            Some(Overlay::Examples) => {
-                // The newest comes first.
-                let count = self.examples.len();
-                let place = self
-                    .layout
-                    .examples(count)
-                    .iter()
-                    .position(|rect| rect.contains(x, y))?;
-                count.checked_sub(place + 1).map(HitTarget::Example)
-            }
-        }
     }
 
     fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
@@ -175,24 +145,29 @@ impl State {
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
 
-    /// What of the picture depends on where the pointer is.
-    fn follows_pointer(&self) -> impl PartialEq + use<> {
-        (self.hovered(), self.pressed(), self.eraser(), self.selected_index())
+    /// Everything in the scene that depends on the pointer.
+    fn pointer_dependents(&self) -> impl PartialEq + use<> {
+        (
+            self.hovered(),
+            self.pressed(),
+            self.eraser_circle(),
+            self.selected_index(),
+        )
     }
 
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
-        let before = self.follows_pointer();
+        let before = self.pointer_dependents();
         self.pointer = Some((x, y));
         let point = self.layout.canvas_point(x, y);
         if self.document.ink.pen_move(point) {
-            return Effects::READ;
+            return Effects::RECOGNIZE;
         }
         match self.held {
             Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
             Some(Held::Eraser { last, has_erased }) => return self.erase(last, point, has_erased),
             _ => {}
         }
-        if self.follows_pointer() == before {
+        if self.pointer_dependents() == before {
             Effects::default()
         } else {
             Effects::REPAINT
@@ -220,13 +195,13 @@ impl State {
             Tool::Pen => {
                 self.history.record(&self.document);
                 self.document.ink.pen_down(point);
-                Effects::READ
+                Effects::RECOGNIZE
             }
             Tool::Eraser => self.erase(point, point, false),
         }
     }
 
-    /// Rubs out along a way. What lay there before is kept once anything is taken.
+    /// Erases along a line; the first change of a drag is recorded in the history.
     fn erase(&mut self, from: Point, to: Point, has_erased: bool) -> Effects {
         let before = (!has_erased).then(|| self.document.clone());
         let erased = self.document.ink.erase(from, to, self.eraser_radius());
@@ -237,19 +212,19 @@ impl State {
             last: to,
             has_erased: has_erased || erased,
         });
-        if erased { Effects::READ } else { Effects::REPAINT }
+        if erased { Effects::RECOGNIZE } else { Effects::REPAINT }
     }
 
     fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
         if self.ink().is_drawing() {
             let added = self.document.ink.pen_up(self.layout.canvas_point(x, y));
-            return if added { Effects::READ } else { Effects::REPAINT };
+            return if added { Effects::RECOGNIZE } else { Effects::REPAINT };
         }
-        let asked_for = self.pressed();
+        let target = self.pressed();
         match self.held.take() {
             None => Effects::default(),
             Some(Held::Eraser { .. }) => Effects::REPAINT,
-            Some(_) => Effects::REPAINT | asked_for.map_or(Effects::default(), |target| self.activate(target)),
+            Some(_) => Effects::REPAINT | target.map_or(Effects::default(), |target| self.activate(target)),
         }
     }
 
@@ -261,11 +236,11 @@ impl State {
     }
 
     fn resized(&mut self, width: usize, height: usize) -> Effects {
-        // A window that is minimised may say that it has no size.
+        // A minimized window may report a size of zero.
         if self.layout.window == (width, height) || width == 0 || height == 0 {
             return Effects::default();
         }
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.shown);
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.active_panel);
         Effects::REPAINT
     }
 }
@@ -286,7 +261,7 @@ mod tests {
         State::new(960, 640, opening)
     }
 
-    /// The pixel at a share of the canvas's width and height.
+    /// The window position at fractions of the canvas's width and height.
     fn on_canvas(state: &State, x: f32, y: f32) -> (f32, f32) {
         let canvas = state.layout().canvas;
         (
@@ -320,23 +295,23 @@ mod tests {
         })
     }
 
-    /// A stroke down the middle.
-    fn draw_a_one(state: &mut State) {
+    /// Draws a vertical stroke.
+    fn draw_one(state: &mut State) {
         let (from, to) = (on_canvas(state, 0.5, 0.2), on_canvas(state, 0.5, 0.8));
-        assert_eq!(pressed(state, from), Effects::READ);
-        assert_eq!(released(state, to), Effects::READ);
+        assert_eq!(pressed(state, from), Effects::RECOGNIZE);
+        assert_eq!(released(state, to), Effects::RECOGNIZE);
     }
 
     fn click(state: &mut State, action: Action) -> Effects {
-        let at = on_button(state, action);
-        pressed(state, at) | released(state, at)
+        let position = on_button(state, action);
+        pressed(state, position) | released(state, position)
     }
 
     #[test]
-    fn a_drawing_is_in_canvas_units_whatever_the_window() {
+    fn drawings_are_in_canvas_units_at_any_window_size() {
         for (width, height) in [(640, 480), (960, 640), (1920, 1080), (700, 1400)] {
             let mut state = State::new(width, height, Opening::Blank);
-            draw_a_one(&mut state);
+            draw_one(&mut state);
             let points = state.ink().strokes()[0].points();
             assert!(points[0].distance(Point::new(0.5 * CANVAS, 0.2 * CANVAS)) < 0.01);
             assert!(points[1].distance(Point::new(0.5 * CANVAS, 0.8 * CANVAS)) < 0.01);
@@ -344,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stroke_may_leave_the_canvas_and_come_back() {
+    fn strokes_may_leave_the_canvas_and_return() {
         let mut state = window(Opening::Blank);
         let (start, outside, end) = (
             on_canvas(&state, 0.5, 0.9),
@@ -352,9 +327,9 @@ mod tests {
             on_canvas(&state, 0.9, 0.9),
         );
         pressed(&mut state, start);
-        assert_eq!(moved(&mut state, outside), Effects::READ);
+        assert_eq!(moved(&mut state, outside), Effects::RECOGNIZE);
         assert!(
-            state.over_canvas() && state.hovered().is_none(),
+            state.is_over_canvas() && state.hovered().is_none(),
             "the pen is still drawing"
         );
         let button = on_button(&state, Action::Clear);
@@ -368,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stroke_goes_on_while_the_window_is_resized() {
+    fn strokes_continue_while_the_window_is_resized() {
         let mut state = window(Opening::Blank);
         let start = on_canvas(&state, 0.25, 0.25);
         pressed(&mut state, start);
@@ -394,11 +369,11 @@ mod tests {
     }
 
     #[test]
-    fn presses_beside_everything_do_nothing() {
+    fn presses_outside_all_targets_do_nothing() {
         let mut state = window(Opening::Blank);
-        for at in [(1.0, 1.0), (-50.0, -50.0), (959.0, 639.0), (1e9, 1e9), (f32::NAN, 3.0)] {
+        for position in [(1.0, 1.0), (-50.0, -50.0), (959.0, 639.0), (1e9, 1e9), (f32::NAN, 3.0)] {
             assert_eq!(
-                pressed(&mut state, at) | moved(&mut state, (5.0, 5.0)) | released(&mut state, at),
+                pressed(&mut state, position) | moved(&mut state, (5.0, 5.0)) | released(&mut state, position),
                 Effects::default()
             );
         }
@@ -406,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_buttons_do_the_same() {
+    fn keys_and_buttons_have_the_same_effect() {
         let keys = [
             (Action::Clear, vec![Key::Letter('C'), Key::Delete, Key::Backspace]),
             (Action::Undo, vec![Key::Letter('Z')]),
@@ -414,8 +389,8 @@ mod tests {
         ];
         for (action, keys) in keys {
             let mut by_button = window(Opening::Blank);
-            draw_a_one(&mut by_button);
-            draw_a_one(&mut by_button);
+            draw_one(&mut by_button);
+            draw_one(&mut by_button);
             by_button.act(Action::Undo);
             let before = by_button.clone();
             let effects = click(&mut by_button, action);
@@ -424,8 +399,8 @@ mod tests {
                 let key_effects = typed(&mut by_key, key);
                 assert_eq!(by_key.ink(), by_button.ink());
                 assert_eq!(
-                    (key_effects.read, key_effects.quit),
-                    (effects.read, effects.quit),
+                    (key_effects.recognize, key_effects.quit),
+                    (effects.recognize, effects.quit),
                     "{key:?}"
                 );
             }
@@ -433,26 +408,26 @@ mod tests {
     }
 
     #[test]
-    fn a_button_acts_when_it_is_let_go_on_it() {
+    fn buttons_act_when_released_over_them() {
         let mut state = window(Opening::Blank);
-        draw_a_one(&mut state);
+        draw_one(&mut state);
         let (button, elsewhere) = (on_button(&state, Action::Clear), on_canvas(&state, 0.5, 0.5));
         assert_eq!(moved(&mut state, button), Effects::REPAINT);
         assert_eq!(state.hovered(), Some(HitTarget::Action(Action::Clear)));
         assert_eq!(pressed(&mut state, button), Effects::REPAINT);
         assert_eq!(state.pressed(), Some(HitTarget::Action(Action::Clear)));
         moved(&mut state, elsewhere);
-        assert_eq!((state.pressed(), state.over_canvas()), (None, false));
+        assert_eq!((state.pressed(), state.is_over_canvas()), (None, false));
         released(&mut state, elsewhere);
-        assert!(!state.is_blank(), "it was let go elsewhere");
-        assert_eq!(click(&mut state, Action::Clear), Effects::READ);
+        assert!(!state.is_blank(), "released elsewhere");
+        assert_eq!(click(&mut state, Action::Clear), Effects::RECOGNIZE);
         assert!(state.is_blank());
     }
 
     #[test]
-    fn actions_that_change_nothing_are_off() {
+    fn unavailable_actions_are_disabled() {
         let mut state = window(Opening::Blank);
-        assert!(!state.can(Action::Clear) && !state.can(Action::Undo) && state.can(Action::Quit));
+        assert!(!state.is_enabled(Action::Clear) && !state.is_enabled(Action::Undo) && state.is_enabled(Action::Quit));
         for key in [
             Key::Letter('C'),
             Key::Letter('Z'),
@@ -463,8 +438,8 @@ mod tests {
         ] {
             assert_eq!(typed(&mut state, key), Effects::default());
         }
-        draw_a_one(&mut state);
-        assert!(state.can(Action::Clear) && state.can(Action::Undo));
+        draw_one(&mut state);
+        assert!(state.is_enabled(Action::Clear) && state.is_enabled(Action::Undo));
     }
 
     #[test]
@@ -472,7 +447,7 @@ mod tests {
         let mut state = window(Opening::Blank);
         let (start, end) = (on_canvas(&state, 0.2, 0.2), on_canvas(&state, 0.8, 0.8));
         pressed(&mut state, start);
-        assert_eq!(typed(&mut state, Key::Letter('C')), Effects::READ);
+        assert_eq!(typed(&mut state, Key::Letter('C')), Effects::RECOGNIZE);
         assert_eq!(
             (moved(&mut state, end), released(&mut state, end)),
             (Effects::default(), Effects::default())
@@ -481,37 +456,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_is_what_the_network_gets() {
+    fn network_input_is_the_normalized_drawing() {
         let mut state = window(Opening::Blank);
         assert_eq!(state.network_input(), None);
-        draw_a_one(&mut state);
+        draw_one(&mut state);
         assert_eq!(state.network_input(), normalize_ink(state.ink()));
         assert!(state.network_input().is_some());
     }
 
     #[test]
-    fn a_picture_can_be_read_drawn_on_and_cleared() {
+    fn images_can_be_drawn_on_and_cleared() {
         let bar = GrayImage::new(
             100,
             100,
             (0..10_000).map(|i| if i % 100 / 10 == 5 { 255 } else { 0 }).collect(),
         );
-        let mut state = window(Opening::Picture(bar.clone()));
+        let mut state = window(Opening::Image(bar.clone()));
         assert_eq!(state.network_input(), normalize(&bar));
-        assert!(state.can(Action::Clear) && !state.can(Action::Undo));
-        let alone = state.network_input();
+        assert!(state.is_enabled(Action::Clear) && !state.is_enabled(Action::Undo));
+        let image_alone = state.network_input();
         let (from, to) = (on_canvas(&state, 0.1, 0.5), on_canvas(&state, 0.9, 0.5));
         pressed(&mut state, from);
         released(&mut state, to);
-        assert_ne!(state.network_input(), alone);
+        assert_ne!(state.network_input(), image_alone);
         typed(&mut state, Key::Letter('Z'));
-        assert_eq!(state.network_input(), alone);
+        assert_eq!(state.network_input(), image_alone);
         typed(&mut state, Key::Letter('C'));
         assert!(state.is_blank() && state.network_input().is_none());
     }
 
     fn events() -> impl Strategy<Value = Event> {
-        let place = || (-100.0..1100.0f32, -100.0..800.0f32);
+        let position = || (-100.0..1100.0f32, -100.0..800.0f32);
         let key = prop_oneof![
             Just(Key::Letter('C')),
             Just(Key::Letter('Z')),
@@ -526,9 +501,9 @@ mod tests {
             Just(Key::Delete),
         ];
         prop_oneof![
-            8 => place().prop_map(|(x, y)| Event::PointerMoved { x, y }),
-            3 => place().prop_map(|(x, y)| Event::PointerPressed { x, y }),
-            2 => place().prop_map(|(x, y)| Event::PointerReleased { x, y }),
+            8 => position().prop_map(|(x, y)| Event::PointerMoved { x, y }),
+            3 => position().prop_map(|(x, y)| Event::PointerPressed { x, y }),
+            2 => position().prop_map(|(x, y)| Event::PointerReleased { x, y }),
             1 => (key, any::<bool>(), any::<bool>()).prop_map(|(key, control, shift)| {
                 Event::KeyPressed { key, modifiers: Modifiers { control, shift } }
             }),
@@ -537,10 +512,10 @@ mod tests {
     }
 
     #[test]
-    fn an_eraser_that_takes_nothing_leaves_no_trace() {
+    fn erasing_nothing_records_no_history() {
         let mut state = window(Opening::Blank);
-        draw_a_one(&mut state);
-        draw_a_one(&mut state);
+        draw_one(&mut state);
+        draw_one(&mut state);
         state.act(Action::Undo);
         state.act(Action::Eraser);
         let (beside, over, end) = (
@@ -552,23 +527,27 @@ mod tests {
             pressed(&mut state, beside) | released(&mut state, beside),
             Effects::REPAINT
         );
-        assert!(state.can(Action::Redo));
+        assert!(state.is_enabled(Action::Redo));
         pressed(&mut state, over);
         let before = state.ink().clone();
-        assert_eq!(moved(&mut state, end), Effects::READ);
+        assert_eq!(moved(&mut state, end), Effects::RECOGNIZE);
         state.act(Action::Help);
         let erased = state.ink().clone();
         assert_ne!(erased.strokes(), before.strokes());
         let lower = on_canvas(&state, 0.5, 0.8);
         moved(&mut state, lower);
-        assert_eq!(state.ink().strokes(), erased.strokes(), "the help lies over the canvas");
-        assert!(!state.can(Action::Redo));
+        assert_eq!(
+            state.ink().strokes(),
+            erased.strokes(),
+            "the help overlay covers the canvas"
+        );
+        assert!(!state.is_enabled(Action::Redo));
         state.act(Action::Undo);
         assert_eq!(state.ink().strokes(), before.strokes());
     }
 
     #[test]
-    fn a_window_without_a_size_keeps_what_it_had() {
+    fn a_size_of_zero_is_ignored() {
         let mut state = window(Opening::Blank);
         for (width, height) in [(0, 0), (0, 300), (300, 0)] {
             assert_eq!(state.apply(Event::Resized { width, height }), Effects::default());
@@ -577,14 +556,17 @@ mod tests {
     }
 
     #[test]
-    fn the_help_makes_way_for_what_it_tells_of() {
+    fn help_closes_when_an_action_changes_the_drawing() {
         let mut state = window(Opening::default());
-        draw_a_one(&mut state);
+        draw_one(&mut state);
         state.act(Action::Help);
         state.act(Action::Theme);
         assert_eq!(state.overlay(), Some(Overlay::Help));
         let effects = state.act(Action::Undo);
-        assert_eq!((effects, state.overlay()), (Effects::READ | Effects::REPAINT, None));
+        assert_eq!(
+            (effects, state.overlay()),
+            (Effects::RECOGNIZE | Effects::REPAINT, None)
+        );
         assert!(state.is_blank());
     }
 
@@ -592,13 +574,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(100))]
 
         #[test]
-        fn any_events_leave_a_state_that_holds_together(events in proptest::collection::vec(events(), 0..80)) {
+        fn invariants_hold_after_any_events(events in proptest::collection::vec(events(), 0..80)) {
             let mut state = window(Opening::Blank);
             for event in events {
                 let before = state.ink().clone();
                 let effects = state.apply(event);
-                prop_assert!(effects.read || state.ink().strokes() == before.strokes());
-                prop_assert!(!effects.read || effects.repaint);
+                prop_assert!(effects.recognize || state.ink().strokes() == before.strokes());
+                prop_assert!(!effects.recognize || effects.repaint);
             }
             prop_assert_eq!(state.is_blank(), state.network_input().is_none());
         }

@@ -1,4 +1,4 @@
-//! Layout of the window: a rectangle for everything, for any window size.
+//! Layout of the window: a rectangle for each element, at any window size.
 
 use crate::{
     drawing::strokes::{CANVAS, PENS},
@@ -8,130 +8,135 @@ use crate::{
     ui::action::Action,
 };
 
-/// The window's size when it opens, in pixels.
+/// Initial size of the window, in pixels.
 pub const DEFAULT_SIZE: (usize, usize) = (960, 640);
 
-/// A smaller window shows the upper left part of this size, in pixels.
-pub const LEAST_SIZE: (usize, usize) = (640, 480);
+/// Smallest size that is laid out, in pixels; a smaller window shows its upper left part.
+pub const MIN_SIZE: (usize, usize) = (640, 480);
 
-/// No window is wider or higher, in pixels: the window systems' own limit.
-const MOST: usize = 32_767;
+/// Largest width or height of a window, in pixels: the limit of window systems.
+const MAX_SIDE: usize = 32_767;
 
-/// How much smaller than in a window of [`DEFAULT_SIZE`] everything may be.
-const LEAST_SCALE: f32 = 0.85;
+/// Smallest scale of text and gaps, relative to a window of [`DEFAULT_SIZE`].
+const MIN_SCALE: f32 = 0.85;
 
-/// One digit's line among the probabilities.
+/// The row of one digit in the bar chart of probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarRow {
-    /// The digit's name.
+    /// The digit.
     pub digit: Rect,
-    /// The whole length of the bar.
+    /// The full length of the bar.
     pub track: Rect,
-    /// The probability in figures.
+    /// The probability as a percentage.
     pub percent: Rect,
 }
 
-/// A button and what it does.
+/// A button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Button {
-    /// What happens when it is pressed.
+    /// The action that it triggers.
     pub action: Action,
-    /// Where it is.
+    /// Its place in the window.
     pub rect: Rect,
 }
 
-/// What the panel beside the canvas shows.
+/// The content of the panel beside the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Panel {
-    /// What was read.
+    /// The prediction.
     Prediction,
-    /// Every layer of the network.
+    /// The activations of every layer.
     Layers,
-    /// A network in training.
+    /// The progress of training.
     Training,
 }
 
-/// What can be pressed.
+/// Something that can be clicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HitTarget {
     /// A button.
     Action(Action),
-    /// The lesson of this number, to be forgotten.
+    /// The example at this index; a click removes it.
     Example(usize),
 }
 
-/// Where everything lies in a window of one size. Rectangles do not overlap and lie inside the window, or inside
-/// [`LEAST_SIZE`] if the window is smaller; except for what lies over the window.
+/// The place of every element in a window of one size.
+///
+/// All rectangles but the overlay are disjoint. All lie inside the window, or inside [`MIN_SIZE`] if the window is
+/// smaller.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// The window's width and height, in pixels.
     pub window: (usize, usize),
-    /// How much larger texts and gaps are than in a window of [`DEFAULT_SIZE`].
+    /// Scale of text and gaps, relative to a window of [`DEFAULT_SIZE`].
     pub scale: f32,
-    /// What the panel shows.
-    pub shown: Panel,
-    /// The square to draw on.
+    /// The content of the panel.
+    pub active_panel: Panel,
+    /// The square drawing area.
     pub canvas: Rect,
-    /// The buttons: the tools under the canvas, what else there is under the panel, and those of the panel.
+    /// The buttons: toolbar, footer, and those of the training panel.
     pub buttons: Vec<Button>,
-    /// Where the pen's width is set.
+    /// The slider for the pen's width.
     pub slider: Rect,
-    /// What was read, every layer, or a network in training.
+    /// The panel beside or below the canvas.
     pub panel: Rect,
-    /// The caption of the answer.
-    pub answer_caption: Rect,
-    /// The answer in large.
-    pub answer: Rect,
-    /// How probable the answer is.
-    pub certainty: Rect,
-    /// What to think of it.
-    pub verdict: Rect,
-    /// The caption of the picture that the network sees.
-    pub seen_caption: Rect,
-    /// The picture that the network sees: whole screen pixels for each of its own.
-    pub seen: Rect,
-    /// The ten probabilities.
+    /// Caption of the prediction.
+    pub prediction_caption: Rect,
+    /// The predicted digit, large.
+    pub prediction: Rect,
+    /// The probability of the predicted digit.
+    pub confidence: Rect,
+    /// A remark on the prediction, such as its runner-up.
+    pub remark: Rect,
+    /// Caption of the network input.
+    pub network_input_caption: Rect,
+    /// The network input: a whole number of screen pixels for each of its own.
+    pub network_input: Rect,
+    /// The bar chart of the ten probabilities.
     pub bars: [BarRow; 10],
-    /// The line under the panel.
+    /// The status line under the panel.
     pub status: Rect,
-    /// The two lines of text on an empty canvas.
+    /// The two lines of text on a blank canvas.
     pub hint: [Rect; 2],
-    /// What lies over the window, when something does.
+    /// The dialog over the window, while one is open.
     pub overlay: Rect,
-    /// Places for lessons in there: few large ones, and more and more smaller ones.
+    /// Grids for examples in the overlay, from few large cells to many small ones.
     examples: Vec<Vec<Rect>>,
 }
 
 impl Layout {
-    /// The layout for a window of `width` · `height` pixels, with everything `zoom` times as large as usual, as far as
-    /// it fits.
-    pub fn new(width: usize, height: usize, zoom: f32, shown: Panel) -> Self {
-        let grid = Grid::new(width.clamp(LEAST_SIZE.0, MOST), height.clamp(LEAST_SIZE.1, MOST), zoom);
-        let areas = grid.areas(shown);
-        let answer = grid.answer(areas.panel);
+    /// The layout of a window of `width` × `height` pixels, with text and gaps enlarged by `zoom` as far as they fit.
+    pub fn new(width: usize, height: usize, zoom: f32, active_panel: Panel) -> Self {
+        let grid = Grid::new(
+            width.clamp(MIN_SIZE.0, MAX_SIDE),
+            height.clamp(MIN_SIZE.1, MAX_SIDE),
+            zoom,
+        );
+        let areas = grid.areas(active_panel);
+        let head = grid.head(areas.panel);
         let (mut buttons, slider) = grid.tools(areas.toolbar);
-        buttons.extend(grid.row(&Action::MORE, areas.footer));
+        buttons.extend(grid.row(&Action::FOOTER, areas.footer));
         let mut panel = areas.panel;
-        if shown == Panel::Training {
-            let row = grid.foot(&mut panel);
+        if active_panel == Panel::Training {
+            let row = grid.take_button_row(&mut panel);
             buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::RestoreBuiltIn], row));
         }
         let overlay = grid.overlay();
         Layout {
             window: (width, height),
             scale: grid.scale,
-            shown,
+            active_panel,
             canvas: areas.canvas,
             buttons,
             slider,
             panel,
-            answer_caption: answer.caption,
-            answer: answer.digit,
-            certainty: answer.certainty,
-            verdict: answer.verdict,
-            seen_caption: answer.seen_caption,
-            seen: answer.seen,
-            bars: grid.bars(areas.panel, answer.bottom),
+            prediction_caption: head.prediction_caption,
+            prediction: head.prediction,
+            confidence: head.confidence,
+            remark: head.remark,
+            network_input_caption: head.network_input_caption,
+            network_input: head.network_input,
+            bars: grid.bars(areas.panel, head.bottom),
             status: areas.status,
             hint: grid.hint(areas.canvas),
             examples: grid.examples(overlay),
@@ -139,23 +144,23 @@ impl Layout {
         }
     }
 
-    /// `length` pixels of the default window, here.
+    /// Scales a length given in pixels of a window of [`DEFAULT_SIZE`].
     pub fn scaled(&self, length: f32) -> f32 {
         length * self.scale
     }
 
-    /// Canvas units to a pixel of the window.
+    /// Canvas units per window pixel.
     pub fn canvas_unit(&self) -> f32 {
         CANVAS / self.canvas.width as f32
     }
 
-    /// The place on the canvas under a pixel of the window; beyond the canvas if the pixel is.
+    /// Converts a window position to canvas units; outside the canvas too.
     pub fn canvas_point(&self, x: f32, y: f32) -> Point {
         let unit = self.canvas_unit();
         Point::new((x - self.canvas.x as f32) * unit, (y - self.canvas.y as f32) * unit)
     }
 
-    /// A rectangle of the canvas in pixels of the window; what lies beyond the canvas is cut off.
+    /// Converts a rectangle from canvas units to window pixels, clipped to the canvas.
     pub fn on_canvas(&self, bounds: Bounds) -> Rect {
         let px = |units: f32| (units / self.canvas_unit()).round() as i32;
         let rect = Rect::new(
@@ -167,46 +172,46 @@ impl Layout {
         rect.intersection(&self.canvas)
     }
 
-    /// The button under a pixel of the window.
+    /// The button at a window position.
     pub fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
         let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
         button.map(|button| HitTarget::Action(button.action))
     }
 
-    /// Places for so many lessons, as large as they can be; where there is not room for all, as many as there can be.
+    /// The grid with the largest cells that holds `count` examples, or else the one with the most cells.
     pub fn examples(&self, count: usize) -> &[Rect] {
         let enough = self.examples.iter().find(|places| places.len() >= count);
         enough.or(self.examples.last()).map_or(&[], Vec::as_slice)
     }
 
-    /// The line along which the slider's knob moves: its ends and its height.
+    /// The track of the slider's knob: left end, right end and y.
     pub fn slider_track(&self) -> (f32, f32, f32) {
         let (inset, rect) = (0.5 * self.scaled(22.0), self.slider);
         let middle = rect.y as f32 + 0.5 * rect.height as f32;
         (rect.x as f32 + inset, rect.right() as f32 - inset, middle)
     }
 
-    /// The width of the pen, in canvas units, that the slider has at a pixel of the window.
+    /// The pen width, in canvas units, for a slider knob at window position `x`.
     pub fn pen_at(&self, x: f32) -> f32 {
         let (left, right, _) = self.slider_track();
         PENS.0 + (PENS.1 - PENS.0) * ((x - left) / (right - left)).clamp(0.0, 1.0)
     }
 
-    /// Where the slider's knob is for a width of the pen.
+    /// The x position of the slider's knob for a pen width.
     pub fn knob_at(&self, pen: f32) -> f32 {
         let (left, right, _) = self.slider_track();
         left + (right - left) * (pen - PENS.0) / (PENS.1 - PENS.0)
     }
 }
 
-/// The measures that all places are made of, in pixels of this window.
+/// Size and scale from which all rectangles are computed.
 struct Grid {
     width: i32,
     height: i32,
     scale: f32,
 }
 
-/// The parts of the window: the canvas with the buttons under it, and the panel with what was read.
+/// The main areas of the window.
 struct Areas {
     canvas: Rect,
     toolbar: Rect,
@@ -215,31 +220,31 @@ struct Areas {
     footer: Rect,
 }
 
-/// The head of the panel: the answer and the picture that it was read from.
-struct Answer {
-    caption: Rect,
-    digit: Rect,
-    certainty: Rect,
-    verdict: Rect,
-    seen_caption: Rect,
-    seen: Rect,
+/// The upper part of the prediction panel.
+struct PredictionHead {
+    prediction_caption: Rect,
+    prediction: Rect,
+    confidence: Rect,
+    remark: Rect,
+    network_input_caption: Rect,
+    network_input: Rect,
     bottom: i32,
 }
 
 impl Grid {
     fn new(width: usize, height: usize, zoom: f32) -> Self {
         let fit = |size: (usize, usize)| (width as f32 / size.0 as f32).min(height as f32 / size.1 as f32);
-        let usual = fit(DEFAULT_SIZE);
-        // What is drawn and read gains more from a large window than captions and buttons do.
-        let usual = if usual < 1.0 {
-            usual.max(LEAST_SCALE)
+        let ratio = fit(DEFAULT_SIZE);
+        // Text and buttons grow more slowly than the window, which leaves more room for the canvas.
+        let scale = if ratio < 1.0 {
+            ratio.max(MIN_SCALE)
         } else {
-            1.0 + 0.6 * (usual - 1.0)
+            1.0 + 0.6 * (ratio - 1.0)
         };
         Grid {
             width: width as i32,
             height: height as i32,
-            scale: (usual * zoom).max(LEAST_SCALE).min(LEAST_SCALE * fit(LEAST_SIZE)),
+            scale: (scale * zoom).max(MIN_SCALE).min(MIN_SCALE * fit(MIN_SIZE)),
         }
     }
 
@@ -251,19 +256,19 @@ impl Grid {
         self.scaled(length).round() as i32
     }
 
-    /// The panel beside the canvas, or below it where that leaves the canvas larger.
-    fn areas(&self, shown: Panel) -> Areas {
+    /// Places the panel beside the canvas, or below it where that leaves a larger canvas.
+    fn areas(&self, active_panel: Panel) -> Areas {
         let (margin, gap) = (self.px(24.0), self.px(28.0));
         let toolbar = self.px(12.0) + self.px(44.0);
         let (room_x, room_y) = (self.width - 2 * margin, self.height - 2 * margin);
-        let (least, most) = match shown {
+        let (min_width, max_width) = match active_panel {
             Panel::Prediction => (self.px(264.0), self.px(380.0)),
             Panel::Layers | Panel::Training => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
         };
-        let beside = (room_y - toolbar).min(room_x - gap - least);
+        let beside = (room_y - toolbar).min(room_x - gap - min_width);
         let below = room_x.min(room_y - toolbar - gap - self.px(480.0));
         if beside >= below {
-            self.panel_beside(beside, (room_x - gap - beside).min(most))
+            self.panel_beside(beside, (room_x - gap - beside).min(max_width))
         } else {
             let panel = (room_y - toolbar - gap - below).min(self.px(640.0));
             self.panel_below(below, panel)
@@ -302,14 +307,14 @@ impl Grid {
         }
     }
 
-    /// Divides a place into the panel and the line at its foot.
-    fn with_status(&self, whole: Rect) -> (Rect, Rect) {
+    /// Splits an area into the panel and the status line under it.
+    fn with_status(&self, area: Rect) -> (Rect, Rect) {
         let (line, gap) = (self.px(20.0), self.px(14.0));
-        let panel = Rect::new(whole.x, whole.y, whole.width, whole.height - line - gap);
-        (panel, Rect::new(whole.x, whole.bottom() - line, whole.width, line))
+        let panel = Rect::new(area.x, area.y, area.width, area.height - line - gap);
+        (panel, Rect::new(area.x, area.bottom() - line, area.width, line))
     }
 
-    /// The tools, and the slider between them. The last keeps to the right: it is not to be pressed by mistake.
+    /// The toolbar buttons and the pen slider. The last button, Clear, stands apart so that it is not hit by mistake.
     fn tools(&self, toolbar: Rect) -> (Vec<Button>, Rect) {
         let (gap, side) = (self.px(8.0), toolbar.height);
         let at = |x: i32| Rect::new(x, toolbar.y, side, side);
@@ -319,7 +324,7 @@ impl Grid {
             toolbar.x + 2 * (side + gap),
             toolbar.right() - side,
         ];
-        let buttons = Action::TOOLS.into_iter().zip(xs);
+        let buttons = Action::TOOLBAR.into_iter().zip(xs);
         let slider_x = toolbar.x + 3 * (side + gap);
         let room = toolbar.right() - side - gap - slider_x;
         let slider = Rect::new(slider_x, toolbar.y, room.min(self.px(180.0)), side);
@@ -329,19 +334,19 @@ impl Grid {
         )
     }
 
-    /// Buttons side by side, from edge to edge.
-    fn row(&self, actions: &[Action], place: Rect) -> Vec<Button> {
+    /// Buttons of equal width that fill a row.
+    fn row(&self, actions: &[Action], area: Rect) -> Vec<Button> {
         let (count, gap) = (actions.len() as i32, self.px(6.0));
-        let left = |i: i32| place.x + i * (place.width + gap) / count;
+        let left = |i: i32| area.x + i * (area.width + gap) / count;
         let button = |(i, &action): (i32, &Action)| Button {
             action,
-            rect: Rect::new(left(i), place.y, left(i + 1) - gap - left(i), place.height),
+            rect: Rect::new(left(i), area.y, left(i + 1) - gap - left(i), area.height),
         };
         (0..).zip(actions).map(button).collect()
     }
 
-    /// Takes a row of buttons off the foot of the panel.
-    fn foot(&self, panel: &mut Rect) -> Rect {
+    /// Shortens the panel by a row of buttons at its bottom, and returns that row.
+    fn take_button_row(&self, panel: &mut Rect) -> Rect {
         let (height, gap) = (self.px(40.0), self.px(12.0));
         panel.height -= height + gap;
         Rect::new(panel.x, panel.bottom() + gap, panel.width, height)
@@ -352,86 +357,86 @@ impl Grid {
         Rect::new((self.width - width) / 2, (self.height - height) / 2, width, height)
     }
 
-    /// Each size takes a whole number of pixels for one of a lesson's.
+    /// Grids of examples, each with a whole number of screen pixels for one of an example's, from largest to smallest.
     fn examples(&self, overlay: Rect) -> Vec<Vec<Rect>> {
         let largest = (self.px(60.0) / SIDE as i32).max(1);
         let sizes = (1..=largest).rev();
         sizes
-            .map(|times| self.examples_of(SIDE as i32 * times, overlay))
+            .map(|factor| self.example_grid(SIDE as i32 * factor, overlay))
             .collect()
     }
 
-    fn examples_of(&self, side: i32, overlay: Rect) -> Vec<Rect> {
+    fn example_grid(&self, side: i32, overlay: Rect) -> Vec<Rect> {
         let (padding, head, gap) = (self.px(28.0), self.px(96.0), self.px(10.0));
         let label = self.px(20.0);
         let columns = (overlay.width - 2 * padding + gap) / (side + gap);
         let rows = (overlay.height - head - padding + gap) / (side + label + gap);
-        let place = |i: i32| {
+        let cell = |i: i32| {
             let (x, y) = (
                 i % columns.max(1) * (side + gap),
                 i / columns.max(1) * (side + label + gap),
             );
             Rect::new(overlay.x + padding + x, overlay.y + head + y, side, side + label)
         };
-        (0..columns * rows).map(place).collect()
+        (0..columns * rows).map(cell).collect()
     }
 
-    fn answer(&self, panel: Rect) -> Answer {
+    fn head(&self, panel: Rect) -> PredictionHead {
         let caption_height = self.px(18.0);
-        // Its capitals begin where the canvas begins.
+        // Aligns the tops of its capitals with the top of the canvas.
         let caption_y = panel.y - self.px(4.0);
         let top = panel.y + self.px(22.0);
         let side = SIDE as i32 * (self.px(112.0) / SIDE as i32);
-        let seen = Rect::new(panel.right() - side, top, side, side);
-        let seen_caption_width = side.max(self.px(116.0));
-        let seen_caption = Rect::new(
-            panel.right() - seen_caption_width,
+        let network_input = Rect::new(panel.right() - side, top, side, side);
+        let input_caption_width = side.max(self.px(116.0));
+        let network_input_caption = Rect::new(
+            panel.right() - input_caption_width,
             caption_y,
-            seen_caption_width,
+            input_caption_width,
             caption_height,
         );
-        let caption = Rect::new(panel.x, caption_y, seen_caption.x - panel.x, caption_height);
-        let digit = Rect::new(panel.x, top, self.px(84.0).min(side), side);
+        let prediction_caption = Rect::new(panel.x, caption_y, network_input_caption.x - panel.x, caption_height);
+        let prediction = Rect::new(panel.x, top, self.px(84.0).min(side), side);
         let gap = self.px(16.0);
-        let text_x = digit.right() + gap;
-        let text_width = seen.x - gap - text_x;
-        let (certainty, verdict, bottom) = if text_width >= self.px(112.0) {
+        let text_x = prediction.right() + gap;
+        let text_width = network_input.x - gap - text_x;
+        let (confidence, remark, bottom) = if text_width >= self.px(112.0) {
             let (line, small_line) = (self.px(40.0), self.px(22.0));
             let y = top + (side - line - small_line) / 2;
-            let certainty = Rect::new(text_x, y, text_width, line);
+            let confidence = Rect::new(text_x, y, text_width, line);
             (
-                certainty,
+                confidence,
                 Rect::new(text_x, y + line, text_width, small_line),
                 top + side,
             )
         } else {
             let (y, line, half) = (top + side + self.px(10.0), self.px(24.0), panel.width * 45 / 100);
-            let certainty = Rect::new(panel.x, y, half, line);
+            let confidence = Rect::new(panel.x, y, half, line);
             (
-                certainty,
+                confidence,
                 Rect::new(panel.x + half, y, panel.width - half, line),
                 y + line,
             )
         };
-        Answer {
-            caption,
-            digit,
-            certainty,
-            verdict,
-            seen_caption,
-            seen,
+        PredictionHead {
+            prediction_caption,
+            prediction,
+            confidence,
+            remark,
+            network_input_caption,
+            network_input,
             bottom,
         }
     }
 
-    /// The last bar ends where the canvas ends, unless the rows would stand too far apart.
-    fn bars(&self, panel: Rect, answer_bottom: i32) -> [BarRow; 10] {
-        let top = answer_bottom + self.px(32.0);
+    /// The bar chart. Its last row ends with the canvas, unless the rows would be too far apart.
+    fn bars(&self, panel: Rect, head_bottom: i32) -> [BarRow; 10] {
+        let top = head_bottom + self.px(32.0);
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
         let pitch = ((room - thickness) / 9.0).min(self.scaled(64.0));
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
-        let (digit_width, percent_width, gap) = (self.px(16.0), self.px(52.0), self.px(10.0));
+        let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
         std::array::from_fn(|i| {
             let y = top + (i as f32 * pitch).round() as i32;
@@ -461,20 +466,20 @@ mod tests {
 
     use super::*;
 
-    /// Everything that has a place of its own; texts inside buttons and on the canvas belong to those.
+    /// All rectangles that must be disjoint.
     fn places(layout: &Layout) -> Vec<Rect> {
         let mut places = vec![
             layout.canvas,
-            layout.answer_caption,
-            layout.answer,
-            layout.certainty,
-            layout.verdict,
-            layout.seen_caption,
-            layout.seen,
+            layout.prediction_caption,
+            layout.prediction,
+            layout.confidence,
+            layout.remark,
+            layout.network_input_caption,
+            layout.network_input,
             layout.status,
             layout.slider,
         ];
-        if layout.shown != Panel::Prediction {
+        if layout.active_panel != Panel::Prediction {
             places = vec![layout.canvas, layout.panel, layout.status, layout.slider];
         } else {
             places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
@@ -483,7 +488,7 @@ mod tests {
         places
     }
 
-    fn usual(width: usize, height: usize) -> Layout {
+    fn laid_out(width: usize, height: usize) -> Layout {
         Layout::new(width, height, 1.0, Panel::Prediction)
     }
 
@@ -492,15 +497,15 @@ mod tests {
     }
 
     fn check(width: usize, height: usize) {
-        for side in [Panel::Prediction, Panel::Layers, Panel::Training] {
+        for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
             for zoom in [0.85, 1.0, 1.5, 2.0] {
-                check_one(width, height, zoom, side);
+                check_one(width, height, zoom, panel);
             }
         }
     }
 
-    fn check_one(width: usize, height: usize, zoom: f32, shown: Panel) {
-        let layout = Layout::new(width, height, zoom, shown);
+    fn check_one(width: usize, height: usize, zoom: f32, panel: Panel) {
+        let layout = Layout::new(width, height, zoom, panel);
         let window = Rect::new(0, 0, width as i32, height as i32);
         let places = places(&layout);
         for (i, &a) in places.iter().enumerate() {
@@ -513,7 +518,7 @@ mod tests {
             }
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
-        assert_eq!(layout.seen.width % SIDE as i32, 0);
+        assert_eq!(layout.network_input.width % SIDE as i32, 0);
         assert!(inside(window, layout.overlay) && layout.examples(12).len() >= 12 && layout.examples(50).len() >= 50);
         for count in [0, 12, 50, 5_000] {
             assert!(
@@ -536,7 +541,7 @@ mod tests {
         }
 
         #[test]
-        fn canvas_points_are_those_under_the_pointer(x in -500.0..2500.0f32, y in -500.0..2500.0f32) {
+        fn canvas_points_match_window_positions(x in -500.0..2500.0f32, y in -500.0..2500.0f32) {
             let layout = Layout::new(1280, 800, 1.0, Panel::Prediction);
             let point = layout.canvas_point(x, y);
             let unit = layout.canvas.width as f32 / CANVAS;
@@ -546,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sizes_that_people_have() {
+    fn common_and_extreme_sizes_are_laid_out() {
         for (width, height) in [
             (640, 480),
             (800, 600),
@@ -566,17 +571,17 @@ mod tests {
 
     #[test]
     fn the_canvas_is_large() {
-        assert!(usual(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas.width >= 500);
-        assert!(usual(640, 480).canvas.width >= 320);
-        assert!(usual(1920, 1080).canvas.width >= 900);
-        assert!(usual(1080, 1920).canvas.width >= 1000);
+        assert!(laid_out(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas.width >= 500);
+        assert!(laid_out(640, 480).canvas.width >= 320);
+        assert!(laid_out(1920, 1080).canvas.width >= 900);
+        assert!(laid_out(1080, 1920).canvas.width >= 1000);
     }
 
     #[test]
-    fn a_window_that_is_too_small_is_laid_out_as_the_smallest() {
+    fn windows_below_the_minimum_use_its_layout() {
         for (width, height) in [(0, 0), (1, 1), (639, 100)] {
-            let layout = usual(width, height);
-            assert_eq!(layout.canvas, usual(640, 480).canvas);
+            let layout = laid_out(width, height);
+            assert_eq!(layout.canvas, laid_out(640, 480).canvas);
             assert_eq!(layout.window, (width, height));
         }
     }

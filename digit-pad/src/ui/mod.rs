@@ -1,8 +1,7 @@
-//! The user interface without a window: events change a state, a state becomes a scene, a scene becomes pixels.
+//! User interface without a window: events update the state, the state becomes a scene, the scene becomes pixels.
 //!
-//! An event goes into [`State::apply`], which changes the state and says what has to follow; [`Painter::paint`]
-//! makes the picture of a state. Neither knows of a window system, a clock or a file, so all of it is tested
-//! without any.
+//! [`State::apply`] handles an event and returns its [`Effects`]; [`Painter::paint`] renders a state. Nothing here uses
+//! a window system, a file, a thread or a clock, so everything can be tested without them.
 
 pub mod action;
 pub mod command;
@@ -18,7 +17,7 @@ pub mod theme;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, LEAST_SIZE, Layout, Panel};
+pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, Panel};
 pub use painter::Painter;
 pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};
 pub use theme::Theme;

@@ -1,4 +1,4 @@
-//! The painter: draws a scene into pixels, repainting only what changed.
+//! The painter: draws scenes into pixels, repainting only what changed.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Paints states, and keeps what costs time to make: the last picture and the glyphs.
+/// Paints states, and caches the last frame and the glyphs.
 ///
 /// ```
 /// use digit_pad::ui::{Opening, Painter, State};
@@ -38,7 +38,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Painter {
-    tools: Tools,
+    renderer: Renderer,
     items: Vec<Item>,
     pixels: Vec<u32>,
     size: (usize, usize),
@@ -51,27 +51,27 @@ impl Default for Painter {
 }
 
 impl Painter {
-    /// A painter that has painted nothing yet.
+    /// A painter with an empty frame.
     pub fn new() -> Self {
-        let tools = Tools {
+        let renderer = Renderer {
             theme: Theme::DARK,
             text: Text::new(),
             backdrop: None,
         };
         Painter {
-            tools,
+            renderer,
             items: Vec::new(),
             pixels: Vec::new(),
             size: (0, 0),
         }
     }
 
-    /// Brings the picture up to date with `state` and says whether anything in it changed. The picture depends on
-    /// the state alone, not on those painted before.
+    /// Updates the pixels to show `state`, and returns whether anything changed. The pixels depend on the state alone,
+    /// not on what was painted before.
     pub fn paint(&mut self, state: &State) -> bool {
         let theme = if state.is_dark() { Theme::DARK } else { Theme::LIGHT };
-        if self.tools.theme != theme {
-            self.tools.theme = theme;
+        if self.renderer.theme != theme {
+            self.renderer.theme = theme;
             self.size = (0, 0);
         }
         let items = scene(state, &theme);
@@ -85,40 +85,40 @@ impl Painter {
         };
         self.items = items;
         for &part in &damage {
-            self.tools
+            self.renderer
                 .paint(&self.items, &mut Frame::new(&mut self.pixels, width, height, part));
         }
         !damage.is_empty()
     }
 
-    /// The picture, row by row from the top, each pixel `0x00RRGGBB`.
+    /// The pixels in rows from the top, each `0x00RRGGBB`.
     pub fn pixels(&self) -> &[u32] {
         &self.pixels
     }
 
-    /// The picture's width and height, in pixels.
+    /// Width and height of the frame, in pixels.
     pub fn size(&self) -> (usize, usize) {
         self.size
     }
 }
 
-/// What painting takes.
+/// Theme, fonts and caches for painting items.
 #[derive(Debug)]
-struct Tools {
+struct Renderer {
     theme: Theme,
     text: Text,
     backdrop: Option<Backdrop>,
 }
 
-/// The picture under the drawing, at the size of the canvas on the screen.
+/// The image under the drawing, scaled to the canvas on the screen.
 #[derive(Debug)]
 struct Backdrop {
-    picture: Arc<GrayImage>,
+    image: Arc<GrayImage>,
     fitted: GrayImage,
 }
 
-impl Tools {
-    /// Paints what lies within the frame's clip.
+impl Renderer {
+    /// Paints everything within the frame's clip rectangle.
     fn paint(&mut self, items: &[Item], frame: &mut Frame<'_>) {
         frame.fill(frame.clip(), self.theme.background);
         for item in items {
@@ -153,9 +153,9 @@ impl Tools {
                 rect,
                 radius,
                 ink,
-                picture,
+                image,
             } => {
-                self.paint_canvas(frame, *rect, ink, picture.as_ref());
+                self.paint_canvas(frame, *rect, ink, image.as_ref());
                 frame.cut_corners(*rect, *radius, self.theme.background);
             }
             Item::Pixels { rect, radius, pixels } => {
@@ -179,20 +179,20 @@ impl Tools {
         }
     }
 
-    fn paint_canvas(&mut self, frame: &mut Frame<'_>, rect: Rect, ink: &Ink, picture: Option<&Arc<GrayImage>>) {
+    fn paint_canvas(&mut self, frame: &mut Frame<'_>, rect: Rect, ink: &Ink, image: Option<&Arc<GrayImage>>) {
         let part = frame.clip();
         let (left, top) = ((part.x - rect.x) as usize, (part.y - rect.y) as usize);
         let (width, height) = (part.width as usize, part.height as usize);
         let side = rect.width as usize;
-        let paper = match picture {
+        let base = match image {
             None => GrayImage::blank(width, height),
-            Some(picture) => self.backdrop(picture, side).cropped(left, top, width, height),
+            Some(image) => self.backdrop(image, side).cropped(left, top, width, height),
         };
         let drawn = draw(
             ink.strokes(),
             Pen::AsDrawn,
             &View::part_of_canvas(side, left, top),
-            paper,
+            base,
         );
         frame.fill(part, self.theme.canvas);
         let coverage = Coverage {
@@ -202,17 +202,17 @@ impl Tools {
         frame.blend(part.x, part.y, coverage, self.theme.ink);
     }
 
-    fn backdrop(&mut self, picture: &Arc<GrayImage>, side: usize) -> &GrayImage {
-        let kept = self.backdrop.take();
-        let kept = kept.filter(|kept| Arc::ptr_eq(&kept.picture, picture) && kept.fitted.width() == side);
-        let fresh = || Backdrop {
-            picture: Arc::clone(picture),
-            fitted: fit_in_square(picture, side),
+    fn backdrop(&mut self, image: &Arc<GrayImage>, side: usize) -> &GrayImage {
+        let cached = self.backdrop.take();
+        let cached = cached.filter(|cached| Arc::ptr_eq(&cached.image, image) && cached.fitted.width() == side);
+        let scale = || Backdrop {
+            image: Arc::clone(image),
+            fitted: fit_in_square(image, side),
         };
-        &self.backdrop.insert(kept.unwrap_or_else(fresh)).fitted
+        &self.backdrop.insert(cached.unwrap_or_else(scale)).fitted
     }
 
-    /// Row by row, each value as near to its colour as it comes to the largest of all.
+    /// Paints tiles in rows; a value's color grows with its share of the largest magnitude.
     fn paint_tiles(
         &self,
         frame: &mut Frame<'_>,
@@ -229,12 +229,11 @@ impl Tools {
         };
         for (i, tile) in (0..).zip(&tiles.tiles) {
             let (x, y) = (rect.x + i % columns * (side + gap), rect.y + i / columns * (side + gap));
-            let place = Rect::new(x, y, side, side);
-            if place.intersection(&frame.clip()).is_empty() {
+            let tile_rect = Rect::new(x, y, side, side);
+            if tile_rect.intersection(&frame.clip()).is_empty() {
                 continue;
             }
-            // Each value from its first pixel to the next one's.
-            let edge = |index: usize, of: usize| index as i32 * side / of as i32;
+            let edge = |index: usize, count: usize| index as i32 * side / count as i32;
             for (j, &value) in tile.iter().enumerate() {
                 let (column, row) = (j % tiles.width, j / tiles.width);
                 let (left, right) = (edge(column, tiles.width), edge(column + 1, tiles.width));
@@ -261,8 +260,8 @@ fn paint_lines(frame: &mut Frame<'_>, rect: Rect, (lines, thickness): (&[Vec<[f3
         .iter()
         .map(|line| line.iter().map(|&[x, y]| Point::new(x, y)).collect())
         .collect();
-    let paper = GrayImage::blank(part.width as usize, part.height as usize);
-    let drawn = draw_lines(&lines, thickness, &View::from_corner(corner, 1.0), paper);
+    let base = GrayImage::blank(part.width as usize, part.height as usize);
+    let drawn = draw_lines(&lines, thickness, &View::from_corner(corner, 1.0), base);
     let coverage = Coverage {
         width: drawn.width(),
         alpha: drawn.pixels(),
@@ -270,7 +269,7 @@ fn paint_lines(frame: &mut Frame<'_>, rect: Rect, (lines, thickness): (&[Vec<[f3
     frame.blend(part.x, part.y, coverage, color);
 }
 
-/// The parts of the picture in which two lists differ, apart from one another.
+/// Disjoint rectangles that cover all differences between two scenes.
 fn damage(before: &[Item], after: &[Item]) -> Vec<Rect> {
     let mut parts = Vec::new();
     for i in 0..before.len().max(after.len()) {
@@ -293,35 +292,35 @@ fn damage(before: &[Item], after: &[Item]) -> Vec<Rect> {
     parts
 }
 
-/// Adds a part, joined with all that it overlaps.
+/// Adds a rectangle, merged with all that it overlaps.
 fn add_part(parts: &mut Vec<Rect>, part: Rect) {
-    let mut joined = part;
-    while let Some(i) = parts.iter().position(|other| !other.intersection(&joined).is_empty()) {
-        joined = joined.union(&parts.swap_remove(i));
+    let mut merged = part;
+    while let Some(i) = parts.iter().position(|other| !other.intersection(&merged).is_empty()) {
+        merged = merged.union(&parts.swap_remove(i));
     }
-    if !joined.is_empty() {
-        parts.push(joined);
+    if !merged.is_empty() {
+        parts.push(merged);
     }
 }
 
-/// Where a canvas changed, if the two are the same canvas and only the ink on it differs.
+/// The changed part of a canvas, if only its ink differs.
 fn canvas_damage(before: &Item, after: &Item) -> Option<Rect> {
     match (before, after) {
         (
             Item::Canvas {
-                rect: was_rect,
-                radius: was_radius,
-                ink: was,
-                picture: was_picture,
+                rect: old_rect,
+                radius: old_radius,
+                ink: old_ink,
+                image: old_image,
             },
             Item::Canvas {
                 rect,
                 radius,
                 ink,
-                picture,
+                image,
             },
-        ) if (was_rect, was_radius, was_picture) == (rect, radius, picture) => {
-            let Some(bounds) = difference(was, ink) else {
+        ) if (old_rect, old_radius, old_image) == (rect, radius, image) => {
+            let Some(bounds) = difference(old_ink, ink) else {
                 return Some(Rect::new(0, 0, 0, 0));
             };
             let unit = rect.width as f32 / CANVAS;
@@ -353,13 +352,13 @@ mod tests {
 
     const THEME: Theme = Theme::DARK;
 
-    fn fresh(state: &State) -> Vec<u32> {
+    fn painted_from_scratch(state: &State) -> Vec<u32> {
         let mut painter = Painter::new();
         painter.paint(state);
         painter.pixels().to_vec()
     }
 
-    fn read(state: &mut State, digit: usize, probability: f32, known: bool) {
+    fn show_prediction(state: &mut State, digit: usize, probability: f32, known: bool) {
         let mut probabilities = [(1.0 - probability) / 9.0; 10];
         probabilities[digit] = probability;
         let prediction = Prediction {
@@ -378,18 +377,18 @@ mod tests {
             prediction,
             bounds,
         });
-        // Every third time as a number.
+        // Every third digit is shown as part of a number.
         let count = if digit.is_multiple_of(3) { 2 } else { 1 };
-        state.show(recognized.into_iter().flat_map(|digit| vec![digit; count]).collect());
+        state.show_digits(recognized.into_iter().flat_map(|digit| vec![digit; count]).collect());
     }
 
     fn events() -> impl Strategy<Value = Event> {
-        let place = || (-20.0..660.0f32, -20.0..500.0f32);
+        let position = || (-20.0..660.0f32, -20.0..500.0f32);
         let key = proptest::sample::select("CZYEDHNL".chars().map(Key::Letter).collect::<Vec<_>>());
         prop_oneof![
-            8 => place().prop_map(|(x, y)| Event::PointerMoved { x, y }),
-            3 => place().prop_map(|(x, y)| Event::PointerPressed { x, y }),
-            2 => place().prop_map(|(x, y)| Event::PointerReleased { x, y }),
+            8 => position().prop_map(|(x, y)| Event::PointerMoved { x, y }),
+            3 => position().prop_map(|(x, y)| Event::PointerPressed { x, y }),
+            2 => position().prop_map(|(x, y)| Event::PointerReleased { x, y }),
             2 => key.prop_map(|key| Event::KeyPressed { key, modifiers: Modifiers::default() }),
             1 => prop_oneof![Just((640, 480)), Just((700, 560)), Just((300, 200))]
                 .prop_map(|(width, height)| Event::Resized { width, height }),
@@ -400,69 +399,72 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
-        fn what_is_painted_depends_on_the_state_alone(
+        fn pixels_depend_on_the_state_alone(
             events in proptest::collection::vec(events(), 0..40), bar in any::<bool>(),
         ) {
             let bar = GrayImage::new(9, 9, vec![if bar { 90 } else { 0 }; 81]);
-            let mut state = State::new(640, 480, Opening::Picture(bar));
+            let mut state = State::new(640, 480, Opening::Image(bar));
             let mut painter = Painter::new();
             for (i, event) in events.into_iter().enumerate() {
                 state.apply(event);
-                read(&mut state, i % 10, 0.3 + 0.01 * i as f32, i % 7 > 0);
+                show_prediction(&mut state, i % 10, 0.3 + 0.01 * i as f32, i % 7 > 0);
                 let before = painter.pixels().to_vec();
                 let changed = painter.paint(&state);
                 prop_assert!(changed || before == painter.pixels());
-                prop_assert!(painter.pixels() == fresh(&state), "after {:?}", event);
+                prop_assert!(painter.pixels() == painted_from_scratch(&state), "after {:?}", event);
             }
         }
     }
 
     #[test]
-    fn a_blank_window_has_no_colour_of_a_guess() {
-        let pixels = fresh(&State::new(960, 640, Opening::Blank));
-        for color in [THEME.accent, THEME.doubt, THEME.bar] {
+    fn a_blank_window_shows_no_prediction() {
+        let pixels = painted_from_scratch(&State::new(960, 640, Opening::Blank));
+        for color in [THEME.accent, THEME.uncertain, THEME.bar] {
             assert!(!pixels.contains(&color.0), "{color:06X?}");
         }
         assert!(pixels.contains(&THEME.text.0) && pixels.contains(&THEME.canvas.0));
     }
 
     #[test]
-    fn more_probability_is_more_colour() {
+    fn higher_probabilities_have_longer_bars() {
         let mut ink = Ink::new();
         ink.pen_down(Point::new(280.0, 280.0));
         let mut state = State::new(960, 640, Opening::Ink(ink));
         let mut colored = |probability, known, color: Color| {
-            read(&mut state, 3, probability, known);
-            fresh(&state).iter().filter(|&&pixel| pixel == color.0).count()
+            show_prediction(&mut state, 3, probability, known);
+            painted_from_scratch(&state)
+                .iter()
+                .filter(|&&pixel| pixel == color.0)
+                .count()
         };
         let known = [0.3, 0.6, 0.9].map(|p| colored(p, true, THEME.accent));
         assert!(known[0] < known[1] && known[1] < known[2], "{known:?}");
-        let unknown = [0.3, 0.9].map(|p| colored(p, false, THEME.doubt));
+        let unknown = [0.3, 0.9].map(|p| colored(p, false, THEME.uncertain));
         assert!(unknown[0] < unknown[1], "{unknown:?}");
         assert_eq!(colored(0.9, false, THEME.accent), 0);
     }
 
     #[test]
-    fn ink_is_painted_where_the_pen_was() {
+    fn ink_follows_the_pen() {
         let mut state = State::new(960, 640, Opening::Blank);
         let mut painter = Painter::new();
         painter.paint(&state);
         let (x, y) = (200.0, 300.0);
         state.apply(Event::PointerPressed { x, y });
         painter.paint(&state);
-        let at = |painter: &Painter, x: usize, y: usize| painter.pixels()[y * 960 + x];
-        assert_eq!(at(&painter, 200, 300), THEME.ink.0);
-        assert_eq!(at(&painter, 200, 330), THEME.canvas.0);
+        let pixel = |painter: &Painter, x: usize, y: usize| painter.pixels()[y * 960 + x];
+        assert_eq!(pixel(&painter, 200, 300), THEME.ink.0);
+        assert_eq!(pixel(&painter, 200, 330), THEME.canvas.0);
         state.apply(Event::PointerReleased { x, y: 400.0 });
         painter.paint(&state);
         assert_eq!(
-            (at(&painter, 200, 350), at(&painter, 200, 400)),
+            (pixel(&painter, 200, 350), pixel(&painter, 200, 400)),
             (THEME.ink.0, THEME.ink.0)
         );
     }
 
     #[test]
-    fn windows_of_every_size_can_be_painted() {
+    fn windows_of_any_size_are_painted() {
         for (width, height) in [
             (0, 0),
             (0, 5),
@@ -474,15 +476,15 @@ mod tests {
             (641, 2_000),
         ] {
             let mut state = State::new(width, height, Opening::Blank);
-            assert_eq!(fresh(&state).len(), width * height);
+            assert_eq!(painted_from_scratch(&state).len(), width * height);
             state.apply(Event::PointerPressed { x: 100.0, y: 100.0 });
-            read(&mut state, 8, 0.8, true);
-            assert_eq!(fresh(&state).len(), width * height);
+            show_prediction(&mut state, 8, 0.8, true);
+            assert_eq!(painted_from_scratch(&state).len(), width * height);
         }
     }
 
     #[test]
-    fn parts_that_overlap_are_painted_once() {
+    fn overlapping_parts_are_merged() {
         let mut parts = Vec::new();
         for (x, y) in [(0, 0), (20, 0), (50, 50), (9, 5)] {
             add_part(&mut parts, Rect::new(x, y, 12, 12));

@@ -1,4 +1,4 @@
-//! State of the window: the document, the predictions and what is shown.
+//! Window state: the document, the predictions and what is shown.
 
 use std::sync::Arc;
 
@@ -24,73 +24,73 @@ use crate::{
     },
 };
 
-/// How much larger than usual everything may be, in steps.
+/// Zoom factors of the interface, from smallest to largest.
 pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
 
-/// One digit of what the network saw and made of it.
+/// A digit found on the canvas, with its prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecognizedDigit {
-    /// The picture it was given.
+    /// The network input.
     pub pixels: Gray28,
-    /// What it read there.
+    /// The network's prediction.
     pub prediction: Prediction,
-    /// The rectangle around the digit on the canvas.
+    /// The digit's bounding box on the canvas.
     pub bounds: Bounds,
 }
 
-/// What lies on the canvas when the window opens.
+/// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Opening {
     /// Nothing.
     #[default]
     Blank,
-    /// A drawing, already on the canvas: see [`Ink::fit`].
+    /// A drawing in canvas coordinates; see [`Ink::fit`].
     Ink(Ink),
-    /// A picture, ink bright on dark.
-    Picture(GrayImage),
+    /// An image with bright ink on a dark background.
+    Image(GrayImage),
 }
 
-/// What the pointer does on the canvas.
+/// The tool that the pointer applies to the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tool {
-    /// It draws.
+    /// Draws.
     #[default]
     Pen,
-    /// It takes away.
+    /// Erases.
     Eraser,
 }
 
-/// What lies over the window.
+/// A dialog over the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlay {
-    /// All keys.
+    /// The keyboard shortcuts.
     Help,
-    /// All lessons.
+    /// The user's examples.
     Examples,
 }
 
-/// What a drawing was said to be.
+/// A user's example, as the examples overlay shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExampleView {
-    /// The drawing as the network saw it.
+    /// The network input.
     pub pixels: Gray28,
-    /// The digit.
+    /// The digit that the user assigned.
     pub label: u8,
 }
 
-/// What the pointer holds.
+/// What the pressed pointer is dragging or holding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Held {
     Button(HitTarget),
     Slider,
-    /// Where it was last, and whether it has taken anything since it was put down.
+    /// The last position, and whether anything was erased since the button was pressed.
     Eraser {
         last: Point,
         has_erased: bool,
     },
 }
 
-/// Everything that decides what the window shows.
+/// Everything that determines what the window shows.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(super) layout: Layout,
@@ -111,18 +111,18 @@ pub struct State {
 }
 
 impl State {
-    /// The state of a window of the given size, in pixels, that has just opened.
+    /// The state of a new window of the given size, in pixels.
     pub fn new(width: usize, height: usize, opening: Opening) -> Self {
-        let (ink, picture) = match opening {
+        let (ink, image) = match opening {
             Opening::Blank => (Ink::new(), None),
             Opening::Ink(ink) => (ink, None),
-            Opening::Picture(picture) => (Ink::new(), Some(Arc::new(picture))),
+            Opening::Image(image) => (Ink::new(), Some(Arc::new(image))),
         };
         State {
             layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
             zoom: 1,
             dark: true,
-            document: Document { ink, image: picture },
+            document: Document { ink, image },
             history: History::default(),
             tool: Tool::Pen,
             digits: Vec::new(),
@@ -137,7 +137,7 @@ impl State {
         }
     }
 
-    /// Where everything lies.
+    /// The layout of the window.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -147,80 +147,84 @@ impl State {
         &self.document.ink
     }
 
-    /// The picture under the drawing.
-    pub fn picture(&self) -> Option<&Arc<GrayImage>> {
+    /// The image under the drawing.
+    pub fn image(&self) -> Option<&Arc<GrayImage>> {
         self.document.image.as_ref()
     }
 
-    /// What the network saw last, digit by digit; nothing if the canvas is blank.
+    /// The digits that were recognized last, left to right; empty if the canvas is blank.
     pub fn digits(&self) -> &[RecognizedDigit] {
         &self.digits
     }
 
-    /// What the panel tells of: the digit under the pointer, or else the last one.
+    /// The digit that the panel describes: the one under the pointer, or else the last.
     pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
         self.digits.get(self.selected_index()?)
     }
 
-    /// Which of the sights that is.
+    /// Index of the selected digit among [`digits`](State::digits).
     pub fn selected_index(&self) -> Option<usize> {
         let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
-        let under = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
-        let pointed = self.digits.iter().position(under).filter(|_| !self.ink().is_drawing());
-        pointed.or(self.digits.len().checked_sub(1))
+        let is_hovered = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
+        let hovered = self
+            .digits
+            .iter()
+            .position(is_hovered)
+            .filter(|_| !self.ink().is_drawing());
+        hovered.or(self.digits.len().checked_sub(1))
     }
 
-    /// Every layer of the network, if the panel shows them.
+    /// The activations of every layer, if the panel shows them.
     pub fn activations(&self) -> Option<&Arc<Vec<LayerActivation>>> {
         self.activations.as_ref()
     }
 
-    /// The training that is under way or was the last one, if the panel shows it.
+    /// Progress of the current or the last training run.
     pub fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.as_ref()
     }
 
-    /// What was taught.
+    /// The user's examples.
     pub fn examples(&self) -> &Arc<Vec<ExampleView>> {
         &self.examples
     }
 
-    /// What lies over the window.
+    /// The open overlay.
     pub fn overlay(&self) -> Option<Overlay> {
         self.overlay
     }
 
-    /// What was last to be said.
+    /// The message in the status line.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// What the pointer does on the canvas.
+    /// The current tool.
     pub fn tool(&self) -> Tool {
         self.tool
     }
 
-    /// Whether the theme is the dark one.
+    /// Whether the dark theme is on.
     pub fn is_dark(&self) -> bool {
         self.dark
     }
 
-    /// The step of [`ZOOMS`].
+    /// Index of the zoom factor in [`ZOOMS`].
     pub fn zoom(&self) -> usize {
         self.zoom
     }
 
-    /// Whether the panel shows every layer.
+    /// Whether the panel shows the layers' activations.
     pub fn shows_activations(&self) -> bool {
-        self.layout.shown == Panel::Layers
+        self.layout.active_panel == Panel::Layers
     }
 
-    /// Whether nothing lies on the canvas.
+    /// Whether the canvas is blank.
     pub fn is_blank(&self) -> bool {
         self.document.is_blank()
     }
 
-    /// The button that the pointer is over, unless it is drawing.
+    /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
     pub fn hovered(&self) -> Option<HitTarget> {
         if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
             return None;
@@ -229,7 +233,7 @@ impl State {
         self.target_at(x, y)
     }
 
-    /// The button that is held down, with the pointer still over it.
+    /// The target that is pressed, while the pointer is over it.
     pub fn pressed(&self) -> Option<HitTarget> {
         match self.held {
             Some(Held::Button(target)) if self.hovered() == Some(target) => Some(target),
@@ -237,22 +241,22 @@ impl State {
         }
     }
 
-    /// Whether the pen is on the canvas, or the pointer over it with nothing else in hand.
-    pub fn over_canvas(&self) -> bool {
-        let over = |(x, y)| self.layout.canvas.contains(x, y);
-        let free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
-        self.ink().is_drawing() || free && self.pointer.is_some_and(over)
+    /// Whether the pen is drawing, or the pointer is over the canvas and free to draw or erase.
+    pub fn is_over_canvas(&self) -> bool {
+        let is_inside = |(x, y)| self.layout.canvas.contains(x, y);
+        let is_free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
+        self.ink().is_drawing() || is_free && self.pointer.is_some_and(is_inside)
     }
 
-    /// The eraser's place in pixels of the window and its radius, where it is over the canvas.
-    pub fn eraser(&self) -> Option<(f32, f32, f32)> {
+    /// Position and radius of the eraser in window pixels, while it is over the canvas.
+    pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
         let (x, y) = self
             .pointer
-            .filter(|_| self.tool == Tool::Eraser && self.over_canvas())?;
+            .filter(|_| self.tool == Tool::Eraser && self.is_over_canvas())?;
         Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
     }
 
-    /// In canvas units.
+    /// Radius of the eraser, in canvas units.
     pub(super) fn eraser_radius(&self) -> f32 {
         0.5 * self.ink().pen().max(20.0)
     }
@@ -262,8 +266,8 @@ impl State {
         self.progress.as_ref().is_some_and(|progress| !progress.finished)
     }
 
-    /// Whether the action would change anything.
-    pub fn can(&self, action: Action) -> bool {
+    /// Whether the action is available now.
+    pub fn is_enabled(&self, action: Action) -> bool {
         match action {
             Action::Undo => self.history.can_undo(),
             Action::Redo => self.history.can_redo(),
@@ -274,37 +278,37 @@ impl State {
             Action::Pause | Action::Stop => self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),
-            Action::Larger => self.zoom + 1 < ZOOMS.len(),
-            Action::Smaller => self.zoom > 0,
+            Action::ZoomIn => self.zoom + 1 < ZOOMS.len(),
+            Action::ZoomOut => self.zoom > 0,
             _ => true,
         }
     }
 
-    /// What is to be done since this was last asked.
+    /// Takes the commands issued since the last call.
     pub fn take_commands(&mut self) -> Vec<Command> {
         std::mem::take(&mut self.commands)
     }
 
-    /// The picture for the network of a drawing that is one digit, or `None` if the canvas is blank.
+    /// The network input for the whole canvas as one digit; `None` if it is blank.
     pub fn network_input(&self) -> Option<Gray28> {
         match &self.document.image {
             None => normalize_ink(&self.document.ink),
-            Some(picture) if self.document.ink.is_empty() => normalize(picture),
-            Some(picture) => normalize(&draw_over(picture, &self.document.ink)),
+            Some(image) if self.document.ink.is_empty() => normalize(image),
+            Some(image) => normalize(&draw_over(image, &self.document.ink)),
         }
     }
 
-    /// Keeps what the network saw, to be shown.
-    pub fn show(&mut self, digits: Vec<RecognizedDigit>) {
+    /// Shows recognized digits.
+    pub fn show_digits(&mut self, digits: Vec<RecognizedDigit>) {
         self.digits = digits;
     }
 
-    /// Keeps every layer, to be shown.
+    /// Shows the activations of every layer.
     pub fn show_activations(&mut self, activations: Option<Arc<Vec<LayerActivation>>>) {
         self.activations = activations;
     }
 
-    /// Keeps how training goes, to be shown.
+    /// Shows the progress of training; a new run opens its panel.
     pub fn show_progress(&mut self, progress: Arc<Progress>) {
         if !self.is_training() && !progress.finished {
             self.show_panel(Panel::Training);
@@ -312,27 +316,58 @@ impl State {
         self.progress = Some(progress);
     }
 
-    /// Keeps what was taught, to be shown.
+    /// Shows the user's examples.
     pub fn show_examples(&mut self, examples: Arc<Vec<ExampleView>>) {
         self.examples = examples;
     }
 
-    /// Says something in the status line, until the next action.
+    /// Shows a message in the status line until the next action.
     pub fn show_message(&mut self, message: impl Into<String>) {
         self.message = Some(message.into());
     }
 
-    /// Lays a picture on the canvas, in place of what lies there.
-    pub fn place_image(&mut self, picture: GrayImage) -> Effects {
+    /// Replaces the content of the canvas by an image.
+    pub fn place_image(&mut self, image: GrayImage) -> Effects {
         self.history.record(&self.document);
         self.document.ink.clear();
-        self.document.image = Some(Arc::new(picture));
-        Effects::READ
+        self.document.image = Some(Arc::new(image));
+        Effects::RECOGNIZE
     }
 
-    /// Takes settings over that were kept from another time.
+    /// Applies saved theme and zoom settings.
     pub fn set_appearance(&mut self, dark: bool, zoom: usize) {
         self.dark = dark;
         self.set_zoom(zoom.min(ZOOMS.len() - 1));
+    }
+
+    /// Lays out the window with this content of the panel.
+    pub(super) fn show_panel(&mut self, panel: Panel) {
+        self.activations = None;
+        let (width, height) = self.layout.window;
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom], panel);
+    }
+
+    pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
+        self.zoom = zoom;
+        self.show_panel(self.layout.active_panel);
+        Effects::RECOGNIZE
+    }
+
+    /// The target at a window position; an open overlay hides the buttons behind it.
+    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        match self.overlay {
+            None => self.layout.target_at(x, y),
+            Some(Overlay::Help) => None,
+            Some(Overlay::Examples) => {
+                // The newest example comes first.
+                let count = self.examples.len();
+                let cell = self
+                    .layout
+                    .examples(count)
+                    .iter()
+                    .position(|rect| rect.contains(x, y))?;
+                count.checked_sub(cell + 1).map(HitTarget::Example)
+            }
+        }
     }
 }

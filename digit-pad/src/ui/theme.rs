@@ -1,40 +1,40 @@
-//! Light and dark theme.
+//! Colors of the light and the dark theme.
 
 use crate::graphics::color::Color;
 
-/// What has which colour.
+/// Colors of a theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// Behind everything.
+    /// The window's background.
     pub background: Color,
-    /// The sheet to draw on, and the picture of what the network sees.
+    /// The canvas and the network input.
     pub canvas: Color,
-    /// The thin line around the canvas and around keys.
+    /// Borders, and icons of disabled buttons.
     pub border: Color,
-    /// What is drawn.
+    /// The drawing.
     pub ink: Color,
-    /// Text to be read first.
+    /// Primary text.
     pub text: Color,
-    /// Captions, hints, units.
+    /// Secondary text: captions and hints.
     pub muted: Color,
     /// The empty part of a bar.
     pub track: Color,
-    /// The bars of digits that did not win.
+    /// The bars of digits other than the predicted one.
     pub bar: Color,
-    /// The winner, when it is known to be a digit.
+    /// The prediction, where the network is sure.
     pub accent: Color,
-    /// The winner, when it may be no digit at all.
-    pub doubt: Color,
+    /// The prediction, where the network is not sure.
+    pub uncertain: Color,
     /// A button at rest.
     pub button: Color,
     /// A button under the pointer.
     pub button_hover: Color,
-    /// A button held down.
+    /// A button that is pressed.
     pub button_pressed: Color,
 }
 
 impl Theme {
-    /// Light on dark. Blue for what is known and orange for what is not stay apart in every kind of colour blindness.
+    /// The dark theme. Its blue and orange can be told apart with any kind of color blindness.
     pub const DARK: Theme = Theme {
         background: Color(0x0012_151B),
         canvas: Color(0x0009_0B0F),
@@ -45,13 +45,13 @@ impl Theme {
         track: Color(0x001F_252E),
         bar: Color(0x0056_6377),
         accent: Color(0x005C_ADFF),
-        doubt: Color(0x00FF_B454),
+        uncertain: Color(0x00FF_B454),
         button: Color(0x001E_242D),
         button_hover: Color(0x0029_313C),
         button_pressed: Color(0x0017_1C23),
     };
 
-    /// Dark on light, with the same two hues.
+    /// The light theme, with the same two hues.
     pub const LIGHT: Theme = Theme {
         background: Color(0x00F1_F3F6),
         canvas: Color(0x00FF_FFFF),
@@ -62,7 +62,7 @@ impl Theme {
         track: Color(0x00DC_E1E8),
         bar: Color(0x007A_8798),
         accent: Color(0x000B_62C4),
-        doubt: Color(0x009A_4D00),
+        uncertain: Color(0x009A_4D00),
         button: Color(0x00E2_E7ED),
         button_hover: Color(0x00D3_DAE3),
         button_pressed: Color(0x00C6_CED9),
@@ -75,34 +75,34 @@ mod tests {
     use crate::graphics::color::contrast;
 
     #[test]
-    fn contrast_is_the_guidelines_own() {
+    fn contrast_agrees_with_the_guidelines() {
         assert!((contrast(Color(0), Color(0x00FF_FFFF)) - 21.0).abs() < 1e-9);
         assert!((contrast(Color(0x0077_7777), Color(0x00FF_FFFF)) - 4.48).abs() < 0.01);
     }
 
     #[test]
-    fn text_can_be_read_on_its_ground() {
+    fn text_has_enough_contrast() {
         [Theme::DARK, Theme::LIGHT].into_iter().for_each(check_text);
     }
 
     fn check_text(t: Theme) {
-        let on_background = [t.text, t.muted, t.accent, t.doubt];
-        let on_buttons = [t.text, t.muted];
-        // A picture needs less than text.
+        let text_colors = [t.text, t.muted, t.accent, t.uncertain];
+        let button_text = [t.text, t.muted];
+        // Icons need less contrast than text.
         assert!(contrast(t.accent, t.button_hover) >= 3.0);
-        let pairs = on_background.map(|text| (text, t.background)).into_iter();
+        let pairs = text_colors.map(|text| (text, t.background)).into_iter();
         let buttons = [t.button, t.button_hover, t.button_pressed];
-        let pairs = pairs.chain(buttons.into_iter().flat_map(|b| on_buttons.map(|text| (text, b))));
-        for (text, ground) in pairs.chain([(t.muted, t.canvas), (t.ink, t.canvas)]) {
-            let contrast = contrast(text, ground);
-            assert!(contrast >= 4.5, "{text:06X?} on {ground:06X?}: {contrast:.2}");
+        let pairs = pairs.chain(buttons.into_iter().flat_map(|b| button_text.map(|text| (text, b))));
+        for (text, background) in pairs.chain([(t.muted, t.canvas), (t.ink, t.canvas)]) {
+            let contrast = contrast(text, background);
+            assert!(contrast >= 4.5, "{text:06X?} on {background:06X?}: {contrast:.2}");
         }
     }
 
     #[test]
-    fn bars_stand_out_from_their_tracks() {
+    fn bars_have_enough_contrast() {
         for t in [Theme::DARK, Theme::LIGHT] {
-            for bar in [t.bar, t.accent, t.doubt] {
+            for bar in [t.bar, t.accent, t.uncertain] {
                 let contrast = contrast(bar, t.track);
                 assert!(contrast >= 2.5, "{bar:06X?}: {contrast:.2}");
             }

@@ -1,8 +1,8 @@
-//! Pointer events at first hand from an X11 display.
+//! Pointer events directly from an X11 display.
 //!
-//! A second connection lays a window of its own over minifb's: one that is never seen but takes all that the pointer
-//! does, each event with its place, in order. Keys still go to minifb's window; this connection hears of them as well,
-//! and of lost pictures, only to wake the loop.
+//! A second connection creates an invisible window over minifb's that receives all pointer events, each with its
+//! position. Keys still go to minifb's window; this connection also receives key and expose events, to wake the event
+//! loop.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -19,104 +19,105 @@ use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
 use crate::ui::Event;
 
-/// The pointer's main button.
-const MAIN_BUTTON: u8 = 1;
+/// The primary pointer button.
+const PRIMARY_BUTTON: u8 = 1;
 
-/// Larger than any window: the part outside minifb's is cut off.
-const EVERYWHERE: u16 = 32_767;
+/// Larger than any window; the part outside minifb's is clipped.
+const OVERLAY_SIDE: u16 = 32_767;
 
-/// The connection is no more.
+/// The connection to the display was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gone;
+pub(super) struct Disconnected;
 
-/// Events as they come in.
+/// Pointer events of a window, received by a thread of their own.
 #[derive(Debug)]
-pub(super) struct Events {
-    signal: Receiver<Signal>,
+pub(super) struct PointerEvents {
+    signals: Receiver<Signal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Signal {
-    /// The pointer did something.
+    /// A pointer event.
     Pointer(Event),
-    /// The picture on the screen was lost.
-    Lost,
-    /// minifb has something to tell.
+    /// The window has to be redrawn.
+    Exposed,
+    /// An event for minifb.
     Other,
 }
 
-impl Events {
-    /// Begins to listen to what happens to minifb's window, if that is a window of an X11 display.
-    pub(super) fn of(window: &minifb::Window) -> Option<Events> {
+impl PointerEvents {
+    /// Starts to listen to minifb's window, if it is an X11 window.
+    pub(super) fn connect(window: &minifb::Window) -> Option<PointerEvents> {
         let RawWindowHandle::Xlib(handle) = window.window_handle().ok()?.as_raw() else {
             return None;
         };
-        let seen = Window::try_from(handle.window).ok()?;
+        let parent = Window::try_from(handle.window).ok()?;
         let (connection, _) = x11rb::connect(None).ok()?;
-        let taker = lay_over(&connection, seen).ok()?;
-        let (sender, signal) = channel();
+        let overlay = create_overlay(&connection, parent).ok()?;
+        let (sender, signals) = channel();
         let listener = std::thread::Builder::new().name("x11-events".to_owned());
-        listener.spawn(move || listen(&connection, taker, &sender)).ok()?;
-        Some(Events { signal })
+        listener.spawn(move || listen(&connection, overlay, &sender)).ok()?;
+        Some(PointerEvents { signals })
     }
 
-    /// Waits for the next event, no longer than `rest`, and takes all that are there; says whether the picture on the
-    /// screen was lost.
-    pub(super) fn wait(&self, rest: Duration, events: &mut Vec<Event>) -> Result<bool, Gone> {
-        let first = match self.signal.recv_timeout(rest) {
+    /// Waits for an event, no longer than `timeout`, and takes all that have arrived; returns whether the window has to be
+    /// redrawn.
+    pub(super) fn wait(&self, timeout: Duration, events: &mut Vec<Event>) -> Result<bool, Disconnected> {
+        let first = match self.signals.recv_timeout(timeout) {
             Ok(signal) => signal,
             Err(RecvTimeoutError::Timeout) => return Ok(false),
-            Err(RecvTimeoutError::Disconnected) => return Err(Gone),
+            Err(RecvTimeoutError::Disconnected) => return Err(Disconnected),
         };
-        let mut lost = false;
-        for signal in std::iter::once(first).chain(self.signal.try_iter()) {
+        let mut exposed = false;
+        for signal in std::iter::once(first).chain(self.signals.try_iter()) {
             match signal {
                 Signal::Pointer(event) => events.push(event),
-                Signal::Lost => lost = true,
+                Signal::Exposed => exposed = true,
                 Signal::Other => {}
             }
         }
-        Ok(lost)
+        Ok(exposed)
     }
 }
 
-/// Lays an invisible window over another client's.
-fn lay_over(connection: &RustConnection, seen: Window) -> Result<Window, Box<dyn std::error::Error>> {
-    let taker = connection.generate_id()?;
-    let taken = EventMask::BUTTON_PRESS
+/// Creates an invisible window over another client's window.
+fn create_overlay(connection: &RustConnection, parent: Window) -> Result<Window, Box<dyn std::error::Error>> {
+    let overlay = connection.generate_id()?;
+    let pointer_events = EventMask::BUTTON_PRESS
         | EventMask::BUTTON_RELEASE
         | EventMask::POINTER_MOTION
         | EventMask::LEAVE_WINDOW
         | EventMask::STRUCTURE_NOTIFY;
-    let attributes = CreateWindowAux::new().event_mask(taken);
+    let attributes = CreateWindowAux::new().event_mask(pointer_events);
     let (depth, visual) = (COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT);
     let class = WindowClass::INPUT_ONLY;
     connection
         .create_window(
             depth,
-            taker,
-            seen,
+            overlay,
+            parent,
             0,
             0,
-            EVERYWHERE,
-            EVERYWHERE,
+            OVERLAY_SIDE,
+            OVERLAY_SIDE,
             0,
             class,
             visual,
             &attributes,
         )?
         .check()?;
-    connection.map_window(taker)?.check()?;
-    let heard = EventMask::KEY_PRESS | EventMask::KEY_RELEASE | EventMask::EXPOSURE | EventMask::STRUCTURE_NOTIFY;
-    let attributes = ChangeWindowAttributesAux::new().event_mask(heard);
-    connection.change_window_attributes(seen, &attributes)?.check()?;
-    Ok(taker)
+    connection.map_window(overlay)?.check()?;
+    let other_events =
+        EventMask::KEY_PRESS | EventMask::KEY_RELEASE | EventMask::EXPOSURE | EventMask::STRUCTURE_NOTIFY;
+    let attributes = ChangeWindowAttributesAux::new().event_mask(other_events);
+    connection.change_window_attributes(parent, &attributes)?.check()?;
+    Ok(overlay)
 }
 
-/// Passes events on until the window or the receiver is gone.
-fn listen(connection: &RustConnection, taker: Window, sender: &Sender<Signal>) {
+/// Forwards events until the window or the receiver is gone.
+fn listen(connection: &RustConnection, overlay: Window, sender: &Sender<Signal>) {
     while let Ok(event) = connection.wait_for_event() {
-        let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == taker);
+        let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == overlay);
         if destroyed || signal(&event).is_some_and(|signal| sender.send(signal).is_err()) {
             return;
         }
@@ -124,25 +125,25 @@ fn listen(connection: &RustConnection, taker: Window, sender: &Sender<Signal>) {
 }
 
 fn signal(event: &XEvent) -> Option<Signal> {
-    let place = |x: i16, y: i16| (f32::from(x), f32::from(y));
+    let position = |x: i16, y: i16| (f32::from(x), f32::from(y));
     match event {
         XEvent::MotionNotify(e) => {
-            let (x, y) = place(e.event_x, e.event_y);
+            let (x, y) = position(e.event_x, e.event_y);
             Some(Signal::Pointer(Event::PointerMoved { x, y }))
         }
         XEvent::LeaveNotify(e) if e.mode == NotifyMode::NORMAL => {
-            let (x, y) = place(e.event_x, e.event_y);
+            let (x, y) = position(e.event_x, e.event_y);
             Some(Signal::Pointer(Event::PointerMoved { x, y }))
         }
-        XEvent::ButtonPress(e) if e.detail == MAIN_BUTTON => {
-            let (x, y) = place(e.event_x, e.event_y);
+        XEvent::ButtonPress(e) if e.detail == PRIMARY_BUTTON => {
+            let (x, y) = position(e.event_x, e.event_y);
             Some(Signal::Pointer(Event::PointerPressed { x, y }))
         }
-        XEvent::ButtonRelease(e) if e.detail == MAIN_BUTTON => {
-            let (x, y) = place(e.event_x, e.event_y);
+        XEvent::ButtonRelease(e) if e.detail == PRIMARY_BUTTON => {
+            let (x, y) = position(e.event_x, e.event_y);
             Some(Signal::Pointer(Event::PointerReleased { x, y }))
         }
-        XEvent::Expose(_) => Some(Signal::Lost),
+        XEvent::Expose(_) => Some(Signal::Exposed),
         XEvent::KeyPress(_) | XEvent::KeyRelease(_) | XEvent::ConfigureNotify(_) => Some(Signal::Other),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Shared parts of a scene: outlines and text.
+//! The scene under construction, with the parts that all panels share: outlines and text.
 
 use crate::{
     graphics::{
@@ -9,13 +9,21 @@ use crate::{
     ui::{layout::Layout, scene::item::Item, theme::Theme},
 };
 
-pub(super) struct Scene<'a> {
+/// The items so far, and what determines the place and the color of the next.
+pub(super) struct SceneBuilder<'a> {
     pub(super) items: Vec<Item>,
     pub(super) layout: &'a Layout,
     pub(super) theme: &'a Theme,
 }
 
-impl Scene<'_> {
+impl SceneBuilder<'_> {
+    /// Adds a filled rectangle with rounded corners and a border.
+    pub(super) fn bordered_box(&mut self, rect: Rect, radius: f32, color: Color) {
+        self.items.push(Item::Fill { rect, radius, color });
+        self.outline(rect, radius);
+    }
+
+    /// Adds a border along the inner edge of a rectangle.
     pub(super) fn outline(&mut self, rect: Rect, radius: f32) {
         let thickness = self.layout.scale.round().max(1.0);
         self.items.push(Item::Outline {
@@ -26,7 +34,7 @@ impl Scene<'_> {
         });
     }
 
-    /// Writes text whose size is given in pixels of the default window.
+    /// Adds a line of text; `size` is in pixels of a window of the default size.
     pub(super) fn text(&mut self, rect: Rect, text: &str, face: Face, size: f32, align: Align, color: Color) {
         let style = Style {
             face,

@@ -1,42 +1,42 @@
-//! The canvas, the eraser, and boxes around the digits of a number.
+//! The canvas, the eraser outline, and boxes around the digits of a number.
 
 use crate::{
-    format::short_percent,
+    format::percent,
     graphics::{
         canvas::Rect,
         text::{Align, Face},
     },
     ui::{
-        scene::{builder::Scene, item::Item, prediction::answer},
+        scene::{builder::SceneBuilder, item::Item, prediction::symbol},
         state::{RecognizedDigit, State},
     },
 };
 
-impl Scene<'_> {
+impl SceneBuilder<'_> {
     pub(super) fn canvas(&mut self, state: &State) {
         let rect = self.layout.canvas;
         let radius = self.layout.scaled(14.0);
-        let (ink, picture) = (state.ink().clone(), state.picture().cloned());
+        let (ink, image) = (state.ink().clone(), state.image().cloned());
         self.items.push(Item::Canvas {
             rect,
             radius,
             ink,
-            picture,
+            image,
         });
         self.outline(rect, radius);
         if state.is_blank() {
             let [line, small_line] = self.layout.hint;
             self.text(line, "Draw a digit", Face::Medium, 24.0, Align::Center, self.theme.text);
-            let how = "or a number: it is read while you draw";
-            self.text(small_line, how, Face::Medium, 15.0, Align::Center, self.theme.muted);
+            let detail = "or several side by side to form a number";
+            self.text(small_line, detail, Face::Medium, 15.0, Align::Center, self.theme.muted);
         }
-        if let Some((x, y, radius)) = state.eraser() {
-            self.ring([x, y], radius);
+        if let Some((x, y, radius)) = state.eraser_circle() {
+            self.eraser_ring([x, y], radius);
         }
     }
 
-    /// Where the eraser is.
-    pub(super) fn ring(&mut self, [x, y]: [f32; 2], radius: f32) {
+    /// A circle around the area that the eraser covers.
+    fn eraser_ring(&mut self, [x, y]: [f32; 2], radius: f32) {
         let reach = radius + 3.0;
         let (left, top) = ((x - reach).floor(), (y - reach).floor());
         let side = (2.0 * reach).ceil() as i32 + 1;
@@ -48,18 +48,18 @@ impl Scene<'_> {
             rect: Rect::new(left as i32, top as i32, side, side).intersection(&self.layout.canvas),
             lines: vec![(0..=32).map(point).collect()],
             thickness: self.layout.scaled(1.5),
-            color: self.theme.doubt,
+            color: self.theme.uncertain,
         });
     }
 
-    /// Around each digit of a number, with what was read there.
-    pub(super) fn boxes(&mut self, digits: &[RecognizedDigit]) {
+    /// Boxes around the digits of a number, each with its prediction.
+    pub(super) fn digit_boxes(&mut self, digits: &[RecognizedDigit]) {
         if digits.len() < 2 {
             return;
         }
         for digit in digits {
             let rect = self.layout.on_canvas(digit.bounds.grown(20.0));
-            let color = self.answer_color(&digit.prediction);
+            let color = self.prediction_color(&digit.prediction);
             self.items.push(Item::Outline {
                 rect,
                 radius: self.layout.scaled(8.0),
@@ -73,16 +73,15 @@ impl Scene<'_> {
             } else {
                 rect.y + 3
             };
-            let place = Rect::new(rect.x, y, rect.width, height);
-            let label = format!(
-                "{}  {}",
-                answer(&digit.prediction),
-                short_percent(digit.prediction.probability())
-            );
-            let short = answer(&digit.prediction);
-            let wide = rect.width as f32 > self.layout.scaled(64.0);
-            let label = if wide { label } else { short };
-            self.text(place, &label, Face::SemiBold, 13.0, Align::Center, color);
+            let label_rect = Rect::new(rect.x, y, rect.width, height);
+            let symbol = symbol(&digit.prediction);
+            // Boxes of neighbors may overlap, the digits in them do not: a label as wide as its digit has room.
+            let label = if self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0) {
+                format!("{symbol}  {}", percent(digit.prediction.probability()))
+            } else {
+                symbol
+            };
+            self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The things that a window shows, each with its place and look.
+//! Items of a scene: shapes, text and images, each with its place and color.
 
 use std::sync::Arc;
 
@@ -13,97 +13,97 @@ use crate::{
     recognition::{activations::Tiles, normalization::Gray28},
 };
 
-/// One thing that is shown.
+/// An item of a scene.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
-    /// A filled rectangle with round corners.
+    /// A filled rectangle with rounded corners.
     Fill {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// Of the corners, in pixels.
+        /// Corner radius, in pixels.
         radius: f32,
-        /// In which colour.
+        /// Its color.
         color: Color,
     },
-    /// A line along the inner edge of a rectangle with round corners.
+    /// A border along the inner edge of a rectangle with rounded corners.
     Outline {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// Of the corners, in pixels.
+        /// Corner radius, in pixels.
         radius: f32,
-        /// Of the line, in pixels.
+        /// Line width, in pixels.
         thickness: f32,
-        /// In which colour.
+        /// Its color.
         color: Color,
     },
-    /// A line of text in the middle of its rectangle's height.
+    /// A line of text, vertically centered in its rectangle.
     Text {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// What.
+        /// The text.
         text: String,
-        /// In which face and size.
+        /// Face and size.
         style: Style,
-        /// How in its rectangle.
+        /// Horizontal alignment.
         align: Align,
-        /// In which colour.
+        /// Its color.
         color: Color,
     },
-    /// The canvas with what is drawn on it.
+    /// The canvas with its content.
     Canvas {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// Of the corners, in pixels.
+        /// Corner radius, in pixels.
         radius: f32,
         /// The drawing.
         ink: Ink,
-        /// The picture under the drawing.
-        picture: Option<Arc<GrayImage>>,
+        /// The image under the drawing.
+        image: Option<Arc<GrayImage>>,
     },
-    /// A normalised picture, each of its pixels a square.
+    /// A network input, each of its pixels a square.
     Pixels {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// Of the corners, in pixels.
+        /// Corner radius, in pixels.
         radius: f32,
-        /// Row by row from the top.
+        /// Pixels in rows from the top.
         pixels: Box<Gray28>,
     },
-    /// Lines of round ends, in pixels from the upper left corner of their rectangle.
+    /// Polylines with round ends, in pixels from the upper left corner of their rectangle.
     Lines {
-        /// Where; nothing outside is painted.
+        /// Its place; nothing outside is painted.
         rect: Rect,
-        /// The corners of each.
+        /// The vertices of each line.
         lines: Vec<Vec<[f32; 2]>>,
-        /// In pixels.
+        /// Line width, in pixels.
         thickness: f32,
-        /// In which colour.
+        /// Its color.
         color: Color,
     },
-    /// Pictures of one size in rows: what is above 0 in one colour, what is below in another.
+    /// Images of one size in a grid, with one color for positive and one for negative values.
     Tiles {
-        /// Where; nothing outside is painted.
+        /// Its place; nothing outside is painted.
         rect: Rect,
-        /// The pictures.
+        /// The images.
         tiles: Arc<Tiles>,
-        /// Width and height of each on the screen, in pixels.
+        /// Width and height of each tile on the screen, in pixels.
         side: i32,
-        /// Between them, in pixels.
+        /// Gap between tiles, in pixels.
         gap: i32,
-        /// For the largest value, and for its negative.
+        /// Colors of the largest value and of its negative.
         colors: [Color; 2],
     },
-    /// Everything below becomes this much of the background, out of 255.
+    /// The background color blended over everything below.
     Veil {
-        /// Where.
+        /// Its place.
         rect: Rect,
-        /// How much.
+        /// Opacity out of 255.
         alpha: u8,
     },
 }
 
 impl Item {
-    /// All that it may paint.
+    /// The rectangle outside which it paints nothing.
     pub fn rect(&self) -> Rect {
         match self {
             Item::Fill { rect, .. }

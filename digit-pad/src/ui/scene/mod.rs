@@ -1,4 +1,4 @@
-//! The scene: everything that a state shows, from back to front.
+//! The scene of a state: all items that the window shows, from back to front.
 
 mod builder;
 mod canvas;
@@ -12,27 +12,27 @@ mod training;
 
 use crate::ui::{
     layout::Panel,
-    scene::{builder::Scene, item::Item},
+    scene::{builder::SceneBuilder, item::Item},
     state::{Overlay, State},
     theme::Theme,
 };
 
-/// Everything that a state shows, back to front, on a ground of [`Theme::background`].
+/// The items of a state, from back to front, on a background of [`Theme::background`].
 pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
-    let mut scene = Scene {
+    let mut scene = SceneBuilder {
         items: Vec::with_capacity(120),
         layout: state.layout(),
         theme,
     };
     scene.canvas(state);
-    scene.boxes(state.digits());
+    scene.digit_boxes(state.digits());
     scene.slider(state.ink().pen());
     for button in &state.layout().buttons {
         scene.button(button, state);
     }
-    match (state.layout().shown, state.progress()) {
+    match (state.layout().active_panel, state.progress()) {
         (Panel::Layers, _) => scene.layers(state),
-        (Panel::Training, Some(progress)) => scene.learning(progress),
+        (Panel::Training, Some(progress)) => scene.training(progress),
         _ => scene.prediction(state),
     }
     scene.status(state);
@@ -73,7 +73,7 @@ mod tests {
         }
     }
 
-    /// A window with a dot on the canvas and something read in it.
+    /// A window with a dot on the canvas if there is a prediction.
     fn window(width: usize, height: usize, prediction: Option<Prediction>) -> State {
         let mut ink = Ink::new();
         if prediction.is_some() {
@@ -86,7 +86,7 @@ mod tests {
             prediction,
             bounds: CANVAS_BOUNDS.grown(-264.0),
         });
-        state.show(digit.into_iter().collect());
+        state.show_digits(digit.into_iter().collect());
         state
     }
 
@@ -98,7 +98,7 @@ mod tests {
         items.iter().filter_map(text).collect()
     }
 
-    /// The colours and lengths of the bars, tracks left out.
+    /// Digit, color and length of each bar, without the tracks.
     fn bars(items: &[Item], state: &State) -> Vec<(usize, Color, i32)> {
         let rows = state.layout().bars;
         let bar = |item: &Item| match *item {
@@ -127,8 +127,8 @@ mod tests {
         )
     }
 
-    /// The first text of a window's picture that does not fit its place.
-    fn misfit(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
+    /// The first text that does not fit its rectangle.
+    fn overflow(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
         static TEXT: LazyLock<Text> = LazyLock::new(Text::new);
         scene(&window(width, height, prediction), &THEME)
             .into_iter()
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_answers_fit_windows_of_every_size() {
+    fn the_widest_predictions_fit_windows_of_every_size() {
         for winner in [0, 4, 8] {
-            for (most, other) in [(1.0, 0.0), (0.9994, 0.0), (0.888, 0.112), (0.48, 0.46)] {
+            for (first, second) in [(1.0, 0.0), (0.9994, 0.0), (0.888, 0.112), (0.48, 0.46)] {
                 let mut probabilities = [0.0; 10];
-                (probabilities[winner], probabilities[(winner + 4) % 10]) = (most, other);
+                (probabilities[winner], probabilities[(winner + 4) % 10]) = (first, second);
                 for (width, height) in (640..=3840).step_by(19).zip((480..=2160).step_by(53).cycle()) {
                     for (known, height) in [(true, height), (false, height), (true, 480), (false, 480)] {
-                        assert_eq!(misfit(width, height, Some(prediction(known, probabilities))), None);
+                        assert_eq!(overflow(width, height, Some(prediction(known, probabilities))), None);
                     }
                 }
             }
@@ -159,14 +159,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_fits_its_place(
+        fn every_text_fits_its_rectangle(
             width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
         ) {
-            prop_assert_eq!(misfit(width, height, prediction), None);
+            prop_assert_eq!(overflow(width, height, prediction), None);
         }
 
         #[test]
-        fn all_of_it_lies_in_the_window(
+        fn all_items_lie_in_the_window(
             width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
         ) {
             let window_rect = Rect::new(0, 0, width as i32, height as i32);
@@ -180,7 +180,7 @@ mod tests {
             let state = window(960, 640, Some(prediction.clone()));
             let items = scene(&state, &THEME);
             let bars = bars(&items, &state);
-            let color = if prediction.known { THEME.accent } else { THEME.doubt };
+            let color = if prediction.known { THEME.accent } else { THEME.uncertain };
             let winner = bars.iter().find(|(digit, ..)| *digit == usize::from(prediction.digit())).unwrap();
             prop_assert_eq!(winner.1, color);
             for (digit, bar_color, length) in &bars {
@@ -191,24 +191,24 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_canvas_shows_no_guess() {
+    fn a_blank_canvas_shows_no_prediction() {
         let state = window(960, 640, None);
         let items = scene(&state, &THEME);
         let colored = |item: &Item| match *item {
             Item::Fill { color, .. } | Item::Outline { color, .. } | Item::Text { color, .. } => {
-                color == THEME.accent || color == THEME.doubt
+                color == THEME.accent || color == THEME.uncertain
             }
             _ => false,
         };
         assert!(!items.iter().any(colored));
         assert!(bars(&items, &state).is_empty());
-        let words: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
+        let texts: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
         assert_eq!(
-            words.iter().filter(|&&text| text == "–").count(),
+            texts.iter().filter(|&&text| text == "–").count(),
             11,
-            "for the answer and the probabilities"
+            "one for the prediction and one for each probability"
         );
-        assert!(words.contains(&"Draw a digit") && !words.iter().any(|text| text.contains('%')));
+        assert!(texts.contains(&"Draw a digit") && !texts.iter().any(|text| text.contains('%')));
         assert!(
             items
                 .iter()
@@ -222,30 +222,34 @@ mod tests {
         (probabilities[7], probabilities[1]) = (0.93, 0.07);
         let items = scene(&window(960, 640, Some(prediction(true, probabilities))), &THEME);
         let texts = texts(&items);
-        for expected in [("7", THEME.accent), ("93.0%", THEME.text), ("or 1, 7.0%", THEME.muted)] {
+        for expected in [
+            ("7", THEME.accent),
+            ("93.00%", THEME.text),
+            ("or 1, 7.00%", THEME.muted),
+        ] {
             assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
         }
-        assert!(texts.contains(&("Read in 43 µs", THEME.muted)));
+        assert!(texts.contains(&("Recognized in 43 µs", THEME.muted)));
         assert!(!texts.iter().any(|(text, _)| *text == "Draw a digit"));
     }
 
     #[test]
-    fn not_to_know_is_said() {
+    fn uncertain_predictions_are_marked() {
         let mut probabilities = [0.08; 10];
         probabilities[4] = 0.28;
         let items = scene(&window(960, 640, Some(prediction(false, probabilities))), &THEME);
         let texts = texts(&items);
         for expected in [
-            ("?", THEME.doubt),
-            ("I don’t know", THEME.doubt),
-            ("perhaps 4, 28.0%", THEME.muted),
+            ("?", THEME.uncertain),
+            ("Not sure", THEME.uncertain),
+            ("maybe 4, 28.00%", THEME.muted),
         ] {
             assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
         }
     }
 
     #[test]
-    fn numbers_that_are_none_are_no_trouble() {
+    fn non_finite_probabilities_do_not_panic() {
         for bad in [f32::NAN, f32::INFINITY, -1.0] {
             let prediction = Prediction {
                 probabilities: [bad; 10],
@@ -257,22 +261,21 @@ mod tests {
     }
 
     #[test]
-    fn long_messages_take_several_lines() {
-        let path =
-            "/home/somebody/.local/share/digit-pad/lessons.jsonl, line 2: this is no drawing, and so it is put aside";
-        let lines = wrapped(path, 20.0);
+    fn long_messages_are_wrapped() {
+        let message = "/home/somebody/.local/share/digit-pad/lessons.jsonl, line 2: not a valid drawing, so the file is set aside";
+        let lines = wrapped(message, 20.0);
         assert!(
             lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= 35),
             "{lines:?}"
         );
         let letters = |text: &str| text.split_whitespace().collect::<String>();
-        assert_eq!(letters(&lines.concat()), letters(path));
+        assert_eq!(letters(&lines.concat()), letters(message));
         assert_eq!(wrapped("short", 20.0), ["short"]);
         assert_eq!(wrapped("", 20.0), [""]);
         let endless = wrapped(&"x".repeat(500), 20.0);
         assert!(endless.len() == 4 && endless[3].ends_with('…'));
         let mut state = window(640, 480, None);
-        state.show_message(path);
+        state.show_message(message);
         let items = scene(&state, &Theme::DARK);
         assert!(texts(&items).iter().any(|(text, _)| text.ends_with("aside")));
     }

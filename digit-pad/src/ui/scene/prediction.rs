@@ -1,7 +1,7 @@
-//! The panel of the prediction: answer, network input and a bar for each digit.
+//! The prediction panel: predicted digit or number, network input, and a bar chart of probabilities.
 
 use crate::{
-    format::short_percent,
+    format::percent,
     graphics::{
         canvas::Rect,
         color::Color,
@@ -13,134 +13,134 @@ use crate::{
     },
     ui::{
         layout::BarRow,
-        scene::{builder::Scene, item::Item},
+        scene::{builder::SceneBuilder, item::Item},
         state::{RecognizedDigit, State},
     },
 };
 
-impl Scene<'_> {
+impl SceneBuilder<'_> {
+    /// The prediction panel.
     pub(super) fn prediction(&mut self, state: &State) {
-        let shown = state.selected_digit();
-        self.answer(state.digits());
-        self.seen(shown.map(|digit| &digit.pixels));
+        let selected = state.selected_digit();
+        self.predicted_digits(state.digits());
+        self.network_input(selected.map(|digit| &digit.pixels));
         for (digit, row) in state.layout().bars.iter().enumerate() {
-            self.bar(digit, row, shown.map(|digit| &digit.prediction));
+            self.bar(digit, row, selected.map(|digit| &digit.prediction));
         }
     }
 
-    pub(super) fn answer_color(&self, prediction: &Prediction) -> Color {
+    /// The accent color, or another one where the network is not sure.
+    pub(super) fn prediction_color(&self, prediction: &Prediction) -> Color {
         if prediction.known {
             self.theme.accent
         } else {
-            self.theme.doubt
+            self.theme.uncertain
         }
     }
 
-    pub(super) fn answer(&mut self, digits: &[RecognizedDigit]) {
+    /// The caption and what stands under it: a dash, a digit or a number.
+    fn predicted_digits(&mut self, digits: &[RecognizedDigit]) {
         let (layout, theme) = (self.layout, self.theme);
-        let caption = if digits.len() > 1 { "The number" } else { "Answer" };
         self.text(
-            layout.answer_caption,
-            caption,
+            layout.prediction_caption,
+            "Prediction",
             Face::Medium,
             13.0,
             Align::Left,
             theme.muted,
         );
-        let beside = layout.certainty.x >= layout.answer.right();
+        let beside = layout.confidence.x >= layout.prediction.right();
         let align = if beside { Align::Left } else { Align::Right };
         match digits {
-            [] => self.text(layout.answer, "–", Face::Medium, 44.0, Align::Left, theme.muted),
-            [RecognizedDigit { prediction, .. }] => self.one_answer(prediction, beside, align),
+            [] => self.text(layout.prediction, "–", Face::Medium, 44.0, Align::Left, theme.muted),
+            [RecognizedDigit { prediction, .. }] => self.digit(prediction, beside, align),
             digits => self.number(digits, beside, align),
         }
     }
 
-    pub(super) fn one_answer(&mut self, prediction: &Prediction, beside: bool, align: Align) {
+    /// A single digit with its probability and a remark.
+    fn digit(&mut self, prediction: &Prediction, beside: bool, align: Align) {
         let (layout, theme) = (self.layout, self.theme);
-        let size = 1.16 * layout.answer.height as f32 / layout.scale;
-        let color = self.answer_color(prediction);
+        let size = 1.16 * layout.prediction.height as f32 / layout.scale;
+        let color = self.prediction_color(prediction);
         self.text(
-            layout.answer,
-            &answer(prediction),
+            layout.prediction,
+            &symbol(prediction),
             Face::Display,
             size,
             Align::Left,
             color,
         );
-        let (certainty, size, color, verdict) = if prediction.known {
+        let (confidence, size, color, remark) = if prediction.known {
             let size = if beside { 28.0 } else { 18.0 };
             (
-                short_percent(prediction.probability()),
+                percent(prediction.probability()),
                 size,
                 theme.text,
                 runner_up(prediction),
             )
         } else {
             let size = if beside { 18.0 } else { 15.0 };
-            let guess = format!(
-                "perhaps {}, {}",
-                prediction.digit(),
-                short_percent(prediction.probability())
-            );
-            ("I don’t know".to_owned(), size, theme.doubt, guess)
+            let guess = format!("maybe {}, {}", prediction.digit(), percent(prediction.probability()));
+            ("Not sure".to_owned(), size, theme.uncertain, guess)
         };
-        self.text(layout.certainty, &certainty, Face::SemiBold, size, Align::Left, color);
+        self.text(layout.confidence, &confidence, Face::SemiBold, size, Align::Left, color);
         let size = if prediction.known { 14.0 } else { 13.0 };
-        self.text(layout.verdict, &verdict, Face::Medium, size, align, theme.muted);
+        self.text(layout.remark, &remark, Face::Medium, size, align, theme.muted);
     }
 
-    /// The digits side by side, as large as there is room before the picture that the network sees.
-    pub(super) fn number(&mut self, digits: &[RecognizedDigit], beside: bool, align: Align) {
+    /// The digits of a number side by side, as large as fits beside the network input.
+    fn number(&mut self, digits: &[RecognizedDigit], beside: bool, align: Align) {
         let (layout, theme) = (self.layout, self.theme);
-        let number: String = digits.iter().map(|digit| answer(&digit.prediction)).collect();
-        let room = (layout.seen.x - layout.answer.x) as f32 - layout.scaled(12.0);
-        // A digit of the display face is some two thirds as wide as its size.
-        let widest = room / (0.68 * number.chars().count() as f32);
-        let size = (0.62 * layout.answer.height as f32).min(widest) / layout.scale;
+        let number: String = digits.iter().map(|digit| symbol(&digit.prediction)).collect();
+        let room = (layout.network_input.x - layout.prediction.x) as f32 - layout.scaled(12.0);
+        // A digit of the display face is about 0.68 em wide.
+        let fitting = room / (0.68 * number.chars().count() as f32);
+        let size = (0.62 * layout.prediction.height as f32).min(fitting) / layout.scale;
         let known = digits.iter().all(|digit| digit.prediction.known);
-        let color = if known { theme.accent } else { theme.doubt };
+        let color = if known { theme.accent } else { theme.uncertain };
         let height = if beside {
-            layout.answer.height * 62 / 100
+            layout.prediction.height * 62 / 100
         } else {
-            layout.answer.height
+            layout.prediction.height
         };
-        let place = Rect::new(layout.answer.x, layout.answer.y, room as i32, height);
-        self.text(place, &number, Face::Display, size, Align::Left, color);
-        let together: f32 = digits.iter().map(|digit| digit.prediction.probability()).product();
-        let (certainty, verdict) = if beside {
+        let number_rect = Rect::new(layout.prediction.x, layout.prediction.y, room as i32, height);
+        self.text(number_rect, &number, Face::Display, size, Align::Left, color);
+        let probability: f32 = digits.iter().map(|digit| digit.prediction.probability()).product();
+        let (confidence_rect, remark_rect) = if beside {
             let line = layout.scaled(24.0) as i32;
-            let y = layout.answer.bottom() - line;
+            let y = layout.prediction.bottom() - line;
             let half = (room as i32) / 2;
             (
-                Rect::new(layout.answer.x, y, half, line),
-                Rect::new(layout.answer.x + half, y, half, line),
+                Rect::new(layout.prediction.x, y, half, line),
+                Rect::new(layout.prediction.x + half, y, half, line),
             )
         } else {
-            (layout.certainty, layout.verdict)
+            (layout.confidence, layout.remark)
         };
         self.text(
-            certainty,
-            &short_percent(together),
+            confidence_rect,
+            &percent(probability),
             Face::SemiBold,
             16.0,
             Align::Left,
             theme.text,
         );
-        let verdict_text = if known {
+        let remark = if known {
             format!("{} digits", digits.len())
         } else {
-            "not sure".to_owned()
+            "Not sure".to_owned()
         };
         let align = if beside { Align::Right } else { align };
-        self.text(verdict, &verdict_text, Face::Medium, 13.0, align, theme.muted);
+        self.text(remark_rect, &remark, Face::Medium, 13.0, align, theme.muted);
     }
 
-    pub(super) fn seen(&mut self, pixels: Option<&Gray28>) {
-        let (caption, rect) = (self.layout.seen_caption, self.layout.seen);
+    /// The pixels that the network was given; blank where there are none.
+    fn network_input(&mut self, pixels: Option<&Gray28>) {
+        let (caption, rect) = (self.layout.network_input_caption, self.layout.network_input);
         self.text(
             caption,
-            "The network sees",
+            "Network input",
             Face::Medium,
             13.0,
             Align::Right,
@@ -152,11 +152,19 @@ impl Scene<'_> {
         self.outline(rect, radius);
     }
 
-    pub(super) fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>) {
+    /// The row of a digit in the bar chart.
+    fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>) {
         let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
-        let wins = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
-        let strong = if wins { theme.text } else { theme.muted };
-        self.text(row.digit, &digit.to_string(), Face::SemiBold, 15.0, Align::Left, strong);
+        let is_predicted = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
+        let text_color = if is_predicted { theme.text } else { theme.muted };
+        self.text(
+            row.digit,
+            &digit.to_string(),
+            Face::SemiBold,
+            15.0,
+            Align::Left,
+            text_color,
+        );
         self.items.push(Item::Fill {
             rect: row.track,
             radius,
@@ -166,18 +174,18 @@ impl Scene<'_> {
             return self.text(row.percent, "–", Face::Medium, 14.0, Align::Right, theme.muted);
         };
         let probability = prediction.probabilities[digit];
-        // A bar begins as a dot: a sliver of one would look like a flaw.
-        let (least, most) = (row.track.height as f32, row.track.width as f32);
-        let width = if probability < WORTH_A_DOT {
+        // The shortest bar is a dot: anything narrower would look like a rendering flaw.
+        let (shortest, longest) = (row.track.height as f32, row.track.width as f32);
+        let width = if probability < MIN_BAR_PROBABILITY {
             0.0
         } else {
-            least + probability * (most - least)
+            shortest + probability * (longest - shortest)
         };
         let width = width.round() as i32;
-        let color = match (wins, prediction.known) {
+        let color = match (is_predicted, prediction.known) {
             (false, _) => theme.bar,
             (true, true) => theme.accent,
-            (true, false) => theme.doubt,
+            (true, false) => theme.uncertain,
         };
         if width > 0 {
             self.items.push(Item::Fill {
@@ -186,20 +194,13 @@ impl Scene<'_> {
                 color,
             });
         }
-        let face = if wins { Face::SemiBold } else { Face::Medium };
-        self.text(
-            row.percent,
-            &short_percent(probability),
-            face,
-            14.0,
-            Align::Right,
-            strong,
-        );
+        let face = if is_predicted { Face::SemiBold } else { Face::Medium };
+        self.text(row.percent, &percent(probability), face, 14.0, Align::Right, text_color);
     }
 }
 
-/// What the answer's large letter is.
-pub(super) fn answer(prediction: &Prediction) -> String {
+/// The predicted digit, or `?` where the network is not sure.
+pub(super) fn symbol(prediction: &Prediction) -> String {
     if prediction.known {
         prediction.digit().to_string()
     } else {
@@ -207,18 +208,18 @@ pub(super) fn answer(prediction: &Prediction) -> String {
     }
 }
 
-/// The least probability that has a bar.
-pub(super) const WORTH_A_DOT: f32 = 0.005;
+/// Smallest probability that is drawn as a bar.
+const MIN_BAR_PROBABILITY: f32 = 0.005;
 
-/// The second most probable digit, where it is worth a word.
-pub(super) fn runner_up(prediction: &Prediction) -> String {
-    const WORTH_A_WORD: f32 = 0.02;
+/// The second most probable digit, unless its probability is negligible.
+fn runner_up(prediction: &Prediction) -> String {
+    const NEGLIGIBLE: f32 = 0.02;
     let winner = usize::from(prediction.digit());
     let others = (0..10).filter(|&digit| digit != winner);
     let second = others.max_by(|&a, &b| prediction.probabilities[a].total_cmp(&prediction.probabilities[b]));
     match second.map(|digit| (digit, prediction.probabilities[digit])) {
-        Some((digit, probability)) if probability >= WORTH_A_WORD => {
-            format!("or {digit}, {}", short_percent(probability))
+        Some((digit, probability)) if probability >= NEGLIGIBLE => {
+            format!("or {digit}, {}", percent(probability))
         }
         _ => "sure".to_owned(),
     }

@@ -1,62 +1,65 @@
-//! The status line and messages.
+//! The status line: timing, training speed and messages.
 
 use crate::{
+    format::grouped,
     graphics::{
         canvas::Rect,
         text::{Align, Face},
     },
     ui::{
         layout::Panel,
-        scene::{builder::Scene, item::Item},
+        scene::{builder::SceneBuilder, item::Item},
         state::State,
     },
 };
 
-impl Scene<'_> {
+impl SceneBuilder<'_> {
+    /// The status line.
     pub(super) fn status(&mut self, state: &State) {
         if let Some(message) = state.message() {
             return self.message(message);
         }
         let status = match (state.selected_digit(), state.progress()) {
-            (_, Some(progress)) if self.layout.shown == Panel::Training => {
-                let rate = progress.images_per_second;
+            (_, Some(progress)) if self.layout.active_panel == Panel::Training => {
                 format!(
-                    "Step {} of {}, {rate:.0} images/s",
-                    progress.steps, progress.total_steps
+                    "Step {} of {} · {} images/s",
+                    grouped(progress.steps),
+                    grouped(progress.total_steps),
+                    grouped(progress.images_per_second as u64)
                 )
             }
-            (Some(digit), _) => format!("Read in {}", duration(digit.prediction.microseconds)),
-            (None, _) => "H shows all keys".to_owned(),
+            (Some(digit), _) => format!("Recognized in {}", duration(digit.prediction.microseconds)),
+            (None, _) => "Press H for help".to_owned(),
         };
-        let place = self.layout.status;
-        self.text(place, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);
+        let rect = self.layout.status;
+        self.text(rect, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);
     }
 
-    /// In as many lines as it takes, up from the foot of the panel and over it.
-    pub(super) fn message(&mut self, message: &str) {
-        let place = self.layout.status;
-        let lines = wrapped(message, place.width as f32 / self.layout.scaled(13.0));
+    /// A message in as many lines as it takes, the last one in the status line and the others over the panel.
+    fn message(&mut self, message: &str) {
+        let last = self.layout.status;
+        let lines = wrapped(message, last.width as f32 / self.layout.scaled(13.0));
         let above = lines.len().saturating_sub(1) as i32;
         if above > 0 {
-            let y = place.y - above * place.height;
+            let y = last.y - above * last.height;
             self.items.push(Item::Fill {
-                rect: Rect::new(place.x, y, place.width, above * place.height),
+                rect: Rect::new(last.x, y, last.width, above * last.height),
                 radius: 0.0,
                 color: self.theme.background,
             });
         }
         for (line, above) in lines.iter().zip((0..=above).rev()) {
-            let place = Rect::new(place.x, place.y - above * place.height, place.width, place.height);
-            self.text(place, line, Face::Medium, 13.0, Align::Left, self.theme.text);
+            let rect = Rect::new(last.x, last.y - above * last.height, last.width, last.height);
+            self.text(rect, line, Face::Medium, 13.0, Align::Left, self.theme.text);
         }
     }
 }
 
-/// The text in lines of so many ems, cut between words where there are any, and at the end where there are too many.
+/// Wraps text to lines of `ems`, between words where possible; text past the last line ends in an ellipsis.
 pub(super) fn wrapped(text: &str, ems: f32) -> Vec<String> {
-    const MOST_LINES: usize = 4;
-    // Letters of the text face are a little more than half an em wide on average.
-    let most = ((ems / 0.56) as usize).max(2);
+    const MAX_LINES: usize = 4;
+    // Letters of the text face are 0.56 em wide on average.
+    let columns = ((ems / 0.56) as usize).max(2);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let mut word: Vec<char> = word.chars().collect();
@@ -64,25 +67,26 @@ pub(super) fn wrapped(text: &str, ems: f32) -> Vec<String> {
             let line = lines.last_mut().expect("there is always a line");
             let used = line.chars().count();
             let gap = usize::from(used > 0);
-            if used + gap + word.len() <= most {
+            if used + gap + word.len() <= columns {
                 line.extend((gap > 0).then_some(' '));
                 line.extend(word.drain(..));
             } else if used == 0 {
-                line.extend(word.drain(..most));
+                line.extend(word.drain(..columns));
             } else {
                 lines.push(String::new());
             }
         }
     }
-    if lines.len() > MOST_LINES {
-        lines.truncate(MOST_LINES);
-        let last = &mut lines[MOST_LINES - 1];
-        *last = last.chars().take(most - 1).chain(['…']).collect();
+    if lines.len() > MAX_LINES {
+        lines.truncate(MAX_LINES);
+        let last = &mut lines[MAX_LINES - 1];
+        *last = last.chars().take(columns - 1).chain(['…']).collect();
     }
     lines
 }
 
-pub(super) fn duration(microseconds: f32) -> String {
+/// A duration in µs or ms.
+fn duration(microseconds: f32) -> String {
     match microseconds {
         us if us < 999.5 => format!("{us:.0} µs"),
         us => format!("{:.1} ms", us / 1_000.0),
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_short_to_read() {
+    fn durations_have_fitting_units() {
         let shown = [0.4, 43.2, 999.4, 1_234.0, 2_000_000.0].map(duration);
         assert_eq!(shown, ["0 µs", "43 µs", "999 µs", "1.2 ms", "2000.0 ms"]);
     }

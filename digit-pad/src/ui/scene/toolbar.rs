@@ -1,4 +1,4 @@
-//! Buttons, their tooltips and the slider of the pen.
+//! Buttons, their tooltips and the pen slider.
 
 use crate::{
     graphics::{
@@ -8,51 +8,53 @@ use crate::{
     ui::{
         action::Action,
         icons::{ICON, icon},
-        layout::{Button, HitTarget, Panel},
-        scene::{builder::Scene, item::Item},
+        layout::{Button, HitTarget, MIN_SIZE, Panel},
+        scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
 };
 
-impl Scene<'_> {
+impl SceneBuilder<'_> {
+    /// The pen slider.
     pub(super) fn slider(&mut self, pen: f32) {
         let (left, right, middle) = self.layout.slider_track();
         let (knob, rect) = (self.layout.knob_at(pen), self.layout.slider);
-        let at = |x: f32| [x - rect.x as f32, middle - rect.y as f32];
+        let point = |x: f32| [x - rect.x as f32, middle - rect.y as f32];
         for (from, to, color) in [(left, right, self.theme.track), (left, knob, self.theme.muted)] {
             self.items.push(Item::Lines {
                 rect,
-                lines: vec![vec![at(from), at(to)]],
+                lines: vec![vec![point(from), point(to)]],
                 thickness: self.layout.scaled(4.0),
                 color,
             });
         }
-        // As thick as the line that it draws, as far as there is room.
+        // The knob is as thick as the pen's stroke, within limits.
         let unit = self.layout.canvas_unit();
         self.items.push(Item::Lines {
             rect,
-            lines: vec![vec![at(knob)]],
+            lines: vec![vec![point(knob)]],
             thickness: (pen / unit).clamp(self.layout.scaled(8.0), self.layout.scaled(22.0)),
             color: self.theme.text,
         });
     }
 
+    /// A button with its icon, or with a label where it has none.
     pub(super) fn button(&mut self, button: &Button, state: &State) {
         let (enabled, theme, target) = (
-            state.can(button.action),
+            state.is_enabled(button.action),
             self.theme,
             Some(HitTarget::Action(button.action)),
         );
-        let on = match button.action {
+        let is_active = match button.action {
             Action::Eraser => state.tool() == Tool::Eraser,
-            Action::Layers => state.layout().shown == Panel::Layers,
-            Action::Train => state.layout().shown == Panel::Training,
+            Action::Layers => state.layout().active_panel == Panel::Layers,
+            Action::Train => state.layout().active_panel == Panel::Training,
             _ => false,
         };
         let color = match () {
             () if !enabled => theme.button,
             () if state.pressed() == target => theme.button_pressed,
-            () if state.hovered() == target || on => theme.button_hover,
+            () if state.hovered() == target || is_active => theme.button_hover,
             () => theme.button,
         };
         let radius = self.layout.scaled(10.0).min(0.3 * button.rect.width as f32);
@@ -61,7 +63,7 @@ impl Scene<'_> {
             radius,
             color,
         });
-        let color = match (enabled, on) {
+        let color = match (enabled, is_active) {
             (false, _) => theme.border,
             (true, true) => theme.accent,
             (true, false) => theme.text,
@@ -77,19 +79,19 @@ impl Scene<'_> {
         let rect = button.rect;
         let side = self.layout.scaled(22.0).min(rect.width as f32 - 4.0).round();
         let (left, top) = (0.5 * (rect.width as f32 - side), 0.5 * (rect.height as f32 - side));
-        let place = |[x, y]: [f32; 2]| [left + x * side / ICON, top + y * side / ICON];
+        let point = |[x, y]: [f32; 2]| [left + x * side / ICON, top + y * side / ICON];
         self.items.push(Item::Lines {
             rect,
             lines: lines
                 .into_iter()
-                .map(|line| line.into_iter().map(place).collect())
+                .map(|line| line.into_iter().map(point).collect())
                 .collect(),
             thickness: (self.layout.scaled(1.8) * side / self.layout.scaled(22.0)).max(1.3),
             color,
         });
     }
 
-    /// What the button under the pointer does, above it.
+    /// The label and the key of the button under the pointer, in a box above it.
     pub(super) fn tooltip(&mut self, state: &State) {
         let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
             return;
@@ -98,25 +100,20 @@ impl Scene<'_> {
             return;
         };
         let (label, key) = (action.label(), action.key());
-        // Wide enough for any text of that many letters.
+        // 8.2 pixels a letter are enough for any text.
         let letters = (label.chars().count() + key.chars().count()) as f32;
         let (width, height) = (self.layout.scaled(8.2 * letters + 40.0), self.layout.scaled(30.0));
         let (width, height) = (width.round() as i32, height.round() as i32);
         let x = button.rect.x + (button.rect.width - width) / 2;
-        let most = (self.layout.window.0 as i32).max(crate::ui::layout::LEAST_SIZE.0 as i32) - width - 4;
+        let max_x = (self.layout.window.0 as i32).max(MIN_SIZE.0 as i32) - width - 4;
         let rect = Rect::new(
-            x.clamp(4, most.max(4)),
+            x.clamp(4, max_x.max(4)),
             button.rect.y - height - self.layout.scaled(6.0) as i32,
             width,
             height,
         );
         let radius = self.layout.scaled(7.0);
-        self.items.push(Item::Fill {
-            rect,
-            radius,
-            color: self.theme.button_hover,
-        });
-        self.outline(rect, radius);
+        self.bordered_box(rect, radius, self.theme.button_hover);
         let padding = self.layout.scaled(12.0) as i32;
         let inner = Rect::new(rect.x + padding, rect.y, rect.width - 2 * padding, rect.height);
         self.text(inner, label, Face::Medium, 13.0, Align::Left, self.theme.text);
@@ -124,14 +121,14 @@ impl Scene<'_> {
     }
 }
 
-/// What stands on a button without a picture.
-pub(super) fn short_label(action: Action, state: &State) -> &'static str {
+/// The label of a button without an icon.
+fn short_label(action: Action, state: &State) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
     match action {
-        Action::Pause if paused => "Go on",
+        Action::Pause if paused => "Resume",
         Action::Pause => "Pause",
         Action::Stop => "Stop",
-        Action::RestoreBuiltIn => "Go back",
+        Action::RestoreBuiltIn => "Restore",
         other => other.label(),
     }
 }

@@ -1,0 +1,91 @@
+//! Pointer input: events from the X11 display where there is one, else by polling minifb.
+
+use std::time::Duration;
+
+use minifb::{MouseButton, MouseMode};
+
+#[cfg(all(unix, not(target_os = "macos")))]
+use super::x11;
+use crate::ui::Event;
+
+/// Longest wait for an X11 event; only a closed window goes unnoticed for so long.
+#[cfg(all(unix, not(target_os = "macos")))]
+const EVENT_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Polling interval while the pointer is in use.
+const ACTIVE_INTERVAL: Duration = Duration::from_millis(2);
+
+/// Polling interval while the pointer is idle.
+const IDLE_INTERVAL: Duration = Duration::from_millis(8);
+
+/// A source of pointer events.
+#[derive(Debug)]
+pub(super) enum Pointer {
+    /// Each event as the display reports it.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    X11(x11::PointerEvents),
+    /// Events derived from the polled position and button.
+    Polled(PolledPointer),
+}
+
+/// Position and button at the last poll.
+#[derive(Debug, Default)]
+pub(super) struct PolledPointer {
+    position: Option<(f32, f32)>,
+    down: bool,
+}
+
+impl Pointer {
+    /// The best source for the window.
+    pub(super) fn new(window: &minifb::Window) -> Self {
+        #[cfg(all(unix, not(target_os = "macos")))]
+        if let Some(events) = x11::PointerEvents::connect(window) {
+            return Pointer::X11(events);
+        }
+        let _ = window;
+        Pointer::Polled(PolledPointer::default())
+    }
+
+    /// The longest time to wait between two updates.
+    pub(super) fn max_wait(&self, is_active: bool) -> Duration {
+        match self {
+            #[cfg(all(unix, not(target_os = "macos")))]
+            Pointer::X11(_) => EVENT_TIMEOUT,
+            Pointer::Polled(_) if is_active => ACTIVE_INTERVAL,
+            Pointer::Polled(_) => IDLE_INTERVAL,
+        }
+    }
+
+    /// Waits for events, no longer than `timeout`; returns whether the window has to be redrawn.
+    pub(super) fn wait(&mut self, timeout: Duration, events: &mut Vec<Event>) -> bool {
+        match self {
+            #[cfg(all(unix, not(target_os = "macos")))]
+            Pointer::X11(source) => match source.wait(timeout, events) {
+                Ok(exposed) => return exposed,
+                Err(x11::Disconnected) => *self = Pointer::Polled(PolledPointer::default()),
+            },
+            Pointer::Polled(_) => std::thread::sleep(timeout),
+        }
+        let _ = events;
+        false
+    }
+}
+
+impl PolledPointer {
+    /// Adds the event that explains the change since the last poll, if any.
+    pub(super) fn poll(&mut self, window: &minifb::Window, events: &mut Vec<Event>) {
+        let position = window.get_unscaled_mouse_pos(MouseMode::Pass);
+        let down = window.get_mouse_down(MouseButton::Left);
+        let Some((x, y)) = position else { return };
+        if down != self.down {
+            events.push(if down {
+                Event::PointerPressed { x, y }
+            } else {
+                Event::PointerReleased { x, y }
+            });
+        } else if position != self.position {
+            events.push(Event::PointerMoved { x, y });
+        }
+        (self.position, self.down) = (position, down);
+    }
+}
