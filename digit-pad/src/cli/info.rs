@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         format_args!("(pixel / 255 - {}) / {}", content.scaling.mean, content.scaling.std),
     )?;
     for (name, value) in notes {
-        let accuracy = value.parse().ok().filter(|_| name.ends_with("accuracy"));
+        let accuracy = value.parse::<f64>().ok().filter(|_| name.ends_with("accuracy"));
         let shown = accuracy.map_or_else(|| value.to_owned(), percent);
         row(&heading(name), shown)?;
     }
