@@ -216,7 +216,7 @@ mod tests {
             ("{\"label\":3,\"stro", "no drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
             ("{\"strokes\":[[[0,0]]]}", "has no label"),
-            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them ink"),
+            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them not 0"),
             ("{\"label\":3,\"pixels\":[0,1,256]}", "256"),
             ("{\"label\":11,\"pixels\":[]}", "the label is 11"),
         ] {
