@@ -39,7 +39,7 @@ pub enum Error {
 
     /// A file cannot be read as an image.
     #[error("{}: {reason}", path.display())]
-    Picture {
+    InvalidImage {
         /// The file.
         path: PathBuf,
         /// What is wrong with it and what to do.
@@ -52,7 +52,7 @@ pub enum Error {
          another checkpoint file",
         path.display()
     )]
-    OtherRun {
+    CheckpointMismatch {
         /// The checkpoint.
         path: PathBuf,
         /// How the runs differ.
@@ -61,11 +61,11 @@ pub enum Error {
 
     /// An image is blank.
     #[error(
-        "{}: nothing is drawn on this picture: all its {width}×{height} pixels have nearly the same brightness; \
+        "{}: nothing is drawn on this image: all its {width}×{height} pixels have nearly the same brightness; \
          use an image whose ink differs clearly from the background",
         path.display()
     )]
-    NoInk {
+    BlankImage {
         /// The file.
         path: PathBuf,
         /// Width in pixels.
@@ -80,7 +80,7 @@ pub enum Error {
          pixels need an input of {height}x{width}x1 or {} and 10 outputs, one per digit",
         height * width
     )]
-    Misfit {
+    IncompatibleNetwork {
         /// The network's file or text form.
         network: String,
         /// Shape of the network's input.
@@ -110,7 +110,7 @@ pub enum Error {
 
     /// Training was stopped before the first step.
     #[error("training stopped before the first step; no weights were saved")]
-    NothingLearnt,
+    StoppedBeforeFirstStep,
 
     /// A model cannot be fine-tuned.
     #[error(
@@ -158,7 +158,7 @@ pub enum Error {
 
     /// The display refuses the window.
     #[error(
-        "cannot open a window: {reason}. Check that the display in WAYLAND_DISPLAY or DISPLAY is running and \
+        "cannot show the window: {reason}. Check that the display in WAYLAND_DISPLAY or DISPLAY is running and \
          accepts connections from this user, or use a virtual display: `xvfb-run digit-pad`. \
          `digit-pad predict IMAGE` and `digit-pad train` need no display"
     )]
@@ -174,7 +174,7 @@ pub enum Error {
 pub enum DrawingFault {
     /// The line is not JSON, or the JSON is not a drawing.
     #[error(
-        "this is no drawing: {reason} (column {column}); expected {{\"label\":3,\"strokes\":[[[x,y],…],…]}}, \
+        "not a drawing: {reason} (column {column}); expected {{\"label\":3,\"strokes\":[[[x,y],…],…]}}, \
          where the label is optional"
     )]
     Form {
@@ -212,10 +212,10 @@ pub enum DrawingFault {
 
     /// An example image is not 28×28 pixels, or is blank.
     #[error(
-        "this is no picture of a digit: {count} pixels, {inked} of them not 0; expected 784 values from 0 \
+        "not an image of a digit: {count} pixels, {inked} of them not 0; expected 784 values from 0 \
          (background) to 255 (ink), not all 0"
     )]
-    Picture {
+    InvalidPixels {
         /// Number of pixels.
         count: usize,
         /// Number of pixels that are not background.

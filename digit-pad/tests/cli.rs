@@ -670,7 +670,7 @@ fn a_number_needs_ink() {
     assert!(read.stdout.starts_with(&format!("{}\t7\t", text(&seven))), "{read:?}");
     assert!(
         read.stderr
-            .contains("nothing is drawn on this picture: all its 90×40 pixels"),
+            .contains("nothing is drawn on this image: all its 90×40 pixels"),
         "{}",
         read.stderr
     );

@@ -73,7 +73,7 @@ impl FineTuningWorker {
     /// Without examples, the model is only prepared, so that the next request is faster.
     ///
     /// # Errors
-    /// [`Error::Unteachable`] or [`Error::Misfit`].
+    /// [`Error::Unteachable`] or [`Error::IncompatibleNetwork`].
     pub fn request(&mut self, model: &Arc<Model>, examples: &Examples) -> Result<(), Error> {
         check_teachable(model)?;
         self.newest += 1;

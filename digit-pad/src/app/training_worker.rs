@@ -94,7 +94,7 @@ impl TrainingWorker {
                     status.network = Some(trained.network);
                 }
                 // Stopping before the first step is no failure.
-                Err(Error::NothingLearnt) => {}
+                Err(Error::StoppedBeforeFirstStep) => {}
                 Err(error) => status.failure = Some(error.to_string()),
             }
         });
@@ -146,7 +146,7 @@ impl Shared {
 
 fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
     if shared.stop.load(Ordering::Relaxed) {
-        return Err(Error::NothingLearnt);
+        return Err(Error::StoppedBeforeFirstStep);
     }
     let recipe = preset.recipe.clone();
     let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;

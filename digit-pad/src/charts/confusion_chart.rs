@@ -53,8 +53,7 @@ const HEADING: Style = style(Face::SemiBold, 25.0);
 const CAPTION: Style = style(Face::Medium, 21.0);
 const LABEL: Style = style(Face::SemiBold, 27.0);
 const CLASSES: Style = style(Face::SemiBold, 22.0);
-const PROBABILITY: Style = style(Face::Medium, 19.0);
-const RATE: Style = style(Face::Medium, 18.0);
+const PERCENT: Style = style(Face::Medium, 18.0);
 const COUNT: Style = style(Face::Medium, 24.0);
 
 const fn style(face: Face, size: f32) -> Style {
@@ -131,11 +130,17 @@ impl Chart<'_> {
                 self.count(cell(label as i32, digit as i32), count, label == digit, share);
             }
             let (recall_cell, precision_cell) = (cell(label as i32, DIGITS as i32), cell(DIGITS as i32, label as i32));
-            self.write(recall_cell, &percent_or_dash(recall[label]), RATE, Align::Right, MUTED);
+            self.write(
+                recall_cell,
+                &percent_or_dash(recall[label]),
+                PERCENT,
+                Align::Right,
+                MUTED,
+            );
             self.write(
                 precision_cell,
                 &percent_or_dash(precision[label]),
-                RATE,
+                PERCENT,
                 Align::Center,
                 MUTED,
             );
@@ -208,7 +213,7 @@ impl Chart<'_> {
         let caption = Rect::new(x, y + TILE + 3, TILE, 32);
         let classes = format!("{} → {}", answer.label, answer.digit);
         self.write(caption, &classes, CLASSES, Align::Left, TEXT);
-        self.write(caption, &probability, PROBABILITY, Align::Right, MUTED);
+        self.write(caption, &probability, PERCENT, Align::Right, MUTED);
     }
 }
 

@@ -83,8 +83,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         predictions.write(path, &images)?;
     }
     if let Some(path) = confusion {
-        let mistakes = most_confident_errors(predictions.answers(&images), confusion_chart::MAX_ERRORS);
-        confusion_chart::draw(path, &model.name(), &metrics, &images, &mistakes)?;
+        let errors = most_confident_errors(predictions.answers(&images), confusion_chart::MAX_ERRORS);
+        confusion_chart::draw(path, &model.name(), &metrics, &images, &errors)?;
     }
     if args.json {
         return json(&report);

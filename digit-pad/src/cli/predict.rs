@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 fn predict_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let seen = normalize(&loaded.image).ok_or_else(|| no_ink(path, loaded))?;
+    let seen = normalize(&loaded.image).ok_or_else(|| blank_image(path, loaded))?;
     let prediction = recognizer.classify(&seen);
     Ok(Prediction::Digit {
         path: path.display().to_string(),
@@ -115,7 +115,7 @@ fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage
         .map(|found| DigitInNumber::new(found, loaded))
         .collect();
     if digits.is_empty() {
-        return Err(no_ink(path, loaded));
+        return Err(blank_image(path, loaded));
     }
     Ok(Prediction::Number {
         path: path.display().to_string(),
@@ -126,8 +126,8 @@ fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage
     })
 }
 
-fn no_ink(path: &Path, loaded: &LoadedImage) -> Error {
-    Error::NoInk {
+fn blank_image(path: &Path, loaded: &LoadedImage) -> Error {
+    Error::BlankImage {
         path: path.to_owned(),
         width: loaded.width,
         height: loaded.height,

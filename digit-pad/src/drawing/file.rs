@@ -310,7 +310,7 @@ mod tests {
         let numbers: Vec<_> = read.iter().flatten().map(|(line, _)| *line).collect();
         assert_eq!(numbers, [2, 5]);
         let error = read[1].as_ref().unwrap_err().to_string();
-        assert!(error.starts_with("some.jsonl, line 4: this is no drawing"), "{error}");
+        assert!(error.starts_with("some.jsonl, line 4: not a drawing"), "{error}");
         assert!(lines(b"").is_empty() && lines(b"\n\n").is_empty());
     }
 

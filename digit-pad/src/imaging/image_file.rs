@@ -81,12 +81,12 @@ pub fn open(path: &Path) -> Result<LoadedImage, Error> {
 ///
 /// As [`open`], except for reading the file.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
-    let image = decode(bytes).map_err(|reason| Error::Picture {
+    let image = decode(bytes).map_err(|reason| Error::InvalidImage {
         path: path.to_owned(),
         reason,
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let image = ink(image).ok_or_else(|| Error::NoInk {
+    let image = ink(image).ok_or_else(|| Error::BlankImage {
         path: path.to_owned(),
         width,
         height,
@@ -122,7 +122,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         cause,
     };
     let rejected = |reason: String| {
-        Err(Error::Picture {
+        Err(Error::InvalidImage {
             path: path.to_owned(),
             reason,
         })
@@ -353,7 +353,7 @@ mod tests {
             for gray in [0, 128, 255] {
                 let blank = image::GrayImage::from_pixel(width, height, Luma([gray]));
                 let message = opened(&encoded(blank, ImageFormat::Png)).unwrap_err();
-                assert!(message.contains(&format!("nothing is drawn on this picture: all its {width}×{height}")));
+                assert!(message.contains(&format!("nothing is drawn on this image: all its {width}×{height}")));
             }
         }
         let faint = encoded(bar(255, 240), ImageFormat::Png);

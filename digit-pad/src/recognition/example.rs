@@ -43,7 +43,7 @@ impl ExampleInput {
     fn check(&self) -> Result<(), DrawingFault> {
         match self {
             ExampleInput::Strokes(ink) if ink.is_empty() => Err(DrawingFault::NoStrokes),
-            ExampleInput::Image(pixels) if pixels.iter().all(|&pixel| pixel == 0) => Err(DrawingFault::Picture {
+            ExampleInput::Image(pixels) if pixels.iter().all(|&pixel| pixel == 0) => Err(DrawingFault::InvalidPixels {
                 count: pixels.len(),
                 inked: 0,
             }),
@@ -72,7 +72,7 @@ impl Example {
     /// # Errors
     ///
     /// [`DrawingFault::Label`] if the label is not a digit, [`DrawingFault::NoStrokes`] if there are no strokes,
-    /// [`DrawingFault::Picture`] if an image is blank.
+    /// [`DrawingFault::InvalidPixels`] if an image is blank.
     pub fn new(label: u8, input: impl Into<ExampleInput>) -> Result<Self, DrawingFault> {
         if label > 9 {
             return Err(DrawingFault::Label { label: label.into() });
@@ -147,7 +147,7 @@ impl Example {
 
 fn checked_image(pixels: &[u8]) -> Result<ExampleInput, DrawingFault> {
     let image: Result<Gray28, _> = pixels.try_into();
-    image.map(ExampleInput::from).map_err(|_| DrawingFault::Picture {
+    image.map(ExampleInput::from).map_err(|_| DrawingFault::InvalidPixels {
         count: pixels.len(),
         inked: pixels.iter().filter(|&&pixel| pixel > 0).count(),
     })

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_damaged_cache_is_an_error() {
         for (bad, reason) in [
-            ("two", "no drawing"),
+            ("two", "not a drawing"),
             ("{\"pixels\":[1]}", "1 pixels"),
             ("{\"label\":10,\"pixels\":[1]}", "the label is 10"),
             ("{\"strokes\":[[[0,0]]]}", "no label"),

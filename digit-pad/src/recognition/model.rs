@@ -83,7 +83,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Misfit`].
+    /// [`Error::IncompatibleNetwork`].
     pub fn check_fit(&self, height: usize, width: usize) -> Result<(), Error> {
         check_fit(self.content.network.spec(), height, width, || self.name())
     }
@@ -93,7 +93,7 @@ impl Model {
 ///
 /// # Errors
 ///
-/// [`Error::Misfit`].
+/// [`Error::IncompatibleNetwork`].
 pub fn check_fit(
     network: &NetworkSpec,
     height: usize,
@@ -105,7 +105,7 @@ pub fn check_fit(
     if accepted.contains(&input) && outputs == DIGITS {
         return Ok(());
     }
-    Err(Error::Misfit {
+    Err(Error::IncompatibleNetwork {
         network: name(),
         input,
         outputs,

@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(Example::new(10, input).unwrap_err(), DrawingFault::Label { label: 10 });
         }
         assert_eq!(Example::new(9, Ink::new()).unwrap_err(), DrawingFault::NoStrokes);
-        let blank = DrawingFault::Picture { count: 784, inked: 0 };
+        let blank = DrawingFault::InvalidPixels { count: 784, inked: 0 };
         assert_eq!(Example::new(9, bar(0)).unwrap_err(), blank);
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let path = folder.path().join("lessons.jsonl");
         let good = example(3, 0.0).to_json();
         for (bad, reason) in [
-            ("{\"label\":3,\"stro", "no drawing"),
+            ("{\"label\":3,\"stro", "not a drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
             ("{\"strokes\":[[[0,0]]]}", "has no label"),
             ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them not 0"),

@@ -97,7 +97,7 @@ impl FineTuner {
     ///
     /// # Errors
     ///
-    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::Misfit`] if it does not take 28×28 gray
+    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not take 28×28 gray
     /// pixels or does not have ten outputs, or the images have another size, [`Error::TooFewImages`] if there are none,
     /// [`Error::FeatureCache`] if the model's feature cache is damaged.
     pub fn with_replay(base: &Model, images: &Dataset) -> Result<Self, Error> {
@@ -345,7 +345,7 @@ mod tests {
         assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
         assert!(matches!(
             FineTuner::new(&self::model("784 | dense 9")),
-            Err(Error::Misfit { .. })
+            Err(Error::IncompatibleNetwork { .. })
         ));
     }
 
@@ -357,7 +357,7 @@ mod tests {
             FineTuner::with_replay(&model, &images)
         };
         assert!(matches!(with(0, 28), Err(Error::TooFewImages(_))));
-        assert!(matches!(with(3, 20), Err(Error::Misfit { .. })));
+        assert!(matches!(with(3, 20), Err(Error::IncompatibleNetwork { .. })));
         let tuned = with(3, 28).unwrap().fine_tune(&some_examples()).unwrap();
         assert_ne!(bits(&tuned), bits(&model));
     }

@@ -50,7 +50,7 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
     let (trainer, position) = Trainer::resume(path, batch)?;
     let difference = difference(&trainer, &fresh).or_else(|| step_difference(&trainer, position, batches));
     if let Some(difference) = difference {
-        return Err(Error::OtherRun {
+        return Err(Error::CheckpointMismatch {
             path: path.to_owned(),
             difference,
         });
@@ -86,7 +86,7 @@ fn load_best(path: &Path) -> Result<Best, Error> {
     let model = Model::load(path)?;
     let epoch = model.notes.get(EPOCH).and_then(|epoch| epoch.parse().ok());
     let Some(epoch) = epoch else {
-        return Err(Error::OtherRun {
+        return Err(Error::CheckpointMismatch {
             path: path.to_owned(),
             difference: "its metadata has no epoch".to_owned(),
         });

@@ -285,7 +285,7 @@ impl<'a> Session<'a> {
     }
 
     fn finish(self, stop_reason: StopReason) -> Result<Trained, Error> {
-        let BestWeights { mut network, epoch, .. } = self.best.ok_or(Error::NothingLearnt)?;
+        let BestWeights { mut network, epoch, .. } = self.best.ok_or(Error::StoppedBeforeFirstStep)?;
         let temperature = calibrate(&mut network, &self.data.validation)?;
         Ok(Trained {
             validation: validate(&network, self.data)?,
@@ -532,7 +532,7 @@ mod tests {
     fn stopping_before_the_first_step_is_an_error() {
         let stop = AtomicBool::new(true);
         let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_, _| ()).unwrap_err();
-        assert!(matches!(error, Error::NothingLearnt), "{error}");
+        assert!(matches!(error, Error::StoppedBeforeFirstStep), "{error}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl SceneBuilder<'_> {
             };
             let label_rect = Rect::new(rect.x, y, rect.width, height);
             let symbol = symbol(&digit.prediction);
-            // Boxes of neighbors may overlap, the digits in them do not: a label as wide as its digit has room.
+            // Boxes of neighboring digits may overlap, so a label must fit above its own digit.
             let label = if self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0) {
                 format!("{symbol}  {}", percent(digit.prediction.probability()))
             } else {

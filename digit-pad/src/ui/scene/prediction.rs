@@ -211,11 +211,11 @@ pub(super) fn symbol(prediction: &Prediction) -> String {
 /// Smallest probability that is drawn as a bar.
 const MIN_BAR_PROBABILITY: f32 = 0.005;
 
-/// The second most probable digit, unless its probability is negligible.
+/// A remark on the second most probable digit, or `sure` if its probability is negligible.
 fn runner_up(prediction: &Prediction) -> String {
     const NEGLIGIBLE: f32 = 0.02;
-    let winner = usize::from(prediction.digit());
-    let others = (0..10).filter(|&digit| digit != winner);
+    let predicted = usize::from(prediction.digit());
+    let others = (0..10).filter(|&digit| digit != predicted);
     let second = others.max_by(|&a, &b| prediction.probabilities[a].total_cmp(&prediction.probabilities[b]));
     match second.map(|digit| (digit, prediction.probabilities[digit])) {
         Some((digit, probability)) if probability >= NEGLIGIBLE => {
