@@ -1,11 +1,11 @@
-//! Prediction: one image, and a thousand.
+//! Prediction of one image, and of a thousand.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{PREDICTION_BATCHES, PREDICTIONS, Resident, workload};
 use criterion::{Criterion, Throughput, criterion_group};
 use nn_core::Workspace;
 
-/// A group a network and batch, in images a second.
+/// One group per network and batch size, in images per second.
 fn prediction(criterion: &mut Criterion) {
     let data = Resident::load();
     #[cfg(feature = "peers")]

@@ -1,4 +1,4 @@
-//! One dense layer: forward alone, and forward, backward and step.
+//! One dense layer: forward alone, and a whole training step.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{network, values};

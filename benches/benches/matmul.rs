@@ -1,4 +1,4 @@
-//! Matrix products: cubes, and the shapes that the networks multiply.
+//! Matrix products: cubes, and the shapes of dense layers.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use std::hint::black_box;
@@ -7,7 +7,7 @@ use benches::{GEMM_SHAPES, values};
 use criterion::{Criterion, Throughput, criterion_group};
 use nn_core::gemm::{MatMut, MatRef, gemm};
 
-/// A group a shape, rows × inner dimension × columns, in operations a second: two for each multiply-add.
+/// One group per shape, rows × inner dimension × columns, in operations per second: two for each multiply-add.
 fn matmul(criterion: &mut Criterion) {
     for (m, n, k) in GEMM_SHAPES {
         let (a, b, mut c) = (values(m * k), values(k * n), vec![0.0; m * n]);
@@ -23,7 +23,7 @@ fn matmul(criterion: &mut Criterion) {
         });
         #[cfg(feature = "peers")]
         for product in benches::peers::products::Product::ALL {
-            group.bench_function(product.name(), |bencher| {
+            group.bench_function(benches::timing::Library::name(&product), |bencher| {
                 bencher.iter(|| product.multiply((m, n, k), black_box(&a), &b, &mut c));
             });
         }

@@ -1,11 +1,11 @@
-//! Training steps of whole networks, and the way of an epoch's data into batches.
+//! Training steps of whole networks, and preparing an epoch's batches.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{Resident, WORKLOADS};
 use criterion::{Criterion, Throughput, criterion_group};
 use mnist_io::{Batches, Mnist, Scaling};
 
-/// A group a workload, in images a second.
+/// One group per workload, in images per second.
 fn steps(criterion: &mut Criterion) {
     let data = Resident::load();
     #[cfg(feature = "peers")]
@@ -24,7 +24,7 @@ fn steps(criterion: &mut Criterion) {
         });
         #[cfg(feature = "peers")]
         {
-            let training = benches::peers::candle::Training::new(&workload, &workload.network(), &tensors);
+            let training = benches::peers::candle::Training::of(&workload, &tensors);
             let mut training = training.expect("known layers");
             let mut index = 0;
             group.bench_function("candle", |bencher| {

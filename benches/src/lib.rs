@@ -1,7 +1,8 @@
-//! What the benches share: the workloads, the data they run on, and ways to time them.
+//! Parts that the benches share: the workloads, their data, and ways to time them.
 
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod timing;
 
 use std::time::{Duration, Instant};
 
@@ -13,32 +14,32 @@ use nn_core::{
     optim::{Adam, Optimizer, Sgd},
 };
 
-/// A network and how it is trained.
+/// Network, and the settings of its training.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
-    /// Its short name.
+    /// Short name.
     pub name: &'static str,
-    /// The text form of the network.
+    /// Network in text form.
     pub net: &'static str,
-    /// Samples of a batch.
+    /// Batch size.
     pub batch: usize,
-    /// The rule of the steps.
-    pub rule: Rule,
-    /// Its learning rate.
+    /// Optimizer.
+    pub optimizer: OptimizerKind,
+    /// Learning rate.
     pub learning_rate: f32,
 }
 
-/// A rule with its usual settings.
+/// Optimizer with its usual settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Rule {
+pub enum OptimizerKind {
     /// Plain stochastic gradient descent.
     Sgd,
     /// Adam.
     Adam,
 }
 
-impl Rule {
-    /// The optimiser for a learning rate.
+impl OptimizerKind {
+    /// Optimizer with that learning rate.
     #[must_use]
     pub fn with(self, learning_rate: f32) -> Optimizer {
         match self {
@@ -50,27 +51,27 @@ impl Rule {
 
 const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
 
-/// The training workloads.
+/// Training workloads.
 pub const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "mlp-s",
         net: MLP_S,
         batch: 32,
-        rule: Rule::Sgd,
+        optimizer: OptimizerKind::Sgd,
         learning_rate: 0.1,
     },
     Workload {
         name: "mlp-s-128",
         net: MLP_S,
         batch: 128,
-        rule: Rule::Sgd,
+        optimizer: OptimizerKind::Sgd,
         learning_rate: 0.1,
     },
     Workload {
         name: "mlp-l",
         net: "784 | dense 1024 | relu | dense 1024 | relu | dense 10",
         batch: 256,
-        rule: Rule::Sgd,
+        optimizer: OptimizerKind::Sgd,
         learning_rate: 0.05,
     },
     Workload {
@@ -78,25 +79,25 @@ pub const WORKLOADS: [Workload; 5] = [
         net: "28x28x1 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 | conv 64 3x3 | relu | maxpool 2 \
               | dense 64 | relu | dense 32 | relu | dense 10",
         batch: 32,
-        rule: Rule::Adam,
+        optimizer: OptimizerKind::Adam,
         learning_rate: 0.001,
     },
     Workload {
         name: "cnn-basic",
         net: "28x28x1 | conv 32 3x3 | relu | conv 64 3x3 | relu | maxpool 2 | dense 128 | relu | dense 10",
         batch: 64,
-        rule: Rule::Sgd,
+        optimizer: OptimizerKind::Sgd,
         learning_rate: 0.05,
     },
 ];
 
-/// The workloads whose networks predict.
+/// Workloads whose networks are timed in prediction.
 pub const PREDICTIONS: [&str; 2] = ["mlp-s", "cnn-seed"];
 
-/// Batches of predictions: one image, and many.
+/// Batch sizes of prediction: one image, and many.
 pub const PREDICTION_BATCHES: [usize; 2] = [1, 1_000];
 
-/// Products to time, as (m, n, k): cubes, then the forward products of the networks (batch × outputs × inputs).
+/// Matrix products to time, as (m, n, k): cubes, then the forward products of dense layers (batch, outputs, inputs).
 pub const GEMM_SHAPES: [(usize, usize, usize); 10] = [
     (64, 64, 64),
     (128, 128, 128),
@@ -110,13 +111,13 @@ pub const GEMM_SHAPES: [(usize, usize, usize); 10] = [
     (256, 1024, 1024),
 ];
 
-/// The workload of that name.
+/// Workload of that name.
 #[must_use]
 pub fn workload(name: &str) -> Option<Workload> {
     WORKLOADS.into_iter().find(|workload| workload.name == name)
 }
 
-/// MNIST's training images as f32 in 0..=1, all resident, to be used in contiguous batches.
+/// MNIST's training images as f32 in 0..=1, all in memory, used in contiguous batches.
 #[derive(Clone, Debug)]
 pub struct Resident {
     images: Vec<f32>,
@@ -125,10 +126,10 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Unpacks the data set inside `mnist-io`.
+    /// Unpacks the data set that is embedded in `mnist-io`.
     ///
     /// # Panics
-    /// If it is damaged, which its own tests rule out.
+    /// If it is damaged, which the tests of mnist-io rule out.
     #[must_use]
     pub fn load() -> Self {
         let train = Mnist::embedded().expect("the embedded data set is whole").train;
@@ -146,13 +147,13 @@ impl Resident {
         &self.images
     }
 
-    /// Their labels.
+    /// Labels, `[images]`.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// Batch `index`, counted round and round, and its labels; all batches are whole.
+    /// Images and labels of batch `index`; after the last whole batch comes the first again.
     #[must_use]
     pub fn batch(&self, index: usize, batch: usize) -> (&[f32], &[usize]) {
         let first = index % (self.labels.len() / batch) * batch;
@@ -161,35 +162,35 @@ impl Resident {
     }
 }
 
-/// A network of that text form with the weights of seed 1.
+/// Network of that text form with the weights of seed 1.
 ///
 /// # Errors
-/// If the text is no network.
+/// If the text describes no network.
 pub fn network(net: &str) -> Result<Network> {
     Network::new(net.parse()?, 1)
 }
 
 impl Workload {
-    /// Its network, with the weights of seed 1.
+    /// Network with the weights of seed 1.
     ///
     /// # Panics
-    /// If the text form is damaged.
+    /// If the text form is wrong.
     #[must_use]
     pub fn network(&self) -> Network {
         network(self.net).expect("a network")
     }
 
-    /// Its network in training.
+    /// Trainer of the network.
     ///
     /// # Panics
-    /// If a setting is damaged.
+    /// If a setting is wrong.
     #[must_use]
     pub fn trainer(&self) -> Trainer {
-        Trainer::new(self.network(), self.rule.with(self.learning_rate), self.batch).expect("sound settings")
+        Trainer::new(self.network(), self.optimizer.with(self.learning_rate), self.batch).expect("sound settings")
     }
 }
 
-/// Settings under which all benches together take about two minutes, and on a busy machine not much more.
+/// Settings of criterion; all benches together take about three minutes.
 #[must_use]
 pub fn criterion() -> Criterion {
     Criterion::default()
@@ -198,7 +199,7 @@ pub fn criterion() -> Criterion {
         .measurement_time(Duration::from_secs(3))
 }
 
-/// Runs criterion's groups on a thread of rayon's pool, as a program that trains should: calls from outside wait for
+/// Runs criterion's groups on a thread of rayon's pool, as a program that trains should: a call from outside waits for
 /// the pool to wake.
 pub fn run(groups: fn()) {
     let all = || {
@@ -219,23 +220,23 @@ pub fn values(len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// How long to time something, from an argument.
+/// Parses a number of seconds.
 ///
 /// # Errors
-/// If it is no number from 0 to 3600.
+/// If it is not from 0 to 3600.
 pub fn seconds(text: &str) -> std::result::Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "it has to be from 0 to 3600".to_owned())
+    seconds.ok_or_else(|| "it has to be a number of seconds from 0 to 3600".to_owned())
 }
 
-/// Seconds that `calls` calls take, each given its number from `first` on.
+/// Seconds that `calls` calls take; the argument counts up from `first`.
 pub fn time(first: usize, calls: usize, mut call: impl FnMut(usize)) -> f64 {
     let start = Instant::now();
     (first..first + calls).for_each(&mut call);
     start.elapsed().as_secs_f64()
 }
 
-/// Calls until `seconds` are over; how many calls there were, and how long they took.
+/// Calls until `seconds` have passed. Returns the number of calls and the seconds they took.
 pub fn run_for(seconds: f64, mut call: impl FnMut(usize)) -> (usize, f64) {
     let start = Instant::now();
     for index in 0.. {
@@ -248,36 +249,36 @@ pub fn run_for(seconds: f64, mut call: impl FnMut(usize)) -> (usize, f64) {
     unreachable!("the loop ends by returning")
 }
 
-/// Steps before the clock starts.
+/// Warm-up steps, which are not timed.
 pub const WARM_UP: usize = 20;
 
-/// What a stretch of training gave.
+/// Result of timed training.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The loss of each step, those before the clock started included.
+    /// Loss of each step, the warm-up included.
     pub losses: Vec<f32>,
-    /// Steps on the clock.
+    /// Timed steps.
     pub steps: usize,
-    /// What they took.
+    /// Seconds that they took.
     pub seconds: f64,
 }
 
-/// Trains on one batch after the other for that time, after [`WARM_UP`] steps.
+/// Takes training steps for that time, after [`WARM_UP`] steps. `step` gets the index of the batch and returns the loss.
 ///
 /// # Errors
-/// Those of the trainer.
-pub fn train_for(seconds: f64, trainer: &mut Trainer, data: &Resident, batch: usize) -> Result<Trained> {
+/// Those of `step`.
+pub fn train_for<E>(
+    seconds: f64,
+    mut step: impl FnMut(usize) -> std::result::Result<f32, E>,
+) -> std::result::Result<Trained, E> {
     let mut losses = Vec::new();
     let mut failure = None;
-    let mut step = |index: usize| {
-        let (images, labels) = data.batch(index, batch);
-        match trainer.step(images, labels) {
-            Ok(report) => losses.push(report.loss),
-            Err(error) => failure = Some(error),
-        }
+    let mut record = |index: usize| match step(index) {
+        Ok(loss) => losses.push(loss),
+        Err(error) => failure = Some(error),
     };
-    (0..WARM_UP).for_each(&mut step);
-    let (steps, seconds) = run_for(seconds, |index| step(WARM_UP + index));
+    (0..WARM_UP).for_each(&mut record);
+    let (steps, seconds) = run_for(seconds, |index| record(WARM_UP + index));
     match failure {
         Some(error) => Err(error),
         None => Ok(Trained { losses, steps, seconds }),
@@ -295,10 +296,10 @@ pub fn on_threads<R: Send>(
     Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(f))
 }
 
-/// The middle value; of an even number the upper one of the two.
+/// Median; of an even number of values the upper one of the middle two.
 ///
 /// # Panics
-/// If there is none.
+/// If there is no value.
 #[must_use]
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Times a preset's training with its augmentation and without it, in turns so short that both meet the same machine.
+//! Times a preset's training with and without its augmentation, in short turns, so that both meet the same machine.
 
 use std::process::ExitCode;
 
@@ -12,19 +12,19 @@ use mnist_io::{Augmentation, Batches, Dataset, Mnist};
 use nn_core::{Network, NetworkSpec, Trainer};
 use serde_json::json;
 
-/// Seconds that one of the two trains before it is the other's turn.
+/// Seconds of a turn.
 const TURN: f64 = 0.1;
 
-/// Times a preset's training with its augmentation and without it, in turns, and prints one line of JSON.
+/// Times a preset's training with and without its augmentation, in turns, and prints one line of JSON
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The preset: mlp or best
+    /// Preset: mlp or best
     #[arg(long, default_value = "mlp")]
     preset: String,
-    /// How long to run
+    /// Seconds to run
     #[arg(long, default_value_t = 20.0, value_parser = seconds)]
     seconds: f64,
-    /// Threads of the pool
+    /// Number of threads
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
 }
@@ -45,9 +45,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let preset = Preset::named(&arguments.preset)
-        .ok_or_else(|| format!("there is no preset {}; mlp and best change images", arguments.preset))?;
+        .ok_or_else(|| format!("there is no preset {}; mlp and best augment", arguments.preset))?;
     if preset.recipe.augmentation == Augmentation::none() {
-        return Err(format!("{} changes no image; mlp and best do", preset.name).into());
+        return Err(format!("{} does not augment; mlp and best do", preset.name).into());
     }
     let images = Mnist::embedded()?.train;
     let mut with = Run::new(&preset.network(), &preset.recipe, &images)?;
@@ -55,7 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (mut augmented, mut plain) = (Vec::new(), Vec::new());
     let turns = (arguments.seconds / (2.0 * TURN)).ceil().max(1.0) as usize;
     for turn in 0..turns {
-        // Who goes first changes, so that a machine that slows down or speeds up favours neither.
+        // The order alternates, so that a machine that slows down or speeds up favors neither.
         if turn % 2 == 0 {
             augmented.push(with.images_per_s()?);
             plain.push(without.images_per_s()?);
@@ -88,7 +88,7 @@ fn unchanged(recipe: &Recipe) -> Recipe {
     }
 }
 
-/// A network in training, and the images that it sees.
+/// Trainer and its batches.
 struct Run<'a> {
     trainer: Trainer,
     batches: Batches<'a>,
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Trains for a turn.
+    /// Trains for a turn, and returns images per second.
     fn images_per_s(&mut self) -> Result<f64, Failure> {
         let (mut seen, mut failure) = (0, None);
         let (_, seconds) = run_for(TURN, |_| match self.step() {
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         failure.map_or(Ok(seen as f64 / seconds), |error| Err(error.into()))
     }
 
-    /// Learns from a batch, and says of how many images it was.
+    /// Trains on one batch, and returns the number of its images.
     fn step(&mut self) -> nn_core::Result<usize> {
         let mut count = self.batches.next_batch(&mut self.images, &mut self.labels);
         if count == 0 {

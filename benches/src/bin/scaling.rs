@@ -1,21 +1,20 @@
-//! Prints how training steps are shared out over threads: counted for any number of them, timed for those that there
-//! are.
+//! Prints how training steps are distributed over threads: counted for any number of threads, timed on those there are.
 
 use std::{process::ExitCode, thread::available_parallelism};
 
 use benches::{Resident, WORKLOADS, Workload, on_threads, seconds, train_for};
 use clap::Parser;
 
-/// Prints a table of how training steps are shared out over threads, and images a second where there are as many.
+/// Prints how training steps are distributed over threads, and images per second where there are as many cores
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Numbers of threads
     #[arg(long, default_value = "1,2,8,16,64", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Vec<u32>,
-    /// How long to time each row; 0 only counts
+    /// Seconds to time each row; 0 only counts
     #[arg(long, default_value_t = 0.0, value_parser = seconds)]
     seconds: f64,
-    /// Samples of a batch [default: the workload's]
+    /// Batch size [default: the workload's]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     batch: Option<u32>,
 }
@@ -36,7 +35,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let cores = available_parallelism().map_or(1, usize::from);
     let data = Resident::load();
     println!(
-        "| Workload | Batch | Threads | at work | Joins | most samples | most parameters | speed-up at most | MB a thread | \
+        "| Workload | Batch | Threads | busy | Barriers | largest sample shard | largest parameter shard | speedup at most | MB per thread | \
          MB shared | images/s |"
     );
     println!("|{}", " --- |".repeat(11));
@@ -57,7 +56,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn images_per_s(workload: &Workload, data: &Resident, seconds: f64) -> nn_core::Result<u64> {
-    let trained = train_for(seconds, &mut workload.trainer(), data, workload.batch)?;
+    let mut trainer = workload.trainer();
+    let trained = train_for(seconds, |index| {
+        let (images, labels) = data.batch(index, workload.batch);
+        trainer.step(images, labels).map(|report| report.loss)
+    })?;
     Ok(((trained.steps * workload.batch) as f64 / trained.seconds).round() as u64)
 }
 
@@ -75,7 +78,7 @@ fn print_row(workload: &Workload, threads: usize, images_per_s: &str) -> nn_core
     Ok(())
 }
 
-/// What the busiest thread takes, in percent.
+/// Share of the busiest thread, in percent.
 fn largest_share(shares: &[usize]) -> f64 {
     let largest = shares.iter().copied().max().unwrap_or_default();
     100.0 * largest as f64 / shares.iter().sum::<usize>().max(1) as f64

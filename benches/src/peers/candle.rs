@@ -1,4 +1,4 @@
-//! candle: the data resident as tensors, batches as views of them, `backward_step` with its own optimisers.
+//! candle: the data in memory as tensors, batches as views of them, candle's own optimizers.
 
 use candle_core::{Device, Result, Tensor, Var, bail};
 use candle_nn::{
@@ -6,7 +6,44 @@ use candle_nn::{
 };
 use nn_core::{LayerSpec, Network, Padding};
 
-use crate::{Resident, Rule, Workload};
+use super::locked_version;
+use crate::{
+    OptimizerKind, Resident, Workload,
+    timing::{Call, Failure, Job, Library},
+};
+
+/// candle, for the program that times libraries.
+#[derive(Clone, Copy, Debug)]
+pub struct Candle;
+
+impl Library for Candle {
+    fn name(&self) -> &'static str {
+        "candle"
+    }
+
+    fn version(&self) -> &'static str {
+        locked_version("candle-core")
+    }
+
+    fn training<'a>(
+        &self,
+        job: Job<'a>,
+        optimizer: OptimizerKind,
+        learning_rate: f32,
+    ) -> std::result::Result<Call<'a, f32>, Failure> {
+        let data = Data::new(job.data)?;
+        let mut training = Training::new(job.network, optimizer, learning_rate, job.batch, &data)?;
+        Ok(Box::new(move |index| Ok(training.step(index)?)))
+    }
+
+    fn prediction<'a>(&self, job: Job<'a>) -> std::result::Result<Call<'a, ()>, Failure> {
+        let prediction = Prediction::new(job.network, job.batch, &Data::new(job.data)?)?;
+        Ok(Box::new(move |index| {
+            std::hint::black_box(prediction.logits(index)?);
+            Ok(())
+        }))
+    }
+}
 
 /// MNIST's training images and labels as tensors.
 #[derive(Clone, Debug)]
@@ -18,7 +55,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// The same data as ours.
+    /// The same data as nn-core's.
     ///
     /// # Errors
     /// Those of candle.
@@ -44,10 +81,10 @@ impl Data {
     }
 }
 
-/// Goes back from a loss, and takes the optimiser's step.
+/// Backward pass from a loss, and the optimizer's update.
 type TakeStep = dyn FnMut(&Tensor) -> Result<()>;
 
-/// A network in training.
+/// Network in training.
 pub struct Training {
     model: Sequential,
     take_step: Box<TakeStep>,
@@ -56,11 +93,17 @@ pub struct Training {
 }
 
 impl Training {
-    /// A workload on the weights of `network`.
+    /// Starts training with the weights of `network`.
     ///
     /// # Errors
     /// Those of candle, or if the network has a layer that no workload has.
-    pub fn new(workload: &Workload, network: &Network, data: &Data) -> Result<Self> {
+    pub fn new(
+        network: &Network,
+        optimizer: OptimizerKind,
+        learning_rate: f32,
+        batch: usize,
+        data: &Data,
+    ) -> Result<Self> {
         let mut variables = Vec::new();
         let model = model(network, |tensor| {
             let variable = Var::from_tensor(&tensor)?;
@@ -69,16 +112,30 @@ impl Training {
         })?;
         Ok(Self {
             model,
-            take_step: take_step(workload, variables)?,
+            take_step: take_step(optimizer, learning_rate, variables)?,
             data: Data {
                 images: data.images_for(network)?,
                 labels: data.labels.clone(),
             },
-            batch: workload.batch,
+            batch,
         })
     }
 
-    /// A step on batch `index`, counted round and round; the mean loss before it.
+    /// Starts training a workload with the weights of seed 1.
+    ///
+    /// # Errors
+    /// Those of candle.
+    pub fn of(workload: &Workload, data: &Data) -> Result<Self> {
+        Self::new(
+            &workload.network(),
+            workload.optimizer,
+            workload.learning_rate,
+            workload.batch,
+            data,
+        )
+    }
+
+    /// Trains on batch `index` and returns its mean loss before the update.
     ///
     /// # Errors
     /// Those of candle.
@@ -91,7 +148,7 @@ impl Training {
     }
 }
 
-/// A network that only predicts: its weights are no variables, so no graph is kept.
+/// Network for prediction alone: its weights are no variables, so candle keeps no graph.
 pub struct Prediction {
     model: Sequential,
     data: Data,
@@ -114,7 +171,7 @@ impl Prediction {
         })
     }
 
-    /// The logits of batch `index`, counted round and round: `[batch, outputs]`.
+    /// Logits of batch `index`, `[batch, outputs]`.
     ///
     /// # Errors
     /// Those of candle.
@@ -125,14 +182,14 @@ impl Prediction {
     }
 }
 
-fn take_step(workload: &Workload, variables: Vec<Var>) -> Result<Box<TakeStep>> {
-    let lr = f64::from(workload.learning_rate);
-    Ok(match workload.rule {
-        Rule::Sgd => {
+fn take_step(optimizer: OptimizerKind, learning_rate: f32, variables: Vec<Var>) -> Result<Box<TakeStep>> {
+    let lr = f64::from(learning_rate);
+    Ok(match optimizer {
+        OptimizerKind::Sgd => {
             let mut sgd = SGD::new(variables, lr)?;
             Box::new(move |loss| sgd.backward_step(loss))
         }
-        Rule::Adam => {
+        OptimizerKind::Adam => {
             let settings = ParamsAdamW {
                 lr,
                 weight_decay: 0.0,
@@ -144,7 +201,7 @@ fn take_step(workload: &Workload, variables: Vec<Var>) -> Result<Box<TakeStep>> 
     })
 }
 
-/// The layers of `network`, each of its tensors passed through `parameter`.
+/// Layers of `network`, each of its tensors passed through `parameter`.
 fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>) -> Result<Sequential> {
     let tensors = network.tensors();
     let mut tensor = |item: usize, name: &str| {
@@ -198,13 +255,13 @@ mod tests {
         }
     }
 
-    /// Without pooling, whose gradient candle 0.11 scales by the number of largest values over the size of the window:
-    /// as much work as ours, but other steps.
+    /// A convolution without pooling: candle 0.11 scales the gradient of max-pooling by the number of largest values over
+    /// the window's area, which is as much work as ours, and another update.
     const CONVOLUTION: Workload = Workload {
         name: "convolution",
         net: "28x28x1 | conv 8 3x3 stride 2 pad 1 | relu | conv 5 3x3 | relu | dense 10",
         batch: 32,
-        rule: Rule::Adam,
+        optimizer: OptimizerKind::Adam,
         learning_rate: 0.001,
     };
 
@@ -213,14 +270,14 @@ mod tests {
         layers.any(|layer| matches!(layer, LayerSpec::MaxPool { .. }))
     }
 
-    /// Only the same work may be compared: the same losses of the same weights, step after step.
+    /// The same weights have to give the same losses, step after step, or the comparison means nothing.
     #[test]
     fn candle_and_nn_core_train_and_predict_the_same() {
         let resident = Resident::load();
         let data = Data::new(&resident).unwrap();
         for workload in WORKLOADS.into_iter().chain([CONVOLUTION]) {
             let network = workload.network();
-            let mut theirs = Training::new(&workload, &network, &data).unwrap();
+            let mut theirs = Training::of(&workload, &data).unwrap();
             let mut ours = workload.trainer();
             let steps = if has_pooling(&network) { 1 } else { 4 };
             for index in 0..steps {

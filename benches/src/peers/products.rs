@@ -1,7 +1,10 @@
-//! The crates that multiply matrices alone, behind one safe function: row-major operands, a result that is kept.
+//! Crates that only multiply matrices, behind one safe function on row-major operands.
 #![allow(unsafe_code)] // neither crate has a safe interface
 
-/// A crate that multiplies matrices.
+use super::locked_version;
+use crate::timing::{Call, Failure, Library, Operands};
+
+/// Crate that multiplies matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
     /// `gemm`, on the threads of the current rayon pool.
@@ -13,15 +16,6 @@ pub enum Product {
 impl Product {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Gemm, Self::MatrixMultiply];
-
-    /// The crate's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gemm => "gemm",
-            Self::MatrixMultiply => "matrixmultiply",
-        }
-    }
 
     /// `c = a·b`, where `a` is `[m, k]`, `b` is `[k, n]` and `c` is `[m, n]`.
     ///
@@ -45,6 +39,27 @@ impl Product {
                 matrixmultiply::sgemm(m, k, n, 1.0, a, a_row, 1, b, b_row, 1, 0.0, c, b_row, 1);
             },
         }
+    }
+}
+
+impl Library for Product {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Gemm => "gemm",
+            Self::MatrixMultiply => "matrixmultiply",
+        }
+    }
+
+    fn version(&self) -> &'static str {
+        locked_version(self.name())
+    }
+
+    fn product<'a>(&self, operands: Operands<'a>) -> Result<Call<'a, ()>, Failure> {
+        let (product, Operands { shape, a, b, c }) = (*self, operands);
+        Ok(Box::new(move |_| {
+            product.multiply(shape, a, b, c);
+            Ok(())
+        }))
     }
 }
 
