@@ -101,7 +101,7 @@ pub struct Layout {
     /// The dialog over the window, while one is open.
     pub overlay: Rect,
     /// Grids for examples in the overlay, from few large cells to many small ones.
-    examples: Vec<Vec<Rect>>,
+    example_grids: Vec<Vec<Rect>>,
 }
 
 impl Layout {
@@ -139,7 +139,7 @@ impl Layout {
             bars: grid.bars(areas.panel, head.bottom),
             status: areas.status,
             hint: grid.hint(areas.canvas),
-            examples: grid.examples(overlay),
+            example_grids: grid.example_grids(overlay),
             overlay,
         }
     }
@@ -179,9 +179,9 @@ impl Layout {
     }
 
     /// The grid with the largest cells that holds `count` examples, or else the one with the most cells.
-    pub fn examples(&self, count: usize) -> &[Rect] {
-        let enough = self.examples.iter().find(|places| places.len() >= count);
-        enough.or(self.examples.last()).map_or(&[], Vec::as_slice)
+    pub fn example_grid(&self, count: usize) -> &[Rect] {
+        let enough = self.example_grids.iter().find(|grid| grid.len() >= count);
+        enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
     }
 
     /// The track of the slider's knob: left end, right end and y.
@@ -358,15 +358,15 @@ impl Grid {
     }
 
     /// Grids of examples, each with a whole number of screen pixels for one of an example's, from largest to smallest.
-    fn examples(&self, overlay: Rect) -> Vec<Vec<Rect>> {
+    fn example_grids(&self, overlay: Rect) -> Vec<Vec<Rect>> {
         let largest = (self.px(60.0) / SIDE as i32).max(1);
         let sizes = (1..=largest).rev();
         sizes
-            .map(|factor| self.example_grid(SIDE as i32 * factor, overlay))
+            .map(|factor| self.grid_of_side(SIDE as i32 * factor, overlay))
             .collect()
     }
 
-    fn example_grid(&self, side: i32, overlay: Rect) -> Vec<Rect> {
+    fn grid_of_side(&self, side: i32, overlay: Rect) -> Vec<Rect> {
         let (padding, head, gap) = (self.px(28.0), self.px(96.0), self.px(10.0));
         let label = self.px(20.0);
         let columns = (overlay.width - 2 * padding + gap) / (side + gap);
@@ -519,11 +519,15 @@ mod tests {
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
         assert_eq!(layout.network_input.width % SIDE as i32, 0);
-        assert!(inside(window, layout.overlay) && layout.examples(12).len() >= 12 && layout.examples(50).len() >= 50);
+        assert!(
+            inside(window, layout.overlay)
+                && layout.example_grid(12).len() >= 12
+                && layout.example_grid(50).len() >= 50
+        );
         for count in [0, 12, 50, 5_000] {
             assert!(
                 layout
-                    .examples(count)
+                    .example_grid(count)
                     .iter()
                     .all(|&example| inside(layout.overlay, example))
             );

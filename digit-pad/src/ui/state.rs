@@ -363,7 +363,7 @@ impl State {
                 let count = self.examples.len();
                 let cell = self
                     .layout
-                    .examples(count)
+                    .example_grid(count)
                     .iter()
                     .position(|rect| rect.contains(x, y))?;
                 count.checked_sub(cell + 1).map(HitTarget::Example)

@@ -60,7 +60,7 @@ impl SceneBuilder<'_> {
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
         let layout = self.layout;
-        let cells = layout.examples(examples.len());
+        let cells = layout.example_grid(examples.len());
         let text = match examples.len().saturating_sub(cells.len()) {
             _ if examples.is_empty() => {
                 "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned()
