@@ -4,6 +4,7 @@ use std::error::Error;
 
 use digit_pad::{
     drawing::file::Drawing,
+    format::percent,
     recognition::{example::Example, model::Model, recognizer::Recognizer},
     teaching::{examples::Examples, fine_tuning::FineTuner},
 };
@@ -25,11 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ink = flagged_one(50)?.ink.fit();
     for (name, model) in [("built-in", model), ("fine-tuned", tuned)] {
         let prediction = Recognizer::new(model)?.read_ink(&ink).ok_or("nothing is drawn")?;
-        println!(
-            "{name}: {} ({:.1} %)",
-            prediction.digit(),
-            100.0 * prediction.probability()
-        );
+        println!("{name}: {} ({})", prediction.digit(), percent(prediction.probability()));
     }
     Ok(())
 }

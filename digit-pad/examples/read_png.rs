@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, path::Path};
 
-use digit_pad::{imaging::image_file, recognition::recognizer::Recognizer};
+use digit_pad::{format::percent, imaging::image_file, recognition::recognizer::Recognizer};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = env::args().nth(1).ok_or("usage: read_png IMAGE")?;
@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prediction = Recognizer::embedded()?
         .read_image(&loaded.image)
         .ok_or("the image is blank")?;
-    println!("{} ({:.1} %)", prediction.digit(), 100.0 * prediction.probability());
+    println!("{} ({})", prediction.digit(), percent(prediction.probability()));
     Ok(())
 }

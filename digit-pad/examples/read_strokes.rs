@@ -4,6 +4,7 @@ use std::error::Error;
 
 use digit_pad::{
     drawing::{file::Drawing, strokes::Ink},
+    format::percent,
     geometry::Point,
     recognition::{recognizer::Recognizer, segmentation::segment_ink},
 };
@@ -17,11 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ink.pen_move(Point::new(380.0, 120.0));
     ink.pen_up(Point::new(260.0, 440.0));
     let prediction = recognizer.read_ink(&ink).ok_or("nothing is drawn")?;
-    println!(
-        "digit {} ({:.1} %)",
-        prediction.digit(),
-        100.0 * prediction.probability()
-    );
+    println!("digit {} ({})", prediction.digit(), percent(prediction.probability()));
 
     // A one and a seven in any units: `fit` converts them to canvas units.
     let drawing = Drawing::from_json(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#)?;

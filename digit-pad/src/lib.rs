@@ -9,7 +9,8 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("one.png");
-//! # image::GrayImage::from_fn(40, 60, |x, y| image::Luma([if x / 4 == 5 && (5..55).contains(&y) { 0 } else { 255 }])).save(&path)?;
+//! # let is_ink = |x, y| (20..24).contains(&x) && (5..55).contains(&y);
+//! # image::GrayImage::from_fn(40, 60, |x, y| image::Luma([if is_ink(x, y) { 0 } else { 255 }])).save(&path)?;
 //! let loaded = image_file::open(&path)?;
 //! let prediction = Recognizer::embedded()?.read_image(&loaded.image).expect("the image has ink");
 //! assert_eq!(prediction.digit(), 1);
@@ -21,8 +22,8 @@
 //!
 //! # Recognize strokes, or a number
 //!
-//! Strokes of any scale are fitted to the canvas first. [`segmentation`](recognition::segmentation) divides strokes or an
-//! image into digits.
+//! Strokes of any scale are fitted to the canvas first. [`segmentation`](recognition::segmentation) divides strokes or
+//! an image into digits.
 //!
 //! ```
 //! use digit_pad::{
@@ -43,14 +44,14 @@
 //!
 //! # Fine-tune and train
 //!
-//! [`teaching`] fine-tunes a model on a few labeled examples of a user's handwriting; [`training`] trains a network from
-//! scratch. The programs in `examples/` show both.
+//! [`teaching`] fine-tunes a model on a few labeled examples of a user's handwriting; [`training`] trains a network
+//! from scratch. The programs in `examples/` show both.
 //!
 //! # Features
 //!
-//! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and `embedded`
-//! (MNIST inside the program, which training and fine-tuning use unless they are given other images). Without them, the
-//! library still recognizes, fine-tunes and trains.
+//! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and
+//! `embedded` (MNIST inside the program, which training and fine-tuning use unless they are given other images).
+//! Without them, the library still recognizes, fine-tunes and trains.
 //!
 //! # Layout
 //!

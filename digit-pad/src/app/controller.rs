@@ -233,7 +233,7 @@ impl Controller {
     /// Makes a network trained from scratch the base model.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
         let content = digit_model(network);
-        let model = Model { content, path: None };
+        let model = Model::from(content);
         self.base_model = Arc::new(model.clone());
         Ok(self.use_model(ReadyModel::new(model)?))
     }

@@ -92,8 +92,8 @@ pub fn draw(strokes: &[Stroke], pen: Pen, view: &View, onto: GrayImage) -> GrayI
     image
 }
 
-/// Draws straight lines with round ends over the image `onto`, unsmoothed. `view` is as for [`draw`], in the units of the
-/// lines.
+/// Draws straight lines with round ends over the image `onto`, unsmoothed. `view` is as for [`draw`], in the units of
+/// the lines.
 pub fn draw_lines(lines: &[Vec<Point>], thickness: f32, view: &View, onto: GrayImage) -> GrayImage {
     let mut image = onto;
     let scaled = |point: Point| Point::new(point.x * view.scale, point.y * view.scale);
@@ -174,7 +174,8 @@ pub fn draw_over(image: &GrayImage, ink: &Ink) -> GrayImage {
     )
 }
 
-/// Draws all points within `radius` of a segment, with an edge that is one pixel soft. All in pixels of the whole canvas.
+/// Draws all points within `radius` of a segment, with an edge that is one pixel soft. All in pixels of the whole
+/// canvas.
 fn draw_segment(image: &mut GrayImage, view: &View, from: Point, to: Point, radius: f32) {
     let reach = radius + 0.5;
     let (dx, dy) = (to.x - from.x, to.y - from.y);

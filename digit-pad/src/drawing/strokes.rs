@@ -46,8 +46,8 @@ impl Stroke {
         &self.points
     }
 
-    /// Width of the pen that drew the stroke, in canvas units. Only the screen uses it; for recognition, the pen's width
-    /// follows the size of the drawing.
+    /// Width of the pen that drew the stroke, in canvas units. Only the screen uses it; for recognition, the pen's
+    /// width follows the size of the drawing.
     pub fn width(&self) -> f32 {
         self.width
     }
@@ -248,8 +248,8 @@ impl Ink {
         Bounds::around(self.strokes.iter().flat_map(|stroke| stroke.points.iter().copied()))
     }
 
-    /// The drawing centered on the canvas and scaled until its longest side is [`NATURAL_SIZE`]. A single dot only moves.
-    /// Strokes of any scale and position become canvas units this way.
+    /// The drawing centered on the canvas and scaled until its longest side is [`NATURAL_SIZE`]. A single dot only
+    /// moves. Strokes of any scale and position become canvas units this way.
     pub fn fit(&self) -> Ink {
         let Some(bounds) = self.bounds() else { return Ink::new() };
         let center = bounds.center();

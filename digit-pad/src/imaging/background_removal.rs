@@ -31,8 +31,8 @@ struct Plane {
 /// Extracts the ink of a photograph: 0 for background, 255 where the ink is darkest, or lightest on a dark background.
 /// `None` without ink.
 ///
-/// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by more
-/// than the noise, in connected components that are not dust.
+/// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by
+/// more than the noise, in connected components that are not dust.
 pub(crate) fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
     let height = pixels.len().checked_div(width).filter(|&height| height > 0)?;
     let plane = Plane {

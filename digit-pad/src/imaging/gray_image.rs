@@ -75,8 +75,8 @@ impl GrayImage {
         &mut self.pixels[y * self.width..(y + 1) * self.width]
     }
 
-    /// Scales `part` by `scale`, centered in as many whole pixels as needed: by averaging areas when shrinking, by linear
-    /// interpolation when enlarging. Time is linear in the larger of both images.
+    /// Scales `part` by `scale`, centered in as many whole pixels as needed: by averaging areas when shrinking, by
+    /// linear interpolation when enlarging. Time is linear in the larger of both images.
     ///
     /// # Panics
     ///

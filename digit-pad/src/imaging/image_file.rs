@@ -64,9 +64,9 @@ pub fn extensions() -> Vec<String> {
 
 /// Reads an image file (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP; the first image of several) and extracts its ink.
 ///
-/// The image is rotated as its EXIF data say, transparency becomes white, and colors become gray. From 64×64 pixels on, an
-/// image counts as a photograph: shadows, noise, ruled lines and dust are removed. In a smaller one, the background is the
-/// median gray of the border, and ink is what differs from it, darker or lighter, whichever weighs more.
+/// The image is rotated as its EXIF data say, transparency becomes white, and colors become gray. From 64×64 pixels on,
+/// an image counts as a photograph: shadows, noise, ruled lines and dust are removed. In a smaller one, the background
+/// is the median gray of the border, and ink is what differs from it, darker or lighter, whichever weighs more.
 ///
 /// # Errors
 ///

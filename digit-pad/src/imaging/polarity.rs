@@ -8,8 +8,8 @@ const NOISE: u8 = 4;
 
 /// Converts gray pixels, in rows of `width`, to ink: 0 for background, 255 where the ink differs most from it.
 ///
-/// The background is the median of the border; ink is darker or lighter than that, whichever weighs more. `None` without
-/// ink.
+/// The background is the median of the border; ink is darker or lighter than that, whichever weighs more. `None`
+/// without ink.
 pub(super) fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
     if pixels.is_empty() {
         return None;

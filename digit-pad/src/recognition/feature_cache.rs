@@ -1,9 +1,9 @@
 //! Feature cache: adds to the logit of a digit where an image's features resemble those of one of the user's examples.
 //!
-//! Fine-tuning alone must not go far, or it costs accuracy on other people's handwriting. The cache adds to a logit only
-//! near an example, and leaves everything else as it is. It is the key-value cache of Zhang et al., "Tip-Adapter:
-//! Training-free Adaption of CLIP for Few-shot Classification", 2022, with the nearest example of each digit in place of
-//! the sum over all.
+//! Fine-tuning alone must not go far, or it costs accuracy on other people's handwriting. The cache adds to a logit
+//! only near an example, and leaves everything else as it is. It is the key-value cache of Zhang et al., "Tip-Adapter:
+//! Training-free Adaption of CLIP for Few-shot Classification", 2022, with the nearest example of each digit in place
+//! of the sum over all.
 
 use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace, formats};
 
@@ -18,10 +18,10 @@ use crate::{
 
 /// Added to a digit's logit where the features equal those of one of its examples.
 ///
-/// `WEIGHT` and `SHARPNESS` were chosen among seven pairs: of those with the fewest errors on 40 synthetic writers (each
-/// writes like ten training images of 50,000 to 55,000, slanted, stretched and rotated, with a small variation each time;
-/// ten drawings as examples), the one that lost the least accuracy on training images 20,000 to 30,000 and from 55,000 on
-/// after up to 50 examples of each of eight writers.
+/// `WEIGHT` and `SHARPNESS` were chosen among seven pairs: of those with the fewest errors on 40 synthetic writers
+/// (each writes like ten training images of 50,000 to 55,000, slanted, stretched and rotated, with a small variation
+/// each time; ten drawings as examples), the one that lost the least accuracy on training images 20,000 to 30,000 and
+/// from 55,000 on after up to 50 examples of each of eight writers.
 const WEIGHT: f32 = 16.0;
 
 /// How fast that falls with the cosine similarity: by a factor of e for each 1/20.

@@ -3,9 +3,9 @@
 //! Everything that is recognized, drawn or photographed, passes through here.
 //!
 //! Details that MNIST's description (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
-//! recognition", 1998) leaves open follow its images: in all 60,000 training images the center of mass lies within half a
-//! pixel of the middle of pixel 14 in x and in y, so digits were moved there by whole pixels; and the brightest pixel of
-//! each is 254 or 255.
+//! recognition", 1998) leaves open follow its images: in all 60,000 training images the center of mass lies within half
+//! a pixel of the middle of pixel 14 in x and in y, so digits were moved there by whole pixels; and the brightest pixel
+//! of each is 254 or 255.
 
 use crate::{
     drawing::{raster::draw_for_recognition, strokes::Ink},
@@ -44,9 +44,9 @@ pub fn normalize_ink(ink: &Ink) -> Option<Gray28> {
 
 /// Normalizes an image of bright ink on black; `None` if it is blank.
 ///
-/// The ink is cropped; scaled until its longest side is [`INK_SIDE`] pixels, by averaging areas, or by interpolation where
-/// it is smaller; brightened until its peak is at least 254; and moved by whole pixels until its center of mass is within
-/// half a pixel of the middle of pixel (14, 14), or as near as possible without losing ink.
+/// The ink is cropped; scaled until its longest side is [`INK_SIDE`] pixels, by averaging areas, or by interpolation
+/// where it is smaller; brightened until its peak is at least 254; and moved by whole pixels until its center of mass
+/// is within half a pixel of the middle of pixel (14, 14), or as near as possible without losing ink.
 ///
 /// ```
 /// use digit_pad::imaging::gray_image::GrayImage;
@@ -155,7 +155,8 @@ mod tests {
         (ink.width, ink.height)
     }
 
-    /// The fraction of ink that differs in the best alignment: a center of mass between two pixels may be moved to either.
+    /// The fraction of ink that differs in the best alignment: a center of mass between two pixels may be moved to
+    /// either.
     fn distance(a: &Gray28, b: &Gray28) -> f32 {
         let moved = |by: isize| {
             let sum: f32 = a

@@ -47,8 +47,8 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// If the model's scaling is invalid, its feature cache is damaged or for images of another size, or `capacity` is too
-    /// large.
+    /// If the model's scaling is invalid, its feature cache is damaged or for images of another size, or `capacity` is
+    /// too large.
     pub fn new(model: Model, capacity: usize) -> Result<Self, Error> {
         let (scaling, examples) = (model.scaling()?, feature_cache::examples(&model)?);
         let (backbone, head, cache) = if examples.is_empty() {

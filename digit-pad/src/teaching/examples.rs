@@ -68,13 +68,13 @@ impl Examples {
         self.0.is_empty()
     }
 
-    /// Loads a file of examples, one a line: drawings in the form of [`Drawing`](crate::drawing::file::Drawing), and images
-    /// as `{"label":3,"pixels":[…]}` with 28 rows of 28 pixels. A missing file has no examples.
+    /// Loads a file of examples, one a line: drawings in the form of [`Drawing`](crate::drawing::file::Drawing), and
+    /// images as `{"label":3,"pixels":[…]}` with 28 rows of 28 pixels. A missing file has no examples.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or a line is not an example with a label. Do not [`save`](Self::save) over a file that
-    /// failed to load.
+    /// If the file cannot be read, or a line is not an example with a label. Do not [`save`](Self::save) over a file
+    /// that failed to load.
     pub fn load(path: &Path) -> Result<Self, Error> {
         match Examples::parse_lines(path, |line| Example::from_labeled(line).map(Some)) {
             Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn saved_examples_are_loaded_unchanged() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new").join("lessons.jsonl");
+        let path = folder.path().join("new").join("examples.jsonl");
         assert!(Examples::load(&path).unwrap().is_empty());
         let mut examples = Examples::new();
         for label in 0..=9 {
@@ -210,13 +210,13 @@ mod tests {
     #[test]
     fn a_damaged_line_is_named_and_the_file_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lessons.jsonl");
+        let path = folder.path().join("examples.jsonl");
         let good = example(3, 0.0).to_json();
         for (bad, reason) in [
             ("{\"label\":3,\"stro", "not a drawing"),
             ("{\"label\":12,\"strokes\":[[[0,0]]]}", "the label is 12"),
             ("{\"strokes\":[[[0,0]]]}", "has no label"),
-            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them ink"),
+            ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them not 0"),
             ("{\"label\":3,\"pixels\":[0,1,256]}", "256"),
             ("{\"label\":11,\"pixels\":[]}", "the label is 11"),
         ] {
@@ -224,7 +224,7 @@ mod tests {
             fs::write(&path, &content).unwrap();
             let message = Examples::load(&path).unwrap_err().to_string();
             assert!(
-                message.contains("lessons.jsonl, line 3: ") && message.contains(reason),
+                message.contains("examples.jsonl, line 3: ") && message.contains(reason),
                 "{message}"
             );
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lessons.jsonl");
+        let path = folder.path().join("examples.jsonl");
         fs::create_dir(&path).unwrap();
         assert!(Examples::new().save(&path).is_err() && path.is_dir());
         assert!(Examples::load(&path).is_err());

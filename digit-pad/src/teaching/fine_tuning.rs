@@ -1,10 +1,11 @@
 //! Fine-tuning of a model's last dense layers on the user's examples, with MNIST images replayed against forgetting.
 //!
-//! The result depends only on the base model and the list of examples: every run starts from the base model and trains on
-//! all examples. So an example that is removed leaves no trace.
+//! The result depends only on the base model and the list of examples: every run starts from the base model and trains
+//! on all examples. So an example that is removed leaves no trace.
 //!
 //! ```no_run
-//! use digit_pad::{recognition::{model::Model, recognizer::Recognizer}, teaching::{examples::Examples, fine_tuning::FineTuner}};
+//! use digit_pad::recognition::{model::Model, recognizer::Recognizer};
+//! use digit_pad::teaching::{examples::Examples, fine_tuning::FineTuner};
 //!
 //! let model = Model::embedded()?;
 //! let examples = Examples::load("examples.jsonl".as_ref())?;
@@ -42,8 +43,8 @@ const REPLAYED: usize = 10_000;
 /// Number of hard ones among them: those that the base model is least sure of, which are forgotten first.
 const HARD: usize = 4_000;
 
-/// Samples of a batch: hard replayed images, any replayed images, and variants of examples. With these, 49 or 50 examples
-/// of one writer cost the built-in model 5 to 8 of MNIST's 10,000 test images (four writers).
+/// Samples of a batch: hard replayed images, any replayed images, and variants of examples. With these, 49 or 50
+/// examples of one writer cost the built-in model 5 to 8 of MNIST's 10,000 test images (four writers).
 const HARD_PER_BATCH: usize = 192;
 const ANY_PER_BATCH: usize = 64;
 const VARIANTS_PER_BATCH: usize = 32;
@@ -97,9 +98,9 @@ impl FineTuner {
     ///
     /// # Errors
     ///
-    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not take 28×28 gray
-    /// pixels or does not have ten outputs, or the images have another size, [`Error::TooFewImages`] if there are none,
-    /// [`Error::FeatureCache`] if the model's feature cache is damaged.
+    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not
+    /// take 28×28 gray pixels, does not have ten outputs, or the images have another size, [`Error::TooFewImages`] if
+    /// there are no images, [`Error::FeatureCache`] if the model's feature cache is damaged.
     pub fn with_replay(base: &Model, images: &Dataset) -> Result<Self, Error> {
         let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_teachable(base)?)?;
         let cached = feature_cache::examples(base)?;
@@ -119,7 +120,8 @@ impl FineTuner {
         })
     }
 
-    /// Fine-tunes the base model on these examples: the same bits for the same examples. Without any it is the base model.
+    /// Fine-tunes the base model on these examples: the same bits for the same examples. Without any it is the base
+    /// model.
     ///
     /// # Errors
     ///
@@ -229,8 +231,8 @@ fn head_start(layers: &[LayerSpec]) -> Option<usize> {
 
 /// Prepares the replayed images, the least certain first, and the label smoothing.
 ///
-/// Every other image is augmented as in training, since handwriting is not all like MNIST's. Targets are the base model's
-/// own predictions, right or wrong, so that only the examples change it.
+/// Every other image is augmented as in training, since handwriting is not all like MNIST's. Targets are the base
+/// model's own predictions, right or wrong, so that only the examples change it.
 fn replay(backbone: &Backbone, head: &Network, images: &Dataset) -> Result<(Samples, f32), Error> {
     let features = backbone.features(&half_augmented(images)?)?;
     let probabilities = head.predict(&features)?;

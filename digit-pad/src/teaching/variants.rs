@@ -17,8 +17,8 @@ use crate::{
 /// Number of variants of each example.
 pub(super) const VARIANTS: usize = 24;
 
-/// Largest rotation, in degrees. Like the ranges below, it is twice that of training: one example stands for all the ways
-/// in which its writer draws the digit.
+/// Largest rotation, in degrees. Like the ranges below, it is twice that of training: one example stands for all the
+/// ways in which its writer draws the digit.
 const ROTATION: f32 = 24.0;
 /// Largest change of scale along each axis.
 const SCALE: f32 = 0.3;
@@ -98,8 +98,8 @@ fn transform(index: usize) -> impl Fn(Point) -> Point {
     }
 }
 
-/// An additive quasirandom sequence in -1 to 1: the fractional parts of multiples of √prime. With several primes it fills
-/// a space evenly.
+/// An additive quasirandom sequence in -1 to 1: the fractional parts of multiples of √prime. With several primes it
+/// fills a space evenly.
 fn quasirandom(index: usize, prime: u8) -> f32 {
     let multiple = index as f64 * f64::from(prime).sqrt();
     (2.0 * multiple.fract() - 1.0) as f32

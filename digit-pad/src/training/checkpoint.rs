@@ -33,8 +33,8 @@ pub fn best_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Resumes the run in a file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the number of
-/// batches per epoch.
+/// Resumes the run in a file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the
+/// number of batches per epoch.
 ///
 /// # Errors
 ///
@@ -63,8 +63,8 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
     })
 }
 
-/// Saves a run. The best weights are written first: if the program ends in between, the run resumes one epoch earlier and
-/// finds them again.
+/// Saves a run. The best weights are written first: if the program ends in between, the run resumes one epoch earlier
+/// and finds them again.
 ///
 /// # Errors
 ///

@@ -94,9 +94,9 @@ impl Metrics {
         })
     }
 
-    /// Expected calibration error: the mean distance between the probability of predictions and the accuracy of those with
-    /// about that probability, in ten equally wide bins (Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
-    /// Networks", 2017). `None` without predictions.
+    /// Expected calibration error: the mean distance between the probability of predictions and the accuracy of those
+    /// with about that probability, in ten equally wide bins (Guo, Pleiss, Sun and Weinberger, "On Calibration of
+    /// Modern Neural Networks", 2017). `None` without predictions.
     #[must_use]
     pub fn calibration_error(&self) -> Option<f64> {
         // count / N · |correct / count - confidence / count|, where the count of the bin cancels out.

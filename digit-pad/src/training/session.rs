@@ -37,8 +37,8 @@ pub struct Task<'a> {
     pub recipe: Recipe,
     /// Seed of the initial weights, the order of images and their augmentation.
     pub seed: u64,
-    /// Stops training when an evaluation reaches this accuracy on the test set. The result is a race, not an estimate: the
-    /// test set then selects the weights.
+    /// Stops training when an evaluation reaches this accuracy on the test set. The result is a race, not an estimate:
+    /// the test set then selects the weights.
     pub until_accuracy: Option<f64>,
     /// File of the checkpoint, which is written after each epoch and resumed if it exists. The best weights so far are
     /// beside it ([`checkpoint::best_path`]).
@@ -61,8 +61,8 @@ pub enum StopReason {
 /// Result of a training run.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The network with the best weights: those of the epoch with the highest validation accuracy; the last ones without
-    /// validation images; those that reached [`Task::until_accuracy`].
+    /// The network with the best weights: those of the epoch with the highest validation accuracy; the last ones
+    /// without validation images; those that reached [`Task::until_accuracy`].
     pub network: Network,
     /// The epoch of the weights, from 1.
     pub epoch: usize,
@@ -82,8 +82,8 @@ pub struct Trained {
 
 /// Trains a network in the current rayon pool.
 ///
-/// `on_event` receives each event with the network as it is then; its time does not count as training. The result depends
-/// only on the task and the data, not on the number of threads.
+/// `on_event` receives each event with the network as it is then; its time does not count as training. The result
+/// depends only on the task and the data, not on the number of threads.
 ///
 /// # Errors
 ///

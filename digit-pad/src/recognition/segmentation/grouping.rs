@@ -134,8 +134,9 @@ impl Layout {
         segments
     }
 
-    /// Distance by which two rectangles would have to move apart to lie side by side, as a fraction of the narrower one's
-    /// width. A vertical line through the middle of a rectangle shares no width with it, and yet lies deep inside.
+    /// Distance by which two rectangles would have to move apart to lie side by side, as a fraction of the narrower
+    /// one's width. A vertical line through the middle of a rectangle shares no width with it, and yet lies deep
+    /// inside.
     fn overlap(&self, a: &Bounds, b: &Bounds) -> f32 {
         let narrower = a.width().min(b.width()).max(MIN_WIDTH * self.height);
         (a.right - b.left).min(b.right - a.left) / narrower

@@ -268,8 +268,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The columns before which a component may be cut, left to right: thin ones, the thinnest first where they are too close
-/// together.
+/// The columns before which a component may be cut, left to right: thin ones, the thinnest first where they are too
+/// close together.
 fn valleys(ink: &[usize], height: f32) -> Vec<usize> {
     let distance = ((MIN_WIDTH * height) as usize).max(1);
     let mut thin: Vec<usize> = (distance..ink.len().saturating_sub(distance - 1))

@@ -1,9 +1,9 @@
 //! Segmentation of a number into its digits.
 //!
 //! A drawing is over-segmented into parts: strokes or connected components, cut where one may be two digits that touch.
-//! Runs of neighboring parts then form digits. The positions of parts give the odds of a cut between them, the classifier
-//! says how well each run reads, and the most probable division wins (as in section VII of LeCun, Bottou, Bengio, Haffner,
-//! "Gradient-based learning applied to document recognition", 1998).
+//! Runs of neighboring parts then form digits. The positions of parts give the odds of a cut between them, the
+//! classifier says how well each run reads, and the most probable division wins (as in section VII of LeCun, Bottou,
+//! Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998).
 //!
 //! ```
 //! use digit_pad::{drawing::file::Drawing, recognition::{recognizer::Recognizer, segmentation::segment_ink}};

@@ -32,12 +32,12 @@ pub struct InkDigit {
     pub prediction: Prediction,
 }
 
-/// Divides the strokes of a drawing into digits, left to right. Only specks and what lies outside the canvas are part of
-/// none.
+/// Divides the strokes of a drawing into digits, left to right. Only specks and what lies outside the canvas are part
+/// of none.
 ///
 /// Strokes above each other are one digit, whichever was drawn first; strokes side by side are several. The classifier
-/// decides where they overlap a little or nearly touch, and whether one stroke is several digits, which then each have a
-/// part of it.
+/// decides where they overlap a little or nearly touch, and whether one stroke is several digits, which then each have
+/// a part of it.
 pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
     let parts = parts(ink);
     let layout = Layout::new(parts.iter().map(|part| part.bounds).collect());
