@@ -18,11 +18,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Activation {
     Relu,
-    /// With the slope below zero.
+    /// With the slope for negative inputs.
     LeakyRelu(f32),
     Tanh,
     Sigmoid,
-    /// The exact function, with the normal distribution's cumulative distribution.
+    /// The exact function, not the tanh approximation.
     Gelu,
 }
 
