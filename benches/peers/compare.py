@@ -11,9 +11,10 @@ products); time-to-99 (seconds of training to 99 %); net (training of any networ
 
 With --against, another build of our own program is the peer, to compare before and after a change.
 
-By default the programs run in turns, which needs a quiet machine. With --alternate both run at once and are suspended
-and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both meet the same minutes of a shared machine: rates are
-then about half of what they are alone, and the ratio is right. Not for time-to-99, whose clock goes on.
+By default the programs run in turns, which needs a quiet machine. With --alternate both run at the same time and are
+suspended and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both see the same load of a shared machine. The
+rates are then about half of what they are alone; the ratio is right. Not for time-to-99, whose clock keeps running while
+a program is suspended.
 
 Needs `cargo build --release -p benches --bin throughput`, and setup.sh once for the peers.
 """

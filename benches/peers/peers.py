@@ -156,7 +156,7 @@ def in_turns(commands, threads):
 
 
 def alternately(commands, threads):
-    """Runs all programs at once, and lets one at a time go on for a slot."""
+    """Starts all programs together, and lets one at a time run for a slot while the others are suspended."""
     running = [start(c, threads) for c in commands]
     done = threading.Event()
 

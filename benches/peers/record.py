@@ -24,7 +24,7 @@ from peers import (FASTEST, ROOT, Failed, add_options, cpu, is_set_up, main, our
 RECORDED = [workload for workload in FASTEST if workload != "net"]
 
 
-def said_by(*command):
+def output_of(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -57,9 +57,9 @@ def record():
         "system": f"{platform.system()} {platform.release()}",
         "kernel_forced": os.environ.get("NN_CORE_KERNEL"),
         "threads": a.threads,
-        "commit": said_by("git", "rev-parse", "HEAD"),
-        "uncommitted_changes": bool(said_by("git", "status", "--porcelain", "--untracked-files=no")),
-        "compiler": said_by("rustc", "--version"),
+        "commit": output_of("git", "rev-parse", "HEAD"),
+        "uncommitted_changes": bool(output_of("git", "status", "--porcelain", "--untracked-files=no")),
+        "compiler": output_of("rustc", "--version"),
         "command": shown(["record.py", *sys.argv[1:]]),
         "rounds": a.rounds,
         "seconds": a.seconds,
@@ -78,7 +78,7 @@ def record():
             if not is_set_up(command):
                 whole["missing"] = sorted({*whole["missing"], peer})
                 continue
-            # The clock of time-to-99 would go on while a program is suspended.
+            # The clock of time-to-99 would keep running while a program is suspended.
             alternate, a.alternate = a.alternate, a.alternate and workload != "time-to-99"
             try:
                 results, versions = rounds_of([peer], a)

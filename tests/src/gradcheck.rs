@@ -28,7 +28,7 @@ const OF_SUM: f64 = 4e-6;
 /// At most one in this many parameters may lie at a kink, where there is no gradient to compare with.
 const ONE_SKIPPED_IN: usize = 50;
 
-/// The expected gradients of a network's loss.
+/// The expected gradients of a network's loss, by central differences.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The mean loss of the batch.

@@ -41,7 +41,7 @@ impl Layout {
         (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| self.at(row, col)))
     }
 
-    /// Least length of the slice.
+    /// Minimum length of the slice.
     #[must_use]
     pub fn span(&self) -> usize {
         self.positions().max().map_or(0, |last| last + 1)
@@ -329,7 +329,7 @@ impl Image {
         let side = |length: usize, kernel: usize| match conv.padding {
             Padding::Pixels(pixels) => (length + 2 * pixels - kernel) / conv.stride + 1,
             Padding::Same => length,
-            other => panic!("{other:?} has no naive twin yet"),
+            other => panic!("{other:?} has no naive implementation"),
         };
         Self {
             channels: conv.channels,
@@ -368,7 +368,7 @@ fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f6
     let (top, left) = match conv.padding {
         Padding::Pixels(pixels) => (pixels, pixels),
         Padding::Same => ((kernel_height - 1) / 2, (kernel_width - 1) / 2),
-        other => panic!("{other:?} has no naive twin yet"),
+        other => panic!("{other:?} has no naive implementation"),
     };
     let output = |(output, y, x_out): (usize, usize, usize)| {
         let mut sum = bias.get(output).copied().unwrap_or(0.0);

@@ -302,7 +302,7 @@ fn with_training(from: &str, to: &str) -> Parts {
     let text = &parts.metadata["training"];
     assert!(text.contains(from), "{from} in {text}");
     let text = text.replacen(from, to, 1);
-    parts.say("training", &text);
+    parts.set_metadata("training", &text);
     parts
 }
 
@@ -405,7 +405,7 @@ fn a_tensor_that_does_not_fit_is_named() {
     parts.tensor("training.second.0.weight").3[..4].copy_from_slice(&(-1f32).to_le_bytes());
     cases.push((parts, &["training.second", "below 0"]));
     let mut parts = good();
-    parts.say("network", "4 | dense 16 | relu | dense 3");
+    parts.set_metadata("network", "4 | dense 16 | relu | dense 3");
     cases.push((parts, &["0.weight", "[17, 4]", "[16, 4]"]));
     // Averaging is off, but its tensors are there.
     cases.push((
