@@ -31,7 +31,7 @@ def compare():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("workload", choices=FASTEST)
     add_options(p)
-    p.add_argument("--against", help="another build of our program, in place of the peers")
+    p.add_argument("--against", help="another build of our program, instead of the peers")
     p.add_argument("--net")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")

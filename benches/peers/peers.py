@@ -235,7 +235,7 @@ def zen_generation(family, model):
 def add_options(parser):
     """Options of compare.py and record.py."""
     parser.add_argument("--ours", default=str(ROOT / "target/release/throughput"), help="our throughput binary")
-    parser.add_argument("--peers", help="peers to time, separated by commas, in place of the fastest known")
+    parser.add_argument("--peers", help="peers to time, separated by commas, instead of the fastest known")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5, help="for each run; for gemm, for each shape")
     parser.add_argument("--threads", type=int, default=2)

@@ -78,7 +78,7 @@ def section(record):
 def main():
     records = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
     records.sort(key=lambda record: (record["date"], record["started"]), reverse=True)
-    body = [line for record in records for line in section(record)] or ["No record yet.", ""]
+    body = [line for record in records for line in section(record)] or ["No results yet.", ""]
     before, rest = DOC.read_text().split(BEGIN)
     after = rest.split(END, 1)[1]
     text = before + "\n".join([BEGIN, "", *body, END]) + after
