@@ -11,7 +11,7 @@ products); time-to-99 (seconds of training to 99 %); net (training of any networ
 
 With --against, another build of our own program is the peer, to compare before and after a change.
 
-By default the programs run in turns, which needs a quiet machine. With --alternate both run at the same time and are
+By default the programs run in turns, which needs an idle machine. With --alternate both run at the same time and are
 suspended and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both see the same load of a shared machine. The
 rates are then about half of what they are alone; the ratio is right. Not for time-to-99, whose clock keeps running while
 a program is suspended.

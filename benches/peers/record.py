@@ -3,9 +3,9 @@
 
     record.py [--workloads NAME,...] [--rounds N] [--seconds S] [--threads T] [--alternate] [--out FILE]
 
-The record holds the CPU, its instruction sets, the kernel, the number of threads, our commit, the version of each peer,
-and for each row the commands, all rounds, the medians and the ratios. Peers that are not set up are named in `missing`.
-tables.py makes the tables of docs/benchmarks.md from it.
+The file contains the CPU, its instruction sets, the kernel if one is forced, the number of threads, our commit, the
+version of each peer, and for each row the commands, all rounds, the medians and the ratios. Peers that are not set up
+are named in `missing`. tables.py makes the tables of docs/benchmarks.md from it.
 """
 import argparse
 import datetime
@@ -100,7 +100,7 @@ def record():
                 })
                 print(f"{workload}, {row}, {peer}: {ratio:.2f}", file=sys.stderr)
             whole["load_after"] = os.getloadavg()[0]
-            # Written after each peer, so that a run that is stopped leaves what it has.
+            # Written after each peer, so that an interrupted run leaves its results.
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     if not whole["rows"]:

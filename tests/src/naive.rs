@@ -236,16 +236,16 @@ impl NaiveNetwork {
         }
     }
 
-    /// Computes the logits of a batch of images, `[batch, …]`, in prediction mode.
+    /// Computes the logits of a batch, `[batch, …]`, in prediction mode.
     #[must_use]
-    pub fn forward(&self, images: &[f32]) -> Pass {
-        self.pass(images, false)
+    pub fn forward(&self, inputs: &[f32]) -> Pass {
+        self.pass(inputs, false)
     }
 
-    fn pass(&self, images: &[f32], training: bool) -> Pass {
+    fn pass(&self, inputs: &[f32], training: bool) -> Pass {
         let mut branches = Vec::new();
-        let images = images.chunks(self.inputs);
-        let mut batch: Vec<Vec<f64>> = images
+        let inputs = inputs.chunks(self.inputs);
+        let mut batch: Vec<Vec<f64>> = inputs
             .map(|image| image.iter().copied().map(f64::from).collect())
             .collect();
         for layer in &self.layers {
@@ -272,8 +272,8 @@ impl NaiveNetwork {
 
     /// Computes the mean cross-entropy of a batch in training mode, and the forward pass that gives it.
     #[must_use]
-    pub fn loss(&self, images: &[f32], targets: &[usize]) -> (f64, Pass) {
-        let pass = self.pass(images, true);
+    pub fn loss(&self, inputs: &[f32], targets: &[usize]) -> (f64, Pass) {
+        let pass = self.pass(inputs, true);
         let rows = pass.logits.chunks(pass.logits.len() / targets.len());
         let sum: f64 = rows
             .zip(targets)

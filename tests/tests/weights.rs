@@ -84,9 +84,9 @@ fn a_model_round_trips_bit_for_bit() {
             (again.scaling, &again.labels, &again.notes),
             (model.scaling, &model.labels, &model.notes)
         );
-        let images = batch(&model.network, 3, 2).0;
-        let expected = model.network.predict(&images).unwrap();
-        assert_same_bits(text, &again.network.predict(&images).unwrap(), &expected);
+        let inputs = batch(&model.network, 3, 2).0;
+        let expected = model.network.predict(&inputs).unwrap();
+        assert_same_bits(text, &again.network.predict(&inputs).unwrap(), &expected);
         let named = Model::load_as(&path, spec(text)).unwrap();
         assert_eq!(named.network.tensors(), model.network.tensors());
     }

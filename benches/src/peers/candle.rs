@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    /// A convolution without pooling: candle 0.11 scales the gradient of max-pooling by the number of maxima over the
+    /// A convolution without pooling: candle 0.11 scales the gradient of max pooling by the number of maxima over the
     /// window's area, which costs as much as ours but gives another update.
     const CONVOLUTION: Workload = Workload {
         name: "convolution",
