@@ -19,13 +19,13 @@ fn dense(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("forward", &shape), |bencher| {
             bencher.iter(|| net.logits(&images, &mut workspace).expect("the shapes fit")[0]);
         });
-        let mut trainer = Trainer::new(net.clone(), Sgd::new(1e-6), batch).expect("sound settings");
+        let mut trainer = Trainer::new(net.clone(), Sgd::new(1e-6), batch).expect("valid settings");
         group.bench_function(BenchmarkId::new("step", &shape), |bencher| {
             bencher.iter(|| trainer.step(&images, &labels).expect("the shapes fit"));
         });
         // One more layer, so that the gradient of the input is computed too.
         let deep = network(&format!("{inputs} | dense {inputs} | dense {outputs}")).expect("a network");
-        let mut trainer = Trainer::new(deep, Sgd::new(1e-6), batch).expect("sound settings");
+        let mut trainer = Trainer::new(deep, Sgd::new(1e-6), batch).expect("valid settings");
         group.bench_function(BenchmarkId::new("step, two layers", &shape), |bencher| {
             bencher.iter(|| trainer.step(&images, &labels).expect("the shapes fit"));
         });

@@ -1,4 +1,4 @@
-//! Training steps of whole networks, and preparing an epoch's batches.
+//! Training steps of whole networks, and the batches of an epoch.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
 use benches::{Resident, WORKLOADS};
@@ -46,7 +46,7 @@ fn data_path(criterion: &mut Criterion) {
         .sample_size(10);
     let batch = 32;
     let (mut images, mut labels) = (vec![0.0; batch * 784], vec![0; batch]);
-    let mut batches = Batches::new(&train, batch, 1, Scaling::UNIT).expect("sound settings");
+    let mut batches = Batches::new(&train, batch, 1, Scaling::UNIT).expect("valid settings");
     let mut epoch = 0;
     group.bench_function("epoch, shuffled and scaled", |bencher| {
         bencher.iter(|| {

@@ -11,9 +11,10 @@ products); time-to-99 (seconds of training to 99 %); net (training of any networ
 
 With --against, another build of our own program is the peer, to compare before and after a change.
 
-By default the programs run in turns, which needs a quiet machine. With --alternate both run at once and are suspended
-and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both meet the same minutes of a shared machine: rates are
-then about half of what they are alone, and the ratio is right. Not for time-to-99, whose clock goes on.
+By default the programs run in turns, which needs an idle machine. With --alternate both run at the same time and are
+suspended and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both see the same load of a shared machine. The
+rates are then about half of what they are alone; the ratio is right. Not for time-to-99, whose clock keeps running while
+a program is suspended.
 
 Needs `cargo build --release -p benches --bin throughput`, and setup.sh once for the peers.
 """
@@ -30,7 +31,7 @@ def compare():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("workload", choices=FASTEST)
     add_options(p)
-    p.add_argument("--against", help="another build of our program, in place of the peers")
+    p.add_argument("--against", help="another build of our program, instead of the peers")
     p.add_argument("--net")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")

@@ -1,4 +1,4 @@
-"""Which peers there are, how each is started, and what its output means. Used by compare.py and record.py."""
+"""The peers: how each is started, and how its output is parsed. Used by compare.py and record.py."""
 import json
 import os
 import signal
@@ -156,7 +156,7 @@ def in_turns(commands, threads):
 
 
 def alternately(commands, threads):
-    """Runs all programs at once, and lets one at a time go on for a slot."""
+    """Starts all programs together, and lets one at a time run for a slot while the others are suspended."""
     running = [start(c, threads) for c in commands]
     done = threading.Event()
 
@@ -189,7 +189,7 @@ def rounds_of(peers, run):
     results, versions = {}, {}
     for _ in range(run.rounds):
         for peer in peers:
-            # Peers start slowly: with --alternate ours runs for longer, so that both are timed in the same minutes.
+            # Peers start slowly: with --alternate ours runs for longer, so that both are timed over the same period.
             commands = [our_command(run, run.seconds * (3 if run.alternate else 1)), peer_command(peer, run)]
             texts = (alternately if run.alternate else in_turns)(commands, run.threads)
             (ours, _), (theirs, versions[peer]) = (rows_of(text, run.threads) for text in texts)
@@ -224,7 +224,7 @@ def cpu():
 
 
 def zen_generation(family, model):
-    """AMD's model names do not always tell the microarchitecture."""
+    """Zen generation by family and model; AMD's model names do not always show it."""
     if family == 23:
         return "Zen 2" if model >= 0x30 else "Zen"
     if family == 25:
@@ -235,12 +235,12 @@ def zen_generation(family, model):
 def add_options(parser):
     """Options of compare.py and record.py."""
     parser.add_argument("--ours", default=str(ROOT / "target/release/throughput"), help="our throughput binary")
-    parser.add_argument("--peers", help="peers to time, separated by commas, in place of the fastest known")
+    parser.add_argument("--peers", help="peers to time, separated by commas, instead of the fastest known")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5, help="for each run; for gemm, for each shape")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--alternate", action="store_true",
-                        help="run both programs at once, and suspend one at a time, for a machine that others share")
+                        help="start both programs, and let one at a time run while the other is suspended, for a shared machine")
 
 
 def main(run):

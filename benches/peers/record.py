@@ -3,9 +3,9 @@
 
     record.py [--workloads NAME,...] [--rounds N] [--seconds S] [--threads T] [--alternate] [--out FILE]
 
-The record holds the CPU, its instruction sets, the kernel, the number of threads, our commit, the version of each peer,
-and for each row the commands, all rounds, the medians and the ratios. Peers that are not set up are named in `missing`.
-tables.py makes the tables of docs/benchmarks.md from it.
+The file contains the CPU, its instruction sets, the kernel if one is forced, the number of threads, our commit, the
+version of each peer, and for each row the commands, all rounds, the medians and the ratios. Peers that are not set up
+are named in `missing`. tables.py makes the tables of docs/benchmarks.md from it.
 """
 import argparse
 import datetime
@@ -24,7 +24,7 @@ from peers import (FASTEST, ROOT, Failed, add_options, cpu, is_set_up, main, our
 RECORDED = [workload for workload in FASTEST if workload != "net"]
 
 
-def said_by(*command):
+def output_of(*command):
     try:
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -57,9 +57,9 @@ def record():
         "system": f"{platform.system()} {platform.release()}",
         "kernel_forced": os.environ.get("NN_CORE_KERNEL"),
         "threads": a.threads,
-        "commit": said_by("git", "rev-parse", "HEAD"),
-        "uncommitted_changes": bool(said_by("git", "status", "--porcelain", "--untracked-files=no")),
-        "compiler": said_by("rustc", "--version"),
+        "commit": output_of("git", "rev-parse", "HEAD"),
+        "uncommitted_changes": bool(output_of("git", "status", "--porcelain", "--untracked-files=no")),
+        "compiler": output_of("rustc", "--version"),
         "command": shown(["record.py", *sys.argv[1:]]),
         "rounds": a.rounds,
         "seconds": a.seconds,
@@ -78,7 +78,7 @@ def record():
             if not is_set_up(command):
                 whole["missing"] = sorted({*whole["missing"], peer})
                 continue
-            # The clock of time-to-99 would go on while a program is suspended.
+            # The clock of time-to-99 would keep running while a program is suspended.
             alternate, a.alternate = a.alternate, a.alternate and workload != "time-to-99"
             try:
                 results, versions = rounds_of([peer], a)
@@ -100,7 +100,7 @@ def record():
                 })
                 print(f"{workload}, {row}, {peer}: {ratio:.2f}", file=sys.stderr)
             whole["load_after"] = os.getloadavg()[0]
-            # Written after each peer, so that a run that is stopped leaves what it has.
+            # Written after each peer, so that an interrupted run leaves its results.
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     if not whole["rows"]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh [python|rust]: sets up the libraries that nn-core is compared with, once, in $PEERS_DIR (default
 # ~/.cache/nn-core-peers): MNIST unpacked; a Python environment with PyTorch and JAX, another with TensorFlow (7 GB); the
-# programs that time candle, gemm, matrixmultiply and burn (ten minutes on two cores). Without an argument, both halves.
+# programs that time candle, gemm, matrixmultiply and burn (ten minutes on two cores). Without an argument, both.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rewrites the marked section of docs/benchmarks.md from benches/results/*.json, newest record first.
+"""Rewrites the marked section of docs/benchmarks.md from benches/results/*.json, newest first.
 
     tables.py [--check]     --check only says whether the section is up to date, and exits 1 if it is not
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOC, RESULTS = ROOT / "docs/benchmarks.md", ROOT / "benches/results"
 BEGIN, END = "<!-- begin: written by benches/peers/tables.py -->", "<!-- end -->"
-LIBRARIES = {  # what the reader calls each peer
+LIBRARIES = {  # names of the peers in the tables
     "torch": "PyTorch", "torch-channels-last": "PyTorch, channels last", "torch-compile": "PyTorch, compiled",
     "torch-recipe": "PyTorch", "jax": "JAX", "jax-scan": "JAX, 100 steps per call", "keras": "Keras", "openblas": "OpenBLAS",
     "mkl": "MKL",
@@ -78,7 +78,7 @@ def section(record):
 def main():
     records = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
     records.sort(key=lambda record: (record["date"], record["started"]), reverse=True)
-    body = [line for record in records for line in section(record)] or ["No record yet.", ""]
+    body = [line for record in records for line in section(record)] or ["No results yet.", ""]
     before, rest = DOC.read_text().split(BEGIN)
     after = rest.split(END, 1)[1]
     text = before + "\n".join([BEGIN, "", *body, END]) + after

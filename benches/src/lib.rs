@@ -186,7 +186,7 @@ impl Workload {
     /// If a setting is wrong.
     #[must_use]
     pub fn trainer(&self) -> Trainer {
-        Trainer::new(self.network(), self.optimizer.with(self.learning_rate), self.batch).expect("sound settings")
+        Trainer::new(self.network(), self.optimizer.with(self.learning_rate), self.batch).expect("valid settings")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files in `data/` are MNIST and are read correctly.
+//! The files in `data/`: they are MNIST, and they are read as such.
 
 use std::{fmt::Write, fs, io::Read, path::Path};
 

@@ -1,4 +1,4 @@
-//! Files that appear complete or not at all: written beside their place, then renamed.
+//! Atomic file writes: a temporary file in the same folder, renamed when it is complete.
 
 use std::{
     io::{self, BufWriter, Error, ErrorKind, Write},
@@ -36,8 +36,7 @@ pub fn write(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> io::R
     Ok(())
 }
 
-/// Checks that [`write()`] can write to `path`, so that a long computation does not end without a place for its result.
-/// An existing file stays as it is.
+/// Checks that [`write()`] can write to `path`; call it before a long computation. An existing file is left unchanged.
 ///
 /// # Errors
 /// If `path` is a folder, a device or a pipe, or names no file; if its folder does not exist, or no file can be made in
@@ -81,7 +80,7 @@ fn temporary_file(path: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(".unfinished-");
     #[cfg(unix)]
     {
-        // By default a temporary file is for its owner alone. The umask removes what it denies.
+        // Temporary files are private by default. The umask restricts this mode as that of any new file.
         use std::{fs::Permissions, os::unix::fs::PermissionsExt};
         builder.permissions(Permissions::from_mode(0o666));
     }

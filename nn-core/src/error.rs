@@ -1,4 +1,4 @@
-//! The error type of the crate: each message names the culprit and the remedy.
+//! The error type of the crate: each message says what is wrong, where, and what to do.
 
 use std::path::PathBuf;
 
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cause_is_told_once() {
+    fn the_message_includes_the_cause_once() {
         let error = Error::Io {
             path: "run.safetensors".into(),
             action: "cannot write the weights",

@@ -35,9 +35,9 @@ pub struct Network {
     /// The graph of prediction: the same, unless normalizations are folded into the layers before them.
     prediction: Arc<Graph>,
     parameters: Buffer,
-    /// What layers learn without gradients, such as running statistics; optimizers leave it alone.
+    /// Running statistics, which optimizers do not change.
     state: Buffer,
-    /// What prediction derives from both, made when it is first needed.
+    /// The packed parameters of prediction, made when they are first needed.
     packed: OnceLock<PackedParameters>,
     kernel: Kernel,
 }
@@ -116,8 +116,8 @@ impl Network {
         self.spec().parameter_count()
     }
 
-    /// Multiply-adds of a forward pass of one sample, by direct arithmetic. Outputs that no layer reads, such as those
-    /// that windows leave over at the lower and right edge, are not computed and do not count.
+    /// Multiply-adds of a forward pass of one sample, by direct arithmetic. Outputs that no layer reads, such as rows
+    /// and columns at the lower and right edge that no window covers, are not computed and do not count.
     #[must_use]
     pub fn multiply_adds(&self) -> usize {
         self.graph.multiply_adds
@@ -143,8 +143,8 @@ impl Network {
     /// bits in any batch and on any number of threads.
     ///
     /// # Errors
-    /// If `inputs` holds no whole number of samples, at least one, or more than the workspace has room for, or if the
-    /// workspace was made for another network.
+    /// If `inputs` is empty, is not a whole number of samples, or has more samples than the workspace has room for; or
+    /// if the workspace was made for another network.
     pub fn logits<'a>(&self, inputs: &[f32], workspace: &'a mut Workspace) -> Result<&'a [f32]> {
         let packed = self.packed.get_or_init(|| {
             let graphs = (&*self.graph, &*self.prediction);
@@ -165,7 +165,7 @@ impl Network {
     /// ([`NetworkSpec::shapes`]), so predict a large set in parts.
     ///
     /// # Errors
-    /// If `inputs` holds no whole number of samples, or none, or so many that they take more than 16 GiB.
+    /// If `inputs` is empty, is not a whole number of samples, or takes more than 16 GiB with all layers' outputs.
     pub fn predict(&self, inputs: &[f32]) -> Result<Vec<f32>> {
         let batch = inputs.len() / self.spec().input().len();
         let mut workspace = Workspace::new(self, batch.max(1))?;
@@ -256,7 +256,7 @@ impl Network {
         }
     }
 
-    /// The graph, and the parameters and running statistics to be updated; what was derived from them is dropped.
+    /// The graph, and the parameters and running statistics to be updated; packed parameters are discarded.
     pub(crate) fn for_update(&mut self) -> (&Graph, &mut Buffer, &mut [f32]) {
         self.packed.take();
         (&self.graph, &mut self.parameters, &mut self.state)
@@ -268,14 +268,13 @@ impl Network {
         self.graph.nodes.iter().flat_map(of_node).collect()
     }
 
-    /// An arena of this network's layout out of the tensors that [`export`](Self::export) would give of it, in any
-    /// order.
+    /// An arena of this network's layout from its tensors in any order: the inverse of [`export`](Self::export).
     ///
     /// # Errors
     /// As [`set_tensors`](Self::set_tensors).
     pub(crate) fn import(&self, mut tensors: Vec<Tensor>) -> Result<Buffer> {
         let parameters: BTreeSet<String> = self.export(&self.parameters).into_iter().map(|t| t.name).collect();
-        // What is no parameter stays as it is.
+        // Running statistics are left unchanged.
         tensors.extend(self.tensors().into_iter().filter(|t| !parameters.contains(&t.name)));
         let mut network = self.clone();
         network.set_tensors(&tensors)?;

@@ -1,4 +1,4 @@
-//! Seeded random numbers: each use has its own stream of the seed, so that none disturbs another.
+//! Seeded random numbers: each use has its own stream of the seed, so that none affects another.
 
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 

@@ -1,5 +1,5 @@
-//! Worker threads that spin while work forks and joins repeatedly: waking a sleeping one takes as long as the shortest
-//! parallel sections.
+//! Worker threads that spin during a training step: waking a sleeping one takes as long as the shortest parallel
+//! sections.
 
 use std::{
     num::NonZero,
@@ -14,7 +14,7 @@ use std::{
 static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
 /// Runs `work` on a thread of a rayon pool, while other threads of the pool spin for the jobs that it forks: `threads`
-/// in all, this one included. Outside a pool, or without other threads, it only runs `work`.
+/// in total, including this one. Outside a pool, or without other threads, it only runs `work`.
 pub(crate) fn with_spinning_workers<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let others = threads.min(rayon::current_num_threads()).min(*CORES).saturating_sub(1);
     let Some(here) = rayon::current_thread_index().filter(|_| others > 0) else {

@@ -140,7 +140,7 @@ impl Source for Slices<'_> {
 /// Asserts that a result is an error, and that its message contains all these parts.
 ///
 /// # Panics
-/// If it is no error, or a part is missing.
+/// If it is not an error, or a part is missing.
 #[track_caller]
 pub fn assert_error<T, E: fmt::Display>(outcome: Result<T, E>, parts: &[&str]) {
     let Err(error) = outcome else {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trained_network_has_no_zero_in_it() {
+    fn a_trained_network_has_no_zero_tensor_values() {
         let network = trained("3x2x2 | dense 17 | relu | dense 4", 5);
         assert_eq!(parameters(&network).len(), network.parameter_count());
         assert!(parameters(&network).iter().all(|&value| value != 0.0));

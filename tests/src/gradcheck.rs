@@ -28,7 +28,7 @@ const OF_SUM: f64 = 4e-6;
 /// At most one in this many parameters may lie at a kink, where there is no gradient to compare with.
 const ONE_SKIPPED_IN: usize = 50;
 
-/// The expected gradients of a network's loss.
+/// The expected gradients of a network's loss, by central differences.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The mean loss of the batch.
@@ -62,9 +62,9 @@ struct SignedSum {
 /// # Panics
 /// If something is wrong.
 #[track_caller]
-pub fn assert_gradients(what: impl fmt::Display, network: &Network, images: &[f32], targets: &[usize]) {
-    match Reference::new(network, images, targets) {
-        Ok(reference) => reference.assert_on_kernels(what, network, images, targets),
+pub fn assert_gradients(what: impl fmt::Display, network: &Network, inputs: &[f32], targets: &[usize]) {
+    match Reference::new(network, inputs, targets) {
+        Ok(reference) => reference.assert_on_kernels(what, network, inputs, targets),
         Err(problem) => panic!("{what}: {problem}"),
     }
 }
@@ -74,13 +74,13 @@ impl Reference {
     ///
     /// # Errors
     /// If too many parameters lie at a kink for a meaningful check.
-    pub fn new(network: &Network, images: &[f32], targets: &[usize]) -> Result<Self, String> {
+    pub fn new(network: &Network, inputs: &[f32], targets: &[usize]) -> Result<Self, String> {
         let tensors = network.tensors();
         let naive = NaiveNetwork::new(network.spec(), &tensors);
-        let (loss, base) = naive.loss(images, targets);
+        let (loss, base) = naive.loss(inputs, targets);
         let mut differences = Differences {
             network: naive,
-            images,
+            inputs,
             targets,
             base,
         };
@@ -127,10 +127,10 @@ impl Reference {
     /// # Panics
     /// If something is wrong.
     #[track_caller]
-    pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, images: &[f32], targets: &[usize]) {
+    pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, inputs: &[f32], targets: &[usize]) {
         for (kernel, network) in on_kernels(network) {
             let what = format!("{what}, {kernel}");
-            let outcome = gradients(&network, images, targets);
+            let outcome = gradients(&network, inputs, targets);
             let (loss, gradients) = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
             if loss != 0.0 || self.loss != 0.0 {
                 // Winograd convolution has a few times the rounding error of direct convolution.
@@ -234,7 +234,7 @@ fn random_signs(seed: u64, len: usize) -> Vec<f64> {
 /// Central differences of a network's loss.
 struct Differences<'a> {
     network: NaiveNetwork,
-    images: &'a [f32],
+    inputs: &'a [f32],
     targets: &'a [usize],
     base: Pass,
 }
@@ -249,7 +249,7 @@ impl Differences<'_> {
             for ((parameter, old), direction) in parameters.iter_mut().zip(&old).zip(direction) {
                 *parameter = old + step * direction;
             }
-            let (loss, pass) = self.network.loss(self.images, self.targets);
+            let (loss, pass) = self.network.loss(self.inputs, self.targets);
             (pass.branches == self.base.branches).then_some(loss)
         };
         let (ahead, behind) = (moved(step), moved(-step));
@@ -270,9 +270,9 @@ mod tests {
     /// A reference, and gradients that agree with it.
     fn reference_and_gradients(text: &str) -> (Reference, Vec<Tensor>) {
         let network = trained(text, 3);
-        let (images, targets) = batch(&network, 4, 3);
-        let reference = Reference::new(&network, &images, &targets).unwrap();
-        let (_, tensors) = gradients(&network, &images, &targets).unwrap();
+        let (inputs, targets) = batch(&network, 4, 3);
+        let reference = Reference::new(&network, &inputs, &targets).unwrap();
+        let (_, tensors) = gradients(&network, &inputs, &targets).unwrap();
         reference.check(&tensors).unwrap();
         (reference, tensors)
     }

@@ -41,7 +41,7 @@ impl Layout {
         (0..self.rows).flat_map(move |row| (0..self.cols).map(move |col| self.at(row, col)))
     }
 
-    /// Least length of the slice.
+    /// Minimum length of the slice.
     #[must_use]
     pub fn span(&self) -> usize {
         self.positions().max().map_or(0, |last| last + 1)
@@ -236,16 +236,16 @@ impl NaiveNetwork {
         }
     }
 
-    /// Computes the logits of a batch of images, `[batch, …]`, in prediction mode.
+    /// Computes the logits of a batch, `[batch, …]`, in prediction mode.
     #[must_use]
-    pub fn forward(&self, images: &[f32]) -> Pass {
-        self.pass(images, false)
+    pub fn forward(&self, inputs: &[f32]) -> Pass {
+        self.pass(inputs, false)
     }
 
-    fn pass(&self, images: &[f32], training: bool) -> Pass {
+    fn pass(&self, inputs: &[f32], training: bool) -> Pass {
         let mut branches = Vec::new();
-        let images = images.chunks(self.inputs);
-        let mut batch: Vec<Vec<f64>> = images
+        let inputs = inputs.chunks(self.inputs);
+        let mut batch: Vec<Vec<f64>> = inputs
             .map(|image| image.iter().copied().map(f64::from).collect())
             .collect();
         for layer in &self.layers {
@@ -272,8 +272,8 @@ impl NaiveNetwork {
 
     /// Computes the mean cross-entropy of a batch in training mode, and the forward pass that gives it.
     #[must_use]
-    pub fn loss(&self, images: &[f32], targets: &[usize]) -> (f64, Pass) {
-        let pass = self.pass(images, true);
+    pub fn loss(&self, inputs: &[f32], targets: &[usize]) -> (f64, Pass) {
+        let pass = self.pass(inputs, true);
         let rows = pass.logits.chunks(pass.logits.len() / targets.len());
         let sum: f64 = rows
             .zip(targets)
@@ -329,7 +329,7 @@ impl Image {
         let side = |length: usize, kernel: usize| match conv.padding {
             Padding::Pixels(pixels) => (length + 2 * pixels - kernel) / conv.stride + 1,
             Padding::Same => length,
-            other => panic!("{other:?} has no naive twin yet"),
+            other => panic!("{other:?} has no naive implementation"),
         };
         Self {
             channels: conv.channels,
@@ -368,7 +368,7 @@ fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f6
     let (top, left) = match conv.padding {
         Padding::Pixels(pixels) => (pixels, pixels),
         Padding::Same => ((kernel_height - 1) / 2, (kernel_width - 1) / 2),
-        other => panic!("{other:?} has no naive twin yet"),
+        other => panic!("{other:?} has no naive implementation"),
     };
     let output = |(output, y, x_out): (usize, usize, usize)| {
         let mut sum = bias.get(output).copied().unwrap_or(0.0);

@@ -20,7 +20,7 @@ impl Parts {
     /// Splits a file into its parts.
     ///
     /// # Panics
-    /// If the file is no safetensors file with metadata.
+    /// If the file is not a safetensors file with metadata.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let (_, header) = SafeTensors::read_metadata(bytes).expect("safetensors");
@@ -48,8 +48,8 @@ impl Parts {
         tensors.find(|tensor| tensor.0 == name).expect("a tensor of that name")
     }
 
-    /// Sets a value of the metadata.
-    pub fn say(&mut self, key: &str, value: &str) {
+    /// Sets the metadata entry `key` to `value`.
+    pub fn set_metadata(&mut self, key: &str, value: &str) {
         self.metadata.insert(key.to_owned(), value.to_owned());
     }
 

@@ -1,5 +1,5 @@
-//! Layout of the crates: imports run down the order in docs/architecture.md, never in a circle; files are short and
-//! begin with what they are for.
+//! Layout of the crates: imports follow the order in docs/architecture.md, without cycles; files are short and begin
+//! with a sentence on their purpose.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Most lines of code in a file, without its tests.
-const MOST_LINES: usize = 450;
+/// Maximum lines of code in a file, without its tests.
+const MAX_LINES: usize = 450;
 /// Crates whose imports are checked.
 const ORDERED: [&str; 3] = ["nn-core", "mnist-io", "digit-pad"];
 /// Crates whose files are checked for their length and first line.
@@ -102,14 +102,14 @@ fn after_group(tokens: &[String], open: usize) -> usize {
     tokens.len()
 }
 
-/// Without the items under `#[cfg(test)]` and its like.
+/// The tokens without the items under `#[cfg(test)]` and similar attributes.
 fn without_tests(tokens: &[String]) -> Vec<String> {
     let is_attribute = |i: usize| tokens[i] == "#" && tokens.get(i + 1).is_some_and(|token| token == "[");
-    let mut kept = Vec::new();
+    let mut code = Vec::new();
     let mut i = 0;
     while i < tokens.len() {
         if !is_attribute(i) {
-            kept.push(tokens[i].clone());
+            code.push(tokens[i].clone());
             i += 1;
             continue;
         }
@@ -135,7 +135,7 @@ fn without_tests(tokens: &[String]) -> Vec<String> {
             };
         }
     }
-    kept
+    code
 }
 
 // ----------------------------------------------------------------------------------------------------- modules
@@ -294,8 +294,8 @@ fn absolute(path: &[String], here: &[String], is_child: impl Fn(&str) -> bool) -
         "self" => Some(here.iter().chain(&path[1..]).cloned().collect()),
         "super" => {
             let ups = path.iter().take_while(|word| *word == "super").count();
-            let kept = here.len().checked_sub(ups)?;
-            Some(here[..kept].iter().chain(&path[ups..]).cloned().collect())
+            let depth = here.len().checked_sub(ups)?;
+            Some(here[..depth].iter().chain(&path[ups..]).cloned().collect())
         }
         first if is_child(first) => Some(here.iter().chain(path).cloned().collect()),
         _ => None,
@@ -435,8 +435,8 @@ fn order_faults(sources: &Sources, order: &[Entry]) -> Vec<String> {
     faults
 }
 
-/// Circles of imports, each once and as short as it can be.
-fn circles(edges: &BTreeSet<(String, String)>) -> BTreeSet<String> {
+/// Import cycles, each once and as short as possible.
+fn cycles(edges: &BTreeSet<(String, String)>) -> BTreeSet<String> {
     let next = |file: &str| {
         let file = file.to_owned();
         edges
@@ -457,15 +457,15 @@ fn circles(edges: &BTreeSet<(String, String)>) -> BTreeSet<String> {
             }
         }
         if before.contains_key(start) {
-            let mut circle = vec![start.clone()];
-            while circle.last() != Some(to) {
-                circle.push(before[circle.last().expect("never empty")].clone());
+            let mut cycle = vec![start.clone()];
+            while cycle.last() != Some(to) {
+                cycle.push(before[cycle.last().expect("never empty")].clone());
             }
-            circle.reverse();
-            let first = (0..circle.len()).min_by_key(|&i| &circle[i]).expect("never empty");
-            circle.rotate_left(first);
-            circle.push(circle[0].clone());
-            found.insert(circle.join(" -> "));
+            cycle.reverse();
+            let first = (0..cycle.len()).min_by_key(|&i| &cycle[i]).expect("never empty");
+            cycle.rotate_left(first);
+            cycle.push(cycle[0].clone());
+            found.insert(cycle.join(" -> "));
         }
     }
     found
@@ -491,20 +491,20 @@ fn code_lines(text: &str) -> usize {
     count
 }
 
-/// Files that are too long, and those that do not begin with a sentence on what they are for.
+/// Files that are too long, and those that do not begin with a sentence on their purpose.
 fn file_faults(sources: &Sources) -> Vec<String> {
     let mut faults = Vec::new();
     for (file, text) in sources {
         let lines = code_lines(text);
-        if lines > MOST_LINES {
+        if lines > MAX_LINES {
             faults.push(format!(
-                "{file} has {lines} lines of code, {MOST_LINES} are enough: split it"
+                "{file} has {lines} lines of code, at most {MAX_LINES} are allowed: split it"
             ));
         }
         let opening: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
         if !opening.join(" ").contains(['.', ':']) {
             faults.push(format!(
-                "{file} does not begin with a sentence (`//! …`) on what it is for"
+                "{file} does not begin with a sentence (`//! …`) on its purpose"
             ));
         }
     }
@@ -550,13 +550,13 @@ fn imports_run_down_the_order_of_the_folders() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
-    let of = |name: &&str| circles(&imports(&sources(name))).into_iter().collect::<Vec<_>>();
+fn imports_have_no_cycles() {
+    let of = |name: &&str| cycles(&imports(&sources(name))).into_iter().collect::<Vec<_>>();
     assert_none(&ORDERED.iter().flat_map(of).collect::<Vec<_>>());
 }
 
 #[test]
-fn files_are_short_and_begin_with_what_they_are_for() {
+fn files_are_short_and_begin_with_their_purpose() {
     let faults = CRATES.iter().flat_map(|name| {
         let faults = file_faults(&sources(name));
         faults.into_iter().map(move |fault| format!("{name}/src/{fault}"))
@@ -602,12 +602,12 @@ fn a_tree_in_order_has_no_faults() {
         ),
     ]);
     assert_eq!(order_faults(&sources, &small_order()), Vec::<String>::new());
-    assert_eq!(circles(&imports(&sources)), BTreeSet::new());
+    assert_eq!(cycles(&imports(&sources)), BTreeSet::new());
     assert_eq!(file_faults(&sources), Vec::<String>::new());
 }
 
 #[test]
-fn an_arrow_up_is_found_however_it_is_written() {
+fn an_import_against_the_order_is_found_however_it_is_written() {
     let up = [
         "use crate::top::Top;",
         "use super::{top::{Other, Top as Name}};",
@@ -634,7 +634,7 @@ fn an_arrow_up_is_found_however_it_is_written() {
 }
 
 #[test]
-fn an_arrow_up_inside_a_folder_is_found() {
+fn an_import_against_the_order_inside_a_folder_is_found() {
     let sources = tree(&[
         ("lib.rs", "mod base; mod top;"),
         ("top/mod.rs", "mod one; mod two; pub use one::One;"),
@@ -657,7 +657,7 @@ fn files_and_entries_without_their_counterpart_are_found() {
 }
 
 #[test]
-fn circles_are_found_once_each() {
+fn cycles_are_found_once_each() {
     let sources = tree(&[
         ("lib.rs", "mod a; mod b; mod c; mod d;"),
         ("a.rs", "use crate::b::B; pub struct A;"),
@@ -665,19 +665,19 @@ fn circles_are_found_once_each() {
         ("c.rs", "pub struct C; fn f(_: crate::a::A) {}"),
         ("d.rs", "use crate::a::A;"),
     ]);
-    let found = circles(&imports(&sources));
+    let found = cycles(&imports(&sources));
     assert_eq!(found, BTreeSet::from(["a.rs -> b.rs -> c.rs -> a.rs".to_owned()]));
 }
 
 #[test]
-fn a_module_and_its_child_can_be_a_circle() {
+fn a_module_and_its_child_can_be_a_cycle() {
     let parent = |text: &str| {
         let sources = tree(&[
             ("lib.rs", "mod a;"),
             ("a/mod.rs", text),
             ("a/b.rs", "use super::A; pub struct B;"),
         ]);
-        circles(&imports(&sources)).len()
+        cycles(&imports(&sources)).len()
     };
     assert_eq!(parent("mod b; use b::B; pub struct A;"), 1);
     assert_eq!(parent("mod b; pub struct A; fn f() { b::f() }"), 1);
@@ -686,9 +686,9 @@ fn a_module_and_its_child_can_be_a_circle() {
 
 #[test]
 fn long_files_and_files_without_an_opening_sentence_are_found() {
-    let long = format!("//! Long.\n{}", "const A: u8 = 1;\n// one\n\n".repeat(MOST_LINES + 1));
+    let long = format!("//! Long.\n{}", "const A: u8 = 1;\n// one\n\n".repeat(MAX_LINES + 1));
     let tests = "#[cfg(test)]\nmod tests {\n    const A: u8 = 1;\n}\n";
-    let just = format!("//! Just right.\n{}{tests}", "const A: u8 = 1;\n".repeat(MOST_LINES));
+    let just = format!("//! Just right.\n{}{tests}", "const A: u8 = 1;\n".repeat(MAX_LINES));
     let files = [
         ("just.rs", just.as_str()),
         ("long.rs", &long),

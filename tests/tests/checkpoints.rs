@@ -27,31 +27,31 @@ const EPOCHS: u64 = 4;
 
 /// Samples in an order that depends on the epoch.
 struct Shuffled<'a> {
-    images: &'a [f32],
-    labels: &'a [usize],
+    inputs: &'a [f32],
+    targets: &'a [usize],
     order: Vec<usize>,
 }
 
 impl<'a> Shuffled<'a> {
-    fn new((images, labels): &'a (Vec<f32>, Vec<usize>)) -> Self {
+    fn new((inputs, targets): &'a (Vec<f32>, Vec<usize>)) -> Self {
         let order = Vec::new();
-        Self { images, labels, order }
+        Self { inputs, targets, order }
     }
 }
 
 impl Source for Shuffled<'_> {
     fn start_epoch(&mut self, epoch: u64) {
-        self.order = (0..self.labels.len()).collect();
+        self.order = (0..self.targets.len()).collect();
         self.order.shuffle(&mut ChaCha8Rng::seed_from_u64(epoch));
     }
 
-    fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        let sample = self.images.len() / self.labels.len();
-        let count = labels.len().min(self.order.len());
+    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
+        let sample = self.inputs.len() / self.targets.len();
+        let count = targets.len().min(self.order.len());
         for (place, index) in self.order.drain(..count).enumerate() {
-            let image = &self.images[index * sample..(index + 1) * sample];
-            images[place * sample..(place + 1) * sample].copy_from_slice(image);
-            labels[place] = self.labels[index];
+            let image = &self.inputs[index * sample..(index + 1) * sample];
+            inputs[place * sample..(place + 1) * sample].copy_from_slice(image);
+            targets[place] = self.targets[index];
         }
         count
     }
@@ -196,9 +196,9 @@ fn each_optimizer_saves_exactly_its_state() {
 #[test]
 fn changing_settings_between_steps_keeps_the_state() {
     let network = trained(SMALL, 3);
-    let (images, labels) = batch(&network, 4, 8);
+    let (inputs, targets) = batch(&network, 4, 8);
     let mut trainer = trainer(network);
-    trainer.step(&images, &labels).unwrap();
+    trainer.step(&inputs, &targets).unwrap();
     let bytes = trainer.checkpoint(Cursor::default()).unwrap();
     // Setting the same values again keeps the optimizer state.
     let trainer = trainer.with_clipping(0.5).unwrap().with_average(0.9).unwrap();
@@ -231,10 +231,10 @@ fn a_checkpoint_is_a_weights_file_and_is_saved_atomically() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let network = trained(SMALL, 5);
-    let (images, labels) = batch(&network, 6, 8);
+    let (inputs, targets) = batch(&network, 6, 8);
     let mut trainer = trainer(network);
     for batches in 1..3 {
-        trainer.step(&images, &labels).unwrap();
+        trainer.step(&inputs, &targets).unwrap();
         trainer.save_checkpoint(&path, Cursor { epoch: 0, batches }).unwrap();
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
         let (resumed, position) = Trainer::resume(&path, BATCH).unwrap();
@@ -284,15 +284,15 @@ fn an_old_checkpoint_resumes_and_is_written_again_byte_for_byte() {
     assert_eq!(*trainer.loss(), Loss::CrossEntropy { label_smoothing: 0.1 });
     assert_eq!((trainer.max_norm(), trainer.average()), (Some(0.5), Some(0.9)));
     assert!(trainer.checkpoint(position).unwrap() == fs::read(path).unwrap());
-    let (images, labels) = batch(trainer.network(), 10, 8);
-    trainer.step(&images, &labels).unwrap();
+    let (inputs, targets) = batch(trainer.network(), 10, 8);
+    trainer.step(&inputs, &targets).unwrap();
 }
 
 fn bytes() -> Vec<u8> {
     let network = trained(SMALL, 8);
-    let (images, labels) = batch(&network, 9, 8);
+    let (inputs, targets) = batch(&network, 9, 8);
     let mut trainer = trainer(network);
-    trainer.step(&images, &labels).unwrap();
+    trainer.step(&inputs, &targets).unwrap();
     trainer.checkpoint(Cursor { epoch: 3, batches: 2 }).unwrap()
 }
 
@@ -302,7 +302,7 @@ fn with_training(from: &str, to: &str) -> Parts {
     let text = &parts.metadata["training"];
     assert!(text.contains(from), "{from} in {text}");
     let text = text.replacen(from, to, 1);
-    parts.say("training", &text);
+    parts.set_metadata("training", &text);
     parts
 }
 
@@ -405,7 +405,7 @@ fn a_tensor_that_does_not_fit_is_named() {
     parts.tensor("training.second.0.weight").3[..4].copy_from_slice(&(-1f32).to_le_bytes());
     cases.push((parts, &["training.second", "below 0"]));
     let mut parts = good();
-    parts.say("network", "4 | dense 16 | relu | dense 3");
+    parts.set_metadata("network", "4 | dense 16 | relu | dense 3");
     cases.push((parts, &["0.weight", "[17, 4]", "[16, 4]"]));
     // Averaging is off, but its tensors are there.
     cases.push((
@@ -443,8 +443,8 @@ proptest! {
             bytes[position] = value;
         }
         if let Ok((mut trainer, _)) = Trainer::resume_from(&bytes, 8) {
-            let (images, labels) = batch(trainer.network(), 10, 8);
-            let _ = trainer.step(&images, &labels);
+            let (inputs, targets) = batch(trainer.network(), 10, 8);
+            let _ = trainer.step(&inputs, &targets);
         }
     }
 }

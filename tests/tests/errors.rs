@@ -21,14 +21,14 @@ fn network() -> Network {
 
 /// A trainer after three steps, so that its momentum buffer is not zero.
 fn trainer() -> Trainer {
-    let (images, labels) = batch(&network(), 2, BATCH);
+    let (inputs, targets) = batch(&network(), 2, BATCH);
     let sgd = Sgd {
         momentum: 0.9,
         ..Sgd::new(0.1)
     };
     let mut trainer = Trainer::new(network(), sgd, BATCH).unwrap();
     for _ in 0..3 {
-        trainer.step(&images, &labels).unwrap();
+        trainer.step(&inputs, &targets).unwrap();
     }
     trainer
 }
@@ -38,10 +38,10 @@ fn assert_unchanged(what: &str, trainer: &mut Trainer) {
     let mut expected = self::trainer();
     assert_eq!(trainer.steps(), expected.steps(), "{what}");
     assert_same_bits(what, &parameters(trainer.network()), &parameters(expected.network()));
-    let (images, labels) = batch(trainer.network(), 3, BATCH);
+    let (inputs, targets) = batch(trainer.network(), 3, BATCH);
     assert_eq!(
-        trainer.step(&images, &labels).unwrap(),
-        expected.step(&images, &labels).unwrap()
+        trainer.step(&inputs, &targets).unwrap(),
+        expected.step(&inputs, &targets).unwrap()
     );
     assert_same_bits(what, &parameters(trainer.network()), &parameters(expected.network()));
 }
@@ -189,10 +189,10 @@ fn loss_schedule_clipping_and_average_settings_out_of_range_are_named() {
 
 #[test]
 fn an_overflowing_schedule_is_an_error_that_changes_nothing() {
-    let (images, labels) = batch(&network(), 2, BATCH);
+    let (inputs, targets) = batch(&network(), 2, BATCH);
     let growing = trainer().with_schedule(Schedule::exponential(1e19));
     let mut growing = growing.unwrap();
-    assert_error(growing.step(&images, &labels), &["learning rate = inf"]);
+    assert_error(growing.step(&inputs, &targets), &["learning rate = inf"]);
     let mut trainer = growing.with_schedule(Schedule::constant()).unwrap();
     assert_unchanged("a rate out of range", &mut trainer);
 }
@@ -220,7 +220,7 @@ struct WrongCount(usize);
 impl Source for WrongCount {
     fn start_epoch(&mut self, _epoch: u64) {}
 
-    fn next_batch(&mut self, _images: &mut [f32], _labels: &mut [usize]) -> usize {
+    fn next_batch(&mut self, _inputs: &mut [f32], _targets: &mut [usize]) -> usize {
         self.0
     }
 }
@@ -243,9 +243,9 @@ fn a_source_that_reports_too_many_samples_is_an_error() {
 
 #[test]
 fn evaluation_in_an_empty_workspace_is_an_error() {
-    let (images, labels) = batch(&network(), 2, BATCH);
+    let (inputs, targets) = batch(&network(), 2, BATCH);
     let mut workspace = Workspace::new(&network(), 0).unwrap();
-    let outcome = evaluate(&network(), &mut Slices::new(&images, &labels), &mut workspace);
+    let outcome = evaluate(&network(), &mut Slices::new(&inputs, &targets), &mut workspace);
     assert_error(outcome, &["capacity = 0", "at least one sample"]);
 }
 
@@ -278,55 +278,55 @@ fn huge_scratch_memory_is_refused() {
 
 #[test]
 fn inputs_and_targets_of_wrong_lengths_are_refused_and_change_nothing() {
-    let (images, labels) = batch(&network(), 4, BATCH + 1);
+    let (inputs, targets) = batch(&network(), 4, BATCH + 1);
     let (fit, shape) = (BATCH * 6, "shape 2x3x1");
-    for (what, images, labels, message) in [
+    for (what, inputs, targets, message) in [
         (
-            "no images",
-            &images[..0],
-            &labels[..0],
+            "no inputs",
+            &inputs[..0],
+            &targets[..0],
             &["inputs", "expected 6", shape, "got 0"][..],
         ),
         (
-            "half an image",
-            &images[..3],
-            &labels[..1],
+            "half a sample",
+            &inputs[..3],
+            &targets[..1],
             &["inputs", "expected 6", "got 3"],
         ),
         (
             "one value less",
-            &images[..fit - 1],
-            &labels[..BATCH],
+            &inputs[..fit - 1],
+            &targets[..BATCH],
             &["inputs", shape, "got 29"],
         ),
         (
             "one value more",
-            &images[..fit + 1],
-            &labels[..BATCH],
+            &inputs[..fit + 1],
+            &targets[..BATCH],
             &["inputs", "expected 30", shape, "got 31"],
         ),
         (
-            "a label less",
-            &images[..fit],
-            &labels[..BATCH - 1],
+            "one target less",
+            &inputs[..fit],
+            &targets[..BATCH - 1],
             &["targets", "expected 5", "5 samples", "got 4"],
         ),
         (
-            "a label more",
-            &images[..fit],
-            &labels,
+            "one target more",
+            &inputs[..fit],
+            &targets,
             &["targets", "expected 5", "got 6"],
         ),
-        ("no labels", &images[..fit], &[], &["targets", "expected 5", "got 0"]),
+        ("no targets", &inputs[..fit], &[], &["targets", "expected 5", "got 0"]),
         (
             "a large batch",
-            &images,
-            &labels,
+            &inputs,
+            &targets,
             &["6 samples", "made for 5", "larger"],
         ),
     ] {
         let mut trainer = trainer();
-        assert_error(trainer.step(images, labels), message);
+        assert_error(trainer.step(inputs, targets), message);
         assert_unchanged(what, &mut trainer);
     }
 }
@@ -338,14 +338,14 @@ fn batch_norm_refuses_one_value_per_channel() {
         ("1x1x6 | batchnorm | dense 4", "layer 0 (batchnorm)"),
     ] {
         let network = trained(text, 1);
-        let (images, labels) = batch(&network, 2, 2);
+        let (inputs, targets) = batch(&network, 2, 2);
         let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), 2).unwrap();
         let parts = [layer, "a batch of 1 sample", "at least 2"];
-        assert_error(trainer.step(&images[..6], &labels[..1]), &parts);
-        assert_error(gradients(&network, &images[..6], &labels[..1]), &parts);
+        assert_error(trainer.step(&inputs[..6], &targets[..1]), &parts);
+        assert_error(gradients(&network, &inputs[..6], &targets[..1]), &parts);
         assert_same_bits(text, &parameters(trainer.network()), &parameters(&network));
-        trainer.step(&images, &labels).unwrap();
-        trainer.network().predict(&images[..6]).unwrap();
+        trainer.step(&inputs, &targets).unwrap();
+        trainer.network().predict(&inputs[..6]).unwrap();
     }
     let network = trained("1x2x3 | batchnorm | dense 4", 1);
     gradients(&network, &[0.0; 6], &[0]).unwrap();
@@ -354,28 +354,28 @@ fn batch_norm_refuses_one_value_per_channel() {
 #[test]
 fn a_diverging_step_keeps_running_statistics() {
     let network = trained("2x3x1 | dense 17 | batchnorm | relu | dense 4", 1);
-    let (mut images, labels) = batch(&network, 2, BATCH);
-    images[3] = f32::NAN;
+    let (mut inputs, targets) = batch(&network, 2, BATCH);
+    inputs[3] = f32::NAN;
     let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), BATCH).unwrap();
-    assert_error(trainer.step(&images, &labels), &["diverged"]);
+    assert_error(trainer.step(&inputs, &targets), &["diverged"]);
     assert_same_bits("all", &parameters(trainer.network()), &parameters(&network));
 }
 
 #[test]
 fn an_invalid_target_is_named_and_changes_nothing() {
-    let (images, labels) = batch(&network(), 5, BATCH);
-    for (sample, label) in [(0, 4), (3, 10), (4, usize::MAX)] {
-        let mut wrong = labels.clone();
-        wrong[sample] = label;
-        let (label, sample) = (format!("target {label}"), format!("sample {sample}"));
-        let message = [&*label, &sample, "4 outputs", "0 to 3"];
+    let (inputs, targets) = batch(&network(), 5, BATCH);
+    for (sample, target) in [(0, 4), (3, 10), (4, usize::MAX)] {
+        let mut wrong = targets.clone();
+        wrong[sample] = target;
+        let (target, sample) = (format!("target {target}"), format!("sample {sample}"));
+        let message = [&*target, &sample, "4 outputs", "0 to 3"];
         let mut trainer = trainer();
-        assert_error(trainer.step(&images, &wrong), &message);
-        assert_unchanged(&label, &mut trainer);
-        assert_error(gradients(&network(), &images, &wrong), &message);
+        assert_error(trainer.step(&inputs, &wrong), &message);
+        assert_unchanged(&target, &mut trainer);
+        assert_error(gradients(&network(), &inputs, &wrong), &message);
         let mut workspace = Workspace::new(&network(), BATCH).unwrap();
         assert_error(
-            evaluate(&network(), &mut Slices::new(&images, &wrong), &mut workspace),
+            evaluate(&network(), &mut Slices::new(&inputs, &wrong), &mut workspace),
             &message,
         );
     }
@@ -383,27 +383,27 @@ fn an_invalid_target_is_named_and_changes_nothing() {
 
 #[test]
 fn an_epoch_returns_errors_and_can_be_repeated() {
-    let (images, mut labels) = batch(&network(), 6, 2 * BATCH);
-    let right = labels.clone();
-    labels[BATCH + 2] = 4;
+    let (inputs, mut targets) = batch(&network(), 6, 2 * BATCH);
+    let right = targets.clone();
+    targets[BATCH + 2] = 4;
     let mut trainer = trainer();
     let before = trainer.steps();
-    let outcome = trainer.epoch(&mut Slices::new(&images, &labels), 0, |_, _| ControlFlow::Continue(()));
+    let outcome = trainer.epoch(&mut Slices::new(&inputs, &targets), 0, |_, _| ControlFlow::Continue(()));
     assert_error(outcome, &["target 4", "sample 2"]);
     assert_eq!(trainer.steps(), before + 1, "the first batch was valid");
-    let report = trainer.epoch(&mut Slices::new(&images, &right), 0, |_, _| ControlFlow::Continue(()));
+    let report = trainer.epoch(&mut Slices::new(&inputs, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);
 }
 
 #[test]
 fn inputs_that_are_not_finite_change_nothing() {
-    let (images, labels) = batch(&network(), 7, BATCH);
+    let (inputs, targets) = batch(&network(), 7, BATCH);
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for position in [0, 17, images.len() - 1] {
-            let mut images = images.clone();
-            images[position] = value;
+        for position in [0, 17, inputs.len() - 1] {
+            let mut inputs = inputs.clone();
+            inputs[position] = value;
             let mut trainer = trainer();
-            let error = trainer.step(&images, &labels).unwrap_err();
+            let error = trainer.step(&inputs, &targets).unwrap_err();
             let Error::Diverged {
                 loss,
                 step,
@@ -425,7 +425,7 @@ fn inputs_that_are_not_finite_change_nothing() {
 
 #[test]
 fn a_far_too_high_learning_rate_is_reported_as_divergence() {
-    let (images, labels) = batch(&network(), 8, BATCH);
+    let (inputs, targets) = batch(&network(), 8, BATCH);
     for momentum in [0.0, 0.9] {
         for (kernel, network) in on_kernels(&network()) {
             let sgd = Sgd {
@@ -433,7 +433,7 @@ fn a_far_too_high_learning_rate_is_reported_as_divergence() {
                 ..Sgd::new(1e25)
             };
             let mut trainer = Trainer::new(network, sgd, BATCH).unwrap();
-            let outcome = (0..100).find_map(|_| trainer.step(&images, &labels).err());
+            let outcome = (0..100).find_map(|_| trainer.step(&inputs, &targets).err());
             let Some(Error::Diverged { step, .. }) = outcome else {
                 panic!("{kernel}: {outcome:?}")
             };
@@ -447,24 +447,24 @@ fn prediction_refuses_inputs_that_do_not_fit() {
     let network = network();
     let mut workspace = Workspace::new(&network, 2).unwrap();
     assert_eq!(workspace.capacity(), 2);
-    let (images, _) = batch(&network, 9, 3);
+    let (inputs, _) = batch(&network, 9, 3);
     assert_error(
-        network.logits(&images, &mut workspace),
+        network.logits(&inputs, &mut workspace),
         &["3 samples", "made for 2", "larger"],
     );
     assert_error(
-        network.logits(&images[..7], &mut workspace),
+        network.logits(&inputs[..7], &mut workspace),
         &["inputs", "shape 2x3x1", "got 7"],
     );
     assert_error(network.logits(&[], &mut workspace), &["inputs", "expected 6", "got 0"]);
     assert_error(
-        network.logits(&images[..6], &mut Workspace::new(&network, 0).unwrap()),
+        network.logits(&inputs[..6], &mut Workspace::new(&network, 0).unwrap()),
         &["1 samples", "made for 0"],
     );
     assert_error(network.predict(&[]), &["inputs", "expected 6", "got 0"]);
-    assert_error(network.predict(&images[..17]), &["inputs", "got 17"]);
+    assert_error(network.predict(&inputs[..17]), &["inputs", "got 17"]);
     assert_eq!(
-        network.logits(&images[..12], &mut workspace).unwrap().len(),
+        network.logits(&inputs[..12], &mut workspace).unwrap().len(),
         8,
         "the workspace remains usable"
     );
@@ -473,7 +473,7 @@ fn prediction_refuses_inputs_that_do_not_fit() {
 #[test]
 fn a_workspace_of_another_network_is_refused() {
     let network = network();
-    let (images, labels) = batch(&network, 10, 2);
+    let (inputs, targets) = batch(&network, 10, 2);
     for other in [
         "2x3x1 | dense 16 | relu | dense 4",
         "2x3x1 | dense 17 | relu | dense 5",
@@ -483,20 +483,20 @@ fn a_workspace_of_another_network_is_refused() {
     ] {
         let mut workspace = Workspace::new(&trained(other, 0), 2).unwrap();
         assert_error(
-            network.logits(&images, &mut workspace),
+            network.logits(&inputs, &mut workspace),
             &["workspace", "another network"],
         );
-        let outcome = evaluate(&network, &mut Slices::new(&images, &labels), &mut workspace);
+        let outcome = evaluate(&network, &mut Slices::new(&inputs, &targets), &mut workspace);
         assert_error(outcome, &["workspace", "another network"]);
     }
     // A workspace fits every network of the same layers, whatever it was used for before.
     let mut workspace = Workspace::for_training(&trained(NETWORK, 11), 9).unwrap();
-    let logits = network.logits(&images, &mut workspace).unwrap().to_vec();
+    let logits = network.logits(&inputs, &mut workspace).unwrap().to_vec();
     assert_same_bits(
         "logits",
         &logits,
         network
-            .logits(&images, &mut Workspace::new(&network, 2).unwrap())
+            .logits(&inputs, &mut Workspace::new(&network, 2).unwrap())
             .unwrap(),
     );
 }
@@ -520,11 +520,11 @@ fn a_workspace_of_equal_size_but_another_shape_is_refused_or_harmless() {
         ("8x4x1 | maxpool 2 | flatten", "4x8x1 | maxpool 2 | flatten"),
     ] {
         let (network, other) = (trained(text, 13), trained(other, 14));
-        let (images, _) = batch(&network, 15, 3);
-        let expected = network.predict(&images).unwrap();
+        let (inputs, _) = batch(&network, 15, 3);
+        let expected = network.predict(&inputs).unwrap();
         let mut workspace = Workspace::new(&other, 3).unwrap();
         other.logits(&batch(&other, 16, 3).0, &mut workspace).unwrap();
-        if let Ok(logits) = network.logits(&images, &mut workspace) {
+        if let Ok(logits) = network.logits(&inputs, &mut workspace) {
             let mut probabilities = logits.to_vec();
             probabilities.chunks_mut(network.spec().outputs()).for_each(softmax);
             assert_same_bits(text, &probabilities, &expected);
@@ -535,20 +535,20 @@ fn a_workspace_of_equal_size_but_another_shape_is_refused_or_harmless() {
 #[test]
 fn gradients_refuse_inputs_and_targets_that_do_not_fit() {
     let network = network();
-    let (images, labels) = batch(&network, 12, 3);
+    let (inputs, targets) = batch(&network, 12, 3);
     assert_error(
-        gradients(&network, &images[..7], &labels[..1]),
+        gradients(&network, &inputs[..7], &targets[..1]),
         &["inputs", "shape 2x3x1", "got 7"],
     );
     assert_error(
-        gradients(&network, &images[..12], &labels),
+        gradients(&network, &inputs[..12], &targets),
         &["targets", "expected 2", "got 3"],
     );
     assert_error(
-        gradients(&network, &images, &labels[..2]),
+        gradients(&network, &inputs, &targets[..2]),
         &["targets", "expected 3", "got 2"],
     );
-    assert_error(gradients(&network, &images, &[]), &["targets", "expected 3", "got 0"]);
+    assert_error(gradients(&network, &inputs, &[]), &["targets", "expected 3", "got 0"]);
     assert_error(gradients(&network, &[], &[]), &["inputs", "expected 6", "got 0"]);
 }
 

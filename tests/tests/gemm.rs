@@ -105,7 +105,7 @@ impl Case {
     fn of_layouts(a: Layout, b: Layout, c: Layout, (alpha, beta): (f32, f32)) -> Self {
         let mut padded_c = vec![CANARY; c.span() + 2 * MARGIN];
         for (position, value) in c.positions().zip(values(3, c.rows * c.cols)) {
-            // C must not be read if `beta` is 0: NaN would show.
+            // C must not be read if `beta` is 0: NaN would be propagated.
             padded_c[MARGIN + position] = if beta == 0.0 { f32::NAN } else { value };
         }
         Self {
@@ -225,7 +225,7 @@ fn large_sizes_in_every_dimension() {
     }
 }
 
-/// RowMajor of A that are far apart are packed. Without columns there is nothing to pack, and C is scaled all the same.
+/// Rows of A that are far apart are packed. Without columns there is nothing to pack, but C is still scaled.
 #[test]
 fn no_columns_of_a_with_rows_far_apart() {
     for (row_stride, col_stride) in [(2000, 1), (1, 2000), (2000, 2)] {

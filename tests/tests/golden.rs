@@ -81,10 +81,10 @@ fn network((file, text, names): (&str, &str, &[&str])) -> Network {
     model.network
 }
 
-fn logits(network: &Network, images: &[f32]) -> Vec<f32> {
-    let samples = images.len() / network.spec().input().len();
+fn logits(network: &Network, inputs: &[f32]) -> Vec<f32> {
+    let samples = inputs.len() / network.spec().input().len();
     let mut workspace = Workspace::new(network, samples).unwrap();
-    network.logits(images, &mut workspace).unwrap().to_vec()
+    network.logits(inputs, &mut workspace).unwrap().to_vec()
 }
 
 /// The values that PyTorch computed.
@@ -115,9 +115,9 @@ impl Golden {
     }
 
     fn batch(&self, model: &str) -> (Vec<f32>, Vec<usize>) {
-        let labels = self.values(&format!("{model}.labels"));
-        let labels = labels.iter().map(|&label| label as usize).collect();
-        (self.inputs(&format!("{model}.images")), labels)
+        let targets = self.values(&format!("{model}.labels"));
+        let targets = targets.iter().map(|&target| target as usize).collect();
+        (self.inputs(&format!("{model}.images")), targets)
     }
 
     fn assert_tensors(&self, prefix: &str, tensors: &[Tensor], tolerance: Tolerance) {
@@ -154,12 +154,12 @@ fn logits_loss_and_gradients() {
     let golden = Golden::open();
     for model in MODELS {
         let name = model.0;
-        let (images, labels) = golden.batch(name);
+        let (inputs, targets) = golden.batch(name);
         for (kernel, network) in on_kernels(&network(model)) {
             let what = format!("{name}, {kernel}");
             let expected = golden.values(&format!("{name}.logits"));
-            assert_close(&what, &logits(&network, &images), &expected, Tolerance::new(5e-7, 1e-6));
-            let (loss, gradients) = gradients(&network, &images, &labels).unwrap();
+            assert_close(&what, &logits(&network, &inputs), &expected, Tolerance::new(5e-7, 1e-6));
+            let (loss, gradients) = gradients(&network, &inputs, &targets).unwrap();
             let expected = golden.values(&format!("{name}.loss"));
             assert_close(&what, &[loss], &expected, Tolerance::new(0.0, 5e-7));
             golden.assert_tensors(&format!("{name}.gradient"), &gradients, Tolerance::new(2e-7, 2e-6));
@@ -193,7 +193,7 @@ fn optimizer(golden: &Golden, rule: &str) -> Optimizer {
 
 /// Trains for PyTorch's 12 steps of `rule` and compares with them; returns the trainer.
 fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) -> Trainer {
-    let (images, labels) = golden.batch(model);
+    let (inputs, targets) = golden.batch(model);
     let sample = trainer.network().spec().input().len();
     let mut losses = Vec::new();
     let what = format!("{model}.{rule}");
@@ -204,10 +204,10 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
     };
     let expected = golden.values(&format!("{what}.losses"));
     for step in 0..expected.len() {
-        let start = step * BATCH % labels.len();
+        let start = step * BATCH % targets.len();
         let samples = start..start + BATCH;
         let pixels = samples.start * sample..samples.end * sample;
-        losses.push(trainer.step(&images[pixels], &labels[samples]).unwrap().loss);
+        losses.push(trainer.step(&inputs[pixels], &targets[samples]).unwrap().loss);
         if step == 0 {
             let tensors = trainer.network().tensors();
             golden.assert_tensors(&format!("{what}.first"), &tensors, tolerance(3e-7, 1e-6));
@@ -216,7 +216,7 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
     assert_close(format!("{what}: losses"), &losses, &expected, tolerance(0.0, 3e-6));
     let tensors = trainer.network().tensors();
     golden.assert_tensors(&format!("{what}.last"), &tensors, tolerance(2e-6, 3e-6));
-    let logits = logits(trainer.network(), &images);
+    let logits = logits(trainer.network(), &inputs);
     let expected = golden.values(&format!("{what}.logits"));
     assert_close(format!("{what}: logits"), &logits, &expected, tolerance(3e-6, 3e-6));
     trainer
@@ -308,11 +308,11 @@ fn smoothed_cross_entropy_and_mean_squared_error() {
     let golden = Golden::open();
     for case in golden.losses() {
         let logits = golden.inputs(&format!("loss.{case}.logits"));
-        let label = golden.values(&format!("loss.{case}.label"))[0] as usize;
+        let target = golden.values(&format!("loss.{case}.label"))[0] as usize;
         for (name, loss) in [("smoothed", SMOOTHED), ("squared", Loss::MeanSquaredError)] {
             let what = format!("loss.{case}.{name}");
             let mut gradient = vec![0.0; logits.len()];
-            let loss = loss.of_sample(&logits, label, 1.0, &mut gradient);
+            let loss = loss.of_sample(&logits, target, 1.0, &mut gradient);
             let (expected, expected_gradient) = (golden.values(&what), golden.values(&format!("{what}.gradient")));
             if logits.iter().all(|logit| logit.is_finite()) && expected[0].is_finite() {
                 assert_close(&what, &[loss], &expected, Tolerance::new(1e-7, 1e-6));
@@ -332,11 +332,11 @@ fn softmax_and_cross_entropy_with_extreme_logits() {
     for case in cases {
         let values = |name: &str| golden.values(&format!("loss.{case}.{name}"));
         let logits = golden.inputs(&format!("loss.{case}.logits"));
-        let label = values("label")[0] as usize;
+        let target = values("label")[0] as usize;
         let mut probabilities = logits.clone();
         loss::softmax(&mut probabilities);
         let mut gradient = vec![0.0; logits.len()];
-        let loss = loss::cross_entropy(&logits, label, 1.0, &mut gradient);
+        let loss = loss::cross_entropy(&logits, target, 1.0, &mut gradient);
         // NaN and infinity exactly where PyTorch has them.
         for (what, actual) in [
             ("softmax", &probabilities),
@@ -376,7 +376,7 @@ fn python_with_torch() -> Option<String> {
 }
 
 /// The logits that PyTorch computes from a weights file, loaded with `strict=True`.
-fn read_back(python: &str, weights: &Path, images: &[f32]) -> Vec<f32> {
+fn read_back(python: &str, weights: &Path, inputs: &[f32]) -> Vec<f32> {
     let mut child = Command::new(python)
         .arg(folder().join("read_back.py"))
         .arg(weights)
@@ -385,8 +385,8 @@ fn read_back(python: &str, weights: &Path, images: &[f32]) -> Vec<f32> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let images = serde_json::to_string(images).unwrap();
-    child.stdin.take().unwrap().write_all(images.as_bytes()).unwrap();
+    let inputs = serde_json::to_string(inputs).unwrap();
+    child.stdin.take().unwrap().write_all(inputs.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(
         output.status.success(),
@@ -414,7 +414,7 @@ fn pytorch_loads_saved_weights_strictly_and_computes_the_same_logits() {
     .enumerate()
     {
         let network = trained(text, seed as u64);
-        let (images, _) = batch(&network, 3, 5);
+        let (inputs, _) = batch(&network, 3, 5);
         let path = folder.path().join(format!("{seed}.safetensors"));
         let mut model = Model::new(network);
         model.labels = (0..model.network.spec().outputs())
@@ -424,8 +424,8 @@ fn pytorch_loads_saved_weights_strictly_and_computes_the_same_logits() {
         model.save(&path).unwrap();
         assert_close(
             text,
-            &logits(&model.network, &images),
-            &read_back(&python, &path, &images),
+            &logits(&model.network, &inputs),
+            &read_back(&python, &path, &inputs),
             Tolerance::new(1e-6, 2e-6),
         );
     }

@@ -135,8 +135,8 @@ fn networks() {
                 samples
             };
             let network = trained(text, seed);
-            let (images, targets) = batch(&network, seed + 10, samples);
-            assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
+            let (inputs, targets) = batch(&network, seed + 10, samples);
+            assert_gradients(format!("{text}, {samples} samples"), &network, &inputs, &targets);
         }
     }
 }
@@ -166,8 +166,8 @@ fn winograd_convolutions() {
         ("10x4x16 | relu | conv 16 3x3 pad 20 | maxpool 8 stride 40 | dense 2", 1),
     ] {
         let network = trained(text, 5);
-        let (images, targets) = batch(&network, 15, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
+        let (inputs, targets) = batch(&network, 15, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &inputs, &targets);
     }
 }
 
@@ -189,8 +189,8 @@ fn batches_split_among_threads() {
         ("40 | dense 100 | batchnorm | relu | dense 10", 130),
     ] {
         let network = trained(text, 4);
-        let (images, targets) = batch(&network, 14, samples);
-        assert_gradients(format!("{text}, {samples} samples"), &network, &images, &targets);
+        let (inputs, targets) = batch(&network, 14, samples);
+        assert_gradients(format!("{text}, {samples} samples"), &network, &inputs, &targets);
     }
 }
 
@@ -263,38 +263,38 @@ proptest! {
         // Windows that do not fit make the network invalid.
         prop_assume!(text.parse::<NetworkSpec>().is_ok());
         let network = trained(&text, seed);
-        let (images, targets) = batch(&network, seed + 1, samples);
-        let reference = Reference::new(&network, &images, &targets);
+        let (inputs, targets) = batch(&network, seed + 1, samples);
+        let reference = Reference::new(&network, &inputs, &targets);
         // Too many kinks leave nothing to compare with.
         prop_assume!(reference.is_ok());
-        reference.unwrap().assert_on_kernels(text, &network, &images, &targets);
+        reference.unwrap().assert_on_kernels(text, &network, &inputs, &targets);
     }
 }
 
 #[test]
 fn one_class_has_zero_loss_and_gradients() {
     let network = trained("3 | dense 4 | relu | dense 1", 5);
-    let (images, targets) = batch(&network, 15, 3);
-    assert_gradients("one class", &network, &images, &targets);
+    let (inputs, targets) = batch(&network, 15, 3);
+    assert_gradients("one class", &network, &inputs, &targets);
 }
 
 #[test]
 fn networks_without_parameters_have_only_a_loss() {
     for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
         let network = network(text, 0);
-        let (images, targets) = batch(&network, 16, 3);
-        assert_gradients(text, &network, &images, &targets);
+        let (inputs, targets) = batch(&network, 16, 3);
+        assert_gradients(text, &network, &inputs, &targets);
     }
 }
 
 /// The derivative of ReLU at 0 is 0, as in PyTorch.
 #[test]
 fn relu_gradient_at_the_kink_is_zero() {
-    let (images, targets) = (values(6, 8), [0, 1]);
+    let (inputs, targets) = (values(6, 8), [0, 1]);
     for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
         let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
         for (kernel, network) in on_kernels(&network) {
-            let (_, gradients) = gradients(&network, &images, &targets).unwrap();
+            let (_, gradients) = gradients(&network, &inputs, &targets).unwrap();
             let (last, others) = gradients.split_last().unwrap();
             for tensor in others {
                 assert!(

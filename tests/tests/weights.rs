@@ -84,9 +84,9 @@ fn a_model_round_trips_bit_for_bit() {
             (again.scaling, &again.labels, &again.notes),
             (model.scaling, &model.labels, &model.notes)
         );
-        let images = batch(&model.network, 3, 2).0;
-        let expected = model.network.predict(&images).unwrap();
-        assert_same_bits(text, &again.network.predict(&images).unwrap(), &expected);
+        let inputs = batch(&model.network, 3, 2).0;
+        let expected = model.network.predict(&inputs).unwrap();
+        assert_same_bits(text, &again.network.predict(&inputs).unwrap(), &expected);
         let named = Model::load_as(&path, spec(text)).unwrap();
         assert_eq!(named.network.tensors(), model.network.tensors());
     }
@@ -448,7 +448,7 @@ fn a_description_of_other_layers_is_refused() {
         "4 | relu | dense 17 | relu | dense 3",
     ] {
         let mut parts = good();
-        parts.say("network", other);
+        parts.set_metadata("network", other);
         assert_error(Model::from_bytes(&parts.bytes()), &["is no part of the network", other]);
     }
 }
@@ -492,7 +492,7 @@ fn invalid_metadata_are_named() {
         ("network", "1073741824 | relu | dense 1", &["2^30"]),
     ] {
         let mut parts = good();
-        parts.say(key, value);
+        parts.set_metadata(key, value);
         assert_error(Model::from_bytes(&parts.bytes()), message);
     }
 }
@@ -601,7 +601,7 @@ proptest! {
     #[test]
     fn random_metadata_never_panic(key in "network|labels|mean|std|format_version", value in ".{0,30}") {
         let mut parts = good();
-        parts.say(&key, &value);
+        parts.set_metadata(&key, &value);
         let _ = Model::from_bytes(&parts.bytes());
     }
 
@@ -611,7 +611,7 @@ proptest! {
             \\| conv [0-9]{1,20} [1-3]x[1-3]( stride [1-9]{1,5})?( pad [1-9]{1,5})?){0,8}"
     ) {
         let mut parts = good();
-        parts.say("network", &value);
+        parts.set_metadata("network", &value);
         if let Ok(model) = Model::from_bytes(&parts.bytes()) {
             prop_assert_eq!(model.network.parameter_count(), 17 * 5 + 3 * 18);
         }

@@ -29,7 +29,7 @@ def setup(extra=None, gemm=False):
     """Reads the arguments. Sets `net`, `batch`, `optimizer` and `lr` from the workload where they are not given."""
     p = argparse.ArgumentParser()
     p.add_argument("--workload", choices=["gemm"] if gemm else [*WORKLOADS, "infer-1"])
-    p.add_argument("--net", help="network in text form, in place of --workload")
+    p.add_argument("--net", help="network in text form, instead of --workload")
     p.add_argument("--seconds", type=float, default=3.0)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--batch", type=int)
@@ -141,7 +141,7 @@ def emit_train(peer, version, a, result, **more):
 def run_infer(peer, version, a, make):
     """Times prediction of each network with each variant of a library, and prints the fastest variant.
 
-    `make(net)` returns (to_input, {variant: call}), where `call(x)` returns when the logits are ready. In place of a
+    `make(net)` returns (to_input, {variant: call}), where `call(x)` returns when the logits are ready. Instead of a
     call there may be the exception that says why the variant is missing. Prints a line for batch 1 (latency) and one
     for batch 1000 (images per second), with the figures of every variant in `all`.
     """

@@ -3,7 +3,7 @@ import common
 
 
 def extra(p):
-    p.add_argument("--torch", action="store_true", help="torch.mm in place of NumPy")
+    p.add_argument("--torch", action="store_true", help="torch.mm instead of NumPy")
 
 
 a = common.setup(extra, gemm=True)

@@ -1,7 +1,7 @@
 """Seconds of training to 99 % on MNIST's test set, with PyTorch. Prints one line of JSON per run, then a summary.
 
-The clock counts training only: forward, backward, update, shuffling and gathering batches, not evaluation. The moment is
-chosen by looking at the test set, so the accuracy is the end of a race and no estimate of generalization.
+The clock counts training only: forward, backward, update, shuffling and gathering batches, not evaluation. The
+stopping time is chosen on the test set, so the accuracy is the goal of a race, not an estimate of generalization.
 """
 import argparse
 import copy

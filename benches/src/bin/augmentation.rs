@@ -1,4 +1,5 @@
-//! Times a preset's training with and without its augmentation, in short turns, so that both meet the same machine.
+//! Times a preset's training with and without its augmentation, in short alternating turns, so that both run under the
+//! same conditions.
 
 use std::process::ExitCode;
 

@@ -35,8 +35,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let cores = available_parallelism().map_or(1, usize::from);
     let data = Resident::load();
     println!(
-        "| Workload | Batch | Threads | busy | Barriers | largest sample shard | largest parameter shard | speedup at most | MB per thread | \
-         MB shared | images/s |"
+        "| Workload | Batch | Threads | Threads used | Barriers | Largest share of samples | Largest share of parameters | \
+         Maximum speedup | MB per thread | MB shared | Images/s |"
     );
     println!("|{}", " --- |".repeat(11));
     for workload in WORKLOADS {

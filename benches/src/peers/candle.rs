@@ -255,8 +255,8 @@ mod tests {
         }
     }
 
-    /// A convolution without pooling: candle 0.11 scales the gradient of max-pooling by the number of largest values over
-    /// the window's area, which is as much work as ours, and another update.
+    /// A convolution without pooling: candle 0.11 scales the gradient of max pooling by the number of maxima over the
+    /// window's area, which costs as much as ours but gives another update.
     const CONVOLUTION: Workload = Workload {
         name: "convolution",
         net: "28x28x1 | conv 8 3x3 stride 2 pad 1 | relu | conv 5 3x3 | relu | dense 10",

@@ -1,4 +1,4 @@
-//! Other libraries on our workloads, used as their own examples use them: same weights, same batches, same threads.
+//! Other libraries on our workloads, used as in their own examples, with the same weights, batches and threads.
 //!
 //! `RAYON_NUM_THREADS` and `MATMUL_NUM_THREADS` set the number of threads of every library here; the default is the
 //! number of cores, and matrixmultiply takes at most 4.

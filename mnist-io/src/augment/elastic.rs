@@ -1,7 +1,7 @@
 //! Elastic distortion: a smooth random displacement field.
 //!
 //! The idea is from Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual
-//! document analysis" (2003), with a B-spline in place of a Gaussian filter.
+//! document analysis" (2003), with a B-spline instead of a Gaussian filter.
 
 use rand::{Rng, RngExt};
 

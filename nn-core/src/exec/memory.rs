@@ -1,4 +1,4 @@
-//! The arenas of a batch.
+//! The memory of a batch: activations, gradients, outputs, sums over shards, scratch memory.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::{
 /// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
 const MAX_VALUES: u64 = 1 << 32;
 
-/// The arenas of a batch. What a workspace for prediction does not need is empty.
+/// The arenas of a batch. Those that only training needs are empty in a workspace for prediction.
 #[derive(Clone, Debug)]
 pub(super) struct BatchMemory {
     /// The nodes' outputs and what they save, `[capacity, activation_stride]`; the last node's are in `outputs`.
@@ -34,7 +34,7 @@ pub(super) struct BatchMemory {
 
 impl BatchMemory {
     /// Memory for `capacity` samples with activations that are `stride` values apart; `training` is the layout of
-    /// training, if there is to be any.
+    /// training; `None` for prediction alone.
     pub(super) fn new(graph: &Graph, capacity: usize, stride: usize, training: Option<&MemoryLayout>) -> Self {
         let (mut gradients, mut losses, mut shard_sums, mut nonzero) = (0, 0, 0, Vec::new());
         if let Some(layout) = training {
@@ -54,7 +54,7 @@ impl BatchMemory {
         }
     }
 
-    /// The whole batch as a slice, with scratch memory for that many threads.
+    /// The whole batch as a slice, with scratch memory for `threads` threads.
     pub(super) fn slice<'a>(
         &'a mut self,
         graph: &Graph,
@@ -97,7 +97,7 @@ impl BatchMemory {
         }
     }
 
-    /// What the gradient of a node's parameters reads.
+    /// The arguments of the gradient of a node's parameters.
     pub(super) fn gradient_pass<'a>(&'a self, layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> Gradient<'a> {
         let range = &layout.outputs[node];
         Gradient {
@@ -155,7 +155,7 @@ fn nonzero_samples(graph: &Graph, capacity: usize) -> Vec<Option<NonzeroColumns>
     (0..graph.nodes.len()).map(list).collect()
 }
 
-/// Refuses a batch that takes more memory than any supported machine has, on at most that many threads.
+/// Refuses a batch that takes more than 16 GiB on at most `threads` threads.
 pub(super) fn check_memory(graph: &Graph, batch: usize, threads: usize, layout: &MemoryLayout) -> Result<()> {
     // Activations, their gradients, and the network's outputs.
     let sample = 2 * layout.activation_stride as u64 + graph.outputs() as u64;

@@ -1,4 +1,4 @@
-//! Parameters in the form that forward reads.
+//! Packed parameters: the form that the forward pass reads.
 
 use crate::{
     aligned::Buffer,
@@ -7,12 +7,13 @@ use crate::{
     layers::fold,
 };
 
-/// What prediction derives from the parameters and the running statistics.
+/// The folded and packed parameters of prediction.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedParameters {
     /// Parameters into which normalizations are folded.
     folded: Buffer,
-    /// What [`Parameters::pack`](crate::layers::Parameters::pack) and its like wrote.
+    /// The output of [`Parameters::pack`](crate::layers::Parameters::pack), or for a batch normalization of
+    /// [`CrossSample::pack_running_statistics`](crate::layers::CrossSample::pack_running_statistics).
     packed: Buffer,
 }
 
@@ -44,14 +45,15 @@ impl PackedParameters {
         this
     }
 
-    /// What the forward pass of a node reads: its parameters, and their packed form.
+    /// The parameters of a node and their packed form.
     pub(super) fn of_node<'a>(&'a self, node: &Node, parameters: &'a [f32]) -> (&'a [f32], &'a [f32]) {
         let packed = &self.packed[node.packed.clone()];
         (parameters_of(node, &self.folded, parameters), packed)
     }
 }
 
-/// In training: packs the parameters of all nodes but those that are cross-sample, which reduce their statistics first.
+/// Packs the parameters of all nodes for training, except those of cross-sample nodes, which first reduce their
+/// statistics.
 pub(super) fn pack_for_training(kernel: Kernel, graph: &Graph, parameters: &[f32], packed: &mut [f32]) {
     for node in graph.nodes.iter().filter(|node| node.layer.cross_sample().is_none()) {
         let parameters = &parameters[node.parameters.clone()];

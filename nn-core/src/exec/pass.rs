@@ -13,9 +13,9 @@ use crate::{
     loss::Loss,
 };
 
-/// Activations of a block of samples in prediction, 1 MiB: they stay in the second-level cache, or nearly so.
+/// Activation values of a block of samples in prediction: 1 MiB, which stays mostly in the L2 cache.
 const BLOCK_VALUES: usize = 1 << 18;
-/// The fewest samples of a block: fewer do not make up for reading all weights.
+/// Minimum samples per block; with fewer, reading all weights takes longer than it saves.
 const MIN_BLOCK: usize = 16;
 
 /// A graph with the parameters and the kernel that it runs with.
@@ -26,7 +26,7 @@ pub(crate) struct BoundGraph<'a> {
     pub(crate) kernel: Kernel,
 }
 
-/// What a training step derives from the parameters, and cross-sample layers from the whole batch.
+/// What a training step derives from the parameters and, for cross-sample nodes, from the whole batch.
 #[derive(Clone, Copy)]
 pub(super) struct DerivedParameters<'a> {
     /// In the form that forward reads.
@@ -49,8 +49,7 @@ impl BoundGraph<'_> {
 }
 
 impl BatchSlice<'_> {
-    /// Prediction: some samples at a time through all nodes, so that each node finds in a near cache what the one
-    /// before it wrote.
+    /// Predicts one block of samples after the other through all nodes, so that each node finds its input in a cache.
     pub(super) fn predict(&mut self, bound: BoundGraph<'_>, packed: &PackedParameters) {
         let block = (BLOCK_VALUES / self.layout.activation_stride).max(MIN_BLOCK);
         for rows in even_blocks(self.inputs.rows(), block) {
@@ -117,7 +116,7 @@ impl BatchSlice<'_> {
         bound.graph.nodes[index].layer.forward(pass, y);
     }
 
-    /// Writes the flags of a node's nonzero inputs, of which lists are made after the pass.
+    /// Flags a node's nonzero inputs; after the pass, they are listed from these flags.
     fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize) {
         let range = &self.layout.nonzero_flags[index];
         let (before, rest) = self.activations.reborrow().split_at_col(range.start);
@@ -169,7 +168,8 @@ impl BatchSlice<'_> {
         }
     }
 
-    /// What a node's backward pass reads, the gradient of its output, and the place for the one of its input.
+    /// The arguments of a node's backward pass: its context, the gradient of its output, and the memory for that of its
+    /// input.
     fn backward_pass<'b>(
         &'b mut self,
         bound: BoundGraph<'_>,

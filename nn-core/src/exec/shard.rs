@@ -1,4 +1,4 @@
-//! How work is cut for threads: shards of samples in the forward and backward passes, blocks of parameters in the
+//! Division of work among threads: shards of samples in the forward and backward passes, blocks of parameters in the
 //! update.
 
 use std::ops::Range;
@@ -9,9 +9,9 @@ use crate::{
     optim::Arenas,
 };
 
-/// The fewest multiply-adds of a thread in a forward or backward pass: sharing less costs more than it gains.
+/// Minimum multiply-adds per thread in a forward or backward pass; dividing less work costs more than it saves.
 const THREAD_MULTIPLY_ADDS: usize = 150_000;
-/// The fewest parameters of a thread that computes gradients, times the samples of the batch.
+/// Minimum product of parameters and samples per thread that computes gradients.
 const THREAD_PARAMETERS: usize = 150_000;
 
 /// How many of `threads` threads are worth using for that many multiply-adds.
@@ -26,8 +26,8 @@ pub(super) fn training_shards(graph: &Graph, layout: &MemoryLayout, batch: usize
     (sharding, worth.min(sharding.shards))
 }
 
-/// Where shards are cut in two for `threads` threads: the threads of the left half, and the first shard of the right
-/// one. One thread takes all of them.
+/// Divides shards between two groups of threads: returns the threads of the first group and the first shard of the
+/// second; `None` for a single thread.
 pub(super) fn cut_shards(shards: &Range<usize>, threads: usize) -> Option<(usize, usize)> {
     let left = threads / 2;
     (left > 0).then(|| (left, shards.start + shards.len() * left / threads))
@@ -59,8 +59,8 @@ pub(crate) fn for_blocks(
     }
 }
 
-/// Where blocks are cut in two, as evenly as they allow, and whether each of two threads gets at least
-/// `min_parameters` parameters. A single block is not cut.
+/// Divides blocks in two, as evenly as possible: returns the first block of the second part, and whether each part has
+/// at least `min_parameters` parameters; `None` for a single block.
 pub(super) fn cut_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Option<(usize, bool)> {
     let total = parameters_of(blocks);
     let ends = blocks.iter().scan(0, |end, block| {
@@ -72,7 +72,7 @@ pub(super) fn cut_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Op
     (blocks.len() > 1).then_some((middle, total / 2 >= min_parameters))
 }
 
-/// The fewest parameters whose gradients a thread computes for a batch of that size.
+/// Minimum parameters whose gradients a thread computes for a batch of `batch` samples.
 pub(crate) fn min_block_parameters(batch: usize) -> usize {
     THREAD_PARAMETERS / batch
 }

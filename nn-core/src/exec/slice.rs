@@ -1,4 +1,4 @@
-//! The part of a batch that one thread works on, with its part of every arena.
+//! The part of a batch that one thread processes, with its part of every arena.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::{
     layers::shard_sums::Sharding,
 };
 
-/// Some samples of a batch, whole shards of them, and their part of every arena.
+/// Consecutive shards of a batch, and their part of every arena.
 pub(super) struct BatchSlice<'a> {
     pub(super) layout: &'a MemoryLayout,
     pub(super) sharding: Sharding,
@@ -21,7 +21,7 @@ pub(super) struct BatchSlice<'a> {
     pub(super) inputs: MatRef<'a>,
     /// Empty in prediction, as `losses`.
     pub(super) targets: &'a [usize],
-    /// A row a sample: the nodes' outputs, and what they save.
+    /// One row per sample: the nodes' outputs, and what they save for backward.
     pub(super) activations: MatMut<'a>,
     /// The outputs' gradients, in the same places.
     pub(super) gradients: MatMut<'a>,
@@ -31,8 +31,8 @@ pub(super) struct BatchSlice<'a> {
 }
 
 impl<'a> BatchSlice<'a> {
-    /// Cuts the slice for that many threads and works on the parts in parallel. The results of a sample or a shard do
-    /// not depend on the cut.
+    /// Divides the slice among `threads` threads, which call `work` in parallel. The results of a sample or a shard do
+    /// not depend on the division.
     pub(super) fn share(self, threads: usize, work: &(impl Fn(BatchSlice<'_>) + Sync)) {
         let Some((left, shard)) = cut_shards(&self.shards, threads) else {
             return work(self);
@@ -45,8 +45,8 @@ impl<'a> BatchSlice<'a> {
     fn split(self, threads: usize, shard: usize) -> (Self, Self) {
         let row = self.sharding.samples(&(self.shards.start..shard)).len();
         let targets = self.targets.split_at(row.min(self.targets.len()));
-        let losses = halves(self.losses, row);
-        let shard_sums = halves(
+        let losses = split_at_most(self.losses, row);
+        let shard_sums = split_at_most(
             self.shard_sums,
             (shard - self.shards.start) * self.layout.shard_sums_len(),
         );
@@ -102,8 +102,8 @@ impl<'a> BatchSlice<'a> {
     }
 }
 
-/// Cuts values in two; both halves are empty where there are none.
-fn halves(values: &mut [f32], at: usize) -> (&mut [f32], &mut [f32]) {
+/// Splits a slice, which may be empty.
+fn split_at_most(values: &mut [f32], at: usize) -> (&mut [f32], &mut [f32]) {
     let at = at.min(values.len());
     values.split_at_mut(at)
 }

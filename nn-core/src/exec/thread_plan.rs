@@ -1,4 +1,4 @@
-//! How a training step is distributed over threads, in numbers: made by the cuts that the step itself makes.
+//! The distribution of a training step over threads, computed with the divisions that the step itself uses.
 
 use std::{cmp::Reverse, ops::Range};
 
@@ -37,8 +37,8 @@ pub struct ThreadPlan {
     /// Number of forks and joins in both sections; batch normalizations interrupt the first. Not counted are the
     /// parallel transposition of large weights before it and the listing of nonzero inputs after it.
     pub joins: usize,
-    /// How many times sooner than a single thread the busiest thread has done its multiply-adds. Joins and memory take
-    /// additional time.
+    /// Speedup over a single thread, counted in multiply-adds of the busiest thread. Joins and memory take additional
+    /// time.
     pub speedup: f64,
     /// Bytes that the busiest thread of the first section touches: all parameters, in each of the forms in which
     /// they are read, its samples with what they save, its sums of gradients.
@@ -66,7 +66,7 @@ impl ThreadPlan {
     }
 }
 
-/// The counts that a plan is made of.
+/// The counts from which a plan is computed.
 struct Counts<'a> {
     graph: &'a Graph,
     layout: MemoryLayout,
@@ -189,7 +189,7 @@ fn split_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Vec<&[Param
             tasks
         }
         _ if blocks.is_empty() => Vec::new(),
-        // If two halves are not worth two threads, nor are their halves.
+        // Blocks that are too few for two threads are not divided further.
         _ => vec![blocks],
     }
 }

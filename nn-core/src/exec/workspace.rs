@@ -1,4 +1,4 @@
-//! The memory of a batch, allocated once; and the walk of a batch through a graph.
+//! The workspace: the memory of a batch, allocated once, and the passes of a batch through a graph.
 
 use super::{
     memory::{BatchMemory, check_memory},
@@ -19,7 +19,8 @@ use crate::{
 
 /// The memory in which a network predicts or trains, for batches of up to a fixed size.
 ///
-/// The activations of all layers lie together, sample after sample, so threads share a batch by cutting the arena. Nothing is allocated after the first use.
+/// The activations of all layers are stored sample by sample, so threads share a batch by splitting the arena. Nothing
+/// is allocated after the first use.
 ///
 /// ```
 /// use nn_core::{Network, Workspace};
@@ -35,7 +36,7 @@ pub struct Workspace {
     spec: NetworkSpec,
     capacity: usize,
     prediction: MemoryLayout,
-    /// None in a workspace for prediction alone.
+    /// `None` in a workspace for prediction alone.
     training: Option<MemoryLayout>,
     memory: BatchMemory,
     /// What a training step derives from the parameters; prediction has [`PackedParameters`].
@@ -125,14 +126,14 @@ impl Workspace {
         check_min_batch(graph, batch)?;
         pack_for_training(bound.kernel, graph, bound.parameters, &mut self.packed);
         self.transpose(bound);
-        self.walk(bound, inputs, targets, loss, context)?;
+        self.forward_and_backward(bound, inputs, targets, loss, context)?;
         let layout = self.training.as_ref().expect("a workspace for training");
         let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
         self.memory.list_nonzero_inputs(bound.kernel, layout, inputs);
         Ok(self.report(targets, graph.outputs()))
     }
 
-    /// How many threads take part in a training step on that many samples.
+    /// The number of threads of a training step on `batch` samples.
     pub(crate) fn training_threads(&self, graph: &Graph, batch: usize) -> usize {
         training_shards(graph, self.training(), batch, rayon::current_num_threads()).1
     }
@@ -147,9 +148,9 @@ impl Workspace {
         }
     }
 
-    /// Brings a batch through all nodes and back. Threads take samples, in one parallel section. Cross-sample nodes
-    /// end it on both ways, to reduce the shards' partial statistics.
-    fn walk(
+    /// Runs a batch forward and backward through all nodes. Threads share the samples in one parallel section; each
+    /// cross-sample node interrupts it in both directions, to reduce the shards' partial statistics.
+    fn forward_and_backward(
         &mut self,
         bound: BoundGraph<'_>,
         inputs: &[f32],
@@ -245,7 +246,8 @@ impl Workspace {
         layer.gradient(kernel, block.index, pass, alpha, beta, out);
     }
 
-    /// The same for a node whose gradient is summed by shard: adds the shards up, always in the same order.
+    /// [`parameter_gradient`](Self::parameter_gradient) of a node whose gradient is summed by shard: adds up the
+    /// shards, always in the same order.
     fn add_shards(&self, block: &ParameterBlock, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
         let partial = self.memory.partial_sums(self.training(), block.node, batch);
         for (shard, (_, sums)) in partial.shards().enumerate() {

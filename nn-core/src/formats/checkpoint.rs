@@ -15,7 +15,7 @@ use crate::{
 };
 
 const CHECKPOINT_VERSION: u64 = 1;
-/// The arena of averages of squared gradients, by its name in files.
+/// Name in files of the arena `exp_avg_sq`.
 const EXP_AVG_SQ: &str = "second";
 
 impl Trainer {

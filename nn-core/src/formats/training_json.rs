@@ -1,7 +1,7 @@
 //! The JSON text by which a checkpoint describes a training run.
 //!
 //! The field and variant names of these types are the file format: they are written to files and read from old ones.
-//! The types they mirror may change their names freely.
+//! The types that they mirror may be renamed freely.
 
 use serde::{Deserialize, Serialize};
 

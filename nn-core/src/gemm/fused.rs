@@ -1,4 +1,4 @@
-//! Products fused with what a layer does before or after: bias and ReLU, skipped zeros, a transpose.
+//! Products for layers: fused with bias and ReLU, skipping zeros, or of a transpose.
 
 use std::cell::RefCell;
 
@@ -10,9 +10,9 @@ use super::{
     },
 };
 
-/// Columns of B from which on searching A for zeros pays.
+/// Minimum columns of B for which searching A for zeros pays off.
 pub(crate) const SPARSE_MIN_COLS: usize = 4 * NR;
-/// Rows of a block of an `aᵀ` that is read where it lies: those of 256 columns take a quarter of a 512 KiB cache.
+/// Rows of a block of an `aᵀ` that is read in place: 256 columns of it take a quarter of a 512 KiB L2 cache.
 const TRANSPOSED_MC: usize = 128;
 
 /// `c = act(a·b + bias)` on this thread, where all of B is packed and `act` is ReLU or the identity.
@@ -38,8 +38,8 @@ pub(crate) fn multiply_packed(
     });
 }
 
-/// [`multiply_packed`] that skips zeros: rows of B that would be multiplied by zeros alone are not even read. The rows of
-/// A must be contiguous.
+/// [`multiply_packed`] that skips zeros: rows of B that would only be multiplied by zeros are not read. The rows of A
+/// must be contiguous.
 ///
 /// The results are equal where B is finite. NaN and infinity in skipped rows of B are not propagated.
 ///
@@ -108,8 +108,8 @@ fn multiply_nonzero(
     }
 }
 
-/// Loops 4 and 3 for a B that is packed: `multiply` takes a block of rows of A and C, and one of the inner dimension. The
-/// bias is added with the first of these, ReLU comes with the last.
+/// Loops 4 and 3 for a packed B: calls `multiply` for each block of the inner dimension and each block of rows of A and
+/// C. The first block of the inner dimension adds the bias, the last one applies ReLU.
 fn multiply_blocks(
     a: MatRef<'_>,
     b: Panels<'_>,

@@ -43,20 +43,20 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Values of a page of memory. Rows of A that far apart are packed: read where they lie, each takes an entry of the
-/// translation buffer, and they fall into the same few sets of the cache.
+/// Values in a page of memory. Rows of A that are a page or more apart are packed: read in place, each would take an
+/// entry of the TLB, and they would share a few cache sets.
 const PAGE: usize = 1024;
-/// Values of B up to which it is read without packing: a first-level cache holds so many.
+/// Maximum values of a B that is read without packing: it fits into an L1 cache.
 const IN_PLACE: usize = 8 * 1024;
-/// Rows of A up to which any B is read without packing, since each of its values is used too seldom; unless C has more
-/// than [`FEW_VALUES`], for then B's rows lie far apart.
+/// Maximum rows of A for which a larger B is read without packing, since each of its values is used only a few times;
+/// but not if C has more than [`FEW_VALUES`] values, since the rows of B are then far apart.
 const FEW_ROWS: usize = 16;
 const FEW_VALUES: usize = 32 * 1024;
-/// Multiply-adds that each thread takes at least. Handing over fewer takes longer than doing them.
+/// Minimum multiply-adds per thread; distributing fewer takes longer than doing them.
 const THREAD_WORK: usize = 130_000;
-/// Columns that each thread takes at least through all five loops.
+/// Minimum columns per thread that runs all five loops.
 const THREAD_COLS: usize = 64;
-/// Columns of a block that each thread takes at least where a block is shared by columns.
+/// Minimum columns per thread where a block is divided by columns.
 const SPLIT_COLS: usize = 2 * NR;
 
 /// Computes `c = alpha·a·b + beta·c` on the threads of the current rayon pool.
@@ -123,7 +123,7 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
     if c.cols() <= 1 || col_stride == 1 {
         product(kernel, (alpha, beta), a, b, c, threads);
     } else if c.rows() <= 1 || row_stride == 1 {
-        // Tiles write contiguous rows, so the transpose is computed.
+        // Tiles write contiguous rows, so compute the transpose, `Cᵀ = Bᵀ·Aᵀ`.
         product(
             kernel,
             (alpha, beta),
@@ -133,7 +133,7 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
             threads,
         );
     } else {
-        // Tiles cannot write C, so the product is computed elsewhere.
+        // Neither rows nor columns of C are contiguous, so compute the product in a buffer.
         let mut buffer = Buffer::zeroed(c.rows() * c.cols());
         let view = MatMut::row_major(&mut buffer, c.rows(), c.cols())?;
         product(kernel, (alpha, 0.0), a, b, view, threads);
@@ -146,8 +146,8 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
     Ok(())
 }
 
-/// The product, where the rows of C are contiguous. If C is wide, each thread takes some columns through all loops, and
-/// none waits for blocks that another packs.
+/// The product, where the rows of C are contiguous. If C is wide, each thread takes some columns through all five
+/// loops, so that none waits for blocks that another packs.
 fn product(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, threads: usize) {
     let (n, k) = (c.cols(), a.cols());
     if threads < 2 || n < 2 * THREAD_COLS {
@@ -162,7 +162,7 @@ fn product(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'
     );
 }
 
-/// Loops 5 and 4: blocks of columns of B, and under them blocks of its rows, which all threads pack together.
+/// Loops 5 and 4: over blocks of columns of B, and in each over blocks of its rows, which all threads pack together.
 fn loops_5_and_4(
     kernel: Kernel,
     (alpha, beta): (f32, f32),
@@ -199,8 +199,8 @@ fn loops_5_and_4(
     });
 }
 
-/// Loop 3: blocks of at most MC rows of A, made by halving. Threads share them, split further into at least `parts` parts,
-/// by columns if there are enough of these; unless `parts` is 0, for one thread.
+/// Loop 3: over blocks of at most MC rows of A, made by halving. Threads share the blocks, which are divided further
+/// into at least `parts` parts, by columns if there are enough. If `parts` is 0, one thread takes all of them.
 fn loop_3(
     kernel: Kernel,
     (a, rows): (MatRef<'_>, Range<usize>),
@@ -246,8 +246,8 @@ fn fork(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send)
     }
 }
 
-/// Loops 2 and 1, panels of B and tiles of A, are the kernel's. A block of A that is better read so is packed first; its
-/// next rows are prefetched meanwhile.
+/// Loops 2 and 1, over panels of B and tiles of A, in the kernel. A block of A is packed first where that makes it
+/// faster to read; the next block is then prefetched meanwhile.
 fn loops_2_and_1(
     kernel: Kernel,
     (a, rows): (MatRef<'_>, Range<usize>),
@@ -258,8 +258,8 @@ fn loops_2_and_1(
     let (row_stride, col_stride) = a.strides();
     let next = a.block(rows.end..a.rows().min(rows.end + rows.len()), 0..a.cols());
     let a = a.block(rows, 0..a.cols());
-    // A single panel reads each value of A once, so a copy gains nothing, if tiles can read A where it lies. Without
-    // columns there is nothing to copy.
+    // A single panel reads each value of A once, so a copy gains nothing, if tiles can read A in place. Without columns
+    // there is nothing to copy.
     if a.cols() == 0 || (b.n <= NR && a.is_row_or_column_major()) || (col_stride == 1 && row_stride < PAGE) {
         return kernel.multiply(a, b, c, epilogue);
     }
@@ -273,8 +273,8 @@ thread_local! {
     static PACKED_B: RefCell<Buffer> = RefCell::default();
 }
 
-/// Lends this thread's scratch buffer. It is taken out meanwhile, since a thread that waits for others may start another
-/// product.
+/// Calls `f` with this thread's scratch buffer. The buffer is taken out for the call, since a thread that waits for
+/// others may start another product.
 fn with_scratch<R>(scratch: &'static std::thread::LocalKey<RefCell<Buffer>>, f: impl FnOnce(&mut Buffer) -> R) -> R {
     let mut buffer = scratch.take();
     let result = f(&mut buffer);

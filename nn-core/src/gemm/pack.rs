@@ -7,7 +7,7 @@ use crate::aligned::Buffer;
 
 /// Panels packed together, so that each visit to a row of B reads more than one cache line.
 const PANEL_GROUP: usize = 8;
-/// Rows are prefetched that many before they are copied: where each lies in a page of its own, the CPU predicts none.
+/// Prefetch distance in rows: where each row lies in a page of its own, the CPU does not prefetch the next one.
 const PREFETCH_ROWS: usize = 4;
 
 /// Packs `b` into panels, `[panels, rows, NR]`, on the threads of the current rayon pool if `parallel`.

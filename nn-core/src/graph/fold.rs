@@ -4,7 +4,7 @@ use super::node::{FoldedNorm, Graph};
 use crate::spec::{LayerSpec, NetworkSpec};
 
 impl Graph {
-    /// The graph of prediction, which reads the arenas of `training`; none where there is nothing to fold.
+    /// The graph of prediction, which reads the arenas of `training`; `None` if there is nothing to fold.
     pub(crate) fn for_prediction(training: &Self) -> Option<Self> {
         let spec = &training.spec;
         let layers = without_folded_norms(spec);

@@ -53,7 +53,7 @@ fn uses_hwc(layers: &[(usize, LayerSpec)]) -> bool {
         .any(|(_, layer)| layer.has_windows() || *layer == LayerSpec::BatchNorm)
 }
 
-/// A graph in the making.
+/// A graph under construction.
 struct Lowering<'a, I: Iterator<Item = Item<'a>>> {
     graph: Graph,
     /// The last node's output.
@@ -116,7 +116,7 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
         self.push(layer, item.index, output);
     }
 
-    /// `image` is the image that the inputs are, where it is stored as HWC.
+    /// `image` is the shape of the input, if it is an image stored as HWC.
     fn push_dense(&mut self, index: usize, outputs: usize, image: Option<HwcShape>) {
         let inputs = self.shape.len();
         self.graph.count(inputs * outputs);

@@ -9,14 +9,14 @@ use crate::{
     layers::shard_sums::Sharding,
 };
 
-/// Shards of a batch that is large enough: as many threads can take samples.
+/// Minimum number of shards, if the batch has as many samples: the number of threads that can share them.
 const MIN_SHARDS: usize = 8;
-/// Samples of a shard where there are more shards: to finish and add up a shard costs a part of what a sample does.
+/// Minimum samples per shard if there are more shards; reducing a shard costs a fraction of a sample's work.
 const SHARD_SAMPLES: usize = 8;
-/// The most values of all shards' sums, 32 MiB, if that leaves [`MIN_SHARDS`].
+/// Maximum values of all shards' sums, 32 MiB, unless that allows fewer than [`MIN_SHARDS`] shards.
 const MAX_SHARD_SUMS: usize = 1 << 23;
 
-/// The place of each node's values, one range a node; ranges begin at multiples of [`NR`].
+/// The place of each node's values, one range per node; ranges begin at multiples of [`NR`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MemoryLayout {
     /// A node's output in a sample's activations.
@@ -89,7 +89,7 @@ impl MemoryLayout {
         end_of(&self.scratch)
     }
 
-    /// How a batch is cut into shards: few where gradients are summed in them, else a shard a sample.
+    /// How a batch is cut into shards: few if gradients are summed by shard, else one per sample.
     pub(crate) fn sharding(&self, batch: usize) -> Sharding {
         let shards = match MAX_SHARD_SUMS.checked_div(self.shard_sums_len()) {
             None => batch,

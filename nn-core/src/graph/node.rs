@@ -142,7 +142,7 @@ impl Graph {
         });
     }
 
-    /// Counts multiply-adds of a layer.
+    /// Adds a layer's multiply-adds to the counts.
     pub(crate) fn count(&mut self, multiply_adds: usize) {
         self.multiply_adds += multiply_adds;
         if self.first_multiply_adds == 0 {

@@ -1,6 +1,6 @@
 //! The required region of each layer's output: the part that later layers read. The rest is not computed.
 //!
-//! Windows that do not fit leave rows and columns over at the lower and right edge: 2×2 pooling of an 11×11 image reads
+//! No window reads the rows and columns that remain at the lower and right edge: 2×2 pooling of an 11×11 image reads
 //! 10×10 values, so the convolution before it skips the others, and the layers before that skip what only those would
 //! have read. Outputs and gradients stay the same.
 

@@ -18,11 +18,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Activation {
     Relu,
-    /// With the slope below zero.
+    /// With the slope for negative inputs.
     LeakyRelu(f32),
     Tanh,
     Sigmoid,
-    /// The exact function, with the normal distribution's cumulative distribution.
+    /// The exact function, not the tanh approximation.
     Gelu,
 }
 
@@ -129,9 +129,9 @@ impl Vectorize for ReluBackward<'_> {
 
 impl Chunked for ReluBackward<'_> {
     #[inline(always)]
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
-        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]).select_positive(y);
-        dy.store::<WHOLE>(&mut self.dy[range.start + self.hidden_zero..range.end]);
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+        let y = F32x8::load::<FULL>(&self.y[range.clone()]);
+        let dy = F32x8::load::<FULL>(&self.dy[range.clone()]).select_positive(y);
+        dy.store::<FULL>(&mut self.dy[range.start + self.hidden_zero..range.end]);
     }
 }

@@ -17,7 +17,7 @@ use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 const EPSILON: f64 = 1e-5;
 /// The weight of the newest batch in the running averages, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
-/// Pixels of a tile, which is read twice: the second time from the nearest cache.
+/// Pixels of a tile, which is read twice: the second time from the L1 cache.
 const TILE_PIXELS: usize = 64;
 /// Packed rows, each of the padded channels: scale and shift; then, in training, the mean, the inverse standard deviation,
 /// the mean of `dy`, the mean of `dy·x̂` over the standard deviation, and the variance for the running average.
@@ -28,7 +28,7 @@ const PACKED: usize = 7;
 #[derive(Debug)]
 pub(crate) struct BatchNorm {
     channels: usize,
-    /// Pixels of a sample: values of a channel, `channels` delta.
+    /// Pixels of a sample, which are the values of a channel; 1 for a vector.
     area: usize,
     relu: bool,
     pool: Option<PoolGeometry>,
@@ -44,7 +44,7 @@ struct Affine<'a> {
 
 /// Adds a sample to each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979), "Updating
 /// Formulae and a Pairwise Algorithm for Computing Sample Variances".
-struct Moments<'a> {
+struct AddStatistics<'a> {
     norm: &'a BatchNorm,
     x: &'a [f32],
     /// Values of each channel that have been added before.
@@ -88,7 +88,7 @@ impl BatchNorm {
         self.channels.next_multiple_of(NR)
     }
 
-    /// The first `N` channel_rows of as many padded channels each.
+    /// The first `N` rows of `values`, each of the padded channels.
     fn channel_rows<'a, const N: usize>(&self, values: &'a [f32]) -> [&'a [f32]; N] {
         let len = self.padded();
         std::array::from_fn(|index| &values[index * len..(index + 1) * len])
@@ -106,7 +106,7 @@ impl BatchNorm {
         scratch
     }
 
-    /// The scale and shift that the layer amounts to with that mean and variance.
+    /// Scale and shift of a channel for a mean and a variance.
     fn affine(&self, parameters: &[f32], channel: usize, mean: f64, variance: f64) -> (f32, f32) {
         let [weight, bias] = self.channel_rows(parameters);
         let scale = f64::from(weight[channel]) / (variance + EPSILON).sqrt();
@@ -120,7 +120,7 @@ impl BatchNorm {
 fn affine(x: &[f32], [scale, shift]: [&[f32]; 2], relu: bool, y: &mut [f32]) {
     for (((y, x), scale), shift) in y.iter_mut().zip(x).zip(scale).zip(shift) {
         let value = x * scale + shift;
-        // A NaN stays one.
+        // NaN is propagated.
         *y = if relu & (value < 0.0) { 0.0 } else { value };
     }
 }
@@ -179,7 +179,7 @@ impl Vectorize for Affine<'_> {
     }
 }
 
-impl Vectorize for Moments<'_> {
+impl Vectorize for AddStatistics<'_> {
     #[inline(always)]
     fn run(self) {
         let channels = self.norm.channels;
@@ -355,7 +355,7 @@ impl CrossSample for BatchNorm {
                 means.fill(0.0);
                 squares.fill(0.0);
             }
-            pass.kernel.vectorize(Moments {
+            pass.kernel.vectorize(AddStatistics {
                 norm: self,
                 x: pass.x.row(row),
                 before: samples * self.area,

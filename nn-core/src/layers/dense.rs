@@ -14,34 +14,35 @@ use crate::{
     shape::HwcShape,
 };
 
-/// Panels of a parameter block of wide layers: a block of the inputs is then read once for all of them.
+/// Panels per parameter block of wide layers, which share one read of the inputs.
 const BLOCK_PANELS: usize = 8;
 /// Layers with fewer panels have blocks of [`FEW_PANELS`], so that there are enough of them for all threads.
 const MANY_PANELS: usize = 4 * BLOCK_PANELS;
-/// Panels that a microkernel takes at once.
+/// Panels per parameter block of narrow layers: as many as a microkernel computes at once.
 const FEW_PANELS: usize = 2;
-/// Fewer weights are transposed on one thread: handing some of them to a spinning thread would take as long.
+/// Minimum weights for a parallel transposition; for fewer, handing work to a second thread takes as long as doing it.
 const PARALLEL_LEN: usize = 1 << 12;
 
 /// Parameters: `W` packed in panels, `[outputs / 16, inputs, 16]`, with zeros behind the last output, then the bias,
-/// padded likewise. Forward and the weights' gradient use them as they lie.
+/// padded likewise. Forward and the weights' gradient use them in this form.
 ///
-/// Products skip zeros: the forward pass skips weights of inputs that are 0 in all samples at hand, as the margins of
-/// digits are; backward skips weights of outputs that a ReLU has set to 0; the first layer's gradient skips samples whose
-/// inputs are 0. NaN and infinity in skipped values are not propagated.
+/// Products skip zeros: the forward pass skips weights of inputs that are 0 in a group of samples, such as the margins
+/// of digits; backward skips weights of outputs that a ReLU has set to 0; the first layer's gradient skips samples
+/// whose inputs are 0. NaN and infinity in skipped values are not propagated.
 #[derive(Debug)]
 pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
     relu: bool,
-    /// The image that the inputs are, where it is stored as HWC.
+    /// The shape of the input, if it is an image stored as HWC.
     image: Option<HwcShape>,
-    /// Whether the gradient skips samples whose inputs are 0: those of hidden layers seldom are.
+    /// Whether the gradient skips samples whose inputs are 0, which are rare in hidden layers.
     skips_zero_inputs: bool,
 }
 
 impl Dense {
-    /// `image` is the image that the inputs are, where it is stored as HWC; `is_first` tells whether they are data.
+    /// `image` is the shape of the input, if it is an image stored as HWC; `is_first` tells whether the input is that
+    /// of the network.
     pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, image: Option<HwcShape>, is_first: bool) -> Self {
         Self {
             inputs,
@@ -61,7 +62,7 @@ impl Dense {
     }
 
     /// The panels of a block of the weights; the bias is the last block.
-    fn weight_piece(&self, block: usize) -> Option<Range<usize>> {
+    fn block_panels(&self, block: usize) -> Option<Range<usize>> {
         let panels = if self.panels() < MANY_PANELS {
             FEW_PANELS
         } else {
@@ -100,7 +101,7 @@ impl Parameters for Dense {
     }
 
     fn blocks(&self) -> Vec<Range<usize>> {
-        let blocks = (0..).map_while(|block| self.weight_piece(block));
+        let blocks = (0..).map_while(|block| self.block_panels(block));
         let panel = self.inputs * NR;
         let weights = blocks.map(|panels| panels.start * panel..panels.end * panel);
         weights.chain(std::iter::once(self.weight_len()..self.len())).collect()
@@ -133,9 +134,9 @@ impl Parameters for Dense {
         let gain = if before_relu { 6.0 } else { 3.0 };
         let limit = (gain / self.inputs as f32).sqrt();
         for (panel, weights) in parameters[..self.weight_len()].chunks_mut(self.inputs * NR).enumerate() {
-            let lanes = NR.min(self.outputs - panel * NR);
+            let outputs = NR.min(self.outputs - panel * NR);
             for row in weights.chunks_mut(NR) {
-                rng::fill_uniform(generator, limit, row[..lanes].iter_mut());
+                rng::fill_uniform(generator, limit, row[..outputs].iter_mut());
             }
         }
     }
@@ -148,7 +149,7 @@ impl Parameters for Dense {
         self.inputs.div_ceil(NR) * self.outputs * NR
     }
 
-    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each transposed in the nearest cache.
+    /// `Wᵀ` in panels, `[inputs / 16, outputs, 16]`: squares of 16 × 16 values, each transposed in the L1 cache.
     fn transpose(&self, _kernel: Kernel, parameters: &[f32], transposed: &mut [f32]) {
         let weights = &parameters[..self.weight_len()];
         let transpose_panel = |(index, target): (usize, &mut [f32])| {
@@ -156,9 +157,9 @@ impl Parameters for Dense {
             let inputs = NR.min(self.inputs - first);
             for (panel, target) in target.chunks_mut(NR * NR).enumerate() {
                 let source = &weights[(panel * self.inputs + first) * NR..][..inputs * NR];
-                for (lane, source) in source.chunks_exact(NR).enumerate() {
+                for (col, source) in source.chunks_exact(NR).enumerate() {
                     for (row, &value) in target.chunks_exact_mut(NR).zip(source) {
-                        row[lane] = value;
+                        row[col] = value;
                     }
                 }
             }
@@ -183,7 +184,7 @@ impl BlockGradient for Dense {
 
     /// `dW` for some panels; `db` for the last block.
     fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
-        let Some(panels) = self.weight_piece(block) else {
+        let Some(panels) = self.block_panels(block) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
         };
         let dy = Panels {

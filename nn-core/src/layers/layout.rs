@@ -1,7 +1,7 @@
 //! Memory layouts of images, and the layer that changes one into the other.
 //!
 //! # Shapes
-//! - `x`: `[batch, channels, height, width]`, `y`: `[batch, height, width, channels]`, or the other way round
+//! - `x`: `[batch, channels, height, width]`, `y`: `[batch, height, width, channels]`, or the reverse
 
 use super::{Backward, Forward, Layer};
 use crate::{

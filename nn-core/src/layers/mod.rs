@@ -33,9 +33,9 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// Computes `y` from `x` for some rows of the batch.
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>);
 
-    /// Computes `dx` from `dy` for some rows of the batch, where `dx` is wanted. With a fused activation, `dy` becomes
-    /// the gradient before the activation, in place. Also adds up the parameters' gradient if that is done
-    /// [by shard](ParameterGradient::ByShard).
+    /// Computes `dx` from `dy` for some rows of the batch, if `dx` is requested. With a fused activation, `dy` becomes
+    /// the gradient before the activation, in place. Also adds up the parameters' gradient if that is done [by
+    /// shard](ParameterGradient::ByShard).
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
 
     /// The trainable parameters, if the layer has any.
@@ -48,7 +48,7 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Values a sample that training saves for backward, beside the output.
+    /// Values per sample that training saves for backward, beside the output.
     fn saved_len(&self) -> usize {
         0
     }
@@ -121,10 +121,10 @@ pub(crate) trait BlockGradient {
 
 /// A layer whose outputs depend, in training, on all samples of the batch.
 ///
-/// The forward pass stops in front of it, each shard computes its partial statistics, these are reduced, and the pass
-/// goes on; the backward pass does the same.
+/// The forward pass stops before the layer, each shard computes its partial statistics, these are reduced, and the pass
+/// continues. The backward pass does the same.
 pub(crate) trait CrossSample {
-    /// What the layer learns without gradients, in PyTorch's order; the values lie one after the other.
+    /// The running statistics (buffers in PyTorch), in PyTorch's order; their values are stored one after the other.
     fn state(&self) -> Vec<StateSpec>;
 
     /// The smallest batch that training works with.
@@ -150,7 +150,7 @@ pub(crate) trait CrossSample {
     fn pack_running_statistics(&self, parameters: &[f32], state: &[f32], packed: &mut [f32]);
 }
 
-/// What a forward pass reads, and the memory it may use.
+/// The arguments of a forward pass, and the memory it may use.
 pub(crate) struct Forward<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) parameters: &'a [f32],
@@ -174,7 +174,7 @@ pub(crate) struct StepContext {
     pub(crate) first_sample: usize,
 }
 
-/// What a backward pass reads, and the memory it may use.
+/// The arguments of a backward pass, and the memory it may use.
 pub(crate) struct Backward<'a> {
     pub(crate) kernel: Kernel,
     /// What [`Parameters::transpose`] wrote.
@@ -189,12 +189,12 @@ pub(crate) struct Backward<'a> {
     pub(crate) shard_sums: ShardSums<'a>,
 }
 
-/// What the gradient of a parameter block reads: the whole batch.
+/// The arguments of the gradient of a parameter block, for the whole batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Gradient<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
-    /// The samples in which inputs are nonzero, where that was worth listing.
+    /// The samples in which inputs are nonzero, if they were listed.
     pub(crate) nonzero: Option<NonzeroRef<'a>>,
     /// The gradient before the activation, `[batch, outputs]`; its padding is zero.
     pub(crate) dy: Panels<'a>,
@@ -208,7 +208,7 @@ pub(crate) struct TensorSpec {
     pub(crate) shape: Vec<usize>,
 }
 
-/// A tensor that a layer learns without gradients, such as a running mean.
+/// A tensor of running statistics, such as a running mean: a buffer in PyTorch.
 #[derive(Clone, Debug)]
 pub(crate) struct StateSpec {
     pub(crate) tensor: TensorSpec,

@@ -1,5 +1,5 @@
-//! Sums over shards: runs of samples that the size of the batch alone decides, so that the bits of the sums do not
-//! depend on threads.
+//! Sums over shards. A shard is a run of samples; the batch size alone decides the shards, so the bits of the sums do
+//! not depend on threads.
 
 use std::ops::Range;
 

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Loss {
-    /// [`cross_entropy`], as PyTorch's `nn.CrossEntropyLoss(label_smoothing=...)`.
+    /// [`cross_entropy()`], as PyTorch's `nn.CrossEntropyLoss(label_smoothing=...)`.
     CrossEntropy {
         /// Fraction of the target that is spread evenly over all classes, in `0..1`; 0 for none (Szegedy et al., 2016,
         /// "Rethinking the Inception Architecture for Computer Vision", section 7).

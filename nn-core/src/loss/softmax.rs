@@ -1,4 +1,4 @@
-//! Softmax and the class it favors.
+//! Softmax and argmax.
 
 /// Turns logits into probabilities, in place: `pᵢ = exp(zᵢ) / Σⱼ exp(zⱼ)`.
 ///

@@ -66,7 +66,7 @@ impl Optimizer {
         }
     }
 
-    /// The state kept per parameter.
+    /// The number of state values per parameter.
     pub(crate) fn state(&self) -> State {
         match self {
             Self::Sgd(sgd) => sgd.state(),

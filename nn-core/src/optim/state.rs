@@ -1,6 +1,6 @@
-//! What an optimizer reads and writes: parameters, gradients, and its state.
+//! The arenas that an optimizer reads and writes: parameters, gradients, and its state.
 
-/// How many values of state an optimizer keeps per parameter.
+/// The number of state values that an optimizer stores per parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// None.

@@ -9,16 +9,16 @@ use crate::{
     shape::Shape,
 };
 
-/// Most values of a sample, of a layer's output or of a layer's parameters: 2³⁰, or 4 GiB of f32.
+/// Maximum values of a sample, of a layer's output or of a layer's parameters: 2³⁰, or 4 GiB of f32.
 ///
 /// A typing error should not ask the system for more memory than it has.
 pub(crate) const MAX_VALUES: usize = 1 << 30;
 
-/// Largest side of a kernel, stride or padding.
+/// Maximum side of a kernel, stride or padding.
 const MAX_SIDE: usize = 1 << 16;
 
-/// Most pixels of a max-pooling window: the position of its maximum is stored as an f32, which represents every integer
-/// only up to here.
+/// Maximum pixels of a max-pooling window: the position of its maximum is stored as an f32, which represents every
+/// integer only up to here.
 const MAX_WINDOW: usize = 1 << f32::MANTISSA_DIGITS;
 
 /// Alignment to which the packed form of a weight matrix pads its outputs.

@@ -1,4 +1,4 @@
-//! The settings of a training run, and how far it has come.
+//! The settings and the progress of a training run.
 
 use crate::{
     error::{Error, Result},
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
 }
 
-/// How far a run has come.
+/// The progress of a training run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
     pub(crate) steps: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Whether a run can have come this far.
+    /// Whether a run can have made this progress.
     pub(crate) fn is_plausible(&self) -> bool {
         /// Random streams differ for this many steps.
         const MOST_STEPS: u64 = 1 << 32;

@@ -25,7 +25,7 @@ pub struct Evaluation {
 /// Evaluates a network on one epoch of `source`, in batches of the workspace's capacity.
 ///
 /// # Errors
-/// If the source gives targets that are no classes or more samples than there is room for, or if the workspace has no
+/// If the source gives targets that are not classes or more samples than there is room for, or if the workspace has no
 /// room at all or was made for another network.
 pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Workspace) -> Result<Evaluation> {
     if workspace.capacity() == 0 {

@@ -16,7 +16,7 @@ use crate::{
 /// [`Network::tensors`]; and the loss. For checks and experiments: training does not need it.
 ///
 /// # Errors
-/// If the lengths do not fit, a target is no class, or the batch is too small for a batch normalization.
+/// If the lengths do not fit, a target is not a class, or the batch is too small for a batch normalization.
 pub fn gradients(network: &Network, inputs: &[f32], targets: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let bound = network.bound();
     let batch = inputs.len() / bound.graph.inputs();

@@ -22,7 +22,7 @@ pub struct Cursor {
     pub batches: u64,
 }
 
-/// The next batch of a source, whose count is not trusted.
+/// The next batch of a source, with its reported count checked.
 pub(super) fn next_batch<S: Source>(source: &mut S, inputs: &mut [f32], targets: &mut [usize]) -> Result<usize> {
     let reported = source.next_batch(inputs, targets);
     if reported > targets.len() {

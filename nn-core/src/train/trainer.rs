@@ -20,8 +20,8 @@ use crate::{
 
 /// Trains a network: owns it, its workspace and the optimizer's state.
 ///
-/// The `with_…` methods set loss, schedule, gradient clipping and averaging;
-/// [`save_checkpoint`](Self::save_checkpoint) and [`resume`](Self::resume) keep everything in a file.
+/// The `with_…` methods set loss, schedule, gradient clipping and averaging; [`save_checkpoint`](Self::save_checkpoint)
+/// and [`resume`](Self::resume) save and restore all of it.
 ///
 /// ```
 /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -183,7 +183,7 @@ impl Trainer {
         }
     }
 
-    /// The network in its present state.
+    /// The network in its current state.
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
@@ -196,7 +196,7 @@ impl Trainer {
     }
 
     /// The network with the moving average of its parameters ([`with_average`](Self::with_average)), and with its
-    /// present running statistics. `None` if no average is kept; before the first step, the network itself.
+    /// current running statistics. `None` without averaging; before the first step, the network itself.
     #[must_use]
     pub fn averaged_network(&self) -> Option<Network> {
         self.settings.average?;
@@ -256,7 +256,7 @@ impl Trainer {
         self.settings.max_norm
     }
 
-    /// The decay of the moving average ([`with_average`](Self::with_average)), or `None` if no average is kept.
+    /// The decay of the moving average ([`with_average`](Self::with_average)), or `None` without averaging.
     ///
     /// ```
     /// use nn_core::{Network, Trainer, optim::Sgd};
@@ -298,14 +298,14 @@ impl Trainer {
         Ok(())
     }
 
-    /// Takes one step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` holds a class a sample.
-    /// Loss and accuracy are reported from before the step.
+    /// Takes one step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` holds one class per
+    /// sample. Loss and accuracy are reported from before the step.
     ///
     /// # Errors
-    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a target is no
-    /// class, the batch is too small for a batch normalization, the schedule's learning rate is out of range
-    /// ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or gradients are clipped and their norm is not
-    /// finite ([`Error::GradientNorm`]). The parameters do not change then.
+    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a target is
+    /// not a class, the batch is too small for a batch normalization, the schedule's learning rate is out of range
+    /// ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or gradients are clipped and their norm is
+    /// not finite ([`Error::GradientNorm`]). The parameters do not change then.
     pub fn step(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
         in_pool(|| self.step_with_spinning_workers(inputs, targets))
     }

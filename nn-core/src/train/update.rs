@@ -11,7 +11,7 @@ use crate::{
     optim::{Arenas, Optimizer, State},
 };
 
-/// The fewest parameters of a thread where their gradients have been computed.
+/// Minimum parameters per thread if their gradients have already been computed.
 const THREAD_UPDATES: usize = 20_000;
 /// What `torch.nn.utils.clip_grad_norm_` adds to the norm before it divides by it.
 const NORM_EPSILON: f64 = 1e-6;
@@ -19,11 +19,11 @@ const NORM_EPSILON: f64 = 1e-6;
 /// The names of the arenas in checkpoints.
 const NAMES: [&str; 3] = ["first", "second", "average"];
 
-/// What a trainer keeps for each parameter. Arenas that the settings do not need are empty.
+/// The arenas of the optimizer and the moving average. Those that the settings do not need are empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OptimizerState {
     gradients: Buffer,
-    /// Velocity, or running average of the gradients.
+    /// SGD's momentum buffer, or Adam's running average of the gradients.
     exp_avg: Buffer,
     /// Running average of the squared gradients.
     exp_avg_sq: Buffer,
@@ -70,7 +70,7 @@ impl OptimizerState {
         }
     }
 
-    /// The arenas that a checkpoint keeps, by name.
+    /// The arenas that a checkpoint contains, by name.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         let arenas = [&self.exp_avg, &self.exp_avg_sq, &self.average].map(|arena| &**arena);
         NAMES.into_iter().zip(arenas).filter(|(_, arena)| !arena.is_empty())
@@ -110,7 +110,7 @@ impl Gradients<'_> {
             .parameter_gradient(self.graph, self.kernel, self.inputs, block, factors, out);
     }
 
-    /// The fewest parameters of a thread.
+    /// Minimum parameters per thread.
     fn min_parameters(&self) -> usize {
         min_block_parameters(self.inputs.rows())
     }
@@ -192,7 +192,7 @@ impl Update {
     fn update_average(&self, arenas: Arenas<'_>) {
         match self.average_weight {
             None => {}
-            // A copy: the formula below would round.
+            // Copied, since the formula below would round.
             Some(1.0) => arenas.average.copy_from_slice(arenas.parameters),
             Some(weight) => {
                 for (average, parameter) in arenas.average.iter_mut().zip(arenas.parameters) {

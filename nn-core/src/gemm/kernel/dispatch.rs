@@ -1,4 +1,4 @@
-//! The kernels of this machine: which there are, which one is used, and code compiled for its CPU.
+//! Run-time dispatch: the kernels that this machine can run, the one in use, and code compiled for its CPU.
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 

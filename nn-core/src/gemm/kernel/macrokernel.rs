@@ -1,4 +1,4 @@
-//! The macrokernel: loops over the panels of B and, under these, over the tiles of C.
+//! The macrokernel: loop 2 over the panels of B, and loop 1 over the tiles of C.
 
 use super::{
     dispatch::{Isa, Kernel},
@@ -36,8 +36,8 @@ impl Kernel {
     }
 }
 
-/// All of C: a few panels at a time, so that they stay in the nearest caches, and under these a tile at a time. `V` is
-/// `NR / S::WIDTH`.
+/// Computes all of C: a few panels at a time, so that they stay in the L1 and L2 caches, and of these a tile at a time.
+/// `V` is `NR / S::WIDTH`.
 fn macrokernel<S: Simd, const V: usize>(isa: S, product: Product<'_>) {
     let (a, b, mut c, epilogue) = product.into_parts();
     let access = AccessKind::of(&a);

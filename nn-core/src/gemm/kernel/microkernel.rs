@@ -93,7 +93,7 @@ struct Tile<'a, S, const M: usize, const P: usize, const V: usize, A> {
 
 impl<'a, S: Simd, const M: usize, const P: usize, const V: usize, A: Access> Tile<'a, S, M, P, V, A> {
     /// # Safety
-    /// As long as the tile lives:
+    /// For the lifetime of the tile:
     ///
     /// - `ops.a` is valid for reads of `M` rows and `k` columns in each segment, with the strides of `A` or, where it
     ///   fixes none, those of `ops`;
@@ -161,9 +161,9 @@ unsafe fn tile<S: Simd, const M: usize, const P: usize, const V: usize, A: Acces
     } else {
         ops.bias
     };
-    // Whatever calls a function comes before the sums or after them, so that they can stay in registers.
-    // SAFETY: where the tile is cut, C has `M` rows of `cols` columns, the bias has `cols` values, and that is less than
-    // the buffers hold: a tile, and one of its rows. Zeros make all of them initialized, and nothing else points there.
+    // Functions are called before or after the sums, never in between, so that the sums stay in registers. SAFETY:
+    // where the tile is cut, C has `M` rows of `cols` columns, the bias has `cols` values, and that is less than the
+    // buffers hold: a tile, and one of its rows. Zeros make all of them initialized, and nothing else points there.
     unsafe {
         if is_cut && !ops.bias.is_null() {
             padded_bias.write_bytes(0, P * NR);
@@ -202,7 +202,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, A: Acces
     isa: S,
     ops: &TileOperands,
 ) -> [[[S::Vector; V]; P]; M] {
-    // C is needed at the end, and is seldom in the cache.
+    // C is needed at the end, and is rarely in the cache.
     for m in 0..M {
         for p in 0..P {
             prefetch(ops.c.wrapping_add(m * ops.c_row + p * ops.c_panel));

@@ -1,7 +1,8 @@
 //! The only unsafe code of this crate: strided matrix views that split, and the register-blocked loops for each CPU.
 //!
-//! What leaves this module is safe. [`MatRef`] and [`MatMut`] check every bound when they are made; `Kernel::multiply`
-//! checks that its operands fit each other; and a [`Kernel`] can only be had for instructions that the CPU has.
+//! The interface of this module is safe. [`MatRef`] and [`MatMut`] check every bound when they are made;
+//! `Kernel::multiply` checks that its operands fit each other; and a [`Kernel`] can only be obtained for instructions
+//! that the CPU has.
 //!
 //! From top to bottom, each file imports only from those below it:
 //!

@@ -142,7 +142,7 @@ impl<'a> Panels<'a> {
         }
     }
 
-    /// A row-major matrix of whole panels, `[k, n]`, read where it lies.
+    /// A row-major matrix of whole panels, `[k, n]`, read in place.
     pub(crate) fn row_major(data: &'a [f32], k: usize, n: usize) -> Self {
         Self {
             data,
@@ -179,7 +179,7 @@ impl<'a> Panels<'a> {
         }
     }
 
-    /// Skips `count` rows or panels; leaves no values if there are not so many.
+    /// Skips `count` rows or panels; leaves no values if there are fewer.
     fn skip(self, count: usize, stride: usize) -> Self {
         let start = count.saturating_mul(stride).min(self.data.len());
         Self {

@@ -1,4 +1,4 @@
-//! The nonzero columns of a matrix, for each few rows: a product may skip the others.
+//! Nonzero columns of each small group of rows of a matrix, so that a product can skip the others.
 
 use std::ops::Range;
 
@@ -10,14 +10,14 @@ use super::{dispatch::Kernel, isa::Vectorize, view::MatRef};
 /// serves more rows.
 pub(crate) const ROW_GROUP: usize = 3;
 
-/// Values of a matrix from which on the lists of its transpose are written by all threads. For fewer, handing work over
+/// Minimum values of a matrix whose lists of the transpose are written in parallel. For fewer, distributing the work
 /// takes longer than doing it.
 const PARALLEL_LEN: usize = 1 << 14;
 
-/// The number of a column.
+/// The index of a column.
 pub(crate) type Column = u16;
 
-/// Memory for the nonzero columns of a matrix, and these once they are found.
+/// The nonzero columns of a matrix, with the memory for them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NonzeroColumns {
     columns: Box<[Column]>,
@@ -35,13 +35,13 @@ pub(crate) struct NonzeroRef<'a> {
     // Invariant: each group of rows has `list_len(cols)` numbers, of which the first counts the columns that follow, at
     // most `cols`, and each of these is less than `cols`. Tiles rely on it.
     lists: &'a [Column],
-    /// Of each group `ROW_GROUP·cols` values: `ROW_GROUP` for each column of its list, then some without meaning.
+    /// Of each group `ROW_GROUP·cols` values: `ROW_GROUP` for each column of its list, then unused ones.
     values: &'a [f32],
     rows: usize,
     cols: usize,
 }
 
-/// The length of a list: how many columns there are, these, and room for those of a byte of a mask.
+/// The length of a list: the number of columns, their indices, and room for those of one more byte of a mask.
 const fn list_len(cols: usize) -> usize {
     1 + cols + BYTE
 }
@@ -66,7 +66,7 @@ impl NonzeroColumns {
         rows.div_ceil(ROW_GROUP).saturating_mul(ROW_GROUP).saturating_mul(cols)
     }
 
-    /// Finds the nonzero columns of the transpose of `a`, on the threads of the current rayon pool; none are kept if the
+    /// Finds the nonzero columns of the transpose of `a`, on the threads of the current rayon pool. Lists none if the
     /// matrix is too dense to gain by skipping, or too large for the memory.
     ///
     /// # Shapes
@@ -83,7 +83,7 @@ impl NonzeroColumns {
         self.shape = found.map(|_| shape);
     }
 
-    /// The nonzero columns, if any were kept.
+    /// The nonzero columns; `None` if the last matrix was too dense or too large.
     pub(crate) fn get(&self) -> Option<NonzeroRef<'_>> {
         let (rows, cols) = self.shape?;
         Some(NonzeroRef {
@@ -210,8 +210,8 @@ fn gather(
     });
 }
 
-/// Blocks that one thread takes at least. It takes all of them unless they are `parallel`, so that a thread that has lent
-/// its scratch memory never waits, and so never starts other work meanwhile.
+/// Minimum blocks per thread: all of them unless `parallel`. A thread that uses its scratch memory must not wait for
+/// others, since it could start other work meanwhile that needs the same memory.
 fn least_blocks(parallel: bool) -> usize {
     if parallel { 1 } else { usize::MAX }
 }
@@ -334,7 +334,7 @@ impl Vectorize for WriteLists<'_> {
 /// Bits that are looked up together.
 const BYTE: usize = 8;
 
-/// For each byte the number of its bits that are set, and which they are; the rest has no meaning.
+/// For each byte, the number and the positions of its set bits; the remaining elements are unused.
 static SET_BITS: [(Column, [Column; BYTE]); 256] = set_bits();
 
 const fn set_bits() -> [(Column, [Column; BYTE]); 256] {
@@ -355,7 +355,7 @@ const fn set_bits() -> [(Column, [Column; BYTE]); 256] {
     table
 }
 
-/// Appends those of `cols`, at most 64, whose bits of the mask are set. It writes numbers without meaning behind them, so
+/// Appends those of `cols`, at most 64, whose bits of the mask are set. It also writes unused values after them, so
 /// that no branch depends on the bits.
 #[inline(always)]
 fn append(list: &mut [Column], cols: &Range<usize>, mask: u64) {

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a> {
     // Invariant: every element lies inside the slice that this view was made from, and nothing writes to any of them
-    // while the view lives. If there are any elements, the offset of the last one fits into a `usize`. This is a pointer
-    // and not a slice, since a block's rows have other data between them.
+    // during the lifetime of the view. If there are any elements, the offset of the last one fits into a `usize`. This
+    // is a pointer and not a slice, since a block's rows have other data between them.
     data: *const f32,
     rows: usize,
     cols: usize,
@@ -45,7 +45,8 @@ unsafe impl Sync for MatRef<'_> {}
 #[derive(Debug)]
 pub struct MatMut<'a> {
     // Invariant: every element lies inside the slice that this view was made from, no two share memory, and no other
-    // live view reaches any of them. If there are any elements, the offset of the last one fits into a `usize`.
+    // view that is in use reaches any of them. If there are any elements, the offset of the last one fits into a
+    // `usize`.
     data: *mut f32,
     rows: usize,
     cols: usize,
@@ -283,7 +284,7 @@ impl<'a> MatMut<'a> {
         self.data
     }
 
-    /// The same view for a shorter time.
+    /// The same view with a shorter lifetime.
     pub(crate) fn reborrow(&mut self) -> MatMut<'_> {
         MatMut { ..*self }
     }
@@ -326,7 +327,7 @@ impl<'a> MatMut<'a> {
             // The offset of an element of the view, so it does not overflow.
             row * self.row_stride
         };
-        // The halves share no row, so no element.
+        // The two parts share no row, so no element.
         let below = Self {
             data: self.data.wrapping_add(offset),
             rows: self.rows - row,

@@ -36,13 +36,13 @@ impl Vectorize for BiasRelu<'_> {
 
 impl Chunked for BiasRelu<'_> {
     #[inline(always)]
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let mut y = F32x8::load::<WHOLE>(&self.y[range.clone()]);
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+        let mut y = F32x8::load::<FULL>(&self.y[range.clone()]);
         if let Some(bias) = self.bias {
-            y = y + F32x8::load::<WHOLE>(&bias[range.clone()]);
+            y = y + F32x8::load::<FULL>(&bias[range.clone()]);
         }
         let value = if self.relu { y.relu() } else { y };
-        value.store::<WHOLE>(&mut self.y[range]);
+        value.store::<FULL>(&mut self.y[range]);
     }
 }
 
@@ -134,23 +134,23 @@ struct PixelBackward<'a> {
 
 impl Chunked for PixelBackward<'_> {
     #[inline(always)]
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let mut dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+        let mut dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
-            dy = dy.select_positive(F32x8::load::<WHOLE>(&y[range.clone()]));
+            dy = dy.select_positive(F32x8::load::<FULL>(&y[range.clone()]));
         }
         let dbias = &mut self.dbias[range.clone()];
-        (F32x8::load::<WHOLE>(dbias) + dy).store::<WHOLE>(dbias);
+        (F32x8::load::<FULL>(dbias) + dy).store::<FULL>(dbias);
         let Some(argmax) = self.argmax else {
-            return dy.store::<WHOLE>(&mut self.dz[range]);
+            return dy.store::<FULL>(&mut self.dz[range]);
         };
-        let argmax = F32x8::load::<WHOLE>(&argmax[range.clone()]);
+        let argmax = F32x8::load::<FULL>(&argmax[range.clone()]);
         let mut index = 0.0;
         for row in 0..self.window.0 {
             for col in 0..self.window.1 {
                 let start = row * self.strides.0 + col * self.strides.1 + range.start;
                 let dz = &mut self.dz[start..][..range.len()];
-                dy.select_equal(argmax, F32x8::splat(index)).store::<WHOLE>(dz);
+                dy.select_equal(argmax, F32x8::splat(index)).store::<FULL>(dz);
                 index += 1.0;
             }
         }

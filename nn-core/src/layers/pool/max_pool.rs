@@ -98,23 +98,23 @@ struct WindowForward<'a> {
 
 impl Chunked for WindowForward<'_> {
     #[inline(always)]
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
         let (mut largest, mut indices) = (F32x8::splat(f32::NEG_INFINITY), F32x8::ZERO);
         let mut index = 0.0;
         for row in 0..self.geometry.window.0 {
             let row = &self.x[row * self.geometry.input.row()..];
             for col in 0..self.geometry.window.1 {
                 let x = &row[col * self.geometry.input.channels..];
-                let x = F32x8::load::<WHOLE>(&x[range.clone()]);
+                let x = F32x8::load::<FULL>(&x[range.clone()]);
                 indices = F32x8::splat(index).select_greater(x, largest, indices);
                 largest = x.select_greater(x, largest, largest);
                 index += 1.0;
             }
         }
         if let Some(argmax) = &mut self.argmax {
-            indices.store::<WHOLE>(&mut argmax[range.clone()]);
+            indices.store::<FULL>(&mut argmax[range.clone()]);
         }
-        largest.store::<WHOLE>(&mut self.y[range]);
+        largest.store::<FULL>(&mut self.y[range]);
     }
 }
 
@@ -157,16 +157,16 @@ struct WindowBackward<'a> {
 
 impl Chunked for WindowBackward<'_> {
     #[inline(always)]
-    fn chunk<const WHOLE: bool>(&mut self, range: Range<usize>) {
-        let dy = F32x8::load::<WHOLE>(&self.dy[range.clone()]);
-        let argmax = F32x8::load::<WHOLE>(&self.argmax[range.clone()]);
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+        let dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
+        let argmax = F32x8::load::<FULL>(&self.argmax[range.clone()]);
         let mut index = 0.0;
         for row in 0..self.geometry.window.0 {
             let row = &mut self.dx[row * self.geometry.input.row()..];
             for col in 0..self.geometry.window.1 {
                 let dx = &mut row[col * self.geometry.input.channels..][range.clone()];
                 let dy = dy.select_equal(argmax, F32x8::splat(index));
-                (F32x8::load::<WHOLE>(dx) + dy).store::<WHOLE>(dx);
+                (F32x8::load::<FULL>(dx) + dy).store::<FULL>(dx);
                 index += 1.0;
             }
         }

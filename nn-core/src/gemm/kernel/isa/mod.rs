@@ -72,7 +72,7 @@ pub(super) unsafe trait Simd: Copy {
     fn max(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
 }
 
-/// Prefetches a cache line into the nearest cache, where the CPU has an instruction for it. Any address will do.
+/// Prefetches a cache line into the L1 cache, where the CPU has an instruction for it. Any address will do.
 #[inline(always)]
 pub(super) fn prefetch(at: *const f32) {
     #[cfg(target_arch = "x86_64")]
@@ -84,8 +84,7 @@ pub(super) fn prefetch(at: *const f32) {
     let _ = at;
 }
 
-/// Prefetches a cache line into the second-level cache: for values needed later, which should not displace those
-/// needed now.
+/// Prefetches a cache line into the L2 cache: for values needed later, which should not displace those needed now.
 #[inline(always)]
 pub(super) fn prefetch_far(at: *const f32) {
     #[cfg(target_arch = "x86_64")]
