@@ -16,7 +16,8 @@ suspended and resumed in turn (SIGSTOP, SIGCONT) every 0.1 s, so that both see t
 rates are then about half of what they are alone; the ratio is right. Not for time-to-99, whose clock keeps running while
 a program is suspended.
 
-Needs `cargo build --release -p benches --bin throughput`, and setup.sh once for the peers.
+Needs `cargo build --release -p benches --bin throughput`, for time-to-99 `cargo build --release -p digit-pad`, and for
+the peers setup.sh, once.
 """
 import argparse
 import json
@@ -24,7 +25,7 @@ import os
 import statistics
 import sys
 
-from peers import FASTEST, PEERS, add_options, cpu, is_set_up, main, peer_command, ratio_of, rounds_of
+from peers import FASTEST, add_options, check_programs, cpu, is_set_up, main, peer_command, peers_for, ratio_of, rounds_of
 
 
 def compare():
@@ -41,10 +42,8 @@ def compare():
         sys.exit("compare.py net needs --net SPEC")
     if a.workload == "time-to-99" and a.alternate:
         sys.exit("time-to-99 counts the time while it is suspended: run it without --alternate")
-    peers = ["against"] if a.against else a.peers.split(",") if a.peers else FASTEST[a.workload]
-    unknown = [peer for peer in peers if peer not in PEERS and peer not in ("against", "torch-recipe")]
-    if unknown:
-        sys.exit(f"unknown: {', '.join(unknown)}; known are {', '.join(PEERS)}")
+    check_programs(a, [a.workload])
+    peers = ["against"] if a.against else peers_for(a, a.workload)
     missing = [peer for peer in peers if not is_set_up(peer_command(peer, a))]
     if missing:
         sys.exit(f"not set up: {', '.join(missing)}. Run benches/peers/setup.sh, or name others with --peers")

@@ -66,13 +66,47 @@ def arguments(run, seconds):
     return ["--net", net, "--batch", str(batch), "--optimizer", optimizer, "--lr", lr, *tail]
 
 
+def our_program(run, workload):
+    """Path of the program that times our side of a workload."""
+    ours = Path(run.ours).resolve()
+    return ours.with_name("digit-pad") if workload == "time-to-99" else ours
+
+
+def check_programs(run, workloads):
+    """Checks that our own programs exist.
+
+    Raises Failed with the command that builds the missing ones.
+    """
+    packages = {"digit-pad" if workload == "time-to-99" else "benches --bin throughput": our_program(run, workload)
+                for workload in workloads}
+    missing = {package: program for package, program in packages.items() if not is_program(program)}
+    if missing:
+        raise Failed(f"not built: {', '.join(map(os.path.relpath, missing.values()))}. "
+                     f"Run {' && '.join(f'cargo build --release -p {package}' for package in missing)}")
+    if run.against and not is_program(Path(run.against)):
+        raise Failed(f"--against {run.against}: no such program. Give the path of another build of ours")
+
+
+def is_program(path):
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def peers_for(run, workload):
+    """Names of the peers to time: those of --peers, or the fastest known."""
+    names = run.peers.split(",") if run.peers else FASTEST[workload]
+    unknown = [name for name in names if name not in PEERS and name != "torch-recipe"]
+    if unknown:
+        raise Failed(f"unknown: {', '.join(unknown)}; known are {', '.join([*PEERS, 'torch-recipe'])}")
+    return names
+
+
 def our_command(run, seconds, binary=None):
+    program = str(Path(binary).resolve() if binary else our_program(run, run.workload))
     if run.workload == "time-to-99":
-        program = binary or Path(run.ours).with_name("digit-pad")
         out = Path(tempfile.gettempdir()) / "time-to-99.safetensors"
-        return [str(program), "train", "--preset", "fast", "--until-accuracy", "0.99", "--seed", "1", "--threads",
+        return [program, "train", "--preset", "fast", "--until-accuracy", "0.99", "--seed", "1", "--threads",
                 str(run.threads), "--json", "--out", str(out)]
-    return [str(binary or run.ours), *arguments(run, seconds)]
+    return [program, *arguments(run, seconds)]
 
 
 def peer_command(peer, run):
@@ -139,7 +173,10 @@ def rows_of(text, threads):
 
 def start(command, threads):
     out = tempfile.TemporaryFile("w+")
-    return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment(threads)), out
+    try:
+        return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment(threads)), out
+    except OSError as error:
+        raise Failed(f"{shown(command)}: {error.strerror}") from None
 
 
 def finish(command, process, out):

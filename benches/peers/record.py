@@ -18,8 +18,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from peers import (FASTEST, ROOT, Failed, add_options, cpu, is_set_up, main, our_command, peer_command, ratio_of,
-                   rounds_of, shown)
+from peers import (FASTEST, ROOT, Failed, add_options, check_programs, cpu, is_set_up, main, our_command, peer_command,
+                   peers_for, ratio_of, rounds_of, shown)
 
 RECORDED = [workload for workload in FASTEST if workload != "net"]
 
@@ -41,9 +41,9 @@ def record():
     unknown = [workload for workload in workloads if workload not in RECORDED]
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; known are {', '.join(RECORDED)}")
-    if not Path(a.ours).exists():
-        sys.exit(f"{a.ours} is not built: cargo build --release -p benches --bin throughput")
     a.net = a.batch = a.optimizer = a.against = None
+    check_programs(a, workloads)
+    peers = {workload: peers_for(a, workload) for workload in workloads}
     model, sets = cpu()
     now = datetime.datetime.now(datetime.timezone.utc)
     name = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((R|TM)\)|\d+-Core|Processor|CPU|@.*", "", model).lower()).strip("-")
@@ -72,8 +72,7 @@ def record():
     }
     for workload in workloads:
         a.workload = workload
-        peers = a.peers.split(",") if a.peers else FASTEST[workload]
-        for peer in peers:
+        for peer in peers[workload]:
             command = peer_command(peer, a)
             if not is_set_up(command):
                 whole["missing"] = sorted({*whole["missing"], peer})
