@@ -7,7 +7,7 @@
 
 Prints the median of each, and the median of the ratios of each round: above 1, ours is faster. WORKLOAD: mlp-s,
 mlp-s-128, mlp-l, cnn-seed, cnn-basic, lenet5 (training); infer-1 (prediction, batch 1 and 1,000); gemm (matrix
-products); time-to-99 (seconds of training to 99 %); net (training of any network in text form, beside PyTorch).
+products); time-to-99 (seconds of training to 99%); net (training of any network in text form, beside PyTorch).
 
 With --against, another build of our own program is the peer, to compare before and after a change.
 

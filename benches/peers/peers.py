@@ -165,7 +165,7 @@ def rows_of(text, threads):
             name = f"{r['workload'].removeprefix('infer-1/')} batch {r['batch']}"
             rows[name] = (r["latency_us"], "µs") if "latency_us" in r else (r["images_per_s"], "images/s")
         elif "train_seconds" in r or r.get("seconds_to_target"):
-            rows["seconds to 99 %"] = r.get("train_seconds") or r["seconds_to_target"], "s"
+            rows["seconds to 99%"] = r.get("train_seconds") or r["seconds_to_target"], "s"
         elif "images_per_s" in r and "epoch" not in r:
             rows["training"] = r["images_per_s"], "images/s"
     return rows, version

@@ -1,4 +1,4 @@
-"""Seconds of training to 99 % on MNIST's test set, with PyTorch. Prints one line of JSON per run, then a summary.
+"""Seconds of training to 99% on MNIST's test set, with PyTorch. Prints one line of JSON per run, then a summary.
 
 The clock counts training only: forward, backward, update, shuffling and gathering batches, not evaluation. The
 stopping time is chosen on the test set, so the accuracy is the goal of a race, not an estimate of generalization.
