@@ -389,9 +389,9 @@ impl CrossSample for BatchNorm {
 
     fn partial_gradient_statistics(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
         for row in 0..dy.rows() {
-            let (sums, fresh) = pass.shard_sums.of_row(row);
+            let (sums, is_first) = pass.shard_sums.of_row(row);
             let [dweight, dbias] = self.channel_rows_mut(sums);
-            if fresh {
+            if is_first {
                 dweight.fill(0.0);
                 dbias.fill(0.0);
             }
