@@ -239,6 +239,11 @@ impl Network {
         Ok(())
     }
 
+    /// Memory to train on batches of up to `capacity` samples.
+    pub(crate) fn training_workspace(&self, capacity: usize) -> Result<Workspace> {
+        Workspace::with_graphs(&self.graph, &self.prediction, capacity, true)
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -296,7 +301,7 @@ impl Workspace {
     /// # Errors
     /// If that takes more than 16 GiB, scratch memory of the threads included.
     pub fn new(network: &Network, capacity: usize) -> Result<Self> {
-        Self::for_prediction_with(&network.graph, &network.prediction, capacity)
+        Self::with_graphs(&network.graph, &network.prediction, capacity, false)
     }
 
     /// Memory to train on batches of up to `capacity` samples, and to predict them. A [`Trainer`](crate::Trainer) has
@@ -304,13 +309,9 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    #[cfg(any(feature = "internals", doc))]
+    #[cfg(feature = "internals")]
     pub fn for_training(network: &Network, capacity: usize) -> Result<Self> {
-        Self::for_training_of(network, capacity)
-    }
-
-    pub(crate) fn for_training_of(network: &Network, capacity: usize) -> Result<Self> {
-        Self::for_training_with(&network.graph, &network.prediction, capacity)
+        network.training_workspace(capacity)
     }
 }
 

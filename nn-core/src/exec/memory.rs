@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     gemm::{Kernel, MatMut, MatRef, NR, NonzeroColumns, Panels},
     graph::{Graph, MemoryLayout},
-    layers::{Gradient, shard_sums::PartialSums},
+    layers::{GradientInputs, shard_sums::PartialSums},
 };
 
 /// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
@@ -98,9 +98,14 @@ impl BatchMemory {
     }
 
     /// The arguments of the gradient of a node's parameters.
-    pub(super) fn gradient_pass<'a>(&'a self, layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> Gradient<'a> {
+    pub(super) fn gradient_pass<'a>(
+        &'a self,
+        layout: &MemoryLayout,
+        node: usize,
+        inputs: MatRef<'a>,
+    ) -> GradientInputs<'a> {
         let range = &layout.outputs[node];
-        Gradient {
+        GradientInputs {
             x: inputs_of(&self.activations, layout, node, inputs),
             nonzero: self.nonzero[node].as_ref().and_then(NonzeroColumns::get),
             dy: Panels {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     gemm::{Kernel, MatMut, even_blocks, row_group_flags},
     graph::{Graph, Node},
-    layers::{Backward, CrossSample, Forward, StepContext, shard_sums::ShardSums},
+    layers::{Backward, CrossSample, Forward, StatisticsPass, StepContext, shard_sums::ShardSums},
     loss::Loss,
 };
 
@@ -133,7 +133,12 @@ impl BatchSlice<'_> {
     /// The partial statistics of the input of a cross-sample node.
     pub(super) fn partial_statistics(&mut self, bound: BoundGraph<'_>, index: usize, derived: DerivedParameters<'_>) {
         let (pass, ..) = self.backward_pass(bound, index, derived);
-        bound.cross_sample(index).partial_statistics(pass);
+        bound.cross_sample(index).partial_statistics(StatisticsPass {
+            kernel: pass.kernel,
+            x: pass.x,
+            scratch: pass.scratch,
+            shard_sums: pass.shard_sums,
+        });
     }
 
     /// The loss of each sample, and the gradient of the mean over the batch.

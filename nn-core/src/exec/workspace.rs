@@ -57,18 +57,11 @@ pub struct BatchReport {
 }
 
 impl Workspace {
-    /// Memory to predict batches of up to `capacity` samples with the graphs of training and of prediction.
-    pub(crate) fn for_prediction_with(graph: &Graph, prediction: &Graph, capacity: usize) -> Result<Self> {
-        Self::build(graph, MemoryLayout::new(prediction, false), None, capacity)
-    }
-
-    /// Memory to train on batches of up to `capacity` samples, and to predict them.
-    pub(crate) fn for_training_with(graph: &Graph, prediction: &Graph, capacity: usize) -> Result<Self> {
-        let training = MemoryLayout::new(graph, true);
-        Self::build(graph, MemoryLayout::new(prediction, false), Some(training), capacity)
-    }
-
-    fn build(graph: &Graph, prediction: MemoryLayout, training: Option<MemoryLayout>, capacity: usize) -> Result<Self> {
+    /// Memory for batches of up to `capacity` samples, to predict with the graph `prediction`, and to train on `graph` if
+    /// `training`.
+    pub(crate) fn with_graphs(graph: &Graph, prediction: &Graph, capacity: usize, training: bool) -> Result<Self> {
+        let prediction = MemoryLayout::new(prediction, false);
+        let training = training.then(|| MemoryLayout::new(graph, true));
         let mut stride = prediction.activation_stride;
         for layout in [&prediction].into_iter().chain(&training) {
             check_memory(graph, capacity, rayon::current_num_threads(), layout)?;
@@ -83,10 +76,6 @@ impl Workspace {
             prediction,
             training,
         })
-    }
-
-    fn training(&self) -> &MemoryLayout {
-        self.training.as_ref().expect("a workspace for training")
     }
 
     /// The largest batch.
@@ -112,7 +101,7 @@ impl Workspace {
 
     /// Forward, loss, and the gradients of all nodes' outputs; [`parameter_gradient`](Self::parameter_gradient) then
     /// gives those of the parameters.
-    pub(crate) fn backward(
+    pub(crate) fn forward_backward(
         &mut self,
         bound: BoundGraph<'_>,
         inputs: &[f32],
@@ -126,8 +115,8 @@ impl Workspace {
         check_min_batch(graph, batch)?;
         pack_for_training(bound.kernel, graph, bound.parameters, &mut self.packed);
         self.transpose(bound);
-        self.forward_and_backward(bound, inputs, targets, loss, context)?;
-        let layout = self.training.as_ref().expect("a workspace for training");
+        self.run_passes(bound, inputs, targets, loss, context)?;
+        let layout = training_layout(&self.training);
         let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
         self.memory.list_nonzero_inputs(bound.kernel, layout, inputs);
         Ok(self.report(targets, graph.outputs()))
@@ -135,11 +124,17 @@ impl Workspace {
 
     /// The number of threads of a training step on `batch` samples.
     pub(crate) fn training_threads(&self, graph: &Graph, batch: usize) -> usize {
-        training_shards(graph, self.training(), batch, rayon::current_num_threads()).1
+        training_shards(
+            graph,
+            training_layout(&self.training),
+            batch,
+            rayon::current_num_threads(),
+        )
+        .1
     }
 
     fn transpose(&mut self, bound: BoundGraph<'_>) {
-        let layout = self.training.as_ref().expect("a workspace for training");
+        let layout = training_layout(&self.training);
         for (node, range) in bound.graph.nodes.iter().zip(&layout.transposed) {
             if let Some(parameters) = node.layer.parameters().filter(|_| !range.is_empty()) {
                 let transposed = &mut self.transposed[range.clone()];
@@ -150,7 +145,7 @@ impl Workspace {
 
     /// Runs a batch forward and backward through all nodes. Threads share the samples in one parallel section; each
     /// cross-sample node interrupts it in both directions, to reduce the shards' partial statistics.
-    fn forward_and_backward(
+    fn run_passes(
         &mut self,
         bound: BoundGraph<'_>,
         inputs: &[f32],
@@ -192,7 +187,7 @@ impl Workspace {
         (inputs, targets): (&[f32], &[usize]),
         work: &(impl Fn(&mut BatchSlice<'_>, DerivedParameters<'_>) + Sync),
     ) -> Result<()> {
-        let layout = self.training.as_ref().expect("a workspace for training");
+        let layout = training_layout(&self.training);
         let derived = DerivedParameters {
             packed: &self.packed,
             transposed: &self.transposed,
@@ -204,7 +199,7 @@ impl Workspace {
 
     fn reduce(&mut self, bound: BoundGraph<'_>, index: usize, batch: usize) {
         let node = &bound.graph.nodes[index];
-        let layout = self.training.as_ref().expect("a workspace for training");
+        let layout = training_layout(&self.training);
         let partial = self.memory.partial_sums(layout, index, batch);
         let packed = &mut self.packed[node.packed.clone()];
         bound
@@ -213,13 +208,13 @@ impl Workspace {
     }
 
     fn reduce_gradient(&mut self, bound: BoundGraph<'_>, index: usize, batch: usize) {
-        let layout = self.training.as_ref().expect("a workspace for training");
+        let layout = training_layout(&self.training);
         let partial = self.memory.partial_sums(layout, index, batch);
         let packed = &mut self.packed[bound.graph.nodes[index].packed.clone()];
         bound.cross_sample(index).reduce_gradient(partial, packed);
     }
 
-    /// Updates the running statistics, after [`backward`](Self::backward) for a batch.
+    /// Updates the running statistics, after [`forward_backward`](Self::forward_backward) for a batch.
     pub(crate) fn update_running_statistics(&self, graph: &Graph, state: &mut [f32]) {
         for (node, layer) in graph.cross_sample_nodes() {
             let packed = &self.packed[node.packed.clone()];
@@ -227,7 +222,7 @@ impl Workspace {
         }
     }
 
-    /// `out = beta·out + alpha·gradient` for a block of the parameters, after [`backward`](Self::backward) for the
+    /// `out = beta·out + alpha·gradient` for a block of the parameters, after [`forward_backward`](Self::forward_backward) for the
     /// same inputs.
     pub(crate) fn parameter_gradient(
         &self,
@@ -238,7 +233,7 @@ impl Workspace {
         (alpha, beta): (f32, f32),
         out: &mut [f32],
     ) {
-        let (index, batch, layout) = (block.node, inputs.rows(), self.training());
+        let (index, batch, layout) = (block.node, inputs.rows(), training_layout(&self.training));
         let Some(layer) = graph.nodes[index].block_gradient() else {
             return self.add_shards(block, batch, (alpha, beta), out);
         };
@@ -249,7 +244,9 @@ impl Workspace {
     /// [`parameter_gradient`](Self::parameter_gradient) of a node whose gradient is summed by shard: adds up the
     /// shards, always in the same order.
     fn add_shards(&self, block: &ParameterBlock, batch: usize, (alpha, beta): (f32, f32), out: &mut [f32]) {
-        let partial = self.memory.partial_sums(self.training(), block.node, batch);
+        let partial = self
+            .memory
+            .partial_sums(training_layout(&self.training), block.node, batch);
         for (shard, (_, sums)) in partial.shards().enumerate() {
             let beta = if shard == 0 { beta } else { 1.0 };
             for (out, sum) in out.iter_mut().zip(&sums[block.start..]) {
@@ -295,6 +292,11 @@ impl Workspace {
             samples: targets.len(),
         }
     }
+}
+
+/// The layout of a workspace for training.
+fn training_layout(training: &Option<MemoryLayout>) -> &MemoryLayout {
+    training.as_ref().expect("a workspace for training")
 }
 
 fn check_targets(targets: &[usize], batch: usize, classes: usize) -> Result<()> {

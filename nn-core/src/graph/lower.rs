@@ -1,6 +1,6 @@
 //! Spec → graph: a node for each layer that computes, with what is fused into it.
 
-use std::iter::Peekable;
+use std::{iter::Peekable, vec};
 
 use super::{
     fuse::{Item, next_max_pool, next_relu},
@@ -54,16 +54,16 @@ fn uses_hwc(layers: &[(usize, LayerSpec)]) -> bool {
 }
 
 /// A graph under construction.
-struct Lowering<'a, I: Iterator<Item = Item<'a>>> {
+struct Lowering<'a> {
     graph: Graph,
     /// The last node's output.
     shape: Shape,
     uses_hwc: bool,
     /// The layers that remain.
-    items: Peekable<I>,
+    items: Peekable<vec::IntoIter<Item<'a>>>,
 }
 
-impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
+impl<'a> Lowering<'a> {
     /// Changes the layout of the input, and crops it to the region that is required, where images are stored as HWC.
     fn push_input(&mut self, required: Shape) {
         let Some(full_shape) = multi_channel_image(self.shape).filter(|_| self.uses_hwc) else {
@@ -131,27 +131,28 @@ impl<'a, I: Iterator<Item = Item<'a>>> Lowering<'a, I> {
             .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
         let relu = next_relu(&mut self.items);
         // Where windows overlap, a value's gradient has several parts, which only the separate layer adds up.
-        let pool = next_max_pool(&mut self.items, |size, stride| size <= stride);
-        let pool =
-            pool.map(|(pooled, size, stride)| (pooled, PoolGeometry::new(shapes.1, hwc(pooled), (size, size), stride)));
-        let (output, pool) = pool.map_or((output, None), |(pooled, pool)| (pooled, Some(pool)));
+        let (output, pool) = self.next_pool(output, |size, stride| size <= stride);
         let needs_dx = !self.graph.nodes.is_empty();
         self.push(Box::new(Conv::new(shapes, conv, relu, pool, needs_dx)), index, output);
     }
 
     fn push_batch_norm(&mut self, index: usize, output: Shape) {
         let relu = next_relu(&mut self.items);
-        let pool = next_max_pool(&mut self.items, |_, _| true);
-        let pool = pool.map(|(pooled, size, stride)| {
-            (
-                pooled,
-                PoolGeometry::new(hwc(output), hwc(pooled), (size, size), stride),
-            )
-        });
-        let (output, pool) = pool.map_or((output, None), |(pooled, pool)| (pooled, Some(pool)));
+        let (output, pool) = self.next_pool(output, |_, _| true);
         let channels = self.shape.channels();
         let norm = BatchNorm::new(channels, self.shape.len() / channels, relu, pool);
         self.push(Box::new(norm), index, output);
+    }
+
+    /// Takes the next layer if it is a max pooling that can be fused; returns the output behind it.
+    fn next_pool(&mut self, output: Shape, fits: impl Fn(usize, usize) -> bool) -> (Shape, Option<PoolGeometry>) {
+        match next_max_pool(&mut self.items, fits) {
+            Some((pooled, size, stride)) => {
+                let geometry = PoolGeometry::new(hwc(output), hwc(pooled), (size, size), stride);
+                (pooled, Some(geometry))
+            }
+            None => (output, None),
+        }
     }
 
     /// A dense layer takes HWC values as they are; anything else needs them back as CHW.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     gemm::NR,
-    layers::{BlockGradient, CrossSample, Layer, ParameterGradient, StateSpec},
+    layers::{BlockGradient, CrossSample, GradientMethod, Layer, StateSpec},
     spec::NetworkSpec,
 };
 
@@ -154,16 +154,16 @@ impl Graph {
 impl Node {
     /// The layer's block gradient, if its parameters' gradient is computed by block.
     pub(crate) fn block_gradient(&self) -> Option<&dyn BlockGradient> {
-        match self.layer.parameters()?.gradient() {
-            ParameterGradient::ByBlock(gradient) => Some(gradient),
-            ParameterGradient::ByShard { .. } => None,
+        match self.layer.parameters()?.gradient_method() {
+            GradientMethod::ByBlock(gradient) => Some(gradient),
+            GradientMethod::ByShard { .. } => None,
         }
     }
 
     /// Values of a shard's sums.
     pub(crate) fn shard_sums_len(&self) -> usize {
-        match self.layer.parameters().map(|parameters| parameters.gradient()) {
-            Some(ParameterGradient::ByShard { len }) => len,
+        match self.layer.parameters().map(|parameters| parameters.gradient_method()) {
+            Some(GradientMethod::ByShard { len }) => len,
             _ => 0,
         }
     }

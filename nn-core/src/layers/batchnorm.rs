@@ -8,8 +8,8 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 
 use super::{
-    Backward, CrossSample, Forward, Layer, ParameterGradient, Parameters, PoolGeometry, StateSpec, TensorSpec,
-    max_pool, max_pool_backward, shard_sums::PartialSums,
+    Backward, CrossSample, Forward, GradientMethod, Layer, Parameters, PoolGeometry, StateSpec, StatisticsPass,
+    TensorSpec, max_pool, max_pool_backward, shard_sums::PartialSums,
 };
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
@@ -312,8 +312,8 @@ impl Parameters for BatchNorm {
     }
 
     /// The gradients of weight and bias, then mean and sum of squared deviations of the inputs.
-    fn gradient(&self) -> ParameterGradient<'_> {
-        ParameterGradient::ByShard { len: 4 * self.padded() }
+    fn gradient_method(&self) -> GradientMethod<'_> {
+        GradientMethod::ByShard { len: 4 * self.padded() }
     }
 
     fn packed_len(&self) -> usize {
@@ -347,7 +347,7 @@ impl CrossSample for BatchNorm {
         if self.area == 1 { 2 } else { 1 }
     }
 
-    fn partial_statistics(&self, mut pass: Backward<'_>) {
+    fn partial_statistics(&self, mut pass: StatisticsPass<'_>) {
         for row in 0..pass.x.rows() {
             let (sums, samples) = pass.shard_sums.with_count(row);
             let [_, _, means, squares] = self.channel_rows_mut(sums);
@@ -389,9 +389,9 @@ impl CrossSample for BatchNorm {
 
     fn partial_gradient_statistics(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
         for row in 0..dy.rows() {
-            let (sums, fresh) = pass.shard_sums.of_row(row);
+            let (sums, is_first) = pass.shard_sums.of_row(row);
             let [dweight, dbias] = self.channel_rows_mut(sums);
-            if fresh {
+            if is_first {
                 dweight.fill(0.0);
                 dbias.fill(0.0);
             }

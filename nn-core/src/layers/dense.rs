@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::{
-    Backward, BlockGradient, Forward, Gradient, Layer, Layout, ParameterGradient, Parameters, TensorSpec, activation,
+    Backward, BlockGradient, Forward, GradientInputs, GradientMethod, Layer, Layout, Parameters, TensorSpec, activation,
 };
 use crate::{
     gemm::{Kernel, MatMut, NR, Panels, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed},
@@ -141,8 +141,8 @@ impl Parameters for Dense {
         }
     }
 
-    fn gradient(&self) -> ParameterGradient<'_> {
-        ParameterGradient::ByBlock(self)
+    fn gradient_method(&self) -> GradientMethod<'_> {
+        GradientMethod::ByBlock(self)
     }
 
     fn transposed_len(&self) -> usize {
@@ -183,7 +183,7 @@ impl BlockGradient for Dense {
     }
 
     /// `dW` for some panels; `db` for the last block.
-    fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
+    fn gradient(&self, kernel: Kernel, block: usize, pass: GradientInputs<'_>, alpha: f32, beta: f32, out: &mut [f32]) {
         let Some(panels) = self.block_panels(block) else {
             return bias_gradient(&pass.dy, alpha, beta, out);
         };

@@ -35,7 +35,7 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
 
     /// Computes `dx` from `dy` for some rows of the batch, if `dx` is requested. With a fused activation, `dy` becomes
     /// the gradient before the activation, in place. Also adds up the parameters' gradient if that is done [by
-    /// shard](ParameterGradient::ByShard).
+    /// shard](GradientMethod::ByShard).
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
 
     /// The trainable parameters, if the layer has any.
@@ -77,7 +77,7 @@ pub(crate) trait Parameters {
     fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng);
 
     /// How the gradient is computed.
-    fn gradient(&self) -> ParameterGradient<'_>;
+    fn gradient_method(&self) -> GradientMethod<'_>;
 
     /// Values that [`pack`](Self::pack) writes.
     fn packed_len(&self) -> usize {
@@ -98,7 +98,7 @@ pub(crate) trait Parameters {
 }
 
 /// How the gradient of a layer's parameters is computed.
-pub(crate) enum ParameterGradient<'a> {
+pub(crate) enum GradientMethod<'a> {
     /// [`Layer::backward`] adds it up over the samples of each shard, in the first values of
     /// [`Backward::shard_sums`]. Better where parameters are few and samples are large.
     ByShard {
@@ -116,7 +116,7 @@ pub(crate) trait BlockGradient {
 
     /// `out = beta·out + alpha·gradient` of block `block`. With `alpha` the negative learning rate and `out` the
     /// parameters, this is a step of SGD.
-    fn gradient(&self, kernel: Kernel, block: usize, pass: Gradient<'_>, alpha: f32, beta: f32, out: &mut [f32]);
+    fn gradient(&self, kernel: Kernel, block: usize, pass: GradientInputs<'_>, alpha: f32, beta: f32, out: &mut [f32]);
 }
 
 /// A layer whose outputs depend, in training, on all samples of the batch.
@@ -130,9 +130,8 @@ pub(crate) trait CrossSample {
     /// The smallest batch that training works with.
     fn min_batch(&self) -> usize;
 
-    /// Before `forward`, for some rows of the batch: adds the statistics of `pass.x` to the shard sums. The pass has
-    /// no `y` and nothing saved yet.
-    fn partial_statistics(&self, pass: Backward<'_>);
+    /// Before `forward`, for some rows of the batch: adds the statistics of `pass.x` to the shard sums.
+    fn partial_statistics(&self, pass: StatisticsPass<'_>);
 
     /// Reduces the partial statistics of all shards into the packed parameters.
     fn reduce(&self, parameters: &[f32], partial: PartialSums<'_>, packed: &mut [f32]);
@@ -189,9 +188,18 @@ pub(crate) struct Backward<'a> {
     pub(crate) shard_sums: ShardSums<'a>,
 }
 
+/// What the statistics of a layer's input are computed from, and the memory they may use.
+pub(crate) struct StatisticsPass<'a> {
+    pub(crate) kernel: Kernel,
+    /// The input of the coming forward pass.
+    pub(crate) x: MatRef<'a>,
+    pub(crate) scratch: &'a mut [f32],
+    pub(crate) shard_sums: ShardSums<'a>,
+}
+
 /// The arguments of the gradient of a parameter block, for the whole batch.
 #[derive(Clone, Copy)]
-pub(crate) struct Gradient<'a> {
+pub(crate) struct GradientInputs<'a> {
     /// The input of the forward pass, `[batch, inputs]`.
     pub(crate) x: MatRef<'a>,
     /// The samples in which inputs are nonzero, if they were listed.

@@ -3,7 +3,7 @@
 use crate::{
     aligned::Buffer,
     error::Result,
-    exec::{Workspace, for_blocks},
+    exec::for_blocks,
     gemm::MatRef,
     graph::ParameterBlock,
     layers::StepContext,
@@ -20,8 +20,8 @@ use crate::{
 pub fn gradients(network: &Network, inputs: &[f32], targets: &[usize]) -> Result<(f32, Vec<Tensor>)> {
     let bound = network.bound();
     let batch = inputs.len() / bound.graph.inputs();
-    let mut workspace = Workspace::for_training_of(network, batch.max(1))?;
-    let report = workspace.backward(bound, inputs, targets, Loss::default(), StepContext::default())?;
+    let mut workspace = network.training_workspace(batch.max(1))?;
+    let report = workspace.forward_backward(bound, inputs, targets, Loss::default(), StepContext::default())?;
     let inputs = MatRef::row_major(inputs, batch, bound.graph.inputs())?;
     let mut gradients = Buffer::zeroed(bound.parameters.len());
     let arenas = Arenas {

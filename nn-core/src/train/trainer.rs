@@ -93,7 +93,7 @@ impl Trainer {
             });
         }
         Ok(Self {
-            workspace: Workspace::for_training_of(&network, batch)?,
+            workspace: network.training_workspace(batch)?,
             optimizer_state: OptimizerState::new(network.graph(), &settings),
             progress: Progress::default(),
             inputs: vec![0.0; batch * network.spec().input().len()],
@@ -397,7 +397,7 @@ impl Trainer {
         let loss = self.settings.loss;
         let context = self.step_context();
         let bound = self.network.bound();
-        let report = self.workspace.backward(bound, inputs, targets, loss, context)?;
+        let report = self.workspace.forward_backward(bound, inputs, targets, loss, context)?;
         if !report.loss.is_finite() {
             return Err(Error::Diverged {
                 loss: report.loss,

@@ -95,7 +95,7 @@ impl OptimizerState {
 
 /// The gradients of parameter blocks, after the backward pass of a batch.
 #[derive(Clone, Copy)]
-struct Gradients<'a> {
+struct BlockGradients<'a> {
     workspace: &'a Workspace,
     graph: &'a Graph,
     kernel: Kernel,
@@ -103,7 +103,7 @@ struct Gradients<'a> {
     inputs: MatRef<'a>,
 }
 
-impl Gradients<'_> {
+impl BlockGradients<'_> {
     /// `out = beta·out + alpha·gradient`.
     fn compute(&self, block: &ParameterBlock, factors: (f32, f32), out: &mut [f32]) {
         self.workspace
@@ -117,7 +117,7 @@ impl Gradients<'_> {
 }
 
 impl Update {
-    /// Updates parameters and running statistics, after [`Workspace::backward`] for the same inputs.
+    /// Updates parameters and running statistics, after [`Workspace::forward_backward`] for the same inputs.
     ///
     /// # Errors
     /// If gradients are clipped and their norm is not finite; nothing has changed then.
@@ -130,7 +130,7 @@ impl Update {
     ) -> Result<()> {
         let kernel = network.kernel();
         let (graph, parameters, running) = network.for_update();
-        let gradients = Gradients {
+        let gradients = BlockGradients {
             workspace,
             graph,
             kernel,
@@ -170,7 +170,7 @@ impl Update {
 
     /// Computes all gradients, and the factor that brings their norm down to `max_norm`, as
     /// `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from block to block.
-    fn clip(&self, gradients: Gradients<'_>, state: &mut OptimizerState, max_norm: f32) -> Result<f32> {
+    fn clip(&self, gradients: BlockGradients<'_>, state: &mut OptimizerState, max_norm: f32) -> Result<f32> {
         let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
             gradients.compute(block, (1.0, 0.0), arenas.gradients);
             arenas.squares[0] = sum_of_squares(arenas.gradients);

@@ -21,7 +21,7 @@ use std::ops::Range;
 use rand::rngs::ChaCha8Rng;
 
 use self::{algorithm::Algorithm, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd};
-use super::{Backward, Forward, Layer, ParameterGradient, Parameters, PoolGeometry, TensorSpec};
+use super::{Backward, Forward, GradientMethod, Layer, Parameters, PoolGeometry, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut, NR},
     rng,
@@ -137,8 +137,8 @@ impl Parameters for Conv {
     }
 
     /// The bias's gradient is summed even without a bias.
-    fn gradient(&self) -> ParameterGradient<'_> {
-        ParameterGradient::ByShard {
+    fn gradient_method(&self) -> GradientMethod<'_> {
+        GradientMethod::ByShard {
             len: self.geometry.weight_len() + self.geometry.panels() * NR,
         }
     }
