@@ -38,6 +38,16 @@ pub struct RecognizedDigit {
     pub bounds: Bounds,
 }
 
+impl RecognizedDigit {
+    pub(crate) fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
+        RecognizedDigit {
+            pixels,
+            prediction,
+            bounds,
+        }
+    }
+}
+
 /// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Opening {
