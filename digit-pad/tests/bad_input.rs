@@ -519,7 +519,7 @@ fn a_damaged_feature_cache_is_reported_by_every_command() {
     let blank = GrayImage::from_pixel(9, 9, Luma([0]));
     let image = folder.file("image.png");
     blank.save(&image).unwrap();
-    let path = folder.file("taught.safetensors");
+    let path = folder.file("fine-tuned.safetensors");
     for (note, word) in [("2", "not a drawing"), ("{\"label\":3,\"pixels\":[1,2]}", "2 pixels")] {
         let mut model = Model::new(Network::new("784 | dense 10".parse().unwrap(), 1).unwrap());
         model.notes.insert("memory".to_owned(), note.to_owned());

@@ -771,11 +771,11 @@ fn fine_tuned_drawings_are_recognized() {
         (replayed.objects()[4]["correct"].clone(), replayed.stderr)
     };
     assert_eq!(correct(&[]), (json!(2), String::new()));
-    let (taught, stderr) = correct(&["--teach", text(&examples)]);
-    assert_eq!(taught, 3);
+    let (fine_tuned, stderr) = correct(&["--teach", text(&examples)]);
+    assert_eq!(fine_tuned, 3);
     assert!(stderr.starts_with("fine-tuned on 2 labeled drawings from "), "{stderr}");
-    let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
-    assert_eq!(correct(&["--teach", text(&unlabelled)]).0, 2);
+    let unlabeled = folder.write("unlabeled.jsonl", triangle(None, 90, 0));
+    assert_eq!(correct(&["--teach", text(&unlabeled)]).0, 2);
 }
 
 #[test]
@@ -824,7 +824,7 @@ fn with_feature_cache(folder: &Folder) -> PathBuf {
     let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
     let example = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
     model.notes.insert("memory".to_owned(), example);
-    let path = folder.file("taught.safetensors");
+    let path = folder.file("fine-tuned.safetensors");
     model.save(&path).unwrap();
     path
 }

@@ -39,7 +39,8 @@ pub struct RecognizedDigit {
 }
 
 impl RecognizedDigit {
-    pub(crate) fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
+    /// A digit from its parts.
+    pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
         RecognizedDigit {
             pixels,
             prediction,
