@@ -48,7 +48,7 @@ pub enum Error {
 
     /// A checkpoint belongs to another training run.
     #[error(
-        "{}: the checkpoint is of another run of training: {difference}; repeat the command of that run, or name \
+        "{}: the checkpoint is from another training run: {difference}; repeat the original command, or name \
          another checkpoint file",
         path.display()
     )]
@@ -61,7 +61,7 @@ pub enum Error {
 
     /// An image is blank.
     #[error(
-        "{}: nothing is drawn on this image: all its {width}×{height} pixels have nearly the same brightness; \
+        "{}: the image is blank: all its {width}×{height} pixels have nearly the same brightness; \
          use an image whose ink differs clearly from the background",
         path.display()
     )]
@@ -114,10 +114,10 @@ pub enum Error {
 
     /// A model cannot be fine-tuned.
     #[error(
-        "{model}: this model cannot be taught: fine-tuning needs dense layers at the end, as in \
+        "{model}: this model cannot be fine-tuned: it needs dense layers at the end, as in \
          `… | dense 128 | relu | dense 10`, with no batch normalization after them"
     )]
-    Unteachable {
+    NotFineTunable {
         /// The model's file.
         model: String,
     },

@@ -113,7 +113,8 @@ fn a_network_that_cannot_be_read_is_wrong_usage() {
 #[test]
 fn a_network_for_other_shapes_is_refused() {
     for net in ["100 | dense 10", "784 | dense 7", "14x14x4 | flatten | dense 10"] {
-        assert_fails(&["train", "--net", net], &[net, "28x28x1 or 784", "10"]);
+        let run = assert_fails(&["train", "--net", net], &[net, "28x28x1 or 784", "10"]);
+        assert_eq!(run.stderr.matches(net).count(), 1, "{run:?}");
     }
 }
 
@@ -168,16 +169,19 @@ fn an_invalid_checkpoint_or_one_of_another_run_is_refused_before_training() {
     ];
     succeed(args.into_iter().chain(["--epochs", "1"]));
     for (more, word) in [
-        (["--epochs", "2"], "Schedule"),
-        (["--seed", "2"], "seed 2"),
-        (["--lr", "0.5"], "learning_rate: 0.5"),
+        (["--epochs", "2"], "its learning-rate schedule differs (--epochs"),
+        (["--seed", "2"], "its seed is 1, not 2 (--seed)"),
+        (["--lr", "0.5"], "not 0.5 (--lr"),
     ] {
         let epochs = if more[0] == "--epochs" {
             &[][..]
         } else {
             &["--epochs", "1"]
         };
-        assert_fails(&[&args[..], &more, epochs].concat(), &[text(&run), "another run", word]);
+        assert_fails(
+            &[&args[..], &more, epochs].concat(),
+            &[text(&run), "another training run", word],
+        );
     }
 }
 
@@ -375,9 +379,9 @@ fn images_that_cannot_be_read_are_named() {
         ("words.png", b"these are words", "not a PNG, JPEG"),
         ("short.png", &whole[..whole.len() / 2], "damaged"),
         ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
-        ("1x1.png", &blank(1, 1, 0), "nothing is drawn"),
-        ("white.png", &blank(300, 200, 255), "nothing is drawn"),
-        ("black.png", &blank(300, 200, 0), "nothing is drawn"),
+        ("1x1.png", &blank(1, 1, 0), "the image is blank"),
+        ("white.png", &blank(300, 200, 255), "the image is blank"),
+        ("black.png", &blank(300, 200, 0), "the image is blank"),
     ] {
         let path = folder.write(name, content);
         let run = assert_fails(&["predict", text(&path)], &[text(&path), words]);
@@ -459,7 +463,7 @@ fn huge_images_are_refused_before_they_are_decoded() {
     }
     // The same image below the limit is decoded.
     let large = folder.write("large.png", white_png(2_000));
-    assert_fails(&["predict", text(&large)], &["nothing is drawn"]);
+    assert_fails(&["predict", text(&large)], &["the image is blank"]);
 
     #[cfg(unix)]
     {
@@ -515,7 +519,7 @@ fn a_damaged_feature_cache_is_reported_by_every_command() {
     let blank = GrayImage::from_pixel(9, 9, Luma([0]));
     let image = folder.file("image.png");
     blank.save(&image).unwrap();
-    let path = folder.file("taught.safetensors");
+    let path = folder.file("fine-tuned.safetensors");
     for (note, word) in [("2", "not a drawing"), ("{\"label\":3,\"pixels\":[1,2]}", "2 pixels")] {
         let mut model = Model::new(Network::new("784 | dense 10".parse().unwrap(), 1).unwrap());
         model.notes.insert("memory".to_owned(), note.to_owned());
@@ -559,6 +563,6 @@ fn fine_tuning_errors_come_before_predictions() {
     Model::new(Network::new(network, 1).unwrap()).save(&model).unwrap();
     assert_fails(
         &[&replay[..], &[text(&strokes), "--model", text(&model)]].concat(),
-        &[text(&model), "cannot be taught", "dense"],
+        &[text(&model), "cannot be fine-tuned", "dense"],
     );
 }

@@ -396,9 +396,9 @@ fn the_confusion_matrix_is_drawn() {
     let path = folder.file("confusion.png");
     let eval = succeed(["eval", "--confusion", text(&path)]);
     assert_eq!(eval.stderr, "");
-    let picture = image::open(&path).unwrap();
+    let image = image::open(&path).unwrap();
     assert_eq!(
-        (picture.width() as usize, picture.height() as usize),
+        (image.width() as usize, image.height() as usize),
         (confusion_chart::WIDTH, confusion_chart::HEIGHT)
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -410,11 +410,11 @@ fn training_is_plotted() {
     let (png, svg) = (folder.file("run.PNG"), folder.file("run.svg"));
     let trained = succeed(tiny_training(&["--plot", text(&png)]));
     assert!(trained.stderr.contains("plotted "), "{}", trained.stderr);
-    let picture = image::ImageReader::open(&png).unwrap().with_guessed_format().unwrap();
-    assert_eq!(picture.format(), Some(image::ImageFormat::Png));
-    let picture = picture.decode().unwrap();
+    let image = image::ImageReader::open(&png).unwrap().with_guessed_format().unwrap();
+    assert_eq!(image.format(), Some(image::ImageFormat::Png));
+    let image = image.decode().unwrap();
     assert_eq!(
-        (picture.width(), picture.height()),
+        (image.width(), image.height()),
         (training_curves::PNG_WIDTH, training_curves::PNG_HEIGHT)
     );
     let whole = [
@@ -634,9 +634,9 @@ fn numbers_are_found_in_large_and_in_tightly_cropped_images() {
     let (left, top) = (*columns.iter().min().unwrap(), *rows.iter().min().unwrap());
     let (width, height) = (columns.iter().max().unwrap() - left, rows.iter().max().unwrap() - top);
     let cropped = image::imageops::crop_imm(&large, left, top, width, height).to_image();
-    for (name, picture, (left, top)) in [("large.png", large, (0, 0)), ("cropped.png", cropped, (left, top))] {
+    for (name, image, (left, top)) in [("large.png", large, (0, 0)), ("cropped.png", cropped, (left, top))] {
         let path = folder.file(name);
-        DynamicImage::from(picture).save(&path).unwrap();
+        DynamicImage::from(image).save(&path).unwrap();
         let object = succeed(["predict", "--number", "--json", text(&path)])
             .objects()
             .remove(0);
@@ -669,8 +669,7 @@ fn a_number_needs_ink() {
     assert_eq!(read.status, 1);
     assert!(read.stdout.starts_with(&format!("{}\t7\t", text(&seven))), "{read:?}");
     assert!(
-        read.stderr
-            .contains("nothing is drawn on this image: all its 90×40 pixels"),
+        read.stderr.contains("the image is blank: all its 90×40 pixels"),
         "{}",
         read.stderr
     );
@@ -772,11 +771,11 @@ fn fine_tuned_drawings_are_recognized() {
         (replayed.objects()[4]["correct"].clone(), replayed.stderr)
     };
     assert_eq!(correct(&[]), (json!(2), String::new()));
-    let (taught, stderr) = correct(&["--teach", text(&examples)]);
-    assert_eq!(taught, 3);
+    let (fine_tuned, stderr) = correct(&["--teach", text(&examples)]);
+    assert_eq!(fine_tuned, 3);
     assert!(stderr.starts_with("fine-tuned on 2 labeled drawings from "), "{stderr}");
-    let unlabelled = folder.write("unlabelled.jsonl", triangle(None, 90, 0));
-    assert_eq!(correct(&["--teach", text(&unlabelled)]).0, 2);
+    let unlabeled = folder.write("unlabeled.jsonl", triangle(None, 90, 0));
+    assert_eq!(correct(&["--teach", text(&unlabeled)]).0, 2);
 }
 
 #[test]
@@ -793,6 +792,8 @@ fn strokes_without_labels_have_no_accuracy() {
             .stdout
             .ends_with("no drawing has a label\n")
     );
+    let missing = run(["replay", text(&folder.file("missing.jsonl"))]);
+    assert_eq!((missing.status, missing.stdout.as_str()), (1, ""));
 }
 
 #[test]
@@ -823,7 +824,7 @@ fn with_feature_cache(folder: &Folder) -> PathBuf {
     let bar = normalize_ink(&Drawing::from_json(BAR).unwrap().ink.fit()).unwrap();
     let example = json!({"label": 7, "pixels": bar.to_vec()}).to_string();
     model.notes.insert("memory".to_owned(), example);
-    let path = folder.file("taught.safetensors");
+    let path = folder.file("fine-tuned.safetensors");
     model.save(&path).unwrap();
     path
 }

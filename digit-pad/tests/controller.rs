@@ -10,7 +10,7 @@ use digit_pad::{
     recognition::model::Model,
     storage::paths::UserPaths,
     training::session::digit_model,
-    ui::{Action, Command, Event, Key, Modifiers, Opening, Panel, State},
+    ui::{Action, Command, Effects, Event, Key, Modifiers, Opening, Panel, State},
 };
 use nn_core::{Network, formats};
 
@@ -141,7 +141,7 @@ fn an_example_is_learned_saved_and_undone() {
     assert_eq!(state.digits()[0].prediction.probabilities, expected);
     // The layers panel shows the feature cache.
     act(&mut controller, &mut state, Action::Layers);
-    assert_eq!(state.activations().unwrap().last().unwrap().name, "dense 10 · memory");
+    assert_eq!(state.activations().unwrap().last().unwrap().name, "dense 10 · examples");
     act(&mut controller, &mut state, Action::Layers);
     // The example is there in the next session.
     let (mut again, mut later) = open(home.path());
@@ -369,7 +369,10 @@ fn examples_are_kept_for_a_model_that_cannot_be_fine_tuned() {
     add_example(&mut controller, &mut state, 1);
     let mut controller = Controller::new(fixed_model(), UserPaths::all_in(home.path())).unwrap();
     controller.open(&mut state);
-    assert!(state.message().unwrap().contains("cannot be taught"));
+    assert!(state.message().unwrap().contains("cannot be fine-tuned"));
+    state.show_message("");
+    assert_eq!(controller.run(Command::RestoreBuiltIn, &mut state), Effects::RECOGNIZE);
+    assert!(state.message().unwrap().contains("cannot be fine-tuned"));
     act(&mut controller, &mut state, Action::RemoveAllExamples);
     let saved = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
     assert!(saved.is_empty() && state.examples().is_empty(), "{saved}");

@@ -22,12 +22,13 @@ use crate::{
     format::{counted, percent},
     imaging::image_file,
     recognition::{
-        activations::ActivationRecorder,
+        activations::{ActivationRecorder, LayerActivation},
         example::{Example, ExampleInput},
         model::Model,
+        normalization::Gray28,
         prediction::Classifier,
         recognizer::ReadyModel,
-        segmentation::{ImageDigit, InkDigit, segment_image, segment_ink},
+        segmentation::{segment_image, segment_ink},
     },
     storage::{exports, paths::UserPaths},
     teaching::examples::Examples,
@@ -36,7 +37,7 @@ use crate::{
 };
 
 /// The preset that the window trains.
-const PRESET: &str = "fast";
+const WINDOW_PRESET: &str = "fast";
 
 /// Runs commands and predictions, and owns everything that needs files, threads or time.
 #[derive(Debug)]
@@ -110,8 +111,11 @@ impl Controller {
     pub fn recognize(&mut self, state: &mut State) {
         let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
         if state.shows_activations() {
-            let pixels = digits.last().map(|digit| digit.pixels);
-            let activations = pixels.and_then(|pixels| Some(self.activation_recorder()?.record(&pixels)));
+            let activations = digits.last().map(|digit| self.record_activations(&digit.pixels));
+            let activations = activations.transpose().unwrap_or_else(|error| {
+                state.show_message(error.to_string());
+                None
+            });
             state.show_activations(activations.map(Arc::new));
         }
         state.show_digits(digits);
@@ -123,7 +127,10 @@ impl Controller {
         let Some(image) = state.image() else {
             let digits = segment_ink(ink, recognizer);
             self.digit_inks = digits.iter().map(|digit| digit.ink.clone()).collect();
-            return digits.into_iter().map(digit_of_ink).collect();
+            let digits = digits.into_iter();
+            return digits
+                .map(|digit| RecognizedDigit::new(digit.pixels, digit.prediction, digit.bounds))
+                .collect();
         };
         let side = CANVAS as usize;
         let canvas = if ink.is_empty() {
@@ -133,22 +140,25 @@ impl Controller {
         };
         let digits = segment_image(&canvas, recognizer);
         if digits.len() > 1 {
-            return digits.into_iter().map(digit_of_image).collect();
+            // The canvas image has one pixel per canvas unit.
+            let digits = digits.into_iter();
+            return digits
+                .map(|digit| RecognizedDigit::new(digit.pixels, digit.prediction, digit.rect.bounds()))
+                .collect();
         }
         // A single digit is recognized from the image itself rather than from the image scaled to the canvas.
-        let digit = state.network_input().map(|pixels| RecognizedDigit {
-            prediction: recognizer.classify(&pixels),
-            pixels,
-            bounds: CANVAS_BOUNDS,
-        });
+        let digit = state
+            .network_input()
+            .map(|pixels| RecognizedDigit::new(pixels, recognizer.classify(&pixels), CANVAS_BOUNDS));
         digit.into_iter().collect()
     }
 
-    fn activation_recorder(&mut self) -> Option<&mut ActivationRecorder> {
-        if self.activation_recorder.is_none() {
-            self.activation_recorder = ActivationRecorder::new(&self.current.model).ok();
-        }
-        self.activation_recorder.as_mut()
+    fn record_activations(&mut self, pixels: &Gray28) -> Result<Vec<LayerActivation>, Error> {
+        let recorder = match &mut self.activation_recorder {
+            Some(recorder) => recorder,
+            none => none.insert(ActivationRecorder::new(&self.current.model)?),
+        };
+        Ok(recorder.record(pixels))
     }
 
     /// Runs a command and shows its outcome in the state.
@@ -172,7 +182,7 @@ impl Controller {
                 }
                 Ok(Effects::REPAINT)
             }
-            Command::RestoreBuiltIn => self.restore_built_in(),
+            Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label) => self.add_example(label, state),
             Command::UndoExample => {
                 let example = self.examples.undo();
@@ -187,10 +197,7 @@ impl Controller {
                 self.examples_removed(true, state)
             }
         };
-        outcome.unwrap_or_else(|error| {
-            state.show_message(error.to_string());
-            Effects::REPAINT
-        })
+        effects_or_message(outcome, state)
     }
 
     /// Takes over what the workers and the file dialog have finished; never waits.
@@ -220,22 +227,22 @@ impl Controller {
             ));
         }
         state.show_progress(Arc::new(update.progress));
-        let effects = match update.network {
-            Some(network) => self.adopt(network).unwrap_or(Effects::REPAINT),
-            None => Effects::REPAINT,
-        };
-        if finished && let Err(error) = self.restart_from_base() {
-            state.show_message(error.to_string());
+        let mut effects = Effects::REPAINT;
+        if let Some(network) = update.network {
+            effects |= effects_or_message(self.adopt(network), state);
+        }
+        if finished {
+            effects |= effects_or_message(self.restart_from_base(state), state);
         }
         effects
     }
 
     /// Makes a network trained from scratch the base model.
     fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
-        let content = digit_model(network);
-        let model = Model::from(content);
-        self.base_model = Arc::new(model.clone());
-        Ok(self.use_model(ReadyModel::new(model)?))
+        let model = Model::from(digit_model(network));
+        let ready = ReadyModel::new(model.clone())?;
+        self.base_model = Arc::new(model);
+        Ok(self.use_model(ready))
     }
 
     fn use_model(&mut self, ready: ReadyModel) -> Effects {
@@ -245,19 +252,21 @@ impl Controller {
     }
 
     /// Restores the model that the window opened with, fine-tuned on the examples.
-    fn restore_built_in(&mut self) -> Result<Effects, Error> {
+    fn restore_built_in(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.base_model = Arc::clone(&self.initial_model);
-        self.restart_from_base()
+        self.restart_from_base(state)
     }
 
-    /// Puts the base model into use and starts to fine-tune it on the examples.
-    fn restart_from_base(&mut self) -> Result<Effects, Error> {
+    /// Puts the base model into use and starts to fine-tune it on the examples. A model that cannot be fine-tuned is in
+    /// use all the same, with the error as a message.
+    fn restart_from_base(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.training_worker = None;
         self.cancel_fine_tuning();
+        let mut effects = self.use_model(ReadyModel::new(Model::clone(&self.base_model))?);
         if !self.examples.is_empty() {
-            self.request_fine_tuning()?;
+            effects |= effects_or_message(self.request_fine_tuning(), state);
         }
-        Ok(self.use_model(ReadyModel::new(Model::clone(&self.base_model))?))
+        Ok(effects)
     }
 
     /// Adds the selected digit as an example.
@@ -268,15 +277,19 @@ impl Controller {
             .cloned();
         let pixels = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
         let input = ink.map(ExampleInput::from).or(pixels);
-        if let Some(Ok(example)) = input.map(|input| Example::new(label, input)) {
-            self.examples.add(example);
-            state.show_message(match self.training_worker {
-                None => format!("Labeled as {label}; fine-tuning…"),
-                Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
-            });
-            return self.examples_changed(state);
+        match input.map(|input| Example::new(label, input)) {
+            None => return Ok(Effects::REPAINT),
+            Some(Err(fault)) => {
+                state.show_message(fault.to_string());
+                return Ok(Effects::REPAINT);
+            }
+            Some(Ok(example)) => self.examples.add(example),
         }
-        Ok(Effects::REPAINT)
+        state.show_message(match self.training_worker {
+            None => format!("Labeled as {label}; fine-tuning…"),
+            Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
+        });
+        self.examples_changed(state)
     }
 
     fn examples_removed(&mut self, any: bool, state: &mut State) -> Result<Effects, Error> {
@@ -301,18 +314,19 @@ impl Controller {
             self.examples.save(&path)?;
         }
         match (&self.training_worker, self.examples.is_empty()) {
-            (None, true) => self.restart_from_base(),
-            (None, false) => self.request_fine_tuning().map(|()| Effects::REPAINT),
+            (None, true) => self.restart_from_base(state),
+            (None, false) => self.request_fine_tuning(),
             (Some(_), _) => Ok(Effects::REPAINT),
         }
     }
 
-    fn request_fine_tuning(&mut self) -> Result<(), Error> {
+    fn request_fine_tuning(&mut self) -> Result<Effects, Error> {
         let worker = match &mut self.fine_tuning_worker {
             Some(worker) => worker,
             none => none.insert(FineTuningWorker::start()?),
         };
-        worker.request(&self.base_model, &self.examples)
+        worker.request(&self.base_model, &self.examples)?;
+        Ok(Effects::REPAINT)
     }
 
     /// Discards the pending fine-tuning, which is for another model.
@@ -326,16 +340,11 @@ impl Controller {
         let Some(outcome) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
             return Effects::default();
         };
-        match outcome {
-            Ok(model) => {
-                state.show_message(format!("Fine-tuned on {}", counted(self.examples.len(), "example")));
-                self.use_model(model)
-            }
-            Err(error) => {
-                state.show_message(error.to_string());
-                Effects::REPAINT
-            }
-        }
+        let outcome = outcome.map(|model| {
+            state.show_message(format!("Fine-tuned on {}", counted(self.examples.len(), "example")));
+            self.use_model(model)
+        });
+        effects_or_message(outcome, state)
     }
 
     fn show_examples(&self, state: &mut State) {
@@ -347,7 +356,7 @@ impl Controller {
     }
 
     fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let preset = Preset::named(PRESET).expect("the preset exists");
+        let preset = Preset::named(WINDOW_PRESET).expect("the preset exists");
         let seed = RandomState::new().hash_one(1);
         let threads = match &self.training_threads {
             Some(threads) => threads,
@@ -375,13 +384,8 @@ impl Controller {
             state.show_message("No image selected; an image can also be opened with: digit-pad IMAGE");
             return Effects::REPAINT;
         };
-        match image_file::open(&path) {
-            Ok(loaded) => state.place_image(loaded.image),
-            Err(error) => {
-                state.show_message(error.to_string());
-                Effects::REPAINT
-            }
-        }
+        let outcome = image_file::open(&path).map(|loaded| state.place_image(loaded.image));
+        effects_or_message(outcome, state)
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
@@ -413,19 +417,10 @@ impl Controller {
     }
 }
 
-fn digit_of_ink(digit: InkDigit) -> RecognizedDigit {
-    RecognizedDigit {
-        pixels: digit.pixels,
-        prediction: digit.prediction,
-        bounds: digit.bounds,
-    }
-}
-
-/// Converts a digit of an image of the canvas that has one pixel per canvas unit.
-fn digit_of_image(digit: ImageDigit) -> RecognizedDigit {
-    RecognizedDigit {
-        pixels: digit.pixels,
-        prediction: digit.prediction,
-        bounds: digit.rect.bounds(),
-    }
+/// The effects of an outcome; an error is shown as a message.
+fn effects_or_message(outcome: Result<Effects, Error>, state: &mut State) -> Effects {
+    outcome.unwrap_or_else(|error| {
+        state.show_message(error.to_string());
+        Effects::REPAINT
+    })
 }

@@ -15,7 +15,7 @@ use crate::{
     recognition::{model::Model, recognizer::ReadyModel},
     teaching::{
         examples::Examples,
-        fine_tuning::{FineTuner, check_teachable},
+        fine_tuning::{FineTuner, check_fine_tunable},
     },
 };
 
@@ -73,9 +73,9 @@ impl FineTuningWorker {
     /// Without examples, the model is only prepared, so that the next request is faster.
     ///
     /// # Errors
-    /// [`Error::Unteachable`] or [`Error::IncompatibleNetwork`].
+    /// [`Error::NotFineTunable`] or [`Error::IncompatibleNetwork`].
     pub fn request(&mut self, model: &Arc<Model>, examples: &Examples) -> Result<(), Error> {
-        check_teachable(model)?;
+        check_fine_tunable(model)?;
         self.newest += 1;
         let request = Request {
             number: self.newest,
@@ -212,7 +212,10 @@ mod tests {
         };
         let mut worker = FineTuningWorker::start().unwrap();
         let error = worker.request(&Arc::new(model), &examples(2)).unwrap_err().to_string();
-        assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
+        assert!(
+            error.contains("cannot be fine-tuned") && error.contains("dense"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct Settings {
     /// Height of the window, in pixels.
     pub height: usize,
     /// Index of the zoom factor in [`ZOOMS`].
-    pub zoom: usize,
+    #[serde(rename = "zoom")]
+    pub zoom_index: usize,
     /// Whether the dark theme is on.
     pub dark: bool,
 }
@@ -32,7 +33,7 @@ impl Default for Settings {
         Settings {
             width: DEFAULT_SIZE.0,
             height: DEFAULT_SIZE.1,
-            zoom: 1,
+            zoom_index: 1,
             dark: true,
         }
     }
@@ -48,7 +49,7 @@ impl Settings {
         Settings {
             width: settings.width.clamp(MIN_SIZE.0, MAX_SIDE),
             height: settings.height.clamp(MIN_SIZE.1, MAX_SIDE),
-            zoom: settings.zoom.min(ZOOMS.len() - 1),
+            zoom_index: settings.zoom_index.min(ZOOMS.len() - 1),
             dark: settings.dark,
         }
     }
@@ -85,7 +86,7 @@ mod tests {
         let settings = Settings {
             width: 1200,
             height: 800,
-            zoom: 3,
+            zoom_index: 3,
             dark: false,
         };
         settings.save(&paths).unwrap();
@@ -96,14 +97,14 @@ mod tests {
     fn invalid_settings_are_corrected() {
         let folder = tempfile::tempdir().unwrap();
         let paths = UserPaths::all_in(folder.path());
-        for (text, width, zoom) in [
+        for (text, width, zoom_index) in [
             ("no JSON", DEFAULT_SIZE.0, 1),
             ("{\"width\":3,\"zoom\":99}", MIN_SIZE.0, ZOOMS.len() - 1),
             ("{\"width\":100000,\"other\":1}", MAX_SIDE, 1),
         ] {
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
             let settings = Settings::load(&paths);
-            assert_eq!((settings.width, settings.zoom), (width, zoom), "{text}");
+            assert_eq!((settings.width, settings.zoom_index), (width, zoom_index), "{text}");
         }
     }
 }

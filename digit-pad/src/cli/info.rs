@@ -32,8 +32,9 @@ struct Info<'a> {
     mean: f32,
     std: f32,
     notes: BTreeMap<&'a str, &'a str>,
-    /// Number of stored examples.
-    lessons: usize,
+    /// Number of stored examples. Programs that read this output know the key `lessons`.
+    #[serde(rename = "lessons")]
+    examples: usize,
     kernel: String,
 }
 
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = Model::open(args.model.model.as_deref())?;
     let (content, kernel) = (&model.content, Kernel::active()?);
     let network = &content.network;
-    let lessons = feature_cache::examples(&model)?.len();
+    let examples = feature_cache::examples(&model)?.len();
     let notes = content
         .notes
         .iter()
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             mean: content.scaling.mean,
             std: content.scaling.std,
             notes: notes.collect(),
-            lessons,
+            examples,
             kernel: kernel.to_string(),
         });
     }
@@ -75,8 +76,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         let shown = accuracy.map_or_else(|| value.to_owned(), percent);
         row(&heading(name), shown)?;
     }
-    if lessons > 0 {
-        row("examples", lessons)?;
+    if examples > 0 {
+        row("examples", examples)?;
     }
     row("CPU kernel", kernel)
 }

@@ -88,7 +88,10 @@ pub(super) fn run(args: &Args) -> Outcome {
             }
         }
     }
-    Total::from(&metrics).print(args.json)?;
+    // Errors stand alone, without a line about accuracy that nothing was measured for.
+    if args.json || outcome.is_ok() || metrics.count() > 0 {
+        Total::from(&metrics).print(args.json)?;
+    }
     outcome
 }
 

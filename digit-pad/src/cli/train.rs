@@ -166,6 +166,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
     let data = DataSplit::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
+    task.check_fit(&data)?;
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);

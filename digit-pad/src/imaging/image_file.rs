@@ -353,16 +353,16 @@ mod tests {
             for gray in [0, 128, 255] {
                 let blank = image::GrayImage::from_pixel(width, height, Luma([gray]));
                 let message = opened(&encoded(blank, ImageFormat::Png)).unwrap_err();
-                assert!(message.contains(&format!("nothing is drawn on this image: all its {width}×{height}")));
+                assert!(message.contains(&format!("the image is blank: all its {width}×{height}")));
             }
         }
         let faint = encoded(bar(255, 240), ImageFormat::Png);
-        assert!(opened(&faint).unwrap_err().contains("nothing is drawn"));
+        assert!(opened(&faint).unwrap_err().contains("the image is blank"));
         let transparent = GrayAlphaImage::from_pixel(20, 20, LumaA([90, 0]));
         assert!(
             opened(&encoded(transparent, ImageFormat::Png))
                 .unwrap_err()
-                .contains("nothing is drawn")
+                .contains("the image is blank")
         );
     }
 

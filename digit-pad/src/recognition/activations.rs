@@ -100,7 +100,7 @@ impl ActivationRecorder {
         if let (Some(predictor), Some(last)) = (&mut self.cached, activations.last_mut()) {
             let logits = predictor.logits(pixels).expect("one image of the network's size");
             *last = LayerActivation {
-                name: format!("{} · memory", last.name),
+                name: format!("{} · examples", last.name),
                 output: Arc::new(Tiles::new(logits, 1, 1)),
             };
         }
@@ -249,7 +249,7 @@ mod tests {
             let cached = ActivationRecorder::new(&model).unwrap().record(&image());
             let (last, before) = cached.split_last().unwrap();
             assert_eq!(before, &plain[..plain.len() - 1]);
-            assert_eq!(last.name, "dense 10 · memory");
+            assert_eq!(last.name, "dense 10 · examples");
             let logits: Vec<f32> = last.output.tiles.concat();
             let mut predictor = Predictor::new(model, 1).unwrap();
             assert_eq!(logits, predictor.logits(&image()).unwrap(), "{text}");

@@ -27,7 +27,8 @@ const WEIGHT: f32 = 16.0;
 /// How fast that falls with the cosine similarity: by a factor of e for each 1/20.
 const SHARPNESS: f32 = 20.0;
 
-/// Metadata key of a weights file for the cached examples: one image a line, as in a file of examples.
+/// Metadata key of a weights file for the cached examples: one image a line, as in a file of examples. The key
+/// keeps its old name, so that earlier files load.
 pub const METADATA_KEY: &str = "memory";
 
 /// Index of the layer whose input is the features: the last convolution, which still preserves how a digit is written;

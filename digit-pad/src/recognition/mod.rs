@@ -3,6 +3,14 @@
 //! Strokes are rasterized ([`drawing::raster`](crate::drawing::raster)) and normalized to 28×28 pixels
 //! ([`normalization`]); a [`recognizer`] classifies these. [`segmentation`] divides a number into digits first. Only
 //! [`model`] and [`recognizer`] open files.
+//!
+//! Each of these types is made from the one before it:
+//!
+//! 1. [`model::Model`]: a network with the metadata of its file, and the file's path.
+//! 2. [`predictor::Predictor`]: a model prepared for batches of any image size: pixels in, logits out.
+//! 3. [`recognizer::Recognizer`]: a predictor for one 28×28 image at a time: strokes or an image in, a
+//!    [`prediction::Prediction`] out. It implements [`prediction::Classifier`], which [`segmentation`] asks.
+//! 4. [`recognizer::ReadyModel`]: a recognizer beside its model, for callers that also save or fine-tune the model.
 
 pub mod activations;
 pub(crate) mod backbone;

@@ -39,7 +39,7 @@ impl UserPaths {
         self.one.clone().or_else(own)
     }
 
-    /// File of the examples.
+    /// File of the examples. Earlier versions called them lessons; the name stays, so that their files are found.
     pub fn examples(&self) -> Option<PathBuf> {
         Some(self.data()?.join("lessons.jsonl"))
     }

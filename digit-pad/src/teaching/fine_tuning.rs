@@ -98,11 +98,11 @@ impl FineTuner {
     ///
     /// # Errors
     ///
-    /// [`Error::Unteachable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not
+    /// [`Error::NotFineTunable`] if the model does not end in a dense layer, [`Error::IncompatibleNetwork`] if it does not
     /// take 28×28 gray pixels, does not have ten outputs, or the images have another size, [`Error::TooFewImages`] if
     /// there are no images, [`Error::FeatureCache`] if the model's feature cache is damaged.
     pub fn with_replay(base: &Model, images: &Dataset) -> Result<Self, Error> {
-        let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_teachable(base)?)?;
+        let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_fine_tunable(base)?)?;
         let cached = feature_cache::examples(base)?;
         base.check_fit(images.height(), images.width())?;
         if images.is_empty() {
@@ -215,9 +215,9 @@ impl Samples {
 }
 
 /// Checks that a model can be fine-tuned. Returns the index of the first layer that is trained.
-pub(crate) fn check_teachable(model: &Model) -> Result<usize, Error> {
+pub(crate) fn check_fine_tunable(model: &Model) -> Result<usize, Error> {
     model.check_fit(SIDE, SIDE)?;
-    head_start(model.content.network.spec().layers()).ok_or_else(|| Error::Unteachable { model: model.name() })
+    head_start(model.content.network.spec().layers()).ok_or_else(|| Error::NotFineTunable { model: model.name() })
 }
 
 /// Index of the second to last dense layer, or of the last one if it is the only one or a batch normalization lies
@@ -344,7 +344,10 @@ mod tests {
     fn a_model_without_dense_layers_is_rejected() {
         let model = model("28x28x1 | conv 10 9x9 | globalavgpool | flatten");
         let error = FineTuner::new(&model).unwrap_err().to_string();
-        assert!(error.contains("cannot be taught") && error.contains("dense"), "{error}");
+        assert!(
+            error.contains("cannot be fine-tuned") && error.contains("dense"),
+            "{error}"
+        );
         assert!(matches!(
             FineTuner::new(&self::model("784 | dense 9")),
             Err(Error::IncompatibleNetwork { .. })

@@ -1,6 +1,9 @@
 //! Checkpoints of a training run, and its best weights so far.
 
-use std::path::{Path, PathBuf};
+use std::{
+    mem::discriminant,
+    path::{Path, PathBuf},
+};
 
 use nn_core::{Cursor, Network, Trainer, formats::Model};
 
@@ -112,21 +115,36 @@ fn step_difference(saved: &Trainer, position: Cursor, batches: usize) -> Option<
     })
 }
 
-/// Describes the first difference between the settings of two runs.
+/// Describes the first difference between the settings of two runs, and names the options that set it.
 fn difference(saved: &Trainer, requested: &Trainer) -> Option<String> {
-    let settings = |trainer: &Trainer| {
-        [
-            format!("the network {}", trainer.network().spec()),
-            format!("the seed {}", trainer.seed()),
-            format!("{:?}", trainer.optimizer()),
-            format!("{:?}", trainer.schedule()),
-            format!("{:?}", trainer.loss()),
-            trainer.average().map_or("no average".to_owned(), |decay| {
-                format!("an average with decay {decay}")
-            }),
-        ]
-    };
-    let mut pairs = settings(saved).into_iter().zip(settings(requested));
-    let (saved, requested) = pairs.find(|(saved, requested)| saved != requested)?;
-    Some(format!("it has {saved}, and this one {requested}"))
+    let networks = (saved.network().spec(), requested.network().spec());
+    let seeds = (saved.seed(), requested.seed());
+    let optimizers = (saved.optimizer(), requested.optimizer());
+    let rates = (optimizers.0.learning_rate(), optimizers.1.learning_rate());
+    let differs = |what: &str, options: &str| Some(format!("its {what} differs ({options})"));
+    if networks.0 != networks.1 {
+        Some(format!(
+            "its network is {}, not {} (--net, --preset)",
+            networks.0, networks.1
+        ))
+    } else if seeds.0 != seeds.1 {
+        Some(format!("its seed is {}, not {} (--seed)", seeds.0, seeds.1))
+    } else if discriminant(optimizers.0) != discriminant(optimizers.1) {
+        differs("optimizer", "--optimizer, --preset")
+    } else if rates.0 != rates.1 {
+        Some(format!(
+            "its peak learning rate is {}, not {} (--lr, --preset)",
+            rates.0, rates.1
+        ))
+    } else if optimizers.0 != optimizers.1 {
+        differs("optimizer's settings", "--preset")
+    } else if saved.schedule() != requested.schedule() {
+        differs("learning-rate schedule", "--epochs, --batch, --limit, --val, --preset")
+    } else if saved.loss() != requested.loss() {
+        differs("label smoothing", "--preset")
+    } else if saved.average() != requested.average() {
+        differs("weight averaging", "--preset")
+    } else {
+        None
+    }
 }

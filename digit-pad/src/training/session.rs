@@ -47,6 +47,18 @@ pub struct Task<'a> {
     pub stop: &'a AtomicBool,
 }
 
+impl Task<'_> {
+    /// Checks that the network fits the images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IncompatibleNetwork`].
+    pub fn check_fit(&self, data: &DataSplit) -> Result<(), Error> {
+        let (height, width) = (data.train.height(), data.train.width());
+        check_fit(&self.network, height, width, || self.network.to_string())
+    }
+}
+
 /// Why training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
@@ -153,9 +165,7 @@ impl<'a> Session<'a> {
         on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     ) -> Result<Self, Error> {
         let recipe = &task.recipe;
-        check_fit(&task.network, data.train.height(), data.train.width(), || {
-            format!("the network {}", task.network)
-        })?;
+        task.check_fit(data)?;
         let batches = Batches::new(&data.train, recipe.batch, task.seed, SCALING)?
             .with_augmentation(recipe.augmentation.clone())?;
         let network = Network::new(task.network.clone(), task.seed)?;
@@ -603,9 +613,9 @@ mod tests {
             smoothing.recipe.label_smoothing = 0.1;
             average.recipe.average = None;
             for (other, difference) in [
-                (seed, "the seed 1, and this one the seed 2"),
-                (smoothing, "label_smoothing: 0.1"),
-                (average, "an average with decay 0.9, and this one no average"),
+                (seed, "its seed is 1, not 2 (--seed)"),
+                (smoothing, "its label smoothing differs (--preset)"),
+                (average, "its weight averaging differs (--preset)"),
             ] {
                 let error = train(&other, &data, &mut |_, _| ()).unwrap_err().to_string();
                 assert!(

@@ -6,8 +6,8 @@ use crate::{
         action::{Action, Key, Modifiers},
         command::Command,
         event::{Effects, Event},
-        layout::{HitTarget, Layout, Panel},
-        state::{Held, Overlay, State, Tool, ZOOMS},
+        layout::{HitTarget, Panel},
+        state::{Held, Overlay, State, Tool},
     },
 };
 
@@ -68,8 +68,14 @@ impl State {
                 self.dark = !self.dark;
                 Effects::REPAINT
             }
-            Action::ZoomIn => self.set_zoom(self.zoom + 1),
-            Action::ZoomOut => self.set_zoom(self.zoom - 1),
+            Action::ZoomIn => {
+                self.set_zoom(self.zoom_index + 1);
+                Effects::RECOGNIZE
+            }
+            Action::ZoomOut => {
+                self.set_zoom(self.zoom_index - 1);
+                Effects::RECOGNIZE
+            }
             Action::Help => self.toggle(Overlay::Help),
             Action::Examples => self.toggle(Overlay::Examples),
             Action::Layers => {
@@ -240,7 +246,7 @@ impl State {
         if self.layout.window == (width, height) || width == 0 || height == 0 {
             return Effects::default();
         }
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], self.layout.active_panel);
+        self.lay_out((width, height), self.layout.active_panel);
         Effects::REPAINT
     }
 }
@@ -329,7 +335,7 @@ mod tests {
         pressed(&mut state, start);
         assert_eq!(moved(&mut state, outside), Effects::RECOGNIZE);
         assert!(
-            state.is_over_canvas() && state.hovered().is_none(),
+            state.pointer_acts_on_canvas() && state.hovered().is_none(),
             "the pen is still drawing"
         );
         let button = on_button(&state, Action::Clear);
@@ -417,7 +423,7 @@ mod tests {
         assert_eq!(pressed(&mut state, button), Effects::REPAINT);
         assert_eq!(state.pressed(), Some(HitTarget::Action(Action::Clear)));
         moved(&mut state, elsewhere);
-        assert_eq!((state.pressed(), state.is_over_canvas()), (None, false));
+        assert_eq!((state.pressed(), state.pointer_acts_on_canvas()), (None, false));
         released(&mut state, elsewhere);
         assert!(!state.is_blank(), "released elsewhere");
         assert_eq!(click(&mut state, Action::Clear), Effects::RECOGNIZE);

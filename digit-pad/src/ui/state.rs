@@ -38,6 +38,17 @@ pub struct RecognizedDigit {
     pub bounds: Bounds,
 }
 
+impl RecognizedDigit {
+    /// A digit from its parts.
+    pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
+        RecognizedDigit {
+            pixels,
+            prediction,
+            bounds,
+        }
+    }
+}
+
 /// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Opening {
@@ -94,7 +105,8 @@ pub(super) enum Held {
 #[derive(Debug, Clone)]
 pub struct State {
     pub(super) layout: Layout,
-    pub(super) zoom: usize,
+    /// Index in [`ZOOMS`].
+    pub(super) zoom_index: usize,
     pub(super) dark: bool,
     pub(super) document: Document,
     pub(super) history: History,
@@ -120,7 +132,7 @@ impl State {
         };
         State {
             layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
-            zoom: 1,
+            zoom_index: 1,
             dark: true,
             document: Document { ink, image },
             history: History::default(),
@@ -176,7 +188,7 @@ impl State {
 
     /// The activations of every layer, if the panel shows them.
     pub fn activations(&self) -> Option<&Arc<Vec<LayerActivation>>> {
-        self.activations.as_ref()
+        self.activations.as_ref().filter(|_| self.shows_activations())
     }
 
     /// Progress of the current or the last training run.
@@ -210,8 +222,8 @@ impl State {
     }
 
     /// Index of the zoom factor in [`ZOOMS`].
-    pub fn zoom(&self) -> usize {
-        self.zoom
+    pub fn zoom_index(&self) -> usize {
+        self.zoom_index
     }
 
     /// Whether the panel shows the layers' activations.
@@ -241,18 +253,19 @@ impl State {
         }
     }
 
-    /// Whether the pen is drawing, or the pointer is over the canvas and free to draw or erase.
-    pub fn is_over_canvas(&self) -> bool {
-        let is_inside = |(x, y)| self.layout.canvas.contains(x, y);
+    /// Whether the pointer acts on the canvas: the pen is drawing, or the pointer is over the canvas and free to draw or
+    /// erase.
+    pub fn pointer_acts_on_canvas(&self) -> bool {
+        let is_inside = self.pointer.is_some_and(|(x, y)| self.layout.canvas.contains(x, y));
         let is_free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
-        self.ink().is_drawing() || is_free && self.pointer.is_some_and(is_inside)
+        self.ink().is_drawing() || (is_inside && is_free)
     }
 
     /// Position and radius of the eraser in window pixels, while it is over the canvas.
     pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
         let (x, y) = self
             .pointer
-            .filter(|_| self.tool == Tool::Eraser && self.is_over_canvas())?;
+            .filter(|_| self.tool == Tool::Eraser && self.pointer_acts_on_canvas())?;
         Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
     }
 
@@ -278,8 +291,8 @@ impl State {
             Action::Pause | Action::Stop => self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),
-            Action::ZoomIn => self.zoom + 1 < ZOOMS.len(),
-            Action::ZoomOut => self.zoom > 0,
+            Action::ZoomIn => self.zoom_index + 1 < ZOOMS.len(),
+            Action::ZoomOut => self.zoom_index > 0,
             _ => true,
         }
     }
@@ -335,22 +348,23 @@ impl State {
     }
 
     /// Applies saved theme and zoom settings.
-    pub fn set_appearance(&mut self, dark: bool, zoom: usize) {
+    pub fn set_appearance(&mut self, dark: bool, zoom_index: usize) {
         self.dark = dark;
-        self.set_zoom(zoom.min(ZOOMS.len() - 1));
+        self.set_zoom(zoom_index.min(ZOOMS.len() - 1));
     }
 
-    /// Lays out the window with this content of the panel.
+    /// Lays out the window anew, with the given size and content of the panel, at the current zoom.
+    pub(super) fn lay_out(&mut self, (width, height): (usize, usize), panel: Panel) {
+        self.layout = Layout::new(width, height, ZOOMS[self.zoom_index], panel);
+    }
+
     pub(super) fn show_panel(&mut self, panel: Panel) {
-        self.activations = None;
-        let (width, height) = self.layout.window;
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom], panel);
+        self.lay_out(self.layout.window, panel);
     }
 
-    pub(super) fn set_zoom(&mut self, zoom: usize) -> Effects {
-        self.zoom = zoom;
-        self.show_panel(self.layout.active_panel);
-        Effects::RECOGNIZE
+    pub(super) fn set_zoom(&mut self, zoom_index: usize) {
+        self.zoom_index = zoom_index;
+        self.lay_out(self.layout.window, self.layout.active_panel);
     }
 
     /// The target at a window position; an open overlay hides the buttons behind it.

@@ -70,11 +70,11 @@ pub fn run(options: &WindowOptions, controller: &mut Controller, opening: Openin
     let Settings {
         width,
         height,
-        zoom,
+        zoom_index,
         dark,
     } = options.settings;
     let mut state = State::new(width, height, opening);
-    state.set_appearance(dark, zoom);
+    state.set_appearance(dark, zoom_index);
     controller.open(&mut state);
     let mut window = open(options)?;
     let keyboard = Keyboard::default();
@@ -100,7 +100,7 @@ pub fn run(options: &WindowOptions, controller: &mut Controller, opening: Openin
     Ok(Settings {
         width,
         height,
-        zoom: state.zoom(),
+        zoom_index: state.zoom_index(),
         dark: state.is_dark(),
     })
 }
@@ -245,7 +245,7 @@ impl EventLoop<'_> {
             Some(HitTarget::Example(_)) => true,
             None => false,
         };
-        self.window.set_cursor_style(if self.state.is_over_canvas() {
+        self.window.set_cursor_style(if self.state.pointer_acts_on_canvas() {
             CursorStyle::Crosshair
         } else if is_clickable {
             CursorStyle::OpenHand

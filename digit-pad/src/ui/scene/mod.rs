@@ -47,7 +47,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
+    use std::sync::{Arc, LazyLock};
 
     use proptest::prelude::*;
 
@@ -57,6 +57,7 @@ mod tests {
         geometry::Point,
         graphics::{canvas::Rect, color::Color, text::Text},
         recognition::prediction::Prediction,
+        training::progress::Progress,
         ui::{
             scene::status::wrapped,
             state::{Opening, RecognizedDigit},
@@ -187,6 +188,23 @@ mod tests {
                 prop_assert!(*length <= winner.2);
                 prop_assert!(*digit == winner.0 || *bar_color == THEME.bar);
             }
+        }
+    }
+
+    #[test]
+    fn the_accuracies_of_a_finished_run_have_their_own_captions() {
+        let mut state = window(960, 640, None);
+        state.show_progress(Arc::default());
+        state.show_progress(Arc::new(Progress {
+            finished: true,
+            accuracies: vec![[1.0, 0.5]],
+            test_accuracy: Some(0.25),
+            ..Progress::default()
+        }));
+        let items = scene(&state, &THEME);
+        let texts: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
+        for caption in ["Accuracy (validation): 50.00%", "Test accuracy: 25.00%"] {
+            assert!(texts.contains(&caption), "{texts:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The status line: timing, training speed and messages.
 
 use crate::{
-    format::grouped,
+    format::{grouped, percent},
     graphics::{
         canvas::Rect,
         text::{Align, Face},
@@ -20,14 +20,15 @@ impl SceneBuilder<'_> {
             return self.message(message);
         }
         let status = match (state.selected_digit(), state.progress()) {
-            (_, Some(progress)) if self.layout.active_panel == Panel::Training => {
-                format!(
+            (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
+                Some(accuracy) => format!("Test accuracy: {}", percent(accuracy)),
+                None => format!(
                     "Step {} of {} · {} images/s",
                     grouped(progress.steps),
                     grouped(progress.total_steps),
                     grouped(progress.images_per_second as u64)
-                )
-            }
+                ),
+            },
             (Some(digit), _) => format!("Recognized in {}", duration(digit.prediction.microseconds)),
             (None, _) => "Press H for help".to_owned(),
         };

@@ -35,10 +35,7 @@ impl SceneBuilder<'_> {
         let half = (room - self.layout.scaled(12.0) as i32) / 2;
         let accuracy = progress.accuracies.last().map_or(0.0, |&[_, accuracy]| accuracy);
         let loss = progress.losses.last().map_or(0.0, |&[_, loss]| loss);
-        let caption = match progress.test_accuracy {
-            Some(accuracy) => format!("Test accuracy: {}", percent(accuracy)),
-            None => format!("Accuracy (validation): {}", percent(accuracy)),
-        };
+        let caption = format!("Accuracy (validation): {}", percent(accuracy));
         let scaled = |[step, accuracy]: [f32; 2]| [step, logarithmic(accuracy)];
         let accuracies: Vec<_> = progress.accuracies.iter().copied().map(scaled).collect();
         let total = progress.total_steps as f32;
