@@ -133,15 +133,18 @@ struct Stack<S> {
 
 /// Splits rows, at least one, into tiles of nearly equal height: tiles of 4 and 3 rows keep the pipelines fuller than 6
 /// and 1. First come those that are a row higher, if there are any.
+#[inline]
 fn stacks<S: Simd, const V: usize>(rows: usize, panels: usize, access: AccessKind) -> [Stack<S>; 2] {
     let tiles = rows.div_ceil(S::MR);
     let (height, higher) = (rows / tiles, rows % tiles);
     let taller = if higher > 0 { height + 1 } else { height };
-    [(higher, taller), (tiles - higher, height)].map(|(tiles, height)| Stack {
+    // Not `[…].map`, which copies the stacks through memory: small products would wait for it.
+    let stack = |tiles, height| Stack {
         tiles,
         height,
         run: access.run_tile::<S, V>((height, panels)),
-    })
+    };
+    [stack(higher, taller), stack(tiles - higher, height)]
 }
 
 /// How the tiles of a product step through A.
