@@ -33,8 +33,8 @@ pub(super) struct BatchMemory {
 }
 
 impl BatchMemory {
-    /// Memory for `capacity` samples with activations that are `stride` values apart; `training` is the layout of
-    /// training; `None` for prediction alone.
+    /// Memory for `capacity` samples with activations that are `stride` values apart; `training` is the
+    /// layout of training, or `None` for prediction alone.
     pub(super) fn new(graph: &Graph, capacity: usize, stride: usize, training: Option<&MemoryLayout>) -> Self {
         let (mut gradients, mut losses, mut shard_sums, mut nonzero) = (0, 0, 0, Vec::new());
         if let Some(layout) = training {
@@ -98,7 +98,7 @@ impl BatchMemory {
     }
 
     /// The arguments of the gradient of a node's parameters.
-    pub(super) fn gradient_pass<'a>(
+    pub(super) fn gradient_inputs<'a>(
         &'a self,
         layout: &MemoryLayout,
         node: usize,

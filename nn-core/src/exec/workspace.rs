@@ -237,8 +237,8 @@ impl Workspace {
         let Some(layer) = graph.nodes[index].block_gradient() else {
             return self.add_shards(block, batch, (alpha, beta), out);
         };
-        let pass = self.memory.gradient_pass(layout, index, inputs);
-        layer.gradient(kernel, block.index, pass, alpha, beta, out);
+        let gradient_inputs = self.memory.gradient_inputs(layout, index, inputs);
+        layer.gradient(kernel, block.index, gradient_inputs, alpha, beta, out);
     }
 
     /// [`parameter_gradient`](Self::parameter_gradient) of a node whose gradient is summed by shard: adds up the
