@@ -163,8 +163,10 @@
 //! opt-level = 3
 //! ```
 
+mod activations;
 mod aligned;
 pub mod atomic_file;
+mod compose;
 mod error;
 mod exec;
 pub mod formats;
@@ -187,7 +189,10 @@ pub use gemm::Kernel;
 pub use loss::Loss;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
-pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
+pub use spec::{
+    ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
+    Padding,
+};
 pub use train::{Cursor, EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
 
 /// The example in the README.
