@@ -5,12 +5,12 @@ use std::{alloc::System, ops::ControlFlow};
 
 use mnist_io::{Augmentation, Batches, Dataset, Scaling};
 use nn_core::{
-    Network, Trainer, Workspace, loss,
+    Network, Samples, Trainer, Workspace, loss,
     optim::{Adam, OneCycle, Optimizer, Sgd},
 };
 use rayon::ThreadPoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tests::data::{Slices, batch, on_kernels, trained};
+use tests::data::{batch, on_kernels, trained};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -67,18 +67,18 @@ fn check(what: &str, network: &Network) {
                 trainer.step(&images, &labels).unwrap();
                 trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
             });
+            let mut source = Samples::new(&images, &labels).shuffled(1);
             assert_no_allocations(&format!("{what}: an epoch"), || {
-                let mut source = Slices::new(&images, &labels);
                 trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
             });
         }
     }
     let mut workspace = Workspace::new(network, BATCH).unwrap();
-    assert_no_allocations(&format!("{what}: logits"), || {
-        let logits = network.logits(&images, &mut workspace).unwrap();
+    assert_no_allocations(&format!("{what}: prediction"), || {
+        let logits = network.forward(&images, &mut workspace).unwrap();
         assert!(loss::argmax(logits) < logits.len());
-        network.logits(&images[..smaller.0], &mut workspace).unwrap();
-        network.logits(&images[..one], &mut workspace).unwrap();
+        network.forward(&images[..smaller.0], &mut workspace).unwrap();
+        network.forward(&images[..one], &mut workspace).unwrap();
     });
 }
 

@@ -93,7 +93,7 @@ fn activations_are_those_of_the_network_cut_there() {
             let cut = network.cut_after(layer).unwrap();
             let activation = &network.activations(&inputs, &[&layer.to_string()]).unwrap()[0];
             let mut workspace = Workspace::new(&cut, 70).unwrap();
-            let outputs = cut.logits(&inputs, &mut workspace).unwrap();
+            let outputs = cut.forward(&inputs, &mut workspace).unwrap();
             let tolerance = Tolerance::new(1e-5, 1e-5);
             assert_close(format!("{text}, layer {layer}"), &activation.values, outputs, tolerance);
             assert_eq!(activation.shape[0], 70);

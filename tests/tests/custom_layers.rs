@@ -1,7 +1,8 @@
 //! A user's own layers: in the builder and by name, among built-in ones, with and without parameters; invalid ones.
 
 use nn_core::{
-    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, gradients, optim::Sgd,
+    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, gradients,
+    loss::CrossEntropy, optim::Sgd,
 };
 use tests::{
     close::{Tolerance, assert_close},
@@ -233,11 +234,12 @@ fn own_layers_that_could_not_be_stored_are_refused() {
 fn gradients_of_own_layers_are_those_of_the_loss() {
     let network = Network::new(parse("3x2x2 | dense 6 | affine | every 2"), 5).unwrap();
     let (inputs, targets) = batch(&network, 6, 9);
-    let (_, analytic) = gradients(&network, &inputs, &targets).unwrap();
+    let loss_of = |network: &Network| gradients(network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+    let analytic = loss_of(&network).tensors;
     let loss = |tensors: &[Tensor]| {
         let mut changed = network.clone();
         changed.set_tensors(tensors).unwrap();
-        f64::from(gradients(&changed, &inputs, &targets).unwrap().0)
+        f64::from(loss_of(&changed).loss)
     };
     for (index, gradient) in analytic.iter().enumerate() {
         for position in 0..gradient.values.len() {

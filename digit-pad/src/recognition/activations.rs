@@ -143,7 +143,7 @@ impl Prefix {
 
     fn record(&mut self, input: &[f32]) -> LayerActivation {
         let (_, height, width) = self.shape.as_image().unwrap_or((1, 1, 1));
-        let values = self.network.logits(input, &mut self.workspace);
+        let values = self.network.forward(input, &mut self.workspace);
         let values = values.expect("one sample of the network's shape");
         LayerActivation {
             name: self.name.clone(),
@@ -232,7 +232,7 @@ mod tests {
             let mut input = vec![0.0; 784];
             model.scaling().unwrap().scale_into(&image(), &mut input);
             let mut workspace = Workspace::new(&model.content.network, 1).unwrap();
-            let logits = model.content.network.logits(&input, &mut workspace).unwrap();
+            let logits = model.content.network.forward(&input, &mut workspace).unwrap();
             let last: Vec<f32> = activations.last().unwrap().output.tiles.concat();
             for (value, logit) in last.iter().zip(logits) {
                 assert!((value - logit).abs() < 1e-4, "{text}");

@@ -65,7 +65,7 @@ impl Backbone {
         for batch in pixels.chunks(batch * PIXELS) {
             let scaled = &mut scaled[..batch.len()];
             self.scaling.scale_into(batch, scaled);
-            features.extend_from_slice(network.logits(scaled, &mut workspace)?);
+            features.extend_from_slice(network.forward(scaled, &mut workspace)?);
         }
         Ok(features)
     }
@@ -84,10 +84,10 @@ mod tests {
         let model = Model::from(formats::Model::new(network));
         let pixels: Vec<u8> = (0..3 * PIXELS).map(|i| (i * 7 % 256) as u8).collect();
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-        let whole = model.content.network.predict(&scaled).unwrap();
+        let whole = model.content.network.probabilities(&scaled).unwrap();
         for index in 0..model.content.network.spec().layers().len() {
             let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index).unwrap();
-            let parts = head.predict(&backbone.features(&pixels).unwrap()).unwrap();
+            let parts = head.probabilities(&backbone.features(&pixels).unwrap()).unwrap();
             // Batch normalization folds into other layers, which rounds differently.
             let mut pairs = parts.iter().zip(&whole);
             assert!(

@@ -9,6 +9,7 @@ use crate::{
     gemm::{Kernel, MatMut, MatRef, NR, NonzeroColumns, Panels},
     graph::{Graph, MemoryLayout},
     layers::{GradientInputs, shard_sums::PartialSums},
+    loss::Targets,
 };
 
 /// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
@@ -61,7 +62,7 @@ impl BatchMemory {
         layout: &'a MemoryLayout,
         threads: usize,
         inputs: &'a [f32],
-        targets: &'a [usize],
+        targets: Targets<'a>,
     ) -> Result<BatchSlice<'a>> {
         let batch = inputs.len() / graph.inputs();
         let sharding = layout.sharding(batch);

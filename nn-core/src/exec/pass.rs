@@ -69,7 +69,7 @@ impl BatchSlice<'_> {
         context: StepContext,
         derived: DerivedParameters<'_>,
     ) {
-        let first_sample = self.sharding.start(self.shards.start);
+        let first_sample = context.first_sample + self.sharding.start(self.shards.start);
         let context = StepContext {
             first_sample,
             ..context
@@ -145,16 +145,24 @@ impl BatchSlice<'_> {
         });
     }
 
-    /// The loss of each sample, and the gradient of the mean over the batch.
-    pub(super) fn loss(&mut self, loss: Loss) {
+    /// The loss of each sample, and its gradient multiplied by `scale` and the sample's weight.
+    pub(super) fn loss(&mut self, loss: &dyn Loss, scale: f64) {
         let Some(range) = self.layout.outputs.last() else {
             return;
         };
-        let scale = 1.0 / self.sharding.batch as f32;
         let mut gradients = columns(self.gradients.reborrow(), range);
-        for (row, &target) in self.targets.iter().enumerate() {
-            let outputs = self.outputs.as_ref().row(row);
-            self.losses[row] = loss.of_sample(outputs, target, scale, gradients.row_mut(row));
+        for row in 0..self.inputs.rows() {
+            let (outputs, gradient) = (self.outputs.as_ref().row(row), gradients.row_mut(row));
+            let weight = self.targets.weight(row);
+            self.losses[row] = if weight == 0.0 {
+                // Even where the loss is not finite.
+                gradient.fill(0.0);
+                0.0
+            } else {
+                let target = self.targets.get(row, outputs.len());
+                let scale = (scale * f64::from(weight)) as f32;
+                loss.of_scaled_sample(outputs, target, scale, gradient)
+            };
         }
     }
 

@@ -37,7 +37,12 @@ impl Layer for Dropout {
                 y.copy_from_slice(x);
                 continue;
             };
-            let seed = (context.seed ^ SEED_SALT).wrapping_add(self.layer_id);
+            let Some(seed) = context.seed else {
+                y.copy_from_slice(x);
+                pass.saved.row_mut(row).fill(1.0);
+                continue;
+            };
+            let seed = (seed ^ SEED_SALT).wrapping_add(self.layer_id);
             // No batch has more than 2^32 samples.
             let sample = (context.first_sample + row) as u64;
             let mut generator = rng::stream(seed, (context.step << 32) | sample);
@@ -93,14 +98,28 @@ mod tests {
         (y, saved)
     }
 
+    fn context(seed: u64, step: u64, first_sample: usize) -> Option<StepContext> {
+        Some(StepContext {
+            seed: Some(seed),
+            step,
+            first_sample,
+        })
+    }
+
     #[test]
     fn prediction_drops_nothing() {
         assert!(forward(None).0.iter().all(|&y| y == 1.0));
     }
 
     #[test]
-    fn training_drops_with_the_given_probability_and_keeps_the_mean() {
+    fn training_without_a_seed_drops_nothing() {
         let (y, saved) = forward(Some(StepContext::default()));
+        assert!(y.iter().chain(&saved).all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn training_drops_with_the_given_probability_and_keeps_the_mean() {
+        let (y, saved) = forward(context(0, 0, 0));
         assert_eq!(y, saved);
         assert!(y.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
         let mean = y.iter().sum::<f32>() / y.len() as f32;
@@ -109,13 +128,6 @@ mod tests {
 
     #[test]
     fn mask_depends_on_seed_step_and_sample_alone() {
-        let context = |seed, step, first_sample| {
-            Some(StepContext {
-                seed,
-                step,
-                first_sample,
-            })
-        };
         let (y, _) = forward(context(1, 2, 5));
         assert_eq!(forward(context(1, 2, 5)).0, y);
         // The second sample is the first one of a pass that begins there.

@@ -177,7 +177,8 @@ pub(crate) struct Forward<'a> {
 /// What random numbers in a forward pass depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepContext {
-    pub(crate) seed: u64,
+    /// The seed of dropout's random numbers; `None` leaves dropout out.
+    pub(crate) seed: Option<u64>,
     /// The training step, counted from 0.
     pub(crate) step: u64,
     /// Index in the batch of the pass's first sample.

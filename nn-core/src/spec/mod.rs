@@ -14,7 +14,10 @@ pub use layer::{ConvSpec, LayerSpec, Padding};
 pub(crate) use path::LayerPath;
 pub(crate) use shapes::{MAX_VALUES, chain_shapes};
 
-use crate::shape::Shape;
+use crate::{
+    error::{Result, check_length},
+    shape::Shape,
+};
 
 /// A network without weights: the shape of its input, and its layers in order.
 ///
@@ -59,5 +62,17 @@ impl NetworkSpec {
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.output.len()
+    }
+
+    /// The number of samples in `inputs`, `[batch, …]` with the input's shape.
+    ///
+    /// # Errors
+    /// [`Error::Length`](crate::Error::Length) if there is none, or the last one is incomplete.
+    pub(crate) fn samples(&self, inputs: &[f32]) -> Result<usize> {
+        let samples = inputs.len() / self.input.len();
+        check_length("inputs", inputs.len(), samples.max(1) * self.input.len(), || {
+            format!("{} samples of shape {}", samples.max(1), self.input)
+        })?;
+        Ok(samples)
     }
 }
