@@ -84,7 +84,7 @@ const NETWORKS: &[&str] = &[
     "4 | add(flatten; dense 4; relu | dense 4) | concat(dense 2; add(; sigmoid)) | dense 3",
     "5x6x2 | add(conv 2 3x3 pad same | relu; ) | conv 3 2x2 | relu | dense 3",
     "6x7x1 | conv 3 3x3 | relu | add(; conv 3 3x3 pad same | relu | conv 3 1x1) | relu | maxpool 2 | dense 3",
-    "7x7x2 | conv 3 2x2 | concat(; conv 4 3x3 pad 1 | relu; relu | conv 17 1x1) | maxpool 4 | dense 3",
+    "7x7x2 | conv 3 2x2 | concat(; conv 4 3x3 pad 1 | relu; relu | conv 17 1x1) | avgpool 2 | dense 3",
     "6x6x1 | concat(conv 2 3x3 | relu; maxpool 3 stride 1; conv 3 3x3) | conv 2 2x2 | dense 3",
     "6x6x3 | conv 4 3x3 pad 1 nobias | batchnorm | relu | add(; conv 4 3x3 pad same nobias | batchnorm) | relu | dense 3",
     "5x5x2 | add(batchnorm | relu | conv 2 1x1; conv 2 3x3 pad 1 | batchnorm) | globalavgpool | dense 3",

@@ -38,6 +38,7 @@ impl Graph {
             source: None,
             shape: spec.input(),
             is_hwc: false,
+            flattened: None,
         };
         let mut chain = Chain::new(&mut graph, purpose, (spec.layers(), LayerPath::root()), input);
         chain.push_input(spec.layers());
@@ -69,6 +70,8 @@ struct Value {
     shape: Shape,
     /// Whether an image is stored as HWC. Either is true of vectors, and of images with one channel or one pixel.
     is_hwc: bool,
+    /// The image in HWC that was flattened to this vector, and where it comes from: a dense layer reads it there.
+    flattened: Option<(Option<usize>, HwcShape)>,
 }
 
 /// Layers that follow each other, in a graph under construction.
@@ -154,7 +157,7 @@ impl<'g, 'a> Chain<'g, 'a> {
             item.output
         };
         let layer: Box<dyn Layer> = match *item.layer {
-            LayerSpec::Dense { outputs } => return self.push_dense(item, outputs, None),
+            LayerSpec::Dense { outputs } => return self.push_dense(item, outputs),
             LayerSpec::Conv(conv) => return self.push_conv(item, conv, output),
             LayerSpec::BatchNorm => return self.push_batch_norm(item, output),
             LayerSpec::Flatten => return self.push_flatten(item),
@@ -186,8 +189,12 @@ impl<'g, 'a> Chain<'g, 'a> {
         self.push(item, layer, output);
     }
 
-    /// `image` is the shape of the input, if it is an image stored as HWC.
-    fn push_dense(&mut self, item: Item<'a>, outputs: usize, image: Option<HwcShape>) {
+    /// Takes a flattened HWC image as it is.
+    fn push_dense(&mut self, item: Item<'a>, outputs: usize) {
+        let image = self.value.flattened.take().map(|(source, image)| {
+            self.value.source = source;
+            image
+        });
         let inputs = self.value.shape.len();
         self.graph.count(inputs * outputs);
         let is_first = self.value.source.is_none();
@@ -253,20 +260,16 @@ impl<'g, 'a> Chain<'g, 'a> {
 
     /// A dense layer takes HWC values as they are; anything else needs them back as CHW.
     fn push_flatten(&mut self, item: Item<'a>) {
-        let Some(image) = self.image_in_hwc() else {
-            self.value.shape = item.output;
-            self.value.is_hwc = false;
-            return;
-        };
-        let next = self.items.peek().copied();
-        match next.map(|next| (next, next.layer)) {
-            Some((next, &LayerSpec::Dense { outputs })) if self.purpose != Purpose::Activations => {
-                self.items.next();
-                self.push_dense(next, outputs, Some(image));
+        let (source, image) = (self.value.source, self.image_in_hwc());
+        let before_dense = matches!(self.items.peek(), Some(next) if matches!(next.layer, LayerSpec::Dense { .. }));
+        match image {
+            Some(image) if !before_dense || self.purpose == Purpose::Activations => {
+                self.push(item, Box::new(ChangeLayout::new(image, Layout::Chw)), item.output);
             }
-            _ => self.push(item, Box::new(ChangeLayout::new(image, Layout::Chw)), item.output),
+            _ => self.value.shape = item.output,
         }
         self.value.is_hwc = false;
+        self.value.flattened = image.filter(|_| before_dense).map(|image| (source, image));
     }
 
     fn push_custom(&mut self, item: Item<'a>, custom: &CustomSpec) {
@@ -303,6 +306,7 @@ impl<'g, 'a> Chain<'g, 'a> {
             source: Some(self.graph.nodes.len() - 1),
             shape: item.output,
             is_hwc,
+            flattened: None,
         };
     }
 
@@ -357,6 +361,7 @@ impl<'g, 'a> Chain<'g, 'a> {
         self.graph.push(layer, place, &[self.value.source], output.len());
         self.value.source = Some(self.graph.nodes.len() - 1);
         self.value.shape = output;
+        self.value.flattened = None;
     }
 }
 
