@@ -21,10 +21,10 @@ const OUTPUTS: usize = 5;
 
 /// The losses of `golden/make_losses.py`, and their targets.
 fn golden_cases(golden: &Golden) -> Vec<(&'static str, Box<dyn Loss>, &'static str)> {
-    let class_weights = golden.inputs("class_weights");
+    let class_weights = golden.inputs("batch.class_weights");
     let weighted = CrossEntropy::new().with_class_weights(class_weights);
     let smoothed = weighted.clone().with_label_smoothing(0.2);
-    let binary = BinaryCrossEntropy::new().with_positive_weights(golden.inputs("positive_weights"));
+    let binary = BinaryCrossEntropy::new().with_positive_weights(golden.inputs("batch.positive_weights"));
     vec![
         ("plain", Box::new(CrossEntropy::new()), "classes"),
         (
@@ -57,7 +57,7 @@ fn golden_network(golden: &Golden) -> Network {
     let tensor = |name: &str, file: &str, shape: &[usize]| Tensor {
         name: name.to_owned(),
         shape: shape.to_vec(),
-        values: golden.inputs(file),
+        values: golden.inputs(&format!("batch.{file}")),
     };
     let tensors = [
         tensor("0.weight", "weight", &[OUTPUTS, 4]),
@@ -70,9 +70,12 @@ fn golden_network(golden: &Golden) -> Network {
 #[test]
 fn each_loss_is_as_in_pytorch_with_and_without_sample_weights() {
     let golden = Golden::of("losses.safetensors");
-    let (inputs, sample_weights) = (golden.inputs("inputs"), golden.inputs("sample_weights"));
+    let (inputs, sample_weights) = (golden.inputs("batch.inputs"), golden.inputs("batch.sample_weights"));
     for (name, loss, targets) in golden_cases(&golden) {
-        let (classes, values) = (golden.classes("classes"), golden.inputs(targets));
+        let (classes, values) = (
+            golden.classes("batch.classes"),
+            golden.inputs(&format!("batch.{targets}")),
+        );
         let targets = if targets == "classes" {
             Targets::classes(&classes)
         } else {

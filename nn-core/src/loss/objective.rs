@@ -1,6 +1,6 @@
 //! What a training pass minimizes: the loss of a batch's targets, as their mean or their sum.
 
-use super::{Loss, Targets};
+use super::{Loss, Target, Targets};
 use crate::error::{Error, Result};
 
 /// The loss of a batch.
@@ -39,5 +39,38 @@ impl Objective<'_> {
             Reduction::Mean => 1.0 / weight,
             Reduction::Sum => 1.0,
         }
+    }
+}
+
+impl Targets<'_> {
+    /// Checks the targets of `batch` samples for a network and a loss. Returns the sum of the samples' weights.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there are more or fewer targets or weights than samples; [`Error::Target`] if the loss does
+    /// not take a target, or a target or a weight is not finite.
+    pub(crate) fn check(&self, loss: &dyn Loss, batch: usize, outputs: usize) -> Result<f64> {
+        self.check_lengths(batch, outputs)?;
+        let mut total = 0.0;
+        for sample in 0..batch {
+            let target = self.get(sample, outputs);
+            let refuse = |reason| Error::Target { sample, reason };
+            check_finite(target).map_err(refuse)?;
+            loss.check_target(target, outputs).map_err(refuse)?;
+            let weight = self.weight(sample);
+            if !(weight >= 0.0 && weight.is_finite()) {
+                let reason = format!("its weight is {weight}; a weight is a finite number of at least 0");
+                return Err(refuse(reason));
+            }
+            total += f64::from(weight) * f64::from(loss.weight(target));
+        }
+        Ok(total)
+    }
+}
+
+fn check_finite(target: Target<'_>) -> std::result::Result<(), String> {
+    let Target::Values(values) = target else { return Ok(()) };
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(output) => Err(format!("the target of output {output} is {}", values[output])),
     }
 }

@@ -1,7 +1,6 @@
 //! Targets: what the outputs of a network should be, for a sample and for a batch.
 
-use super::Loss;
-use crate::error::{Error, Result, check_length};
+use crate::error::{Result, check_length};
 
 /// The target of one sample.
 ///
@@ -187,33 +186,10 @@ impl<'a> Targets<'a> {
         (first, second)
     }
 
-    /// Checks the targets of `batch` samples for a network and a loss. Returns the sum of the samples' weights.
-    ///
-    /// # Errors
-    /// [`Error::Length`] if there are more or fewer targets or weights than samples; [`Error::Target`] if the loss does
-    /// not take a target, or a target or a weight is not finite.
-    pub(crate) fn check(&self, loss: &dyn Loss, batch: usize, outputs: usize) -> Result<f64> {
-        self.check_lengths(batch, outputs)?;
-        let mut total = 0.0;
-        for sample in 0..batch {
-            let target = self.get(sample, outputs);
-            let refuse = |reason| Error::Target { sample, reason };
-            check_finite(target).map_err(refuse)?;
-            loss.check_target(target, outputs).map_err(refuse)?;
-            let weight = self.weight(sample);
-            if !(weight >= 0.0 && weight.is_finite()) {
-                let reason = format!("its weight is {weight}; a weight is a finite number of at least 0");
-                return Err(refuse(reason));
-            }
-            total += f64::from(weight) * f64::from(loss.weight(target));
-        }
-        Ok(total)
-    }
-
     /// Checks the number of targets and of weights.
     ///
     /// # Errors
-    /// [`Error::Length`] if it is not that of the samples.
+    /// [`Error::Length`](crate::Error::Length) if it is not that of the samples.
     pub(crate) fn check_lengths(&self, batch: usize, outputs: usize) -> Result<()> {
         match self.kind {
             Kind::Classes(classes) => {
@@ -225,14 +201,6 @@ impl<'a> Targets<'a> {
         }
         let Some(weights) = self.weights else { return Ok(()) };
         check_length("sample weights", weights.len(), batch, || format!("{batch} samples"))
-    }
-}
-
-fn check_finite(target: Target<'_>) -> std::result::Result<(), String> {
-    let Target::Values(values) = target else { return Ok(()) };
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(output) => Err(format!("the target of output {output} is {}", values[output])),
     }
 }
 

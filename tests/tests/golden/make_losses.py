@@ -1,7 +1,14 @@
-#!/usr/bin/env python3
-"""Writes `losses.safetensors`: losses of batches and their gradients, computed by PyTorch in f64.
+"""Writes golden values of losses: what PyTorch computes, in float64.
 
-Run with PyTorch and safetensors: `python3 make_losses.py`. Each case is a batch through one dense layer, `4 | dense 5`.
+    python make_losses.py        # needs torch and safetensors; losses.safetensors is from torch 2.15.0
+
+losses.safetensors holds:
+
+    batch.<name>                                    a batch for `4 | dense 5`: inputs, weight, bias, targets, weights
+    <case>, <case>.0.weight, <case>.0.bias          mean loss of the batch, and its gradient
+    <case>.sample-weights…                          the same with weights of the samples
+    extreme.<loss>.outputs, targets                 one sample, far from 0 or at a kink
+    extreme.<loss>.loss, gradient                   its loss, and the gradient with respect to the outputs
 """
 
 from pathlib import Path
@@ -112,16 +119,16 @@ def extreme(name, criterion, sample, settings):
 
 def main():
     golden = {
-        "inputs": X,
-        "weight": WEIGHT,
-        "bias": BIAS,
-        "classes": CLASSES,
-        "values": VALUES,
-        "labels": LABELS,
-        "probabilities": PROBABILITIES,
-        "class_weights": CLASS_WEIGHTS,
-        "positive_weights": POSITIVE_WEIGHTS,
-        "sample_weights": SAMPLE_WEIGHTS,
+        "batch.inputs": X,
+        "batch.weight": WEIGHT,
+        "batch.bias": BIAS,
+        "batch.classes": CLASSES,
+        "batch.values": VALUES,
+        "batch.labels": LABELS,
+        "batch.probabilities": PROBABILITIES,
+        "batch.class_weights": CLASS_WEIGHTS,
+        "batch.positive_weights": POSITIVE_WEIGHTS,
+        "batch.sample_weights": SAMPLE_WEIGHTS,
     }
     for name, criterion, targets, settings in CASES:
         golden |= case(name, criterion, targets, settings)
