@@ -11,10 +11,10 @@ use crate::shape::Shape;
 #[non_exhaustive]
 pub enum Error {
     /// The text form of a network cannot be parsed.
-    #[error("network text, item {item} ({text:?}): {reason}")]
+    #[error("network text, {item} ({text:?}): {reason}")]
     Spec {
-        /// Position of the item, counted from 0 (the input).
-        item: usize,
+        /// The item: `the input`, or `layer N`, counted from 0 after the input; in a branch `layer N.BRANCH.M`.
+        item: String,
         /// The item as written.
         text: String,
         /// What is wrong, and what would be right.
@@ -22,16 +22,23 @@ pub enum Error {
     },
 
     /// A layer cannot take the shape that the layer before it gives.
-    #[error("layer {index} ({layer}): cannot take an input of shape {input}: {reason}")]
+    #[error("layer {layer}: cannot take an input of shape {input}: {reason}")]
     LayerShape {
-        /// Position of the layer, counted from 0 after the input.
-        index: usize,
-        /// The layer's text form.
+        /// The layer's position, counted from 0 after the input, and its text form.
         layer: String,
         /// The shape of the layer's input.
         input: Shape,
         /// Why it does not fit, and what would.
         reason: String,
+    },
+
+    /// A network has no layer of that name.
+    #[error("there is no layer {name}; the layers are {known}")]
+    Layer {
+        /// The name.
+        name: String,
+        /// The names of the network's layers.
+        known: String,
     },
 
     /// A slice has the wrong length.
@@ -100,13 +107,11 @@ pub enum Error {
 
     /// A batch is too small for a layer that computes batch statistics.
     #[error(
-        "layer {index} ({layer}): a batch of {batch} sample has one value per channel, and one value has no variance; \
+        "layer {layer}: a batch of {batch} sample has one value per channel, and one value has no variance; \
          train on batches of at least {least}, including the last batch of an epoch"
     )]
     SmallBatch {
-        /// Position of the layer, counted from 0 after the input.
-        index: usize,
-        /// The layer's text form.
+        /// The layer's position, counted from 0 after the input, and its text form.
         layer: String,
         /// Number of samples in the batch.
         batch: usize,

@@ -157,8 +157,10 @@
 //! opt-level = 3
 //! ```
 
+mod activations;
 mod aligned;
 pub mod atomic_file;
+mod compose;
 mod error;
 mod exec;
 pub mod formats;
@@ -181,7 +183,10 @@ pub use gemm::Kernel;
 pub use loss::{Loss, Target, Targets};
 pub use network::{Network, Tensor};
 pub use shape::Shape;
-pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
+pub use spec::{
+    ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
+    Padding,
+};
 pub use train::{
     Cursor, EpochReport, Evaluation, Gradients, Trainer, evaluate, evaluate_with, gradients, metrics,
     source::{self, Samples, Source},

@@ -13,7 +13,7 @@ use crate::{
     graph::{Graph, Node},
     layers::{CrossSample, Parameters, StateSpec, TensorSpec},
     loss, rng,
-    spec::{LayerSpec, NetworkSpec},
+    spec::NetworkSpec,
 };
 
 /// Samples that prediction without a workspace computes at a time.
@@ -67,18 +67,13 @@ impl Network {
     /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
     pub fn new(spec: NetworkSpec, seed: u64) -> Result<Self> {
         let mut network = Self::zeroed(spec)?;
-        let layers = network.graph.spec.layers();
         for node in &network.graph.nodes {
             let Some(parameters) = node.layer.parameters() else {
                 continue;
             };
-            let mut generator = rng::stream(seed, node.item as u64);
-            let before_relu = matches!(
-                layers[node.item + 1..],
-                [LayerSpec::Relu, ..] | [LayerSpec::BatchNorm, LayerSpec::Relu, ..]
-            );
+            let mut generator = rng::stream(seed, node.path.id());
             let values = &mut network.parameters[node.parameters.clone()];
-            parameters.initialize(values, before_relu, &mut generator);
+            parameters.initialize(values, node.before_relu, &mut generator);
         }
         Ok(network)
     }
@@ -277,6 +272,11 @@ impl Network {
         &self.graph
     }
 
+    /// The running statistics.
+    pub(crate) fn state(&self) -> &[f32] {
+        &self.state
+    }
+
     pub(crate) fn kernel(&self) -> Kernel {
         self.kernel
     }
@@ -355,7 +355,7 @@ fn state_specs(node: &Node) -> Vec<StateSpec> {
 }
 
 fn tensor_name(node: &Node, tensor: &TensorSpec) -> String {
-    format!("{}.{}", node.item, tensor.name)
+    format!("{}.{}", node.path, tensor.name)
 }
 
 /// A node's part of an arena of parameters as named tensors.

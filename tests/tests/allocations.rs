@@ -20,7 +20,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BATCH: usize = 96;
 
 /// Every layer, fused and separate, with enough weights for a parallel transposition.
-const NETWORKS: [&str; 8] = [
+const NETWORKS: [&str; 9] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
     "40 | dense 280 | tanh | dense 280 | sigmoid | dropout 0.2 | dense 10",
@@ -29,6 +29,8 @@ const NETWORKS: [&str; 8] = [
     "9x9x3 | dropout 0.1 | conv 6 3x3 stride 2 nobias | leakyrelu 0.1 | avgpool 2 stride 1 | gelu | flatten | tanh | \
      dense 10",
     "8x7x2 | maxpool 3 stride 1 | conv 10 2x2 | sigmoid | globalavgpool | flatten",
+    "9x8x2 | conv 5 3x2 | relu | add(; conv 5 3x3 pad same | batchnorm) | concat(maxpool 2; avgpool 2 | conv 3 1x1) | \
+     add(flatten | dense 10; dense 10)",
     "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
 ];
 

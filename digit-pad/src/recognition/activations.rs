@@ -6,7 +6,7 @@ use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
 use crate::{
     error::Error,
-    recognition::{backbone::truncated, feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
+    recognition::{feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
 };
 
 /// Values of a layer as tiles of one size: one per channel, or one of 1×1 per neuron.
@@ -132,7 +132,7 @@ impl Prefix {
         let spec = network.spec();
         let layers = &spec.layers()[..end];
         let shape = spec.shapes()[end - 1];
-        let prefix = truncated(network, end)?;
+        let prefix = network.cut_after(end - 1)?;
         Ok(Prefix {
             name: name(layers, shape),
             shape,
@@ -175,6 +175,9 @@ fn starts_group(layer: &LayerSpec) -> bool {
             | LayerSpec::MaxPool { .. }
             | LayerSpec::AvgPool { .. }
             | LayerSpec::GlobalAvgPool
+            | LayerSpec::Add { .. }
+            | LayerSpec::Concat { .. }
+            | LayerSpec::Custom(_)
     )
 }
 

@@ -103,6 +103,15 @@ impl Workspace {
         Ok(&self.memory.outputs[..batch * bound.graph.outputs()])
     }
 
+    /// A node's output for the sample `row` of the last batch, after [`forward`](Self::forward).
+    pub(crate) fn output_of(&self, graph: &Graph, node: usize, row: usize) -> &[f32] {
+        if node + 1 == graph.nodes.len() {
+            let outputs = graph.outputs();
+            return &self.memory.outputs[row * outputs..][..outputs];
+        }
+        self.memory.activation(&self.prediction, node, row)
+    }
+
     /// Forward, loss, and the gradients of all nodes' outputs; [`parameter_gradient`](Self::parameter_gradient) then
     /// gives those of the parameters.
     pub(crate) fn forward_backward(
@@ -121,7 +130,7 @@ impl Workspace {
         self.run_passes(bound, inputs, objective, objective.scale(weight), context)?;
         let layout = training_layout(&self.training);
         let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
-        self.memory.list_nonzero_inputs(bound.kernel, layout, inputs);
+        self.memory.list_nonzero_inputs((graph, bound.kernel), layout, inputs);
         Ok(self.report(objective, (batch, graph.outputs()), weight))
     }
 
@@ -241,7 +250,9 @@ impl Workspace {
         let Some(layer) = graph.nodes[index].block_gradient() else {
             return self.add_shards(block, batch, (alpha, beta), out);
         };
-        let gradient_inputs = self.memory.gradient_inputs(layout, index, inputs);
+        let gradient_inputs = self
+            .memory
+            .gradient_inputs(layout, (index, graph.nodes[index].input()), inputs);
         layer.gradient(kernel, block.index, gradient_inputs, alpha, beta, out);
     }
 
@@ -314,8 +325,7 @@ fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
         let least = layer.min_batch();
         if batch < least {
             return Err(Error::SmallBatch {
-                index: node.item,
-                layer: graph.spec.layers()[node.item].to_string(),
+                layer: format!("{} ({})", node.path, node.text),
                 batch,
                 least,
             });

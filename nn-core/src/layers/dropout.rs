@@ -19,8 +19,8 @@ const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
 pub(crate) struct Dropout {
     pub(crate) len: usize,
     pub(crate) probability: f32,
-    /// The layer's index in the network, which gives each layer random numbers of its own.
-    pub(crate) layer_index: usize,
+    /// The [number of the layer](crate::spec::LayerPath::id), which gives each layer random numbers of its own.
+    pub(crate) layer_id: u64,
 }
 
 impl Layer for Dropout {
@@ -42,7 +42,7 @@ impl Layer for Dropout {
                 pass.saved.row_mut(row).fill(1.0);
                 continue;
             };
-            let seed = (seed ^ SEED_SALT).wrapping_add(self.layer_index as u64);
+            let seed = (seed ^ SEED_SALT).wrapping_add(self.layer_id);
             // No batch has more than 2^32 samples.
             let sample = (context.first_sample + row) as u64;
             let mut generator = rng::stream(seed, (context.step << 32) | sample);
@@ -80,7 +80,7 @@ mod tests {
         let layer = Dropout {
             len: LEN,
             probability: 0.25,
-            layer_index: 3,
+            layer_id: 3,
         };
         let x = vec![1.0; 2 * LEN];
         let (mut y, mut saved) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
@@ -89,6 +89,7 @@ mod tests {
             parameters: &[],
             packed: &[],
             x: MatRef::row_major(&x, 2, LEN).unwrap(),
+            input: 0,
             training,
             saved: MatMut::row_major(&mut saved, 2, LEN).unwrap(),
             scratch: &mut [],

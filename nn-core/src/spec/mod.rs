@@ -1,13 +1,18 @@
 //! Descriptions of networks: the text form, the builder, and shapes of layers.
 
 mod builder;
+mod custom;
+mod forms;
 mod layer;
+mod path;
 mod shapes;
 mod text;
 
 pub use builder::NetworkSpecBuilder;
+pub use custom::{CustomBackward, CustomLayer, CustomSpec, LayerRegistry};
 pub use layer::{ConvSpec, LayerSpec, Padding};
-pub(crate) use shapes::MAX_VALUES;
+pub(crate) use path::LayerPath;
+pub(crate) use shapes::{MAX_VALUES, chain_shapes};
 
 use crate::{
     error::{Result, check_length},
@@ -17,7 +22,8 @@ use crate::{
 /// A network without weights: the shape of its input, and its layers in order.
 ///
 /// It is parsed from text or made by a [builder](NetworkSpec::builder), and prints as text. A `flatten` is inserted
-/// where an image meets a `dense`, so that layers have the same numbers as in a PyTorch `nn.Sequential`.
+/// where an image meets a `dense`, so that layers have the same numbers as in a PyTorch `nn.Sequential`. Layers follow
+/// each other; `add` and `concat` have branches, which are chains of layers themselves.
 ///
 /// ```
 /// use nn_core::NetworkSpec;
@@ -44,6 +50,12 @@ impl NetworkSpec {
     #[must_use]
     pub fn layers(&self) -> &[LayerSpec] {
         &self.layers
+    }
+
+    /// The shape of a sample's output.
+    #[must_use]
+    pub fn output(&self) -> Shape {
+        self.output
     }
 
     /// Number of outputs; for a classifier, one logit per class.
