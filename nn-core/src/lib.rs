@@ -188,7 +188,7 @@ pub use spec::{
     Padding,
 };
 pub use train::{
-    Cursor, EpochReport, Evaluation, Gradients, Trainer, evaluate, evaluate_with, gradients, metrics,
+    Cursor, EpochReport, Evaluation, Gradients, Trainer, evaluate, evaluate_with, gradients, input_gradient, metrics,
     source::{self, Samples, Source},
 };
 

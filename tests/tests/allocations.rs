@@ -5,12 +5,13 @@ use std::{alloc::System, ops::ControlFlow};
 
 use mnist_io::{Augmentation, Batches, Dataset, Scaling};
 use nn_core::{
-    Network, Samples, Trainer, Workspace, loss,
+    Network, Samples, Targets, Trainer, Workspace,
+    loss::{self, Huber},
     optim::{Adam, OneCycle, Optimizer, Sgd},
 };
 use rayon::ThreadPoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tests::data::{batch, on_kernels, trained};
+use tests::data::{batch, on_kernels, trained, values};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -67,18 +68,37 @@ fn check(what: &str, network: &Network) {
                 trainer.step(&images, &labels).unwrap();
                 trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
             });
+            assert_no_allocations(&format!("{what}: accumulation"), || {
+                trainer.accumulate(&images[..smaller.0], &labels[..smaller.1]).unwrap();
+                trainer.accumulate(&images, &labels).unwrap();
+                trainer.apply().unwrap();
+            });
             let mut source = Samples::new(&images, &labels).shuffled(1);
             assert_no_allocations(&format!("{what}: an epoch"), || {
                 trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
             });
         }
     }
+    check_values(what, network, &images);
     let mut workspace = Workspace::new(network, BATCH).unwrap();
     assert_no_allocations(&format!("{what}: prediction"), || {
         let logits = network.forward(&images, &mut workspace).unwrap();
         assert!(loss::argmax(logits) < logits.len());
         network.forward(&images[..smaller.0], &mut workspace).unwrap();
         network.forward(&images[..one], &mut workspace).unwrap();
+    });
+}
+
+/// Targets that are values, with weights.
+fn check_values(what: &str, network: &Network, images: &[f32]) {
+    let (targets, weights) = (values(3, BATCH * network.spec().outputs()), vec![0.5; BATCH]);
+    let targets = Targets::values(&targets).with_weights(&weights);
+    let trainer = Trainer::new(network.clone(), Sgd::new(0.01), BATCH).unwrap();
+    let mut trainer = trainer.with_loss(Huber::default()).unwrap();
+    let mut source = Samples::new(images, targets);
+    assert_no_allocations(&format!("{what}: values"), || {
+        trainer.step(images, targets).unwrap();
+        trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
     });
 }
 

@@ -1,7 +1,7 @@
 //! Gradients of networks and of the loss against central differences in f64, on each kernel.
 
 use nn_core::{
-    NetworkSpec, gradients,
+    NetworkSpec, gradients, input_gradient,
     loss::{self, CrossEntropy},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -9,7 +9,7 @@ use tests::{
     close::{Tolerance, assert_close},
     data::{batch, blank, network, on_kernels, targets, trained, values},
     gradcheck::{Reference, assert_gradients},
-    naive,
+    naive::{self, NaiveNetwork},
 };
 
 /// Each layer alone and next to others, at widths around the panel size of 16 and the block size of 1,024.
@@ -295,6 +295,51 @@ proptest! {
         prop_assume!(reference.is_ok());
         reference.unwrap().assert_on_kernels(text, &network, &inputs, &targets);
     }
+}
+
+/// The step of a central difference, which inputs are multiples of: no sum of both rounds.
+const INPUT_STEP: f32 = 1.0 / 4096.0;
+
+/// The slope of the loss along one input, or `None` if a kink lies within a step to either side.
+fn input_slope(naive: &NaiveNetwork, inputs: &[f32], targets: &[usize], index: usize) -> Option<f64> {
+    let (_, base) = naive.loss(inputs, targets);
+    let moved = |step: f32| {
+        let mut inputs = inputs.to_vec();
+        inputs[index] += step;
+        let (loss, pass) = naive.loss(&inputs, targets);
+        (pass.branches == base.branches).then_some(loss)
+    };
+    Some((moved(INPUT_STEP)? - moved(-INPUT_STEP)?) / (2.0 * f64::from(INPUT_STEP)))
+}
+
+#[test]
+fn gradients_of_inputs() {
+    let mut checked = 0;
+    for text in NETWORKS {
+        let network = trained(text, 21);
+        let (mut inputs, targets) = batch(&network, 22, 3);
+        for value in &mut inputs {
+            *value = (*value / INPUT_STEP).round() * INPUT_STEP;
+        }
+        let naive = NaiveNetwork::new(network.spec(), &network.tensors());
+        let indices = (0..inputs.len()).step_by(inputs.len().div_ceil(30));
+        let slopes: Vec<_> = indices
+            .filter_map(|index| Some((index, input_slope(&naive, &inputs, &targets, index)?)))
+            .collect();
+        checked += slopes.len();
+        let expected: Vec<f64> = slopes.iter().map(|slope| slope.1).collect();
+        let largest = expected
+            .iter()
+            .fold(0.0, |largest: f64, slope| largest.max(slope.abs()));
+        for (kernel, network) in on_kernels(&network) {
+            let gradient = input_gradient(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+            assert_eq!(gradient.len(), inputs.len());
+            let found: Vec<f32> = slopes.iter().map(|slope| gradient[slope.0]).collect();
+            let tolerance = Tolerance::new(1e-7 + 1e-5 * largest, 1e-4);
+            assert_close(format!("{text}, {kernel}"), &found, &expected, tolerance);
+        }
+    }
+    assert!(checked > 10 * NETWORKS.len(), "{checked} slopes");
 }
 
 #[test]

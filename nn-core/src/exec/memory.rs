@@ -92,6 +92,14 @@ impl BatchMemory {
         &self.activations[row * layout.activation_stride..][layout.outputs[node].clone()]
     }
 
+    /// The gradient of a node's output for the first `batch` samples, `[batch, outputs]`.
+    pub(super) fn gradient(&self, layout: &MemoryLayout, node: usize, batch: usize) -> Vec<f32> {
+        let rows = self.gradients.chunks(layout.activation_stride).take(batch);
+        rows.flat_map(|row| &row[layout.outputs[node].clone()])
+            .copied()
+            .collect()
+    }
+
     /// Lists the samples in which inputs are nonzero, for the nodes whose gradients skip the others.
     pub(super) fn list_nonzero_inputs(
         &mut self,

@@ -271,6 +271,11 @@ impl Workspace {
         }
     }
 
+    /// The gradient of the first node's output, after [`forward_backward`](Self::forward_backward) for `batch` samples.
+    pub(crate) fn first_gradient(&self, batch: usize) -> Vec<f32> {
+        self.memory.gradient(training_layout(&self.training), 0, batch)
+    }
+
     /// The size of the batch, if inputs, graph and workspace fit each other.
     fn check_inputs(&self, graph: &Graph, inputs: &[f32]) -> Result<usize> {
         let batch = graph.spec.samples(inputs)?;

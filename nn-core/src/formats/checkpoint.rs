@@ -78,18 +78,9 @@ impl Trainer {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use nn_core::{Network, Cursor, Source, Trainer, optim::{Adam, Schedule}};
-    /// # struct Samples(usize);
-    /// # impl Source for Samples {
-    /// #     fn start_epoch(&mut self, _: u64) { self.0 = 3; }
-    /// #     fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-    /// #         if self.0 == 0 { return 0; }
-    /// #         self.0 -= 1;
-    /// #         (inputs[0], inputs[1], targets[0]) = (self.0 as f32, 1.0, self.0 % 2);
-    /// #         1
-    /// #     }
-    /// # }
-    /// # let mut samples = Samples(0);
+    /// use nn_core::{Network, Cursor, Samples, Trainer, optim::{Adam, Schedule}};
+    /// # let (inputs, targets) = ([0.0, 1.0, 1.0, 1.0, 2.0, 1.0], [0, 1, 0]);
+    /// let mut samples = Samples::new(&inputs, &targets).shuffled(1);
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("run.safetensors");
     /// let (mut trainer, mut position) = if path.exists() {

@@ -20,6 +20,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Training,
+    /// As training, with a copy of the input as the first node, which has the input's gradient then.
+    InputGradient,
     /// Batch normalizations are folded into the layers before them.
     Prediction,
     /// Every layer is a node of its own that gives its whole output.
@@ -30,6 +32,11 @@ impl Graph {
     /// The graph of all layers, for training.
     pub(crate) fn for_training(spec: &NetworkSpec) -> Self {
         Self::lower(spec, Purpose::Training)
+    }
+
+    /// The same, with a first node that copies the input; parameters lie in the same places.
+    pub(crate) fn for_input_gradient(spec: &NetworkSpec) -> Self {
+        Self::lower(spec, Purpose::InputGradient)
     }
 
     pub(super) fn lower(spec: &NetworkSpec, purpose: Purpose) -> Self {
@@ -89,7 +96,7 @@ struct Chain<'g, 'a> {
 impl<'g, 'a> Chain<'g, 'a> {
     fn new(graph: &'g mut Graph, purpose: Purpose, (layers, path): (&'a [LayerSpec], LayerPath), value: Value) -> Self {
         let region = match purpose {
-            Purpose::Training => RequiredRegion::of(value.shape, layers, true),
+            Purpose::Training | Purpose::InputGradient => RequiredRegion::of(value.shape, layers, true),
             Purpose::Prediction => RequiredRegion::of(value.shape, layers, false),
             Purpose::Activations => RequiredRegion::whole(value.shape, layers),
         };
@@ -126,15 +133,18 @@ impl<'g, 'a> Chain<'g, 'a> {
     }
 
     /// Changes the layout of the network's input, and crops it to the region that is required, where images are stored
-    /// as HWC.
+    /// as HWC; copies it first for its gradient.
     fn push_input(&mut self, layers: &[LayerSpec]) {
         let full = self.value.shape;
+        if self.purpose == Purpose::InputGradient {
+            self.push_for((0, "the input".to_owned()), Box::new(Combine::Add), full);
+        }
         let Some(full_shape) = multi_channel_image(full).filter(|_| uses_hwc(layers)) else {
             return;
         };
         let required = match self.purpose {
             Purpose::Activations => full,
-            purpose => RequiredRegion::of(full, layers, purpose == Purpose::Training).input,
+            purpose => RequiredRegion::of(full, layers, purpose != Purpose::Prediction).input,
         };
         let change_layout = ChangeLayout {
             shape: hwc(required),

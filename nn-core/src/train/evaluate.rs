@@ -49,8 +49,9 @@ pub fn evaluate<S: Source + ?Sized>(
 /// let mut samples = Samples::new(&[0.0, 1.0, 1.0, 0.0], &[0.5, 1.5]);
 /// let mut workspace = Workspace::new(&network, 32)?;
 /// let mut error = AbsoluteError::default();
-/// let add = |outputs: &[f32], target| error.add(outputs, target);
-/// let evaluation = evaluate_with(&network, &mut samples, &MeanSquaredError, &mut workspace, add)?;
+/// let evaluation = evaluate_with(&network, &mut samples, &MeanSquaredError, &mut workspace, |outputs, target| {
+///     error.add(outputs, target);
+/// })?;
 /// assert!(error.mean().unwrap().powi(2) <= evaluation.loss);
 /// # Ok::<(), nn_core::Error>(())
 /// ```

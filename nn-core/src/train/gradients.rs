@@ -4,9 +4,9 @@ use super::trainer::Trainer;
 use crate::{
     aligned::Buffer,
     error::Result,
-    exec::{Workspace, for_blocks},
+    exec::{BoundGraph, Workspace, for_blocks},
     gemm::MatRef,
-    graph::ParameterBlock,
+    graph::{Graph, ParameterBlock},
     layers::StepContext,
     loss::{Loss, Objective, Reduction, Targets},
     network::{Network, Tensor},
@@ -53,6 +53,46 @@ pub fn gradients<'t>(
         reduction: Reduction::Mean,
     };
     gradients_in(&mut workspace, network, inputs, objective, StepContext::default())
+}
+
+/// The gradient of a batch's loss with respect to the inputs, `[batch, …]` with the input's shape: which values of a
+/// sample matter, and in which direction (Simonyan et al., 2014, "Deep Inside Convolutional Networks"). Dropout and batch
+/// normalization are as in [`gradients`].
+///
+/// ```
+/// use nn_core::{Network, input_gradient, loss::MeanSquaredError};
+/// let mut network = Network::zeroed("2 | dense 1".parse()?)?;
+/// let mut tensors = network.tensors();
+/// tensors[0].values = vec![0.5, -1.0];
+/// network.set_tensors(&tensors)?;
+/// let gradient = input_gradient(&network, &[2.0, 0.0], &[3.0], &MeanSquaredError)?;
+/// assert_eq!(gradient, [-2.0, 4.0]); // 2·(1 - 3)·weight
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`gradients`].
+pub fn input_gradient<'t>(
+    network: &Network,
+    inputs: &[f32],
+    targets: impl Into<Targets<'t>>,
+    loss: &dyn Loss,
+) -> Result<Vec<f32>> {
+    loss.check(network.spec().outputs())?;
+    let batch = network.spec().samples(inputs)?;
+    let graph = Graph::for_input_gradient(network.spec());
+    let bound = BoundGraph {
+        graph: &graph,
+        ..network.bound()
+    };
+    let mut workspace = Workspace::with_graphs(&graph, &graph, batch, true)?;
+    let objective = Objective {
+        targets: targets.into(),
+        loss,
+        reduction: Reduction::Mean,
+    };
+    workspace.forward_backward(bound, inputs, objective, StepContext::default())?;
+    Ok(workspace.first_gradient(batch))
 }
 
 impl Trainer {

@@ -14,6 +14,6 @@ mod update;
 pub(crate) use config::{Progress, Settings};
 pub use epoch::EpochReport;
 pub use evaluate::{Evaluation, evaluate, evaluate_with};
-pub use gradients::{Gradients, gradients};
+pub use gradients::{Gradients, gradients, input_gradient};
 pub use source::Cursor;
 pub use trainer::Trainer;

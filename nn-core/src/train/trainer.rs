@@ -36,7 +36,7 @@ use crate::{
 ///     trainer.step(&inputs, &targets)?;
 /// }
 /// let last = trainer.step(&inputs, &targets)?;
-/// assert!(last.loss < first && last.correct == 4);
+/// assert!(last.loss < first && last.correct == Some(4));
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -233,7 +233,7 @@ mod tests {
     fn targets_are_classes_or_values_with_or_without_weights() {
         let mut batch = Batch::new(3, 2, 2);
         batch.push(&[1.0, 2.0], 1).unwrap();
-        batch.push_weighted(&[3.0, 4.0], &0, 0.5).unwrap();
+        batch.push_weighted(&[3.0, 4.0], 0, 0.5).unwrap();
         batch
             .fill_classes(|inputs, classes| {
                 assert_eq!((inputs.len(), classes.len()), (2, 1));
