@@ -139,6 +139,10 @@
 //! saved, in single or half precision; it takes the network, which such a file does not name. Where names differ, or only
 //! a part of the tensors fits, [`LoadOptions`](formats::LoadOptions) load them into a network.
 //!
+//! # ONNX
+//!
+//! [`Model::save_onnx`](formats::Model::save_onnx) writes the network for other runtimes, such as ONNX Runtime.
+//!
 //! # Threads and determinism
 //!
 //! Work runs on the current rayon pool: the global one, or the pool whose `install` the call is made in. Small steps

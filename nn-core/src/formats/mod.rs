@@ -1,13 +1,15 @@
-//! Files: weights as safetensors, and checkpoints of training.
+//! Files: weights as safetensors, checkpoints of training, and export to ONNX.
 
 mod checkpoint;
 mod file;
 mod load;
+mod onnx;
 mod safetensors;
 mod training_json;
 mod values;
 
 pub use self::{
     load::{LoadOptions, LoadReport, ShapeMismatch},
+    onnx::OnnxOptions,
     safetensors::{Model, Scaling},
 };

@@ -16,7 +16,7 @@ use rand::rngs::ChaCha8Rng;
 use self::shard_sums::{PartialSums, ShardSums};
 pub(crate) use self::{
     activation::Activation,
-    batchnorm::{BatchNorm, fold},
+    batchnorm::{BatchNorm, EPSILON as BATCH_NORM_EPSILON, fold},
     conv::Conv,
     dense::Dense,
     dropout::Dropout,
