@@ -9,6 +9,7 @@ pub mod data;
 pub mod gradcheck;
 pub mod naive;
 pub mod parts;
+pub mod random;
 pub mod threads;
 
 /// The library's example in the README.
