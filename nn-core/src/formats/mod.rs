@@ -3,6 +3,7 @@
 mod checkpoint;
 mod file;
 mod load;
+mod loss_json;
 mod onnx;
 mod safetensors;
 mod training_json;
