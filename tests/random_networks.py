@@ -70,7 +70,15 @@ def compare_with_torch(outputs, gradients, name, network, weights, values):
     with torch.no_grad():
         theirs = model.eval()(inputs.double()).numpy()
     outputs.compare(name, values["outputs"], theirs, TORCH_TOLERANCE)
-    loss = functional.cross_entropy(model.train()(inputs.double()), targets)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    theirs = model(inputs.double())
+    if targets.is_floating_point():
+        loss = functional.mse_loss(theirs, targets.double())
+    else:
+        loss = functional.cross_entropy(theirs, targets)
     loss.backward()
     gradients.compare(f"{name} loss", values["loss"], loss.detach().numpy(), TORCH_TOLERANCE)
     for key, parameter in model.named_parameters():

@@ -104,9 +104,10 @@ impl Generator {
 
     /// An item that keeps any shape.
     fn same_shape(&mut self) -> String {
-        match self.below(0, 4) {
-            0 => "batchnorm".to_owned(),
-            1 => "layernorm".to_owned(),
+        match self.below(0, 8) {
+            0 | 1 => "batchnorm".to_owned(),
+            2 | 3 => "layernorm".to_owned(),
+            4 => "dropout 0.25".to_owned(),
             _ => self.choose(&ACTIVATIONS).to_owned(),
         }
     }
@@ -216,7 +217,7 @@ impl Generator {
                 self.branch(shape, outputs, halved, depth + 1)
             })
             .collect();
-        let keeps = matches!(shape, Shape::Image { channels, .. } if channels == target) || joined;
+        let keeps = joined || shape.channels() == target;
         if !halved && keeps && self.one_in(2) {
             branches[0].clear();
         }
@@ -257,17 +258,16 @@ impl Generator {
     }
 }
 
-/// The text form of items behind an input, made a vector at the end.
+/// The text form of items behind an input.
 fn text(input: Shape, items: &[String]) -> String {
-    format!("{input} | {} | flatten", items.join(" | "))
+    format!("{input} | {}", items.join(" | "))
 }
 
 /// The shape that an item gives, if it takes `shape` and is not too large.
 fn output(shape: Shape, item: &str) -> Option<Shape> {
     let spec: NetworkSpec = text(shape, &[item.to_owned()]).parse().ok()?;
-    let shapes = spec.shapes();
-    let output = shapes[shapes.len() - 2];
-    (output.len() <= MAX_VALUES && spec.parameter_count() <= MAX_WEIGHTS).then_some(output)
+    let is_small = spec.output().len() <= MAX_VALUES && spec.parameter_count() <= MAX_WEIGHTS;
+    is_small.then_some(spec.output())
 }
 
 #[cfg(test)]
@@ -288,6 +288,9 @@ mod tests {
             "stride",
             "pad same",
             "nobias",
+            "add(",
+            "concat(",
+            "dropout",
         ] {
             assert!(texts.iter().any(|text| text.contains(word)), "{word}");
         }

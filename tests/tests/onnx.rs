@@ -4,20 +4,24 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use nn_core::formats::{Model, OnnxOptions, Scaling};
+use nn_core::{
+    CustomBackward, CustomLayer, Network, NetworkSpec, Shape,
+    formats::{Model, OnnxOptions, Scaling},
+};
 use tests::{
     close::{Tolerance, assert_close},
     data::{assert_error, trained},
 };
 
 /// Networks whose graphs are in `golden/onnx.txt`.
-const NETWORKS: [&str; 5] = [
+const NETWORKS: [&str; 6] = [
     "4 | dense 3",
     "5x4x2 | conv 3 2x3 stride 2 pad 1 | leakyrelu 0.25 | conv 4 2x4 pad same nobias | gelu | flatten",
     "6x5x1 | batchnorm | conv 2 3x3 nobias | batchnorm | relu | maxpool 2 stride 1 | dense 4 | batchnorm | tanh | dropout \
      0.5 | dense 2 | sigmoid",
     "6x6x2 | avgpool 2 | maxpool 2 | globalavgpool | flatten",
     "3 | dropout 0.5",
+    "4x4x2 | conv 3 3x3 pad 1 | add(conv 3 1x1 | batchnorm; concat(; relu) | conv 3 1x1) | concat(dropout 0.5; tanh; sigmoid)",
 ];
 
 // ------------------------------------------------------------------------------------------- reading the wire format
@@ -249,14 +253,47 @@ fn batch_normalization_is_folded() {
     let [(_, _, weight), (_, _, bias)] = initializers(&graph)[..] else {
         panic!("weight and bias")
     };
-    let outputs = |input: f32| -> Vec<f32> {
-        let mut workspace = nn_core::Workspace::new(&model.network, 1).unwrap();
-        model.network.logits(&[input], &mut workspace).unwrap().to_vec()
-    };
+    let outputs = |input: f32| model.network.predict(&[input]).unwrap();
     let (weight, bias) = (values(weight), values(bias));
     let sums: Vec<f32> = weight.iter().zip(&bias).map(|(weight, bias)| weight + bias).collect();
     assert_close("bias", &bias, &outputs(0.0), Tolerance::new(1e-7, 1e-6));
     assert_close("weight + bias", &sums, &outputs(1.0), Tolerance::new(1e-7, 1e-6));
+}
+
+#[derive(Debug)]
+struct Double;
+
+impl CustomLayer for Double {
+    fn text(&self) -> String {
+        "double".to_owned()
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn forward(&self, _input: Shape, _parameters: &[f32], x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = 2.0 * x;
+        }
+    }
+
+    fn backward(&self, _input: Shape, _pass: CustomBackward<'_>) {}
+}
+
+#[test]
+fn layers_of_the_users_own_are_refused() {
+    let branches = [NetworkSpec::branch(), NetworkSpec::branch().dense(2).custom(Double)];
+    let spec = NetworkSpec::builder(Shape::features(2))
+        .dense(2)
+        .add(branches)
+        .build()
+        .unwrap();
+    let model = Model::new(Network::new(spec, 1).unwrap());
+    assert_error(
+        model.to_onnx(OnnxOptions::new()),
+        &["layer 1.1.1 (double)", "ONNX has no operator"],
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     loss::Loss,
     network::{Network, Tensor},
+    spec::LayerRegistry,
     train::{Cursor, Progress, Settings, Trainer},
 };
 
@@ -136,7 +137,7 @@ impl Trainer {
     }
 
     fn resume_from_bytes(bytes: &[u8], batch: usize, loss: Option<Arc<dyn Loss>>) -> Result<(Self, Cursor)> {
-        let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
+        let (model, training, mut tensors) = Model::parse_with(bytes, None, &LayerRegistry::new())?;
         let (settings, progress, next) = parse(training.as_deref(), loss, model.network.spec().outputs())?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
         *trainer.progress_mut() = progress;

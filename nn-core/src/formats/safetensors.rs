@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     network::{Network, Tensor},
-    spec::NetworkSpec,
+    spec::{LayerRegistry, NetworkSpec},
 };
 
 /// Metadata keys that [`Model`] writes itself, beside that of the version.
@@ -139,7 +139,16 @@ impl Model {
     /// As [`load`](Self::load), and if the file names another network.
     pub fn load_as(path: impl AsRef<Path>, spec: NetworkSpec) -> Result<Self> {
         let path = path.as_ref();
-        Self::parse(&read(path)?, Some(spec)).map_err(|error| in_file(error, path))
+        Self::parse(&read(path)?, Some(spec), &LayerRegistry::new()).map_err(|error| in_file(error, path))
+    }
+
+    /// As [`load`](Self::load), of a network with layers of the user's own, which `registry` knows by name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(path: impl AsRef<Path>, registry: &LayerRegistry) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&read(path)?, None, registry).map_err(|error| in_file(error, path))
     }
 
     /// As [`load`](Self::load), from the bytes of the file.
@@ -147,21 +156,22 @@ impl Model {
     /// # Errors
     /// If the bytes are not a valid weights file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::parse(bytes, None)
+        Self::parse(bytes, None, &LayerRegistry::new())
     }
 
-    fn parse(bytes: &[u8], spec: Option<NetworkSpec>) -> Result<Self> {
-        Ok(Self::parse_with(bytes, spec)?.0)
+    fn parse(bytes: &[u8], spec: Option<NetworkSpec>, registry: &LayerRegistry) -> Result<Self> {
+        Ok(Self::parse_with(bytes, spec, registry)?.0)
     }
 
     /// The model, and the training state of a checkpoint with its tensors.
-    pub(super) fn parse_with(
-        bytes: &[u8],
+    pub(super) fn parse_with<'a>(
+        bytes: &'a [u8],
         spec: Option<NetworkSpec>,
-    ) -> Result<(Self, Option<String>, Vec<FileTensor<'_>>)> {
+        registry: &LayerRegistry,
+    ) -> Result<(Self, Option<String>, Vec<FileTensor<'a>>)> {
         let mut content = Content::parse(bytes)?;
         let mut take = |key: &str| content.metadata.remove(key);
-        let spec = network(take("network"), spec)?;
+        let spec = network(take("network"), spec, registry)?;
         let scaling = Scaling {
             mean: number(take("mean"), "mean", 0.0)?,
             std: number(take("std"), "std", 1.0)?,
@@ -181,13 +191,19 @@ impl Model {
 }
 
 /// The network that the file names, or else the one that the caller wants.
-fn network(named: Option<String>, wanted: Option<NetworkSpec>) -> Result<NetworkSpec> {
-    let named = named.map(|text| text.parse::<NetworkSpec>()).transpose()?;
+fn network(named: Option<String>, wanted: Option<NetworkSpec>, registry: &LayerRegistry) -> Result<NetworkSpec> {
     match (named, wanted) {
-        (Some(named), Some(wanted)) if named != wanted => Err(Error::weights(format!(
-            "the file holds the network {named}, not {wanted}"
-        ))),
-        (Some(spec), _) | (None, Some(spec)) => Ok(spec),
+        (Some(named), Some(wanted)) => {
+            // The caller's network may have layers that no registry knows.
+            if named == wanted.to_string() || NetworkSpec::parse_with(&named, registry)? == wanted {
+                return Ok(wanted);
+            }
+            Err(Error::weights(format!(
+                "the file holds the network {named}, not {wanted}"
+            )))
+        }
+        (Some(named), None) => NetworkSpec::parse_with(&named, registry),
+        (None, Some(wanted)) => Ok(wanted),
         (None, None) => Err(Error::weights(
             "the file does not name the network of its weights; give it (`Model::load_as`, or --net on a command \
              line), as in \"784 | dense 128 | relu | dense 10\""

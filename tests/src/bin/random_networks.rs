@@ -9,16 +9,18 @@
 //! normalizations) and `N.scaled.onnx` (with input scaling), and `N.values.safetensors` with the tensors `inputs`,
 //! `targets`, `outputs` (of prediction), and `loss` and `gradient.<name>` (of training).
 
-use std::{collections::HashMap, error::Error, fs, path::Path};
+use std::{error::Error, fs, path::Path};
 
 use nn_core::{
-    Network, Shape, Tensor, Workspace,
+    Gradients, Network, Shape, Tensor,
     formats::{Model, OnnxOptions, Scaling},
     gradients,
+    loss::{CrossEntropy, MeanSquaredError},
 };
-use safetensors::{Dtype, serialize, tensor::TensorView};
+use safetensors::Dtype;
 use tests::{
-    data::{batch, trained},
+    data::{batch, trained, values},
+    parts::{Parts, RawTensor},
     random,
 };
 
@@ -56,52 +58,62 @@ fn write(folder: &Path, seed: u64) -> Result<(), Box<dyn Error>> {
     model.save_onnx(file(".onnx"), OnnxOptions::new())?;
     model.save_onnx(file(".folded.onnx"), OnnxOptions::new().fold_batch_norms())?;
     model.save_onnx(file(".scaled.onnx"), OnnxOptions::new().scale_inputs())?;
-    fs::write(file(".values.safetensors"), values(&model.network, seed)?)?;
+    fs::write(file(".values.safetensors"), computed(&model.network, seed)?)?;
     Ok(())
 }
 
-/// What the network computes, as a safetensors file.
-fn values(network: &Network, seed: u64) -> Result<Vec<u8>, Box<dyn Error>> {
+/// What the network computes, as a safetensors file: on classes with the cross-entropy where the output has several
+/// features, and on values with the mean squared error elsewhere, and every other time.
+fn computed(network: &Network, seed: u64) -> Result<Vec<u8>, Box<dyn Error>> {
     let spec = network.spec();
-    let (inputs, targets) = batch(network, seed, BATCH);
-    let mut workspace = Workspace::new(network, BATCH)?;
-    let outputs = network.logits(&inputs, &mut workspace)?.to_vec();
-    let (loss, gradients) = gradients(network, &inputs, &targets)?;
-    let mut tensors = vec![
-        tensor("inputs", spec.input(), inputs),
-        tensor("outputs", *spec.shapes().last().expect("a layer"), outputs),
-        Tensor {
-            name: "loss".to_owned(),
-            shape: vec![],
-            values: vec![loss],
-        },
-    ];
-    tensors.extend(gradients.into_iter().map(|gradient| Tensor {
+    let (inputs, classes) = batch(network, seed, BATCH);
+    let outputs = network.predict(&inputs)?;
+    let on_classes = spec.output().as_image().is_none() && spec.outputs() > 1 && seed.is_multiple_of(2);
+    let (gradients, targets) = if on_classes {
+        let targets = classes.iter().flat_map(|&class| (class as i64).to_le_bytes()).collect();
+        let gradients = gradients(network, &inputs, &classes, &CrossEntropy::new())?;
+        (gradients, ("targets".to_owned(), Dtype::I64, vec![BATCH], targets))
+    } else {
+        let targets = values(seed + 1, outputs.len());
+        let gradients = gradients(network, &inputs, &targets, &MeanSquaredError)?;
+        (gradients, raw(batch_of("targets", spec.output(), targets)))
+    };
+    let Gradients { loss, tensors, .. } = gradients;
+    let loss = Tensor {
+        name: "loss".to_owned(),
+        shape: vec![],
+        values: vec![loss],
+    };
+    let gradients = tensors.into_iter().map(|gradient| Tensor {
         name: format!("gradient.{}", gradient.name),
         ..gradient
-    }));
-    let bytes = tensors
-        .iter()
-        .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect());
-    let bytes: Vec<Vec<u8>> = bytes.collect();
-    let targets: Vec<u8> = targets
-        .iter()
-        .flat_map(|&target| (target as i64).to_le_bytes())
-        .collect();
-    let mut views = vec![("targets", TensorView::new(Dtype::I64, vec![BATCH], &targets)?)];
-    for (tensor, bytes) in tensors.iter().zip(&bytes) {
-        views.push((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?));
-    }
+    });
+    let floats = [
+        batch_of("inputs", spec.input(), inputs),
+        batch_of("outputs", spec.output(), outputs),
+        loss,
+    ];
+    let tensors: Vec<_> = floats.into_iter().chain(gradients).map(raw).chain([targets]).collect();
     let tolerance = if may_use_winograd(network) {
         WINOGRAD_TOLERANCE
     } else {
         TOLERANCE
     };
-    let metadata = [("onnx_tolerance".to_owned(), tolerance.to_string())];
-    Ok(serialize(views, Some(HashMap::from(metadata)))?)
+    let parts = Parts {
+        metadata: [("onnx_tolerance".to_owned(), tolerance.to_string())].into(),
+        tensors,
+    };
+    Ok(parts.bytes())
 }
 
-fn tensor(name: &str, sample: Shape, values: Vec<f32>) -> Tensor {
+/// A tensor as bytes.
+fn raw(tensor: Tensor) -> RawTensor {
+    let bytes = tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    (tensor.name, Dtype::F32, tensor.shape, bytes)
+}
+
+/// A tensor of a batch of samples.
+fn batch_of(name: &str, sample: Shape, values: Vec<f32>) -> Tensor {
     let sizes = match sample.as_image() {
         Some((channels, height, width)) => vec![BATCH, channels, height, width],
         None => vec![BATCH, sample.len()],

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::graph::{Graph, Node};
 use crate::{
+    error::{Error, Result},
     layers::BATCH_NORM_EPSILON,
     network::Tensor,
     spec::{ConvSpec, LayerSpec},
@@ -34,7 +35,7 @@ impl Walk {
     }
 
     /// Adds the nodes of layers in a row, whose names begin with `prefix`; takes and returns the name of a value.
-    pub(super) fn chain(&mut self, prefix: &str, layers: &[LayerSpec], input: &str) -> String {
+    pub(super) fn chain(&mut self, prefix: &str, layers: &[LayerSpec], input: &str) -> Result<String> {
         let mut value = input.to_owned();
         let mut folded = None;
         for (index, layer) in layers.iter().enumerate() {
@@ -47,13 +48,13 @@ impl Walk {
                 self.fold_batch_norm(&path, &format!("{prefix}{}", index + 1));
                 folded = Some(index + 1);
             }
-            value = self.layer(&path, layer, &value);
+            value = self.layer(&path, layer, &value)?;
         }
-        value
+        Ok(value)
     }
 
     /// Adds the nodes of a layer, whose tensors' names begin with `path`.
-    fn layer(&mut self, path: &str, layer: &LayerSpec, x: &str) -> String {
+    fn layer(&mut self, path: &str, layer: &LayerSpec, x: &str) -> Result<String> {
         let node = match layer {
             LayerSpec::Dense { .. } => {
                 let inputs = self.with_parameters(x, path, &["weight", "bias"]);
@@ -66,7 +67,7 @@ impl Walk {
             }
             LayerSpec::GlobalAvgPool => Node::new("GlobalAveragePool", &[x], path),
             // The identity in prediction.
-            LayerSpec::Dropout { .. } => return x.to_owned(),
+            LayerSpec::Dropout { .. } => return Ok(x.to_owned()),
             LayerSpec::BatchNorm => {
                 let inputs = self.with_parameters(x, path, &["weight", "bias", "running_mean", "running_var"]);
                 named("BatchNormalization", &inputs, path).float("epsilon", BATCH_NORM_EPSILON as f32)
@@ -77,8 +78,25 @@ impl Walk {
             LayerSpec::Sigmoid => Node::new("Sigmoid", &[x], path),
             LayerSpec::Gelu => Node::new("Gelu", &[x], path).text("approximate", "none"),
             LayerSpec::Flatten => Node::new("Flatten", &[x], path).int("axis", 1),
+            LayerSpec::Add { branches } => {
+                let operator = if branches.len() == 2 { "Add" } else { "Sum" };
+                named(operator, &self.branches(path, branches, x)?, path)
+            }
+            LayerSpec::Concat { branches } => named("Concat", &self.branches(path, branches, x)?, path).int("axis", 1),
+            LayerSpec::Custom(_) => {
+                return Err(Error::weights(format!(
+                    "layer {path} ({layer}) is not built in, and ONNX has no operator for it; export a network without it"
+                )));
+            }
         };
-        self.graph.push(node, layer)
+        Ok(self.graph.push(node, layer))
+    }
+
+    /// Adds the nodes of branches, and returns the names of their outputs.
+    fn branches(&mut self, path: &str, branches: &[Vec<LayerSpec>], x: &str) -> Result<Vec<String>> {
+        let branches = branches.iter().enumerate();
+        let outputs = branches.map(|(branch, layers)| self.chain(&format!("{path}.{branch}."), layers, x));
+        outputs.collect()
     }
 
     fn conv(&mut self, path: &str, conv: &ConvSpec, x: &str) -> Node {

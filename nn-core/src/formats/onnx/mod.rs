@@ -72,7 +72,7 @@ impl Model {
         })
     }
 
-    /// The bytes of an ONNX file that computes what [`Network::logits`](crate::Network::logits) does; for prediction, so
+    /// The bytes of an ONNX file that computes what [`Network::forward`](crate::Network::forward) does; for prediction, so
     /// without dropout.
     ///
     /// Its `input` is `[batch, features]` or `[batch, channels, height, width]` for any batch, and so is its `output`.
@@ -89,7 +89,8 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If the model is invalid, as in [`to_bytes`](Self::to_bytes), or larger than 2 GiB, the limit of the format.
+    /// If the model is invalid, as in [`to_bytes`](Self::to_bytes), has a layer of the user's own, which ONNX has no operator
+    /// for, or is larger than 2 GiB, the limit of the format.
     pub fn to_onnx(&self, options: OnnxOptions) -> Result<Vec<u8>> {
         self.check()?;
         let spec = self.network.spec();
@@ -104,12 +105,11 @@ impl Model {
             value = scale(&mut graph, self.scaling, &value);
         }
         let mut walk = Walk::new(graph, tensors, options.fold_batch_norms);
-        let last = walk.chain("", spec.layers(), &value);
-        let output = *spec.shapes().last().expect("a network has a layer");
+        let last = walk.chain("", spec.layers(), &value)?;
         let graph = walk.graph.encode(
             (spec.input(), &self.input_doc(options)),
             &last,
-            (output, self.output_doc()),
+            (spec.output(), self.output_doc()),
         );
         let bytes = self.onnx_model(&graph, options).into_bytes();
         check_len(bytes.len())?;
