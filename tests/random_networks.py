@@ -3,6 +3,7 @@
 
     cargo run --release -p tests --bin random_networks -- FOLDER
     python random_networks.py FOLDER            # needs numpy, safetensors, torch, onnx and onnxruntime
+    python random_networks.py FOLDER GOLDEN     # also writes what PyTorch computes to a file, for the ordinary tests
 
 PyTorch builds each network from its text form, loads the weights with strict=True, and computes in float64: outputs in
 evaluation mode, loss and gradients in training mode. onnx.checker checks each ONNX file, and onnxruntime runs it on the
@@ -19,7 +20,7 @@ import onnx
 import onnxruntime
 import torch
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from torch.nn import functional
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "benches/peers/python"))
@@ -63,13 +64,16 @@ def metadata(path):
 
 
 def compare_with_torch(outputs, gradients, name, network, weights, values):
+    """Returns what PyTorch computed, and from what."""
     model = build(network).double()
     state = {key: torch.tensor(value) for key, value in weights.items()}
     model.load_state_dict(state, strict=True)
     inputs, targets = (torch.tensor(values[key]) for key in ("inputs", "targets"))
+    golden = {"inputs": values["inputs"], "targets": values["targets"]}
+    golden |= {f"weights.{key}": value for key, value in weights.items()}
     with torch.no_grad():
-        theirs = model.eval()(inputs.double()).numpy()
-    outputs.compare(name, values["outputs"], theirs, TORCH_TOLERANCE)
+        golden["outputs"] = model.eval()(inputs.double()).numpy()
+    outputs.compare(name, values["outputs"], golden["outputs"], TORCH_TOLERANCE)
     model.train()
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -80,12 +84,12 @@ def compare_with_torch(outputs, gradients, name, network, weights, values):
     else:
         loss = functional.cross_entropy(theirs, targets)
     loss.backward()
-    gradients.compare(f"{name} loss", values["loss"], loss.detach().numpy(), TORCH_TOLERANCE)
-    for key, parameter in model.named_parameters():
-        ours = values[f"gradient.{key}"]
-        gradients.compare(f"{name} {key}", ours, parameter.grad.numpy(), TORCH_TOLERANCE)
-    names = {key for key in values if key.startswith("gradient.")}
-    assert names == {f"gradient.{key}" for key, _ in model.named_parameters()}, names
+    computed = {"loss": loss.detach().numpy()}
+    computed |= {f"gradient.{key}": parameter.grad.numpy() for key, parameter in model.named_parameters()}
+    assert computed.keys() | golden.keys() == values.keys() | {f"weights.{key}" for key in weights}
+    for key, theirs in computed.items():
+        gradients.compare(f"{name} {key}", values[key], theirs, TORCH_TOLERANCE)
+    return golden | computed
 
 
 def compare_with_onnx(check, folder, name, about, values):
@@ -114,12 +118,19 @@ def main():
     names = sorted(int(path.name.split(".")[0]) for path in folder.glob("*.values.safetensors"))
     outputs, gradients = Check("outputs with PyTorch"), Check("gradients with PyTorch")
     runtime = Check("outputs with onnxruntime")
+    golden, networks = {}, {}
     for name in names:
         about = metadata(folder / f"{name}.safetensors")
         values = load_file(folder / f"{name}.values.safetensors")
         weights = load_file(folder / f"{name}.safetensors")
-        compare_with_torch(outputs, gradients, name, about["network"], weights, values)
+        computed = compare_with_torch(outputs, gradients, name, about["network"], weights, values)
+        networks[str(name)] = about["network"]
+        for key, value in computed.items():
+            # In single precision, which is closer than the tests look.
+            golden[f"{name}.{key}"] = value.astype("float32") if value.dtype == "float64" else value
         compare_with_onnx(runtime, folder, name, about, values)
+    if len(sys.argv) > 2:
+        save_file(golden, sys.argv[2], networks)
     print(f"{len(names)} networks; torch {torch.__version__}, onnx {onnx.__version__}, "
           f"onnxruntime {onnxruntime.__version__}")
     sys.exit(not all([check.report() for check in (outputs, gradients, runtime)]))

@@ -9,6 +9,28 @@ const MAX_VALUES: usize = 2000;
 const MAX_WEIGHTS: usize = 6000;
 /// Layers that may lie in one another.
 const MAX_DEPTH: usize = 2;
+/// What random networks consist of.
+pub const WORDS: &[&str] = &[
+    "dense ",
+    " nobias",
+    "conv ",
+    "stride ",
+    "pad ",
+    "pad same",
+    "maxpool ",
+    "avgpool ",
+    "globalavgpool",
+    "batchnorm",
+    "dropout ",
+    " relu",
+    "leakyrelu ",
+    "tanh",
+    "sigmoid",
+    "gelu",
+    "flatten",
+    "add(",
+    "concat(",
+];
 const ACTIVATIONS: [&str; 8] = [
     "relu",
     "leakyrelu 0.1",
@@ -278,20 +300,7 @@ mod tests {
     fn networks_are_seeded_and_varied() {
         assert_eq!(network(1), network(1));
         let texts: Vec<_> = (0..200).map(|seed| network(seed).to_string()).collect();
-        for word in [
-            "dense",
-            "conv",
-            "maxpool",
-            "avgpool",
-            "globalavgpool",
-            "batchnorm",
-            "stride",
-            "pad same",
-            "nobias",
-            "add(",
-            "concat(",
-            "dropout",
-        ] {
+        for word in WORDS {
             assert!(texts.iter().any(|text| text.contains(word)), "{word}");
         }
     }

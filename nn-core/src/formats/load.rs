@@ -31,7 +31,7 @@ const LISTED: usize = 6;
 /// let options = LoadOptions::new().partial();
 /// let report = options.load_bytes_into(&mut network, &trained.to_bytes()?)?;
 /// assert_eq!(report.loaded.len(), 2);
-/// assert_eq!(report.mismatched[0].name, "2.bias");
+/// assert_eq!(report.mismatched[0].name, "2.weight");
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 ///
