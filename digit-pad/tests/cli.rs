@@ -870,6 +870,55 @@ fn info_counts_the_examples_in_the_feature_cache() {
     assert_eq!((&info["lessons"], &info["notes"]), (&json!(1), &json!({})));
 }
 
+/// Whether a file contains some text.
+fn contains(path: &Path, text: &str) -> bool {
+    let bytes = fs::read(path).unwrap();
+    bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+}
+
+#[test]
+fn models_are_exported() {
+    let folder = Folder::new();
+    let onnx = folder.file("best.onnx");
+    let exported = succeed(["export", "--onnx", text(&onnx)]);
+    assert_eq!(exported.stdout, "");
+    assert!(exported.stderr.contains("saved") && exported.stderr.contains("best.onnx"));
+    for part in ["28x28x1 | conv", "labels", "0.weight", "BatchNormalization", "batch"] {
+        assert!(contains(&onnx, part), "{part}");
+    }
+    // Neither the examples of the user nor their existence are part of the network.
+    let model = with_feature_cache(&folder);
+    let exported = succeed(["export", "--model", text(&model), "--onnx", text(&onnx)]);
+    assert!(exported.stderr.contains("examples"), "{}", exported.stderr);
+    assert!(contains(&onnx, "784 | dense 10") && !contains(&onnx, "pixels"));
+    // Weights without metadata.
+    let foreign = folder.write("foreign.safetensors", bare(&fs::read(&model).unwrap()));
+    let net = ["--net", "784 | dense 10"];
+    succeed([&["export", "--model", text(&foreign), "--onnx", text(&onnx)][..], &net].concat());
+    assert!(contains(&onnx, "784 | dense 10"));
+}
+
+#[test]
+fn an_export_does_not_replace_its_model() {
+    let folder = Folder::new();
+    let model = with_feature_cache(&folder);
+    let before = fs::read(&model).unwrap();
+    let other = folder.path().join(".").join("fine-tuned.safetensors");
+    let refused = run(["export", "--model", text(&model), "--onnx", text(&other)]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (1, ""));
+    assert!(refused.stderr.contains("the same file"), "{}", refused.stderr);
+    assert!(fs::read(&model).unwrap() == before);
+    let missing = folder.file("missing/model.onnx");
+    let failed = run(["export", "--model", text(&model), "--onnx", text(&missing)]);
+    assert_eq!(failed.status, 1);
+    assert!(
+        failed.stderr.contains("model.onnx") && failed.stderr.contains("no folder"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(run(["export"]).status, 2);
+}
+
 #[test]
 fn without_a_display_the_window_says_what_to_do() {
     let run = run([] as [&str; 0]);

@@ -20,7 +20,11 @@ fn without_a_command_a_build_opens_the_window_or_says_how_to_get_it() {
         assert_fails(
             &run,
             2,
-            &["error: ", "feature `window`", "train, eval, predict, replay and info"],
+            &[
+                "error: ",
+                "feature `window`",
+                "train, eval, predict, replay, info and export",
+            ],
         );
     } else {
         assert_fails(&run, 2, &["error: ", "features `window` and `cli`"]);

@@ -219,6 +219,13 @@ pub enum Error {
 /// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    /// An error about weights that are in no file, or in a file that the caller names.
+    pub(crate) fn weights(reason: String) -> Self {
+        Self::Weights { path: None, reason }
+    }
+}
+
 fn origin(path: &Option<PathBuf>) -> String {
     path.as_ref()
         .map_or_else(|| "weights".to_owned(), |path| path.display().to_string())

@@ -130,7 +130,12 @@
 //! Tensors have the names and shapes of an `nn.Sequential` of the same layers, so PyTorch loads the file:
 //! `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`. In the other direction,
 //! [`Model::load_as`](formats::Model::load_as) loads what `safetensors.torch.save_file(model.state_dict(), path)`
-//! saved; it takes the network, which such a file does not name.
+//! saved, in single or half precision; it takes the network, which such a file does not name. Where names differ, or only
+//! a part of the tensors fits, [`LoadOptions`](formats::LoadOptions) load them into a network.
+//!
+//! # ONNX
+//!
+//! [`Model::save_onnx`](formats::Model::save_onnx) writes the network for other runtimes, such as ONNX Runtime.
 //!
 //! # Threads and determinism
 //!

@@ -60,6 +60,15 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
+/// A tensor that a network has: what a file must hold.
+#[derive(Clone, Debug)]
+pub(crate) struct TensorSlot {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    /// Whether files may leave it out.
+    pub(crate) optional: bool,
+}
+
 impl Network {
     /// A network with initial weights, which depend on the seed alone.
     ///
@@ -218,7 +227,7 @@ impl Network {
         let refuse = |tensor: &str, problem: &str| {
             let known: Vec<_> = known.iter().map(String::as_str).collect();
             let known = known.join(", ");
-            Err(weights_error(format!(
+            Err(Error::weights(format!(
                 "tensor {tensor} is {problem}; the network {} has {known}",
                 self.spec()
             )))
@@ -261,6 +270,25 @@ impl Network {
         self.parameters = parameters;
         self.state = state;
         Ok(())
+    }
+
+    /// The tensors of a network of these layers, in the order of [`tensors`](Self::tensors); without the memory of the
+    /// network itself.
+    pub(crate) fn slots(spec: &NetworkSpec) -> Vec<TensorSlot> {
+        let graph = Graph::for_training(spec);
+        let of_node = |node| {
+            let parameters = parameter_specs(node).into_iter().map(|tensor| (tensor, false));
+            let state = state_specs(node)
+                .into_iter()
+                .map(|state| (state.tensor, state.optional));
+            let slots = parameters.chain(state).map(|(tensor, optional)| TensorSlot {
+                name: tensor_name(node, &tensor),
+                shape: tensor.shape,
+                optional,
+            });
+            slots.collect::<Vec<_>>()
+        };
+        graph.nodes.iter().flat_map(of_node).collect()
     }
 
     /// Memory to train on batches of up to `capacity` samples.
@@ -402,7 +430,7 @@ fn check_min(tensor: &Tensor, min: f32) -> Result<()> {
     let Some(index) = tensor.values.iter().position(|&value| value < min) else {
         return Ok(());
     };
-    Err(weights_error(format!(
+    Err(Error::weights(format!(
         "tensor {} holds {} at position {index}; its values are at least {min}",
         tensor.name, tensor.values[index]
     )))
@@ -415,13 +443,13 @@ fn find_tensor<'a>(
     network: &NetworkSpec,
 ) -> Result<&'a Tensor> {
     let Some(tensor) = by_name.get(name) else {
-        return Err(weights_error(format!(
+        return Err(Error::weights(format!(
             "tensor {name} is missing; the network {network} needs it, with shape {:?}",
             spec.shape
         )));
     };
     if tensor.shape != spec.shape {
-        return Err(weights_error(format!(
+        return Err(Error::weights(format!(
             "tensor {name} has shape {:?}; the network {network} needs {:?}",
             tensor.shape, spec.shape
         )));
@@ -430,8 +458,4 @@ fn find_tensor<'a>(
         format!("tensor {name} has shape {:?}", spec.shape)
     })?;
     Ok(tensor)
-}
-
-fn weights_error(reason: String) -> Error {
-    Error::Weights { path: None, reason }
 }

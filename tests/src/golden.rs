@@ -1,6 +1,7 @@
 //! Golden values from PyTorch, written by the scripts in `tests/tests/golden`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -57,6 +58,29 @@ impl Golden {
             Dtype::I64 => values_of(bytes, |bytes| i64::from_le_bytes(bytes) as f64),
             other => panic!("{name} is {other:?}"),
         }
+    }
+
+    /// The file's metadata.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[must_use]
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let (_, header) = SafeTensors::read_metadata(&self.bytes).unwrap();
+        header.metadata().clone().unwrap().into_iter().collect()
+    }
+
+    /// Whether the values of a tensor are integers.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    #[must_use]
+    pub fn is_integer(&self, name: &str) -> bool {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        file.tensor(name)
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+            .dtype()
+            == Dtype::I64
     }
 
     /// The values of a tensor of f32.

@@ -10,6 +10,7 @@ pub mod golden;
 pub mod gradcheck;
 pub mod naive;
 pub mod parts;
+pub mod random;
 pub mod threads;
 
 /// The library's example in the README.

@@ -1,8 +1,11 @@
 //! A user's own layers: in the builder and by name, among built-in ones, with and without parameters; invalid ones.
 
 use nn_core::{
-    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, gradients,
-    loss::CrossEntropy, optim::Sgd,
+    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer,
+    formats::{LoadOptions, Model},
+    gradients,
+    loss::CrossEntropy,
+    optim::Sgd,
 };
 use tests::{
     close::{Tolerance, assert_close},
@@ -187,6 +190,22 @@ fn invalid_names_and_settings_of_own_layers_are_refused() {
     assert_error(parse("4 | every 0"), &["0 (every 0)", "at least 1"]);
     assert_error(parse("4 | evry 2"), &["no such layer", "`affine`", "`every`"]);
     assert_error("4 | every 2".parse::<NetworkSpec>(), &["no such layer"]);
+}
+
+#[test]
+fn networks_with_own_layers_load_with_a_registry_or_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.safetensors");
+    let network = Network::new(parse(NETWORK), 7).unwrap();
+    Model::new(network.clone()).save(&path).unwrap();
+    assert_error(Model::load(&path), &["own.safetensors", "affine", "no such layer"]);
+    let loaded = Model::load_with(&path, &registry()).unwrap();
+    assert_eq!(loaded.network.tensors(), network.tensors());
+    let named = Model::load_as(&path, parse(NETWORK)).unwrap();
+    assert_eq!(named.network.tensors(), network.tensors());
+    let mut into = Network::new(parse(NETWORK), 8).unwrap();
+    LoadOptions::new().load_into(&mut into, &path).unwrap();
+    assert_eq!(into.tensors(), network.tensors());
 }
 
 /// A layer whose text or parameters cannot be stored.

@@ -329,28 +329,21 @@ fn a_corrupt_header_byte_is_refused_or_harmless() {
 
 #[test]
 fn tensors_that_do_not_match_the_network_are_named() {
-    let cases: [Case<Parts>; 10] = [
+    let cases: [Case<Parts>; 9] = [
         (
             |parts| parts.tensor("0.weight").1 = Dtype::I32,
-            &["0.weight", "I32", "F32"],
+            &["0.weight", "I32", "F32", ".float()"],
         ),
         (
             |parts| {
                 parts.tensor("0.weight").1 = Dtype::F16;
                 parts.tensor("0.weight").2 = vec![17, 8];
             },
-            &["0.weight", "F16", "F32", ".float()"],
-        ),
-        (
-            |parts| {
-                let weight = parts.tensor("2.weight");
-                *weight = ("2.weight".to_owned(), Dtype::F64, vec![3, 17], vec![0; 3 * 17 * 8]);
-            },
-            &["2.weight", "F64", "F32"],
+            &["0.weight", "[17, 8]", "[17, 4]"],
         ),
         (
             |parts| parts.tensors.retain(|tensor| tensor.0 != "2.bias"),
-            &["parameters", "bytes"],
+            &["missing 2.bias"],
         ),
         (
             |parts| parts.tensor("2.bias").0 = "3.bias".to_owned(),
@@ -379,7 +372,7 @@ fn tensors_that_do_not_match_the_network_are_named() {
             |parts| parts.tensor("0.weight").2 = vec![68],
             &["0.weight", "[68]", "[17, 4]"],
         ),
-        (|parts| parts.tensors.clear(), &["0 bytes"]),
+        (|parts| parts.tensors.clear(), &["missing 0.weight", "2.bias"]),
     ];
     for (damage, message) in cases {
         let mut parts = good();
@@ -449,7 +442,7 @@ fn a_description_of_other_layers_is_refused() {
     ] {
         let mut parts = good();
         parts.set_metadata("network", other);
-        assert_error(Model::from_bytes(&parts.bytes()), &["is no part of the network", other]);
+        assert_error(Model::from_bytes(&parts.bytes()), &["no part of the network", other]);
     }
 }
 
@@ -481,13 +474,21 @@ fn invalid_metadata_are_named() {
         ("network", "", &["the input"]),
         ("network", "4 | lstm 3", &["layer 0", "lstm"]),
         ("network", "4 | dense 0", &["layer 0", "above 0"]),
-        ("network", "5 | dense 17 | relu | dense 3", &["parameters", "bytes"]),
+        (
+            "network",
+            "5 | dense 17 | relu | dense 3",
+            &["0.weight", "[17, 4]", "[17, 5]"],
+        ),
         (
             "network",
             "4 | dense 16 | relu | dense 3",
             &["0.weight", "[17, 4]", "[16, 4]"],
         ),
-        ("network", "32768 | dense 32000", &["32768", "parameters", "bytes"]),
+        (
+            "network",
+            "32768 | dense 32000",
+            &["32768", "parameters", "0.weight (F32, [17, 4])"],
+        ),
         ("network", "99999999 | dense 99999999", &["2^30"]),
         ("network", "1073741824 | relu | dense 1", &["2^30"]),
     ] {

@@ -2,6 +2,7 @@
 
 mod args;
 mod eval;
+mod export;
 mod info;
 mod output;
 mod predict;
@@ -40,6 +41,7 @@ enum Command {
     Predict(predict::Args),
     Replay(replay::Args),
     Info(info::Args),
+    Export(export::Args),
 }
 
 /// Runs the command of the command line and returns its exit status.
@@ -52,6 +54,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Info(args)) => info::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
     };
     outcome.map_or_else(|failure| failure.end(), |()| ExitCode::SUCCESS)
 }
@@ -64,8 +67,8 @@ fn run_window(cli: &Cli) -> output::Outcome {
 
 #[cfg(not(feature = "window"))]
 fn run_window(_: &Cli) -> output::Outcome {
-    let message = "this build has no window; use one of the commands train, eval, predict, replay and info, or build \
-                   digit-pad with the feature `window`, which is a default feature";
+    let message = "this build has no window; use one of the commands train, eval, predict, replay, info and export, or \
+                   build digit-pad with the feature `window`, which is a default feature";
     Cli::command().error(ErrorKind::MissingSubcommand, message).exit()
 }
 

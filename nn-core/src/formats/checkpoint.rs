@@ -5,13 +5,15 @@ use std::{path::Path, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    safetensors::{Model, TRAINING, in_file, invalid, read, reason, write},
+    file::{FileTensor, TRAINING, in_file, read, reason, write},
+    safetensors::Model,
     training_json::TrainingJson,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     loss::Loss,
     network::{Network, Tensor},
+    spec::LayerRegistry,
     train::{Cursor, Progress, Settings, Trainer},
 };
 
@@ -47,7 +49,7 @@ impl Trainer {
     pub fn checkpoint(&self, next: Cursor) -> Result<Vec<u8>> {
         let accumulated = self.accumulated_batches();
         if accumulated > 0 {
-            return Err(invalid(format!(
+            return Err(Error::weights(format!(
                 "gradients are accumulated (batches: {accumulated}), which a checkpoint does not hold; call \
                  `Trainer::apply` before it is saved"
             )));
@@ -58,7 +60,7 @@ impl Trainer {
             progress: self.progress().into(),
             next: next.into(),
         };
-        let training = serde_json::to_string(&training).map_err(|error| invalid(error.to_string()))?;
+        let training = serde_json::to_string(&training).map_err(|error| Error::weights(error.to_string()))?;
         let network = self.network();
         let tensors = self.optimizer_state().named().flat_map(|(name, arena)| {
             let mut tensors = network.export(arena);
@@ -126,7 +128,7 @@ impl Trainer {
     }
 
     fn resume_from_bytes(bytes: &[u8], batch: usize, loss: Option<Arc<dyn Loss>>) -> Result<(Self, Cursor)> {
-        let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
+        let (model, training, mut tensors) = Model::parse_with(bytes, None, &LayerRegistry::new())?;
         let (settings, progress, next) = parse(training.as_deref(), loss, model.network.spec().outputs())?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
         *trainer.progress_mut() = progress;
@@ -138,7 +140,7 @@ impl Trainer {
             import(&model.network, name, own, arena)?;
         }
         if let Some(tensor) = tensors.first() {
-            return Err(invalid(format!(
+            return Err(Error::weights(format!(
                 "tensor {} does not belong to a checkpoint with these settings: {:?}",
                 tensor.name,
                 trainer.settings()
@@ -156,44 +158,47 @@ fn prefix(arena: &str) -> String {
 /// Parses and checks the training state in a checkpoint's metadata; `loss` is the one that the caller gives.
 fn parse(training: Option<&str>, loss: Option<Arc<dyn Loss>>, outputs: usize) -> Result<(Settings, Progress, Cursor)> {
     let Some(text) = training else {
-        return Err(invalid(
+        return Err(Error::weights(
             "a weights file, but not a checkpoint: it has no training state".to_owned(),
         ));
     };
-    let unreadable = |error: serde_json::Error| invalid(format!("the training state cannot be parsed: {error}"));
+    let unreadable = |error: serde_json::Error| Error::weights(format!("the training state cannot be parsed: {error}"));
     let value: Value = serde_json::from_str(text).map_err(unreadable)?;
     // First, since the rest depends on the version.
     let version = &value["checkpoint_version"];
     if *version != CHECKPOINT_VERSION {
-        return Err(invalid(format!(
+        return Err(Error::weights(format!(
             "checkpoint_version is {version}, and only {CHECKPOINT_VERSION} is supported; the file is from another \
              version of the program"
         )));
     }
     let training: TrainingJson = serde_json::from_value(value).map_err(unreadable)?;
-    let settings = training.settings.into_settings(loss).map_err(invalid)?;
+    let settings = training.settings.into_settings(loss).map_err(Error::weights)?;
     let progress = Progress::from(training.progress);
     // Not the caller's setting, so not an `Error::Setting`.
     let checked = settings.check(outputs);
-    checked.map_err(|error| invalid(format!("a setting of the training state is out of range: {error}")))?;
+    checked.map_err(|error| Error::weights(format!("a setting of the training state is out of range: {error}")))?;
     if !progress.is_plausible() {
-        return Err(invalid(format!("the step counts are impossible: {progress:?}")));
+        return Err(Error::weights(format!("the step counts are impossible: {progress:?}")));
     }
     Ok((settings, progress, training.next.into()))
 }
 
 /// Fills an arena from its tensors, whose names have its prefix.
-fn import(network: &Network, arena: &str, mut tensors: Vec<Tensor>, values: &mut [f32]) -> Result<()> {
+fn import(network: &Network, arena: &str, tensors: Vec<FileTensor<'_>>, values: &mut [f32]) -> Result<()> {
     let prefix = prefix(arena);
-    for tensor in &mut tensors {
+    let tensors = tensors.iter().map(|tensor| {
+        let mut tensor = tensor.read()?;
         tensor.name.drain(..prefix.len());
-    }
+        Ok(tensor)
+    });
+    let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
     let imported = network
         .import(tensors)
-        .map_err(|error| invalid(format!("tensors {prefix}*: {}", reason(error))))?;
+        .map_err(|error| Error::weights(format!("tensors {prefix}*: {}", reason(error))))?;
     // Adam takes the square root of these.
     if arena == EXP_AVG_SQ && imported.iter().any(|&value| value < 0.0) {
-        return Err(invalid(format!(
+        return Err(Error::weights(format!(
             "a tensor {prefix}* has a value below 0, but averages of squares are at least 0"
         )));
     }

@@ -1,8 +1,16 @@
-//! Files: weights as safetensors, and checkpoints of training.
+//! Files: weights as safetensors, checkpoints of training, and export to ONNX.
 
 mod checkpoint;
+mod file;
+mod load;
 mod loss_json;
+mod onnx;
 mod safetensors;
 mod training_json;
+mod values;
 
-pub use self::safetensors::{Model, Scaling};
+pub use self::{
+    load::{LoadOptions, LoadReport, ShapeMismatch},
+    onnx::OnnxOptions,
+    safetensors::{Model, Scaling},
+};

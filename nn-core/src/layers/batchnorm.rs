@@ -14,7 +14,7 @@ use super::{
 use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
 
 /// The `ε` of the formula, as in PyTorch.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 /// The weight of the newest batch in the running averages, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
 /// Pixels of a tile, which is read twice: the second time from the L1 cache.

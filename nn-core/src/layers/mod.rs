@@ -18,7 +18,7 @@ use rand::rngs::ChaCha8Rng;
 use self::shard_sums::{PartialSums, ShardSums};
 pub(crate) use self::{
     activation::Activation,
-    batchnorm::{BatchNorm, fold},
+    batchnorm::{BatchNorm, EPSILON as BATCH_NORM_EPSILON, fold},
     combine::{Combine, add},
     conv::Conv,
     custom::Custom,
