@@ -5,13 +5,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
+    rules_json::RulesJson,
     safetensors::{Model, TRAINING, in_file, invalid, read, reason, write},
     training_json::TrainingJson,
 };
 use crate::{
     error::Result,
     network::{Network, Tensor},
-    train::{Cursor, Progress, Settings, Trainer},
+    train::{Cursor, ParameterRules, Progress, Settings, Trainer},
 };
 
 const CHECKPOINT_VERSION: u64 = 1;
@@ -19,8 +20,8 @@ const CHECKPOINT_VERSION: u64 = 1;
 const EXP_AVG_SQ: &str = "second";
 
 impl Trainer {
-    /// Writes a checkpoint, atomically: weights, optimizer state, average, settings, step count, and `next`, where to
-    /// resume ([`EpochReport::next`](crate::EpochReport::next)).
+    /// Writes a checkpoint, atomically: weights, optimizer state, average, settings, parameter groups, frozen parameters,
+    /// step count, and `next`, where to resume ([`EpochReport::next`](crate::EpochReport::next)).
     ///
     /// The file is also a weights file that [`Model::load`] reads. Beside the weights it holds the tensors
     /// `training.first.<tensor>` (Adam's `exp_avg`, or SGD's momentum buffer), `training.second.<tensor>` (Adam's
@@ -45,6 +46,7 @@ impl Trainer {
         let training = TrainingJson {
             checkpoint_version: CHECKPOINT_VERSION,
             settings: self.settings().into(),
+            parameters: RulesJson::new(self.network(), self.parameter_rules()),
             progress: self.progress().into(),
             next: next.into(),
         };
@@ -111,9 +113,9 @@ impl Trainer {
     /// If the bytes are not a valid checkpoint, or `batch` is out of range.
     pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
         let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
-        let (settings, progress, next) = parse(training.as_deref())?;
+        let (settings, rules, progress, next) = parse(training.as_deref(), &model.network)?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
-        *trainer.progress_mut() = progress;
+        trainer.restore(progress, rules);
         for (name, arena) in trainer.optimizer_state_mut().named_mut() {
             let (own, others) = tensors
                 .into_iter()
@@ -137,7 +139,7 @@ fn prefix(arena: &str) -> String {
 }
 
 /// Parses and checks the training state in a checkpoint's metadata.
-fn parse(training: Option<&str>) -> Result<(Settings, Progress, Cursor)> {
+fn parse(training: Option<&str>, network: &Network) -> Result<(Settings, ParameterRules, Progress, Cursor)> {
     let Some(text) = training else {
         return Err(invalid(
             "a weights file, but not a checkpoint: it has no training state".to_owned(),
@@ -158,10 +160,15 @@ fn parse(training: Option<&str>) -> Result<(Settings, Progress, Cursor)> {
     // Not the caller's setting, so not an `Error::Setting`.
     let checked = settings.check();
     checked.map_err(|error| invalid(format!("a setting of the training state is out of range: {error}")))?;
+    let rules = match training.parameters {
+        Some(json) => json.rules(network, progress.steps),
+        None => Ok(ParameterRules::new(network)),
+    };
+    let rules = rules.map_err(|error| invalid(format!("the training state's parameters: {}", reason(error))))?;
     if !progress.is_plausible() {
         return Err(invalid(format!("the step counts are impossible: {progress:?}")));
     }
-    Ok((settings, progress, training.next.into()))
+    Ok((settings, rules, progress, training.next.into()))
 }
 
 /// Fills an arena from its tensors, whose names have its prefix.
@@ -171,7 +178,7 @@ fn import(network: &Network, arena: &str, mut tensors: Vec<Tensor>, values: &mut
         tensor.name.drain(..prefix.len());
     }
     let imported = network
-        .import(tensors)
+        .import(&tensors)
         .map_err(|error| invalid(format!("tensors {prefix}*: {}", reason(error))))?;
     // Adam takes the square root of these.
     if arena == EXP_AVG_SQ && imported.iter().any(|&value| value < 0.0) {

@@ -114,7 +114,7 @@ impl Model {
         let mut tensors = self.network.tensors();
         tensors.extend(extra);
         for tensor in &tensors {
-            check_finite(&tensor.name, &tensor.values)?;
+            tensor.check_finite()?;
         }
         let mut metadata: HashMap<String, String> = self.notes.clone().into_iter().collect();
         let own = [
@@ -292,22 +292,13 @@ fn tensor(name: &str, view: &TensorView<'_>) -> Result<Tensor> {
             )));
         }
     };
-    check_finite(name, &values)?;
-    Ok(Tensor {
+    let tensor = Tensor {
         name: name.to_owned(),
         shape: view.shape().to_vec(),
         values,
-    })
-}
-
-fn check_finite(name: &str, values: &[f32]) -> Result<()> {
-    let Some(index) = values.iter().position(|value| !value.is_finite()) else {
-        return Ok(());
     };
-    Err(invalid(format!(
-        "tensor {name} holds {} at position {index}; weights have to be finite",
-        values[index]
-    )))
+    tensor.check_finite()?;
+    Ok(tensor)
 }
 
 fn check_scaling(scaling: Scaling) -> Result<()> {

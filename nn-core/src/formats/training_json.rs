@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rules_json::RulesJson;
 use crate::{
     loss::Loss,
     optim::{Adam, Annealing, Curve, OneCycle, Optimizer, Schedule, Sgd, WarmUp},
@@ -16,6 +17,8 @@ use crate::{
 pub(super) struct TrainingJson {
     pub(super) checkpoint_version: u64,
     pub(super) settings: SettingsJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parameters: Option<RulesJson>,
     pub(super) progress: ProgressJson,
     pub(super) next: CursorJson,
 }
@@ -392,6 +395,7 @@ mod tests {
         let training = TrainingJson {
             checkpoint_version: 1,
             settings: (&example()).into(),
+            parameters: None,
             progress: (&progress).into(),
             next: cursor.into(),
         };

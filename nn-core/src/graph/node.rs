@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     gemm::NR,
-    layers::{BlockGradient, CrossSample, GradientMethod, Layer, StateSpec},
+    layers::{BlockGradient, CrossSample, GradientMethod, Layer, Parameters, StateSpec},
     spec::NetworkSpec,
 };
 
@@ -57,6 +57,8 @@ pub(crate) struct ParameterBlock {
     pub(crate) node: usize,
     /// Index among the node's blocks.
     pub(crate) index: usize,
+    /// Index of its tensor among the parameters of all nodes.
+    pub(crate) tensor: usize,
     /// Where it begins in the node's part of the arena.
     pub(crate) start: usize,
     pub(crate) len: usize,
@@ -119,10 +121,12 @@ impl Graph {
         if let Some(parameters) = layer.parameters() {
             parameters_len = parameters.len();
             packed_len = parameters.packed_len().next_multiple_of(NR);
+            let first_tensor = self.blocks.last().map_or(0, |block| block.tensor + 1);
             let blocks = parameters.blocks().into_iter().enumerate();
             self.blocks.extend(blocks.map(|(index, range)| ParameterBlock {
                 node: self.nodes.len(),
                 index,
+                tensor: first_tensor + tensor_at(parameters, range.start),
                 start: range.start,
                 len: range.len(),
             }));
@@ -171,5 +175,44 @@ impl Node {
     /// Whether the executor lists the samples in which the node's inputs are nonzero.
     pub(crate) fn skips_zero_inputs(&self) -> bool {
         self.block_gradient().is_some_and(BlockGradient::skips_zero_inputs)
+    }
+}
+
+/// Index of the tensor that holds position `start` of a layer's parameters.
+fn tensor_at(parameters: &dyn Parameters, start: usize) -> usize {
+    let starts = (0..parameters.tensors().len()).map(|tensor| parameters.position(tensor, 0));
+    starts.take_while(|&first| first <= start).count() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_of_a_tensor_is_in_a_block_of_that_tensor() {
+        for text in [
+            "3x4x2 | dense 70 | relu | dense 17",
+            "900 | dense 600 | dense 1",
+            "9x8x2 | conv 35 3x2 | batchnorm | relu | conv 3 2x2 nobias | batchnorm | dense 5",
+            "3x3x17 | conv 40 3x3 pad 1 | maxpool 2 | flatten | batchnorm",
+        ] {
+            let graph = Graph::for_training(&text.parse().unwrap());
+            let layers = graph.nodes.iter().enumerate();
+            let layers = layers.filter_map(|(index, node)| Some((index, node.layer.parameters()?)));
+            let mut count = 0;
+            for (node, layer) in layers {
+                for (tensor, spec) in layer.tensors().iter().enumerate() {
+                    for value in 0..spec.len() {
+                        let position = layer.position(tensor, value);
+                        let holds = |block: &&ParameterBlock| {
+                            block.node == node && (block.start..block.start + block.len).contains(&position)
+                        };
+                        let block = graph.blocks.iter().find(holds).unwrap();
+                        assert_eq!(block.tensor, count, "{text}: {}, value {value}", spec.name);
+                    }
+                    count += 1;
+                }
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{
     config::{Progress, Settings},
+    rules::ParameterRules,
     source::{Cursor, Source, next_batch},
     update::{OptimizerState, Update},
 };
@@ -40,9 +41,10 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    network: Network,
+    pub(super) network: Network,
     workspace: Workspace,
     settings: Settings,
+    pub(super) parameter_rules: ParameterRules,
     optimizer_state: OptimizerState,
     progress: Progress,
     // The batch that a `Source` fills.
@@ -95,6 +97,7 @@ impl Trainer {
         Ok(Self {
             workspace: network.training_workspace(batch)?,
             optimizer_state: OptimizerState::new(network.graph(), &settings),
+            parameter_rules: ParameterRules::new(&network),
             progress: Progress::default(),
             inputs: vec![0.0; batch * network.spec().input().len()],
             targets: vec![0; batch],
@@ -159,12 +162,17 @@ impl Trainer {
         &self.settings
     }
 
+    pub(crate) fn parameter_rules(&self) -> &ParameterRules {
+        &self.parameter_rules
+    }
+
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
-        &mut self.progress
+    /// Continues from the progress of an earlier run.
+    pub(crate) fn restore(&mut self, progress: Progress, parameter_rules: ParameterRules) {
+        (self.progress, self.parameter_rules) = (progress, parameter_rules);
     }
 
     pub(crate) fn optimizer_state(&self) -> &OptimizerState {
@@ -394,6 +402,7 @@ impl Trainer {
 
     fn step_in_pool(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
         let rule = self.settings.rule(self.progress.steps)?;
+        self.parameter_rules.check(&rule)?;
         let loss = self.settings.loss;
         let context = self.step_context();
         let bound = self.network.bound();
@@ -409,11 +418,13 @@ impl Trainer {
         let first = self.progress.averaged == 0;
         let update = Update {
             rule,
+            parameter_rules: &self.parameter_rules,
             step: self.progress.steps,
             max_norm: self.settings.max_norm,
             average_weight: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
         };
         update.apply(&mut self.network, &self.workspace, &mut self.optimizer_state, inputs)?;
+        self.parameter_rules.count_step();
         self.progress.steps += 1;
         self.progress.averaged += u64::from(self.settings.average.is_some());
         Ok(report)

@@ -1,6 +1,6 @@
 //! The update of the parameters: gradients, their norm, the optimizer's rule and the moving average, block by block.
 
-use super::config::Settings;
+use super::{config::Settings, rules::ParameterRules};
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
@@ -34,9 +34,11 @@ pub(crate) struct OptimizerState {
 }
 
 /// The parameter update of one training step.
-pub(crate) struct Update {
+pub(crate) struct Update<'a> {
     /// The rule, with the learning rate of this step.
     pub(crate) rule: Optimizer,
+    /// Which parameters are frozen, or have settings of their own.
+    pub(crate) parameter_rules: &'a ParameterRules,
     /// The step, counted from 0.
     pub(crate) step: u64,
     /// The norm that gradients are clipped to.
@@ -116,7 +118,7 @@ impl BlockGradients<'_> {
     }
 }
 
-impl Update {
+impl Update<'_> {
     /// Updates parameters and running statistics, after [`Workspace::forward_backward`] for the same inputs.
     ///
     /// # Errors
@@ -141,15 +143,19 @@ impl Update {
             None => None,
         };
         let update = |block: &ParameterBlock, mut arenas: Arenas<'_>| {
-            match (scale, self.rule.linear()) {
+            let parameter_rule = self.parameter_rules.of(block);
+            let rule = parameter_rule.optimizer(&self.rule);
+            let step = self.step - parameter_rule.skipped;
+            match (scale, rule.linear()) {
+                _ if parameter_rule.frozen => {}
                 (Some(scale), _) => {
                     arenas.gradients.iter_mut().for_each(|gradient| *gradient *= scale);
-                    self.rule.update(self.step, arenas.reborrow());
+                    rule.update(step, arenas.reborrow());
                 }
                 (None, Some(factors)) => gradients.compute(block, factors, arenas.parameters),
                 (None, None) => {
                     gradients.compute(block, (1.0, 0.0), arenas.gradients);
-                    self.rule.update(self.step, arenas.reborrow());
+                    rule.update(step, arenas.reborrow());
                 }
             }
             self.update_average(arenas);
@@ -168,10 +174,14 @@ impl Update {
         Ok(())
     }
 
-    /// Computes all gradients, and the factor that brings their norm down to `max_norm`, as
+    /// Computes the gradients of all parameters that are not frozen, and the factor that brings their norm down to `max_norm`, as
     /// `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from block to block.
     fn clip(&self, gradients: BlockGradients<'_>, state: &mut OptimizerState, max_norm: f32) -> Result<f32> {
         let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
+            if self.parameter_rules.of(block).frozen {
+                arenas.squares[0] = 0.0;
+                return;
+            }
             gradients.compute(block, (1.0, 0.0), arenas.gradients);
             arenas.squares[0] = sum_of_squares(arenas.gradients);
         };
