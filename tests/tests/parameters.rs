@@ -135,7 +135,7 @@ fn predictions_follow_each_parameter_that_is_set() {
         let other = trained(NETWORK, 4);
         let (inputs, _) = batch(&network, 5, 3);
         let mut workspace = Workspace::new(&network, 3).unwrap();
-        let mut logits = |network: &Network| network.logits(&inputs, &mut workspace).unwrap().to_vec();
+        let mut logits = |network: &Network| network.forward(&inputs, &mut workspace).unwrap().to_vec();
         let mut before = logits(&network);
         for tensor in other.tensors() {
             network.set_parameter(&tensor.name, &tensor.values).unwrap();

@@ -24,12 +24,12 @@ use digit_pad::{
         checkpoint,
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{StopReason, Task, Trained, digit_model, train},
+        session::{Evaluation, StopReason, Task, Trained, digit_model, train},
     },
 };
 use mnist_io::Dataset;
 use nn_core::{
-    Evaluation, NetworkSpec,
+    NetworkSpec,
     optim::{Adam, Optimizer},
 };
 use rayon::ThreadPoolBuilder;

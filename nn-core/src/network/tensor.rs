@@ -214,7 +214,7 @@ impl<'a> Place<'a> {
 
 /// The full name of a layer's tensor.
 fn name(node: &Node, tensor: &TensorSpec) -> String {
-    format!("{}.{}", node.item, tensor.name)
+    format!("{}.{}", node.path, tensor.name)
 }
 
 fn check_finite(name: &str, values: &[f32]) -> Result<()> {
