@@ -7,7 +7,7 @@ use nn_core::{
     optim::{Adam, Optimizer, ParameterGroup, Schedule, Sgd},
 };
 use tests::{
-    close::assert_same_bits,
+    close::{Tolerance, assert_close, assert_same_bits},
     data::{assert_error, batch, is_parameter, network, on_kernels, parameters, trained},
     parts::{Parts, RawTensor},
     threads::assert_same_on_any_threads,
@@ -268,6 +268,64 @@ fn freezing_does_not_change_the_gradients_of_other_parameters() {
         let others = |name: &str| !frozen(name);
         let (free, partly) = (free.network().tensors(), partly.network().tensors());
         assert_eq!(chosen(&free, others), chosen(&partly, others), "{optimizer:?}");
+    }
+}
+
+#[test]
+fn a_pattern_reaches_into_branches() {
+    let network = trained(
+        "4x4x2 | add(conv 2 1x1 | relu | conv 2 1x1) | concat(batchnorm; conv 3 1x1) | dense 3",
+        6,
+    );
+    let mut trainer = Trainer::new(network, ADAMW, BATCH).unwrap();
+    let frozen = |trainer: &Trainer| {
+        let settings = trainer.parameter_settings().into_iter();
+        let frozen = settings.filter(|settings| settings.frozen);
+        frozen.map(|settings| settings.name).collect::<Vec<_>>()
+    };
+    trainer.freeze("0.*").unwrap();
+    let first = ["0.1.0.weight", "0.1.0.bias", "0.1.2.weight", "0.1.2.bias"];
+    assert_eq!(frozen(&trainer), first);
+    trainer.unfreeze("0.1.2.*").unwrap();
+    trainer.freeze("1.*.bias").unwrap();
+    let expected = ["0.1.0.weight", "0.1.0.bias", "1.0.0.bias", "1.1.0.bias"];
+    assert_eq!(frozen(&trainer), expected);
+    let before = trainer.network().tensors();
+    steps(&mut trainer, 1..=3);
+    let after = trainer.network().tensors();
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before == after, expected.contains(&&*before.name), "{}", before.name);
+    }
+}
+
+/// Accumulated gradients take the same rules as those of a single batch.
+#[test]
+fn accumulated_gradients_are_applied_by_the_rules_of_each_parameter() {
+    for mut optimizer in optimizers() {
+        if let Optimizer::Adam(adam) = &mut optimizer {
+            // A small one would amplify the rounding errors of tiny gradients.
+            adam.epsilon = 1e-3;
+        }
+        for all_settings in [false, true] {
+            let mut whole = trainer(optimizer, all_settings)
+                .with_parameter_groups(groups())
+                .unwrap();
+            whole.freeze("8.*").unwrap();
+            let mut parts = whole.clone();
+            let before = whole.network().tensors();
+            let (inputs, targets) = batch(whole.network(), 1, BATCH);
+            whole.step(&inputs, &targets).unwrap();
+            parts.accumulate(&inputs, &targets).unwrap();
+            parts.apply().unwrap();
+            let (whole, parts) = (whole.network().tensors(), parts.network().tensors());
+            let frozen = |name: &str| name.starts_with("8.");
+            assert_eq!(chosen(&parts, frozen), chosen(&before, frozen));
+            for (whole, parts) in whole.iter().zip(&parts) {
+                let expected: Vec<_> = whole.values.iter().copied().map(f64::from).collect();
+                let what = format!("{optimizer:?}, {all_settings}, {}", whole.name);
+                assert_close(what, &parts.values, &expected, Tolerance::new(1e-5, 1e-5));
+            }
+        }
     }
 }
 
