@@ -103,7 +103,7 @@
 //!
 //! Every parameter has a name, as in a PyTorch `nn.Sequential` of the same layers: `0.weight` is the weight of the first
 //! layer, where `flatten` counts as a layer too. [`Network::parameters`] lists them and [`Network::parameter`] finds one;
-//! both give views, without a copy. [`Network::set_parameter`] sets one. [`Initialization`] names the distributions that
+//! both give views, without a copy. [`Network::set_parameter`] sets one. [`Network::summary`] is a table of the layers. [`Initialization`] names the distributions that
 //! initial values can be drawn from.
 //!
 //! A trainer can set parameters between two steps, freeze them, and give groups of them a learning rate and a weight
@@ -210,6 +210,7 @@ mod shape;
 mod simd;
 mod spec;
 mod spin;
+mod summary;
 mod train;
 
 pub use error::{Error, Result};
@@ -223,6 +224,7 @@ pub use spec::{
     ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
     Padding,
 };
+pub use summary::{LayerSummary, Summary};
 pub use train::{
     Cursor, EpochReport, Evaluation, Gradients, ParameterSettings, Trainer, evaluate, evaluate_with, gradients,
     metrics,

@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<Edge>,
     /// Values of a sample's output.
     pub(crate) outputs: usize,
+    /// Multiply-adds of a sample.
+    pub(crate) multiply_adds: usize,
     /// Its part of the arena of parameters.
     pub(crate) parameters: Range<usize>,
     /// Its part of the arena of packed parameters.
@@ -181,6 +183,7 @@ impl Graph {
             parameters: start..start + parameters_len,
             packed: packed..packed + packed_len,
             state: state..state + state_len,
+            multiply_adds: 0,
             before_relu: false,
             folds_batch_norm: false,
             folded: None,
@@ -210,8 +213,11 @@ impl Graph {
         }
     }
 
-    /// Adds a layer's multiply-adds to the counts.
+    /// Counts the multiply-adds of the last node.
     pub(crate) fn count(&mut self, multiply_adds: usize) {
+        if let Some(node) = self.nodes.last_mut() {
+            node.multiply_adds = multiply_adds;
+        }
         self.multiply_adds += multiply_adds;
         if self.first_multiply_adds == 0 {
             self.first_multiply_adds = multiply_adds;
