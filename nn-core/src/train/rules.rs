@@ -102,8 +102,11 @@ impl ParameterRules {
         &self.rules[block.tensor]
     }
 
-    /// Checks that every parameter's learning rate is in range.
+    /// Checks that the learning rate of every parameter in a group is in range.
     pub(super) fn check(&self, optimizer: &Optimizer) -> Result<()> {
+        if self.groups.is_empty() {
+            return Ok(());
+        }
         let trained = self.rules.iter().filter(|rule| !rule.frozen);
         trained
             .map(|rule| rule.optimizer(optimizer))
