@@ -862,6 +862,8 @@ fn info_counts_the_examples_in_the_feature_cache() {
     let folder = Folder::new();
     let model = with_feature_cache(&folder);
     let table = succeed(["info", "--model", text(&model)]).stdout;
+    let network = Network::zeroed("784 | dense 10".parse().unwrap()).unwrap();
+    assert!(table.ends_with(&network.summary().to_string()), "{table}");
     assert!(
         table.lines().any(|line| line.split_whitespace().eq(["examples", "1"])) && !table.contains("pixels"),
         "{table}"

@@ -119,6 +119,15 @@ pub enum Error {
         least: usize,
     },
 
+    /// No parameter has this name, or matches this pattern.
+    #[error("the network has no parameter {pattern:?}; it has {names}")]
+    Parameter {
+        /// The name or pattern.
+        pattern: String,
+        /// The names that the network has.
+        names: String,
+    },
+
     /// A setting is out of range.
     #[error("{name} = {value}: {reason}")]
     Setting {

@@ -99,6 +99,39 @@
 //! | numbers | [`MeanSquaredError`](loss::MeanSquaredError), [`MeanAbsoluteError`](loss::MeanAbsoluteError), [`Huber`](loss::Huber) | values |
 //! | anything else | [your own](Loss) | classes or values |
 //!
+//! # Parameters
+//!
+//! Every parameter has a name, as in a PyTorch `nn.Sequential` of the same layers: `0.weight` is the weight of the first
+//! layer, where `flatten` counts as a layer too. [`Network::parameters`] lists them and [`Network::parameter`] finds one;
+//! both give views, without a copy. [`Network::set_parameter`] sets one. [`Network::summary`] is a table of the layers. [`Initialization`] names the distributions that
+//! initial values can be drawn from.
+//!
+//! A trainer can set parameters between two steps, freeze them, and give groups of them a learning rate and a weight
+//! decay of their own. The optimizer's state stays. In the patterns that name parameters, `*` stands for any
+//! characters:
+//!
+//! ```
+//! use nn_core::{Initialization, Network, Trainer, optim::{Adam, ParameterGroup}};
+//!
+//! let spec = "8x8x1 | conv 8 3x3 | batchnorm | relu | dense 16 | relu | dense 2".parse()?;
+//! let network = Network::with_initialization(spec, Initialization::HeNormal, 42)?;
+//! let adamw = Adam { weight_decay: 0.01, decoupled: true, ..Adam::new(0.001) };
+//! let mut trainer = Trainer::new(network, adamw, 4)?.with_parameter_groups([
+//!     ParameterGroup::biases_and_normalizations().with_weight_decay(0.0),
+//!     ParameterGroup::new("6.*").with_learning_rate_factor(10.0),
+//! ])?;
+//! let filters = trainer.network().parameter("0.weight")?.to_vec();
+//! trainer.freeze("0.*")?;
+//! trainer.step(&[0.5; 4 * 64], &[0, 1, 0, 1])?;
+//! assert_eq!(trainer.network().parameter("0.weight")?.to_vec(), filters);
+//!
+//! trainer.unfreeze("0.*")?;
+//! trainer.set_parameter("6.bias", &[0.5, -0.5])?;
+//! trainer.step(&[0.5; 4 * 64], &[0, 1, 0, 1])?;
+//! assert_ne!(trainer.network().parameter("0.weight")?.to_vec(), filters);
+//! # Ok::<(), nn_core::Error>(())
+//! ```
+//!
 //! # Prediction
 //!
 //! [`Network::predict`] gives the outputs, [`Network::probabilities`] their softmax, and [`Network::classes`] the most
@@ -171,29 +204,35 @@ mod exec;
 pub mod formats;
 pub mod gemm;
 mod graph;
+mod initialization;
 mod layers;
 pub mod loss;
 mod network;
 pub mod optim;
+mod pattern;
 mod rng;
 mod shape;
 mod simd;
 mod spec;
 mod spin;
+mod summary;
 mod train;
 
 pub use error::{Error, Result};
 pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
+pub use initialization::Initialization;
 pub use loss::{Loss, Target, Targets};
-pub use network::{Network, Tensor};
+pub use network::{Network, Tensor, TensorKind, TensorView};
 pub use shape::Shape;
 pub use spec::{
     ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
     Padding,
 };
+pub use summary::{LayerSummary, Summary};
 pub use train::{
-    Cursor, EpochReport, Evaluation, Gradients, Trainer, evaluate, evaluate_with, gradients, input_gradient, metrics,
+    Cursor, EpochReport, Evaluation, Gradients, ParameterSettings, Trainer, evaluate, evaluate_with, gradients,
+    input_gradient, metrics,
     source::{self, Samples, Source},
 };
 

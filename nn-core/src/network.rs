@@ -1,17 +1,21 @@
-//! A network: building, prediction, and parameters by name.
+//! A network: building and prediction.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
-};
+mod parameters;
+mod tensor;
 
+use std::sync::{Arc, OnceLock};
+
+use self::tensor::Place;
+pub use self::tensor::{Tensor, TensorKind, TensorView};
+pub(crate) use self::tensor::{TensorSlot, check_finite};
 use crate::{
     aligned::Buffer,
-    error::{Error, Result, check_length},
+    error::Result,
     exec::{BoundGraph, PackedParameters, ThreadPlan, Workspace},
     gemm::Kernel,
     graph::{Graph, Node},
-    layers::{CrossSample, Parameters, StateSpec, TensorSpec},
+    initialization::{Initialization, Initializer},
+    layers::{CrossSample, StateSpec},
     loss, rng,
     spec::NetworkSpec,
 };
@@ -48,41 +52,41 @@ pub struct Network {
     kernel: Kernel,
 }
 
-/// A tensor of parameters or running statistics, or the gradient of one, named and shaped as in PyTorch's
-/// `nn.Sequential` of the same layers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    /// `<index of the layer>.<name>`, as in `1.weight`.
-    pub name: String,
-    /// Dense weights are `[outputs, inputs]`, biases `[outputs]`.
-    pub shape: Vec<usize>,
-    /// The values in row-major order.
-    pub values: Vec<f32>,
-}
-
-/// A tensor that a network has: what a file must hold.
-#[derive(Clone, Debug)]
-pub(crate) struct TensorSlot {
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
-    /// Whether files may leave it out.
-    pub(crate) optional: bool,
-}
-
 impl Network {
-    /// A network with initial weights, which depend on the seed alone.
+    /// A network with initial weights, which depend on the seed alone. They are drawn by [`Initialization::Auto`].
     ///
     /// # Errors
     /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
     pub fn new(spec: NetworkSpec, seed: u64) -> Result<Self> {
+        Self::with_initialization(spec, Initialization::default(), seed)
+    }
+
+    /// A network with initial weights and biases of a chosen distribution.
+    ///
+    /// ```
+    /// use nn_core::{Initialization, Network};
+    /// let network = Network::with_initialization("16 | dense 8 | tanh | dense 2".parse()?, Initialization::PyTorch, 42)?;
+    /// let bias = network.parameter("0.bias")?;
+    /// assert!(bias.iter().all(|value| value.abs() <= 0.25)); // √(1/16)
+    /// assert!(bias.iter().any(|value| value != 0.0));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_initialization(spec: NetworkSpec, initialization: Initialization, seed: u64) -> Result<Self> {
         let mut network = Self::zeroed(spec)?;
         for node in &network.graph.nodes {
             let Some(parameters) = node.layer.parameters() else {
                 continue;
             };
-            let mut generator = rng::stream(seed, node.path.id());
+            let mut initializer = Initializer {
+                initialization,
+                before_relu: node.before_relu,
+                generator: rng::stream(seed, node.path.id()),
+            };
             let values = &mut network.parameters[node.parameters.clone()];
-            parameters.initialize(values, node.before_relu, &mut generator);
+            parameters.initialize(values, &mut initializer);
         }
         Ok(network)
     }
@@ -209,86 +213,11 @@ impl Network {
         Ok(outputs.chunks(self.spec().outputs()).map(loss::argmax).collect())
     }
 
-    /// A copy of all parameters and running statistics: PyTorch's `state_dict`.
-    #[must_use]
-    pub fn tensors(&self) -> Vec<Tensor> {
-        let of_node = |node| parameter_tensors(node, &self.parameters).chain(state_tensors(node, &self.state));
-        self.graph.nodes.iter().flat_map(of_node).collect()
-    }
-
-    /// Replaces all parameters and running statistics by tensors with the names and shapes of
-    /// [`tensors`](Self::tensors), in any order.
-    ///
-    /// # Errors
-    /// If a tensor is missing, unknown, given twice, or of another shape, or a variance is below 0; nothing is replaced
-    /// then. A `num_batches_tracked` may be missing, and counts from 0 then.
-    pub fn set_tensors(&mut self, tensors: &[Tensor]) -> Result<()> {
-        let known: BTreeSet<String> = self.tensor_names().collect();
-        let refuse = |tensor: &str, problem: &str| {
-            let known: Vec<_> = known.iter().map(String::as_str).collect();
-            let known = known.join(", ");
-            Err(Error::weights(format!(
-                "tensor {tensor} is {problem}; the network {} has {known}",
-                self.spec()
-            )))
-        };
-        let mut by_name = BTreeMap::new();
-        for tensor in tensors {
-            if by_name.insert(tensor.name.as_str(), tensor).is_some() {
-                return refuse(&tensor.name, "given twice");
-            }
-        }
-        if let Some(name) = by_name.keys().find(|name| !known.contains(**name)) {
-            return refuse(name, "no part of the network");
-        }
-        let mut parameters = Buffer::zeroed(self.parameters.len());
-        let mut state = initial_state(&self.graph);
-        for node in &self.graph.nodes {
-            if let Some(layer) = node.layer.parameters() {
-                for (index, spec) in layer.tensors().iter().enumerate() {
-                    let name = tensor_name(node, spec);
-                    let tensor = find_tensor(&by_name, &name, spec, self.spec())?;
-                    for (i, &value) in tensor.values.iter().enumerate() {
-                        parameters[node.parameters.start + layer.position(index, i)] = value;
-                    }
-                }
-            }
-            let mut rest = &mut state[node.state.clone()];
-            for spec in state_specs(node) {
-                let (values, behind) = rest.split_at_mut(spec.len());
-                rest = behind;
-                let name = tensor_name(node, &spec.tensor);
-                if spec.optional && !by_name.contains_key(name.as_str()) {
-                    continue;
-                }
-                let tensor = find_tensor(&by_name, &name, &spec.tensor, self.spec())?;
-                check_min(tensor, spec.min)?;
-                values.copy_from_slice(&tensor.values);
-            }
-        }
-        self.packed.take();
-        self.parameters = parameters;
-        self.state = state;
-        Ok(())
-    }
-
     /// The tensors of a network of these layers, in the order of [`tensors`](Self::tensors); without the memory of the
     /// network itself.
     pub(crate) fn slots(spec: &NetworkSpec) -> Vec<TensorSlot> {
         let graph = Graph::for_training(spec);
-        let of_node = |node| {
-            let parameters = parameter_specs(node).into_iter().map(|tensor| (tensor, false));
-            let state = state_specs(node)
-                .into_iter()
-                .map(|state| (state.tensor, state.optional));
-            let slots = parameters.chain(state).map(|(tensor, optional)| TensorSlot {
-                name: tensor_name(node, &tensor),
-                shape: tensor.shape,
-                optional,
-            });
-            slots.collect::<Vec<_>>()
-        };
-        graph.nodes.iter().flat_map(of_node).collect()
+        Place::all(&graph).map(TensorSlot::from).collect()
     }
 
     /// Memory to train on batches of up to `capacity` samples.
@@ -323,33 +252,6 @@ impl Network {
         self.packed.take();
         (&self.graph, &mut self.parameters, &mut self.state)
     }
-
-    /// An arena of this network's layout as named tensors.
-    pub(crate) fn export(&self, arena: &[f32]) -> Vec<Tensor> {
-        let of_node = |node| parameter_tensors(node, arena);
-        self.graph.nodes.iter().flat_map(of_node).collect()
-    }
-
-    /// An arena of this network's layout from its tensors in any order: the inverse of [`export`](Self::export).
-    ///
-    /// # Errors
-    /// As [`set_tensors`](Self::set_tensors).
-    pub(crate) fn import(&self, mut tensors: Vec<Tensor>) -> Result<Buffer> {
-        let parameters: BTreeSet<String> = self.export(&self.parameters).into_iter().map(|t| t.name).collect();
-        // Running statistics are left unchanged.
-        tensors.extend(self.tensors().into_iter().filter(|t| !parameters.contains(&t.name)));
-        let mut network = self.clone();
-        network.set_tensors(&tensors)?;
-        Ok(std::mem::take(&mut network.parameters))
-    }
-
-    fn tensor_names(&self) -> impl Iterator<Item = String> {
-        self.graph.nodes.iter().flat_map(|node| {
-            let state = state_specs(node).into_iter().map(|state| state.tensor);
-            let tensors = parameter_specs(node).into_iter().chain(state);
-            tensors.map(|tensor| tensor_name(node, &tensor))
-        })
-    }
 }
 
 impl Workspace {
@@ -372,47 +274,9 @@ impl Workspace {
     }
 }
 
-/// The tensors of a node's parameters.
-fn parameter_specs(node: &Node) -> Vec<TensorSpec> {
-    node.layer.parameters().map_or_else(Vec::new, Parameters::tensors)
-}
-
-/// The tensors of a node's running statistics.
+/// The running statistics of a node.
 fn state_specs(node: &Node) -> Vec<StateSpec> {
     node.layer.cross_sample().map_or_else(Vec::new, CrossSample::state)
-}
-
-fn tensor_name(node: &Node, tensor: &TensorSpec) -> String {
-    format!("{}.{}", node.path, tensor.name)
-}
-
-/// A node's part of an arena of parameters as named tensors.
-fn parameter_tensors(node: &Node, arena: &[f32]) -> impl Iterator<Item = Tensor> {
-    let arena = &arena[node.parameters.clone()];
-    node.layer.parameters().into_iter().flat_map(move |layer| {
-        let tensors = layer.tensors().into_iter().enumerate();
-        tensors.map(move |(tensor, spec)| Tensor {
-            name: tensor_name(node, &spec),
-            values: (0..spec.len())
-                .map(|index| arena[layer.position(tensor, index)])
-                .collect(),
-            shape: spec.shape,
-        })
-    })
-}
-
-/// A node's running statistics as named tensors.
-fn state_tensors(node: &Node, state: &[f32]) -> impl Iterator<Item = Tensor> {
-    let mut rest = &state[node.state.clone()];
-    state_specs(node).into_iter().map(move |spec| {
-        let (values, behind) = rest.split_at(spec.len());
-        rest = behind;
-        Tensor {
-            name: tensor_name(node, &spec.tensor),
-            values: values.to_vec(),
-            shape: spec.tensor.shape,
-        }
-    })
 }
 
 /// The running statistics of a new network.
@@ -424,38 +288,4 @@ fn initial_state(graph: &Graph) -> Buffer {
         *state = value;
     }
     state
-}
-
-fn check_min(tensor: &Tensor, min: f32) -> Result<()> {
-    let Some(index) = tensor.values.iter().position(|&value| value < min) else {
-        return Ok(());
-    };
-    Err(Error::weights(format!(
-        "tensor {} holds {} at position {index}; its values are at least {min}",
-        tensor.name, tensor.values[index]
-    )))
-}
-
-fn find_tensor<'a>(
-    by_name: &BTreeMap<&str, &'a Tensor>,
-    name: &str,
-    spec: &TensorSpec,
-    network: &NetworkSpec,
-) -> Result<&'a Tensor> {
-    let Some(tensor) = by_name.get(name) else {
-        return Err(Error::weights(format!(
-            "tensor {name} is missing; the network {network} needs it, with shape {:?}",
-            spec.shape
-        )));
-    };
-    if tensor.shape != spec.shape {
-        return Err(Error::weights(format!(
-            "tensor {name} has shape {:?}; the network {network} needs {:?}",
-            tensor.shape, spec.shape
-        )));
-    }
-    check_length("tensor values", tensor.values.len(), spec.len(), || {
-        format!("tensor {name} has shape {:?}", spec.shape)
-    })?;
-    Ok(tensor)
 }

@@ -7,7 +7,7 @@ use mnist_io::{Augmentation, Batches, Dataset, Scaling};
 use nn_core::{
     Network, Samples, Targets, Trainer, Workspace,
     loss::{self, Huber},
-    optim::{Adam, OneCycle, Optimizer, Sgd},
+    optim::{Adam, OneCycle, Optimizer, ParameterGroup, Sgd},
 };
 use rayon::ThreadPoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -62,7 +62,18 @@ fn check(what: &str, network: &Network) {
         let plain = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
         let clipped = plain.clone().with_clipping(0.5);
         let all = clipped.and_then(|trainer| trainer.with_average(0.9)?.with_schedule(OneCycle::new(100)));
-        for (settings, mut trainer) in [("", plain), (", clipped and averaged", all.unwrap())] {
+        let mut grouped = plain.clone();
+        if let Some(first) = network.parameters().next() {
+            let first = first.name().to_owned();
+            let group = ParameterGroup::biases_and_normalizations().with_weight_decay(0.0);
+            grouped.set_parameter_groups([group]).unwrap();
+            grouped.freeze(&first).unwrap();
+        }
+        for (settings, mut trainer) in [
+            ("", plain),
+            (", clipped and averaged", all.unwrap()),
+            (", grouped and frozen", grouped),
+        ] {
             let what = format!("{what}: {optimizer:?}{settings}");
             assert_no_allocations(&format!("{what}: a step"), || {
                 trainer.step(&images, &labels).unwrap();

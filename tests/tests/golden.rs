@@ -7,11 +7,11 @@ use std::{
 };
 
 use nn_core::{
-    Gradients, Loss, Network, NetworkSpec, Target, Trainer, Workspace,
+    Gradients, Kernel, Loss, Network, NetworkSpec, Target, Tensor, Trainer, Workspace,
     formats::Model,
     gradients,
     loss::{self, CrossEntropy, MeanSquaredError},
-    optim::{Adam, Annealing, OneCycle, Optimizer, Schedule, Sgd},
+    optim::{Adam, Annealing, OneCycle, Optimizer, ParameterGroup, Schedule, Sgd},
 };
 use tests::{
     close::{Tolerance, assert_close, compare_ieee},
@@ -203,6 +203,68 @@ fn twelve_steps_with_other_losses_clipping_and_averaging() {
                 let prefix = format!("{}.{variant}.average", model.0);
                 golden.assert_tensors(&prefix, &averaged, Tolerance::new(2e-6, 3e-6));
             }
+        }
+    }
+}
+
+/// The trainer of a case of `golden/groups.py`.
+fn grouped_trainer(golden: &Golden, kernel: Kernel, rule: &str, max_norm: Option<f32>) -> Trainer {
+    let spec = "6x5x2 | conv 5 3x3 | batchnorm | relu | maxpool 2 | dense 7 | relu | dense 3";
+    let mut network = Network::zeroed(spec.parse().unwrap()).unwrap().with_kernel(kernel);
+    for Tensor { name, .. } in network.tensors() {
+        network
+            .set_parameter(&name, &golden.inputs(&format!("initial.{name}")))
+            .unwrap();
+    }
+    let groups = [
+        ParameterGroup::biases_and_normalizations().with_weight_decay(0.0),
+        ParameterGroup::new("0.*").with_learning_rate_factor(0.25),
+    ];
+    let trainer = Trainer::new(network, optimizer(golden, rule), BATCH).unwrap();
+    let trainer = trainer.with_parameter_groups(groups).unwrap();
+    match max_norm {
+        Some(max_norm) => trainer.with_clipping(max_norm).unwrap(),
+        None => trainer,
+    }
+}
+
+#[test]
+fn twelve_steps_with_parameter_groups_and_layers_frozen_for_a_while() {
+    let golden = Golden::of("groups.safetensors");
+    let targets = golden.classes("labels");
+    let inputs = golden.inputs("images");
+    let sample = inputs.len() / targets.len();
+    for (case, rule, max_norm) in [
+        ("plain", "decay", None),
+        ("momentum", "nesterov", None),
+        ("adam", "adam", None),
+        ("adamw", "adamw", None),
+        ("clipped", "both", Some(0.25)),
+    ] {
+        for kernel in Kernel::available() {
+            let mut trainer = grouped_trainer(&golden, kernel, rule, max_norm);
+            let mut losses = Vec::new();
+            for step in 0..12 {
+                for pattern in ["0.*", "1.*"] {
+                    match step {
+                        3 => trainer.freeze(pattern).unwrap(),
+                        7 => trainer.unfreeze(pattern).unwrap(),
+                        _ => {}
+                    }
+                }
+                let start = step * BATCH % targets.len();
+                let batch = &inputs[start * sample..(start + BATCH) * sample];
+                losses.push(trainer.step(batch, &targets[start..start + BATCH]).unwrap().loss);
+            }
+            let expected = golden.values(&format!("{case}.losses"));
+            assert_close(
+                format!("{case}, {kernel}"),
+                &losses,
+                &expected,
+                Tolerance::new(0.0, 1e-5),
+            );
+            let tensors = trainer.network().tensors();
+            golden.assert_tensors(&format!("{case}.last"), &tensors, Tolerance::new(1e-5, 1e-5));
         }
     }
 }

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::{
     args::ModelArgs,
-    output::{Outcome, grouped, json, percent, row},
+    output::{Outcome, grouped, json, line, percent, row},
 };
 
-/// Describe a model: its network, input scaling and training
+/// Describe a model: its network, layers, input scaling and training
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -79,7 +79,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     if examples > 0 {
         row("examples", examples)?;
     }
-    row("CPU kernel", kernel)
+    row("CPU kernel", kernel)?;
+    line(format_args!("\n{}", network.summary().to_string().trim_end()))
 }
 
 /// What the table calls an entry of the metadata.

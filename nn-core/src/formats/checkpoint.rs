@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     file::{FileTensor, TRAINING, in_file, read, reason, write},
+    rules_json::RulesJson,
     safetensors::Model,
     training_json::TrainingJson,
 };
@@ -14,7 +15,7 @@ use crate::{
     loss::Loss,
     network::{Network, Tensor},
     spec::LayerRegistry,
-    train::{Cursor, Progress, Settings, Trainer},
+    train::{Cursor, ParameterRules, Progress, Settings, Trainer},
 };
 
 const CHECKPOINT_VERSION: u64 = 1;
@@ -22,8 +23,8 @@ const CHECKPOINT_VERSION: u64 = 1;
 const EXP_AVG_SQ: &str = "second";
 
 impl Trainer {
-    /// Writes a checkpoint, atomically: weights, optimizer state, average, settings, step count, and `next`, where to
-    /// resume ([`EpochReport::next`](crate::EpochReport::next)).
+    /// Writes a checkpoint, atomically: weights, optimizer state, average, settings, parameter groups, frozen parameters,
+    /// step count, and `next`, where to resume ([`EpochReport::next`](crate::EpochReport::next)).
     ///
     /// The file is also a weights file that [`Model::load`] reads. Beside the weights it holds the tensors
     /// `training.first.<tensor>` (Adam's `exp_avg`, or SGD's momentum buffer), `training.second.<tensor>` (Adam's
@@ -57,6 +58,7 @@ impl Trainer {
         let training = TrainingJson {
             checkpoint_version: CHECKPOINT_VERSION,
             settings: self.settings().into(),
+            parameters: RulesJson::new(self.network(), self.parameter_rules()),
             progress: self.progress().into(),
             next: next.into(),
         };
@@ -129,9 +131,9 @@ impl Trainer {
 
     fn resume_from_bytes(bytes: &[u8], batch: usize, loss: Option<Arc<dyn Loss>>) -> Result<(Self, Cursor)> {
         let (model, training, mut tensors) = Model::parse_with(bytes, None, &LayerRegistry::new())?;
-        let (settings, progress, next) = parse(training.as_deref(), loss, model.network.spec().outputs())?;
+        let (settings, rules, progress, next) = parse(training.as_deref(), loss, &model.network)?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
-        *trainer.progress_mut() = progress;
+        trainer.restore(progress, rules);
         for (name, arena) in trainer.optimizer_state_mut().named_mut() {
             let (own, others) = tensors
                 .into_iter()
@@ -156,7 +158,11 @@ fn prefix(arena: &str) -> String {
 }
 
 /// Parses and checks the training state in a checkpoint's metadata; `loss` is the one that the caller gives.
-fn parse(training: Option<&str>, loss: Option<Arc<dyn Loss>>, outputs: usize) -> Result<(Settings, Progress, Cursor)> {
+fn parse(
+    training: Option<&str>,
+    loss: Option<Arc<dyn Loss>>,
+    network: &Network,
+) -> Result<(Settings, ParameterRules, Progress, Cursor)> {
     let Some(text) = training else {
         return Err(Error::weights(
             "a weights file, but not a checkpoint: it has no training state".to_owned(),
@@ -176,12 +182,17 @@ fn parse(training: Option<&str>, loss: Option<Arc<dyn Loss>>, outputs: usize) ->
     let settings = training.settings.into_settings(loss).map_err(Error::weights)?;
     let progress = Progress::from(training.progress);
     // Not the caller's setting, so not an `Error::Setting`.
-    let checked = settings.check(outputs);
+    let checked = settings.check(network.spec().outputs());
     checked.map_err(|error| Error::weights(format!("a setting of the training state is out of range: {error}")))?;
+    let rules = match training.parameters {
+        Some(json) => json.rules(network, progress.steps),
+        None => Ok(ParameterRules::new(network)),
+    };
+    let rules = rules.map_err(|error| Error::weights(format!("the training state's parameters: {}", reason(error))))?;
     if !progress.is_plausible() {
         return Err(Error::weights(format!("the step counts are impossible: {progress:?}")));
     }
-    Ok((settings, progress, training.next.into()))
+    Ok((settings, rules, progress, training.next.into()))
 }
 
 /// Fills an arena from its tensors, whose names have its prefix.
@@ -194,7 +205,7 @@ fn import(network: &Network, arena: &str, tensors: Vec<FileTensor<'_>>, values: 
     });
     let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
     let imported = network
-        .import(tensors)
+        .import(&tensors)
         .map_err(|error| Error::weights(format!("tensors {prefix}*: {}", reason(error))))?;
     // Adam takes the square root of these.
     if arena == EXP_AVG_SQ && imported.iter().any(|&value| value < 0.0) {

@@ -14,7 +14,7 @@ use super::values;
 use crate::{
     atomic_file,
     error::{Error, Result},
-    network::Tensor,
+    network::{Tensor, check_finite},
     spec::MAX_VALUES,
 };
 
@@ -97,7 +97,7 @@ impl FileTensor<'_> {
 /// If a value is not finite.
 pub(super) fn to_bytes(tensors: &[Tensor], mut metadata: HashMap<String, String>) -> Result<Vec<u8>> {
     for tensor in tensors {
-        values::check_finite(&tensor.name, &tensor.values)?;
+        check_finite(&tensor.name, &tensor.values)?;
     }
     metadata.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_owned());
     let data: Vec<_> = tensors.iter().map(values::to_bytes).collect();

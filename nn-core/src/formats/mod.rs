@@ -5,6 +5,7 @@ mod file;
 mod load;
 mod loss_json;
 mod onnx;
+mod rules_json;
 mod safetensors;
 mod training_json;
 mod values;

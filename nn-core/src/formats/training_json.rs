@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::loss_json::LossJson;
+use super::{loss_json::LossJson, rules_json::RulesJson};
 use crate::{
     loss::Loss,
     optim::{Adam, Annealing, Curve, OneCycle, Optimizer, Schedule, Sgd, WarmUp},
@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct TrainingJson {
     pub(super) checkpoint_version: u64,
     pub(super) settings: SettingsJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parameters: Option<RulesJson>,
     pub(super) progress: ProgressJson,
     pub(super) next: CursorJson,
 }
@@ -379,6 +381,7 @@ mod tests {
         let training = TrainingJson {
             checkpoint_version: 1,
             settings: (&example()).into(),
+            parameters: None,
             progress: (&progress).into(),
             next: cursor.into(),
         };

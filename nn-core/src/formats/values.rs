@@ -4,7 +4,7 @@ use safetensors::{Dtype, tensor::TensorView};
 
 use crate::{
     error::{Error, Result},
-    network::Tensor,
+    network::{Tensor, check_finite},
 };
 
 /// Suffix of tensors that are counts: integers in PyTorch.
@@ -55,20 +55,6 @@ pub(super) fn read(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>> {
     };
     check_finite(name, &values)?;
     Ok(values)
-}
-
-/// Checks that all values are finite.
-///
-/// # Errors
-/// If not; the message names the tensor, the value and its position.
-pub(super) fn check_finite(name: &str, values: &[f32]) -> Result<()> {
-    let Some(index) = values.iter().position(|value| !value.is_finite()) else {
-        return Ok(());
-    };
-    Err(Error::weights(format!(
-        "tensor {name} holds {} at position {index}; weights have to be finite",
-        values[index]
-    )))
 }
 
 fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {

@@ -206,18 +206,16 @@ impl<'g, 'a> Chain<'g, 'a> {
             image
         });
         let inputs = self.value.shape.len();
-        self.graph.count(inputs * outputs);
         let is_first = self.value.source.is_none();
         let folds = self.folds_batch_norm();
         let dense = Dense::new(inputs, outputs, self.fuses_relu(), image, is_first);
         self.push(item, Box::new(dense), Shape::Features(outputs));
+        self.graph.count(inputs * outputs);
         self.mark_folded(folds);
     }
 
     fn push_conv(&mut self, item: Item<'a>, mut conv: ConvSpec, output: Shape) {
         let shapes = (hwc(self.value.shape), hwc(output));
-        self.graph
-            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
         let folds = self.folds_batch_norm();
         // The normalization's shift becomes the bias.
         conv.bias |= folds;
@@ -226,6 +224,8 @@ impl<'g, 'a> Chain<'g, 'a> {
         let (output, pool) = self.fuses_pool(output, |size, stride| size <= stride);
         let needs_dx = self.value.source.is_some();
         self.push(item, Box::new(Conv::new(shapes, &conv, relu, pool, needs_dx)), output);
+        self.graph
+            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
         self.mark_folded(folds);
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     gemm::NR,
-    layers::{BlockGradient, CrossSample, GradientMethod, Layer, StateSpec},
+    layers::{BlockGradient, CrossSample, GradientMethod, Layer, Parameters, StateSpec},
     shape::Shape,
     spec::{LayerPath, NetworkSpec},
 };
@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<Edge>,
     /// Values of a sample's output.
     pub(crate) outputs: usize,
+    /// Multiply-adds of a sample.
+    pub(crate) multiply_adds: usize,
     /// Its part of the arena of parameters.
     pub(crate) parameters: Range<usize>,
     /// Its part of the arena of packed parameters.
@@ -88,6 +90,8 @@ pub(crate) struct ParameterBlock {
     pub(crate) node: usize,
     /// Index among the node's blocks.
     pub(crate) index: usize,
+    /// Index of its tensor among the parameters of all nodes.
+    pub(crate) tensor: usize,
     /// Where it begins in the node's part of the arena.
     pub(crate) start: usize,
     pub(crate) len: usize,
@@ -161,10 +165,12 @@ impl Graph {
         if let Some(parameters) = layer.parameters() {
             parameters_len = parameters.len();
             packed_len = parameters.packed_len().next_multiple_of(NR);
+            let first_tensor = self.blocks.last().map_or(0, |block| block.tensor + 1);
             let blocks = parameters.blocks().into_iter().enumerate();
             self.blocks.extend(blocks.map(|(index, range)| ParameterBlock {
                 node: self.nodes.len(),
                 index,
+                tensor: first_tensor + tensor_at(parameters, range.start),
                 start: range.start,
                 len: range.len(),
             }));
@@ -177,6 +183,7 @@ impl Graph {
             parameters: start..start + parameters_len,
             packed: packed..packed + packed_len,
             state: state..state + state_len,
+            multiply_adds: 0,
             before_relu: false,
             folds_batch_norm: false,
             folded: None,
@@ -206,8 +213,11 @@ impl Graph {
         }
     }
 
-    /// Adds a layer's multiply-adds to the counts.
+    /// Counts the multiply-adds of the last node.
     pub(crate) fn count(&mut self, multiply_adds: usize) {
+        if let Some(node) = self.nodes.last_mut() {
+            node.multiply_adds = multiply_adds;
+        }
         self.multiply_adds += multiply_adds;
         if self.first_multiply_adds == 0 {
             self.first_multiply_adds = multiply_adds;
@@ -245,5 +255,44 @@ impl Node {
     /// Whether the executor lists the samples in which the node's inputs are nonzero.
     pub(crate) fn skips_zero_inputs(&self) -> bool {
         self.block_gradient().is_some_and(BlockGradient::skips_zero_inputs)
+    }
+}
+
+/// Index of the tensor that holds position `start` of a layer's parameters.
+fn tensor_at(parameters: &dyn Parameters, start: usize) -> usize {
+    let starts = (0..parameters.tensors().len()).map(|tensor| parameters.position(tensor, 0));
+    starts.take_while(|&first| first <= start).count() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_of_a_tensor_is_in_a_block_of_that_tensor() {
+        for text in [
+            "3x4x2 | dense 70 | relu | dense 17",
+            "900 | dense 600 | dense 1",
+            "9x8x2 | conv 35 3x2 | batchnorm | relu | conv 3 2x2 nobias | batchnorm | dense 5",
+            "3x3x17 | conv 40 3x3 pad 1 | maxpool 2 | flatten | batchnorm",
+        ] {
+            let graph = Graph::for_training(&text.parse().unwrap());
+            let layers = graph.nodes.iter().enumerate();
+            let layers = layers.filter_map(|(index, node)| Some((index, node.layer.parameters()?)));
+            let mut count = 0;
+            for (node, layer) in layers {
+                for (tensor, spec) in layer.tensors().iter().enumerate() {
+                    for value in 0..spec.len() {
+                        let position = layer.position(tensor, value);
+                        let holds = |block: &&ParameterBlock| {
+                            block.node == node && (block.start..block.start + block.len).contains(&position)
+                        };
+                        let block = graph.blocks.iter().find(holds).unwrap();
+                        assert_eq!(block.tensor, count, "{text}: {}, value {value}", spec.name);
+                    }
+                    count += 1;
+                }
+            }
+        }
     }
 }

@@ -5,13 +5,14 @@
 
 use std::ops::Range;
 
-use rand::rngs::ChaCha8Rng;
-
 use super::{
     Backward, CrossSample, Forward, GradientMethod, Layer, Parameters, PoolGeometry, StateSpec, StatisticsPass,
     TensorSpec, max_pool, max_pool_backward, shard_sums::PartialSums,
 };
-use crate::gemm::{Kernel, MatMut, MatRef, NR, Vectorize};
+use crate::{
+    gemm::{Kernel, MatMut, MatRef, NR, Vectorize},
+    initialization::Initializer,
+};
 
 /// The `ε` of the formula, as in PyTorch.
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -291,7 +292,7 @@ impl Parameters for BatchNorm {
     }
 
     fn blocks(&self) -> Vec<Range<usize>> {
-        std::iter::once(0..self.len()).collect()
+        vec![0..self.padded(), self.padded()..self.len()]
     }
 
     fn tensors(&self) -> Vec<TensorSpec> {
@@ -307,8 +308,12 @@ impl Parameters for BatchNorm {
     }
 
     /// Weights are 1 and biases 0.
-    fn initialize(&self, parameters: &mut [f32], _before_relu: bool, _generator: &mut ChaCha8Rng) {
+    fn initialize(&self, parameters: &mut [f32], _initializer: &mut Initializer) {
         parameters[..self.channels].fill(1.0);
+    }
+
+    fn are_of_normalization(&self) -> bool {
+        true
     }
 
     /// The gradients of weight and bias, then mean and sum of squared deviations of the inputs.

@@ -6,11 +6,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use rand::{RngExt, rngs::ChaCha8Rng};
+use rand::RngExt;
 
 use super::{Backward, Forward, GradientMethod, Layer, Parameters, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut},
+    initialization::Initializer,
     shape::Shape,
     spec::{CustomBackward, CustomLayer},
 };
@@ -100,8 +101,8 @@ impl Parameters for Custom {
         self.tensors[..tensor].iter().map(TensorSpec::len).sum::<usize>() + index
     }
 
-    fn initialize(&self, parameters: &mut [f32], _before_relu: bool, generator: &mut ChaCha8Rng) {
-        let mut uniform = || generator.random_range(-1.0..1.0);
+    fn initialize(&self, parameters: &mut [f32], initializer: &mut Initializer) {
+        let mut uniform = || initializer.generator.random_range(-1.0..1.0);
         self.layer.initialize(self.input, parameters, &mut uniform);
     }
 

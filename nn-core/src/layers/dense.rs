@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
 };
 use crate::{
     gemm::{Kernel, MatMut, NR, Panels, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed},
-    rng,
+    initialization::{Fan, Initializer},
     shape::HwcShape,
 };
 
@@ -128,17 +127,18 @@ impl Parameters for Dense {
         (output / NR * self.inputs + input) * NR + output % NR
     }
 
-    /// Weights are uniform in ±√(6 / inputs) before a ReLU (He et al., 2015, "Delving Deep into Rectifiers") and in
-    /// ±√(3 / inputs) elsewhere, so that outputs have the variance of inputs; biases are 0.
-    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
-        let gain = if before_relu { 6.0 } else { 3.0 };
-        let limit = (gain / self.inputs as f32).sqrt();
-        for (panel, weights) in parameters[..self.weight_len()].chunks_mut(self.inputs * NR).enumerate() {
+    fn initialize(&self, parameters: &mut [f32], initializer: &mut Initializer) {
+        let fan = Fan {
+            inputs: self.inputs,
+            outputs: self.outputs,
+        };
+        let (weights, bias) = parameters.split_at_mut(self.weight_len());
+        for (panel, weights) in weights.chunks_mut(self.inputs * NR).enumerate() {
             let outputs = NR.min(self.outputs - panel * NR);
-            for row in weights.chunks_mut(NR) {
-                rng::fill_uniform(generator, limit, row[..outputs].iter_mut());
-            }
+            let rows = weights.chunks_mut(NR);
+            initializer.weights(fan, rows.flat_map(|row| &mut row[..outputs]));
         }
+        initializer.biases(fan, bias[..self.outputs].iter_mut());
     }
 
     fn gradient_method(&self) -> GradientMethod<'_> {

@@ -13,8 +13,6 @@ pub(crate) mod shard_sums;
 
 use std::{fmt, ops::Range};
 
-use rand::rngs::ChaCha8Rng;
-
 use self::shard_sums::{PartialSums, ShardSums};
 pub(crate) use self::{
     activation::Activation,
@@ -27,7 +25,10 @@ pub(crate) use self::{
     layout::{ChangeLayout, Layout},
     pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
 };
-use crate::gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels};
+use crate::{
+    gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels},
+    initialization::Initializer,
+};
 
 /// A layer whose shapes are fixed; its parameters lie in the network's arena.
 ///
@@ -69,21 +70,27 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
 }
 
 /// The trainable parameters of a layer.
-pub(crate) trait Parameters {
+pub(crate) trait Parameters: fmt::Debug + Send + Sync {
     /// Values that they take in the arena, padding included.
     fn len(&self) -> usize;
 
-    /// `0..len()` cut into the blocks whose gradients are computed separately, in order.
+    /// `0..len()` cut into the blocks whose gradients are computed separately, in order; each is part of one tensor.
     fn blocks(&self) -> Vec<Range<usize>>;
 
     /// Names and shapes of the tensors, in PyTorch's order.
     fn tensors(&self) -> Vec<TensorSpec>;
 
-    /// Position in the layer's part of the arena of value `index` of tensor `tensor`.
+    /// Position in the layer's part of the arena of value `index` of tensor `tensor`. The tensors lie one behind the
+    /// other, and each begins with its first value.
     fn position(&self, tensor: usize, index: usize) -> usize;
 
-    /// Writes initial values. `before_relu` tells whether a ReLU follows, directly or after a normalization.
-    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng);
+    /// Writes initial values over zeros.
+    fn initialize(&self, parameters: &mut [f32], initializer: &mut Initializer);
+
+    /// Whether they scale and shift what a normalization has computed; weight decay often leaves these out.
+    fn are_of_normalization(&self) -> bool {
+        false
+    }
 
     /// How the gradient is computed.
     fn gradient_method(&self) -> GradientMethod<'_>;

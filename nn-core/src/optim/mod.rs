@@ -1,12 +1,15 @@
 //! Optimizers, which turn gradients into parameter updates, and learning-rate schedules.
 
 mod adam;
+mod group;
 mod range;
 mod schedule;
 mod sgd;
 mod state;
 
 pub use adam::Adam;
+pub use group::ParameterGroup;
+pub(crate) use group::Selection;
 pub(crate) use range::check_fraction;
 pub use schedule::{Annealing, OneCycle, Schedule};
 pub(crate) use schedule::{Curve, WarmUp};
@@ -55,6 +58,23 @@ impl Optimizer {
         }
     }
 
+    /// The weight decay.
+    #[must_use]
+    pub fn weight_decay(&self) -> f32 {
+        match self {
+            Self::Sgd(sgd) => sgd.weight_decay,
+            Self::Adam(adam) => adam.weight_decay,
+        }
+    }
+
+    /// Sets the weight decay.
+    pub fn set_weight_decay(&mut self, weight_decay: f32) {
+        match self {
+            Self::Sgd(sgd) => sgd.weight_decay = weight_decay,
+            Self::Adam(adam) => adam.weight_decay = weight_decay,
+        }
+    }
+
     /// Checks the range of each setting.
     ///
     /// # Errors
@@ -83,7 +103,7 @@ impl Optimizer {
         }
     }
 
-    /// Updates a range of the parameters. `step` counts from 0.
+    /// Updates a range of the parameters. `step` counts from 0 the steps that these parameters took part in.
     pub(crate) fn update(&self, step: u64, arenas: Arenas<'_>) {
         if let Some((alpha, beta)) = self.linear() {
             for (parameter, gradient) in arenas.parameters.iter_mut().zip(arenas.gradients) {

@@ -257,7 +257,7 @@ impl LayerSpec {
     }
 
     /// Number of parameters, without those of branches.
-    fn own_parameters(&self, input: Shape) -> usize {
+    pub(crate) fn own_parameters(&self, input: Shape) -> usize {
         if let Self::Custom(custom) = self {
             return custom.parameter_count(input).unwrap_or_default();
         }

@@ -90,8 +90,8 @@ impl Trainer {
         let gradients = StepGradients::Accumulated {
             factor: 1.0 / report.weight,
         };
-        self.update()?
-            .apply(&mut self.network, &mut self.optimizer_state, gradients)?;
+        let (update, rules) = (self.update()?, &self.parameter_rules);
+        update.apply(&mut self.network, &mut self.optimizer_state, rules, gradients)?;
         self.count_step();
         Ok(report)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     config::{Progress, Settings},
+    rules::ParameterRules,
     source::Batch,
     totals::Accumulated,
     update::{OptimizerState, StepGradients, Update},
@@ -44,6 +45,7 @@ pub struct Trainer {
     pub(super) network: Network,
     pub(super) workspace: Workspace,
     pub(super) settings: Settings,
+    pub(super) parameter_rules: ParameterRules,
     pub(super) optimizer_state: OptimizerState,
     progress: Progress,
     pub(super) accumulated: Accumulated,
@@ -82,6 +84,7 @@ impl Trainer {
         Ok(Self {
             workspace: network.training_workspace(batch)?,
             optimizer_state: OptimizerState::new(network.graph(), &settings),
+            parameter_rules: ParameterRules::new(&network),
             progress: Progress::default(),
             accumulated: Accumulated::default(),
             batch: Batch::new(batch, input, outputs),
@@ -155,12 +158,17 @@ impl Trainer {
         &self.settings
     }
 
+    pub(crate) fn parameter_rules(&self) -> &ParameterRules {
+        &self.parameter_rules
+    }
+
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
-        &mut self.progress
+    /// Continues from the progress of an earlier run.
+    pub(crate) fn restore(&mut self, progress: Progress, parameter_rules: ParameterRules) {
+        (self.progress, self.parameter_rules) = (progress, parameter_rules);
     }
 
     pub(crate) fn optimizer_state(&self) -> &OptimizerState {
@@ -343,7 +351,8 @@ impl Trainer {
             workspace: &self.workspace,
             inputs: self.rows(inputs)?,
         };
-        update.apply(&mut self.network, &mut self.optimizer_state, gradients)?;
+        let rules = &self.parameter_rules;
+        update.apply(&mut self.network, &mut self.optimizer_state, rules, gradients)?;
         self.update_running_statistics();
         self.count_step();
         Ok(report)
@@ -377,8 +386,10 @@ impl Trainer {
     /// The update of the next step.
     pub(super) fn update(&self) -> Result<Update> {
         let first = self.progress.averaged == 0;
+        let rule = self.settings.rule(self.progress.steps)?;
+        self.parameter_rules.check(&rule)?;
         Ok(Update {
-            rule: self.settings.rule(self.progress.steps)?,
+            rule,
             step: self.progress.steps,
             max_norm: self.settings.max_norm,
             average_weight: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
@@ -386,6 +397,7 @@ impl Trainer {
     }
 
     pub(super) fn count_step(&mut self) {
+        self.parameter_rules.count_step();
         self.progress.steps += 1;
         self.progress.averaged += u64::from(self.settings.average.is_some());
     }

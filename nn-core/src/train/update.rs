@@ -1,6 +1,6 @@
 //! The update of the parameters: gradients, their norm, the optimizer's rule and the moving average, block by block.
 
-use super::config::Settings;
+use super::{config::Settings, rules::ParameterRules};
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
@@ -156,7 +156,7 @@ fn min_parameters(computed: Option<BlockGradients<'_>>) -> usize {
 }
 
 impl Update {
-    /// Updates the parameters.
+    /// Updates the parameters, each by its rule.
     ///
     /// # Errors
     /// If gradients are clipped and their norm is not finite; nothing has changed then.
@@ -164,6 +164,7 @@ impl Update {
         &self,
         network: &mut Network,
         optimizer_state: &mut OptimizerState,
+        rules: &ParameterRules,
         gradients: StepGradients<'_>,
     ) -> Result<()> {
         let kernel = network.kernel();
@@ -184,20 +185,24 @@ impl Update {
         let (computed, scale) = match self.max_norm {
             None => (computed, factor as f32),
             Some(max_norm) => {
-                let blocks = &graph.blocks;
+                let blocks = (graph.blocks.as_slice(), rules);
                 (None, self.clip(blocks, computed, optimizer_state, (factor, max_norm))?)
             }
         };
         let update = |block: &ParameterBlock, mut arenas: Arenas<'_>| {
-            match (computed, self.rule.linear()) {
+            let parameter_rule = rules.of(block);
+            let rule = parameter_rule.optimizer(&self.rule);
+            let step = self.step - parameter_rule.skipped;
+            match (computed, rule.linear()) {
+                _ if parameter_rule.frozen => {}
                 (None, _) => {
                     arenas.gradients.iter_mut().for_each(|gradient| *gradient *= scale);
-                    self.rule.update(self.step, arenas.reborrow());
+                    rule.update(step, arenas.reborrow());
                 }
                 (Some(gradients), Some(factors)) => gradients.compute(block, factors, arenas.parameters),
                 (Some(gradients), None) => {
                     gradients.compute(block, (1.0, 0.0), arenas.gradients);
-                    self.rule.update(self.step, arenas.reborrow());
+                    rule.update(step, arenas.reborrow());
                 }
             }
             self.update_average(arenas);
@@ -208,17 +213,21 @@ impl Update {
         Ok(())
     }
 
-    /// Computes all gradients, unless they have been accumulated, and the factor that brings the norm of `factor` times
-    /// them down to `max_norm`, as `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from
+    /// Computes the gradients of all parameters that are not frozen, unless they have been accumulated, and the factor that
+    /// brings the norm of `factor` times them down to `max_norm`, as `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from
     /// block to block.
     fn clip(
         &self,
-        blocks: &[ParameterBlock],
+        (blocks, rules): (&[ParameterBlock], &ParameterRules),
         computed: Option<BlockGradients<'_>>,
         state: &mut OptimizerState,
         (factor, max_norm): (f64, f32),
     ) -> Result<f32> {
         let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
+            if rules.of(block).frozen {
+                arenas.squares[0] = 0.0;
+                return;
+            }
             if let Some(gradients) = computed {
                 gradients.compute(block, (1.0, 0.0), arenas.gradients);
             }

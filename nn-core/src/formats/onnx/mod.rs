@@ -16,11 +16,11 @@ use self::{
 use super::{
     file::in_file,
     safetensors::{Model, Scaling},
-    values,
 };
 use crate::{
     atomic_file,
     error::{Error, Result},
+    network::check_finite,
 };
 
 /// Version of the operators.
@@ -97,7 +97,7 @@ impl Model {
         check_len(spec.parameter_count().saturating_mul(4))?;
         let tensors = self.network.tensors();
         for tensor in &tensors {
-            values::check_finite(&tensor.name, &tensor.values)?;
+            check_finite(&tensor.name, &tensor.values)?;
         }
         let mut graph = Graph::default();
         let mut value = graph.input();

@@ -18,13 +18,11 @@ mod winograd;
 
 use std::ops::Range;
 
-use rand::rngs::ChaCha8Rng;
-
 use self::{algorithm::Algorithm, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd};
 use super::{Backward, Forward, GradientMethod, Layer, Parameters, PoolGeometry, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut, NR},
-    rng,
+    initialization::{Fan, Initializer},
     shape::HwcShape,
     spec::ConvSpec,
 };
@@ -126,13 +124,19 @@ impl Parameters for Conv {
         row * NR + output % NR
     }
 
-    /// Draws weights as a dense layer does, with the values of a window as inputs; biases are 0.
-    fn initialize(&self, parameters: &mut [f32], before_relu: bool, generator: &mut ChaCha8Rng) {
-        let gain = if before_relu { 6.0 } else { 3.0 };
-        let limit = (gain / self.geometry.filter_len() as f32).sqrt();
-        for index in 0..self.geometry.output.channels * self.geometry.filter_len() {
+    fn initialize(&self, parameters: &mut [f32], initializer: &mut Initializer) {
+        let Geometry { filter, output, .. } = self.geometry;
+        let fan = Fan {
+            inputs: self.geometry.filter_len(),
+            outputs: output.channels * filter.area(),
+        };
+        for index in 0..output.channels * self.geometry.filter_len() {
             let value = &mut parameters[self.position(0, index)];
-            rng::fill_uniform(generator, limit, std::iter::once(value));
+            initializer.weights(fan, std::iter::once(value));
+        }
+        if self.geometry.bias {
+            let bias = &mut parameters[self.geometry.weight_len()..][..output.channels];
+            initializer.biases(fan, bias.iter_mut());
         }
     }
 
