@@ -18,7 +18,7 @@ impl Source for Batches<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dataset::Dataset, scaling::Scaling};
+    use crate::{dataset::Dataset, image_shape::ImageShape, scaling::Scaling};
 
     fn batch_sizes(mut source: impl Source, epoch: u64) -> Vec<usize> {
         let (mut inputs, mut targets) = ([0.0; 12], [0; 3]);
@@ -28,7 +28,12 @@ mod tests {
 
     #[test]
     fn source_gives_every_sample_of_an_epoch() {
-        let dataset = Dataset::new((0..28).collect(), vec![0, 1, 2, 3, 4, 5, 6], 2, 2).unwrap();
+        let dataset = Dataset::new(
+            (0..28).collect(),
+            vec![0, 1, 2, 3, 4, 5, 6],
+            ImageShape::gray(2, 2).unwrap(),
+        )
+        .unwrap();
         let mut batches = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
         batches.next_batch(&mut [0.0; 12], &mut [0; 3]);
         assert_eq!(batch_sizes(batches, 1), [3, 3, 1]);

@@ -114,12 +114,12 @@
 //!
 //! # Saving
 //!
-//! [`formats::Model`] is a network with the scaling of its inputs and the names of its classes. It is saved as a
-//! safetensors file that names its network. [`Trainer::save_checkpoint`] saves a training run, and [`Trainer::resume`]
+//! [`Model`] is a network with the scaling of its inputs and the names of its classes. It takes raw pixels, and is saved
+//! as a safetensors file that names its network. [`Trainer::save_checkpoint`] saves a training run, and [`Trainer::resume`]
 //! continues it exactly. Every file is written [atomically](atomic_file).
 //!
 //! ```
-//! use nn_core::{Network, formats::Model};
+//! use nn_core::{Model, Network};
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("model.safetensors");
 //!
@@ -135,7 +135,7 @@
 //!
 //! Tensors have the names and shapes of an `nn.Sequential` of the same layers, so PyTorch loads the file:
 //! `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`. In the other direction,
-//! [`Model::load_as`](formats::Model::load_as) loads what `safetensors.torch.save_file(model.state_dict(), path)`
+//! [`Model::load_as`] loads what `safetensors.torch.save_file(model.state_dict(), path)`
 //! saved; it takes the network, which such a file does not name.
 //!
 //! # Threads and determinism
@@ -172,6 +172,7 @@ pub mod gemm;
 mod graph;
 mod layers;
 pub mod loss;
+mod model;
 mod network;
 pub mod optim;
 mod rng;
@@ -185,6 +186,7 @@ pub use error::{Error, Result};
 pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
 pub use loss::Loss;
+pub use model::{Classification, Model, Scaling};
 pub use network::{Network, Tensor};
 pub use shape::Shape;
 pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};

@@ -19,10 +19,10 @@ const NETWORK: &str = "4 | dense 17 | relu | dense 3";
 
 fn model() -> Model {
     let mut model = Model::new(trained(NETWORK, 1));
-    model.scaling = Scaling {
+    model.scaling = Some(Scaling {
         mean: 0.1307,
         std: 0.308_1,
-    };
+    });
     model.labels = ["Zero", "ein\n\"s\"", "二"].map(str::to_owned).to_vec();
     model.notes = [("preset", "mlp"), ("accuracy", "0.98")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -100,10 +100,10 @@ fn extreme_numbers_round_trip() {
     tensors[0].values[..6].copy_from_slice(&hard);
     model.network.set_tensors(&tensors).unwrap();
     for scaling in [(f32::MAX, f32::MIN_POSITIVE), (-0.1, 1e-45), (1.0 / 3.0, f32::MAX)] {
-        model.scaling = Scaling {
+        model.scaling = Some(Scaling {
             mean: scaling.0,
             std: scaling.1,
-        };
+        });
         let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
         assert_eq!(again.scaling, model.scaling);
         assert_same_bits("weights", &parameters(&again.network), &parameters(&model.network));
@@ -178,7 +178,7 @@ fn invalid_models_are_not_saved() {
         .chain([(0.0, 0.0), (0.0, -1.0)])
     {
         let mut model = model();
-        model.scaling = Scaling { mean, std };
+        model.scaling = Some(Scaling { mean, std });
         assert_error(model.to_bytes(), &[if std == 1.0 { "mean" } else { "std" }]);
     }
 }
@@ -507,7 +507,7 @@ fn a_file_without_metadata_needs_a_network() {
     assert_error(Model::load(&path), &["foreign.safetensors", "Model::load_as", "--net"]);
     let model = Model::load_as(&path, spec(NETWORK)).unwrap();
     assert_eq!(model.network.tensors(), self::model().network.tensors());
-    assert_eq!((model.scaling, model.labels.len()), (Scaling::default(), 0));
+    assert_eq!((model.scaling, model.labels.len()), (None, 0));
     assert_eq!(model.notes["format"], "pt");
     let wrong = "4 | dense 16 | relu | dense 3";
     assert_error(

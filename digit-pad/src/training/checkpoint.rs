@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nn_core::{Cursor, Network, Trainer, formats::Model};
+use nn_core::{Cursor, Model, Network, Trainer};
 
 use crate::error::Error;
 

@@ -5,11 +5,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    safetensors::{Model, TRAINING, in_file, invalid, read, reason, write},
+    safetensors::{TRAINING, in_file, invalid, read, reason, write},
     training_json::TrainingJson,
 };
 use crate::{
     error::Result,
+    model::Model,
     network::{Network, Tensor},
     train::{Cursor, Progress, Settings, Trainer},
 };

@@ -4,4 +4,4 @@ mod checkpoint;
 mod safetensors;
 mod training_json;
 
-pub use self::safetensors::{Model, Scaling};
+pub use crate::model::{Model, Scaling};

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     atomic_file,
     error::{Error, Result},
+    model::{Model, Scaling},
     network::{Network, Tensor},
     spec::{MAX_VALUES, NetworkSpec},
 };
@@ -27,23 +28,7 @@ const MAX_HEADER: u64 = 100_000_000;
 /// Largest file: parameters, running statistics, optimizer state and average of the largest network.
 const MAX_FILE: u64 = MAX_HEADER + 5 * 4 * MAX_VALUES as u64;
 
-/// Scaling of raw values to the network's inputs: `(value - mean) / std`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scaling {
-    /// Subtracted from each value.
-    pub mean: f32,
-    /// Divisor; above 0.
-    pub std: f32,
-}
-
-impl Default for Scaling {
-    /// No scaling.
-    fn default() -> Self {
-        Self { mean: 0.0, std: 1.0 }
-    }
-}
-
-/// The content of a weights file: a network, the scaling of its inputs, and the names of its classes.
+/// Weights files.
 ///
 /// The format is [safetensors](https://github.com/huggingface/safetensors) with F32 values (I64 for counts). Tensors
 /// are named and shaped as in a PyTorch `nn.Sequential` of the same layers, so
@@ -51,38 +36,14 @@ impl Default for Scaling {
 /// The same model gives the same bytes.
 ///
 /// ```
-/// use nn_core::{Network, formats::Model};
+/// use nn_core::{Model, Network};
 /// let network = Network::new("4 | dense 2".parse()?, 7)?;
 /// let bytes = Model::new(network).to_bytes()?;
 /// let model = Model::from_bytes(&bytes)?;
 /// assert_eq!(model.network.spec().to_string(), "4 | dense 2");
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Model {
-    /// The network.
-    pub network: Network,
-    /// Scaling of its inputs, from values in `0..=1`.
-    pub scaling: Scaling,
-    /// Names of its outputs, in order; may be empty.
-    pub labels: Vec<String>,
-    /// Other metadata, such as how the network was trained.
-    pub notes: BTreeMap<String, String>,
-}
-
 impl Model {
-    /// A model without input scaling and without names for its outputs.
-    #[must_use]
-    pub fn new(network: Network) -> Self {
-        Self {
-            network,
-            scaling: Scaling::default(),
-            labels: Vec::new(),
-            notes: BTreeMap::new(),
-        }
-    }
-
     /// Writes a weights file, atomically: on failure, an existing file stays as it was.
     ///
     /// # Errors
@@ -110,7 +71,7 @@ impl Model {
             )));
         }
         check_labels(&self.labels, &self.network)?;
-        check_scaling(self.scaling)?;
+        self.scaling.map_or(Ok(()), check_scaling)?;
         let mut tensors = self.network.tensors();
         tensors.extend(extra);
         for tensor in &tensors {
@@ -118,13 +79,18 @@ impl Model {
         }
         let mut metadata: HashMap<String, String> = self.notes.clone().into_iter().collect();
         let own = [
-            FORMAT_VERSION.to_owned(),
-            Value::from(self.labels.clone()).to_string(),
-            self.scaling.mean.to_string(),
-            self.network.spec().to_string(),
-            self.scaling.std.to_string(),
+            Some(FORMAT_VERSION.to_owned()),
+            Some(Value::from(self.labels.clone()).to_string()),
+            self.scaling.map(|scaling| scaling.mean.to_string()),
+            Some(self.network.spec().to_string()),
+            self.scaling.map(|scaling| scaling.std.to_string()),
         ];
-        metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        metadata.extend(
+            OWN_KEYS
+                .iter()
+                .zip(own)
+                .filter_map(|(key, value)| Some(((*key).to_owned(), value?))),
+        );
         metadata.extend(training.map(|training| (TRAINING.to_owned(), training)));
         let tensors: Vec<_> = tensors
             .into_iter()
@@ -194,11 +160,14 @@ impl Model {
                 "format_version is {version:?}, and only {FORMAT_VERSION:?} is supported; a newer program wrote the file"
             )));
         }
-        let scaling = Scaling {
-            mean: number(take("mean"), "mean", 0.0)?,
-            std: number(take("std"), "std", 1.0)?,
+        let scaling = match (take("mean"), take("std")) {
+            (None, None) => None,
+            (mean, std) => Some(Scaling {
+                mean: number(mean, "mean", 0.0)?,
+                std: number(std, "std", 1.0)?,
+            }),
         };
-        check_scaling(scaling)?;
+        scaling.map_or(Ok(()), check_scaling)?;
         let labels = take("labels").map_or(Ok(Vec::new()), |text| parse_labels(&text))?;
         // Before allocating: the network may be far larger than the file.
         if header.data_len() / 4 < spec.parameter_count() {
