@@ -86,16 +86,10 @@ struct PixelBox {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut predict: Box<dyn FnMut(&Path) -> Result<Prediction, Error>> = if args.number {
-        let mut recognizer = args.model.recognizer()?;
-        Box::new(move |path| predict_number(&mut recognizer, path, &image_file::open(path)?))
-    } else {
-        let mut classifier = ImageClassifier::new(args.model.load()?)?;
-        Box::new(move |path| Ok(Prediction::of_class(path, classifier.classify(path)?)))
-    };
+    let mut reader = Reader::new(args)?;
     let mut outcome = Ok(());
     for path in &args.images {
-        match predict(path) {
+        match reader.read(path) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
@@ -104,6 +98,29 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     outcome
+}
+
+/// What reads images: digits of a number, or one class each.
+enum Reader {
+    Number(Recognizer),
+    Class(ImageClassifier),
+}
+
+impl Reader {
+    fn new(args: &Args) -> Result<Self, Error> {
+        Ok(if args.number {
+            Reader::Number(args.model.recognizer()?)
+        } else {
+            Reader::Class(ImageClassifier::new(args.model.load()?)?)
+        })
+    }
+
+    fn read(&mut self, path: &Path) -> Result<Prediction, Error> {
+        match self {
+            Reader::Number(recognizer) => predict_number(recognizer, path, &image_file::open(path)?),
+            Reader::Class(classifier) => Ok(Prediction::of_class(path, classifier.classify(path)?)),
+        }
+    }
 }
 
 fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
