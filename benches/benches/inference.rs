@@ -23,7 +23,7 @@ fn prediction(criterion: &mut Criterion) {
             bencher.iter(|| {
                 index += 1;
                 let images = data.batch(index, batch).0;
-                network.logits(images, &mut workspace).expect("the shapes fit")[0]
+                network.forward(images, &mut workspace).expect("the shapes fit")[0]
             });
         });
         #[cfg(feature = "peers")]

@@ -17,7 +17,7 @@ fn dense(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(batch as u64));
         let mut workspace = Workspace::new(&net, batch).expect("a small batch");
         group.bench_function(BenchmarkId::new("forward", &shape), |bencher| {
-            bencher.iter(|| net.logits(&images, &mut workspace).expect("the shapes fit")[0]);
+            bencher.iter(|| net.forward(&images, &mut workspace).expect("the shapes fit")[0]);
         });
         let mut trainer = Trainer::new(net.clone(), Sgd::new(1e-6), batch).expect("valid settings");
         group.bench_function(BenchmarkId::new("step", &shape), |bencher| {

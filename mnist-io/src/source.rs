@@ -1,17 +1,36 @@
 //! Batches as a data source of nn-core (feature `nn-core`).
 
-use nn_core::Source;
+use nn_core::source::{Batch, Source, SourceResult};
 
 use crate::batches::Batches;
 
 impl Source for Batches<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
+    fn start_epoch(&mut self, epoch: u64) -> SourceResult {
         Batches::start_epoch(self, epoch);
+        Ok(())
     }
 
-    /// Writes images and labels as [`Batches::next_batch`].
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        Batches::next_batch(self, inputs, targets)
+    /// Fills images and labels as [`Batches::next_batch`].
+    ///
+    /// # Errors
+    /// If the images are not as large as the network's input, or the batch has less room than a batch of these.
+    fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
+        let (values, input) = (self.dataset().shape().len(), batch.input_len());
+        if values != input {
+            return Err(
+                format!("images of {values} values do not fit a network with an input of {input} values").into(),
+            );
+        }
+        let (size, room) = (self.batch_size(), batch.capacity());
+        if size > room {
+            return Err(format!(
+                "batches of {size} samples do not fit a trainer or workspace made for {room}; make a larger one, or \
+                 smaller batches"
+            )
+            .into());
+        }
+        batch.fill_classes(|images, labels| Batches::next_batch(self, images, labels))?;
+        Ok(())
     }
 }
 
@@ -20,22 +39,39 @@ mod tests {
     use super::*;
     use crate::{dataset::Dataset, image_shape::ImageShape, scaling::Scaling};
 
-    fn batch_sizes(mut source: impl Source, epoch: u64) -> Vec<usize> {
-        let (mut inputs, mut targets) = ([0.0; 12], [0; 3]);
-        source.start_epoch(epoch);
-        std::iter::from_fn(|| Some(source.next_batch(&mut inputs, &mut targets)).filter(|&count| count > 0)).collect()
-    }
-
-    #[test]
-    fn source_gives_every_sample_of_an_epoch() {
-        let dataset = Dataset::new(
+    fn dataset() -> Dataset {
+        Dataset::new(
             (0..28).collect(),
             vec![0, 1, 2, 3, 4, 5, 6],
             ImageShape::gray(2, 2).unwrap(),
         )
-        .unwrap();
-        let mut batches = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
-        batches.next_batch(&mut [0.0; 12], &mut [0; 3]);
-        assert_eq!(batch_sizes(batches, 1), [3, 3, 1]);
+        .unwrap()
+    }
+
+    #[test]
+    fn source_gives_every_sample_of_an_epoch() {
+        let dataset = dataset();
+        let mut source = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
+        source.next_batch(&mut [0.0; 12], &mut [0; 3]);
+        Source::start_epoch(&mut source, 1).unwrap();
+        let mut batch = Batch::new(5, 4, 10);
+        for size in [3, 3, 1, 0] {
+            batch.clear();
+            Source::next_batch(&mut source, &mut batch).unwrap();
+            assert_eq!(batch.len(), size);
+        }
+    }
+
+    #[test]
+    fn batches_that_do_not_fit_are_refused() {
+        let dataset = dataset();
+        let mut source = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
+        for (mut batch, message) in [
+            (Batch::new(3, 5, 10), "images of 4 values"),
+            (Batch::new(2, 4, 10), "batches of 3 samples"),
+        ] {
+            let error = Source::next_batch(&mut source, &mut batch).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
     }
 }

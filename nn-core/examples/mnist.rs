@@ -8,7 +8,7 @@ use std::{error::Error, ops::ControlFlow, time::Instant};
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    Network, Trainer, Workspace, evaluate,
+    Network, Trainer,
     optim::{Adam, Schedule},
 };
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, spec, epochs) in [("MLP", MLP, 3), ("CNN", CNN, 1)] {
         let start = Instant::now();
         let mut training_data = Batches::new(&mnist.train, BATCH, 42, Scaling::MNIST)?;
-        let mut test_data = Batches::in_order(&mnist.test, 500, Scaling::MNIST)?;
+        let mut test_data = Batches::in_order(&mnist.test, BATCH, Scaling::MNIST)?;
 
         let network = Network::new(spec.parse()?, 42)?;
         println!("{name}: {spec}, {} parameters", network.parameter_count());
@@ -30,14 +30,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             Trainer::new(network, Adam::new(2e-3), BATCH)?.with_schedule(Schedule::cosine(steps as f64, 0.0))?;
         for epoch in 0..epochs {
             let report = trainer.epoch(&mut training_data, epoch, |_, _| ControlFlow::Continue(()))?;
-            println!("  epoch {}: training loss {:.4}", epoch + 1, report.loss);
+            println!(
+                "  epoch {}: training loss {:.4}",
+                epoch + 1,
+                report.loss.unwrap_or_default()
+            );
         }
 
-        let network = trainer.into_network();
-        let mut workspace = Workspace::new(&network, 500)?;
-        let test = evaluate(&network, &mut test_data, &mut workspace)?;
+        let test = trainer.evaluate(&mut test_data)?;
         let seconds = start.elapsed().as_secs_f64();
-        println!("  test accuracy {:.2} % after {seconds:.1} s", 100.0 * test.accuracy);
+        let accuracy = 100.0 * test.accuracy.unwrap_or_default();
+        println!("  test accuracy {accuracy:.2} % after {seconds:.1} s");
     }
     Ok(())
 }

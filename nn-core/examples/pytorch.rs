@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{:<12} {:?}", tensor.name, tensor.shape);
     }
     let input = vec![0.5; model.network.spec().input().len()];
-    let probabilities = model.network.predict(&input)?;
+    let probabilities = model.network.probabilities(&input)?;
     println!("probabilities of an input of 0.5: {probabilities:.3?}");
     Ok(())
 }

@@ -11,10 +11,10 @@ use crate::shape::Shape;
 #[non_exhaustive]
 pub enum Error {
     /// The text form of a network cannot be parsed.
-    #[error("network text, item {item} ({text:?}): {reason}")]
+    #[error("network text, {item} ({text:?}): {reason}")]
     Spec {
-        /// Position of the item, counted from 0 (the input).
-        item: usize,
+        /// The item: `the input`, or `layer N`, counted from 0 after the input; in a branch `layer N.BRANCH.M`.
+        item: String,
         /// The item as written.
         text: String,
         /// What is wrong, and what would be right.
@@ -22,16 +22,23 @@ pub enum Error {
     },
 
     /// A layer cannot take the shape that the layer before it gives.
-    #[error("layer {index} ({layer}): cannot take an input of shape {input}: {reason}")]
+    #[error("layer {layer}: cannot take an input of shape {input}: {reason}")]
     LayerShape {
-        /// Position of the layer, counted from 0 after the input.
-        index: usize,
-        /// The layer's text form.
+        /// The layer's position, counted from 0 after the input, and its text form.
         layer: String,
         /// The shape of the layer's input.
         input: Shape,
         /// Why it does not fit, and what would.
         reason: String,
+    },
+
+    /// A network has no layer of that name.
+    #[error("there is no layer {name}; the layers are {known}")]
+    Layer {
+        /// The name.
+        name: String,
+        /// The names of the network's layers.
+        known: String,
     },
 
     /// A slice has the wrong length.
@@ -68,18 +75,25 @@ pub enum Error {
     #[error("matrix product: {0}")]
     Product(String),
 
-    /// A target is not a class of the network.
-    #[error(
-        "target {target} of sample {sample} is not a class: the network has {classes} outputs, so targets are 0 to {}",
-        classes.saturating_sub(1)
-    )]
+    /// The loss does not take a target, or a target or its weight is not finite.
+    #[error("sample {sample}: {reason}")]
     Target {
-        /// The invalid target.
-        target: usize,
         /// Position of the sample in the batch.
         sample: usize,
-        /// Number of classes.
-        classes: usize,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+
+    /// No sample of a batch counts, so that there is no mean loss.
+    #[error(
+        "the weights of the batch's {batch} samples add up to {total}; at least one sample needs a weight above 0 and a \
+         class that is not ignored"
+    )]
+    NoWeight {
+        /// Number of samples in the batch.
+        batch: usize,
+        /// Sum of the weights.
+        total: f64,
     },
 
     /// A batch has more samples than its workspace has room for.
@@ -93,13 +107,11 @@ pub enum Error {
 
     /// A batch is too small for a layer that computes batch statistics.
     #[error(
-        "layer {index} ({layer}): a batch of {batch} sample has one value per channel, and one value has no variance; \
+        "layer {layer}: a batch of {batch} sample has one value per channel, and one value has no variance; \
          train on batches of at least {least}, including the last batch of an epoch"
     )]
     SmallBatch {
-        /// Position of the layer, counted from 0 after the input.
-        index: usize,
-        /// The layer's text form.
+        /// The layer's position, counted from 0 after the input, and its text form.
         layer: String,
         /// Number of samples in the batch.
         batch: usize,
@@ -148,14 +160,28 @@ pub enum Error {
 
     /// A data source reports more samples than the batch has room for.
     #[error(
-        "the data source reports {reported} samples for a batch with room for {room}; its next_batch may return at \
-         most the number of targets it is given"
+        "the data source reports {reported} samples for a batch with room for {room}; it may fill at most the slices it \
+         is given"
     )]
-    Source {
+    BatchOverflow {
         /// Number of samples the source reports.
         reported: usize,
         /// Number of samples the batch has room for.
         room: usize,
+    },
+
+    /// A data source failed.
+    #[error("the data source failed: {cause}")]
+    Source {
+        /// Its error.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A data source has no samples.
+    #[error("the data source has no samples in epoch {epoch}, so there is no loss; check the data set's size")]
+    NoSamples {
+        /// The epoch, counted from 0.
+        epoch: u64,
     },
 
     /// The requested kernel does not exist, or the CPU cannot run it.

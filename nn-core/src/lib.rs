@@ -12,7 +12,7 @@
 //! for _ in 0..200 {
 //!     trainer.step(&inputs, &targets)?;
 //! }
-//! let probabilities = trainer.network().predict(&[0.1, 0.7])?;
+//! let probabilities = trainer.network().probabilities(&[0.1, 0.7])?;
 //! assert!(probabilities[1] > 0.9);
 //! # Ok::<(), nn_core::Error>(())
 //! ```
@@ -55,62 +55,56 @@
 //!
 //! # Data
 //!
-//! Inputs are a flat `[f32]` slice: `[batch, features]`, or `[batch, channels, height, width]` for images. Targets are
-//! class indices, one per sample. Scale inputs to about mean 0 and standard deviation 1. To train by epochs, implement
-//! [`Source`]; the crate `mnist-io` reads MNIST and other image data sets, and the example `mnist` connects the two.
+//! Inputs are a flat `[f32]` slice: `[batch, features]`, or `[batch, channels, height, width]` for images. Scale them to
+//! about mean 0 and standard deviation 1. [Targets] are slices too: classes are `usize`, one for each sample; values are
+//! `f32`, one for each output of each sample. Samples may have [weights](Targets::with_weights).
+//!
+//! To train by epochs, a [`Source`] fills one batch after the other: [`Samples`] are slices in memory, in order or
+//! shuffled; [`source::from_iter`] and [`source::from_fn`] take iterators and closures; or implement the trait, as
+//! the crate `mnist-io` does for MNIST and other image data sets (its feature `nn-core`, see the example `mnist`).
 //!
 //! # Training
 //!
-//! A [`Trainer`] owns the network, the optimizer's state and the buffers of a batch. [`Trainer::step`] trains on one
+//! A [`Trainer`] owns the network, the optimizer's state and the memory of a batch. [`Trainer::step`] trains on one
 //! batch, [`Trainer::epoch`] on all batches of a `Source`. [`optim`] has SGD, Adam and AdamW, and learning-rate
 //! schedules. Loss, gradient clipping and an average of the weights are settings:
 //!
 //! ```
 //! use std::ops::ControlFlow;
-//! use nn_core::{Loss, Network, Source, Trainer, optim::{Adam, Schedule}};
+//! use nn_core::{Network, Samples, Trainer, loss::CrossEntropy, optim::{Adam, Schedule}};
 //!
-//! /// Points of the plane: is the first coordinate larger than the second?
-//! struct Points(usize);
-//!
-//! impl Source for Points {
-//!     fn start_epoch(&mut self, _epoch: u64) {
-//!         self.0 = 0;
-//!     }
-//!
-//!     fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-//!         let count = targets.len().min(200 - self.0);
-//!         for (input, target) in inputs.chunks_mut(2).zip(targets).take(count) {
-//!             self.0 += 1;
-//!             input.copy_from_slice(&[(self.0 * 37 % 100) as f32 / 100.0, (self.0 * 73 % 100) as f32 / 100.0]);
-//!             *target = usize::from(input[0] > input[1]);
-//!         }
-//!         count
-//!     }
-//! }
+//! // Points of the plane: is the first coordinate larger than the second?
+//! let inputs: Vec<f32> = (0..400).map(|i| (i * 37 % 100) as f32 / 100.0).collect(); // [200, 2]
+//! let targets: Vec<usize> = inputs.chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
 //!
 //! let network = Network::new("2 | dense 16 | relu | dense 2".parse()?, 42)?;
 //! let mut trainer = Trainer::new(network, Adam::new(0.02), 32)?
-//!     .with_loss(Loss::CrossEntropy { label_smoothing: 0.05 })?
+//!     .with_loss(CrossEntropy::new().with_label_smoothing(0.05))?
 //!     .with_schedule(Schedule::cosine(20.0 * 7.0, 0.0))?
 //!     .with_clipping(1.0)?;
+//! let mut samples = Samples::new(&inputs, &targets).shuffled(42);
 //! for epoch in 0..20 {
-//!     trainer.epoch(&mut Points(0), epoch, |_, _| ControlFlow::Continue(()))?;
+//!     trainer.epoch(&mut samples, epoch, |_, _| ControlFlow::Continue(()))?;
 //! }
-//!
-//! // Evaluation
-//! let network = trainer.into_network();
-//! let mut workspace = nn_core::Workspace::new(&network, 100)?;
-//! let evaluation = nn_core::evaluate(&network, &mut Points(0), &mut workspace)?;
+//! let evaluation = trainer.evaluate(&mut samples)?;
 //! assert_eq!(evaluation.count, 200);
-//! assert!(evaluation.accuracy > 0.95);
+//! assert!(evaluation.accuracy.unwrap() > 0.95);
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 //!
+//! | The outputs are | Loss | Targets |
+//! | --- | --- | --- |
+//! | one of several classes | [`CrossEntropy`](loss::CrossEntropy), the default | classes, or probabilities as values |
+//! | several labels, or a yes or no | [`BinaryCrossEntropy`](loss::BinaryCrossEntropy) | values 0 to 1 |
+//! | numbers | [`MeanSquaredError`](loss::MeanSquaredError), [`MeanAbsoluteError`](loss::MeanAbsoluteError), [`Huber`](loss::Huber) | values |
+//! | anything else | [your own](Loss) | classes or values |
+//!
 //! # Prediction
 //!
-//! [`Network::predict`] gives probabilities. [`Network::logits`] gives logits, in a [`Workspace`] that is reused from
-//! call to call. Both take `&self`, so threads can share a network. [`evaluate`] measures loss and accuracy on a
-//! `Source`.
+//! [`Network::predict`] gives the outputs, [`Network::probabilities`] their softmax, and [`Network::classes`] the most
+//! probable class of each sample. [`Network::forward`] gives the outputs in a [`Workspace`] that is reused from call to
+//! call. All take `&self`, so threads can share a network. [`evaluate`] measures loss and accuracy on a `Source`, and
+//! [`metrics`] has a confusion matrix, precision, recall and more.
 //!
 //! # Saving
 //!
@@ -163,8 +157,10 @@
 //! opt-level = 3
 //! ```
 
+mod activations;
 mod aligned;
 pub mod atomic_file;
+mod compose;
 mod error;
 mod exec;
 pub mod formats;
@@ -185,12 +181,18 @@ mod train;
 pub use error::{Error, Result};
 pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
-pub use loss::Loss;
+pub use loss::{Loss, Target, Targets};
 pub use model::{Classification, Model, Scaling};
 pub use network::{Network, Tensor};
 pub use shape::Shape;
-pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
-pub use train::{Cursor, EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
+pub use spec::{
+    ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
+    Padding,
+};
+pub use train::{
+    Cursor, EpochReport, Evaluation, Gradients, Trainer, evaluate, evaluate_with, gradients, metrics,
+    source::{self, Samples, Source},
+};
 
 /// The example in the README.
 #[cfg(doctest)]

@@ -93,9 +93,9 @@ impl Model {
     /// The probabilities of all classes, `[batch, outputs]`, from raw pixels, `[batch, channels, height, width]`.
     ///
     /// # Errors
-    /// As [`Network::predict`].
+    /// As [`Network::probabilities`].
     pub fn probabilities(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        self.network.predict(&self.scale(pixels))
+        self.network.probabilities(&self.scale(pixels))
     }
 
     /// The most probable class of each image, from raw pixels, `[batch, channels, height, width]`.
@@ -140,7 +140,7 @@ mod tests {
         let inputs = model.scale(&[7, 8, 9]);
         assert_eq!(
             model.probabilities(&[7, 8, 9]).unwrap(),
-            model.network.predict(&inputs).unwrap()
+            model.network.probabilities(&inputs).unwrap()
         );
         assert_ne!(
             model.probabilities(&[7, 8, 9]).unwrap(),

@@ -13,8 +13,11 @@ use crate::{
     graph::{Graph, Node},
     layers::{CrossSample, Parameters, StateSpec, TensorSpec},
     loss, rng,
-    spec::{LayerSpec, NetworkSpec},
+    spec::NetworkSpec,
 };
+
+/// Samples that prediction without a workspace computes at a time.
+const PREDICTION_BATCH: usize = 256;
 
 /// A network with its weights.
 ///
@@ -24,9 +27,12 @@ use crate::{
 /// ```
 /// use nn_core::Network;
 /// let network = Network::new("4 | dense 8 | relu | dense 3".parse()?, 42)?;
-/// let probabilities = network.predict(&[0.5, -1.0, 2.0, 0.0])?;
+/// let inputs = [0.5, -1.0, 2.0, 0.0]; // [batch, 4]
+/// let probabilities = network.probabilities(&inputs)?;
 /// assert_eq!(probabilities.len(), 3);
 /// assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+/// let class = network.classes(&inputs)?[0];
+/// assert_eq!(class, nn_core::loss::argmax(&network.predict(&inputs)?));
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -61,18 +67,13 @@ impl Network {
     /// If `NN_CORE_KERNEL` names a kernel that this machine cannot run.
     pub fn new(spec: NetworkSpec, seed: u64) -> Result<Self> {
         let mut network = Self::zeroed(spec)?;
-        let layers = network.graph.spec.layers();
         for node in &network.graph.nodes {
             let Some(parameters) = node.layer.parameters() else {
                 continue;
             };
-            let mut generator = rng::stream(seed, node.item as u64);
-            let before_relu = matches!(
-                layers[node.item + 1..],
-                [LayerSpec::Relu, ..] | [LayerSpec::BatchNorm, LayerSpec::Relu, ..]
-            );
+            let mut generator = rng::stream(seed, node.path.id());
             let values = &mut network.parameters[node.parameters.clone()];
-            parameters.initialize(values, before_relu, &mut generator);
+            parameters.initialize(values, node.before_relu, &mut generator);
         }
         Ok(network)
     }
@@ -137,7 +138,8 @@ impl Network {
         ThreadPlan::new(&self.graph, batch, threads)
     }
 
-    /// The logits of a batch, `[batch, outputs]`, from `inputs`, `[batch, …]` with the input's shape.
+    /// The outputs of a batch, `[batch, outputs]`, from `inputs`, `[batch, …]` with the input's shape: what the last layer
+    /// gives, which for a classifier is logits.
     ///
     /// The batch is distributed over the threads of the current rayon pool where that is faster. A sample gets the same
     /// bits in any batch and on any number of threads.
@@ -145,7 +147,7 @@ impl Network {
     /// # Errors
     /// If `inputs` is empty, is not a whole number of samples, or has more samples than the workspace has room for; or
     /// if the workspace was made for another network.
-    pub fn logits<'a>(&self, inputs: &[f32], workspace: &'a mut Workspace) -> Result<&'a [f32]> {
+    pub fn forward<'a>(&self, inputs: &[f32], workspace: &'a mut Workspace) -> Result<&'a [f32]> {
         let packed = self.packed.get_or_init(|| {
             let graphs = (&*self.graph, &*self.prediction);
             PackedParameters::new(self.kernel, graphs, &self.parameters, &self.state)
@@ -158,22 +160,44 @@ impl Network {
         workspace.forward(bound, packed, inputs)
     }
 
-    /// The probabilities of a batch, `[batch, outputs]`: the softmax of the logits.
+    /// The outputs of any number of samples, as [`forward`](Self::forward) gives them.
     ///
-    /// Each call makes a workspace; for many calls, keep one and use [`logits`](Self::logits). It has room for the whole
-    /// batch: about 4 bytes a sample for each value of the input and of every layer's output
-    /// ([`NetworkSpec::shapes`]), so predict a large set in parts.
+    /// Each call makes a workspace, for 256 samples at a time; for many calls, keep one and use `forward`.
     ///
     /// # Errors
-    /// If `inputs` is empty, is not a whole number of samples, or takes more than 16 GiB with all layers' outputs.
+    /// If `inputs` is empty or is not a whole number of samples, or if 256 samples take more than 16 GiB with all
+    /// layers' outputs.
     pub fn predict(&self, inputs: &[f32]) -> Result<Vec<f32>> {
-        let batch = inputs.len() / self.spec().input().len();
-        let mut workspace = Workspace::new(self, batch.max(1))?;
-        let mut probabilities = self.logits(inputs, &mut workspace)?.to_vec();
+        let samples = self.spec().samples(inputs)?;
+        let batch = samples.min(PREDICTION_BATCH);
+        let mut workspace = Workspace::new(self, batch)?;
+        let mut outputs = Vec::with_capacity(samples * self.spec().outputs());
+        for inputs in inputs.chunks(batch * self.spec().input().len()) {
+            outputs.extend_from_slice(self.forward(inputs, &mut workspace)?);
+        }
+        Ok(outputs)
+    }
+
+    /// The probabilities of the classes for any number of samples, `[samples, classes]`: the softmax of the outputs, for
+    /// a classifier trained with [`CrossEntropy`](loss::CrossEntropy).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn probabilities(&self, inputs: &[f32]) -> Result<Vec<f32>> {
+        let mut probabilities = self.predict(inputs)?;
         for row in probabilities.chunks_mut(self.spec().outputs()) {
             loss::softmax(row);
         }
         Ok(probabilities)
+    }
+
+    /// The predicted classes of any number of samples: the index of the largest output of each.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn classes(&self, inputs: &[f32]) -> Result<Vec<usize>> {
+        let outputs = self.predict(inputs)?;
+        Ok(outputs.chunks(self.spec().outputs()).map(loss::argmax).collect())
     }
 
     /// A copy of all parameters and running statistics: PyTorch's `state_dict`.
@@ -246,6 +270,11 @@ impl Network {
 
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The running statistics.
+    pub(crate) fn state(&self) -> &[f32] {
+        &self.state
     }
 
     pub(crate) fn kernel(&self) -> Kernel {
@@ -326,7 +355,7 @@ fn state_specs(node: &Node) -> Vec<StateSpec> {
 }
 
 fn tensor_name(node: &Node, tensor: &TensorSpec) -> String {
-    format!("{}.{}", node.item, tensor.name)
+    format!("{}.{}", node.path, tensor.name)
 }
 
 /// A node's part of an arena of parameters as named tensors.

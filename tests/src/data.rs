@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nn_core::{Kernel, Network, Source, Tensor};
+use nn_core::{Kernel, Network, Tensor};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 /// Values uniform in -1..1.
@@ -100,43 +100,6 @@ pub fn on_kernels(network: &Network) -> impl Iterator<Item = (Kernel, Network)> 
     Kernel::available().map(|kernel| (kernel, network.clone().with_kernel(kernel)))
 }
 
-/// Samples in memory as a [`Source`], in the same order in every epoch.
-#[derive(Clone, Debug)]
-pub struct Slices<'a> {
-    inputs: &'a [f32],
-    targets: &'a [usize],
-    done: usize,
-}
-
-impl<'a> Slices<'a> {
-    /// `inputs` holds the same number of values for each of the targets.
-    #[must_use]
-    pub fn new(inputs: &'a [f32], targets: &'a [usize]) -> Self {
-        Self {
-            inputs,
-            targets,
-            done: 0,
-        }
-    }
-}
-
-impl Source for Slices<'_> {
-    fn start_epoch(&mut self, _epoch: u64) {
-        self.done = 0;
-    }
-
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        let count = targets.len().min(self.targets.len() - self.done);
-        let sample = self.inputs.len() / self.targets.len().max(1);
-        let chosen = self.done..self.done + count;
-        let values = &self.inputs[chosen.start * sample..chosen.end * sample];
-        inputs[..values.len()].copy_from_slice(values);
-        targets[..count].copy_from_slice(&self.targets[chosen]);
-        self.done += count;
-        count
-    }
-}
-
 /// Asserts that a result is an error, and that its message contains all these parts.
 ///
 /// # Panics
@@ -169,20 +132,6 @@ mod tests {
         let network = trained("3x2x2 | dense 17 | relu | dense 4", 5);
         assert_eq!(parameters(&network).len(), network.parameter_count());
         assert!(parameters(&network).iter().all(|&value| value != 0.0));
-    }
-
-    #[test]
-    fn slices_give_each_sample_once_an_epoch() {
-        let mut source = Slices::new(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], &[7, 8, 9]);
-        for epoch in 0..2 {
-            source.start_epoch(epoch);
-            let (mut inputs, mut targets) = ([0.0; 4], [0; 2]);
-            assert_eq!(source.next_batch(&mut inputs, &mut targets), 2);
-            assert_eq!((inputs, targets), ([0.0, 1.0, 2.0, 3.0], [7, 8]));
-            assert_eq!(source.next_batch(&mut inputs, &mut targets), 1);
-            assert_eq!((inputs, targets), ([4.0, 5.0, 2.0, 3.0], [9, 8]));
-            assert_eq!(source.next_batch(&mut inputs, &mut targets), 0);
-        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use nn_core::{Network, Tensor, gradients};
+use nn_core::{Gradients, Network, Tensor, gradients, loss::CrossEntropy};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::index};
 
 use crate::{
@@ -130,14 +130,14 @@ impl Reference {
     pub fn assert_on_kernels(&self, what: impl fmt::Display, network: &Network, inputs: &[f32], targets: &[usize]) {
         for (kernel, network) in on_kernels(network) {
             let what = format!("{what}, {kernel}");
-            let outcome = gradients(&network, inputs, targets);
-            let (loss, gradients) = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let outcome = gradients(&network, inputs, targets, &CrossEntropy::new());
+            let Gradients { loss, tensors, .. } = outcome.unwrap_or_else(|error| panic!("{what}: {error}"));
             if loss != 0.0 || self.loss != 0.0 {
                 // Winograd convolution has a few times the rounding error of direct convolution.
                 let tolerance = Tolerance::new(1e-7, 5e-6);
                 assert_close(format!("{what}: loss"), &[loss], &[self.loss], tolerance);
             }
-            if let Err(problem) = self.check(&gradients) {
+            if let Err(problem) = self.check(&tensors) {
                 panic!("{what}: {problem}");
             }
         }
@@ -272,7 +272,9 @@ mod tests {
         let network = trained(text, 3);
         let (inputs, targets) = batch(&network, 4, 3);
         let reference = Reference::new(&network, &inputs, &targets).unwrap();
-        let (_, tensors) = gradients(&network, &inputs, &targets).unwrap();
+        let tensors = gradients(&network, &inputs, &targets, &CrossEntropy::new())
+            .unwrap()
+            .tensors;
         reference.check(&tensors).unwrap();
         (reference, tensors)
     }

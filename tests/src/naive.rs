@@ -128,6 +128,10 @@ enum Layer {
     /// A differentiable function.
     Smooth(fn(f64) -> f64),
     Flatten,
+    /// The sum of branches, which are chains of layers.
+    Add(Vec<Vec<Layer>>),
+    /// The outputs of branches, one after the other.
+    Concat(Vec<Vec<Layer>>),
 }
 
 /// The shape of `[channels, height, width]`.
@@ -162,70 +166,8 @@ impl NaiveNetwork {
             let start = tensors[..index].iter().map(|tensor| tensor.values.len()).sum();
             start..start + tensors[index].values.len()
         };
-        let mut shape = spec.input();
-        let mut layers = Vec::new();
-        for (item, layer) in spec.layers().iter().enumerate() {
-            let tensor = |name: &str, shape: &[usize]| range(format!("{item}.{name}"), shape);
-            let (layer, output) = match *layer {
-                LayerSpec::Dense { outputs, .. } => {
-                    let weight = tensor("weight", &[outputs, shape.len()]);
-                    let bias = tensor("bias", &[outputs]);
-                    (Layer::Dense { weight, bias }, Shape::features(outputs))
-                }
-                LayerSpec::Conv(conv) => {
-                    let input = Image::of(shape);
-                    let bias = if conv.bias {
-                        tensor("bias", &[conv.channels])
-                    } else {
-                        0..0
-                    };
-                    let weight = tensor("weight", &[conv.channels, input.channels, conv.kernel.0, conv.kernel.1]);
-                    let output = input.convolved(&conv).shape();
-                    (
-                        Layer::Conv {
-                            conv,
-                            input,
-                            weight,
-                            bias,
-                        },
-                        output,
-                    )
-                }
-                LayerSpec::MaxPool { size, stride, .. } => {
-                    let input = Image::of(shape);
-                    (
-                        Layer::MaxPool { input, size, stride },
-                        input.pooled((size, size), stride).shape(),
-                    )
-                }
-                LayerSpec::AvgPool { size, stride, .. } => avg_pool_layer(Image::of(shape), (size, size), stride),
-                LayerSpec::GlobalAvgPool => {
-                    let input = Image::of(shape);
-                    avg_pool_layer(input, (input.height, input.width), 1)
-                }
-                LayerSpec::BatchNorm => {
-                    let tensor = |name| tensor(name, &[shape.channels()]);
-                    let layer = Layer::BatchNorm {
-                        weight: tensor("weight"),
-                        bias: tensor("bias"),
-                        mean: tensor("running_mean"),
-                        variance: tensor("running_var"),
-                    };
-                    (layer, shape)
-                }
-                LayerSpec::LeakyRelu { slope } => (Layer::LeakyRelu(slope.into()), shape),
-                LayerSpec::Tanh => (Layer::Smooth(f64::tanh), shape),
-                LayerSpec::Sigmoid => (Layer::Smooth(|x| 1.0 / (1.0 + (-x).exp())), shape),
-                LayerSpec::Gelu => (Layer::Smooth(gelu), shape),
-                LayerSpec::Relu => (Layer::Relu, shape),
-                LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
-                ref other => panic!("`{other}` has no naive implementation"),
-            };
-            shape = output;
-            layers.push(layer);
-        }
         Self {
-            layers,
+            layers: chain(spec.layers(), spec.input(), "", &range).0,
             inputs: spec.input().len(),
             parameters: tensors
                 .iter()
@@ -248,8 +190,37 @@ impl NaiveNetwork {
         let mut batch: Vec<Vec<f64>> = inputs
             .map(|image| image.iter().copied().map(f64::from).collect())
             .collect();
-        for layer in &self.layers {
-            batch = match layer {
+        self.run(&self.layers, &mut batch, training, &mut branches);
+        Pass {
+            logits: batch.concat(),
+            branches,
+        }
+    }
+
+    /// Runs a chain of layers.
+    fn run(&self, layers: &[Layer], batch: &mut Vec<Vec<f64>>, training: bool, branches: &mut Vec<u32>) {
+        for layer in layers {
+            *batch = match layer {
+                Layer::Add(chains) | Layer::Concat(chains) => {
+                    let is_sum = matches!(layer, Layer::Add(_));
+                    let mut joined: Vec<Vec<f64>> = Vec::new();
+                    for chain in chains {
+                        let mut output = batch.clone();
+                        self.run(chain, &mut output, training, branches);
+                        if joined.is_empty() {
+                            joined = output;
+                            continue;
+                        }
+                        for (joined, output) in joined.iter_mut().zip(output) {
+                            if is_sum {
+                                joined.iter_mut().zip(output).for_each(|(sum, value)| *sum += value);
+                            } else {
+                                joined.extend(output);
+                            }
+                        }
+                    }
+                    joined
+                }
                 Layer::BatchNorm {
                     weight,
                     bias,
@@ -259,14 +230,13 @@ impl NaiveNetwork {
                     let [weight, bias, mean, variance] =
                         [weight, bias, mean, variance].map(|range| &self.parameters[range.clone()]);
                     let running = (!training).then_some((mean, variance));
-                    batch_norm(&batch, weight, bias, running)
+                    batch_norm(batch, weight, bias, running)
                 }
-                layer => batch.into_iter().map(|x| self.layer(layer, x, &mut branches)).collect(),
+                layer => std::mem::take(batch)
+                    .into_iter()
+                    .map(|x| self.layer(layer, x, branches))
+                    .collect(),
             };
-        }
-        Pass {
-            logits: batch.concat(),
-            branches,
         }
     }
 
@@ -304,9 +274,97 @@ impl NaiveNetwork {
                 x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
             }
             Layer::Flatten => x,
-            Layer::BatchNorm { .. } => unreachable!("batch normalization needs the whole batch"),
+            Layer::BatchNorm { .. } | Layer::Add(_) | Layer::Concat(_) => unreachable!("computed for the whole batch"),
         }
     }
+}
+
+/// The layers of a chain whose tensors' names begin with `prefix`, and the shape of the last one's output.
+fn chain(
+    specs: &[LayerSpec],
+    input: Shape,
+    prefix: &str,
+    range: &dyn Fn(String, &[usize]) -> Range<usize>,
+) -> (Vec<Layer>, Shape) {
+    let mut shape = input;
+    let mut layers = Vec::new();
+    for (item, layer) in specs.iter().enumerate() {
+        let tensor = |name: &str, shape: &[usize]| range(format!("{prefix}{item}.{name}"), shape);
+        let (layer, output) = match *layer {
+            LayerSpec::Dense { outputs, .. } => {
+                let weight = tensor("weight", &[outputs, shape.len()]);
+                let bias = tensor("bias", &[outputs]);
+                (Layer::Dense { weight, bias }, Shape::features(outputs))
+            }
+            LayerSpec::Conv(conv) => {
+                let input = Image::of(shape);
+                let bias = if conv.bias {
+                    tensor("bias", &[conv.channels])
+                } else {
+                    0..0
+                };
+                let weight = tensor("weight", &[conv.channels, input.channels, conv.kernel.0, conv.kernel.1]);
+                let output = input.convolved(&conv).shape();
+                (
+                    Layer::Conv {
+                        conv,
+                        input,
+                        weight,
+                        bias,
+                    },
+                    output,
+                )
+            }
+            LayerSpec::MaxPool { size, stride, .. } => {
+                let input = Image::of(shape);
+                (
+                    Layer::MaxPool { input, size, stride },
+                    input.pooled((size, size), stride).shape(),
+                )
+            }
+            LayerSpec::AvgPool { size, stride, .. } => avg_pool_layer(Image::of(shape), (size, size), stride),
+            LayerSpec::GlobalAvgPool => {
+                let input = Image::of(shape);
+                avg_pool_layer(input, (input.height, input.width), 1)
+            }
+            LayerSpec::BatchNorm => {
+                let tensor = |name| tensor(name, &[shape.channels()]);
+                let layer = Layer::BatchNorm {
+                    weight: tensor("weight"),
+                    bias: tensor("bias"),
+                    mean: tensor("running_mean"),
+                    variance: tensor("running_var"),
+                };
+                (layer, shape)
+            }
+            LayerSpec::LeakyRelu { slope } => (Layer::LeakyRelu(slope.into()), shape),
+            LayerSpec::Tanh => (Layer::Smooth(f64::tanh), shape),
+            LayerSpec::Sigmoid => (Layer::Smooth(|x| 1.0 / (1.0 + (-x).exp())), shape),
+            LayerSpec::Gelu => (Layer::Smooth(gelu), shape),
+            LayerSpec::Relu => (Layer::Relu, shape),
+            LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
+            LayerSpec::Add { ref branches, .. } | LayerSpec::Concat { ref branches, .. } => {
+                let is_sum = matches!(layer, LayerSpec::Add { .. });
+                let branches = branches.iter().enumerate();
+                let (branches, outputs): (Vec<_>, Vec<_>) = branches
+                    .map(|(branch, layers)| chain(layers, shape, &format!("{prefix}{item}.{branch}."), range))
+                    .unzip();
+                let channels = outputs.iter().map(Shape::channels).sum();
+                match (is_sum, outputs[0]) {
+                    (true, output) => (Layer::Add(branches), output),
+                    (_, Shape::Features(_)) => (Layer::Concat(branches), Shape::features(channels)),
+                    (_, image) => {
+                        let image = Image::of(image);
+                        (Layer::Concat(branches), Image { channels, ..image }.shape())
+                    }
+                }
+            }
+            ref other => panic!("`{other}` has no naive implementation"),
+        };
+        shape = output;
+        layers.push(layer);
+    }
+    (layers, shape)
 }
 
 impl Image {

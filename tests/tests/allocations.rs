@@ -5,12 +5,12 @@ use std::{alloc::System, ops::ControlFlow};
 
 use mnist_io::{Augmentation, Batches, Dataset, ImageShape, Scaling};
 use nn_core::{
-    Network, Trainer, Workspace, loss,
+    Network, Samples, Trainer, Workspace, loss,
     optim::{Adam, OneCycle, Optimizer, Sgd},
 };
 use rayon::ThreadPoolBuilder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tests::data::{Slices, batch, on_kernels, trained};
+use tests::data::{batch, on_kernels, trained};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -19,7 +19,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BATCH: usize = 96;
 
 /// Every layer, fused and separate, with enough weights for a parallel transposition.
-const NETWORKS: [&str; 8] = [
+const NETWORKS: [&str; 9] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
     "40 | dense 280 | tanh | dense 280 | sigmoid | dropout 0.2 | dense 10",
@@ -28,6 +28,8 @@ const NETWORKS: [&str; 8] = [
     "9x9x3 | dropout 0.1 | conv 6 3x3 stride 2 nobias | leakyrelu 0.1 | avgpool 2 stride 1 | gelu | flatten | tanh | \
      dense 10",
     "8x7x2 | maxpool 3 stride 1 | conv 10 2x2 | sigmoid | globalavgpool | flatten",
+    "9x8x2 | conv 5 3x2 | relu | add(; conv 5 3x3 pad same | batchnorm) | concat(maxpool 2; avgpool 2 | conv 3 1x1) | \
+     add(flatten | dense 10; dense 10)",
     "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
 ];
 
@@ -65,18 +67,18 @@ fn check(what: &str, network: &Network) {
                 trainer.step(&images, &labels).unwrap();
                 trainer.step(&images[..smaller.0], &labels[..smaller.1]).unwrap();
             });
+            let mut source = Samples::new(&images, &labels).shuffled(1);
             assert_no_allocations(&format!("{what}: an epoch"), || {
-                let mut source = Slices::new(&images, &labels);
                 trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
             });
         }
     }
     let mut workspace = Workspace::new(network, BATCH).unwrap();
-    assert_no_allocations(&format!("{what}: logits"), || {
-        let logits = network.logits(&images, &mut workspace).unwrap();
+    assert_no_allocations(&format!("{what}: prediction"), || {
+        let logits = network.forward(&images, &mut workspace).unwrap();
         assert!(loss::argmax(logits) < logits.len());
-        network.logits(&images[..smaller.0], &mut workspace).unwrap();
-        network.logits(&images[..one], &mut workspace).unwrap();
+        network.forward(&images[..smaller.0], &mut workspace).unwrap();
+        network.forward(&images[..one], &mut workspace).unwrap();
     });
 }
 

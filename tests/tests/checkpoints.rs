@@ -3,12 +3,12 @@
 use std::{fs, ops::ControlFlow, path::Path};
 
 use nn_core::{
-    Cursor, Error, Loss, Network, Source, Trainer,
+    Cursor, Error, Network, Samples, Trainer,
     formats::Model,
+    loss::CrossEntropy,
     optim::{Adam, OneCycle, Optimizer, Schedule, Sgd},
 };
 use proptest::prelude::*;
-use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use tests::{
     close::assert_same_bits,
     data::{assert_error, batch, parameters, trained},
@@ -26,35 +26,12 @@ const STEPS: u64 = 5;
 const EPOCHS: u64 = 4;
 
 /// Samples in an order that depends on the epoch.
-struct Shuffled<'a> {
-    inputs: &'a [f32],
-    targets: &'a [usize],
-    order: Vec<usize>,
+fn shuffled((inputs, targets): &(Vec<f32>, Vec<usize>)) -> Samples<'_> {
+    Samples::new(inputs, targets).shuffled(3)
 }
 
-impl<'a> Shuffled<'a> {
-    fn new((inputs, targets): &'a (Vec<f32>, Vec<usize>)) -> Self {
-        let order = Vec::new();
-        Self { inputs, targets, order }
-    }
-}
-
-impl Source for Shuffled<'_> {
-    fn start_epoch(&mut self, epoch: u64) {
-        self.order = (0..self.targets.len()).collect();
-        self.order.shuffle(&mut ChaCha8Rng::seed_from_u64(epoch));
-    }
-
-    fn next_batch(&mut self, inputs: &mut [f32], targets: &mut [usize]) -> usize {
-        let sample = self.inputs.len() / self.targets.len();
-        let count = targets.len().min(self.order.len());
-        for (place, index) in self.order.drain(..count).enumerate() {
-            let image = &self.inputs[index * sample..(index + 1) * sample];
-            inputs[place * sample..(place + 1) * sample].copy_from_slice(image);
-            targets[place] = self.targets[index];
-        }
-        count
-    }
+fn smoothed() -> CrossEntropy {
+    CrossEntropy::new().with_label_smoothing(0.1)
 }
 
 /// A trainer with every setting changed.
@@ -64,9 +41,8 @@ fn trainer(network: Network) -> Trainer {
         decoupled: true,
         ..Adam::new(0.01)
     };
-    let smoothed = Loss::CrossEntropy { label_smoothing: 0.1 };
     Trainer::new(network, adam, BATCH)
-        .and_then(|trainer| trainer.with_loss(smoothed))
+        .and_then(|trainer| trainer.with_loss(smoothed()))
         .and_then(|trainer| trainer.with_schedule(OneCycle::new(STEPS * EPOCHS)))
         .and_then(|trainer| trainer.with_clipping(0.5))
         .and_then(|trainer| trainer.with_average(0.9))
@@ -79,7 +55,7 @@ fn train(
     trainer: &mut Trainer,
     mut position: Cursor,
     until: u64,
-    samples: &mut Shuffled<'_>,
+    samples: &mut Samples<'_>,
     losses: &mut Vec<f32>,
 ) -> Cursor {
     while position.epoch < EPOCHS && trainer.steps() < until {
@@ -103,7 +79,7 @@ fn run(network: &Network, samples: &(Vec<f32>, Vec<usize>), interruptions: &[(u6
     let mut threads = 1;
     for &(until, next_threads) in interruptions {
         on_threads(threads, || {
-            position = train(&mut trainer, position, until, &mut Shuffled::new(samples), &mut losses);
+            position = train(&mut trainer, position, until, &mut shuffled(samples), &mut losses);
         });
         let bytes = trainer.checkpoint(position).unwrap();
         let resumed = Trainer::resume_from(&bytes, BATCH).unwrap();
@@ -115,13 +91,7 @@ fn run(network: &Network, samples: &(Vec<f32>, Vec<usize>), interruptions: &[(u6
         (trainer, threads) = (resumed.0, next_threads);
     }
     on_threads(threads, || {
-        position = train(
-            &mut trainer,
-            position,
-            u64::MAX,
-            &mut Shuffled::new(samples),
-            &mut losses,
-        );
+        position = train(&mut trainer, position, u64::MAX, &mut shuffled(samples), &mut losses);
     });
     assert_eq!((position.epoch, trainer.steps()), (EPOCHS, EPOCHS * STEPS));
     (trainer.checkpoint(position).unwrap(), losses)
@@ -175,7 +145,7 @@ fn each_optimizer_saves_exactly_its_state() {
     ];
     for (trainer, arenas) in trainers {
         let mut trainer = trainer.unwrap();
-        let mut source = Shuffled::new(&samples);
+        let mut source = shuffled(&samples);
         trainer.epoch(&mut source, 0, |_, _| ControlFlow::Continue(())).unwrap();
         let bytes = trainer.checkpoint(Cursor { epoch: 1, batches: 0 }).unwrap();
         assert_eq!(Parts::of(&bytes).tensors.len(), 4 * (1 + arenas));
@@ -239,7 +209,7 @@ fn a_checkpoint_is_a_weights_file_and_is_saved_atomically() {
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
         let (resumed, position) = Trainer::resume(&path, BATCH).unwrap();
         assert_eq!((resumed.steps(), position.batches), (batches, batches));
-        assert_eq!(*resumed.loss(), Loss::CrossEntropy { label_smoothing: 0.1 });
+        assert_eq!(resumed.loss().downcast_ref(), Some(&smoothed()));
         assert_eq!((resumed.max_norm(), resumed.average()), (Some(0.5), Some(0.9)));
         let model = Model::load(&path).unwrap();
         assert_eq!(model.network.tensors(), trainer.network().tensors());
@@ -281,7 +251,7 @@ fn an_old_checkpoint_resumes_and_is_written_again_byte_for_byte() {
     };
     assert_eq!(*trainer.optimizer(), Optimizer::from(adam));
     assert_eq!(*trainer.schedule(), Schedule::from(OneCycle::new(STEPS * EPOCHS)));
-    assert_eq!(*trainer.loss(), Loss::CrossEntropy { label_smoothing: 0.1 });
+    assert_eq!(trainer.loss().downcast_ref(), Some(&smoothed()));
     assert_eq!((trainer.max_norm(), trainer.average()), (Some(0.5), Some(0.9)));
     assert!(trainer.checkpoint(position).unwrap() == fs::read(path).unwrap());
     let (inputs, targets) = batch(trainer.network(), 10, 8);

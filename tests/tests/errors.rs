@@ -3,13 +3,14 @@
 use std::{ops::ControlFlow, process::Command};
 
 use nn_core::{
-    Error, Kernel, Loss, Network, Source, Trainer, Workspace, evaluate, gradients,
-    loss::softmax,
+    Error, Evaluation, Kernel, Network, Samples, Source, Trainer, Workspace, evaluate, gradients,
+    loss::{CrossEntropy, softmax},
     optim::{Adam, OneCycle, Schedule, Sgd},
+    source::{Batch, SourceResult},
 };
 use tests::{
     close::assert_same_bits,
-    data::{Slices, assert_error, batch, on_kernels, parameters, trained},
+    data::{assert_error, batch, on_kernels, parameters, trained},
 };
 
 const NETWORK: &str = "2x3x1 | dense 17 | relu | dense 4";
@@ -139,7 +140,7 @@ fn adam_settings_out_of_range_are_named() {
 fn loss_schedule_clipping_and_average_settings_out_of_range_are_named() {
     for value in [-0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let text = value.to_string();
-        let smoothed = Loss::CrossEntropy { label_smoothing: value };
+        let smoothed = CrossEntropy::new().with_label_smoothing(value);
         assert_error(
             trainer().with_loss(smoothed),
             &["label smoothing", &text, "less than 1"],
@@ -173,7 +174,7 @@ fn loss_schedule_clipping_and_average_settings_out_of_range_are_named() {
             assert_error(trainer().with_schedule(schedule), &[name, &text, "it has to be"]);
         }
     }
-    let most = Loss::CrossEntropy { label_smoothing: 1.0 };
+    let most = CrossEntropy::new().with_label_smoothing(1.0);
     assert_error(trainer().with_loss(most), &["label smoothing = 1"]);
     assert_error(trainer().with_clipping(0.0), &["max_norm = 0"]);
     assert_error(trainer().with_average(1.0), &["decay = 1"]);
@@ -218,10 +219,13 @@ fn gradients_too_large_to_clip_are_an_error_that_changes_nothing() {
 struct WrongCount(usize);
 
 impl Source for WrongCount {
-    fn start_epoch(&mut self, _epoch: u64) {}
+    fn start_epoch(&mut self, _epoch: u64) -> SourceResult {
+        Ok(())
+    }
 
-    fn next_batch(&mut self, _inputs: &mut [f32], _targets: &mut [usize]) -> usize {
-        self.0
+    fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
+        batch.fill_classes(|_, _| self.0)?;
+        Ok(())
     }
 }
 
@@ -233,19 +237,26 @@ fn a_source_that_reports_too_many_samples_is_an_error() {
         let outcome = trainer.epoch(&mut WrongCount(reported), 0, |_, _| ControlFlow::Continue(()));
         assert_error(outcome, &message);
         assert_unchanged("a wrong count", &mut trainer);
-        let mut workspace = Workspace::new(&network(), BATCH).unwrap();
-        assert_error(
-            evaluate(&network(), &mut WrongCount(reported), &mut workspace),
-            &message,
-        );
+        assert_error(evaluated(&network(), &mut WrongCount(reported)), &message);
     }
+}
+
+/// Evaluates with the default loss, in a workspace for `BATCH` samples.
+fn evaluated(network: &Network, source: &mut impl Source) -> Result<Evaluation, Error> {
+    let mut workspace = Workspace::new(network, BATCH).unwrap();
+    evaluate(network, source, &CrossEntropy::new(), &mut workspace)
 }
 
 #[test]
 fn evaluation_in_an_empty_workspace_is_an_error() {
     let (inputs, targets) = batch(&network(), 2, BATCH);
     let mut workspace = Workspace::new(&network(), 0).unwrap();
-    let outcome = evaluate(&network(), &mut Slices::new(&inputs, &targets), &mut workspace);
+    let outcome = evaluate(
+        &network(),
+        &mut Samples::new(&inputs, &targets),
+        &CrossEntropy::new(),
+        &mut workspace,
+    );
     assert_error(outcome, &["capacity = 0", "at least one sample"]);
 }
 
@@ -342,13 +353,16 @@ fn batch_norm_refuses_one_value_per_channel() {
         let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), 2).unwrap();
         let parts = [layer, "a batch of 1 sample", "at least 2"];
         assert_error(trainer.step(&inputs[..6], &targets[..1]), &parts);
-        assert_error(gradients(&network, &inputs[..6], &targets[..1]), &parts);
+        assert_error(
+            gradients(&network, &inputs[..6], &targets[..1], &CrossEntropy::new()),
+            &parts,
+        );
         assert_same_bits(text, &parameters(trainer.network()), &parameters(&network));
         trainer.step(&inputs, &targets).unwrap();
         trainer.network().predict(&inputs[..6]).unwrap();
     }
     let network = trained("1x2x3 | batchnorm | dense 4", 1);
-    gradients(&network, &[0.0; 6], &[0]).unwrap();
+    gradients(&network, &[0.0; 6], &[0], &CrossEntropy::new()).unwrap();
 }
 
 #[test]
@@ -372,12 +386,8 @@ fn an_invalid_target_is_named_and_changes_nothing() {
         let mut trainer = trainer();
         assert_error(trainer.step(&inputs, &wrong), &message);
         assert_unchanged(&target, &mut trainer);
-        assert_error(gradients(&network(), &inputs, &wrong), &message);
-        let mut workspace = Workspace::new(&network(), BATCH).unwrap();
-        assert_error(
-            evaluate(&network(), &mut Slices::new(&inputs, &wrong), &mut workspace),
-            &message,
-        );
+        assert_error(gradients(&network(), &inputs, &wrong, &CrossEntropy::new()), &message);
+        assert_error(evaluated(&network(), &mut Samples::new(&inputs, &wrong)), &message);
     }
 }
 
@@ -388,10 +398,14 @@ fn an_epoch_returns_errors_and_can_be_repeated() {
     targets[BATCH + 2] = 4;
     let mut trainer = trainer();
     let before = trainer.steps();
-    let outcome = trainer.epoch(&mut Slices::new(&inputs, &targets), 0, |_, _| ControlFlow::Continue(()));
+    let outcome = trainer.epoch(
+        &mut Samples::new(&inputs, &targets),
+        0,
+        |_, _| ControlFlow::Continue(()),
+    );
     assert_error(outcome, &["target 4", "sample 2"]);
     assert_eq!(trainer.steps(), before + 1, "the first batch was valid");
-    let report = trainer.epoch(&mut Slices::new(&inputs, &right), 0, |_, _| ControlFlow::Continue(()));
+    let report = trainer.epoch(&mut Samples::new(&inputs, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);
 }
 
@@ -449,22 +463,22 @@ fn prediction_refuses_inputs_that_do_not_fit() {
     assert_eq!(workspace.capacity(), 2);
     let (inputs, _) = batch(&network, 9, 3);
     assert_error(
-        network.logits(&inputs, &mut workspace),
+        network.forward(&inputs, &mut workspace),
         &["3 samples", "made for 2", "larger"],
     );
     assert_error(
-        network.logits(&inputs[..7], &mut workspace),
+        network.forward(&inputs[..7], &mut workspace),
         &["inputs", "shape 2x3x1", "got 7"],
     );
-    assert_error(network.logits(&[], &mut workspace), &["inputs", "expected 6", "got 0"]);
+    assert_error(network.forward(&[], &mut workspace), &["inputs", "expected 6", "got 0"]);
     assert_error(
-        network.logits(&inputs[..6], &mut Workspace::new(&network, 0).unwrap()),
+        network.forward(&inputs[..6], &mut Workspace::new(&network, 0).unwrap()),
         &["1 samples", "made for 0"],
     );
     assert_error(network.predict(&[]), &["inputs", "expected 6", "got 0"]);
     assert_error(network.predict(&inputs[..17]), &["inputs", "got 17"]);
     assert_eq!(
-        network.logits(&inputs[..12], &mut workspace).unwrap().len(),
+        network.forward(&inputs[..12], &mut workspace).unwrap().len(),
         8,
         "the workspace remains usable"
     );
@@ -483,20 +497,25 @@ fn a_workspace_of_another_network_is_refused() {
     ] {
         let mut workspace = Workspace::new(&trained(other, 0), 2).unwrap();
         assert_error(
-            network.logits(&inputs, &mut workspace),
+            network.forward(&inputs, &mut workspace),
             &["workspace", "another network"],
         );
-        let outcome = evaluate(&network, &mut Slices::new(&inputs, &targets), &mut workspace);
+        let outcome = evaluate(
+            &network,
+            &mut Samples::new(&inputs, &targets),
+            &CrossEntropy::new(),
+            &mut workspace,
+        );
         assert_error(outcome, &["workspace", "another network"]);
     }
     // A workspace fits every network of the same layers, whatever it was used for before.
     let mut workspace = Workspace::for_training(&trained(NETWORK, 11), 9).unwrap();
-    let logits = network.logits(&inputs, &mut workspace).unwrap().to_vec();
+    let logits = network.forward(&inputs, &mut workspace).unwrap().to_vec();
     assert_same_bits(
         "logits",
         &logits,
         network
-            .logits(&inputs, &mut Workspace::new(&network, 2).unwrap())
+            .forward(&inputs, &mut Workspace::new(&network, 2).unwrap())
             .unwrap(),
     );
 }
@@ -521,10 +540,10 @@ fn a_workspace_of_equal_size_but_another_shape_is_refused_or_harmless() {
     ] {
         let (network, other) = (trained(text, 13), trained(other, 14));
         let (inputs, _) = batch(&network, 15, 3);
-        let expected = network.predict(&inputs).unwrap();
+        let expected = network.probabilities(&inputs).unwrap();
         let mut workspace = Workspace::new(&other, 3).unwrap();
-        other.logits(&batch(&other, 16, 3).0, &mut workspace).unwrap();
-        if let Ok(logits) = network.logits(&inputs, &mut workspace) {
+        other.forward(&batch(&other, 16, 3).0, &mut workspace).unwrap();
+        if let Ok(logits) = network.forward(&inputs, &mut workspace) {
             let mut probabilities = logits.to_vec();
             probabilities.chunks_mut(network.spec().outputs()).for_each(softmax);
             assert_same_bits(text, &probabilities, &expected);
@@ -537,19 +556,25 @@ fn gradients_refuse_inputs_and_targets_that_do_not_fit() {
     let network = network();
     let (inputs, targets) = batch(&network, 12, 3);
     assert_error(
-        gradients(&network, &inputs[..7], &targets[..1]),
+        gradients(&network, &inputs[..7], &targets[..1], &CrossEntropy::new()),
         &["inputs", "shape 2x3x1", "got 7"],
     );
     assert_error(
-        gradients(&network, &inputs[..12], &targets),
+        gradients(&network, &inputs[..12], &targets, &CrossEntropy::new()),
         &["targets", "expected 2", "got 3"],
     );
     assert_error(
-        gradients(&network, &inputs, &targets[..2]),
+        gradients(&network, &inputs, &targets[..2], &CrossEntropy::new()),
         &["targets", "expected 3", "got 2"],
     );
-    assert_error(gradients(&network, &inputs, &[]), &["targets", "expected 3", "got 0"]);
-    assert_error(gradients(&network, &[], &[]), &["inputs", "expected 6", "got 0"]);
+    assert_error(
+        gradients(&network, &inputs, &[0usize; 0], &CrossEntropy::new()),
+        &["targets", "expected 3", "got 0"],
+    );
+    assert_error(
+        gradients(&network, &[], &[0usize; 0], &CrossEntropy::new()),
+        &["inputs", "expected 6", "got 0"],
+    );
 }
 
 #[test]

@@ -2,20 +2,21 @@
 
 use std::{
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use nn_core::{
-    Loss, Network, NetworkSpec, Tensor, Trainer, Workspace,
+    Gradients, Loss, Network, NetworkSpec, Target, Trainer, Workspace,
     formats::Model,
-    gradients, loss,
+    gradients,
+    loss::{self, CrossEntropy, MeanSquaredError},
     optim::{Adam, Annealing, OneCycle, Optimizer, Schedule, Sgd},
 };
-use safetensors::{Dtype, SafeTensors};
 use tests::{
     close::{Tolerance, assert_close, compare_ieee},
     data::{batch, on_kernels, trained},
+    golden::{Golden, folder},
 };
 
 /// The networks of `golden/make.py`: file name, text form, names of the tensors.
@@ -66,10 +67,6 @@ const NORM: (&str, &str, &[&str]) = (
 const MODELS: [(&str, &str, &[&str]); 3] = [MLP, CONV, NORM];
 const BATCH: usize = 6;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
 /// Loads the weights that PyTorch saved.
 fn network((file, text, names): (&str, &str, &[&str])) -> Network {
     let spec: NetworkSpec = text.parse().unwrap();
@@ -84,69 +81,7 @@ fn network((file, text, names): (&str, &str, &[&str])) -> Network {
 fn logits(network: &Network, inputs: &[f32]) -> Vec<f32> {
     let samples = inputs.len() / network.spec().input().len();
     let mut workspace = Workspace::new(network, samples).unwrap();
-    network.logits(inputs, &mut workspace).unwrap().to_vec()
-}
-
-/// The values that PyTorch computed.
-struct Golden {
-    bytes: Vec<u8>,
-}
-
-impl Golden {
-    fn open() -> Self {
-        let bytes = std::fs::read(folder().join("golden.safetensors")).unwrap();
-        Self { bytes }
-    }
-
-    fn values(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let tensor = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let bytes = tensor.data();
-        match tensor.dtype() {
-            Dtype::F32 => values_of(bytes, |bytes| f32::from_le_bytes(bytes).into()),
-            Dtype::F64 => values_of(bytes, f64::from_le_bytes),
-            Dtype::I64 => values_of(bytes, |bytes| i64::from_le_bytes(bytes) as f64),
-            other => panic!("{name} is {other:?}"),
-        }
-    }
-
-    fn inputs(&self, name: &str) -> Vec<f32> {
-        self.values(name).iter().map(|&value| value as f32).collect()
-    }
-
-    fn batch(&self, model: &str) -> (Vec<f32>, Vec<usize>) {
-        let targets = self.values(&format!("{model}.labels"));
-        let targets = targets.iter().map(|&target| target as usize).collect();
-        (self.inputs(&format!("{model}.images")), targets)
-    }
-
-    fn assert_tensors(&self, prefix: &str, tensors: &[Tensor], tolerance: Tolerance) {
-        for Tensor { name, values, .. } in tensors {
-            let name = format!("{prefix}.{name}");
-            let expected = self.values(&name);
-            if expected.iter().all(|value| value.abs() < 1e-15) {
-                // A bias right before a normalization has no effect: its gradient is 0 except for rounding.
-                assert!(values.iter().all(|value| value.abs() < 1e-7), "{name}: {values:?}");
-            } else {
-                assert_close(&name, values, &expected, tolerance);
-            }
-        }
-    }
-
-    /// Names of the test cases of the losses.
-    fn losses(&self) -> Vec<String> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let names = file.names().into_iter();
-        names
-            .filter_map(|name| Some(name.strip_prefix("loss.")?.strip_suffix(".label")?.to_owned()))
-            .collect()
-    }
-}
-
-fn values_of<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    let (chunks, rest) = bytes.as_chunks();
-    assert!(rest.is_empty());
-    chunks.iter().map(|&bytes| value(bytes)).collect()
+    network.forward(inputs, &mut workspace).unwrap().to_vec()
 }
 
 #[test]
@@ -159,10 +94,10 @@ fn logits_loss_and_gradients() {
             let what = format!("{name}, {kernel}");
             let expected = golden.values(&format!("{name}.logits"));
             assert_close(&what, &logits(&network, &inputs), &expected, Tolerance::new(5e-7, 1e-6));
-            let (loss, gradients) = gradients(&network, &inputs, &targets).unwrap();
+            let Gradients { loss, tensors, .. } = gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
             let expected = golden.values(&format!("{name}.loss"));
             assert_close(&what, &[loss], &expected, Tolerance::new(0.0, 5e-7));
-            golden.assert_tensors(&format!("{name}.gradient"), &gradients, Tolerance::new(2e-7, 2e-6));
+            golden.assert_tensors(&format!("{name}.gradient"), &tensors, Tolerance::new(2e-7, 2e-6));
         }
     }
 }
@@ -236,24 +171,30 @@ fn twelve_steps_with_each_optimizer() {
     }
 }
 
-const SMOOTHED: Loss = Loss::CrossEntropy { label_smoothing: 0.125 };
+fn smoothed() -> CrossEntropy {
+    CrossEntropy::new().with_label_smoothing(0.125)
+}
 
 #[test]
 fn twelve_steps_with_other_losses_clipping_and_averaging() {
     let golden = Golden::open();
-    let plain = Loss::default();
     for model in [MLP, CONV] {
         for (_, network) in on_kernels(&network(model)) {
-            for (variant, rule, loss, max_norm) in [
-                ("smoothed", "plain", SMOOTHED, None),
-                ("squared", "momentum", Loss::MeanSquaredError, None),
-                ("clipped", "decay", plain, Some(0.5)),
-                ("hardly-clipped", "both", plain, Some(1.5)),
-                ("clipped-adamw", "adamw", SMOOTHED, Some(0.25)),
+            for (variant, rule, max_norm) in [
+                ("smoothed", "plain", None),
+                ("squared", "momentum", None),
+                ("clipped", "decay", Some(0.5)),
+                ("hardly-clipped", "both", Some(1.5)),
+                ("clipped-adamw", "adamw", Some(0.25)),
             ] {
                 let optimizer = optimizer(&golden, rule);
                 let mut trainer = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
-                trainer = trainer.with_loss(loss).unwrap().with_average(0.875).unwrap();
+                trainer = trainer.with_average(0.875).unwrap();
+                trainer = match variant {
+                    "smoothed" | "clipped-adamw" => trainer.with_loss(smoothed()).unwrap(),
+                    "squared" => trainer.with_loss(MeanSquaredError).unwrap(),
+                    _ => trainer,
+                };
                 if let Some(max_norm) = max_norm {
                     trainer = trainer.with_clipping(max_norm).unwrap();
                 }
@@ -309,10 +250,11 @@ fn smoothed_cross_entropy_and_mean_squared_error() {
     for case in golden.losses() {
         let logits = golden.inputs(&format!("loss.{case}.logits"));
         let target = golden.values(&format!("loss.{case}.label"))[0] as usize;
-        for (name, loss) in [("smoothed", SMOOTHED), ("squared", Loss::MeanSquaredError)] {
+        let losses: [(&str, &dyn Loss); 2] = [("smoothed", &smoothed()), ("squared", &MeanSquaredError)];
+        for (name, loss) in losses {
             let what = format!("loss.{case}.{name}");
             let mut gradient = vec![0.0; logits.len()];
-            let loss = loss.of_sample(&logits, target, 1.0, &mut gradient);
+            let loss = loss.of_sample(&logits, Target::Class(target), &mut gradient);
             let (expected, expected_gradient) = (golden.values(&what), golden.values(&format!("{what}.gradient")));
             if logits.iter().all(|logit| logit.is_finite()) && expected[0].is_finite() {
                 assert_close(&what, &[loss], &expected, Tolerance::new(1e-7, 1e-6));

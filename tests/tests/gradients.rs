@@ -1,6 +1,9 @@
 //! Gradients of networks and of the loss against central differences in f64, on each kernel.
 
-use nn_core::{NetworkSpec, gradients, loss};
+use nn_core::{
+    NetworkSpec, gradients,
+    loss::{self, CrossEntropy},
+};
 use proptest::{prelude::*, test_runner::RngSeed};
 use tests::{
     close::{Tolerance, assert_close},
@@ -72,6 +75,29 @@ const NETWORKS: &[&str] = &[
     "3x3x43 | conv 2 3x3 pad 1 | relu | dense 2",
     "3x3x1 | conv 2 2x2 | relu | conv 43 3x3 pad 1 | relu | dense 2",
     "1x5x44 | conv 35 1x3 pad same | relu | dense 2",
+    // Branches: the input itself, nested, of features and of images, around normalizations and poolings, with layers
+    // fused in one branch and not in another, with cropped inputs; values with several consumers.
+    "5 | add(dense 5) | dense 3",
+    "5 | dense 17 | relu | add(; dense 17 | relu | dense 17) | relu | dense 3",
+    "5 | concat(dense 3; ; dense 16 | tanh) | relu | dense 4",
+    "5 | dense 4 | add(relu; tanh; ) | dense 3",
+    "4 | add(flatten; dense 4; relu | dense 4) | concat(dense 2; add(; sigmoid)) | dense 3",
+    "5x6x2 | add(conv 2 3x3 pad same | relu; ) | conv 3 2x2 | relu | dense 3",
+    "6x7x1 | conv 3 3x3 | relu | add(; conv 3 3x3 pad same | relu | conv 3 1x1) | relu | maxpool 2 | dense 3",
+    "7x7x2 | conv 3 2x2 | concat(; conv 4 3x3 pad 1 | relu; relu | conv 17 1x1) | avgpool 2 | dense 3",
+    "6x6x1 | concat(conv 2 3x3 | relu; maxpool 3 stride 1; conv 3 3x3) | conv 2 2x2 | dense 3",
+    "6x6x3 | conv 4 3x3 pad 1 nobias | batchnorm | relu | add(; conv 4 3x3 pad same nobias | batchnorm) | relu | dense 3",
+    "5x5x2 | add(batchnorm | relu | conv 2 1x1; conv 2 3x3 pad 1 | batchnorm) | globalavgpool | dense 3",
+    "5x4x2 | concat(dense 3 | relu; conv 2 3x2 | dense 5) | dense 3",
+    "5x4x2 | relu | add(flatten; flatten | dense 40) | dense 3",
+    "4x4x2 | add(tanh; ) | sigmoid | flatten",
+    "8x8x1 | conv 4 3x3 pad same | relu | concat(; add(conv 4 3x3 pad same | relu; maxpool 3 stride 1 | conv 4 1x1 pad 1)) \
+     | avgpool 8 | dense 3",
+    "12x12x16 | conv 16 3x3 | relu | add(; conv 16 3x3 pad same | relu | conv 16 3x3 pad same) | relu | maxpool 2 | dense 3",
+    // Outputs that are images.
+    "5x6x2 | conv 3 3x3 | relu",
+    "4x4x3 | tanh",
+    "4x5x1 | conv 2 3x3 pad same | add(; conv 2 1x1)",
     // Activations first, between other layers and last; average pooling.
     "5 | leakyrelu 0.1 | dense 4 | leakyrelu -0.5 | dense 3",
     "5 | tanh | dense 17 | tanh | dense 3 | tanh",
@@ -294,8 +320,8 @@ fn relu_gradient_at_the_kink_is_zero() {
     for text in ["4 | dense 5 | relu | dense 3", "4 | dense 5 | flatten | relu | dense 3"] {
         let network = nn_core::Network::zeroed(text.parse().unwrap()).unwrap();
         for (kernel, network) in on_kernels(&network) {
-            let (_, gradients) = gradients(&network, &inputs, &targets).unwrap();
-            let (last, others) = gradients.split_last().unwrap();
+            let gradients = gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+            let (last, others) = gradients.tensors.split_last().unwrap();
             for tensor in others {
                 assert!(
                     tensor.values.iter().all(|&value| value == 0.0),

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use mnist_io::{Batches, Mnist, Scaling};
 use nn_core::{
-    BatchReport, Cursor, Network, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Cursor, Network, Samples, Trainer, Workspace, evaluate, gradients,
+    loss::CrossEntropy,
     optim::{Adam, Optimizer, Sgd},
 };
 use tests::{
     close::{Tolerance, assert_close, assert_same_bits},
-    data::{Slices, batch, blank, network, on_kernels, parameters, trained},
+    data::{batch, blank, network, on_kernels, parameters, trained},
     naive::{self, NaiveNetwork},
     threads::{THREADS, assert_same_on_any_threads, on_threads},
 };
@@ -74,8 +75,8 @@ fn gradients_have_the_same_bits_on_any_number_of_threads() {
         for (kernel, network) in on_kernels(&trained(text, 2)) {
             let (inputs, targets) = batch(&network, 8, 150);
             assert_same_on_any_threads(format!("{text}, {kernel}"), || {
-                let (_, gradients) = gradients(&network, &inputs, &targets).unwrap();
-                gradients.into_iter().flat_map(|tensor| tensor.values).collect()
+                let gradients = gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+                gradients.tensors.into_iter().flat_map(|tensor| tensor.values).collect()
             });
         }
     }
@@ -91,7 +92,7 @@ fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
             for image in inputs.chunks(sample) {
                 expected.extend_from_slice(
                     network
-                        .logits(image, &mut Workspace::new(&network, 1).unwrap())
+                        .forward(image, &mut Workspace::new(&network, 1).unwrap())
                         .unwrap(),
                 );
             }
@@ -101,7 +102,7 @@ fn a_sample_gets_the_same_logits_in_any_batch_on_any_number_of_threads() {
                     for samples in [200, 1, 2, 7, 64, 200] {
                         let what = format!("{text}, {kernel}, batches of {samples}, {threads} threads");
                         for (inputs, expected) in inputs.chunks(samples * sample).zip(expected.chunks(samples * 10)) {
-                            assert_same_bits(&what, network.logits(inputs, &mut workspace).unwrap(), expected);
+                            assert_same_bits(&what, network.forward(inputs, &mut workspace).unwrap(), expected);
                         }
                     }
                 });
@@ -134,7 +135,7 @@ fn probabilities_are_the_softmax_of_the_naive_logits() {
     let tolerance = Tolerance::new(1e-8, 3e-6);
     assert_close(
         "probabilities",
-        &network.predict(&inputs).unwrap(),
+        &network.probabilities(&inputs).unwrap(),
         &expected,
         tolerance,
     );
@@ -203,12 +204,12 @@ fn prediction_uses_the_running_statistics_after_every_step() {
                 let what = format!("{text}, {kernel}, {step} steps");
                 let network = trainer.network();
                 let naive = NaiveNetwork::new(network.spec(), &network.tensors());
-                let logits = network.logits(&inputs, &mut workspace).unwrap();
+                let logits = network.forward(&inputs, &mut workspace).unwrap();
                 let expected = naive.forward(&inputs).logits;
                 assert_close(&what, logits, &expected, Tolerance::new(5e-6, 5e-6));
-                let others = network.logits(&inputs, &mut for_training).unwrap();
+                let others = network.forward(&inputs, &mut for_training).unwrap();
                 assert_same_bits(&what, others, logits);
-                let again = network.clone().logits(&inputs, &mut for_training).unwrap().to_vec();
+                let again = network.clone().forward(&inputs, &mut for_training).unwrap().to_vec();
                 assert_same_bits(&what, &again, logits);
                 trainer.step(&inputs, &targets).unwrap();
             }
@@ -267,7 +268,7 @@ fn an_epoch_takes_all_steps_including_the_smaller_last_one() {
     let mut by_step = by_epoch.clone();
     for epoch in 0..3 {
         let mut seen = Vec::new();
-        let report = by_epoch.epoch(&mut Slices::new(&inputs, &targets), epoch, |_, step| {
+        let report = by_epoch.epoch(&mut Samples::new(&inputs, &targets), epoch, |_, step| {
             seen.push(*step);
             ControlFlow::Continue(())
         });
@@ -277,11 +278,16 @@ fn an_epoch_takes_all_steps_including_the_smaller_last_one() {
             let step = by_step.step(inputs, targets).unwrap();
             assert_eq!(step, seen[index]);
             loss += f64::from(step.loss) * targets.len() as f64;
-            correct += step.correct;
+            correct += step.correct.unwrap();
         }
         assert_eq!((seen.len(), report.samples, report.stopped), (3, 23, false));
-        assert_close("loss", &[report.loss], &[loss / 23.0], Tolerance::new(0.0, 1e-12));
-        assert_eq!(report.accuracy, correct as f64 / 23.0);
+        assert_close(
+            "loss",
+            &[report.loss.unwrap()],
+            &[loss / 23.0],
+            Tolerance::new(0.0, 1e-12),
+        );
+        assert_eq!(report.accuracy, Some(correct as f64 / 23.0));
     }
     assert_eq!((by_epoch.steps(), by_step.steps()), (9, 9));
     assert_same_bits(
@@ -306,14 +312,18 @@ fn a_callback_can_end_an_epoch() {
         }
     };
     let report = trainer
-        .epoch(&mut Slices::new(&inputs, &targets), 0, stop_at_second)
+        .epoch(&mut Samples::new(&inputs, &targets), 0, stop_at_second)
         .unwrap();
     assert_eq!((report.samples, report.stopped, trainer.steps()), (16, true, 2));
     assert_eq!(report.next, Cursor { epoch: 0, batches: 2 });
+    // All five batches were done before.
+    let done = Cursor { epoch: 1, batches: 5 };
     let nothing = trainer
-        .epoch(&mut Slices::new(&[], &[]), 1, |_, _| ControlFlow::Continue(()))
+        .epoch_from(&mut Samples::new(&inputs, &targets), done, |_, _| {
+            ControlFlow::Continue(())
+        })
         .unwrap();
-    assert_eq!((nothing.samples, nothing.loss, nothing.accuracy), (0, 0.0, 0.0));
+    assert_eq!((nothing.samples, nothing.loss, nothing.accuracy), (0, None, None));
     assert_eq!(nothing.next, Cursor { epoch: 2, batches: 0 });
 }
 
@@ -332,20 +342,21 @@ fn a_report_describes_the_network_before_the_step() {
 
     let evaluation = evaluate(
         &network,
-        &mut Slices::new(&inputs, &targets),
+        &mut Samples::new(&inputs, &targets),
+        &CrossEntropy::new(),
         &mut Workspace::new(&network, 4).unwrap(),
     );
     let evaluation = evaluation.unwrap();
     assert_close("evaluation", &[evaluation.loss], &[loss], Tolerance::new(0.0, 1e-6));
-    assert_eq!((evaluation.correct, evaluation.count), (correct, 9));
-    assert_eq!(evaluation.accuracy, correct as f64 / 9.0);
+    assert_eq!((evaluation.correct, evaluation.count), (Some(correct), 9));
+    assert_eq!(evaluation.accuracy, Some(correct as f64 / 9.0));
 
     let report = Trainer::new(network, Sgd::new(0.5), 9)
         .unwrap()
         .step(&inputs, &targets)
         .unwrap();
     assert_close("report", &[report.loss], &[loss], Tolerance::new(0.0, 1e-6));
-    assert_eq!(report.correct, correct);
+    assert_eq!(report.correct, Some(correct));
 }
 
 #[test]
@@ -374,7 +385,7 @@ fn a_learning_rate_of_0_changes_nothing_and_a_new_one_counts_from_the_next_step(
 fn mnist_from_scratch() {
     let mnist = Mnist::embedded().unwrap();
     let mut training = Batches::new(&mnist.train, 64, 1, Scaling::MNIST).unwrap();
-    let mut test = Batches::in_order(&mnist.test, 500, Scaling::MNIST).unwrap();
+    let mut test = Batches::in_order(&mnist.test, 64, Scaling::MNIST).unwrap();
     let network = network("28x28x1 | dense 64 | relu | dense 10", 1);
     let mut trainer = Trainer::new(network, MOMENTUM, 64).unwrap();
     for (epoch, learning_rate) in [(0, 0.05), (1, 0.05), (2, 0.01)] {
@@ -384,8 +395,7 @@ fn mnist_from_scratch() {
             .unwrap();
         assert_eq!((report.samples, report.stopped), (60_000, false));
     }
-    let mut workspace = Workspace::new(trainer.network(), 500).unwrap();
-    let evaluation = evaluate(trainer.network(), &mut test, &mut workspace).unwrap();
+    let evaluation = trainer.evaluate(&mut test).unwrap();
     assert_eq!(evaluation.count, 10_000);
-    assert!(evaluation.accuracy >= 0.97, "{evaluation:?}");
+    assert!(evaluation.accuracy >= Some(0.97), "{evaluation:?}");
 }

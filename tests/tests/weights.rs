@@ -478,9 +478,9 @@ fn invalid_metadata_are_named() {
         ("mean", "", &["mean", "number"]),
         ("mean", "a lot", &["mean", "a lot", "number"]),
         ("format_version", "2", &["format_version", "\"2\"", "newer"]),
-        ("network", "", &["item 0"]),
-        ("network", "4 | lstm 3", &["item 1", "lstm"]),
-        ("network", "4 | dense 0", &["item 1", "above 0"]),
+        ("network", "", &["the input"]),
+        ("network", "4 | lstm 3", &["layer 0", "lstm"]),
+        ("network", "4 | dense 0", &["layer 0", "above 0"]),
         ("network", "5 | dense 17 | relu | dense 3", &["parameters", "bytes"]),
         (
             "network",

@@ -40,7 +40,7 @@ impl Library for NnCore {
         let mut workspace = Workspace::new(job.network, job.batch)?;
         Ok(Box::new(move |index| {
             let images = job.data.batch(index, job.batch).0;
-            black_box(job.network.logits(images, &mut workspace)?);
+            black_box(job.network.forward(images, &mut workspace)?);
             Ok(())
         }))
     }

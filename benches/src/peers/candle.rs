@@ -288,7 +288,7 @@ mod tests {
             }
             let theirs = Prediction::new(&network, 7, &data).unwrap().logits(3).unwrap();
             let mut workspace = Workspace::new(&network, 7).unwrap();
-            let ours = network.logits(resident.batch(3, 7).0, &mut workspace).unwrap();
+            let ours = network.forward(resident.batch(3, 7).0, &mut workspace).unwrap();
             assert_near(workload.name, &theirs, ours, 1e-4);
         }
     }

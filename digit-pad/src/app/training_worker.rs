@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use mnist_io::Dataset;
-use nn_core::{LayerSpec, Network, Workspace, loss};
+use nn_core::{LayerSpec, Network};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
@@ -231,15 +231,11 @@ impl Monitor {
     /// Accuracy on the validation images.
     fn accuracy(&self, network: &Network) -> f32 {
         let count = self.labels.len();
-        let Ok(mut workspace) = Workspace::new(network, count.max(1)) else {
+        let Ok(classes) = network.classes(&self.pixels) else {
             return 0.0;
         };
-        let Ok(logits) = network.logits(&self.pixels, &mut workspace) else {
-            return 0.0;
-        };
-        let outputs = network.spec().outputs();
-        let rows = logits.chunks_exact(outputs).zip(&self.labels);
-        let correct = rows.filter(|(logits, label)| loss::argmax(logits) == **label).count();
+        let pairs = classes.iter().zip(&self.labels);
+        let correct = pairs.filter(|(class, label)| class == label).count();
         correct as f32 / count.max(1) as f32
     }
 }

@@ -25,12 +25,12 @@ use digit_pad::{
         data_files::Loaded,
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{StopReason, Task, Trained, named_model, train},
+        session::{Evaluation, StopReason, Task, Trained, named_model, train},
     },
 };
 use mnist_io::{Augmentation, Dataset};
 use nn_core::{
-    Evaluation, NetworkSpec,
+    NetworkSpec,
     optim::{Adam, Optimizer},
 };
 use rayon::ThreadPoolBuilder;

@@ -6,7 +6,7 @@ use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
 use crate::{
     error::Error,
-    recognition::{backbone::truncated, feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
+    recognition::{feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
 };
 
 /// Values of a layer as tiles of one size: one per channel, or one of 1×1 per neuron.
@@ -132,7 +132,7 @@ impl Prefix {
         let spec = network.spec();
         let layers = &spec.layers()[..end];
         let shape = spec.shapes()[end - 1];
-        let prefix = truncated(network, end)?;
+        let prefix = network.cut_after(end - 1)?;
         Ok(Prefix {
             name: name(layers, shape),
             shape,
@@ -143,7 +143,7 @@ impl Prefix {
 
     fn record(&mut self, input: &[f32]) -> LayerActivation {
         let (_, height, width) = self.shape.as_image().unwrap_or((1, 1, 1));
-        let values = self.network.logits(input, &mut self.workspace);
+        let values = self.network.forward(input, &mut self.workspace);
         let values = values.expect("one sample of the network's shape");
         LayerActivation {
             name: self.name.clone(),
@@ -175,6 +175,9 @@ fn starts_group(layer: &LayerSpec) -> bool {
             | LayerSpec::MaxPool { .. }
             | LayerSpec::AvgPool { .. }
             | LayerSpec::GlobalAvgPool
+            | LayerSpec::Add { .. }
+            | LayerSpec::Concat { .. }
+            | LayerSpec::Custom(_)
     )
 }
 
@@ -227,7 +230,7 @@ mod tests {
             let mut input = vec![0.0; 784];
             model.scaling().unwrap().scale_into(&image(), &mut input);
             let mut workspace = Workspace::new(&model.content.network, 1).unwrap();
-            let logits = model.content.network.logits(&input, &mut workspace).unwrap();
+            let logits = model.content.network.forward(&input, &mut workspace).unwrap();
             let last: Vec<f32> = activations.last().unwrap().output.tiles.concat();
             for (value, logit) in last.iter().zip(logits) {
                 assert!((value - logit).abs() < 1e-4, "{text}");

@@ -1,7 +1,7 @@
 //! A network split into backbone and head: the layers that compute features, and the layers after them.
 
 use mnist_io::Scaling;
-use nn_core::{LayerSpec, Network, NetworkSpec, NetworkSpecBuilder, Shape, Tensor, Workspace};
+use nn_core::{Network, Workspace};
 
 use crate::{
     error::Error,
@@ -34,13 +34,13 @@ impl SplitNetwork {
     /// If the model's scaling is invalid.
     pub(crate) fn new(model: &Model, index: usize) -> Result<Self, Error> {
         let network = &model.content.network;
-        let (spec, tensors) = (network.spec(), network.tensors());
-        let (before, after) = spec.layers().split_at(index);
-        let (backbone, between) = match before.len().checked_sub(1) {
-            None => (None, spec.input()),
-            Some(last) => (Some(truncated(network, index)?), spec.shapes()[last]),
+        let (backbone, head) = match index.checked_sub(1) {
+            None => (None, network.clone()),
+            Some(last) => {
+                let (backbone, head) = network.split_after(last)?;
+                (Some(backbone), head)
+            }
         };
-        let head = with_tensors(builder(between, after), |own| tensors.len() - own, &tensors)?;
         let backbone = Backbone {
             network: backbone,
             scaling: model.scaling()?,
@@ -65,42 +65,10 @@ impl Backbone {
         for batch in pixels.chunks(batch * PIXELS) {
             let scaled = &mut scaled[..batch.len()];
             self.scaling.scale_into(batch, scaled);
-            features.extend_from_slice(network.logits(scaled, &mut workspace)?);
+            features.extend_from_slice(network.forward(scaled, &mut workspace)?);
         }
         Ok(features)
     }
-}
-
-/// The first layers of a network, at least one, with their output flattened.
-pub(crate) fn truncated(network: &Network, layers: usize) -> Result<Network, Error> {
-    let spec = network.spec();
-    let mut truncated = builder(spec.input(), &spec.layers()[..layers]);
-    if matches!(spec.shapes()[layers - 1], Shape::Image { .. }) {
-        truncated = truncated.flatten();
-    }
-    with_tensors(truncated, |_| 0, &network.tensors())
-}
-
-fn builder(input: Shape, layers: &[LayerSpec]) -> NetworkSpecBuilder {
-    let layers = layers.iter().cloned();
-    layers.fold(NetworkSpec::builder(input), NetworkSpecBuilder::layer)
-}
-
-/// Builds a network and copies its values from `tensors`, starting at the index that `first` gives for the number of
-/// tensors that the network has.
-fn with_tensors(
-    layers: NetworkSpecBuilder,
-    first: impl FnOnce(usize) -> usize,
-    tensors: &[Tensor],
-) -> Result<Network, Error> {
-    let mut network = Network::zeroed(layers.build()?)?;
-    let mut own = network.tensors();
-    let first = first(own.len());
-    for (own, tensor) in own.iter_mut().zip(&tensors[first..]) {
-        own.values.clone_from(&tensor.values);
-    }
-    network.set_tensors(&own)?;
-    Ok(network)
 }
 
 #[cfg(test)]
@@ -114,10 +82,10 @@ mod tests {
         let model = Model::from(nn_core::Model::new(network));
         let pixels: Vec<u8> = (0..3 * PIXELS).map(|i| (i * 7 % 256) as u8).collect();
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
-        let whole = model.content.network.predict(&scaled).unwrap();
+        let whole = model.content.network.probabilities(&scaled).unwrap();
         for index in 0..model.content.network.spec().layers().len() {
             let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index).unwrap();
-            let parts = head.predict(&backbone.features(&pixels).unwrap()).unwrap();
+            let parts = head.probabilities(&backbone.features(&pixels).unwrap()).unwrap();
             // Batch normalization folds into other layers, which rounds differently.
             let mut pairs = parts.iter().zip(&whole);
             assert!(

@@ -80,7 +80,7 @@ impl FeatureCache {
     ///
     /// If there are more images than `capacity`.
     pub(crate) fn add_logits(&mut self, features: &[f32], logits: &mut [f32]) -> Result<(), Error> {
-        let products = self.similarity.logits(features, &mut self.workspace)?;
+        let products = self.similarity.forward(features, &mut self.workspace)?;
         let width = self.similarity.spec().input().len();
         let images = products
             .chunks_exact(self.labels.len())

@@ -100,6 +100,6 @@ impl Executor {
     }
 
     fn outputs(&mut self, inputs: &[f32]) -> Result<&[f32], Error> {
-        Ok(self.network.logits(inputs, &mut self.workspace)?)
+        Ok(self.network.forward(inputs, &mut self.workspace)?)
     }
 }

@@ -205,7 +205,7 @@ mod tests {
         let inputs = pixels.map(|pixel: u8| (f32::from(pixel) / 255.0 - 0.25) / 0.5);
         assert_eq!(
             scaled.classify(&pixels).probabilities.to_vec(),
-            network.predict(&inputs).unwrap()
+            network.probabilities(&inputs).unwrap()
         );
     }
 

@@ -17,7 +17,8 @@
 
 use mnist_io::{Augmentation, Augmenter, Dataset, Split};
 use nn_core::{
-    LayerSpec, Loss, Network, Trainer, loss,
+    LayerSpec, Network, Trainer,
+    loss::{self, CrossEntropy},
     optim::{Adam, Schedule},
 };
 
@@ -172,9 +173,7 @@ impl FineTuner {
         };
         let batch_size = HARD_PER_BATCH + ANY_PER_BATCH + VARIANTS_PER_BATCH;
         let mut trainer = Trainer::new(self.head.clone(), optimizer, batch_size)?
-            .with_loss(Loss::CrossEntropy {
-                label_smoothing: self.label_smoothing,
-            })?
+            .with_loss(CrossEntropy::new().with_label_smoothing(self.label_smoothing))?
             .with_schedule(Schedule::cosine(STEPS as f64, 0.0))?;
         let replayed = self.replay.labels.len();
         let mut batch = Samples::default();
@@ -235,7 +234,7 @@ fn head_start(layers: &[LayerSpec]) -> Option<usize> {
 /// model's own predictions, right or wrong, so that only the examples change it.
 fn replay(backbone: &Backbone, head: &Network, images: &Dataset) -> Result<(Samples, f32), Error> {
     let features = backbone.features(&half_augmented(images)?)?;
-    let probabilities = head.predict(&features)?;
+    let probabilities = head.probabilities(&features)?;
     let predictions = probabilities.chunks(DIGITS);
     let labels = predictions.clone().map(loss::argmax).collect();
     let confidences: Vec<f32> = predictions

@@ -43,7 +43,7 @@ fn logits(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
     samples.start_epoch(0);
     while all.len() < images.len() * classes {
         let count = samples.next_batch(&mut inputs, &mut targets);
-        all.extend_from_slice(network.logits(&inputs[..count * values], &mut workspace)?);
+        all.extend_from_slice(network.forward(&inputs[..count * values], &mut workspace)?);
     }
     Ok(all)
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nn_core::{Cursor, Model, Network, Trainer};
+use nn_core::{Cursor, Model, Network, Trainer, loss::CrossEntropy};
 
 use crate::error::Error;
 
@@ -140,11 +140,15 @@ fn difference(saved: &Trainer, requested: &Trainer) -> Option<String> {
         differs("optimizer's settings", "--preset")
     } else if saved.schedule() != requested.schedule() {
         differs("learning-rate schedule", "--epochs, --batch, --limit, --val, --preset")
-    } else if saved.loss() != requested.loss() {
+    } else if cross_entropy(saved) != cross_entropy(requested) {
         differs("label smoothing", "--preset")
     } else if saved.average() != requested.average() {
         differs("weight averaging", "--preset")
     } else {
         None
     }
+}
+
+fn cross_entropy(trainer: &Trainer) -> Option<&CrossEntropy> {
+    trainer.loss().downcast_ref()
 }

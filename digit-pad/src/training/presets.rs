@@ -2,7 +2,8 @@
 
 use mnist_io::{Augmentation, ImageShape};
 use nn_core::{
-    Loss, Network, NetworkSpec, Trainer,
+    Network, NetworkSpec, Trainer,
+    loss::CrossEntropy,
     optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
@@ -77,9 +78,8 @@ impl Recipe {
     ///
     /// If a setting is out of range, or memory is insufficient.
     pub fn trainer(&self, network: Network, batch: usize) -> nn_core::Result<Trainer> {
-        let label_smoothing = self.label_smoothing;
-        let trainer =
-            Trainer::new(network, self.optimizer, batch)?.with_loss(Loss::CrossEntropy { label_smoothing })?;
+        let loss = CrossEntropy::new().with_label_smoothing(self.label_smoothing);
+        let trainer = Trainer::new(network, self.optimizer, batch)?.with_loss(loss)?;
         match self.average {
             Some(decay) => trainer.with_average(decay),
             None => Ok(trainer),

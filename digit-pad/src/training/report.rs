@@ -4,6 +4,17 @@ use std::time::Duration;
 
 use nn_core::{BatchReport, Trainer};
 
+/// Evaluation of a network on labeled images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy, without label smoothing.
+    pub loss: f64,
+    /// Fraction of images that are recognized.
+    pub accuracy: f64,
+    /// Number of images.
+    pub count: usize,
+}
+
 /// Progress after a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {
@@ -72,7 +83,7 @@ impl EpochTotals {
     pub(super) fn add(&mut self, step: &BatchReport, time: Duration) {
         self.images += step.samples;
         self.loss += f64::from(step.loss) * step.samples as f64;
-        self.correct += step.correct;
+        self.correct += step.correct.unwrap_or_default();
         self.time += time;
     }
 

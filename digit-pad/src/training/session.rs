@@ -9,7 +9,7 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset};
-use nn_core::{BatchReport, Cursor, Evaluation, Model, Network, NetworkSpec, Trainer, Workspace, evaluate};
+use nn_core::{BatchReport, Cursor, Model, Network, NetworkSpec, Trainer, Workspace, evaluate, loss::CrossEntropy};
 
 use crate::{
     error::Error,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-pub use crate::training::report::{EpochReport, StepReport, TrainingEvent};
+pub use crate::training::report::{EpochReport, Evaluation, StepReport, TrainingEvent};
 
 /// Evaluations of the test set in an epoch, if training stops at an accuracy.
 const CHECKS_PER_EPOCH: usize = 16;
@@ -120,7 +120,12 @@ pub fn train(
 fn evaluate_on(network: &Network, dataset: &Dataset) -> Result<Evaluation, Error> {
     let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, batches.batch_size())?;
-    Ok(evaluate(network, &mut batches, &mut workspace)?)
+    let evaluation = evaluate(network, &mut batches, &CrossEntropy::new(), &mut workspace)?;
+    Ok(Evaluation {
+        loss: evaluation.loss,
+        accuracy: evaluation.accuracy.expect("targets are classes"),
+        count: evaluation.count,
+    })
 }
 
 /// The best weights so far, with their evaluation.

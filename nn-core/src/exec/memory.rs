@@ -9,6 +9,7 @@ use crate::{
     gemm::{Kernel, MatMut, MatRef, NR, NonzeroColumns, Panels},
     graph::{Graph, MemoryLayout},
     layers::{GradientInputs, shard_sums::PartialSums},
+    loss::Targets,
 };
 
 /// The most values of a batch's activations and of the scratch memory. A `usize` of 32 bits does not hold the number.
@@ -61,7 +62,7 @@ impl BatchMemory {
         layout: &'a MemoryLayout,
         threads: usize,
         inputs: &'a [f32],
-        targets: &'a [usize],
+        targets: Targets<'a>,
     ) -> Result<BatchSlice<'a>> {
         let batch = inputs.len() / graph.inputs();
         let sharding = layout.sharding(batch);
@@ -86,27 +87,41 @@ impl BatchMemory {
         })
     }
 
+    /// The output of a node other than the last one for the sample `row`.
+    pub(super) fn activation(&self, layout: &MemoryLayout, node: usize, row: usize) -> &[f32] {
+        &self.activations[row * layout.activation_stride..][layout.outputs[node].clone()]
+    }
+
     /// Lists the samples in which inputs are nonzero, for the nodes whose gradients skip the others.
-    pub(super) fn list_nonzero_inputs(&mut self, kernel: Kernel, layout: &MemoryLayout, inputs: MatRef<'_>) {
+    pub(super) fn list_nonzero_inputs(
+        &mut self,
+        (graph, kernel): (&Graph, Kernel),
+        layout: &MemoryLayout,
+        inputs: MatRef<'_>,
+    ) {
         for (node, nonzero) in self.nonzero.iter_mut().enumerate() {
             if let Some(nonzero) = nonzero {
                 let flags = layout.nonzero_flags[node].clone();
                 let flags = activation_columns(&self.activations, layout, inputs.rows(), flags);
-                nonzero.find_transposed(kernel, flags, inputs_of(&self.activations, layout, node, inputs));
+                nonzero.find_transposed(
+                    kernel,
+                    flags,
+                    inputs_of(&self.activations, layout, graph.nodes[node].input(), inputs),
+                );
             }
         }
     }
 
-    /// The arguments of the gradient of a node's parameters.
+    /// The arguments of the gradient of a node's parameters; `source` is the node whose output is its input.
     pub(super) fn gradient_inputs<'a>(
         &'a self,
         layout: &MemoryLayout,
-        node: usize,
+        (node, source): (usize, Option<usize>),
         inputs: MatRef<'a>,
     ) -> GradientInputs<'a> {
         let range = &layout.outputs[node];
         GradientInputs {
-            x: inputs_of(&self.activations, layout, node, inputs),
+            x: inputs_of(&self.activations, layout, source, inputs),
             nonzero: self.nonzero[node].as_ref().and_then(NonzeroColumns::get),
             dy: Panels {
                 data: &self.gradients[range.start..],
@@ -130,11 +145,16 @@ impl BatchMemory {
     }
 }
 
-/// The inputs of a node, `[batch, inputs]`, where `inputs` are the network's.
-fn inputs_of<'a>(activations: &'a [f32], layout: &MemoryLayout, node: usize, inputs: MatRef<'a>) -> MatRef<'a> {
-    match node.checked_sub(1) {
+/// The inputs of a node that reads the output of node `source`, `[batch, inputs]`, where `inputs` are the network's.
+fn inputs_of<'a>(
+    activations: &'a [f32],
+    layout: &MemoryLayout,
+    source: Option<usize>,
+    inputs: MatRef<'a>,
+) -> MatRef<'a> {
+    match source {
         None => inputs,
-        Some(previous) => activation_columns(activations, layout, inputs.rows(), layout.outputs[previous].clone()),
+        Some(source) => activation_columns(activations, layout, inputs.rows(), layout.outputs[source].clone()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     gemm::{Kernel, MatMut, even_blocks, row_group_flags},
     graph::{Graph, Node},
-    layers::{Backward, CrossSample, Forward, StatisticsPass, StepContext, shard_sums::ShardSums},
+    layers::{Backward, CrossSample, Forward, StatisticsPass, StepContext, add, shard_sums::ShardSums},
     loss::Loss,
 };
 
@@ -69,7 +69,7 @@ impl BatchSlice<'_> {
         context: StepContext,
         derived: DerivedParameters<'_>,
     ) {
-        let first_sample = self.sharding.start(self.shards.start);
+        let first_sample = context.first_sample + self.sharding.start(self.shards.start);
         let context = StepContext {
             first_sample,
             ..context
@@ -78,12 +78,13 @@ impl BatchSlice<'_> {
             let node = &bound.graph.nodes[index];
             let parameters = (bound.parameters(node), &derived.packed[node.packed.clone()]);
             if node.skips_zero_inputs() {
-                self.flag_nonzero_inputs(bound.kernel, index);
+                self.flag_nonzero_inputs(bound.kernel, index, node.input());
             }
             self.forward_node(bound, index, parameters, Some(context));
         }
     }
 
+    /// The forward pass of a node: one call of its layer for each input.
     fn forward_node(
         &mut self,
         bound: BoundGraph<'_>,
@@ -91,40 +92,43 @@ impl BatchSlice<'_> {
         (parameters, packed): (&[f32], &[f32]),
         training: Option<StepContext>,
     ) {
+        let node = &bound.graph.nodes[index];
         let range = &self.layout.outputs[index];
         let (before, rest) = self.activations.reborrow().split_at_col(range.start);
+        let before = before.as_ref();
         let (output, after) = rest.split_at_col(range.len());
         let saved = &self.layout.saved[index];
-        let saved = columns(after, &(saved.start - range.end..saved.end - range.end));
-        let x = match index.checked_sub(1) {
-            None => self.inputs,
-            Some(previous) => before
-                .as_ref()
-                .block(0..before.rows(), self.layout.outputs[previous].clone()),
-        };
+        let mut saved = columns(after, &(saved.start - range.end..saved.end - range.end));
         let is_last = index + 1 == bound.graph.nodes.len();
-        let y = if is_last { self.outputs.reborrow() } else { output };
-        let pass = Forward {
-            kernel: bound.kernel,
-            parameters,
-            packed,
-            x,
-            training,
-            saved,
-            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
-        };
-        bound.graph.nodes[index].layer.forward(pass, y);
+        let mut y = if is_last { self.outputs.reborrow() } else { output };
+        for (input, edge) in node.inputs.iter().enumerate() {
+            let x = match edge.source {
+                None => self.inputs,
+                Some(source) => before.block(0..before.rows(), self.layout.outputs[source].clone()),
+            };
+            let pass = Forward {
+                kernel: bound.kernel,
+                parameters,
+                packed,
+                x,
+                input,
+                training,
+                saved: saved.reborrow(),
+                scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+            };
+            node.layer.forward(pass, y.reborrow());
+        }
     }
 
     /// Flags a node's nonzero inputs; after the pass, they are listed from these flags.
-    fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize) {
+    fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize, source: Option<usize>) {
         let range = &self.layout.nonzero_flags[index];
         let (before, rest) = self.activations.reborrow().split_at_col(range.start);
         let (mut flags, _) = rest.split_at_col(range.len());
         for row in 0..self.inputs.rows() {
-            let x = match index.checked_sub(1) {
+            let x = match source {
                 None => self.inputs.row(row),
-                Some(previous) => &before.as_ref().row(row)[self.layout.outputs[previous].clone()],
+                Some(source) => &before.as_ref().row(row)[self.layout.outputs[source].clone()],
             };
             row_group_flags(kernel, x, flags.row_mut(row));
         }
@@ -132,7 +136,7 @@ impl BatchSlice<'_> {
 
     /// The partial statistics of the input of a cross-sample node.
     pub(super) fn partial_statistics(&mut self, bound: BoundGraph<'_>, index: usize, derived: DerivedParameters<'_>) {
-        let (pass, ..) = self.backward_pass(bound, index, derived);
+        let (pass, ..) = self.backward_pass(bound, (index, 0), derived);
         bound.cross_sample(index).partial_statistics(StatisticsPass {
             kernel: pass.kernel,
             x: pass.x,
@@ -141,16 +145,24 @@ impl BatchSlice<'_> {
         });
     }
 
-    /// The loss of each sample, and the gradient of the mean over the batch.
-    pub(super) fn loss(&mut self, loss: Loss) {
+    /// The loss of each sample, and its gradient multiplied by `scale` and the sample's weight.
+    pub(super) fn loss(&mut self, loss: &dyn Loss, scale: f64) {
         let Some(range) = self.layout.outputs.last() else {
             return;
         };
-        let scale = 1.0 / self.sharding.batch as f32;
         let mut gradients = columns(self.gradients.reborrow(), range);
-        for (row, &target) in self.targets.iter().enumerate() {
-            let outputs = self.outputs.as_ref().row(row);
-            self.losses[row] = loss.of_sample(outputs, target, scale, gradients.row_mut(row));
+        for row in 0..self.inputs.rows() {
+            let (outputs, gradient) = (self.outputs.as_ref().row(row), gradients.row_mut(row));
+            let weight = self.targets.weight(row);
+            self.losses[row] = if weight == 0.0 {
+                // Even where the loss is not finite.
+                gradient.fill(0.0);
+                0.0
+            } else {
+                let target = self.targets.get(row, outputs.len());
+                let scale = (scale * f64::from(weight)) as f32;
+                loss.of_scaled_sample(outputs, target, scale, gradient)
+            };
         }
     }
 
@@ -164,47 +176,74 @@ impl BatchSlice<'_> {
         derived: DerivedParameters<'_>,
     ) {
         for index in (to.map_or(0, |to| to + 1)..end).rev() {
-            let (pass, dy, dx) = self.backward_pass(bound, index, derived);
-            bound.graph.nodes[index].layer.backward(pass, dy, dx);
+            let node = &bound.graph.nodes[index];
+            for input in 0..node.inputs.len() {
+                let (pass, dy, dx) = self.backward_pass(bound, (index, input), derived);
+                node.layer.backward(pass, dy, dx);
+            }
+            if node.needs_edge_gradient() {
+                self.add_edge_gradient(index, node.input());
+            }
         }
         if let Some(to) = to {
-            let (pass, dy, _) = self.backward_pass(bound, to, derived);
+            let (pass, dy, _) = self.backward_pass(bound, (to, 0), derived);
             bound.cross_sample(to).partial_gradient_statistics(pass, dy.as_ref());
         }
     }
 
-    /// The arguments of a node's backward pass: its context, the gradient of its output, and the memory for that of its
-    /// input.
+    /// Adds the gradient of a node's input to that of another edge from the same source.
+    fn add_edge_gradient(&mut self, index: usize, source: Option<usize>) {
+        let Some(source) = source else { return };
+        let range = &self.layout.edge_gradients[index];
+        let (before, rest) = self.gradients.reborrow().split_at_col(range.start);
+        let edge = rest.split_at_col(range.len()).0;
+        let mut sum = columns(before, &self.layout.outputs[source]);
+        for row in 0..sum.rows() {
+            add(sum.row_mut(row), edge.as_ref().row(row));
+        }
+    }
+
+    /// The arguments of a node's backward pass for one of its inputs: its context, the gradient of its output, and the
+    /// memory for that of the input.
     fn backward_pass<'b>(
         &'b mut self,
         bound: BoundGraph<'_>,
-        index: usize,
+        (index, input): (usize, usize),
         derived: DerivedParameters<'b>,
     ) -> (Backward<'b>, MatMut<'b>, Option<MatMut<'b>>) {
         let rows = self.inputs.rows();
         let activations = self.activations.as_ref();
-        let range = &self.layout.outputs[index];
+        let (layout, node) = (self.layout, &bound.graph.nodes[index]);
+        let edge = node.inputs[input];
+        let range = &layout.outputs[index];
         let (before, rest) = self.gradients.reborrow().split_at_col(range.start);
-        let dy = rest.split_at_col(range.len()).0;
-        let previous = index.checked_sub(1).map(|previous| &self.layout.outputs[previous]);
-        let dx = previous.map(|previous| columns(before, previous));
-        let is_last = index + 1 == self.layout.outputs.len();
+        let (dy, after) = rest.split_at_col(range.len());
+        let source = edge.source.map(|source| &layout.outputs[source]);
+        let dx = if node.needs_edge_gradient() {
+            let edge = &layout.edge_gradients[index];
+            Some(columns(after, &(edge.start - range.end..edge.end - range.end)))
+        } else {
+            source.map(|source| columns(before, source))
+        };
+        let is_last = index + 1 == layout.outputs.len();
         let pass = Backward {
             kernel: bound.kernel,
-            transposed: &derived.transposed[self.layout.transposed[index].clone()],
-            packed: &derived.packed[bound.graph.nodes[index].packed.clone()],
-            x: previous.map_or(self.inputs, |previous| activations.block(0..rows, previous.clone())),
+            transposed: &derived.transposed[layout.transposed[index].clone()],
+            packed: &derived.packed[node.packed.clone()],
+            x: source.map_or(self.inputs, |source| activations.block(0..rows, source.clone())),
             y: if is_last {
                 self.outputs.as_ref()
             } else {
                 activations.block(0..rows, range.clone())
             },
-            saved: activations.block(0..rows, self.layout.saved[index].clone()),
-            scratch: &mut self.scratch[self.layout.scratch[index].clone()],
+            saved: activations.block(0..rows, layout.saved[index].clone()),
+            input,
+            accumulate: edge.accumulate,
+            scratch: &mut self.scratch[layout.scratch[index].clone()],
             shard_sums: ShardSums {
                 sums: self.shard_sums,
-                stride: self.layout.shard_sums_len(),
-                range: self.layout.shard_sums[index].clone(),
+                stride: layout.shard_sums_len(),
+                range: layout.shard_sums[index].clone(),
                 sharding: self.sharding,
                 first: self.shards.start,
             },

@@ -7,6 +7,7 @@ use crate::{
     gemm::{MatMut, MatRef},
     graph::MemoryLayout,
     layers::shard_sums::Sharding,
+    loss::Targets,
 };
 
 /// Consecutive shards of a batch, and their part of every arena.
@@ -19,8 +20,8 @@ pub(super) struct BatchSlice<'a> {
     /// `[threads, scratch_len]`.
     pub(super) scratch: &'a mut [f32],
     pub(super) inputs: MatRef<'a>,
-    /// Empty in prediction, as `losses`.
-    pub(super) targets: &'a [usize],
+    /// None in prediction, as `losses`.
+    pub(super) targets: Targets<'a>,
     /// One row per sample: the nodes' outputs, and what they save for backward.
     pub(super) activations: MatMut<'a>,
     /// The outputs' gradients, in the same places.
@@ -44,7 +45,7 @@ impl<'a> BatchSlice<'a> {
     /// The samples before those of shard `shard`, with the scratch memory of `threads` threads, and the others.
     fn split(self, threads: usize, shard: usize) -> (Self, Self) {
         let row = self.sharding.samples(&(self.shards.start..shard)).len();
-        let targets = self.targets.split_at(row.min(self.targets.len()));
+        let targets = self.targets.split_at(row, self.outputs.cols());
         let losses = split_at_most(self.losses, row);
         let shard_sums = split_at_most(
             self.shard_sums,
@@ -93,7 +94,7 @@ impl<'a> BatchSlice<'a> {
             shard_sums: &mut [],
             scratch: &mut *self.scratch,
             inputs: self.inputs.block(rows.clone(), 0..self.inputs.cols()),
-            targets: &[],
+            targets: Targets::none(),
             activations: some_rows(self.activations.reborrow(), &rows),
             gradients: self.gradients.reborrow(),
             outputs: some_rows(self.outputs.reborrow(), &rows),

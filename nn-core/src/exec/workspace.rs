@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     aligned::Buffer,
-    error::{Error, Result, check_length},
+    error::{Error, Result},
     gemm::{Kernel, MatRef},
     graph::{Graph, MemoryLayout, ParameterBlock},
     layers::StepContext,
-    loss::{self, Loss},
+    loss::{self, Objective, Targets},
     spec::NetworkSpec,
 };
 
@@ -26,8 +26,8 @@ use crate::{
 /// use nn_core::{Network, Workspace};
 /// let network = Network::new("2 | dense 3".parse()?, 0)?;
 /// let mut workspace = Workspace::new(&network, 8)?;
-/// let logits = network.logits(&[0.0, 1.0, 2.0, 3.0], &mut workspace)?;
-/// assert_eq!(logits.len(), 2 * 3);
+/// let outputs = network.forward(&[0.0, 1.0, 2.0, 3.0], &mut workspace)?;
+/// assert_eq!(outputs.len(), 2 * 3);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -48,12 +48,14 @@ pub struct Workspace {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BatchReport {
-    /// Mean loss of the samples.
+    /// Mean loss of the samples, weighted where they have weights.
     pub loss: f32,
-    /// Number of samples whose largest output is that of the target.
-    pub correct: usize,
-    /// Number of samples.
+    /// Number of samples whose largest output is that of the target class; `None` where targets are values.
+    pub correct: Option<usize>,
+    /// Number of samples, without those of weight 0, such as those of an ignored class.
     pub samples: usize,
+    /// Sum of the samples' weights: their number, unless they have weights.
+    pub weight: f64,
 }
 
 impl Workspace {
@@ -94,9 +96,20 @@ impl Workspace {
         let batch = self.check_inputs(bound.graph, inputs)?;
         let multiply_adds = batch * bound.graph.multiply_adds;
         let threads = threads_for(multiply_adds, rayon::current_num_threads()).min(batch);
-        let slice = self.memory.slice(bound.graph, &self.prediction, threads, inputs, &[])?;
+        let slice = self
+            .memory
+            .slice(bound.graph, &self.prediction, threads, inputs, Targets::none())?;
         slice.share(threads, &|mut slice: BatchSlice<'_>| slice.predict(bound, packed));
         Ok(&self.memory.outputs[..batch * bound.graph.outputs()])
+    }
+
+    /// A node's output for the sample `row` of the last batch, after [`forward`](Self::forward).
+    pub(crate) fn output_of(&self, graph: &Graph, node: usize, row: usize) -> &[f32] {
+        if node + 1 == graph.nodes.len() {
+            let outputs = graph.outputs();
+            return &self.memory.outputs[row * outputs..][..outputs];
+        }
+        self.memory.activation(&self.prediction, node, row)
     }
 
     /// Forward, loss, and the gradients of all nodes' outputs; [`parameter_gradient`](Self::parameter_gradient) then
@@ -105,21 +118,20 @@ impl Workspace {
         &mut self,
         bound: BoundGraph<'_>,
         inputs: &[f32],
-        targets: &[usize],
-        loss: Loss,
+        objective: Objective<'_>,
         context: StepContext,
     ) -> Result<BatchReport> {
         let graph = bound.graph;
         let batch = self.check_inputs(graph, inputs)?;
-        check_targets(targets, batch, graph.outputs())?;
+        let weight = objective.check(batch, graph.outputs())?;
         check_min_batch(graph, batch)?;
         pack_for_training(bound.kernel, graph, bound.parameters, &mut self.packed);
         self.transpose(bound);
-        self.run_passes(bound, inputs, targets, loss, context)?;
+        self.run_passes(bound, inputs, objective, objective.scale(weight), context)?;
         let layout = training_layout(&self.training);
         let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
-        self.memory.list_nonzero_inputs(bound.kernel, layout, inputs);
-        Ok(self.report(targets, graph.outputs()))
+        self.memory.list_nonzero_inputs((graph, bound.kernel), layout, inputs);
+        Ok(self.report(objective, (batch, graph.outputs()), weight))
     }
 
     /// The number of threads of a training step on `batch` samples.
@@ -149,11 +161,12 @@ impl Workspace {
         &mut self,
         bound: BoundGraph<'_>,
         inputs: &[f32],
-        targets: &[usize],
-        loss: Loss,
+        Objective { targets, loss, .. }: Objective<'_>,
+        scale: f64,
         context: StepContext,
     ) -> Result<()> {
-        let (graph, batch) = (bound.graph, targets.len());
+        let graph = bound.graph;
+        let batch = inputs.len() / graph.inputs();
         let threads = self.training_threads(graph, batch);
         let stops = &graph.cross_sample;
         let mut start = 0;
@@ -167,7 +180,7 @@ impl Workspace {
         }
         self.section(bound, threads, (inputs, targets), &|slice, derived| {
             slice.forward(bound, start..graph.nodes.len(), context, derived);
-            slice.loss(loss);
+            slice.loss(loss, scale);
             slice.backward(bound, stops.last().copied(), graph.nodes.len(), derived);
         })?;
         for (index, &stop) in stops.iter().enumerate().rev() {
@@ -184,7 +197,7 @@ impl Workspace {
         &mut self,
         bound: BoundGraph<'_>,
         threads: usize,
-        (inputs, targets): (&[f32], &[usize]),
+        (inputs, targets): (&[f32], Targets<'_>),
         work: &(impl Fn(&mut BatchSlice<'_>, DerivedParameters<'_>) + Sync),
     ) -> Result<()> {
         let layout = training_layout(&self.training);
@@ -237,7 +250,9 @@ impl Workspace {
         let Some(layer) = graph.nodes[index].block_gradient() else {
             return self.add_shards(block, batch, (alpha, beta), out);
         };
-        let gradient_inputs = self.memory.gradient_inputs(layout, index, inputs);
+        let gradient_inputs = self
+            .memory
+            .gradient_inputs(layout, (index, graph.nodes[index].input()), inputs);
         layer.gradient(kernel, block.index, gradient_inputs, alpha, beta, out);
     }
 
@@ -258,11 +273,7 @@ impl Workspace {
 
     /// The size of the batch, if inputs, graph and workspace fit each other.
     fn check_inputs(&self, graph: &Graph, inputs: &[f32]) -> Result<usize> {
-        let input = graph.spec.input();
-        let batch = inputs.len() / input.len();
-        check_length("inputs", inputs.len(), batch.max(1) * input.len(), || {
-            format!("{} samples of shape {input}", batch.max(1))
-        })?;
+        let batch = graph.spec.samples(inputs)?;
         if batch > self.capacity {
             return Err(Error::Batch {
                 batch,
@@ -280,16 +291,25 @@ impl Workspace {
     }
 
     /// Sums up in the order of the samples, so that the result does not depend on threads.
-    fn report(&self, targets: &[usize], outputs: usize) -> BatchReport {
-        let losses = &self.memory.losses[..targets.len()];
-        let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
-        let rows = self.memory.outputs.chunks(outputs).zip(targets);
+    fn report(&self, objective: Objective<'_>, (batch, outputs): (usize, usize), weight: f64) -> BatchReport {
+        let Objective { targets, loss, .. } = objective;
+        let losses = self.memory.losses[..batch].iter().enumerate();
+        let sum: f64 = losses
+            .map(|(sample, &loss)| f64::from(targets.weight(sample)) * f64::from(loss))
+            .sum();
+        let (mut correct, mut samples) = (0, 0);
+        for (sample, outputs) in self.memory.outputs.chunks(outputs).take(batch).enumerate() {
+            let target = targets.get(sample, outputs.len());
+            if targets.weight(sample) * loss.weight(target) != 0.0 {
+                samples += 1;
+                correct += usize::from(target.class() == Some(loss::argmax(outputs)));
+            }
+        }
         BatchReport {
-            loss: (sum / targets.len() as f64) as f32,
-            correct: rows
-                .filter(|(outputs, target)| loss::argmax(outputs) == **target)
-                .count(),
-            samples: targets.len(),
+            loss: (sum / weight) as f32,
+            correct: targets.are_classes().then_some(correct),
+            samples,
+            weight,
         }
     }
 }
@@ -299,26 +319,13 @@ fn training_layout(training: &Option<MemoryLayout>) -> &MemoryLayout {
     training.as_ref().expect("a workspace for training")
 }
 
-fn check_targets(targets: &[usize], batch: usize, classes: usize) -> Result<()> {
-    check_length("targets", targets.len(), batch, || format!("{batch} samples"))?;
-    match targets.iter().position(|&target| target >= classes) {
-        None => Ok(()),
-        Some(sample) => Err(Error::Target {
-            target: targets[sample],
-            sample,
-            classes,
-        }),
-    }
-}
-
 /// Refuses a batch that is too small for a layer with statistics over it.
 fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
     for (node, layer) in graph.cross_sample_nodes() {
         let least = layer.min_batch();
         if batch < least {
             return Err(Error::SmallBatch {
-                index: node.item,
-                layer: graph.spec.layers()[node.item].to_string(),
+                layer: format!("{} ({})", node.path, node.text),
                 batch,
                 least,
             });

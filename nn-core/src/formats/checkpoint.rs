@@ -1,6 +1,6 @@
 //! Checkpoints: the complete state of a training run, from which it resumes exactly.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    loss::Loss,
     model::Model,
     network::{Network, Tensor},
     train::{Cursor, Progress, Settings, Trainer},
@@ -31,7 +32,8 @@ impl Trainer {
     /// [`scaling`](Model::scaling) and no [`labels`](Model::labels); set them on a model loaded from it.
     ///
     /// # Errors
-    /// If the file cannot be written, or a value is not finite.
+    /// If the file cannot be written, a value is not finite, or gradients have been [accumulated](Self::accumulate) and
+    /// not applied.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Cursor) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.checkpoint(next).map_err(|error| in_file(error, path))?;
@@ -41,8 +43,16 @@ impl Trainer {
     /// The bytes of a checkpoint, as [`save_checkpoint`](Self::save_checkpoint) writes them.
     ///
     /// # Errors
-    /// If a value is not finite.
+    /// If a value is not finite, or gradients have been [accumulated](Self::accumulate) and not applied, which the file
+    /// would not hold.
     pub fn checkpoint(&self, next: Cursor) -> Result<Vec<u8>> {
+        let accumulated = self.accumulated_batches();
+        if accumulated > 0 {
+            return Err(invalid(format!(
+                "gradients are accumulated (batches: {accumulated}), which a checkpoint does not hold; call \
+                 `Trainer::apply` before it is saved"
+            )));
+        }
         let training = TrainingJson {
             checkpoint_version: CHECKPOINT_VERSION,
             settings: self.settings().into(),
@@ -106,13 +116,28 @@ impl Trainer {
         Self::resume_from(&read(path)?, batch).map_err(|error| in_file(error, path))
     }
 
+    /// As [`resume`](Self::resume), for a run with a loss that is not built in: the checkpoint has only its
+    /// [name](Loss::name), so give it again.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), and if the run was trained with another loss.
+    pub fn resume_with_loss(path: impl AsRef<Path>, batch: usize, loss: impl Loss) -> Result<(Self, Cursor)> {
+        let path = path.as_ref();
+        let resumed = Self::resume_from_bytes(&read(path)?, batch, Some(Arc::new(loss)));
+        resumed.map_err(|error| in_file(error, path))
+    }
+
     /// As [`resume`](Self::resume), from the bytes of the checkpoint.
     ///
     /// # Errors
     /// If the bytes are not a valid checkpoint, or `batch` is out of range.
     pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
+        Self::resume_from_bytes(bytes, batch, None)
+    }
+
+    fn resume_from_bytes(bytes: &[u8], batch: usize, loss: Option<Arc<dyn Loss>>) -> Result<(Self, Cursor)> {
         let (model, training, mut tensors) = Model::parse_with(bytes, None)?;
-        let (settings, progress, next) = parse(training.as_deref())?;
+        let (settings, progress, next) = parse(training.as_deref(), loss, model.network.spec().outputs())?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
         *trainer.progress_mut() = progress;
         for (name, arena) in trainer.optimizer_state_mut().named_mut() {
@@ -124,8 +149,9 @@ impl Trainer {
         }
         if let Some(tensor) = tensors.first() {
             return Err(invalid(format!(
-                "tensor {} does not belong to a checkpoint with these settings: {settings:?}",
-                tensor.name
+                "tensor {} does not belong to a checkpoint with these settings: {:?}",
+                tensor.name,
+                trainer.settings()
             )));
         }
         Ok((trainer, next))
@@ -137,8 +163,8 @@ fn prefix(arena: &str) -> String {
     format!("{TRAINING}.{arena}.")
 }
 
-/// Parses and checks the training state in a checkpoint's metadata.
-fn parse(training: Option<&str>) -> Result<(Settings, Progress, Cursor)> {
+/// Parses and checks the training state in a checkpoint's metadata; `loss` is the one that the caller gives.
+fn parse(training: Option<&str>, loss: Option<Arc<dyn Loss>>, outputs: usize) -> Result<(Settings, Progress, Cursor)> {
     let Some(text) = training else {
         return Err(invalid(
             "a weights file, but not a checkpoint: it has no training state".to_owned(),
@@ -155,9 +181,10 @@ fn parse(training: Option<&str>) -> Result<(Settings, Progress, Cursor)> {
         )));
     }
     let training: TrainingJson = serde_json::from_value(value).map_err(unreadable)?;
-    let (settings, progress) = (Settings::from(training.settings), Progress::from(training.progress));
+    let settings = training.settings.into_settings(loss).map_err(invalid)?;
+    let progress = Progress::from(training.progress);
     // Not the caller's setting, so not an `Error::Setting`.
-    let checked = settings.check();
+    let checked = settings.check(outputs);
     checked.map_err(|error| invalid(format!("a setting of the training state is out of range: {error}")))?;
     if !progress.is_plausible() {
         return Err(invalid(format!("the step counts are impossible: {progress:?}")));

@@ -3,8 +3,11 @@
 //! The field and variant names of these types are the file format: they are written to files and read from old ones.
 //! The types that they mirror may be renamed freely.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::loss_json::LossJson;
 use crate::{
     loss::Loss,
     optim::{Adam, Annealing, Curve, OneCycle, Optimizer, Schedule, Sgd, WarmUp},
@@ -29,6 +32,16 @@ pub(super) struct SettingsJson {
     max_norm: Option<f32>,
     average: Option<f32>,
     seed: u64,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    accumulation: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,36 +124,35 @@ enum AnnealingJson {
     Linear,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-enum LossJson {
-    CrossEntropy { label_smoothing: f32 },
-    MeanSquaredError,
-}
-
 impl From<&Settings> for SettingsJson {
     fn from(settings: &Settings) -> Self {
         Self {
             optimizer: settings.optimizer.into(),
             schedule: settings.schedule.into(),
-            loss: settings.loss.into(),
+            loss: (&*settings.loss).into(),
             max_norm: settings.max_norm,
             average: settings.average,
             seed: settings.seed,
+            accumulation: settings.accumulation,
         }
     }
 }
 
-impl From<SettingsJson> for Settings {
-    fn from(json: SettingsJson) -> Self {
-        Self {
-            optimizer: json.optimizer.into(),
-            schedule: json.schedule.into(),
-            loss: json.loss.into(),
-            max_norm: json.max_norm,
-            average: json.average,
-            seed: json.seed,
-        }
+impl SettingsJson {
+    /// The settings; `given` is the loss that the caller gives.
+    ///
+    /// # Errors
+    /// If the loss needs to be given, or another one is.
+    pub(super) fn into_settings(self, given: Option<Arc<dyn Loss>>) -> Result<Settings, String> {
+        Ok(Settings {
+            optimizer: self.optimizer.into(),
+            schedule: self.schedule.into(),
+            loss: self.loss.into_loss(given)?,
+            max_norm: self.max_norm,
+            average: self.average,
+            seed: self.seed,
+            accumulation: self.accumulation,
+        })
     }
 }
 
@@ -270,24 +282,6 @@ impl From<ScheduleJson> for Schedule {
     }
 }
 
-impl From<Loss> for LossJson {
-    fn from(loss: Loss) -> Self {
-        match loss {
-            Loss::CrossEntropy { label_smoothing } => Self::CrossEntropy { label_smoothing },
-            Loss::MeanSquaredError => Self::MeanSquaredError,
-        }
-    }
-}
-
-impl From<LossJson> for Loss {
-    fn from(json: LossJson) -> Self {
-        match json {
-            LossJson::CrossEntropy { label_smoothing } => Self::CrossEntropy { label_smoothing },
-            LossJson::MeanSquaredError => Self::MeanSquaredError,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Debug;
@@ -295,6 +289,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
+    use crate::loss::MeanSquaredError;
 
     /// Asserts the exact JSON text of a value, and that the value is read back from it.
     fn assert_json<T, J>(value: T, text: &str)
@@ -310,10 +305,11 @@ mod tests {
         Settings {
             optimizer: Sgd::new(0.1).into(),
             schedule: Schedule::constant(),
-            loss: Loss::MeanSquaredError,
+            loss: Arc::new(MeanSquaredError),
             max_norm: Some(0.5),
             average: None,
             seed: 7,
+            accumulation: 1,
         }
     }
 
@@ -378,15 +374,6 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_each_loss_is_fixed() {
-        assert_json::<Loss, LossJson>(
-            Loss::CrossEntropy { label_smoothing: 0.1 },
-            r#"{"CrossEntropy":{"label_smoothing":0.1}}"#,
-        );
-        assert_json::<Loss, LossJson>(Loss::MeanSquaredError, r#""MeanSquaredError""#);
-    }
-
-    #[test]
     fn the_text_of_a_run_is_fixed() {
         let (progress, cursor) = (Progress { steps: 12, averaged: 5 }, Cursor { epoch: 3, batches: 2 });
         let training = TrainingJson {
@@ -405,7 +392,8 @@ mod tests {
         );
         assert_eq!(serde_json::to_string(&training).unwrap(), text);
         let read: TrainingJson = serde_json::from_str(text).unwrap();
-        assert_eq!(Settings::from(read.settings), example());
+        let settings = read.settings.into_settings(None).unwrap();
+        assert_eq!(format!("{settings:?}"), format!("{:?}", example()));
         assert_eq!(Progress::from(read.progress), progress);
         assert_eq!(Cursor::from(read.next), cursor);
     }

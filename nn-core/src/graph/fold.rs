@@ -1,19 +1,27 @@
-//! The graph of prediction: batch normalizations are folded into the dense layers and convolutions right before them.
+//! The graphs of prediction and of activations, which read the arenas of the training graph.
 
-use super::node::{FoldedNorm, Graph};
-use crate::spec::{LayerSpec, NetworkSpec};
+use super::{
+    lower::Purpose,
+    node::{FoldedNorm, Graph},
+};
 
 impl Graph {
-    /// The graph of prediction, which reads the arenas of `training`; `None` if there is nothing to fold.
+    /// The graph of prediction, with batch normalizations folded into the dense layers and convolutions right before
+    /// them; `None` if there is nothing to fold.
     pub(crate) fn for_prediction(training: &Self) -> Option<Self> {
-        let spec = &training.spec;
-        let layers = without_folded_norms(spec);
-        if layers.len() == spec.layers().len() {
+        let mut graph = Self::lower(&training.spec, Purpose::Prediction);
+        if !graph.nodes.iter().any(|node| node.folds_batch_norm) {
             return None;
         }
-        let mut graph = Self::lower(spec, &layers, false);
         graph.share_arenas(training);
         Some(graph)
+    }
+
+    /// The graph in which each layer gives its whole output.
+    pub(crate) fn for_activations(training: &Self) -> Self {
+        let mut graph = Self::lower(&training.spec, Purpose::Activations);
+        graph.share_arenas(training);
+        graph
     }
 
     /// Points the nodes at their layers' parts of the training graph's arenas, and at the normalizations that are
@@ -28,10 +36,10 @@ impl Graph {
             if len == 0 {
                 continue;
             }
-            let source = sources.find(|(_, source)| source.item == node.item);
+            let source = sources.find(|(_, source)| source.path == node.path);
             let (index, source) = source.expect("the layer is in both graphs");
             (node.parameters, node.state) = (source.parameters.clone(), source.state.clone());
-            if is_folded(&training.spec.layers()[node.item..]) {
+            if node.folds_batch_norm {
                 node.folded = Some(FoldedNorm {
                     norm: index + 1,
                     range: end..end + len,
@@ -40,26 +48,4 @@ impl Graph {
             }
         }
     }
-}
-
-/// Whether a normalization follows the first of these layers and is folded into it.
-fn is_folded(layers: &[LayerSpec]) -> bool {
-    matches!(
-        layers,
-        [LayerSpec::Dense { .. } | LayerSpec::Conv(_), LayerSpec::BatchNorm, ..]
-    )
-}
-
-/// The layers of prediction, each with its index in the text form. Convolutions take a bias from the normalization.
-fn without_folded_norms(spec: &NetworkSpec) -> Vec<(usize, LayerSpec)> {
-    let mut layers: Vec<(usize, LayerSpec)> = Vec::new();
-    for (index, layer) in spec.layers().iter().enumerate() {
-        let before = layers.last_mut().filter(|(before, _)| before + 1 == index);
-        match (layer, before) {
-            (LayerSpec::BatchNorm, Some((_, LayerSpec::Conv(conv)))) => conv.bias = true,
-            (LayerSpec::BatchNorm, Some((_, LayerSpec::Dense { .. }))) => {}
-            _ => layers.push((index, layer.clone())),
-        }
-    }
-    layers
 }

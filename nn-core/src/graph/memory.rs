@@ -25,6 +25,8 @@ pub(crate) struct MemoryLayout {
     pub(crate) saved: Vec<Range<usize>>,
     /// The flags of a node's nonzero inputs in a sample's activations; empty where they are not used.
     pub(crate) nonzero_flags: Vec<Range<usize>>,
+    /// In a sample's gradients, that of a node's input before the executor adds it to another edge's; else empty.
+    pub(crate) edge_gradients: Vec<Range<usize>>,
     /// The distance between two samples' activations.
     pub(crate) activation_stride: usize,
     /// A node's transposed parameters.
@@ -40,6 +42,7 @@ impl MemoryLayout {
         let nodes = &graph.nodes;
         let in_training = |len: usize| if training { len } else { 0 };
         let (mut outputs, mut saved, mut nonzero_flags) = (Vec::new(), Vec::new(), Vec::new());
+        let mut edge_gradients = Vec::new();
         let mut end = 0;
         for (index, node) in nodes.iter().enumerate() {
             let flags = if node.skips_zero_inputs() {
@@ -50,20 +53,27 @@ impl MemoryLayout {
             outputs.push(take(&mut end, node.outputs));
             saved.push(take(&mut end, in_training(node.layer.saved_len())));
             nonzero_flags.push(take(&mut end, in_training(flags)));
+            let edge = if node.needs_edge_gradient() {
+                graph.inputs_of(index)
+            } else {
+                0
+            };
+            edge_gradients.push(take(&mut end, in_training(edge)));
         }
         // An odd number of cache lines: with a power of two, all samples would fall into the same few cache sets.
         let lines = (end / NR) | 1;
         // The gradient of the network's input is not computed.
-        let transposed_len = |(index, node): (usize, &Node)| match node.layer.parameters() {
-            Some(parameters) if index > 0 => in_training(parameters.transposed_len()),
+        let transposed_len = |node: &Node| match node.layer.parameters() {
+            Some(parameters) if node.input().is_some() => in_training(parameters.transposed_len()),
             _ => 0,
         };
         Self {
             outputs,
             saved,
             nonzero_flags,
+            edge_gradients,
             activation_stride: lines * NR,
-            transposed: ranges(nodes.iter().enumerate().map(transposed_len)),
+            transposed: ranges(nodes.iter().map(transposed_len)),
             shard_sums: ranges(nodes.iter().map(|node| in_training(node.shard_sums_len()))),
             scratch: ranges(nodes.iter().map(|node| node.layer.scratch_len(training))),
         }

@@ -8,4 +8,4 @@ mod node;
 mod required_region;
 
 pub(crate) use memory::MemoryLayout;
-pub(crate) use node::{FoldedNorm, Graph, Node, ParameterBlock};
+pub(crate) use node::{FoldedNorm, Graph, LayerOutput, Node, ParameterBlock};

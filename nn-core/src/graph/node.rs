@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::{
     gemm::NR,
     layers::{BlockGradient, CrossSample, GradientMethod, Layer, StateSpec},
-    spec::NetworkSpec,
+    shape::Shape,
+    spec::{LayerPath, NetworkSpec},
 };
 
 /// How a network is computed; fixed when it is built.
@@ -16,6 +17,8 @@ pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     /// The arena of parameters, cut into blocks, in order and without gaps.
     pub(crate) blocks: Vec<ParameterBlock>,
+    /// Where each layer's output is, in the order of computation; only in the graph of activations.
+    pub(crate) layer_outputs: Vec<LayerOutput>,
     /// Indices of the nodes that are [`CrossSample`], in order.
     pub(crate) cross_sample: Vec<usize>,
     /// Multiply-adds of a forward pass of one sample.
@@ -28,8 +31,12 @@ pub(crate) struct Graph {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) layer: Box<dyn Layer>,
-    /// Index of the layer in the text form, which names its tensors in files.
-    pub(crate) item: usize,
+    /// Position of the layer in the text form, which names its tensors in files.
+    pub(crate) path: LayerPath,
+    /// The layer's text form.
+    pub(crate) text: String,
+    /// What it reads: one input, or several for a layer that combines them.
+    pub(crate) inputs: Vec<Edge>,
     /// Values of a sample's output.
     pub(crate) outputs: usize,
     /// Its part of the arena of parameters.
@@ -38,8 +45,32 @@ pub(crate) struct Node {
     pub(crate) packed: Range<usize>,
     /// Its part of the arena of running statistics.
     pub(crate) state: Range<usize>,
+    /// Whether a ReLU follows, directly or after a batch normalization.
+    pub(crate) before_relu: bool,
+    /// Whether a batch normalization is folded into it.
+    pub(crate) folds_batch_norm: bool,
     /// In prediction, the normalization that is folded into its parameters.
     pub(crate) folded: Option<FoldedNorm>,
+}
+
+/// The output of a layer, in the graph of activations.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerOutput {
+    pub(crate) path: LayerPath,
+    /// The node that gives it; `None` for the network's input.
+    pub(crate) source: Option<usize>,
+    pub(crate) shape: Shape,
+    /// Whether it is an image stored as HWC.
+    pub(crate) is_hwc: bool,
+}
+
+/// An input of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    /// The node whose output it is; `None` for the network's input.
+    pub(crate) source: Option<usize>,
+    /// Whether backward adds its gradient to that of an edge from the same source, instead of overwriting it.
+    pub(crate) accumulate: bool,
 }
 
 /// A normalization that is folded into the parameters of the layer before it.
@@ -69,6 +100,7 @@ impl Graph {
             spec,
             nodes: Vec::new(),
             blocks: Vec::new(),
+            layer_outputs: Vec::new(),
             cross_sample: Vec::new(),
             multiply_adds: 0,
             first_multiply_adds: 0,
@@ -80,10 +112,14 @@ impl Graph {
         self.spec.input().len()
     }
 
-    /// Values of a sample's input to a node.
+    /// Values of a sample's first input to a node.
     pub(crate) fn inputs_of(&self, node: usize) -> usize {
-        node.checked_sub(1)
-            .map_or(self.inputs(), |previous| self.nodes[previous].outputs)
+        self.values_of(self.nodes[node].input())
+    }
+
+    /// Values of a sample that a node gives; those of the network's input for `None`.
+    pub(crate) fn values_of(&self, source: Option<usize>) -> usize {
+        source.map_or(self.inputs(), |source| self.nodes[source].outputs)
     }
 
     /// Values of a sample's output.
@@ -112,8 +148,14 @@ impl Graph {
         nodes.filter_map(|node| Some((node, node.layer.cross_sample()?)))
     }
 
-    /// Appends a node behind the others, in every arena.
-    pub(crate) fn push(&mut self, layer: Box<dyn Layer>, item: usize, outputs: usize) {
+    /// Appends a node behind the others, in every arena. `place` is the layer's position and its text form.
+    pub(crate) fn push(
+        &mut self,
+        layer: Box<dyn Layer>,
+        (path, text): (LayerPath, String),
+        sources: &[Option<usize>],
+        outputs: usize,
+    ) {
         let [start, packed, state] = [self.parameters_len(), self.packed_len(), self.state_len()];
         let (mut parameters_len, mut packed_len, mut state_len) = (0, 0, 0);
         if let Some(parameters) = layer.parameters() {
@@ -135,11 +177,33 @@ impl Graph {
             parameters: start..start + parameters_len,
             packed: packed..packed + packed_len,
             state: state..state + state_len,
+            before_relu: false,
+            folds_batch_norm: false,
             folded: None,
+            inputs: sources
+                .iter()
+                .map(|&source| Edge {
+                    source,
+                    accumulate: false,
+                })
+                .collect(),
             layer,
-            item,
+            path,
+            text,
             outputs,
         });
+    }
+
+    /// Decides which edges accumulate: of those from the same source, all but the first one in the order of backward.
+    pub(super) fn finish_edges(&mut self) {
+        let mut has_gradient = vec![false; self.nodes.len()];
+        for node in self.nodes.iter_mut().rev() {
+            for edge in &mut node.inputs {
+                if let Some(source) = edge.source {
+                    edge.accumulate = std::mem::replace(&mut has_gradient[source], true);
+                }
+            }
+        }
     }
 
     /// Adds a layer's multiply-adds to the counts.
@@ -152,6 +216,16 @@ impl Graph {
 }
 
 impl Node {
+    /// The source of the first input.
+    pub(crate) fn input(&self) -> Option<usize> {
+        self.inputs.first().and_then(|edge| edge.source)
+    }
+
+    /// Whether the executor adds the gradient of the node's input to that of another edge.
+    pub(crate) fn needs_edge_gradient(&self) -> bool {
+        !self.layer.accumulates() && self.inputs.iter().any(|edge| edge.accumulate)
+    }
+
     /// The layer's block gradient, if its parameters' gradient is computed by block.
     pub(crate) fn block_gradient(&self) -> Option<&dyn BlockGradient> {
         match self.layer.parameters()?.gradient_method() {

@@ -6,10 +6,10 @@
 
 use crate::{
     shape::Shape,
-    spec::{ConvSpec, LayerSpec},
+    spec::{ConvSpec, LayerSpec, chain_shapes},
 };
 
-/// The required parts of a network's input and of its layers' outputs: images are cropped at the lower and right edge.
+/// The required parts of a chain's input and of its layers' outputs: images are cropped at the lower and right edge.
 #[derive(Debug)]
 pub(super) struct RequiredRegion {
     pub(super) input: Shape,
@@ -17,31 +17,32 @@ pub(super) struct RequiredRegion {
 }
 
 impl RequiredRegion {
-    /// In training, batch normalizations read all of their input.
+    /// In training, batch normalizations read all of their input. Layers with branches read and give whole images, since
+    /// the branches may need different parts.
     ///
     /// # Panics
     /// If the layers do not fit each other; a [`NetworkSpec`](crate::NetworkSpec) has been checked.
-    pub(super) fn of<'a>(
-        input: Shape,
-        layers: impl DoubleEndedIterator<Item = &'a LayerSpec> + Clone,
-        training: bool,
-    ) -> Self {
-        let mut shape = input;
-        let mut inputs = Vec::new();
-        for (index, layer) in layers.clone().enumerate() {
-            inputs.push(shape);
-            shape = layer.output(index, shape).expect("the spec was checked");
-        }
+    pub(super) fn of(input: Shape, layers: &[LayerSpec], training: bool) -> Self {
+        let shapes: Vec<Shape> = std::iter::once(input).chain(chain_shapes(input, layers)).collect();
+        let mut shape = shapes[layers.len()];
         let mut outputs = Vec::new();
-        for (layer, input) in layers.rev().zip(inputs.into_iter().rev()) {
-            if training && *layer == LayerSpec::BatchNorm {
-                shape = input;
+        for (index, layer) in layers.iter().enumerate().rev() {
+            if !layer.branches().is_empty() || (training && *layer == LayerSpec::BatchNorm) {
+                shape = shapes[index + 1];
             }
             outputs.push(shape);
-            shape = input_region(layer, input, shape);
+            shape = input_region(layer, shapes[index], shape);
         }
         outputs.reverse();
         Self { input: shape, outputs }
+    }
+
+    /// The whole of the input and of all outputs.
+    pub(super) fn whole(input: Shape, layers: &[LayerSpec]) -> Self {
+        Self {
+            input,
+            outputs: chain_shapes(input, layers),
+        }
     }
 }
 
@@ -93,7 +94,7 @@ mod tests {
 
     fn region(text: &str, training: bool) -> (String, Vec<String>) {
         let spec: NetworkSpec = text.parse().unwrap();
-        let region = RequiredRegion::of(spec.input(), spec.layers().iter(), training);
+        let region = RequiredRegion::of(spec.input(), spec.layers(), training);
         let outputs = region.outputs.iter().map(ToString::to_string).collect();
         (region.input.to_string(), outputs)
     }
@@ -116,11 +117,11 @@ mod tests {
             "9x9x2 | conv 4 3x3 pad same | globalavgpool | flatten",
         ] {
             let spec: NetworkSpec = text.parse().unwrap();
-            let region = RequiredRegion::of(spec.input(), spec.layers().iter(), true);
+            let region = RequiredRegion::of(spec.input(), spec.layers(), true);
             let mut shape = spec.input();
             assert_eq!(region.input, shape);
             for (index, layer) in spec.layers().iter().enumerate() {
-                shape = layer.output(index, shape).unwrap();
+                shape = layer.output(shape).unwrap();
                 assert_eq!(region.outputs[index], shape, "{text}");
             }
         }
@@ -133,6 +134,14 @@ mod tests {
         assert_eq!((input.as_str(), outputs[0].as_str()), ("9x9x1", "4x4x3"));
         let (input, outputs) = region("8x8x1 | conv 3 1x1 stride 2 pad 3 | maxpool 6 | dense 2", false);
         assert_eq!((input.as_str(), outputs[0].as_str()), ("8x8x1", "6x6x3"));
+    }
+
+    #[test]
+    fn branches_require_whole_images() {
+        let text = "9x9x1 | conv 3 2x2 | add(; conv 3 3x3 pad same) | maxpool 3 | conv 3 2x2";
+        let (input, outputs) = region(text, true);
+        assert_eq!(input, "9x9x1");
+        assert_eq!(outputs, ["8x8x3", "8x8x3", "2x2x3", "1x1x3"]);
     }
 
     #[test]

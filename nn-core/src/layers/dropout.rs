@@ -19,8 +19,8 @@ const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
 pub(crate) struct Dropout {
     pub(crate) len: usize,
     pub(crate) probability: f32,
-    /// The layer's index in the network, which gives each layer random numbers of its own.
-    pub(crate) layer_index: usize,
+    /// The [number of the layer](crate::spec::LayerPath::id), which gives each layer random numbers of its own.
+    pub(crate) layer_id: u64,
 }
 
 impl Layer for Dropout {
@@ -37,7 +37,12 @@ impl Layer for Dropout {
                 y.copy_from_slice(x);
                 continue;
             };
-            let seed = (context.seed ^ SEED_SALT).wrapping_add(self.layer_index as u64);
+            let Some(seed) = context.seed else {
+                y.copy_from_slice(x);
+                pass.saved.row_mut(row).fill(1.0);
+                continue;
+            };
+            let seed = (seed ^ SEED_SALT).wrapping_add(self.layer_id);
             // No batch has more than 2^32 samples.
             let sample = (context.first_sample + row) as u64;
             let mut generator = rng::stream(seed, (context.step << 32) | sample);
@@ -75,7 +80,7 @@ mod tests {
         let layer = Dropout {
             len: LEN,
             probability: 0.25,
-            layer_index: 3,
+            layer_id: 3,
         };
         let x = vec![1.0; 2 * LEN];
         let (mut y, mut saved) = (vec![f32::NAN; 2 * LEN], vec![f32::NAN; 2 * LEN]);
@@ -84,6 +89,7 @@ mod tests {
             parameters: &[],
             packed: &[],
             x: MatRef::row_major(&x, 2, LEN).unwrap(),
+            input: 0,
             training,
             saved: MatMut::row_major(&mut saved, 2, LEN).unwrap(),
             scratch: &mut [],
@@ -92,14 +98,28 @@ mod tests {
         (y, saved)
     }
 
+    fn context(seed: u64, step: u64, first_sample: usize) -> Option<StepContext> {
+        Some(StepContext {
+            seed: Some(seed),
+            step,
+            first_sample,
+        })
+    }
+
     #[test]
     fn prediction_drops_nothing() {
         assert!(forward(None).0.iter().all(|&y| y == 1.0));
     }
 
     #[test]
-    fn training_drops_with_the_given_probability_and_keeps_the_mean() {
+    fn training_without_a_seed_drops_nothing() {
         let (y, saved) = forward(Some(StepContext::default()));
+        assert!(y.iter().chain(&saved).all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn training_drops_with_the_given_probability_and_keeps_the_mean() {
+        let (y, saved) = forward(context(0, 0, 0));
         assert_eq!(y, saved);
         assert!(y.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
         let mean = y.iter().sum::<f32>() / y.len() as f32;
@@ -108,13 +128,6 @@ mod tests {
 
     #[test]
     fn mask_depends_on_seed_step_and_sample_alone() {
-        let context = |seed, step, first_sample| {
-            Some(StepContext {
-                seed,
-                step,
-                first_sample,
-            })
-        };
         let (y, _) = forward(context(1, 2, 5));
         assert_eq!(forward(context(1, 2, 5)).0, y);
         // The second sample is the first one of a pass that begins there.

@@ -2,7 +2,9 @@
 
 mod activation;
 mod batchnorm;
+mod combine;
 mod conv;
+mod custom;
 mod dense;
 mod dropout;
 mod layout;
@@ -17,7 +19,9 @@ use self::shard_sums::{PartialSums, ShardSums};
 pub(crate) use self::{
     activation::Activation,
     batchnorm::{BatchNorm, fold},
+    combine::{Combine, add},
     conv::Conv,
+    custom::Custom,
     dense::Dense,
     dropout::Dropout,
     layout::{ChangeLayout, Layout},
@@ -37,6 +41,11 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// the gradient before the activation, in place. Also adds up the parameters' gradient if that is done [by
     /// shard](GradientMethod::ByShard).
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>);
+
+    /// Whether `backward` adds to `dx` where [`Backward::accumulate`] asks for it. For other layers, the executor does.
+    fn accumulates(&self) -> bool {
+        false
+    }
 
     /// The trainable parameters, if the layer has any.
     fn parameters(&self) -> Option<&dyn Parameters> {
@@ -156,6 +165,8 @@ pub(crate) struct Forward<'a> {
     /// What [`Parameters::pack`], or one of the methods of [`CrossSample`], wrote.
     pub(crate) packed: &'a [f32],
     pub(crate) x: MatRef<'a>,
+    /// Index of `x` among the inputs of a layer that has several, which runs once for each.
+    pub(crate) input: usize,
     /// The training step; none in prediction.
     pub(crate) training: Option<StepContext>,
     /// `[batch, saved_len]` in training, no columns in prediction.
@@ -166,7 +177,8 @@ pub(crate) struct Forward<'a> {
 /// What random numbers in a forward pass depend on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepContext {
-    pub(crate) seed: u64,
+    /// The seed of dropout's random numbers; `None` leaves dropout out.
+    pub(crate) seed: Option<u64>,
     /// The training step, counted from 0.
     pub(crate) step: u64,
     /// Index in the batch of the pass's first sample.
@@ -184,6 +196,10 @@ pub(crate) struct Backward<'a> {
     pub(crate) x: MatRef<'a>,
     pub(crate) y: MatRef<'a>,
     pub(crate) saved: MatRef<'a>,
+    /// Index of `x` among the inputs of a layer that has several, which runs once for each.
+    pub(crate) input: usize,
+    /// Whether to add to `dx`, for a layer that [accumulates](Layer::accumulates).
+    pub(crate) accumulate: bool,
     pub(crate) scratch: &'a mut [f32],
     pub(crate) shard_sums: ShardSums<'a>,
 }

@@ -1,11 +1,17 @@
 //! The builder of a network's description.
 
+use std::sync::Arc;
+
 use super::{
     NetworkSpec,
+    custom::{CustomLayer, CustomSpec},
     layer::{ConvSpec, LayerSpec},
-    shapes::{MAX_VALUES, check_values, mismatch},
+    shapes::{MAX_VALUES, check_values, complete_chain, mismatch},
 };
-use crate::{error::Result, shape::Shape};
+use crate::{
+    error::{Error, Result},
+    shape::Shape,
+};
 
 /// Adds layers one by one; [`build`](NetworkSpecBuilder::build) checks that they fit together.
 ///
@@ -18,7 +24,8 @@ use crate::{error::Result, shape::Shape};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct NetworkSpecBuilder {
-    input: Shape,
+    /// `None` for a branch.
+    input: Option<Shape>,
     layers: Vec<LayerSpec>,
 }
 
@@ -26,7 +33,16 @@ impl NetworkSpec {
     /// Starts a network whose samples have shape `input`.
     pub fn builder(input: Shape) -> NetworkSpecBuilder {
         NetworkSpecBuilder {
-            input,
+            input: Some(input),
+            layers: Vec::new(),
+        }
+    }
+
+    /// Starts a branch, for [`add`](NetworkSpecBuilder::add) or [`concat`](NetworkSpecBuilder::concat). Without
+    /// layers, it gives its input unchanged.
+    pub fn branch() -> NetworkSpecBuilder {
+        NetworkSpecBuilder {
+            input: None,
             layers: Vec::new(),
         }
     }
@@ -126,6 +142,42 @@ impl NetworkSpecBuilder {
         self.layer(LayerSpec::Flatten)
     }
 
+    /// Adds the sum of branches, which all take the output of the layer before them and give the same shape.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let branches = [NetworkSpec::branch(), NetworkSpec::branch().dense(16).relu().dense(16)];
+    /// let spec = NetworkSpec::builder(Shape::features(16)).add(branches).relu().dense(4).build()?;
+    /// assert_eq!(spec, "16 | add(; dense 16 | relu | dense 16) | relu | dense 4".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    // The name of the layer, as in the text form; it has nothing to do with `+`.
+    #[expect(clippy::should_implement_trait)]
+    pub fn add(self, branches: impl IntoIterator<Item = Self>) -> Self {
+        let branches = branches.into_iter().map(|branch| branch.layers).collect();
+        self.layer(LayerSpec::Add { branches })
+    }
+
+    /// Adds the output of branches one after the other: the channels of images, or features.
+    ///
+    /// ```
+    /// use nn_core::{ConvSpec, NetworkSpec, Padding, Shape};
+    /// let conv = ConvSpec::new(4, 3, 3).with_padding(Padding::Same);
+    /// let branches = [NetworkSpec::branch(), NetworkSpec::branch().conv(conv).relu()];
+    /// let spec = NetworkSpec::builder(Shape::image(1, 8, 8)).concat(branches).build()?;
+    /// assert_eq!(spec.output(), Shape::image(5, 8, 8));
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn concat(self, branches: impl IntoIterator<Item = Self>) -> Self {
+        let branches = branches.into_iter().map(|branch| branch.layers).collect();
+        self.layer(LayerSpec::Concat { branches })
+    }
+
+    /// Adds a layer of the user's own.
+    pub fn custom(self, layer: impl CustomLayer + 'static) -> Self {
+        self.layer(LayerSpec::Custom(CustomSpec(Arc::new(layer))))
+    }
+
     /// Adds any layer.
     pub fn layer(mut self, layer: LayerSpec) -> Self {
         self.layers.push(layer);
@@ -136,32 +188,24 @@ impl NetworkSpecBuilder {
     ///
     /// # Errors
     /// [`Error::LayerShape`](crate::Error::LayerShape), which names the layer, if one does not fit, there is no layer,
-    /// a size is 0 or beyond 2³⁰, or the last layer's output is not a vector.
+    /// or a size is 0 or beyond 2³⁰. [`Error::Setting`](crate::Error::Setting) for a [branch](NetworkSpec::branch),
+    /// which has no input.
     pub fn build(self) -> Result<NetworkSpec> {
-        check_values(self.input).map_err(|reason| mismatch(0, "the input", self.input, reason))?;
-        let mut layers = Vec::with_capacity(self.layers.len() + 1);
-        let mut shape = self.input;
-        for layer in self.layers {
-            let is_image = matches!(shape, Shape::Image { .. });
-            if is_image && matches!(layer, LayerSpec::Dense { .. }) {
-                layers.push(LayerSpec::Flatten);
-                shape = Shape::Features(shape.len());
-            }
-            shape = layer.output(layers.len(), shape)?;
-            layers.push(layer);
+        let input = self.input.ok_or_else(|| Error::Setting {
+            name: "branch",
+            value: format!("of {} layers", self.layers.len()),
+            reason: "it has no input shape; pass it to `add` or `concat` of a builder that has one",
+        })?;
+        check_values(input).map_err(|reason| mismatch("0 (the input)", input, reason))?;
+        if self.layers.is_empty() {
+            let reason = "a network has at least one layer, as in `784 | dense 10`";
+            return Err(mismatch("0 (the end of the network)", input, reason));
         }
-        if layers.is_empty() || !matches!(shape, Shape::Features(_)) {
-            let reason = "a network has at least one layer and ends in a vector; add `flatten` or `dense OUT`";
-            return Err(mismatch(layers.len(), "the end of the network", shape, reason));
-        }
-        let spec = NetworkSpec {
-            input: self.input,
-            layers,
-            output: shape,
-        };
+        let (layers, output) = complete_chain(input, self.layers, 0)?;
+        let spec = NetworkSpec { input, layers, output };
         if spec.parameter_count() > MAX_VALUES {
-            let reason = "they have more than 2^30 parameters";
-            return Err(mismatch(spec.layers.len(), "all layers together", spec.input, reason));
+            let all = format!("0 to {} (all together)", spec.layers.len() - 1);
+            return Err(mismatch(&all, input, "they have more than 2^30 parameters"));
         }
         Ok(spec)
     }

@@ -1,5 +1,7 @@
 //! The layers a network can be made of, and their settings.
 
+use super::custom::CustomSpec;
+
 /// A layer of a network, as one item of the text form describes it.
 ///
 /// With the builder, [`NetworkSpecBuilder`](crate::NetworkSpecBuilder) has a method for each of them.
@@ -60,6 +62,21 @@ pub enum LayerSpec {
     Gelu,
     /// `flatten`: turns an image into a vector, in channel-height-width order.
     Flatten,
+    /// `add(A; B; …)`: the sum of what its branches give, which have the same shape.
+    #[non_exhaustive]
+    Add {
+        /// The branches, which all take the layer's input; an empty one gives it unchanged.
+        branches: Vec<Vec<LayerSpec>>,
+    },
+    /// `concat(A; B; …)`: what its branches give, one after the other: the channels of images of the same height and
+    /// width, or features.
+    #[non_exhaustive]
+    Concat {
+        /// The branches, which all take the layer's input; an empty one gives it unchanged.
+        branches: Vec<Vec<LayerSpec>>,
+    },
+    /// A layer of the user's own.
+    Custom(CustomSpec),
 }
 
 /// Settings of a convolution.
@@ -114,6 +131,23 @@ impl LayerSpec {
     #[must_use]
     pub const fn avg_pool(size: usize, stride: usize) -> Self {
         Self::AvgPool { size, stride }
+    }
+
+    /// The branches of an `add` or a `concat`; none of any other layer.
+    ///
+    /// ```
+    /// use nn_core::NetworkSpec;
+    /// let spec: NetworkSpec = "16 | add(dense 16 | relu) | dense 4".parse()?;
+    /// assert_eq!(spec.layers()[0].branches().len(), 2);
+    /// assert_eq!(spec.layers()[0].branches()[0], []);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn branches(&self) -> &[Vec<Self>] {
+        match self {
+            Self::Add { branches } | Self::Concat { branches } => branches,
+            _ => &[],
+        }
     }
 
     /// Whether the layer reads windows of an image.

@@ -3,11 +3,9 @@
 use super::{
     NetworkSpec,
     layer::{ConvSpec, LayerSpec, Padding},
+    path::LayerPath,
 };
-use crate::{
-    error::{Error, Result},
-    shape::Shape,
-};
+use crate::{error::Error, shape::Shape};
 
 /// Maximum values of a sample, of a layer's output or of a layer's parameters: 2³⁰, or 4 GiB of f32.
 ///
@@ -20,6 +18,10 @@ const MAX_SIDE: usize = 1 << 16;
 /// Maximum pixels of a max-pooling window: the position of its maximum is stored as an f32, which represents every
 /// integer only up to here.
 const MAX_WINDOW: usize = 1 << f32::MANTISSA_DIGITS;
+
+/// Maximum depth of branches in branches, so that recursion over them does not exhaust the stack.
+pub(super) const MAX_DEPTH: usize = 32;
+pub(super) const TOO_DEEP: &str = "branches nest at most 32 deep";
 
 /// Alignment to which the packed form of a weight matrix pads its outputs.
 const PACKED_OUTPUTS: usize = 16;
@@ -35,37 +37,138 @@ impl NetworkSpec {
     /// ```
     #[must_use]
     pub fn shapes(&self) -> Vec<Shape> {
-        let mut shape = self.input;
-        let mut next = |(index, layer): (usize, &LayerSpec)| {
-            shape = layer.output(index, shape).unwrap_or(shape);
-            shape
-        };
-        self.layers.iter().enumerate().map(&mut next).collect()
+        chain_shapes(self.input, &self.layers)
     }
 
     /// Number of parameters: weights and biases, without running statistics.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
-        let mut shape = self.input;
-        let mut count = 0;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let (inputs, outputs) = layer.fan(shape).unwrap_or_default();
-            let bias = !matches!(layer, LayerSpec::Conv(ConvSpec { bias: false, .. }));
-            count += (inputs + usize::from(bias)) * outputs;
-            shape = layer.output(index, shape).unwrap_or(shape);
+        chain_parameters(self.input, &self.layers)
+    }
+}
+
+/// The output shapes of layers that follow each other.
+///
+/// # Panics
+/// If the layers do not fit each other; a [`NetworkSpec`] has been checked.
+pub(crate) fn chain_shapes(input: Shape, layers: &[LayerSpec]) -> Vec<Shape> {
+    let mut shape = input;
+    let mut next = |layer: &LayerSpec| {
+        shape = layer.output(shape).expect("the spec was checked");
+        shape
+    };
+    layers.iter().map(&mut next).collect()
+}
+
+/// The parameters of layers that follow each other, and of their branches.
+fn chain_parameters(input: Shape, layers: &[LayerSpec]) -> usize {
+    let inputs = std::iter::once(input).chain(chain_shapes(input, layers));
+    let parameters = |(layer, input): (&LayerSpec, Shape)| {
+        let branches = layer.branches().iter();
+        layer.own_parameters(input) + branches.map(|branch| chain_parameters(input, branch)).sum::<usize>()
+    };
+    layers.iter().zip(inputs).map(parameters).sum()
+}
+
+/// Inserts a `flatten` where an image meets a dense layer, and checks that each layer takes the shape that the layer
+/// before it gives. Returns the layers and the shape of the last one's output.
+pub(super) fn complete_chain(
+    input: Shape,
+    layers: Vec<LayerSpec>,
+    depth: usize,
+) -> Result<(Vec<LayerSpec>, Shape), ShapeFault> {
+    let mut completed = Vec::with_capacity(layers.len() + 1);
+    let mut shape = input;
+    for layer in layers {
+        let is_image = matches!(shape, Shape::Image { .. });
+        if is_image && matches!(layer, LayerSpec::Dense { .. }) {
+            completed.push(LayerSpec::Flatten);
+            shape = Shape::Features(shape.len());
         }
-        count
+        let index = completed.len();
+        let layer = complete_branches(layer, shape, depth).map_err(|fault| fault.inside(index))?;
+        shape = layer.output(shape).map_err(|fault| fault.inside(index))?;
+        completed.push(layer);
+    }
+    Ok((completed, shape))
+}
+
+/// [`complete_chain`] for each branch of a layer.
+fn complete_branches(layer: LayerSpec, input: Shape, depth: usize) -> Result<LayerSpec, ShapeFault> {
+    if !layer.branches().is_empty() && depth == MAX_DEPTH {
+        return Err(ShapeFault::new(&layer, input, TOO_DEEP));
+    }
+    let complete = |branches: Vec<Vec<LayerSpec>>| {
+        let branches = branches.into_iter().enumerate().map(|(branch, layers)| {
+            let completed = complete_chain(input, layers, depth + 1);
+            Ok(completed.map_err(|fault| fault.inside(branch))?.0)
+        });
+        branches.collect::<Result<Vec<_>, _>>()
+    };
+    Ok(match layer {
+        LayerSpec::Add { branches } => LayerSpec::Add {
+            branches: complete(branches)?,
+        },
+        LayerSpec::Concat { branches } => LayerSpec::Concat {
+            branches: complete(branches)?,
+        },
+        other => other,
+    })
+}
+
+/// Why a layer cannot be computed, and where it is.
+#[derive(Debug)]
+pub(crate) struct ShapeFault {
+    path: LayerPath,
+    layer: String,
+    input: Shape,
+    reason: String,
+}
+
+impl ShapeFault {
+    fn new(layer: &LayerSpec, input: Shape, reason: impl Into<String>) -> Self {
+        Self {
+            path: LayerPath::root(),
+            layer: layer.to_string(),
+            input,
+            reason: reason.into(),
+        }
+    }
+
+    /// The fault as one in layer or branch `index` of an outer chain.
+    fn inside(self, index: usize) -> Self {
+        Self {
+            path: self.path.inside(index),
+            ..self
+        }
+    }
+}
+
+impl From<ShapeFault> for Error {
+    fn from(fault: ShapeFault) -> Self {
+        Self::LayerShape {
+            layer: format!("{} ({})", fault.path, fault.layer),
+            input: fault.input,
+            reason: fault.reason,
+        }
     }
 }
 
 impl LayerSpec {
-    /// The shape of the output for an input of shape `input`. `index` is the layer's position, for messages.
+    /// The shape of the output for an input of shape `input`.
     ///
     /// # Errors
-    /// If a setting is out of range, or the layer cannot take such an input.
-    pub(crate) fn output(&self, index: usize, input: Shape) -> Result<Shape> {
-        let refuse = |reason: &str| mismatch(index, &self.to_string(), input, reason);
-        let output = self.output_shape(input).map_err(refuse)?;
+    /// If a setting is out of range, or the layer or one in its branches cannot take such an input.
+    pub(crate) fn output(&self, input: Shape) -> Result<Shape, ShapeFault> {
+        let refuse = |reason: &str| ShapeFault::new(self, input, reason);
+        let output = match self {
+            Self::Add { branches } | Self::Concat { branches } => {
+                let outputs = branch_outputs(input, branches)?;
+                self.joined(&outputs).map_err(|reason| refuse(&reason))?
+            }
+            Self::Custom(custom) => custom.output(input).map_err(|reason| refuse(&reason))?,
+            _ => self.output_shape(input).map_err(refuse)?,
+        };
         // Only now: an absurd number of channels may overflow the number of values, and is reported below.
         if let Shape::Image { height, width, .. } = output
             && (height == 0 || width == 0)
@@ -79,8 +182,50 @@ impl LayerSpec {
         Ok(output)
     }
 
-    fn output_shape(&self, input: Shape) -> std::result::Result<Shape, &'static str> {
+    /// The shape that an `add` or a `concat` gives for the outputs of its branches.
+    fn joined(&self, outputs: &[Shape]) -> Result<Shape, String> {
+        let (Some(&first), true) = (outputs.first(), outputs.len() > 1) else {
+            return Err("it needs at least two branches, separated by `;`".to_owned());
+        };
+        if self.branches().iter().filter(|branch| branch.is_empty()).count() > 1 {
+            return Err("at most one branch may be empty, which is the input itself".to_owned());
+        }
+        let is_sum = matches!(self, Self::Add { .. });
+        let fits = |shape: &Shape| match (first, *shape) {
+            _ if is_sum => first == *shape,
+            (
+                Shape::Image { height, width, .. },
+                Shape::Image {
+                    height: h, width: w, ..
+                },
+            ) => (height, width) == (h, w),
+            (Shape::Features(_), Shape::Features(_)) => true,
+            _ => false,
+        };
+        if let Some(branch) = outputs.iter().position(|shape| !fits(shape)) {
+            let demand = if is_sum {
+                "all have to give the same shape"
+            } else {
+                "all have to give images of the same height and width, or features"
+            };
+            return Err(format!(
+                "branch 0 gives {first}, and branch {branch} gives {}; {demand}",
+                outputs[branch]
+            ));
+        }
+        let channels = outputs
+            .iter()
+            .try_fold(0usize, |sum, shape| sum.checked_add(shape.channels()));
+        Ok(match first {
+            _ if is_sum => first,
+            Shape::Features(_) => Shape::Features(channels.unwrap_or(usize::MAX)),
+            Shape::Image { height, width, .. } => Shape::image(channels.unwrap_or(usize::MAX), height, width),
+        })
+    }
+
+    fn output_shape(&self, input: Shape) -> Result<Shape, &'static str> {
         match self {
+            Self::Add { .. } | Self::Concat { .. } | Self::Custom(_) => Ok(input),
             Self::Dense { outputs } => Ok(Shape::Features(*outputs)),
             Self::Dropout { probability } if !(0.0..1.0).contains(probability) => {
                 Err("the probability has to be at least 0 and less than 1")
@@ -111,8 +256,21 @@ impl LayerSpec {
         }
     }
 
+    /// Number of parameters, without those of branches.
+    fn own_parameters(&self, input: Shape) -> usize {
+        if let Self::Custom(custom) = self {
+            return custom.parameter_count(input).unwrap_or_default();
+        }
+        let (inputs, outputs) = self.fan(input).unwrap_or_default();
+        let bias = !matches!(self, Self::Conv(ConvSpec { bias: false, .. }));
+        (inputs + usize::from(bias)) * outputs
+    }
+
     /// Upper bound of the packed parameters for an input of shape `input`, or `None` if it overflows.
     fn padded_parameters(&self, input: Shape) -> Option<usize> {
+        if let Self::Custom(custom) = self {
+            return custom.parameter_count(input);
+        }
         let (inputs, outputs) = self.fan(input)?;
         inputs
             .checked_add(1)?
@@ -135,7 +293,7 @@ impl LayerSpec {
 }
 
 impl ConvSpec {
-    fn check(&self) -> std::result::Result<(), &'static str> {
+    fn check(&self) -> Result<(), &'static str> {
         let sizes = [self.kernel.0, self.kernel.1, self.stride];
         if sizes.iter().any(|&size| !(1..=MAX_SIDE).contains(&size)) {
             return Err("kernel and stride have to be from 1 to 65536");
@@ -147,7 +305,7 @@ impl ConvSpec {
         }
     }
 
-    fn output_shape(&self, input: Shape) -> std::result::Result<Shape, &'static str> {
+    fn output_shape(&self, input: Shape) -> Result<Shape, &'static str> {
         self.check()?;
         let (top, bottom) = self.pads(self.kernel.0);
         let (left, right) = self.pads(self.kernel.1);
@@ -172,14 +330,14 @@ fn windows(len: usize, size: usize, stride: usize) -> usize {
 }
 
 /// Channels, height and width of an image.
-fn image(shape: Shape) -> std::result::Result<(usize, usize, usize), &'static str> {
+fn image(shape: Shape) -> Result<(usize, usize, usize), &'static str> {
     shape
         .as_image()
         .ok_or("it needs an image; give the input as `HxWxC`, and `flatten` only after it")
 }
 
 /// Checks that a sample of this shape has at least one value, and not too many.
-pub(super) fn check_values(shape: Shape) -> std::result::Result<(), &'static str> {
+pub(super) fn check_values(shape: Shape) -> Result<(), &'static str> {
     match shape.checked_len() {
         Some(1..=MAX_VALUES) => Ok(()),
         Some(0) => Err("it has no values; every size has to be at least 1"),
@@ -187,10 +345,20 @@ pub(super) fn check_values(shape: Shape) -> std::result::Result<(), &'static str
     }
 }
 
-pub(super) fn mismatch(index: usize, layer: &str, input: Shape, reason: &str) -> Error {
+/// The shapes that branches give for an input.
+fn branch_outputs(input: Shape, branches: &[Vec<LayerSpec>]) -> Result<Vec<Shape>, ShapeFault> {
+    let output = |(branch, layers): (usize, &Vec<LayerSpec>)| {
+        layers.iter().enumerate().try_fold(input, |shape, (index, layer)| {
+            let output = layer.output(shape);
+            output.map_err(|fault| fault.inside(index).inside(branch))
+        })
+    };
+    branches.iter().enumerate().map(output).collect()
+}
+
+pub(super) fn mismatch(what: &str, input: Shape, reason: &str) -> Error {
     Error::LayerShape {
-        index,
-        layer: layer.to_owned(),
+        layer: what.to_owned(),
         input,
         reason: reason.to_owned(),
     }

@@ -7,7 +7,11 @@ use std::{
 
 use super::{
     NetworkSpec,
+    custom::LayerRegistry,
+    forms::FORMS,
     layer::{ConvSpec, LayerSpec, Padding},
+    path::LayerPath,
+    shapes::{MAX_DEPTH, TOO_DEEP},
 };
 use crate::{
     error::{Error, Result},
@@ -43,8 +47,27 @@ impl fmt::Display for LayerSpec {
             Self::Sigmoid => f.write_str("sigmoid"),
             Self::Gelu => f.write_str("gelu"),
             Self::Flatten => f.write_str("flatten"),
+            Self::Add { branches } => write_branches(f, "add", branches),
+            Self::Concat { branches } => write_branches(f, "concat", branches),
+            Self::Custom(custom) => write!(f, "{custom}"),
         }
     }
+}
+
+fn write_branches(f: &mut fmt::Formatter<'_>, name: &str, branches: &[Vec<LayerSpec>]) -> fmt::Result {
+    write!(f, "{name}(")?;
+    for (index, branch) in branches.iter().enumerate() {
+        f.write_str(if index > 0 { ";" } else { "" })?;
+        for (layer, text) in branch.iter().enumerate() {
+            let separator = match (index, layer) {
+                (0, 0) => "",
+                (_, 0) => " ",
+                _ => " | ",
+            };
+            write!(f, "{separator}{text}")?;
+        }
+    }
+    f.write_str(")")
 }
 
 impl fmt::Display for NetworkSpec {
@@ -61,33 +84,114 @@ impl FromStr for NetworkSpec {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut items = text.split('|').enumerate();
-        let (_, input) = items.next().unwrap_or((0, ""));
-        let mut builder = Self::builder(Item::new(0, input).shape()?);
-        for (index, text) in items {
-            builder = builder.layer(Item::new(index, text).layer()?);
+        Self::parse_with(text, &LayerRegistry::default())
+    }
+}
+
+impl NetworkSpec {
+    /// Parses the text form of a network with layers of the user's own.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] for text that is not a network, [`Error::LayerShape`] for layers that do not fit each other.
+    pub fn parse_with(text: &str, registry: &LayerRegistry) -> Result<Self> {
+        check_brackets(text)?;
+        let mut items = split(text, '|');
+        let input = Item {
+            path: None,
+            text: items.next().unwrap_or("").trim(),
+            registry,
+        };
+        let mut builder = Self::builder(input.shape()?);
+        for layer in parse_layers(items, &LayerPath::root(), registry)? {
+            builder = builder.layer(layer);
         }
         builder.build()
     }
 }
 
-/// One item of the text.
-struct Item<'a> {
-    index: usize,
-    text: &'a str,
+/// The layers of a chain, from their items.
+fn parse_layers<'a>(
+    items: impl Iterator<Item = &'a str>,
+    chain: &LayerPath,
+    registry: &LayerRegistry,
+) -> Result<Vec<LayerSpec>> {
+    let parse = |(index, text): (usize, &str)| {
+        let item = Item {
+            path: Some(chain.child(index)),
+            text: text.trim(),
+            registry,
+        };
+        item.layer()
+    };
+    items.enumerate().map(parse).collect()
 }
 
-impl<'a> Item<'a> {
-    fn new(index: usize, text: &'a str) -> Self {
-        Self {
-            index,
-            text: text.trim(),
+/// Checks that brackets are balanced and nest no deeper than branches may.
+fn check_brackets(text: &str) -> Result<()> {
+    let refuse = |at: usize, reason: &str| {
+        Err(Error::Spec {
+            item: format!("character {}", text[..at].chars().count() + 1),
+            text: text[at..].chars().take(80).collect(),
+            reason: reason.to_owned(),
+        })
+    };
+    let mut open = Vec::new();
+    for (at, char) in text.char_indices() {
+        match char {
+            '(' if open.len() == MAX_DEPTH => return refuse(at, TOO_DEEP),
+            '(' => open.push(at),
+            ')' if open.pop().is_none() => return refuse(at, "this bracket was not opened; remove it, or add `(`"),
+            _ => {}
         }
     }
+    open.last()
+        .map_or(Ok(()), |&at| refuse(at, "this bracket is not closed; add `)`"))
+}
 
+/// Splits text at separators outside of brackets.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut depth = 0usize;
+    text.split(move |char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && char == separator
+    })
+}
+
+/// What stands before the bracket that closes one before the text, and what stands after it.
+fn split_at_closing(text: &str) -> (&str, &str) {
+    let mut depth = 0usize;
+    let closes = |char| match char {
+        '(' => {
+            depth += 1;
+            false
+        }
+        ')' if depth == 0 => true,
+        ')' => {
+            depth -= 1;
+            false
+        }
+        _ => false,
+    };
+    text.split_once(closes).unwrap_or((text, ""))
+}
+
+/// One item of the text.
+struct Item<'a> {
+    /// `None` for the input.
+    path: Option<LayerPath>,
+    text: &'a str,
+    registry: &'a LayerRegistry,
+}
+
+impl Item<'_> {
     fn error(&self, reason: impl Into<String>) -> Error {
+        let path = self.path.as_ref();
         Error::Spec {
-            item: self.index,
+            item: path.map_or_else(|| "the input".to_owned(), |path| format!("layer {path}")),
             text: self.text.chars().take(80).collect(),
             reason: reason.into(),
         }
@@ -106,7 +210,35 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// An `add` or a `concat`, from its name and what follows the opening bracket.
+    fn branched(&self, name: &str, rest: &str) -> Result<LayerSpec> {
+        let (body, after) = split_at_closing(rest);
+        if !after.trim().is_empty() {
+            return Err(self.error(format!("`{}` after the bracket; separate layers by `|`", after.trim())));
+        }
+        let path = self.path.as_ref().map_or_else(LayerPath::root, LayerPath::clone);
+        let mut branches: Vec<&str> = split(body, ';').collect();
+        if name == "add" && branches.len() == 1 {
+            branches.insert(0, "");
+        }
+        let parse = |(index, text): (usize, &&str)| {
+            if text.trim().is_empty() {
+                return Ok(Vec::new());
+            }
+            parse_layers(split(text, '|'), &path.child(index), self.registry)
+        };
+        let branches = branches.iter().enumerate().map(parse).collect::<Result<_>>()?;
+        match name {
+            "add" => Ok(LayerSpec::Add { branches }),
+            "concat" => Ok(LayerSpec::Concat { branches }),
+            _ => Err(self.error("only `add(A; B)` and `concat(A; B)` take branches in brackets")),
+        }
+    }
+
     fn layer(&self) -> Result<LayerSpec> {
+        if let Some((name, rest)) = self.text.split_once('(') {
+            return self.branched(name.trim(), rest);
+        }
         let mut words = self.text.split_whitespace();
         let name = words.next().unwrap_or("");
         let layer = match name {
@@ -134,18 +266,21 @@ impl<'a> Item<'a> {
             "relu" => LayerSpec::Relu,
             "flatten" => LayerSpec::Flatten,
             "" => return Err(self.error("no layer between two `|`; remove one of them, or add a layer")),
-            _ => {
-                return Err(self.error(
-                    "no such layer; the layers are `dense OUT`, `conv OUT KHxKW`, `maxpool K`, `avgpool K`, \
-                     `globalavgpool`, `batchnorm`, `dropout P`, `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu`, \
-                     `flatten`",
-                ));
-            }
+            _ => return self.custom(name, &words.collect::<Vec<_>>()),
         };
         match words.next() {
             None => Ok(layer),
             Some(word) => Err(self.error(format!("`{word}` is one word too many; remove it"))),
         }
+    }
+
+    /// A layer of the user's own.
+    fn custom(&self, name: &str, words: &[&str]) -> Result<LayerSpec> {
+        let Some(parsed) = self.registry.parse(name, words) else {
+            let names: Vec<_> = FORMS.into_iter().chain(self.registry.names()).collect();
+            return Err(self.error(format!("no such layer; the layers are `{}`", names.join("`, `"))));
+        };
+        parsed.map(LayerSpec::Custom).map_err(|reason| self.error(reason))
     }
 
     fn conv(&self, words: &mut SplitWhitespace<'_>) -> Result<ConvSpec> {
@@ -216,6 +351,11 @@ mod tests {
             "9x9x3 | conv 4 2x2 | batchnorm | relu | dense 8 | batchnorm",
             " 28 x 28 x 1 |  flatten|dense   128 | relu | dense 10 ",
             "3x5x2 | relu | flatten",
+            "3x5x2 | relu",
+            "16 | add(dense 16 | relu) | dense 4",
+            "16|add(;dense 16)|concat(;dense 3;add(relu;dense 16|tanh))",
+            "6x6x2 | concat(conv 3 3x3 pad same; ; add (conv 2 1x1)) | relu",
+            "6x6x2 | add(flatten | dense 4; dense 4)",
         ] {
             let spec: NetworkSpec = text.parse().unwrap();
             assert_eq!(spec.to_string().parse::<NetworkSpec>().unwrap(), spec, "{text}");
@@ -223,20 +363,55 @@ mod tests {
     }
 
     #[test]
+    fn a_single_branch_of_add_is_short_for_one_beside_the_input() {
+        let spec: NetworkSpec = "16 | add(dense 16 | relu)".parse().unwrap();
+        assert_eq!(spec.to_string(), "16 | add(; dense 16 | relu)");
+        let spec: NetworkSpec = "4x4x1 | add( dense 3;conv 1 2x2|dense 3 )".parse().unwrap();
+        let flattened = "4x4x1 | add(flatten | dense 3; conv 1 2x2 | flatten | dense 3)";
+        assert_eq!(spec.to_string(), flattened);
+        assert_eq!(spec.parameter_count(), 51 + 5 + 30);
+    }
+
+    #[test]
     fn errors_name_the_item_and_the_fault() {
+        let deep = format!("8 | {}relu{}", "add(; ".repeat(33), ")".repeat(33));
+        let refused = message(&deep);
+        assert!(refused.contains("at most 32 deep"), "{refused}");
         for (text, wanted) in [
-            ("", "item 0"),
+            (
+                "8 | add(dense 8",
+                "character 8 (\"(dense 8\"): this bracket is not closed",
+            ),
+            ("8 | dense 8)", "character 12 (\")\"): this bracket was not opened"),
+            ("8 | add(dense 8) relu", "`relu` after the bracket"),
+            ("8 | add(dense 8)(relu)", "`(relu)` after the bracket"),
+            ("8 | foo(dense 8)", "only `add(A; B)`"),
+            ("8 | add()", "at most one branch may be empty"),
+            ("8 | concat(relu)", "at least two branches"),
+            ("8 | concat(;;relu)", "at most one branch may be empty"),
+            ("8 | add(; dense 8 || relu)", "layer 0.1.1 (\"\"): no layer between"),
+            ("8 | add(; dense 8 | foo)", "layer 0.1.1 (\"foo\"): no such layer"),
+            (
+                "8 | relu | add(; relu | dense 4)",
+                "branch 0 gives 8, and branch 1 gives 4",
+            ),
+            (
+                "8 | relu | add(; relu | conv 4 3x3)",
+                "layer 1.1.1 (conv 4 3x3): cannot take",
+            ),
+            ("4x4x1 | concat(; conv 2 3x3)", "of the same height and width"),
+            ("4x4x1 | concat(; dense 3)", "of the same height and width"),
+            ("", "the input"),
             ("784", "at least one layer"),
             ("0 | dense 10", "no values"),
-            ("-1 | dense 10", "item 0"),
+            ("-1 | dense 10", "the input"),
             ("784 | dense", "dense OUT"),
             ("784 | dense 0", "above 0"),
-            ("784 | dense 1e9", "item 1"),
+            ("784 | dense 1e9", "layer 0 ("),
             ("784 | dense 10 10", "`10` is one word too many"),
             ("784 | | dense 10", "no layer between"),
             ("784 | lstm 10", "no such layer"),
             ("28x28 | dense 10", "28x28x1"),
-            ("28x28x1 | relu", "ends in a vector"),
             ("784 | conv 8 3x3", "needs an image"),
             ("28x28x1 | conv 8 3", "conv OUT KHxKW"),
             ("28x28x1 | conv 8 3x0", "above 0"),

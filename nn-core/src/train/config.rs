@@ -1,5 +1,7 @@
 //! The settings and the progress of a training run.
 
+use std::sync::Arc;
+
 use crate::{
     error::{Error, Result},
     loss::Loss,
@@ -7,15 +9,17 @@ use crate::{
 };
 
 /// The settings of a training run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) optimizer: Optimizer,
     pub(crate) schedule: Schedule,
-    pub(crate) loss: Loss,
+    pub(crate) loss: Arc<dyn Loss>,
     /// The norm that gradients are clipped to.
     pub(crate) max_norm: Option<f32>,
     /// The decay of the parameters' moving average.
     pub(crate) average: Option<f32>,
+    /// Batches of an epoch for each step.
+    pub(crate) accumulation: usize,
     pub(crate) seed: u64,
 }
 
@@ -37,11 +41,18 @@ impl Progress {
 }
 
 impl Settings {
-    /// Refuses settings that are out of range.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses settings that are out of range for a network of `outputs` outputs.
+    pub(crate) fn check(&self, outputs: usize) -> Result<()> {
         self.optimizer.check()?;
         self.schedule.check()?;
-        self.loss.check()?;
+        self.loss.check(outputs)?;
+        if self.accumulation == 0 {
+            return Err(Error::Setting {
+                name: "accumulation",
+                value: "0".to_owned(),
+                reason: "a step needs at least one batch",
+            });
+        }
         match self.max_norm {
             Some(max_norm) if !(max_norm > 0.0 && max_norm.is_finite()) => Err(Error::Setting {
                 name: "max_norm",

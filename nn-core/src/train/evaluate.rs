@@ -1,33 +1,96 @@
 //! Evaluation: loss and accuracy of a network on data that it is not trained on.
 
-use super::source::{Source, next_batch};
+use super::{
+    source::{Batch, Source, next_batch, start_epoch},
+    trainer::Trainer,
+};
 use crate::{
     error::{Error, Result},
     exec::{Workspace, in_pool},
-    loss,
+    loss::{Loss, Target, argmax},
     network::Network,
 };
 
 /// Loss and accuracy of a network on data that it is not trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// Mean cross-entropy, whatever loss is used in training.
+    /// Mean loss of the samples, weighted where they have weights.
     pub loss: f64,
-    /// Share of samples that are classified correctly.
-    pub accuracy: f64,
-    /// Number of samples that are classified correctly.
-    pub correct: usize,
-    /// Number of samples.
+    /// Share of samples that are classified correctly; `None` where targets are values.
+    pub accuracy: Option<f64>,
+    /// Number of samples that are classified correctly; `None` where targets are values.
+    pub correct: Option<usize>,
+    /// Number of samples, without those of weight 0, such as those of an ignored class.
     pub count: usize,
 }
 
-/// Evaluates a network on one epoch of `source`, in batches of the workspace's capacity.
+/// Evaluates a network on one epoch of `source`, in batches of the workspace's capacity. Give it the loss that the
+/// network is trained with ([`Trainer::evaluate`](crate::Trainer::evaluate) does).
 ///
 /// # Errors
-/// If the source gives targets that are not classes or more samples than there is room for, or if the workspace has no
-/// room at all or was made for another network.
-pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Workspace) -> Result<Evaluation> {
+/// If the source fails or has no samples, the loss does not take a target, or all samples have weight 0; or if the
+/// workspace has no room at all or was made for another network.
+pub fn evaluate<S: Source + ?Sized>(
+    network: &Network,
+    source: &mut S,
+    loss: &dyn Loss,
+    workspace: &mut Workspace,
+) -> Result<Evaluation> {
+    evaluate_with(network, source, loss, workspace, |_, _| {})
+}
+
+/// As [`evaluate()`], and shows `each` the outputs and the target of every sample that counts, for
+/// [metrics](crate::metrics).
+///
+/// ```
+/// use nn_core::{Network, Samples, Workspace, evaluate_with, loss::MeanSquaredError, metrics::AbsoluteError};
+/// let network = Network::new("2 | dense 1".parse()?, 42)?;
+/// let mut samples = Samples::new(&[0.0, 1.0, 1.0, 0.0], &[0.5, 1.5]);
+/// let mut workspace = Workspace::new(&network, 32)?;
+/// let mut error = AbsoluteError::default();
+/// let add = |outputs: &[f32], target| error.add(outputs, target);
+/// let evaluation = evaluate_with(&network, &mut samples, &MeanSquaredError, &mut workspace, add)?;
+/// assert!(error.mean().unwrap().powi(2) <= evaluation.loss);
+/// # Ok::<(), nn_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`evaluate()`].
+pub fn evaluate_with<S: Source + ?Sized>(
+    network: &Network,
+    source: &mut S,
+    loss: &dyn Loss,
+    workspace: &mut Workspace,
+    each: impl FnMut(&[f32], Target<'_>) + Send,
+) -> Result<Evaluation> {
+    let (input, outputs) = (network.spec().input().len(), network.spec().outputs());
+    let mut batch = Batch::new(workspace.capacity(), input, outputs);
+    evaluate_in(network, source, loss, (workspace, &mut batch), each)
+}
+
+impl Trainer {
+    /// Evaluates the network in its current state on one epoch of `source`, with the trainer's loss.
+    ///
+    /// # Errors
+    /// If the source fails or has no samples, the loss does not take a target, or all samples have weight 0.
+    pub fn evaluate<S: Source + ?Sized>(&mut self, source: &mut S) -> Result<Evaluation> {
+        let mut batch = self.take_batch();
+        let memory = (&mut self.workspace, &mut batch);
+        let outcome = evaluate_in(&self.network, source, &*self.settings.loss, memory, |_, _| {});
+        self.return_batch(batch);
+        outcome
+    }
+}
+
+/// [`evaluate_with`] in given memory.
+fn evaluate_in<S: Source + ?Sized>(
+    network: &Network,
+    source: &mut S,
+    loss: &dyn Loss,
+    (workspace, batch): (&mut Workspace, &mut Batch),
+    mut each: impl FnMut(&[f32], Target<'_>) + Send,
+) -> Result<Evaluation> {
     if workspace.capacity() == 0 {
         return Err(Error::Setting {
             name: "the workspace's capacity",
@@ -35,35 +98,83 @@ pub fn evaluate<S: Source>(network: &Network, source: &mut S, workspace: &mut Wo
             reason: "evaluation needs room for at least one sample; make a larger one",
         });
     }
+    let outputs = network.spec().outputs();
+    loss.check(outputs)?;
     in_pool(|| {
-        let (sample, outputs) = (network.spec().input().len(), network.spec().outputs());
-        let mut inputs = vec![0.0; workspace.capacity() * sample];
-        let mut targets = vec![0; workspace.capacity()];
-        let mut unused = vec![0.0; outputs];
-        let mut evaluation = Evaluation::default();
-        source.start_epoch(0);
-        loop {
-            let count = next_batch(source, &mut inputs, &mut targets)?;
-            if count == 0 {
-                break;
-            }
-            let logits = network.logits(&inputs[..count * sample], workspace)?;
-            for (sample, (logits, &target)) in logits.chunks(outputs).zip(&targets[..count]).enumerate() {
-                if target >= outputs {
-                    return Err(Error::Target {
-                        target,
-                        sample,
-                        classes: outputs,
-                    });
+        let mut totals = Totals::new(outputs);
+        start_epoch(source, 0)?;
+        while next_batch(source, batch)? {
+            let predicted = network.forward(batch.inputs(), workspace)?;
+            let targets = batch.targets();
+            totals.weight += targets.check(loss, batch.len(), outputs)?;
+            for (sample, outputs) in predicted.chunks(outputs).enumerate() {
+                let target = targets.get(sample, outputs.len());
+                if totals.add(loss, outputs, target, targets.weight(sample)) {
+                    each(outputs, target);
                 }
-                evaluation.loss += f64::from(loss::cross_entropy(logits, target, 1.0, &mut unused));
-                evaluation.correct += usize::from(loss::argmax(logits) == target);
             }
-            evaluation.count += count;
         }
-        let count = evaluation.count.max(1) as f64;
-        evaluation.loss /= count;
-        evaluation.accuracy = evaluation.correct as f64 / count;
-        Ok(evaluation)
+        totals.evaluation()
     })
+}
+
+/// Sums over samples.
+struct Totals {
+    loss: f64,
+    weight: f64,
+    /// All samples, also those of weight 0.
+    samples: usize,
+    count: usize,
+    correct: usize,
+    /// Samples that count and whose targets are classes.
+    classes: usize,
+    gradient: Vec<f32>,
+}
+
+impl Totals {
+    fn new(outputs: usize) -> Self {
+        Self {
+            loss: 0.0,
+            weight: 0.0,
+            samples: 0,
+            count: 0,
+            correct: 0,
+            classes: 0,
+            gradient: vec![0.0; outputs],
+        }
+    }
+
+    /// Adds a sample; returns whether it counts.
+    fn add(&mut self, loss: &dyn Loss, outputs: &[f32], target: Target<'_>, weight: f32) -> bool {
+        self.samples += 1;
+        if weight != 0.0 {
+            self.loss += f64::from(weight) * f64::from(loss.of_sample(outputs, target, &mut self.gradient));
+        }
+        let counts = weight * loss.weight(target) != 0.0;
+        if counts {
+            self.count += 1;
+            self.classes += usize::from(target.class().is_some());
+            self.correct += usize::from(target.class() == Some(argmax(outputs)));
+        }
+        counts
+    }
+
+    fn evaluation(self) -> Result<Evaluation> {
+        if self.samples == 0 {
+            return Err(Error::NoSamples { epoch: 0 });
+        }
+        if !(self.weight > 0.0 && self.weight.is_finite()) {
+            return Err(Error::NoWeight {
+                batch: self.samples,
+                total: self.weight,
+            });
+        }
+        let correct = (self.classes == self.count).then_some(self.correct);
+        Ok(Evaluation {
+            loss: self.loss / self.weight,
+            accuracy: correct.map(|correct| correct as f64 / self.count as f64),
+            correct,
+            count: self.count,
+        })
+    }
 }

@@ -1,14 +1,19 @@
-//! Training: the trainer, data sources, the parameter update, and evaluation.
+//! Training: the trainer, data sources, the parameter update, evaluation and metrics.
 
+mod accumulation;
 mod config;
+mod epoch;
 mod evaluate;
 mod gradients;
-mod source;
+pub mod metrics;
+pub mod source;
+mod totals;
 mod trainer;
 mod update;
 
 pub(crate) use config::{Progress, Settings};
-pub use evaluate::{Evaluation, evaluate};
-pub use gradients::gradients;
-pub use source::{Cursor, Source};
-pub use trainer::{EpochReport, Trainer};
+pub use epoch::EpochReport;
+pub use evaluate::{Evaluation, evaluate, evaluate_with};
+pub use gradients::{Gradients, gradients};
+pub use source::Cursor;
+pub use trainer::Trainer;

@@ -1,18 +1,19 @@
-//! The trainer: training steps and epochs.
+//! The trainer: its settings, and training steps.
 
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::{
     config::{Progress, Settings},
-    source::{Cursor, Source, next_batch},
-    update::{OptimizerState, Update},
+    source::Batch,
+    totals::Accumulated,
+    update::{OptimizerState, StepGradients, Update},
 };
 use crate::{
     error::{Error, Result},
     exec::{BatchReport, Workspace, in_pool},
     gemm::MatRef,
     layers::StepContext,
-    loss::Loss,
+    loss::{CrossEntropy, Loss, Objective, Reduction, Targets},
     network::Network,
     optim::{Optimizer, Schedule},
     spin::with_spinning_workers,
@@ -40,30 +41,14 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    network: Network,
-    workspace: Workspace,
-    settings: Settings,
-    optimizer_state: OptimizerState,
+    pub(super) network: Network,
+    pub(super) workspace: Workspace,
+    pub(super) settings: Settings,
+    pub(super) optimizer_state: OptimizerState,
     progress: Progress,
-    // The batch that a `Source` fills.
-    inputs: Vec<f32>,
-    targets: Vec<usize>,
-}
-
-/// Loss and accuracy of a training epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct EpochReport {
-    /// Mean loss of the samples, each before its batch's step.
-    pub loss: f64,
-    /// Share of samples that are classified correctly before their batch's step.
-    pub accuracy: f64,
-    /// Number of samples.
-    pub samples: usize,
-    /// Whether the callback ended the epoch early.
-    pub stopped: bool,
-    /// Where training continues.
-    pub next: Cursor,
+    pub(super) accumulated: Accumulated,
+    /// The batch that a source fills; without room while an epoch has it.
+    batch: Batch,
 }
 
 impl Trainer {
@@ -75,16 +60,18 @@ impl Trainer {
         let settings = Settings {
             optimizer: optimizer.into(),
             schedule: Schedule::default(),
-            loss: Loss::default(),
+            loss: Arc::new(CrossEntropy::new()),
             max_norm: None,
             average: None,
+            accumulation: 1,
             seed: 0,
         };
         Self::with_settings(network, settings, batch)
     }
 
     pub(crate) fn with_settings(network: Network, settings: Settings, batch: usize) -> Result<Self> {
-        settings.check()?;
+        let (input, outputs) = (network.spec().input().len(), network.spec().outputs());
+        settings.check(outputs)?;
         if batch == 0 {
             return Err(Error::Setting {
                 name: "batch",
@@ -96,8 +83,8 @@ impl Trainer {
             workspace: network.training_workspace(batch)?,
             optimizer_state: OptimizerState::new(network.graph(), &settings),
             progress: Progress::default(),
-            inputs: vec![0.0; batch * network.spec().input().len()],
-            targets: vec![0; batch],
+            accumulated: Accumulated::default(),
+            batch: Batch::new(batch, input, outputs),
             settings,
             network,
         })
@@ -110,13 +97,13 @@ impl Trainer {
         self
     }
 
-    /// Sets the loss; the default is cross-entropy without label smoothing.
+    /// Sets the loss, a built-in one or [your own](Loss); the default is [`CrossEntropy`] without label smoothing.
     ///
     /// # Errors
     /// If a setting of the loss is out of range.
-    pub fn with_loss(mut self, loss: Loss) -> Result<Self> {
-        self.settings.loss = loss;
-        self.settings.check().map(|()| self)
+    pub fn with_loss(mut self, loss: impl Loss) -> Result<Self> {
+        self.settings.loss = Arc::new(loss);
+        self.check().map(|()| self)
     }
 
     /// Sets the schedule of the learning rate, which depends on the number of [`steps`](Self::steps) taken; the default
@@ -126,7 +113,7 @@ impl Trainer {
     /// If a setting of the schedule is out of range.
     pub fn with_schedule(mut self, schedule: impl Into<Schedule>) -> Result<Self> {
         self.settings.schedule = schedule.into();
-        self.settings.check().map(|()| self)
+        self.check().map(|()| self)
     }
 
     /// Clips gradients: where the norm of all of them together exceeds `max_norm`, they are scaled down to it before the
@@ -137,7 +124,7 @@ impl Trainer {
     /// If `max_norm` is not a finite number above 0.
     pub fn with_clipping(mut self, max_norm: f32) -> Result<Self> {
         self.settings.max_norm = Some(max_norm);
-        self.settings.check()?;
+        self.check()?;
         self.optimizer_state.fit(self.network.graph(), &self.settings);
         Ok(self)
     }
@@ -150,9 +137,18 @@ impl Trainer {
     /// If `decay` is not in `0..1`.
     pub fn with_average(mut self, decay: f32) -> Result<Self> {
         self.settings.average = Some(decay);
-        self.settings.check()?;
+        self.check()?;
         self.optimizer_state.fit(self.network.graph(), &self.settings);
         Ok(self)
+    }
+
+    /// The number of batches whose gradients have been added up since the last step.
+    pub(crate) fn accumulated_batches(&self) -> usize {
+        self.accumulated.totals.batches
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.settings.check(self.network.spec().outputs())
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -175,11 +171,25 @@ impl Trainer {
         &mut self.optimizer_state
     }
 
-    fn step_context(&self) -> StepContext {
+    /// The memory of a source's batch; [`return_batch`](Self::return_batch) gives it back. A panic may have lost it.
+    pub(super) fn take_batch(&mut self) -> Batch {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.capacity() > 0 {
+            return batch;
+        }
+        let spec = self.network.spec();
+        Batch::new(self.workspace.capacity(), spec.input().len(), spec.outputs())
+    }
+
+    pub(super) fn return_batch(&mut self, batch: Batch) {
+        self.batch = batch;
+    }
+
+    pub(super) fn step_context(&self) -> StepContext {
         StepContext {
-            seed: self.settings.seed,
+            seed: Some(self.settings.seed),
             step: self.progress.steps,
-            first_sample: 0,
+            first_sample: self.accumulated.rows,
         }
     }
 
@@ -228,17 +238,15 @@ impl Trainer {
     /// The loss.
     ///
     /// ```
-    /// use nn_core::{Loss, Network, Trainer, optim::Sgd};
+    /// use nn_core::{Network, Trainer, loss::Huber, optim::Sgd};
     /// let network = Network::new("4 | dense 2".parse()?, 1)?;
-    /// let trainer = Trainer::new(network, Sgd::new(0.1), 8)?;
-    /// assert_eq!(*trainer.loss(), Loss::default());
-    /// let trainer = trainer.with_loss(Loss::MeanSquaredError)?;
-    /// assert_eq!(*trainer.loss(), Loss::MeanSquaredError);
+    /// let trainer = Trainer::new(network, Sgd::new(0.1), 8)?.with_loss(Huber::new(0.5))?;
+    /// assert_eq!(trainer.loss().name(), "Huber");
     /// # Ok::<(), nn_core::Error>(())
     /// ```
     #[must_use]
-    pub fn loss(&self) -> &Loss {
-        &self.settings.loss
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.settings.loss
     }
 
     /// The norm that gradients are clipped to ([`with_clipping`](Self::with_clipping)), or `None` without clipping.
@@ -291,131 +299,105 @@ impl Trainer {
     /// # Errors
     /// If it is negative or not finite.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
-        let mut settings = self.settings;
-        settings.optimizer.set_learning_rate(learning_rate);
-        settings.check()?;
-        self.settings = settings;
+        let mut optimizer = self.settings.optimizer;
+        optimizer.set_learning_rate(learning_rate);
+        optimizer.check()?;
+        self.settings.optimizer = optimizer;
         Ok(())
     }
 
-    /// Takes one step on one batch: `inputs` is `[batch, …]` with the input's shape, `targets` holds one class per
-    /// sample. Loss and accuracy are reported from before the step.
+    /// Takes one step on one batch. `inputs` is `[batch, …]` with the input's shape. Targets are classes, `[batch]` (a
+    /// slice, array or vector of `usize`), or values, `[batch, outputs]` (of `f32`), with or without
+    /// [weights](Targets::with_weights). Loss and accuracy are reported from before the step.
     ///
     /// # Errors
-    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), a target is
-    /// not a class, the batch is too small for a batch normalization, the schedule's learning rate is out of range
-    /// ([`Error::Setting`]), the loss is not finite ([`Error::Diverged`]), or gradients are clipped and their norm is
-    /// not finite ([`Error::GradientNorm`]). The parameters do not change then.
-    pub fn step(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
+    /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), the loss does
+    /// not take a target ([`Error::Target`]), no sample counts ([`Error::NoWeight`]), the batch is too small for a batch
+    /// normalization, the schedule's learning rate is out of range ([`Error::Setting`]), the loss is not finite
+    /// ([`Error::Diverged`]), or gradients are clipped and their norm is not finite ([`Error::GradientNorm`]). The
+    /// parameters do not change then.
+    pub fn step<'t>(&mut self, inputs: &[f32], targets: impl Into<Targets<'t>>) -> Result<BatchReport> {
+        let targets = targets.into();
         in_pool(|| self.step_with_spinning_workers(inputs, targets))
     }
 
-    /// Trains for one epoch: a step for each batch of the source. `on_step` is called after each step and may end the
-    /// epoch.
-    ///
-    /// # Errors
-    /// Those of [`step`](Self::step), and if the source reports more samples than there is room for.
-    pub fn epoch<S: Source>(
-        &mut self,
-        source: &mut S,
-        epoch: u64,
-        on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
-    ) -> Result<EpochReport> {
-        self.epoch_from(source, Cursor { epoch, batches: 0 }, on_step)
+    pub(super) fn step_with_spinning_workers(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<BatchReport> {
+        self.with_workers(inputs, |trainer| trainer.step_in_pool(inputs, targets))
     }
 
-    /// Trains for the rest of an epoch: the batches before `cursor` are drawn from the source and skipped, and do not
-    /// count in the report.
-    ///
-    /// # Errors
-    /// As [`epoch`](Self::epoch).
-    pub fn epoch_from<S: Source>(
+    /// Runs `work` on a batch while workers spin: its parallel sections are too short for threads to sleep between them.
+    pub(super) fn with_workers<R: Send>(&mut self, inputs: &[f32], work: impl FnOnce(&mut Self) -> R + Send) -> R {
+        let graph = self.network.graph();
+        let threads = self.workspace.training_threads(graph, inputs.len() / graph.inputs());
+        with_spinning_workers(threads, || work(self))
+    }
+
+    fn step_in_pool(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<BatchReport> {
+        if self.accumulated.totals.batches > 0 {
+            self.accumulate_in_pool(inputs, targets)?;
+            return self.apply_accumulated();
+        }
+        let update = self.update()?;
+        let report = self.forward_backward(inputs, targets, Reduction::Mean)?;
+        let gradients = StepGradients::Batch {
+            workspace: &self.workspace,
+            inputs: self.rows(inputs)?,
+        };
+        update.apply(&mut self.network, &mut self.optimizer_state, gradients)?;
+        self.update_running_statistics();
+        self.count_step();
+        Ok(report)
+    }
+
+    /// The loss of a batch, and the gradients of all nodes' outputs.
+    pub(super) fn forward_backward(
         &mut self,
-        source: &mut S,
-        cursor: Cursor,
-        on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
-    ) -> Result<EpochReport> {
-        in_pool(|| {
-            let mut inputs = std::mem::take(&mut self.inputs);
-            let mut targets = std::mem::take(&mut self.targets);
-            let outcome = self.epoch_with(source, cursor, on_step, &mut inputs, &mut targets);
-            (self.inputs, self.targets) = (inputs, targets);
-            outcome
+        inputs: &[f32],
+        targets: Targets<'_>,
+        reduction: Reduction,
+    ) -> Result<BatchReport> {
+        let context = self.step_context();
+        let objective = Objective {
+            targets,
+            loss: &*self.settings.loss,
+            reduction,
+        };
+        let bound = self.network.bound();
+        let report = self.workspace.forward_backward(bound, inputs, objective, context)?;
+        if report.loss.is_finite() {
+            return Ok(report);
+        }
+        Err(Error::Diverged {
+            loss: report.loss,
+            step: self.progress.steps,
+            learning_rate: self.learning_rate(),
         })
     }
 
-    fn epoch_with<S: Source>(
-        &mut self,
-        source: &mut S,
-        cursor: Cursor,
-        mut on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()>,
-        inputs: &mut [f32],
-        targets: &mut [usize],
-    ) -> Result<EpochReport> {
-        let (mut loss, mut correct) = (0.0, 0);
-        let mut report = EpochReport::default();
-        let sample = self.network.spec().input().len();
-        let epoch = cursor.epoch;
-        report.next.epoch = epoch;
-        source.start_epoch(epoch);
-        loop {
-            let count = next_batch(source, inputs, targets)?;
-            if count == 0 {
-                report.next = Cursor {
-                    epoch: epoch.saturating_add(1),
-                    batches: 0,
-                };
-                break;
-            }
-            report.next.batches += 1;
-            if report.next.batches <= cursor.batches {
-                continue;
-            }
-            let step = self.step_with_spinning_workers(&inputs[..count * sample], &targets[..count])?;
-            loss += f64::from(step.loss) * step.samples as f64;
-            correct += step.correct;
-            report.samples += step.samples;
-            if on_step(self, &step).is_break() {
-                report.stopped = true;
-                break;
-            }
-        }
-        let samples = report.samples.max(1) as f64;
-        report.loss = loss / samples;
-        report.accuracy = correct as f64 / samples;
-        Ok(report)
-    }
-
-    /// A step while workers spin: its parallel sections are too short for threads to sleep between them.
-    fn step_with_spinning_workers(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
-        let threads = self.workspace.training_threads(self.network.graph(), targets.len());
-        with_spinning_workers(threads, || self.step_in_pool(inputs, targets))
-    }
-
-    fn step_in_pool(&mut self, inputs: &[f32], targets: &[usize]) -> Result<BatchReport> {
-        let rule = self.settings.rule(self.progress.steps)?;
-        let loss = self.settings.loss;
-        let context = self.step_context();
-        let bound = self.network.bound();
-        let report = self.workspace.forward_backward(bound, inputs, targets, loss, context)?;
-        if !report.loss.is_finite() {
-            return Err(Error::Diverged {
-                loss: report.loss,
-                step: self.progress.steps,
-                learning_rate: rule.learning_rate(),
-            });
-        }
-        let inputs = MatRef::row_major(inputs, targets.len(), self.network.spec().input().len())?;
+    /// The update of the next step.
+    pub(super) fn update(&self) -> Result<Update> {
         let first = self.progress.averaged == 0;
-        let update = Update {
-            rule,
+        Ok(Update {
+            rule: self.settings.rule(self.progress.steps)?,
             step: self.progress.steps,
             max_norm: self.settings.max_norm,
             average_weight: self.settings.average.map(|decay| if first { 1.0 } else { 1.0 - decay }),
-        };
-        update.apply(&mut self.network, &self.workspace, &mut self.optimizer_state, inputs)?;
+        })
+    }
+
+    pub(super) fn count_step(&mut self) {
         self.progress.steps += 1;
         self.progress.averaged += u64::from(self.settings.average.is_some());
-        Ok(report)
+    }
+
+    pub(super) fn update_running_statistics(&mut self) {
+        let (graph, _, running) = self.network.for_update();
+        self.workspace.update_running_statistics(graph, running);
+    }
+
+    /// Inputs as a matrix, `[batch, inputs]`.
+    pub(super) fn rows<'i>(&self, inputs: &'i [f32]) -> Result<MatRef<'i>> {
+        let width = self.network.graph().inputs();
+        MatRef::row_major(inputs, inputs.len() / width, width)
     }
 }

@@ -81,6 +81,31 @@ impl OptimizerState {
         NAMES.into_iter().zip(arenas).filter(|(_, arena)| !arena.is_empty())
     }
 
+    /// Adds the gradients of a batch, after [`Workspace::forward_backward`] for the same inputs, to those of the batches
+    /// before it; the first one replaces them.
+    pub(crate) fn accumulate(&mut self, network: &Network, workspace: &Workspace, inputs: MatRef<'_>, is_first: bool) {
+        let graph = network.graph();
+        let gradients = BlockGradients {
+            workspace,
+            graph,
+            kernel: network.kernel(),
+            inputs,
+        };
+        if self.gradients.len() != graph.parameters_len() {
+            self.gradients = Buffer::zeroed(graph.parameters_len());
+        }
+        let beta = if is_first { 0.0 } else { 1.0 };
+        let add = |block: &ParameterBlock, arenas: Arenas<'_>| {
+            gradients.compute(block, (1.0, beta), arenas.gradients);
+        };
+        for_blocks(
+            &graph.blocks,
+            min_parameters(Some(gradients)),
+            self.arenas(&mut []),
+            &add,
+        );
+    }
+
     fn arenas<'a>(&'a mut self, parameters: &'a mut [f32]) -> Arenas<'a> {
         Arenas {
             parameters,
@@ -91,6 +116,18 @@ impl OptimizerState {
             squares: &mut self.squares,
         }
     }
+}
+
+/// Where the gradients of a step come from.
+pub(crate) enum StepGradients<'a> {
+    /// From one batch, after [`Workspace::forward_backward`].
+    Batch {
+        workspace: &'a Workspace,
+        /// `[batch, inputs]`.
+        inputs: MatRef<'a>,
+    },
+    /// From several batches ([`OptimizerState::accumulate`]), times a factor.
+    Accumulated { factor: f64 },
 }
 
 /// The gradients of parameter blocks, after the backward pass of a batch.
@@ -109,75 +146,86 @@ impl BlockGradients<'_> {
         self.workspace
             .parameter_gradient(self.graph, self.kernel, self.inputs, block, factors, out);
     }
+}
 
-    /// Minimum parameters per thread.
-    fn min_parameters(&self) -> usize {
-        min_block_parameters(self.inputs.rows())
-    }
+/// Minimum parameters per thread, for gradients that are to be computed or have been.
+fn min_parameters(computed: Option<BlockGradients<'_>>) -> usize {
+    computed.map_or(THREAD_UPDATES, |gradients| {
+        min_block_parameters(gradients.inputs.rows())
+    })
 }
 
 impl Update {
-    /// Updates parameters and running statistics, after [`Workspace::forward_backward`] for the same inputs.
+    /// Updates the parameters.
     ///
     /// # Errors
     /// If gradients are clipped and their norm is not finite; nothing has changed then.
     pub(crate) fn apply(
         &self,
         network: &mut Network,
-        workspace: &Workspace,
         optimizer_state: &mut OptimizerState,
-        inputs: MatRef<'_>,
+        gradients: StepGradients<'_>,
     ) -> Result<()> {
         let kernel = network.kernel();
-        let (graph, parameters, running) = network.for_update();
-        let gradients = BlockGradients {
-            workspace,
-            graph,
-            kernel,
-            inputs,
+        let (graph, parameters, _) = network.for_update();
+        let (computed, factor) = match gradients {
+            StepGradients::Batch { workspace, inputs } => {
+                let gradients = BlockGradients {
+                    workspace,
+                    graph,
+                    kernel,
+                    inputs,
+                };
+                (Some(gradients), 1.0)
+            }
+            StepGradients::Accumulated { factor } => (None, factor),
         };
-        let scale = match self.max_norm {
-            Some(max_norm) => Some(self.clip(gradients, optimizer_state, max_norm)?),
-            None => None,
+        // Gradients that are not clipped are computed only when their block is updated.
+        let (computed, scale) = match self.max_norm {
+            None => (computed, factor as f32),
+            Some(max_norm) => {
+                let blocks = &graph.blocks;
+                (None, self.clip(blocks, computed, optimizer_state, (factor, max_norm))?)
+            }
         };
         let update = |block: &ParameterBlock, mut arenas: Arenas<'_>| {
-            match (scale, self.rule.linear()) {
-                (Some(scale), _) => {
+            match (computed, self.rule.linear()) {
+                (None, _) => {
                     arenas.gradients.iter_mut().for_each(|gradient| *gradient *= scale);
                     self.rule.update(self.step, arenas.reborrow());
                 }
-                (None, Some(factors)) => gradients.compute(block, factors, arenas.parameters),
-                (None, None) => {
+                (Some(gradients), Some(factors)) => gradients.compute(block, factors, arenas.parameters),
+                (Some(gradients), None) => {
                     gradients.compute(block, (1.0, 0.0), arenas.gradients);
                     self.rule.update(self.step, arenas.reborrow());
                 }
             }
             self.update_average(arenas);
         };
-        let min_parameters = match scale {
-            Some(_) => THREAD_UPDATES,
-            None => gradients.min_parameters(),
-        };
-        for_blocks(
-            &graph.blocks,
-            min_parameters,
-            optimizer_state.arenas(parameters),
-            &update,
-        );
-        workspace.update_running_statistics(graph, running);
+        let min_parameters = min_parameters(computed);
+        let arenas = optimizer_state.arenas(parameters);
+        for_blocks(&graph.blocks, min_parameters, arenas, &update);
         Ok(())
     }
 
-    /// Computes all gradients, and the factor that brings their norm down to `max_norm`, as
-    /// `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from block to block.
-    fn clip(&self, gradients: BlockGradients<'_>, state: &mut OptimizerState, max_norm: f32) -> Result<f32> {
+    /// Computes all gradients, unless they have been accumulated, and the factor that brings the norm of `factor` times
+    /// them down to `max_norm`, as `torch.nn.utils.clip_grad_norm_` does. Squares are summed within blocks and then from
+    /// block to block.
+    fn clip(
+        &self,
+        blocks: &[ParameterBlock],
+        computed: Option<BlockGradients<'_>>,
+        state: &mut OptimizerState,
+        (factor, max_norm): (f64, f32),
+    ) -> Result<f32> {
         let compute = |block: &ParameterBlock, arenas: Arenas<'_>| {
-            gradients.compute(block, (1.0, 0.0), arenas.gradients);
+            if let Some(gradients) = computed {
+                gradients.compute(block, (1.0, 0.0), arenas.gradients);
+            }
             arenas.squares[0] = sum_of_squares(arenas.gradients);
         };
-        let blocks = &gradients.graph.blocks;
-        for_blocks(blocks, gradients.min_parameters(), state.arenas(&mut []), &compute);
-        let norm = state.squares.iter().sum::<f64>().sqrt();
+        for_blocks(blocks, min_parameters(computed), state.arenas(&mut []), &compute);
+        let norm = state.squares.iter().sum::<f64>().sqrt() * factor;
         if !norm.is_finite() {
             return Err(Error::GradientNorm {
                 norm,
@@ -185,7 +233,7 @@ impl Update {
                 learning_rate: self.rule.learning_rate(),
             });
         }
-        Ok((f64::from(max_norm) / (norm + NORM_EPSILON)).min(1.0) as f32)
+        Ok(((f64::from(max_norm) / (norm + NORM_EPSILON)).min(1.0) * factor) as f32)
     }
 
     /// Moves the average towards the new parameters.

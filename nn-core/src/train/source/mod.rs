@@ -1,0 +1,93 @@
+//! Where training data come from, batch by batch: slices, iterators, closures, or a type of your own.
+
+mod batch;
+mod generated;
+mod samples;
+
+pub use batch::Batch;
+pub use generated::{FromFn, FromIter, from_fn, from_iter};
+pub use samples::Samples;
+
+use crate::error::{Error, Result};
+
+/// The result of a data source. Any error, and also a text, becomes its error with `?` or `into()`.
+pub type SourceResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A source of training data. [`Samples`], [`from_iter`] and [`from_fn`] make one of slices, iterators and closures.
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Seek};
+/// use nn_core::{Source, source::{Batch, SourceResult}};
+///
+/// /// Lines of two inputs and a class, such as `0.5,1.25,3`.
+/// struct Lines<R>(BufReader<R>);
+///
+/// impl<R: Seek + std::io::Read + Send> Source for Lines<R> {
+///     fn start_epoch(&mut self, _epoch: u64) -> SourceResult {
+///         Ok(self.0.rewind()?)
+///     }
+///
+///     fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
+///         let mut line = String::new();
+///         while !batch.is_full() && self.0.read_line(&mut line)? > 0 {
+///             let words: Vec<&str> = line.trim().split(',').collect();
+///             let &[first, second, class] = &words[..] else {
+///                 return Err(format!("three numbers expected: {line:?}").into());
+///             };
+///             batch.push(&[first.parse()?, second.parse()?], class.parse::<usize>()?)?;
+///             line.clear();
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut lines = Lines(BufReader::new(std::io::Cursor::new("0.5,1.25,3\n1,2,0\n")));
+/// let mut batch = Batch::new(32, 2, 4);
+/// lines.start_epoch(0)?;
+/// lines.next_batch(&mut batch)?;
+/// assert_eq!((batch.len(), batch.inputs()), (2, &[0.5, 1.25, 1.0, 2.0][..]));
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub trait Source: Send {
+    /// Begins epoch `epoch`, counted from 0. Its batches may depend on this number alone, so that a run can be resumed
+    /// ([`Trainer::resume`](crate::Trainer::resume)).
+    ///
+    /// # Errors
+    /// The source's own; they end the training epoch.
+    fn start_epoch(&mut self, epoch: u64) -> SourceResult;
+
+    /// Adds the next samples to an empty batch, at most as many as it has room for. A batch that remains empty is the
+    /// end of the epoch.
+    ///
+    /// # Errors
+    /// The source's own; they end the training epoch.
+    fn next_batch(&mut self, batch: &mut Batch) -> SourceResult;
+}
+
+/// A place in a training run: an epoch, and how many of its batches are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The epoch, counted from 0.
+    pub epoch: u64,
+    /// Number of its batches that are done.
+    pub batches: u64,
+}
+
+/// Begins an epoch of a source.
+pub(super) fn start_epoch<S: Source + ?Sized>(source: &mut S, epoch: u64) -> Result<()> {
+    source.start_epoch(epoch).map_err(source_error)
+}
+
+/// Replaces a batch by the next one of a source; returns whether there is one.
+pub(super) fn next_batch<S: Source + ?Sized>(source: &mut S, batch: &mut Batch) -> Result<bool> {
+    batch.clear();
+    source.next_batch(batch).map_err(source_error)?;
+    Ok(!batch.is_empty())
+}
+
+/// An error of this crate, such as one of [`Batch::push`], as it is; any other as that of the source.
+fn source_error(cause: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    cause
+        .downcast::<Error>()
+        .map_or_else(|cause| Error::Source { cause }, |error| *error)
+}

@@ -1,0 +1,261 @@
+//! A user's own layers: in the builder and by name, among built-in ones, with and without parameters; invalid ones.
+
+use nn_core::{
+    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, gradients,
+    loss::CrossEntropy, optim::Sgd,
+};
+use tests::{
+    close::{Tolerance, assert_close},
+    data::{assert_error, batch, on_kernels, parameters, values},
+    threads::assert_same_on_any_threads,
+};
+
+/// `y = weight·x + bias` with a weight for each channel and a bias for each value: what batch normalization does in
+/// prediction, and more.
+#[derive(Debug)]
+struct Affine;
+
+impl CustomLayer for Affine {
+    fn text(&self) -> String {
+        "affine".to_owned()
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn parameters(&self, input: Shape) -> Vec<(&'static str, Vec<usize>)> {
+        vec![("weight", vec![input.channels()]), ("bias", vec![input.len()])]
+    }
+
+    fn initialize(&self, input: Shape, parameters: &mut [f32], uniform: &mut dyn FnMut() -> f32) {
+        let (weight, bias) = parameters.split_at_mut(input.channels());
+        weight.fill(1.0);
+        bias.fill_with(|| 0.1 * uniform());
+    }
+
+    fn forward(&self, input: Shape, parameters: &[f32], x: &[f32], y: &mut [f32]) {
+        let (weight, bias) = parameters.split_at(input.channels());
+        let area = x.len() / weight.len();
+        for (index, y) in y.iter_mut().enumerate() {
+            *y = weight[index / area] * x[index] + bias[index];
+        }
+    }
+
+    fn backward(&self, input: Shape, pass: CustomBackward<'_>) {
+        let channels = input.channels();
+        let area = pass.x.len() / channels;
+        for (index, dy) in pass.dy.iter().enumerate() {
+            pass.dx[index] = pass.parameters[index / area] * dy;
+            pass.dparameters[index / area] += pass.x[index] * dy;
+            pass.dparameters[channels + index] += dy;
+        }
+    }
+}
+
+/// Keeps every `step`-th value, as a vector.
+#[derive(Debug)]
+struct Every(usize);
+
+impl CustomLayer for Every {
+    fn text(&self) -> String {
+        format!("every {}", self.0)
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        if self.0 == 0 {
+            return Err("the step has to be at least 1".to_owned());
+        }
+        Ok(Shape::features(input.len().div_ceil(self.0)))
+    }
+
+    fn forward(&self, _input: Shape, _parameters: &[f32], x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x.iter().step_by(self.0)) {
+            *y = *x;
+        }
+    }
+
+    fn backward(&self, _input: Shape, pass: CustomBackward<'_>) {
+        pass.dx.fill(0.0);
+        for (dx, dy) in pass.dx.iter_mut().step_by(self.0).zip(pass.dy) {
+            *dx = *dy;
+        }
+    }
+}
+
+fn registry() -> LayerRegistry {
+    let registry = LayerRegistry::new().with("affine", |words| match words {
+        [] => Ok(Affine),
+        _ => Err("expected `affine` without settings".to_owned()),
+    });
+    let every = |words: &[&str]| match words {
+        [step] => Ok(Every(step.parse().map_err(|_| format!("{step} is not a number"))?)),
+        _ => Err("expected `every STEP`".to_owned()),
+    };
+    registry.unwrap().with("every", every).unwrap()
+}
+
+fn parse(text: &str) -> NetworkSpec {
+    NetworkSpec::parse_with(text, &registry()).unwrap()
+}
+
+const NETWORK: &str =
+    "6x7x2 | affine | conv 3 2x2 | affine | relu | add(affine; conv 3 3x3 pad same) | every 3 | affine | dense 4";
+
+#[test]
+fn own_layers_print_and_parse_by_their_names() {
+    let spec = parse(NETWORK);
+    assert_eq!(spec.to_string(), NETWORK);
+    assert_eq!(parse(&spec.to_string()), spec);
+    let builder = NetworkSpec::builder(Shape::features(4)).custom(Every(2)).custom(Affine);
+    assert_eq!(builder.build().unwrap(), parse("4 | every 2 | affine"));
+    assert_ne!(parse("4 | every 2 | affine"), parse("4 | every 1 | affine"));
+    assert_eq!(spec.shapes()[5], Shape::features(30));
+    let network = Network::new(spec, 1).unwrap();
+    let names: Vec<_> = network.tensors().into_iter().map(|tensor| tensor.name).collect();
+    let own = ["0.weight", "0.bias", "2.weight", "2.bias", "4.0.0.weight", "4.0.0.bias"];
+    assert!(own.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+}
+
+/// An affine layer of one weight does what a 1×1 convolution does, and one behind another layer gets CHW values.
+#[test]
+fn an_own_layer_computes_what_a_built_in_one_does() {
+    let own = Network::new(parse("5x4x3 | conv 3 3x3 pad same | affine | conv 2 2x2"), 1).unwrap();
+    let built_in = "5x4x3 | conv 3 3x3 pad same | conv 3 1x1 | conv 2 2x2";
+    let mut built_in = Network::new(built_in.parse().unwrap(), 1).unwrap();
+    let weight = [0.5, -2.0, 3.0];
+    let bias = [0.25, -1.0, 0.75];
+    let mut own_tensors = own.tensors();
+    let mut tensors = built_in.tensors();
+    let copy = |from: &[Tensor], to: &mut [Tensor], name: &str| {
+        let source = from.iter().find(|tensor| tensor.name == name).unwrap();
+        let target = to.iter_mut().find(|tensor| tensor.name == name).unwrap();
+        target.values.clone_from(&source.values);
+    };
+    for name in ["0.weight", "0.bias", "2.weight", "2.bias"] {
+        copy(&own_tensors, &mut tensors, name);
+    }
+    for tensor in &mut own_tensors {
+        match tensor.name.as_str() {
+            "1.weight" => tensor.values = weight.to_vec(),
+            "1.bias" => tensor.values = bias.iter().flat_map(|&bias| [bias; 20]).collect(),
+            _ => {}
+        }
+    }
+    for tensor in &mut tensors {
+        match tensor.name.as_str() {
+            "1.weight" => tensor.values = (0..9).map(|i| if i % 4 == 0 { weight[i / 4] } else { 0.0 }).collect(),
+            "1.bias" => tensor.values = bias.to_vec(),
+            _ => {}
+        }
+    }
+    let mut own = own;
+    own.set_tensors(&own_tensors).unwrap();
+    built_in.set_tensors(&tensors).unwrap();
+    let inputs = values(4, 3 * 60);
+    let outputs = [&own, &built_in].map(|network| network.activations(&inputs, &["2"]).unwrap().remove(0).values);
+    assert_close("outputs", &outputs[0], &outputs[1], Tolerance::new(1e-5, 1e-5));
+}
+
+#[test]
+fn networks_with_own_layers_train_to_the_same_bits_on_any_number_of_threads() {
+    for (kernel, network) in on_kernels(&Network::new(parse(NETWORK), 2).unwrap()) {
+        let (inputs, targets) = batch(&network, 3, 40);
+        let losses = assert_same_on_any_threads(format!("own layers, {kernel}"), || {
+            let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), 40).unwrap();
+            let mut values: Vec<f32> = (0..30).map(|_| trainer.step(&inputs, &targets).unwrap().loss).collect();
+            values.extend(parameters(trainer.network()));
+            values
+        });
+        assert!(losses[29] < 0.8 * losses[0], "{kernel}: {:?}", &losses[..30]);
+    }
+}
+
+#[test]
+fn invalid_names_and_settings_of_own_layers_are_refused() {
+    for (name, reason) in [
+        ("", "it is empty"),
+        ("dense", "a built-in layer has this name"),
+        ("concat", "a built-in layer has this name"),
+        ("my layer", "no blanks"),
+        ("a|b", "none of `|`"),
+    ] {
+        assert_error(LayerRegistry::new().with(name, |_| Ok(Affine)), &[reason]);
+    }
+    let parse = |text| NetworkSpec::parse_with(text, &registry());
+    assert_error(parse("4 | every"), &["layer 0", "expected `every STEP`"]);
+    assert_error(parse("4 | every 0"), &["0 (every 0)", "at least 1"]);
+    assert_error(parse("4 | evry 2"), &["no such layer", "`affine`", "`every`"]);
+    assert_error("4 | every 2".parse::<NetworkSpec>(), &["no such layer"]);
+}
+
+/// A layer whose text or parameters cannot be stored.
+#[derive(Debug)]
+struct Odd {
+    text: &'static str,
+    parameter: (&'static str, Vec<usize>),
+}
+
+impl CustomLayer for Odd {
+    fn text(&self) -> String {
+        self.text.to_owned()
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn parameters(&self, _input: Shape) -> Vec<(&'static str, Vec<usize>)> {
+        vec![self.parameter.clone()]
+    }
+
+    fn forward(&self, _input: Shape, _parameters: &[f32], _x: &[f32], _y: &mut [f32]) {}
+
+    fn backward(&self, _input: Shape, _pass: CustomBackward<'_>) {}
+}
+
+#[test]
+fn own_layers_that_could_not_be_stored_are_refused() {
+    for (text, parameter, reason) in [
+        ("relu", ("weight", vec![1]), "no built-in layer has"),
+        ("", ("weight", vec![1]), "no built-in layer has"),
+        ("a(b", ("weight", vec![1]), "no built-in layer has"),
+        ("odd", ("", vec![1]), "its parameter"),
+        ("odd", ("a.b", vec![1]), "its parameter"),
+        ("odd", ("weight", vec![3, 0]), "its parameter"),
+        ("odd", ("weight", vec![1 << 40, 1 << 40]), "more than 2^30 parameters"),
+    ] {
+        let builder = NetworkSpec::builder(Shape::features(3)).custom(Odd { text, parameter });
+        assert_error(builder.build(), &[reason]);
+    }
+}
+
+#[test]
+fn gradients_of_own_layers_are_those_of_the_loss() {
+    let network = Network::new(parse("3x2x2 | dense 6 | affine | every 2"), 5).unwrap();
+    let (inputs, targets) = batch(&network, 6, 9);
+    let loss_of = |network: &Network| gradients(network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+    let analytic = loss_of(&network).tensors;
+    let loss = |tensors: &[Tensor]| {
+        let mut changed = network.clone();
+        changed.set_tensors(tensors).unwrap();
+        f64::from(loss_of(&changed).loss)
+    };
+    for (index, gradient) in analytic.iter().enumerate() {
+        for position in 0..gradient.values.len() {
+            let [above, below] = [1e-2, -1e-2].map(|step| {
+                let mut tensors = network.tensors();
+                tensors[index].values[position] += step;
+                loss(&tensors)
+            });
+            let numeric = (above - below) / 2e-2;
+            let error = (numeric - f64::from(gradient.values[position])).abs();
+            assert!(
+                error < 1e-3,
+                "{} at {position}: {numeric} {:?}",
+                gradient.name,
+                gradient.values[position]
+            );
+        }
+    }
+}
