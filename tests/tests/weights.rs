@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path, process::Command, sync::mpsc, time::Duration};
 
-use nn_core::{
-    Error, NetworkSpec, Tensor,
-    formats::{Model, Scaling},
-};
+use nn_core::{Error, Model, NetworkSpec, Scaling, Tensor};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use serde_json::Value;
@@ -494,6 +491,32 @@ fn invalid_metadata_are_named() {
         let mut parts = good();
         parts.set_metadata(key, value);
         assert_error(Model::from_bytes(&parts.bytes()), message);
+    }
+}
+
+#[test]
+fn raw_pixels_are_scaled_to_the_bits_of_the_data_set() {
+    let pixels: Vec<u8> = (0..=255).collect();
+    let mut scaled = vec![0.0; pixels.len()];
+    let mut model = Model::new(trained(NETWORK, 1));
+    for scaling in [
+        None,
+        Some(Scaling {
+            mean: 0.1307,
+            std: 0.308_1,
+        }),
+    ] {
+        model.scaling = scaling;
+        let Scaling { mean, std } = scaling.unwrap_or_default();
+        mnist_io::Scaling::new(mean, std)
+            .unwrap()
+            .scale_into(&pixels, &mut scaled);
+        assert_same_bits("scaled pixels", &model.scale(&pixels), &scaled);
+    }
+    // A file says whether it names a scaling.
+    for scaling in [None, Some(Scaling::default())] {
+        model.scaling = scaling;
+        assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap().scaling, scaling);
     }
 }
 
