@@ -134,7 +134,7 @@ mod tests {
             .unwrap()
             .read(&path)
             .unwrap();
-        assert!(digits[0] == 0 && digits[14 * 28 + 14] == 255);
+        assert!(digits[0] == 0 && digits[14 * 28 + 14] > 200);
         let letters = model("28x28x1 | dense 2", &["a", "b"]);
         let letters = ImageInput::of(&letters).unwrap().read(&path).unwrap();
         assert!(letters[0] > 250 && letters[14 * 28 + 14] > 250 && letters[14 * 28 + 2] < 60);
