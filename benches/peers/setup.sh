@@ -7,7 +7,7 @@ here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")
 PEERS_DIR=${PEERS_DIR:-$HOME/.cache/nn-core-peers}
 mkdir -p "$PEERS_DIR/mnist"
-for file in "$root"/mnist-io/data/*.gz; do gzip -dc "$file" >"$PEERS_DIR/mnist/$(basename "$file" .gz)"; done
+for file in "$root"/mnist-io/data/*/*.gz; do gzip -dc "$file" >"$PEERS_DIR/mnist/$(basename "$file" .gz)"; done
 
 if [[ ${1:-python} == python ]]; then
   [[ -x $PEERS_DIR/venv/bin/python ]] || python3 -m venv "$PEERS_DIR/venv"

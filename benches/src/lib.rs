@@ -133,10 +133,10 @@ impl Resident {
     #[must_use]
     pub fn load() -> Self {
         let train = Mnist::embedded().expect("the embedded data set is whole").train;
-        let pixels = train.height() * train.width();
+        let pixels = train.shape().len();
         Self {
             images: train.images().iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
-            labels: train.labels().iter().map(|&label| usize::from(label)).collect(),
+            labels: train.labels().to_vec(),
             pixels,
         }
     }

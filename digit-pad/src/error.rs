@@ -74,11 +74,11 @@ pub enum Error {
         height: usize,
     },
 
-    /// A network does not fit the images or the ten digits.
+    /// A network does not fit the images or their classes.
     #[error(
-        "{network}: the network takes input of shape {input} and has {outputs} outputs; images of {height}×{width} \
-         pixels need an input of {height}x{width}x1 or {} and 10 outputs, one per digit",
-        height * width
+        "{network}: the network takes input of shape {input} and has {outputs} outputs; images of {images} pixels in \
+         {classes} classes need an input of {} or {} and {classes} outputs, one per class",
+        text_form(*images), images.len()
     )]
     IncompatibleNetwork {
         /// The network's file or text form.
@@ -87,10 +87,35 @@ pub enum Error {
         input: nn_core::Shape,
         /// Number of the network's outputs.
         outputs: usize,
-        /// Height of the images in pixels.
-        height: usize,
-        /// Width of the images in pixels.
-        width: usize,
+        /// Shape of the images.
+        images: mnist_io::ImageShape,
+        /// Number of their classes.
+        classes: usize,
+    },
+
+    /// A network takes no images.
+    #[error(
+        "{network}: the network takes input of shape {input}, which is no image of 1 to 4 channels and no square one; \
+         give its input as HEIGHTxWIDTHxCHANNELS"
+    )]
+    NoImageInput {
+        /// The network's file or text form.
+        network: String,
+        /// Shape of the network's input.
+        input: nn_core::Shape,
+    },
+
+    /// A data set is neither a folder nor a CSV file.
+    #[error(
+        "{}: {problem}; give a folder of IDX files (like {}), a folder with one folder of images for each class, or a \
+         CSV file of a label and the pixels a line",
+        path.display(), "t10k-images-idx3-ubyte.gz"
+    )]
+    UnknownData {
+        /// The path.
+        path: PathBuf,
+        /// What is there instead.
+        problem: &'static str,
     },
 
     /// The data set has too few images.
@@ -103,7 +128,7 @@ pub enum Error {
 
     /// MNIST is needed, and the program was built without it.
     #[error(
-        "this build does not contain MNIST; use `train` and `eval` with `--data DIR`, or build digit-pad with the \
+        "this build does not contain MNIST; use `train` and `eval` with `--data PATH`, or build digit-pad with the \
          feature `embedded`, which is a default feature"
     )]
     NotEmbedded,
@@ -166,6 +191,11 @@ pub enum Error {
         /// The message of the window system.
         reason: String,
     },
+}
+
+/// The shape of images as in the text form of a network.
+fn text_form(images: mnist_io::ImageShape) -> nn_core::Shape {
+    nn_core::Shape::image(images.channels(), images.height(), images.width())
 }
 
 /// What is wrong with a line of a strokes file.

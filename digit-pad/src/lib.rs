@@ -64,8 +64,8 @@
 //! | [`ui`] | pure: event, state, scene, pixels |
 //! | `charts` | training curves, confusion matrix |
 //! | [`teaching`] | examples, fine-tuning |
-//! | [`training`] | presets, data split, session, checkpoint, calibration, evaluation |
-//! | [`recognition`] | normalization, segmentation, model, recognizer, feature cache |
+//! | [`training`] | presets, data files, data split, session, checkpoint, calibration, evaluation |
+//! | [`recognition`] | normalization, segmentation, model, recognizer, image classifier, feature cache |
 //! | [`drawing`] | strokes, history, smoothing, raster |
 //! | [`imaging`] | gray images, components, background removal, image files |
 //! | [`graphics`] | canvas, text, color |

@@ -11,7 +11,7 @@ use std::{
 use common::{Folder, Run, idx, program, run, succeed};
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
-use nn_core::{Network, formats::Model};
+use nn_core::{Model, Network};
 
 /// The program fails, and its message contains `words`.
 fn assert_fails(args: &[&str], words: &[&str]) -> Run {
@@ -98,13 +98,13 @@ fn arguments_out_of_range_are_wrong_usage() {
 #[test]
 fn a_network_that_cannot_be_read_is_wrong_usage() {
     for (net, words) in [
-        ("", &["item 0"][..]),
+        ("", &["the input"][..]),
         ("784", &["at least one layer"]),
-        ("784 | lstm 10", &["item 1", "lstm 10", "no such layer"]),
-        ("784 | dense", &["item 1", "dense OUT"]),
-        ("784 | dense -5 | dense 10", &["item 1"]),
+        ("784 | lstm 10", &["layer 0", "lstm 10", "no such layer"]),
+        ("784 | dense", &["layer 0", "dense OUT"]),
+        ("784 | dense -5 | dense 10", &["layer 0"]),
         ("784 | dense 1000000000 | dense 10", &["2^30"]),
-        ("a x b | dense 10", &["item 0", "28x28x1"]),
+        ("a x b | dense 10", &["the input", "28x28x1"]),
     ] {
         assert_wrong_usage(&["train", "--net", net], &[&["--net"], words].concat());
     }
@@ -192,9 +192,12 @@ fn missing_data_are_named() {
     for command in ["train", "eval"] {
         assert_fails(
             &[command, "--data", text(&missing)],
-            &[text(&missing), "no such folder"],
+            &[text(&missing), "no such file or folder"],
         );
-        assert_fails(&[command, "--data", text(&file)], &[text(&file), "no such folder"]);
+        assert_fails(
+            &[command, "--data", text(&file)],
+            &[text(&file), "line 1: there is no comma"],
+        );
         assert_fails(
             &[command, "--data", text(folder.path())],
             &[text(folder.path()), "t10k-images-idx3-ubyte"],
@@ -221,8 +224,9 @@ fn damaged_data_are_named() {
         (images, &idx(&[10, 0, 28], &[]), "at least 1"),
         (
             labels,
-            &idx(&[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]),
-            "label 10 at index 9",
+            // Signed bytes, the last of them -1.
+            &[0, 0, 9, 1, 0, 0, 0, 10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 255],
+            "label -1 at index 9",
         ),
         (labels, &idx(&[9], &[1; 9]), "10 images and 9 labels"),
         (labels, &idx(&[10, 28, 28], &[1; 7840]), "give the file of the labels"),
@@ -345,9 +349,11 @@ fn models_for_other_shapes_are_refused() {
         ("deep", "14x14x4 | flatten | dense 10"),
     ] {
         let model = weights(&folder, name, net);
-        for command in [&["eval"][..], &["predict", text(&image)], &[]] {
+        for command in [&["eval"][..], &["predict", "--number", text(&image)], &[]] {
             assert_fails(&[command, &["--model", &model]].concat(), &[&model, "28x28x1 or 784"]);
         }
+        // Images of any size are brought to what the model wants.
+        succeed(["predict", text(&image), "--model", &model]);
         succeed(["info", "--model", &model]);
     }
     let model = weights(&folder, "right", "784 | dense 10");

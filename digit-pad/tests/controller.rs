@@ -12,7 +12,7 @@ use digit_pad::{
     training::session::digit_model,
     ui::{Action, Command, Effects, Event, Key, Modifiers, Opening, Panel, State},
 };
-use nn_core::{Network, formats};
+use nn_core::Network;
 
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -336,9 +336,7 @@ fn examples_added_during_training_are_used_after_it() {
 /// A model without input scaling that cannot be fine-tuned.
 fn fixed_model() -> Model {
     let network = Network::new("28x28x1 | conv 10 9x9 | globalavgpool | flatten".parse().unwrap(), 1).unwrap();
-    let mut content = formats::Model::new(network);
-    content.scaling.std = 1.0;
-    Model { content, path: None }
+    Model::from(nn_core::Model::new(network))
 }
 
 #[test]

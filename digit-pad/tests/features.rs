@@ -46,7 +46,7 @@ fn without_mnist_data_sets_come_from_a_folder() {
     let strokes = folder.write("strokes.jsonl", r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#);
     let strokes = strokes.to_str().unwrap();
     for args in [&["train"][..], &["eval"], &["replay", "--teach", strokes, strokes]] {
-        assert_fails(&run(args), 1, &["--data DIR", "feature `embedded`"]);
+        assert_fails(&run(args), 1, &["--data PATH", "feature `embedded`"]);
     }
     folder.write_mnist(20, 10);
     common::succeed(["eval", "--data", folder.path().to_str().unwrap()]);

@@ -172,7 +172,7 @@ fn photographed_mnist_digits_are_recognized() {
     let test = Mnist::embedded_split(Split::Test).unwrap();
     let digits = (0..test.len()).step_by(test.len() / COUNT).map(|index| {
         let image = GrayImage::new(SIDE, SIDE, test.image(index).to_vec());
-        (test.label(index), move |_| image.clone())
+        (test.label(index) as u8, move |_| image.clone())
     });
     assert_photographs_are_recognized("MNIST", digits);
 }

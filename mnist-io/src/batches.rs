@@ -26,11 +26,11 @@ const MIN_AUGMENTED_PER_THREAD: usize = 4;
 /// With the feature `nn-core`, batches are a data source for training (`nn_core::Source`).
 ///
 /// ```
-/// use mnist_io::{Batches, Dataset, Scaling};
+/// use mnist_io::{Batches, Dataset, ImageShape, Scaling};
 ///
-/// let dataset = Dataset::new(vec![0, 51, 102, 153, 255], vec![0, 1, 2, 3, 4], 1, 1)?;
+/// let dataset = Dataset::new(vec![0, 51, 102, 153, 255], vec![0, 1, 2, 3, 4], ImageShape::gray(1, 1)?)?;
 /// let mut batches = Batches::new(&dataset, 2, 42, Scaling::UNIT)?;
-/// let mut images = vec![0.0; batches.batch_size() * dataset.pixels()];
+/// let mut images = vec![0.0; batches.batch_size() * dataset.shape().len()];
 /// let mut labels = vec![0; batches.batch_size()];
 ///
 /// for epoch in 0..3 {
@@ -41,7 +41,7 @@ const MIN_AUGMENTED_PER_THREAD: usize = 4;
 ///         if count == 0 {
 ///             break;
 ///         }
-///         // Train on images[..count * dataset.pixels()] and labels[..count].
+///         // Train on images[..count * dataset.shape().len()] and labels[..count].
 ///         seen += count;
 ///     }
 ///     assert_eq!(seen, 5);
@@ -111,18 +111,26 @@ impl<'a> Batches<'a> {
 
     /// Adds random augmentation of the images before scaling, different in every epoch.
     ///
-    /// The augmentation of a sample depends only on the seed (0 for [`in_order`](Self::in_order)), the epoch and the
+    /// Digit styles and distractors are left out unless the classes are digits ([`Dataset::is_digits`]). The
+    /// augmentation of a sample depends only on the seed (0 for [`in_order`](Self::in_order)), the epoch and the
     /// index of the sample in the data set.
     ///
     /// # Errors
     /// As for [`Augmenter::new`].
     pub fn with_augmentation(mut self, augmentation: Augmentation) -> Result<Self> {
-        let (height, width) = (self.dataset.height(), self.dataset.width());
+        let shape = self.dataset.shape();
+        // Settings out of range are errors, whether they are used or not.
+        augmentation.check()?;
+        let augmentation = if self.dataset.is_digits() {
+            augmentation
+        } else {
+            augmentation.for_any_class()
+        };
         let is_augmented = augmentation != Augmentation::none();
         for loader in &mut self.loaders {
-            let augmenter = Augmenter::new(augmentation.clone(), height, width, self.seed)?;
+            let augmenter = Augmenter::new(augmentation.clone(), shape, self.seed)?;
             loader.augmenter = is_augmented.then_some(augmenter);
-            loader.image = vec![0; self.dataset.pixels()];
+            loader.image = vec![0; shape.len()];
         }
         Ok(self)
     }
@@ -145,19 +153,19 @@ impl<'a> Batches<'a> {
 
     /// Writes the next batch and returns its number of samples.
     ///
-    /// The last batch of an epoch may be smaller; 0 is the end of the epoch. `images` is `[batch, 1, height, width]`
+    /// The last batch of an epoch may be smaller; 0 is the end of the epoch. `images` is `[batch, channels, height, width]`
     /// and `labels` is `[batch]`; elements beyond the returned number of samples are left unchanged.
     ///
     /// # Panics
     /// If a slice is too short for the batch.
     pub fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
-        let pixels = self.dataset.pixels();
+        let pixels = self.dataset.shape().len();
         let samples = &self.order[self.cursor..];
         let samples = &samples[..self.batch_size.min(samples.len())];
         let count = samples.len();
         assert!(
             images.len() >= count * pixels && labels.len() >= count,
-            "{} pixels and {} labels are too few for {count} samples of {pixels} pixels",
+            "{} values and {} labels are too few for {count} samples of {pixels} values",
             images.len(),
             labels.len(),
         );
@@ -180,7 +188,7 @@ impl<'a> Batches<'a> {
                 for ((&index, scaled), label) in samples.iter().zip(images.chunks_exact_mut(pixels)).zip(labels) {
                     let (image, class) = loader.sample(dataset, epoch, index);
                     scaling.scale_into(image, scaled);
-                    *label = usize::from(class);
+                    *label = class;
                 }
             });
         self.cursor += count;
@@ -216,7 +224,7 @@ impl fmt::Debug for Batches<'_> {
 
 impl Loader {
     /// Returns image and class of a sample after augmentation.
-    fn sample<'a>(&'a mut self, dataset: &'a Dataset, epoch: u64, index: usize) -> (&'a [u8], u8) {
+    fn sample<'a>(&'a mut self, dataset: &'a Dataset, epoch: u64, index: usize) -> (&'a [u8], usize) {
         let (image, class) = (dataset.image(index), dataset.label(index));
         match &mut self.augmenter {
             None => (image, class),
@@ -233,17 +241,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::image_shape::ImageShape;
+
+    fn gray(height: usize, width: usize) -> ImageShape {
+        ImageShape::gray(height, width).unwrap()
+    }
 
     /// Creates a data set in which every pixel of an image is the index of the image.
     fn dataset(len: usize, height: usize, width: usize) -> Dataset {
         let images = (0..len).flat_map(|i| vec![i as u8; height * width]);
-        let labels = (0..len).map(|i| (i % 10) as u8).collect();
-        Dataset::new(images.collect(), labels, height, width).unwrap()
+        let labels = (0..len).map(|i| i % 10).collect();
+        Dataset::new(images.collect(), labels, gray(height, width)).unwrap()
     }
 
     /// Returns label and bits of the scaled pixels of each sample of an epoch.
     fn epoch(batches: &mut Batches<'_>) -> Vec<(usize, Vec<u32>)> {
-        let pixels = batches.dataset().pixels();
+        let pixels = batches.dataset().shape().len();
         let mut images = vec![0.0; batches.batch_size() * pixels];
         let mut labels = vec![0; batches.batch_size()];
         let mut samples = Vec::new();
@@ -338,12 +351,12 @@ mod tests {
     #[test]
     fn augmentation_depends_only_on_sample_and_epoch() {
         let images: Vec<u8> = (0..20 * 64).map(|i| (i * 7 % 256) as u8).collect();
-        let dataset = Dataset::new(images, vec![3; 20], 8, 8).unwrap();
+        let dataset = Dataset::new(images, vec![3; 20], gray(8, 8)).unwrap();
         let batches = Batches::new(&dataset, 6, 9, Scaling::MNIST).unwrap();
         let mut augmented = batches.with_augmentation(Augmentation::default()).unwrap();
         let first = epoch(&mut augmented);
 
-        let mut augmenter = Augmenter::new(Augmentation::default(), 8, 8, 9).unwrap();
+        let mut augmenter = Augmenter::new(Augmentation::default(), gray(8, 8), 9).unwrap();
         let (mut image, mut scaled) = ([0; 64], [0.0; 64]);
         let mut expected: Vec<Vec<u32>> = (0..20)
             .map(|index| {
@@ -368,10 +381,40 @@ mod tests {
     }
 
     #[test]
+    fn only_digits_get_digit_styles_and_distractors() {
+        let digits = dataset(40, 28, 28);
+        let letters = digits.clone().with_class_names(('a'..='j').map(String::from)).unwrap();
+        let for_digits = Augmentation::none().digit_styles(1.0).distractors(0.9);
+        for (dataset, is_augmented) in [(&digits, true), (&letters, false)] {
+            let plain = epoch(&mut Batches::new(dataset, 8, 1, Scaling::UNIT).unwrap());
+            let batches = Batches::new(dataset, 8, 1, Scaling::UNIT).unwrap();
+            let augmented = epoch(&mut batches.with_augmentation(for_digits.clone()).unwrap());
+            assert_eq!(augmented != plain, is_augmented);
+        }
+        let batches = Batches::new(&letters, 8, 1, Scaling::UNIT).unwrap();
+        let error = batches
+            .with_augmentation(Augmentation::none().distractors(2.0))
+            .unwrap_err();
+        assert!(error.to_string().contains("distractors is 2"), "{error}");
+    }
+
+    #[test]
+    fn channels_follow_each_other() {
+        let shape = ImageShape::new(3, 1, 2).unwrap();
+        let dataset = Dataset::new((0..12).map(|i| 51 * (i % 6)).collect(), vec![0, 1], shape).unwrap();
+        let mut batches = Batches::in_order(&dataset, 2, Scaling::UNIT).unwrap();
+        let mut images = [0.0; 12];
+        assert_eq!(batches.next_batch(&mut images, &mut [0; 2]), 2);
+        for (found, expected) in images.iter().zip([0.0, 0.2, 0.4, 0.6, 0.8, 1.0].repeat(2)) {
+            assert!((found - expected).abs() < 1e-6, "{images:?}");
+        }
+    }
+
+    #[test]
     fn batches_do_not_depend_on_the_number_of_threads() {
         let images: Vec<u8> = (0..300 * 64).map(|i| (i * 7 % 256) as u8).collect();
-        let labels = (0..300).map(|i| (i % 10) as u8).collect();
-        let dataset = Dataset::new(images, labels, 8, 8).unwrap();
+        let labels = (0..300).map(|i| i % 10).collect();
+        let dataset = Dataset::new(images, labels, gray(8, 8)).unwrap();
         let epochs = |threads, size, augmentation: Augmentation| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {

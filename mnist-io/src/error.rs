@@ -25,9 +25,13 @@ pub enum Error {
     #[error("{0}")]
     Io(io::Error),
 
-    /// The path of an IDX file is a folder.
-    #[error("this is a folder; give the path of the IDX file itself")]
+    /// The path of a file is a folder.
+    #[error("this is a folder; give the path of the file itself")]
     IsFolder,
+
+    /// The path of a file is a device or a pipe.
+    #[error("this is a device or a pipe; give the path of a file")]
+    NotFile,
 
     /// The input is empty.
     #[error("the file is empty; download or create it again")]
@@ -142,21 +146,29 @@ pub enum Error {
     },
 
     /// An IDX array that does not contain images.
-    #[error("images must be u8 with 3 dimensions (count, height, width), not {found}; give the file of the images")]
+    #[error(
+        "images must be u8 with 3 dimensions (count, height, width) or 4 (and channels), not {found}; give the file of \
+         the images"
+    )]
     NotImages {
         /// The element type and shape found.
         found: String,
     },
 
     /// An IDX array that does not contain labels.
-    #[error("labels must be u8 with 1 dimension (count), not {found}; give the file of the labels")]
+    #[error(
+        "labels must be integers with 1 dimension (count) or 2 (the label in the first column), not {found}; give the \
+         file of the labels"
+    )]
     NotLabels {
         /// The element type and shape found.
         found: String,
     },
 
     /// An image size of zero, or one that overflows `usize`.
-    #[error("images cannot have height {height} and width {width}; both must be at least 1")]
+    #[error(
+        "images cannot have height {height} and width {width}; both must be at least 1, and the image fit in memory"
+    )]
     ImageSize {
         /// The height of an image in pixels.
         height: usize,
@@ -164,13 +176,20 @@ pub enum Error {
         width: usize,
     },
 
+    /// The number of channels is not supported.
+    #[error("images cannot have {channels} channels; 1 (gray) to 4 (RGB and opacity) are supported")]
+    Channels {
+        /// The number of channels.
+        channels: usize,
+    },
+
     /// The number of bytes is not a multiple of the image size.
-    #[error("{found} bytes are not a multiple of the {pixels} pixels of an image; check the image size")]
+    #[error("{found} bytes are not a multiple of the {values} values of an image; check the image shape")]
     PartialImage {
         /// The number of bytes given.
         found: usize,
-        /// The number of pixels of an image.
-        pixels: usize,
+        /// The number of values of an image.
+        values: usize,
     },
 
     /// The numbers of images and labels differ.
@@ -183,12 +202,83 @@ pub enum Error {
     },
 
     /// A label is not the index of a class.
-    #[error("label {label} at index {index} is out of range; labels must be from 0 to 9")]
+    #[error("label {label} at index {index} is out of range; labels must be from 0 to {}", classes.saturating_sub(1))]
     LabelOutOfRange {
         /// The index of the first such label.
         index: usize,
         /// The label.
-        label: u8,
+        label: i64,
+        /// The number of classes.
+        classes: usize,
+    },
+
+    /// A label is below the label offset.
+    #[error(
+        "label {label} at index {index} is below the label offset {offset}, which is subtracted from all labels; lower \
+         the offset to the smallest label"
+    )]
+    LabelOffset {
+        /// The index of the first such label.
+        index: usize,
+        /// The label.
+        label: usize,
+        /// The offset.
+        offset: usize,
+    },
+
+    /// There are too many classes.
+    #[error("{found} classes are too many; at most {max} are supported")]
+    TooManyClasses {
+        /// The number of classes.
+        found: usize,
+        /// The maximum.
+        max: usize,
+    },
+
+    /// The name of a class is empty or is that of another class.
+    #[error("class {class} is named {name:?}; every class needs a name of its own")]
+    ClassName {
+        /// The index of the class.
+        class: usize,
+        /// Its name.
+        name: String,
+    },
+
+    /// A class is not among those of another data set or of a model.
+    #[error(
+        "there is no class {name:?} among {}; rename it or leave its images out",
+        names(known)
+    )]
+    UnknownClass {
+        /// The name of the class.
+        name: String,
+        /// The known classes.
+        known: Vec<String>,
+    },
+
+    /// The number of classes differs from that of another data set or of a model.
+    #[error("the data set has {found} classes where {expected} are expected; check that it is the right data set")]
+    ClassCount {
+        /// The number of classes of the data set.
+        found: usize,
+        /// The number expected.
+        expected: usize,
+    },
+
+    /// The index of a sample is out of range.
+    #[error("there is no sample {index}; the data set has {len}")]
+    SampleIndex {
+        /// The index given.
+        index: usize,
+        /// The number of samples.
+        len: usize,
+    },
+
+    /// A fraction is not from 0 to 1.
+    #[error("the fraction to hold out is {fraction}; it must be from 0 to 1")]
+    Fraction {
+        /// The fraction given.
+        fraction: f64,
     },
 
     /// The index of a split is above the number of samples.
@@ -200,16 +290,13 @@ pub enum Error {
         len: usize,
     },
 
-    /// Training and test images differ in size.
-    #[error(
-        "training images have {}×{} pixels but test images {}×{}; take both from the same data set",
-        train.0, train.1, test.0, test.1
-    )]
-    ImageSizeMismatch {
-        /// Height and width of the training images.
-        train: (usize, usize),
-        /// Height and width of the test images.
-        test: (usize, usize),
+    /// Training and test images differ in shape.
+    #[error("training images have {train} pixels but test images {test}; take both from the same data set")]
+    ShapeMismatch {
+        /// The shape of the training images.
+        train: String,
+        /// The shape of the test images.
+        test: String,
     },
 
     /// The path of a data set is not a folder.
@@ -224,6 +311,37 @@ pub enum Error {
     MissingFile {
         /// The names that were tried.
         names: Vec<String>,
+    },
+
+    /// Several files of a folder could be the same part of a data set.
+    #[error("which file holds the {part}? {} could; keep one data set in the folder", files.join(", "))]
+    AmbiguousFile {
+        /// The part of the data set.
+        part: String,
+        /// The names of the files.
+        files: Vec<String>,
+    },
+
+    /// A line of a CSV file is not a label and the pixels of an image.
+    #[error("line {line}{}: {reason}", column.map_or_else(String::new, |column| format!(", column {column}")))]
+    Csv {
+        /// The line, counted from 1.
+        line: u64,
+        /// The column (the number of the value in its line), counted from 1.
+        column: Option<usize>,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+
+    /// A file of class names, or a folder of images, is not as it should be.
+    #[error("{0}")]
+    Content(String),
+
+    /// A file is not an image, or a damaged one.
+    #[error("{reason}")]
+    Image {
+        /// What is wrong, and what to do.
+        reason: String,
     },
 
     /// The batch size is zero.
@@ -274,6 +392,15 @@ impl Error {
             path: path.to_owned(),
             error: Box::new(self),
         }
+    }
+}
+
+/// Lists names, the first of many.
+fn names(names: &[String]) -> String {
+    const MOST: usize = 20;
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST => format!("{} and {} more", first.join(", "), names.len() - MOST),
+        _ => names.join(", "),
     }
 }
 

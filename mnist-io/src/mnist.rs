@@ -1,51 +1,25 @@
 //! The MNIST data set, read from a folder or embedded in the program.
 
-use std::{
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use crate::{
+    classes,
     dataset::Dataset,
     error::{Error, Result},
+    idx_folder::{IdxFolder, Split},
 };
 
-/// A part of the data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    /// The training set: 60,000 digits in MNIST.
-    Train,
-    /// The test set: 10,000 digits in MNIST.
-    Test,
-}
-
-impl Split {
-    /// Returns the prefix of the file names.
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "t10k",
-        }
-    }
-}
-
-/// Training and test set of MNIST, or of a data set with the same file names.
-///
-/// Fashion-MNIST and KMNIST work as well, and images may have any size.
+/// Training and test set of MNIST, or of another data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mnist {
     /// The training set.
     pub train: Dataset,
-    /// The test set, with images of the same size.
+    /// The test set, with images of the same shape and the same classes.
     pub test: Dataset,
 }
 
 impl Mnist {
-    /// Reads both splits from the folder that contains the four files.
-    ///
-    /// The file names are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-    /// `t10k-labels-idx1-ubyte`, or spelled like `train-images.idx3-ubyte`, each with or without `.gz`. The first
-    /// name that exists, in this order, is used.
+    /// Reads both splits from a folder with MNIST's four files, or those of a relative: see [`IdxFolder`].
     ///
     /// ```no_run
     /// use mnist_io::Mnist;
@@ -56,34 +30,49 @@ impl Mnist {
     /// ```
     ///
     /// # Errors
-    /// [`Error::FolderNotFound`], [`Error::MissingFile`], [`Error::ImageSizeMismatch`], and as for [`Dataset::open`];
-    /// the error contains the path.
+    /// As for [`from_folder`](Self::from_folder).
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
-        let dir = dir.as_ref();
+        Self::from_folder(&IdxFolder::new(dir.as_ref()))
+    }
+
+    /// Reads both splits of a folder of IDX files.
+    ///
+    /// # Errors
+    /// As for [`IdxFolder::open_split`] and [`new`](Self::new); the error contains the path.
+    pub fn from_folder(folder: &IdxFolder) -> Result<Self> {
         // The test split is smaller, so a wrong folder is detected sooner.
-        let test = Self::open_split(dir, Split::Test)?;
-        let train = Self::open_split(dir, Split::Train)?;
-        Self::new(train, test).map_err(|error| error.at(dir))
+        let test = folder.open_split(Split::Test)?;
+        let train = folder.open_split(Split::Train)?;
+        Self::new(train, test).map_err(|error| error.at(folder.path()))
     }
 
     /// Reads one split from the folder that contains its two files.
     ///
     /// # Errors
-    /// As for [`from_dir`](Self::from_dir).
+    /// As for [`IdxFolder::open_split`].
     pub fn open_split(dir: impl AsRef<Path>, split: Split) -> Result<Dataset> {
-        let dir = dir.as_ref();
-        let find = |kind, format| find_file(dir, split.prefix(), kind, format).map_err(|error| error.at(dir));
-        Dataset::open(find("images", "idx3-ubyte")?, find("labels", "idx1-ubyte")?)
+        IdxFolder::new(dir.as_ref()).open_split(split)
     }
 
-    fn new(train: Dataset, test: Dataset) -> Result<Self> {
-        let size = |dataset: &Dataset| (dataset.height(), dataset.width());
-        if size(&train) != size(&test) {
-            return Err(Error::ImageSizeMismatch {
-                train: size(&train),
-                test: size(&test),
+    /// Joins a training and a test set: classes with names are found by name, others by number.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the images differ in shape, or as for [`Dataset::with_classes_of`].
+    pub fn new(train: Dataset, test: Dataset) -> Result<Self> {
+        if train.shape() != test.shape() {
+            return Err(Error::ShapeMismatch {
+                train: train.shape().to_string(),
+                test: test.shape().to_string(),
             });
         }
+        // Of numbered classes, one may be missing in either part.
+        let are_numbers = [&train, &test].map(|part| classes::is_numbered(part.class_names()));
+        let train = if are_numbers == [true; 2] && test.classes() > train.classes() {
+            train.with_class_names(classes::numbered(test.classes()))?
+        } else {
+            train
+        };
+        let test = test.with_classes_of(train.class_names())?;
         Ok(Self { train, test })
     }
 }
@@ -114,52 +103,18 @@ impl Mnist {
     pub fn embedded_split(split: Split) -> Result<Dataset> {
         use crate::idx::Idx;
 
-        let (images, labels): (&[u8], &[u8]) = match split {
-            Split::Train => (
-                include_bytes!("../data/train-images-idx3-ubyte.gz"),
-                include_bytes!("../data/train-labels-idx1-ubyte.gz"),
-            ),
-            Split::Test => (
-                include_bytes!("../data/t10k-images-idx3-ubyte.gz"),
-                include_bytes!("../data/t10k-labels-idx1-ubyte.gz"),
-            ),
+        let (images, labels) = match split {
+            Split::Train => (mnist_io_train::IMAGES, mnist_io_train::LABELS),
+            Split::Test => (mnist_io_test::IMAGES, mnist_io_test::LABELS),
         };
         Dataset::from_idx(Idx::from_bytes(images)?, Idx::from_bytes(labels)?)
-    }
-}
-
-/// Returns the path of a file under the first of its names that exists.
-fn find_file(dir: &Path, prefix: &str, kind: &str, format: &str) -> Result<PathBuf> {
-    if !dir.is_dir() {
-        return Err(Error::FolderNotFound);
-    }
-    let names = ["-", "."].map(|dash| format!("{prefix}-{kind}{dash}{format}"));
-    let names: Vec<String> = names
-        .into_iter()
-        .flat_map(|name| [name.clone(), name + ".gz"])
-        .collect();
-    names
-        .iter()
-        .map(|name| dir.join(name))
-        .find(|path| may_be_file(path))
-        .ok_or(Error::MissingFile { names })
-}
-
-/// Returns whether the path should be opened.
-///
-/// Folders are skipped, because some archives unpack to folders named like the files. A path whose metadata cannot be
-/// read is opened, so that the error is reported.
-fn may_be_file(path: &Path) -> bool {
-    match path.metadata() {
-        Ok(metadata) => !metadata.is_dir(),
-        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::idx::Idx;
+    use crate::{idx::Idx, image_shape::ImageShape};
 
     /// Writes a split of `len` images of 2×`width` pixels.
     fn write_split(dir: &Path, names: [&str; 2], len: usize, width: usize) {
@@ -190,7 +145,7 @@ mod tests {
             write_split(dir.path(), test, 2, 4);
             let mnist = Mnist::from_dir(dir.path()).unwrap();
             assert_eq!((mnist.train.len(), mnist.test.len()), (3, 2));
-            assert_eq!((mnist.test.height(), mnist.test.width()), (2, 4));
+            assert_eq!(mnist.test.shape(), ImageShape::gray(2, 4).unwrap());
         }
     }
 
@@ -255,12 +210,27 @@ mod tests {
         write_split(dir.path(), TEST, 3, 4);
         let labels = dir.path().join(TEST[1]);
         for (wrong, message) in [
-            (vec![1u8, 2, 12], "label 12 at index 2"),
-            (vec![1u8, 2], "3 images and 2 labels"),
+            (vec![1i8, 2, -12], "label -12 at index 2"),
+            (vec![1i8, 2], "3 images and 2 labels"),
         ] {
             Idx::new(vec![wrong.len()], wrong).unwrap().save(&labels).unwrap();
             let error = Mnist::from_dir(dir.path()).unwrap_err().to_string();
             assert!(error.contains(message) && error.contains(TEST[1]), "{error}");
         }
+    }
+
+    #[test]
+    fn parts_share_their_classes() {
+        let part = |labels: &[usize]| {
+            let shape = ImageShape::gray(1, 1).unwrap();
+            Dataset::new(vec![0; labels.len()], labels.to_vec(), shape).unwrap()
+        };
+        let mnist = Mnist::new(part(&[0, 1]), part(&[4])).unwrap();
+        assert_eq!((mnist.train.classes(), mnist.test.classes()), (5, 5));
+        let train = part(&[0, 1]).with_class_names(["cat", "dog"]).unwrap();
+        let test = part(&[0]).with_class_names(["dog"]).unwrap();
+        assert_eq!(Mnist::new(train.clone(), test).unwrap().test.labels(), [1]);
+        let error = Mnist::new(train, part(&[2])).unwrap_err();
+        assert!(matches!(error, Error::ClassCount { found: 3, expected: 2 }), "{error}");
     }
 }

@@ -15,10 +15,10 @@ impl Source for Batches<'_> {
     /// # Errors
     /// If the images are not as large as the network's input, or the batch has less room than a batch of these.
     fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
-        let (pixels, input) = (self.dataset().pixels(), batch.input_len());
-        if pixels != input {
+        let (values, input) = (self.dataset().shape().len(), batch.input_len());
+        if values != input {
             return Err(
-                format!("images of {pixels} pixels do not fit a network with an input of {input} values").into(),
+                format!("images of {values} values do not fit a network with an input of {input} values").into(),
             );
         }
         let (size, room) = (self.batch_size(), batch.capacity());
@@ -37,10 +37,15 @@ impl Source for Batches<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dataset::Dataset, scaling::Scaling};
+    use crate::{dataset::Dataset, image_shape::ImageShape, scaling::Scaling};
 
     fn dataset() -> Dataset {
-        Dataset::new((0..28).collect(), vec![0, 1, 2, 3, 4, 5, 6], 2, 2).unwrap()
+        Dataset::new(
+            (0..28).collect(),
+            vec![0, 1, 2, 3, 4, 5, 6],
+            ImageShape::gray(2, 2).unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -62,7 +67,7 @@ mod tests {
         let dataset = dataset();
         let mut source = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
         for (mut batch, message) in [
-            (Batch::new(3, 5, 10), "images of 4 pixels"),
+            (Batch::new(3, 5, 10), "images of 4 values"),
             (Batch::new(2, 4, 10), "batches of 3 samples"),
         ] {
             let error = Source::next_batch(&mut source, &mut batch).unwrap_err();

@@ -3,7 +3,7 @@
 use std::{fmt::Write, fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
-use mnist_io::{Dataset, Mnist, Split};
+use mnist_io::{Dataset, ImageShape, Mnist, Split};
 use sha2::{Digest, Sha256};
 
 const TRAIN_COUNTS: [usize; 10] = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
@@ -13,51 +13,63 @@ fn data_dir() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data"))
 }
 
+/// Reads a split from the folder of its crate.
+fn open_split(split: Split) -> Dataset {
+    let folder = match split {
+        Split::Train => "train",
+        Split::Test => "test",
+    };
+    Mnist::open_split(data_dir().join(folder), split).unwrap()
+}
+
 #[test]
 fn files_have_the_expected_checksums() {
     let sums = fs::read_to_string(data_dir().join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 4);
-    for line in sums.lines() {
-        let (expected, name) = line.split_once("  ").unwrap();
-        let packed = fs::read(data_dir().join(format!("{name}.gz"))).unwrap();
+    let files = [
+        ("t10k-images-idx3-ubyte", mnist_io_test::IMAGES),
+        ("t10k-labels-idx1-ubyte", mnist_io_test::LABELS),
+        ("train-images-idx3-ubyte", mnist_io_train::IMAGES),
+        ("train-labels-idx1-ubyte", mnist_io_train::LABELS),
+    ];
+    assert_eq!(sums.lines().count(), files.len());
+    for (line, (name, packed)) in sums.lines().zip(files) {
         let mut bytes = Vec::new();
-        GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+        GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
         let sum = Sha256::digest(&bytes).iter().fold(String::new(), |mut sum, byte| {
             write!(sum, "{byte:02x}").unwrap();
             sum
         });
-        assert_eq!(sum, expected, "{name}");
+        assert_eq!(line, format!("{sum}  {name}"));
     }
 }
 
-fn check(dataset: &Dataset, counts: [usize; 10], first_labels: [u8; 5]) {
+fn check(dataset: &Dataset, counts: [usize; 10], first_labels: [usize; 5]) {
     assert_eq!(dataset.len(), counts.iter().sum::<usize>());
-    assert_eq!((dataset.height(), dataset.width()), (28, 28));
+    assert_eq!(dataset.shape(), ImageShape::gray(28, 28).unwrap());
+    assert!(dataset.is_digits());
     assert_eq!(dataset.class_counts(), counts);
     assert_eq!(dataset.labels()[..5], first_labels);
 }
 
 #[test]
 fn data_set_is_mnist() {
-    let mnist = Mnist::from_dir(data_dir()).unwrap();
-    check(&mnist.train, TRAIN_COUNTS, [5, 0, 4, 1, 9]);
-    check(&mnist.test, TEST_COUNTS, [7, 2, 1, 0, 4]);
-    let test = Mnist::open_split(data_dir(), Split::Test).unwrap();
-    assert_eq!(test, mnist.test);
+    check(&open_split(Split::Train), TRAIN_COUNTS, [5, 0, 4, 1, 9]);
+    check(&open_split(Split::Test), TEST_COUNTS, [7, 2, 1, 0, 4]);
 }
 
 #[cfg(feature = "embedded")]
 #[test]
 fn embedded_data_set_equals_the_files() {
-    assert_eq!(Mnist::embedded().unwrap(), Mnist::from_dir(data_dir()).unwrap());
-    let test = Mnist::embedded_split(Split::Test).unwrap();
-    check(&test, TEST_COUNTS, [7, 2, 1, 0, 4]);
+    let Mnist { train, test } = Mnist::embedded().unwrap();
+    assert_eq!(train, open_split(Split::Train));
+    assert_eq!(test, open_split(Split::Test));
+    assert_eq!(Mnist::embedded_split(Split::Test).unwrap(), test);
 }
 
 #[test]
 fn mnist_scaling_gives_mean_0_and_standard_deviation_1() {
-    let train = Mnist::open_split(data_dir(), Split::Train).unwrap();
-    let mut scaled = vec![0.0; train.pixels()];
+    let train = open_split(Split::Train);
+    let mut scaled = vec![0.0; train.shape().len()];
     let (mut sum, mut squares) = (0.0, 0.0);
     for index in 0..train.len() {
         mnist_io::Scaling::MNIST.scale_into(train.image(index), &mut scaled);

@@ -20,7 +20,7 @@
 
 use std::error::Error;
 
-use nn_core::{Network, formats::Model};
+use nn_core::{Model, Network};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();

@@ -141,12 +141,12 @@
 //!
 //! # Saving
 //!
-//! [`formats::Model`] is a network with the scaling of its inputs and the names of its classes. It is saved as a
-//! safetensors file that names its network. [`Trainer::save_checkpoint`] saves a training run, and [`Trainer::resume`]
+//! [`Model`] is a network with the scaling of its inputs and the names of its classes. It takes raw pixels, and is saved
+//! as a safetensors file that names its network. [`Trainer::save_checkpoint`] saves a training run, and [`Trainer::resume`]
 //! continues it exactly. Every file is written [atomically](atomic_file).
 //!
 //! ```
-//! use nn_core::{Network, formats::Model};
+//! use nn_core::{Model, Network};
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("model.safetensors");
 //!
@@ -162,13 +162,13 @@
 //!
 //! Tensors have the names and shapes of an `nn.Sequential` of the same layers, so PyTorch loads the file:
 //! `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`. In the other direction,
-//! [`Model::load_as`](formats::Model::load_as) loads what `safetensors.torch.save_file(model.state_dict(), path)`
+//! [`Model::load_as`] loads what `safetensors.torch.save_file(model.state_dict(), path)`
 //! saved, in single or half precision; it takes the network, which such a file does not name. Where names differ, or only
 //! a part of the tensors fits, [`LoadOptions`](formats::LoadOptions) load them into a network.
 //!
 //! # ONNX
 //!
-//! [`Model::save_onnx`](formats::Model::save_onnx) writes the network for other runtimes, such as ONNX Runtime.
+//! [`Model::save_onnx`] writes the network for other runtimes, such as ONNX Runtime.
 //!
 //! # Threads and determinism
 //!
@@ -207,6 +207,7 @@ mod graph;
 mod initialization;
 mod layers;
 pub mod loss;
+mod model;
 mod network;
 pub mod optim;
 mod pattern;
@@ -223,6 +224,7 @@ pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
 pub use initialization::Initialization;
 pub use loss::{Loss, Target, Targets};
+pub use model::{Classification, Model, Scaling};
 pub use network::{Network, Tensor, TensorKind, TensorView};
 pub use shape::Shape;
 pub use spec::{

@@ -3,7 +3,7 @@
 
 use std::{alloc::System, ops::ControlFlow};
 
-use mnist_io::{Augmentation, Batches, Dataset, Scaling};
+use mnist_io::{Augmentation, Batches, Dataset, ImageShape, Scaling};
 use nn_core::{
     Network, Samples, Targets, Trainer, Workspace,
     loss::{self, Huber},
@@ -115,7 +115,12 @@ fn check_values(what: &str, network: &Network, images: &[f32]) {
 
 fn check_batches(augmentation: &Augmentation) {
     let images = (0..200 * 784).map(|i| (i % 784 / 3) as u8).collect();
-    let dataset = Dataset::new(images, (0..200).map(|i| i % 10).collect(), 28, 28).unwrap();
+    let dataset = Dataset::new(
+        images,
+        (0..200).map(|i| i % 10).collect(),
+        ImageShape::gray(28, 28).unwrap(),
+    )
+    .unwrap();
     let batches = Batches::new(&dataset, 150, 1, Scaling::UNIT).unwrap();
     let mut batches = batches.with_augmentation(augmentation.clone()).unwrap();
     let (mut images, mut labels) = (vec![0.0; 150 * 784], vec![0; 150]);

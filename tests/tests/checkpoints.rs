@@ -239,7 +239,7 @@ fn a_checkpoint_is_a_weights_file_and_is_saved_atomically() {
 
 /// A file of an older version of this crate: two steps of a trainer with every setting changed.
 #[test]
-fn an_old_checkpoint_resumes_and_is_written_again_byte_for_byte() {
+fn an_old_checkpoint_resumes_and_is_written_again() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/checkpoint.safetensors");
     let (mut trainer, position) = Trainer::resume(&path, BATCH).unwrap();
     assert_eq!(position, Cursor { epoch: 3, batches: 2 });
@@ -253,7 +253,19 @@ fn an_old_checkpoint_resumes_and_is_written_again_byte_for_byte() {
     assert_eq!(*trainer.schedule(), Schedule::from(OneCycle::new(STEPS * EPOCHS)));
     assert_eq!(trainer.loss().downcast_ref(), Some(&smoothed()));
     assert_eq!((trainer.max_norm(), trainer.average()), (Some(0.5), Some(0.9)));
-    assert!(trainer.checkpoint(position).unwrap() == fs::read(path).unwrap());
+    let (written, mut old) = (
+        Parts::of(&trainer.checkpoint(position).unwrap()),
+        Parts::of(&fs::read(path).unwrap()),
+    );
+    // Input scaling, which a trainer does not know, was written as none at all.
+    assert_eq!(["mean", "std"].map(|key| old.metadata.remove(key).unwrap()), ["0", "1"]);
+    assert_eq!(written.metadata, old.metadata);
+    let sorted = |parts: Parts| {
+        let mut tensors = parts.tensors;
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        tensors
+    };
+    assert!(sorted(written) == sorted(old));
     let (inputs, targets) = batch(trainer.network(), 10, 8);
     trainer.step(&inputs, &targets).unwrap();
 }

@@ -209,7 +209,7 @@ fn graphs_are_as_recorded() {
             if model.network.spec().outputs() == 2 {
                 model.labels = ["cat", "dog"].map(str::to_owned).to_vec();
             }
-            model.scaling = Scaling { mean: 0.25, std: 0.5 };
+            model.scaling = Some(Scaling { mean: 0.25, std: 0.5 });
             model.notes.insert("seed".to_owned(), "7".to_owned());
             let bytes = model.to_onnx(options).unwrap();
             assert!(bytes == model.to_onnx(options).unwrap(), "the same bytes");
@@ -310,7 +310,7 @@ fn invalid_models_are_not_exported() {
     bad.notes.insert("labels".to_owned(), "mine".to_owned());
     assert_error(save(&bad), &["model.onnx", "\"labels\""]);
     let mut bad = good.clone();
-    bad.scaling.std = 0.0;
+    bad.scaling = Some(Scaling { mean: 0.0, std: 0.0 });
     assert_error(save(&bad), &["model.onnx", "std"]);
     let mut bad = good.clone();
     let mut tensors = bad.network.tensors();

@@ -2,11 +2,7 @@
 
 use std::{fs, path::Path, process::Command, sync::mpsc, time::Duration};
 
-use nn_core::{
-    Error, NetworkSpec, Tensor, Trainer,
-    formats::{Model, Scaling},
-    optim::Sgd,
-};
+use nn_core::{Error, Model, NetworkSpec, Scaling, Tensor, Trainer, optim::Sgd};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use serde_json::Value;
@@ -20,10 +16,10 @@ const NETWORK: &str = "4 | dense 17 | relu | dense 3";
 
 fn model() -> Model {
     let mut model = Model::new(trained(NETWORK, 1));
-    model.scaling = Scaling {
+    model.scaling = Some(Scaling {
         mean: 0.1307,
         std: 0.308_1,
-    };
+    });
     model.labels = ["Zero", "ein\n\"s\"", "二"].map(str::to_owned).to_vec();
     model.notes = [("preset", "mlp"), ("accuracy", "0.98")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -101,10 +97,10 @@ fn extreme_numbers_round_trip() {
     tensors[0].values[..6].copy_from_slice(&hard);
     model.network.set_tensors(&tensors).unwrap();
     for scaling in [(f32::MAX, f32::MIN_POSITIVE), (-0.1, 1e-45), (1.0 / 3.0, f32::MAX)] {
-        model.scaling = Scaling {
+        model.scaling = Some(Scaling {
             mean: scaling.0,
             std: scaling.1,
-        };
+        });
         let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
         assert_eq!(again.scaling, model.scaling);
         assert_same_bits("weights", &parameters(&again.network), &parameters(&model.network));
@@ -178,7 +174,7 @@ fn invalid_models_are_not_saved() {
         .chain([(0.0, 0.0), (0.0, -1.0)])
     {
         let mut model = model();
-        model.scaling = Scaling { mean, std };
+        model.scaling = Some(Scaling { mean, std });
         assert_error(model.to_bytes(), &[if std == 1.0 { "mean" } else { "std" }]);
     }
 }
@@ -499,6 +495,32 @@ fn invalid_metadata_are_named() {
 }
 
 #[test]
+fn raw_pixels_are_scaled_to_the_bits_of_the_data_set() {
+    let pixels: Vec<u8> = (0..=255).collect();
+    let mut scaled = vec![0.0; pixels.len()];
+    let mut model = Model::new(trained(NETWORK, 1));
+    for scaling in [
+        None,
+        Some(Scaling {
+            mean: 0.1307,
+            std: 0.308_1,
+        }),
+    ] {
+        model.scaling = scaling;
+        let Scaling { mean, std } = scaling.unwrap_or_default();
+        mnist_io::Scaling::new(mean, std)
+            .unwrap()
+            .scale_into(&pixels, &mut scaled);
+        assert_same_bits("scaled pixels", &model.scale(&pixels), &scaled);
+    }
+    // A file says whether it names a scaling.
+    for scaling in [None, Some(Scaling::default())] {
+        model.scaling = scaling;
+        assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap().scaling, scaling);
+    }
+}
+
+#[test]
 fn a_file_without_metadata_needs_a_network() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("foreign.safetensors");
@@ -508,7 +530,7 @@ fn a_file_without_metadata_needs_a_network() {
     assert_error(Model::load(&path), &["foreign.safetensors", "Model::load_as", "--net"]);
     let model = Model::load_as(&path, spec(NETWORK)).unwrap();
     assert_eq!(model.network.tensors(), self::model().network.tensors());
-    assert_eq!((model.scaling, model.labels.len()), (Scaling::default(), 0));
+    assert_eq!((model.scaling, model.labels.len()), (None, 0));
     assert_eq!(model.notes["format"], "pt");
     let wrong = "4 | dense 16 | relu | dense 3";
     assert_error(

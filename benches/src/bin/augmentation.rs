@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             trainer,
             epoch: 0,
-            images: vec![0.0; batches.batch_size() * images.pixels()],
+            images: vec![0.0; batches.batch_size() * images.shape().len()],
             labels: vec![0; batches.batch_size()],
             batches,
         })

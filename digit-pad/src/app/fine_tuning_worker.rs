@@ -151,14 +151,14 @@ fn fine_tune(
 mod tests {
     use std::time::{Duration, Instant};
 
-    use nn_core::{Network, Tensor, formats};
+    use nn_core::{Network, Tensor};
 
     use super::*;
     use crate::{drawing::file::Drawing, recognition::example::Example};
 
     fn model(seed: u64) -> Arc<Model> {
         Arc::new(Model {
-            content: formats::Model::new(Network::new("784 | dense 10".parse().unwrap(), seed).unwrap()),
+            content: nn_core::Model::new(Network::new("784 | dense 10".parse().unwrap(), seed).unwrap()),
             path: None,
         })
     }
@@ -207,7 +207,7 @@ mod tests {
     fn a_model_without_dense_layers_is_refused() {
         let network = Network::new("28x28x1 | conv 10 9x9 | globalavgpool | flatten".parse().unwrap(), 3).unwrap();
         let model = Model {
-            content: formats::Model::new(network),
+            content: nn_core::Model::new(network),
             path: None,
         };
         let mut worker = FineTuningWorker::start().unwrap();

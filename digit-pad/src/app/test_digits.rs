@@ -68,7 +68,7 @@ impl TestDigits {
         let count = set.len();
         let digit = |index| TestDigit {
             index,
-            label: set.labels()[index],
+            label: set.label(index) as u8,
             image: GrayImage::new(SIDE, SIDE, set.image(index).to_vec()),
         };
         let mut digits = (1..=count).map(|i| digit((self.last % count + i * step) % count));

@@ -170,7 +170,7 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
 /// Observes every step and reports on some of them.
 struct Monitor {
     pixels: Vec<f32>,
-    labels: Vec<u8>,
+    labels: Vec<usize>,
     /// Loss summed over the epoch up to the last report, and the step of that report.
     last_report: (f64, u64),
     /// Steps taken before the current epoch.
@@ -184,8 +184,8 @@ struct Monitor {
 impl Monitor {
     fn new(held_out: &Dataset) -> Self {
         let images = held_out.len().min(REPORT_IMAGES);
-        let mut pixels = vec![0.0; images * held_out.pixels()];
-        for (index, pixels) in pixels.chunks_exact_mut(held_out.pixels()).enumerate() {
+        let mut pixels = vec![0.0; images * held_out.shape().len()];
+        for (index, pixels) in pixels.chunks_exact_mut(held_out.shape().len()).enumerate() {
             SCALING.scale_into(held_out.image(index), pixels);
         }
         Monitor {
@@ -235,7 +235,7 @@ impl Monitor {
             return 0.0;
         };
         let pairs = classes.iter().zip(&self.labels);
-        let correct = pairs.filter(|(class, label)| **class == usize::from(**label)).count();
+        let correct = pairs.filter(|(class, label)| class == label).count();
         correct as f32 / count.max(1) as f32
     }
 }

@@ -6,21 +6,52 @@ use std::{
     str::FromStr,
 };
 
-use digit_pad::{Error, charts::training_curves, recognition::recognizer::Recognizer, training::embedded};
-use mnist_io::{Dataset, Mnist, Split};
+use digit_pad::{
+    Error,
+    charts::training_curves,
+    recognition::{model::Model, recognizer::Recognizer},
+    training::data_files::DataFiles,
+};
+use nn_core::NetworkSpec;
+
+use super::output::note;
 
 /// The model to use.
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelArgs {
     /// Weights file (.safetensors) [default: the built-in network]
     #[arg(long, value_name = "FILE")]
-    pub(super) model: Option<PathBuf>,
+    model: Option<PathBuf>,
+
+    /// Network in text form, for a weights file without metadata
+    #[arg(long, value_name = "SPEC", requires = "model")]
+    net: Option<NetworkSpec>,
 }
 
 impl ModelArgs {
+    /// Loads the model, and says so if its file does not name the scaling of its input.
+    pub(super) fn load(&self) -> Result<Model, Error> {
+        let model = match (&self.model, &self.net) {
+            (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
+            (path, _) => Model::open(path.as_deref())?,
+        };
+        if model.content.scaling.is_none() {
+            note(format_args!(
+                "{} names no input scaling; its input is taken to be (pixel / 255)",
+                model.name()
+            ));
+        }
+        Ok(model)
+    }
+
+    /// The weights file, unless it is the built-in network.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
     /// The recognizer of this model.
     pub(super) fn recognizer(&self) -> Result<Recognizer, Error> {
-        Recognizer::open(self.model.as_deref())
+        Recognizer::new(self.load()?)
     }
 }
 
@@ -29,31 +60,46 @@ impl ModelArgs {
 pub(super) struct DataArgs {
     #[cfg_attr(
         feature = "embedded",
-        doc = "Folder with the four IDX files of MNIST, gzipped or not [default: the built-in MNIST]"
+        doc = "Folder of IDX files like MNIST's, folder with one folder of images for each class, or CSV file of a \
+               label and the pixels a line [default: the built-in MNIST]"
     )]
     #[cfg_attr(
         not(feature = "embedded"),
-        doc = "Folder with the four IDX files of MNIST, gzipped or not (needed: this build contains no MNIST)"
+        doc = "Folder of IDX files like MNIST's, folder with one folder of images for each class, or CSV file of a \
+               label and the pixels a line (needed: this build contains no MNIST)"
     )]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+
+    /// Number to subtract from labels, for sets that do not count from 0, such as EMNIST's letters
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "data",
+        allow_negative_numbers = true
+    )]
+    label_offset: usize,
+
+    /// Exchange rows and columns of images, for sets that store columns first, such as EMNIST
+    #[arg(long, requires = "data")]
+    transpose: bool,
 }
 
 impl DataArgs {
-    /// Training and test images.
-    pub(super) fn load(&self) -> Result<Mnist, Error> {
-        match &self.data {
-            Some(folder) => Ok(Mnist::from_dir(folder)?),
-            None => embedded::mnist(),
+    /// The files to read, with another path for test images.
+    pub(super) fn files(&self, test_path: Option<&Path>) -> DataFiles {
+        DataFiles {
+            path: self.data.clone(),
+            test_path: test_path.map(Path::to_owned),
+            label_offset: self.label_offset,
+            transposed: self.transpose,
         }
     }
 
-    /// Test images only.
-    pub(super) fn load_test(&self) -> Result<Dataset, Error> {
-        match &self.data {
-            Some(folder) => Ok(Mnist::open_split(folder, Split::Test)?),
-            None => embedded::split(Split::Test),
-        }
+    /// Whether the images are not the built-in MNIST.
+    pub(super) fn is_given(&self) -> bool {
+        self.data.is_some()
     }
 }
 

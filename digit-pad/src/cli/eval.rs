@@ -9,36 +9,32 @@ use std::{
 use digit_pad::{
     Error,
     charts::confusion_chart,
-    recognition::{
-        model::{DIGITS, Model},
-        predictor::Predictor,
-    },
+    recognition::{model::Model, predictor::Predictor},
     storage::atomic_file,
-    training::evaluation::{Answer, Metrics, most_confident_errors},
+    training::{
+        data_files::Loaded,
+        evaluation::{Answer, Metrics, most_confident_errors},
+    },
 };
 use mnist_io::Dataset;
-use nn_core::{NetworkSpec, loss};
+use nn_core::loss;
 use serde::Serialize;
 
 use super::{
     args::{DataArgs, ModelArgs, PngPath},
-    output::{Outcome, grouped, json, line, percent, percent_or_dash, row},
+    output::{Failure, Outcome, grouped, json, line, note, percent, percent_or_dash, row},
 };
 
-/// Evaluate a model on the test set
+/// Evaluate a model on a test set, or on all images where there is none
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Network in text form, for a weights file without metadata
-    #[arg(long, value_name = "SPEC", requires = "model")]
-    net: Option<NetworkSpec>,
-
     #[command(flatten)]
     data: DataArgs,
 
-    /// Write a CSV file with one line per test image: index, label, digit and the ten probabilities
+    /// Write a CSV file with one line per test image: index, label, predicted class (`digit`) and all probabilities
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
 
@@ -57,8 +53,9 @@ struct Report {
     count: u64,
     correct: u64,
     loss: f64,
-    precision: [Option<f64>; DIGITS],
-    recall: [Option<f64>; DIGITS],
+    classes: Vec<String>,
+    precision: Vec<Option<f64>>,
+    recall: Vec<Option<f64>>,
     calibration_error: Option<f64>,
     mean_ms: f64,
     slowest_ms: f64,
@@ -69,16 +66,20 @@ pub(super) fn run(args: &Args) -> Outcome {
     for path in [args.predictions.as_deref(), confusion].into_iter().flatten() {
         atomic_file::check_writable(path)?;
     }
-    let model = match (&args.model.model, &args.net) {
-        (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
-        (path, _) => Model::open(path.as_deref())?,
-    };
-    let images = args.data.load_test()?;
-    model.check_fit(images.height(), images.width())?;
+    let model = args.model.load()?;
+    let Loaded { images, notes } = args.data.files(None).load_test(&model)?;
+    notes.iter().for_each(note);
+    if confusion.is_some() && images.classes() > confusion_chart::MAX_CLASSES {
+        return Err(Failure::Message(format!(
+            "the chart of --confusion has room for {} classes, and there are {}; use --predictions",
+            confusion_chart::MAX_CLASSES,
+            images.classes()
+        )));
+    }
     let predictions = Predictions::new(model.clone(), &images)?;
-    let mut metrics = Metrics::default();
+    let mut metrics = Metrics::new(images.classes());
     metrics.extend(predictions.answers(&images));
-    let report = report(&metrics, &predictions)?;
+    let report = report(&metrics, &predictions, images.class_names())?;
     if let Some(path) = &args.predictions {
         predictions.write(path, &images)?;
     }
@@ -92,12 +93,13 @@ pub(super) fn run(args: &Args) -> Outcome {
     print(&model, &report)
 }
 
-fn report(metrics: &Metrics, predictions: &Predictions) -> Result<Report, Error> {
+fn report(metrics: &Metrics, predictions: &Predictions, classes: &[String]) -> Result<Report, Error> {
     Ok(Report {
         accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
         count: metrics.count(),
         correct: metrics.correct(),
         loss: predictions.loss / metrics.count() as f64,
+        classes: classes.to_vec(),
         precision: metrics.precision(),
         recall: metrics.recall(),
         calibration_error: metrics.calibration_error(),
@@ -119,10 +121,18 @@ fn print(model: &Model, report: &Report) -> Outcome {
         format_args!("{mean:.3} ms mean, {slowest:.3} ms maximum"),
     )?;
     line("")?;
-    line("digit    precision    recall")?;
-    for (digit, (precision, recall)) in report.precision.iter().zip(&report.recall).enumerate() {
+    let width = report
+        .classes
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    line(format_args!("{:<width$}    precision    recall", "class"))?;
+    let shares = report.precision.iter().zip(&report.recall);
+    for (name, (precision, recall)) in report.classes.iter().zip(shares) {
         let (precision, recall) = (percent_or_dash(*precision), percent_or_dash(*recall));
-        line(format_args!("{digit:<5} {precision:>12} {recall:>9}"))?;
+        line(format_args!("{name:<width$} {precision:>12} {recall:>9}"))?;
     }
     Ok(())
 }
@@ -133,8 +143,8 @@ fn milliseconds(time: Duration) -> f64 {
 
 /// Predictions for all images, made one at a time as in the window.
 struct Predictions {
-    /// Probabilities of the ten digits for each image.
-    probabilities: Vec<[f32; DIGITS]>,
+    /// Probabilities of all classes for each image.
+    probabilities: Vec<Vec<f32>>,
     /// Sum of the cross-entropies.
     loss: f64,
     /// Total prediction time.
@@ -152,14 +162,14 @@ impl Predictions {
             time: Duration::ZERO,
             slowest: Duration::ZERO,
         };
+        let mut unused = vec![0.0; images.classes()];
         for index in 0..images.len() {
             let start = Instant::now();
             let logits = predictor.logits(images.image(index))?;
-            let mut probabilities = [0.0; DIGITS];
-            probabilities.copy_from_slice(logits);
+            let mut probabilities = logits.to_vec();
             loss::softmax(&mut probabilities);
             let time = start.elapsed();
-            let loss = loss::cross_entropy(logits, images.label(index).into(), 1.0, &mut [0.0; DIGITS]);
+            let loss = loss::cross_entropy(logits, images.label(index), 1.0, &mut unused);
             predictions.loss += f64::from(loss);
             predictions.probabilities.push(probabilities);
             predictions.time += time;
@@ -168,22 +178,22 @@ impl Predictions {
         Ok(predictions)
     }
 
-    /// Label, digit and probability of each image.
+    /// Label, prediction and probability of each image.
     fn answers<'a>(&'a self, images: &'a Dataset) -> impl Iterator<Item = Answer> + 'a {
         self.probabilities.iter().enumerate().map(|(index, probabilities)| {
-            let digit = loss::argmax(probabilities);
+            let predicted = loss::argmax(probabilities);
             Answer {
                 index,
                 label: images.label(index),
-                digit: digit as u8,
-                probability: probabilities[digit],
+                predicted,
+                probability: probabilities[predicted],
             }
         })
     }
 
     fn write(&self, path: &Path, images: &Dataset) -> Result<(), Error> {
         atomic_file::replace(path, |file| {
-            let names: Vec<String> = (0..DIGITS).map(|digit| format!("p{digit}")).collect();
+            let names: Vec<String> = (0..images.classes()).map(|class| format!("p{class}")).collect();
             writeln!(file, "index,label,digit,{}", names.join(","))?;
             for (answer, probabilities) in self.answers(images).zip(&self.probabilities) {
                 write_line(file, &answer, probabilities)?;
@@ -194,7 +204,7 @@ impl Predictions {
 }
 
 fn write_line(file: &mut dyn Write, answer: &Answer, probabilities: &[f32]) -> io::Result<()> {
-    write!(file, "{},{},{}", answer.index, answer.label, answer.digit)?;
+    write!(file, "{},{},{}", answer.index, answer.label, answer.predicted)?;
     for probability in probabilities {
         // Shortest form that parses to the same number; tiny ones have an exponent.
         write!(file, ",{probability:?}")?;

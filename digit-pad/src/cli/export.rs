@@ -2,11 +2,8 @@
 
 use std::{fs::canonicalize, path::PathBuf};
 
-use digit_pad::{
-    recognition::{feature_cache, model::Model},
-    storage::atomic_file,
-};
-use nn_core::{NetworkSpec, formats::OnnxOptions};
+use digit_pad::{recognition::feature_cache, storage::atomic_file};
+use nn_core::formats::OnnxOptions;
 
 use super::{
     args::ModelArgs,
@@ -23,10 +20,6 @@ pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Network in text form, for a weights file without metadata
-    #[arg(long, value_name = "SPEC", requires = "model")]
-    net: Option<NetworkSpec>,
-
     /// ONNX file to write
     #[arg(long, value_name = "FILE.onnx")]
     onnx: PathBuf,
@@ -35,11 +28,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     atomic_file::check_writable(&args.onnx)?;
     args.check_files_differ()?;
-    let model = match (&args.model.model, &args.net) {
-        (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
-        (path, _) => Model::open(path.as_deref())?,
-    };
-    let mut content = model.content;
+    let mut content = args.model.load()?.content;
     if content.notes.remove(feature_cache::METADATA_KEY).is_some() {
         note("the examples stored in the model are not exported; the network predicts without them");
     }
@@ -51,7 +40,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 impl Args {
     /// Fails if the ONNX file would replace the model.
     fn check_files_differ(&self) -> Outcome {
-        let Some(model) = &self.model.model else { return Ok(()) };
+        let Some(model) = self.model.path() else { return Ok(()) };
         match (canonicalize(model), canonicalize(&self.onnx)) {
             (Ok(model), Ok(onnx)) if model == onnx => Err(Failure::Message(format!(
                 "--model and --onnx are the same file, {}; give each its own file",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use digit_pad::recognition::{feature_cache, model::Model};
-use nn_core::Kernel;
+use digit_pad::recognition::feature_cache;
+use nn_core::{Kernel, Scaling};
 use serde::Serialize;
 
 use super::{
     args::ModelArgs,
-    output::{Outcome, grouped, json, line, percent, row},
+    output::{Outcome, class_list, grouped, json, line, percent, row},
 };
 
 /// Describe a model: its network, layers, input scaling and training
@@ -29,8 +29,8 @@ struct Info<'a> {
     parameters: usize,
     multiply_adds: usize,
     labels: &'a [String],
-    mean: f32,
-    std: f32,
+    mean: Option<f32>,
+    std: Option<f32>,
     notes: BTreeMap<&'a str, &'a str>,
     /// Number of stored examples. Programs that read this output know the key `lessons`.
     #[serde(rename = "lessons")]
@@ -39,7 +39,7 @@ struct Info<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let model = Model::open(args.model.model.as_deref())?;
+    let model = args.model.load()?;
     let (content, kernel) = (&model.content, Kernel::active()?);
     let network = &content.network;
     let examples = feature_cache::examples(&model)?.len();
@@ -55,8 +55,8 @@ pub(super) fn run(args: &Args) -> Outcome {
             parameters: network.parameter_count(),
             multiply_adds: network.multiply_adds(),
             labels: &content.labels,
-            mean: content.scaling.mean,
-            std: content.scaling.std,
+            mean: content.scaling.map(|scaling| scaling.mean),
+            std: content.scaling.map(|scaling| scaling.std),
             notes: notes.collect(),
             examples,
             kernel: kernel.to_string(),
@@ -66,11 +66,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     row("network", network.spec())?;
     row("parameters", grouped(network.parameter_count() as u64))?;
     row("multiply-adds", grouped(network.multiply_adds() as u64))?;
-    row("labels", content.labels.join(" "))?;
-    row(
-        "input scaling",
-        format_args!("(pixel / 255 - {}) / {}", content.scaling.mean, content.scaling.std),
-    )?;
+    row("classes", class_list(&model.class_names()))?;
+    match content.scaling {
+        Some(Scaling { mean, std }) => row("input scaling", format_args!("(pixel / 255 - {mean}) / {std}"))?,
+        None => row("input scaling", "(pixel / 255), as the file names none")?,
+    }
     for (name, value) in notes {
         let accuracy = value.parse::<f64>().ok().filter(|_| name.ends_with("accuracy"));
         let shown = accuracy.map_or_else(|| value.to_owned(), percent);

@@ -67,6 +67,13 @@ pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Lists the names of classes, the first of many.
+pub(super) fn class_list(names: &[String]) -> String {
+    const MOST: usize = 30;
+    let more = if names.len() > MOST { ", …" } else { "" };
+    format!("{}: {}{more}", names.len(), names[..names.len().min(MOST)].join(", "))
+}
+
 /// Writes an error to standard error.
 pub(super) fn report(error: impl Display) {
     note(format_args!("error: {error}"));

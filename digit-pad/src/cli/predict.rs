@@ -1,4 +1,4 @@
-//! `predict`: recognizes the digit or the number in each image.
+//! `predict`: classifies each image, or reads the number in it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,7 @@ use digit_pad::{
     geometry::PixelRect,
     imaging::image_file::{self, LoadedImage},
     recognition::{
-        normalization::normalize,
-        prediction::Classifier,
+        image_classifier::{ImageClass, ImageClassifier},
         recognizer::Recognizer,
         segmentation::{ImageDigit, segment_image},
     },
@@ -20,14 +19,15 @@ use super::{
     output::{Failure, Outcome, json, line, report},
 };
 
-/// Recognize the digit or number in each image
+/// Recognize the digit or number in each image, or its class if the model has others
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints one line per image: path, digit (or number) and probability, separated by tabs.\n\
+    after_help = "Prints one line per image: path, class (or number) and probability, separated by tabs. The class is \
+                  `?` where the model is not sure: below a probability of 0.95 for digits, 0.5 for other classes.\n\
                   Images that cannot be read are reported and skipped; the exit status is then 1."
 )]
 pub(super) struct Args {
-    /// Images of a digit or number, dark on light or light on dark (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP)
+    /// Images (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP) of any size; digits dark on light or light on dark
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long)]
     number: bool,
 
-    /// Print one JSON object per image, with the probabilities of all ten digits
+    /// Print one JSON object per image, with the probabilities of all classes
     #[arg(long)]
     json: bool,
 }
@@ -47,12 +47,16 @@ pub(super) struct Args {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Prediction {
-    Digit {
+    Class {
         path: String,
-        digit: u8,
+        /// Index of the class.
+        digit: usize,
+        class: String,
         probability: f32,
-        probabilities: [f32; 10],
+        probabilities: Vec<f32>,
         known: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     Number {
         path: String,
@@ -82,11 +86,10 @@ struct PixelBox {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut recognizer = args.model.recognizer()?;
+    let mut reader = Reader::new(args)?;
     let mut outcome = Ok(());
     for path in &args.images {
-        let predict = if args.number { predict_number } else { predict_digit };
-        match image_file::open(path).and_then(|loaded| predict(&mut recognizer, path, &loaded)) {
+        match reader.read(path) {
             Ok(prediction) => prediction.print(args.json)?,
             Err(error) => {
                 report(error);
@@ -97,16 +100,27 @@ pub(super) fn run(args: &Args) -> Outcome {
     outcome
 }
 
-fn predict_digit(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let seen = normalize(&loaded.image).ok_or_else(|| blank_image(path, loaded))?;
-    let prediction = recognizer.classify(&seen);
-    Ok(Prediction::Digit {
-        path: path.display().to_string(),
-        digit: prediction.digit(),
-        probability: prediction.probability(),
-        probabilities: prediction.probabilities,
-        known: prediction.known,
-    })
+/// What reads images: digits of a number, or one class each.
+enum Reader {
+    Number(Recognizer),
+    Class(ImageClassifier),
+}
+
+impl Reader {
+    fn new(args: &Args) -> Result<Self, Error> {
+        Ok(if args.number {
+            Reader::Number(args.model.recognizer()?)
+        } else {
+            Reader::Class(ImageClassifier::new(args.model.load()?)?)
+        })
+    }
+
+    fn read(&mut self, path: &Path) -> Result<Prediction, Error> {
+        match self {
+            Reader::Number(recognizer) => predict_number(recognizer, path, &image_file::open(path)?),
+            Reader::Class(classifier) => Ok(Prediction::of_class(path, classifier.classify(path)?)),
+        }
+    }
 }
 
 fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
@@ -115,7 +129,7 @@ fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage
         .map(|found| DigitInNumber::new(found, loaded))
         .collect();
     if digits.is_empty() {
-        return Err(blank_image(path, loaded));
+        return Err(loaded.blank(path));
     }
     Ok(Prediction::Number {
         path: path.display().to_string(),
@@ -126,26 +140,34 @@ fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage
     })
 }
 
-fn blank_image(path: &Path, loaded: &LoadedImage) -> Error {
-    Error::BlankImage {
-        path: path.to_owned(),
-        width: loaded.width,
-        height: loaded.height,
-    }
-}
-
 impl Prediction {
+    fn of_class(path: &Path, found: ImageClass) -> Self {
+        Prediction::Class {
+            path: path.display().to_string(),
+            digit: found.class,
+            class: found.name,
+            probability: found.probability,
+            probabilities: found.probabilities,
+            known: found.doubt.is_none(),
+            why: found.doubt,
+        }
+    }
+
     fn print(&self, as_json: bool) -> Outcome {
         if as_json {
             return json(self);
         }
         match self {
-            Prediction::Digit {
+            Prediction::Class {
                 path,
-                digit,
+                class,
                 probability,
+                known,
                 ..
-            } => line(format_args!("{path}\t{digit}\t{probability:.4}")),
+            } => {
+                let class = if *known { class } else { "?" };
+                line(format_args!("{path}\t{class}\t{probability:.4}"))
+            }
             Prediction::Number {
                 path,
                 number,

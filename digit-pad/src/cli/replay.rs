@@ -8,7 +8,7 @@ use std::{
 use digit_pad::{
     Error,
     drawing::file::{Drawing, Drawings},
-    recognition::{model::Model, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer},
+    recognition::{model::DIGITS, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer},
     teaching::{examples::Examples, fine_tuning::FineTuner},
     training::evaluation::{Answer, Metrics},
 };
@@ -66,7 +66,7 @@ struct Total {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut recognizer = args.recognizer()?;
-    let mut metrics = Metrics::default();
+    let mut metrics = Metrics::new(DIGITS);
     let mut outcome = Ok(());
     for path in &args.files {
         let drawings = match Drawings::open(path) {
@@ -101,7 +101,7 @@ impl Args {
         let Some(path) = &self.teach else {
             return self.model.recognizer();
         };
-        let model = Model::open(self.model.model.as_deref())?;
+        let model = self.model.load()?;
         let examples = Examples::load_labeled(path)?;
         let mut fine_tuner = FineTuner::new(&model)?;
         let start = Instant::now();
@@ -151,8 +151,8 @@ impl Row {
     fn answer(&self) -> Option<Answer> {
         self.label.map(|label| Answer {
             index: self.line,
-            label,
-            digit: self.digit,
+            label: label.into(),
+            predicted: self.digit.into(),
             probability: self.probability,
         })
     }

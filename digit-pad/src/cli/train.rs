@@ -22,12 +22,13 @@ use digit_pad::{
     storage::atomic_file,
     training::{
         checkpoint,
+        data_files::Loaded,
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{Evaluation, StopReason, Task, Trained, digit_model, train},
+        session::{Evaluation, StopReason, Task, Trained, named_model, train},
     },
 };
-use mnist_io::Dataset;
+use mnist_io::{Augmentation, Dataset};
 use nn_core::{
     NetworkSpec,
     optim::{Adam, Optimizer},
@@ -37,7 +38,7 @@ use serde::Serialize;
 
 use super::{
     args::{DataArgs, PlotPath},
-    output::{Failure, Outcome, grouped, json, note, percent, row},
+    output::{Failure, Outcome, class_list, grouped, json, note, percent, row},
     progress::Progress,
 };
 
@@ -55,6 +56,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     data: DataArgs,
+
+    /// Test images, in any form of --data [default: the test part of --data, or a tenth of it]
+    #[arg(long, value_name = "PATH")]
+    test_data: Option<PathBuf>,
 
     /// Number of epochs [default: from the preset]
     #[arg(long, value_name = "N", value_parser = count::<100_000>, allow_negative_numbers = true)]
@@ -88,6 +93,10 @@ pub(super) struct Args {
     /// last epoch [default: from the preset]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     val: Option<usize>,
+
+    /// Train on the images as they are, without random rotations and other changes
+    #[arg(long)]
+    no_augment: bool,
 
     /// Stop as soon as the test accuracy reaches A, as in 0.98: a race, and no estimate of the accuracy on new digits
     #[arg(long, value_name = "A", value_parser = share, allow_negative_numbers = true)]
@@ -161,12 +170,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     args.check_files_differ()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let task = task(args, &stop);
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
+    let files = args.data.files(args.test_data.as_deref());
+    let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref(), args.seed))?;
+    let task = task(args, &images.train, &stop)?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = DataSplit::new(args.data.load()?, held_out, args.limit.or(task.recipe.images))?;
+    let data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
     task.check_fit(&data)?;
+    notes.iter().for_each(note);
     announce(args, &task, &data);
     stop_on_ctrl_c(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
@@ -190,7 +202,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         .and_then(|()| check_goal(&task, &trained))
 }
 
-fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
+fn task<'a>(args: &Args, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<'a>, Failure> {
     let preset = Preset::named(&args.preset).unwrap_or(DEFAULT);
     let mut recipe = preset.recipe.clone();
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
@@ -205,15 +217,34 @@ fn task<'a>(args: &Args, stop: &'a AtomicBool) -> Task<'a> {
     if let Some(learning_rate) = args.lr {
         recipe.optimizer.set_learning_rate(learning_rate);
     }
-    let network = args.net.clone().unwrap_or_else(|| preset.network());
-    Task {
+    if args.no_augment {
+        recipe.augmentation = Augmentation::none();
+    }
+    let network = match &args.net {
+        Some(network) => network.clone(),
+        None => network_of(preset, images)?,
+    };
+    Ok(Task {
         network,
         recipe,
         seed: args.seed,
         until_accuracy: args.until_accuracy,
         checkpoint: args.checkpoint.clone(),
         stop,
-    }
+    })
+}
+
+/// The network of a preset for these images and their classes.
+fn network_of(preset: &Preset, images: &Dataset) -> Result<NetworkSpec, Failure> {
+    // No image has a class; that is another error.
+    let classes = images.classes().max(1);
+    preset.network_for(images.shape(), classes).map_err(|error| {
+        Failure::Message(format!(
+            "the network of the preset {} does not take images of {} pixels: {error}; describe another with --net",
+            preset.name,
+            images.shape()
+        ))
+    })
 }
 
 fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
@@ -229,6 +260,16 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
         images(&data.validation),
         images(&data.test)
     ));
+    if args.data.is_given() {
+        note(format_args!("classes     {}", class_list(data.train.class_names())));
+        let augmentation = &task.recipe.augmentation;
+        if data.train.is_digits() && *augmentation != augmentation.clone().for_any_class() {
+            note(
+                "The classes 0 to 9 are taken for handwritten digits, and some images get slashes, bars or scribbles. If \
+                 they are no digits, name them in a file classes.txt beside the IDX files, or use --no-augment.",
+            );
+        }
+    }
     match &args.out {
         None => note("weights     not saved; use --out FILE to save them"),
         Some(path) if path.exists() => note(format_args!(
@@ -281,7 +322,7 @@ fn report_end(task: &Task<'_>, trained: &Trained) {
 
 fn save(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = digit_model(trained.network.clone());
+    let mut model = named_model(trained.network.clone(), data.train.class_names());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));

@@ -2,9 +2,7 @@
 
 use std::{ffi::OsStr, io, path::PathBuf};
 
-use digit_pad::{
-    Error, imaging::image_file, recognition::model::Model, storage::paths::UserPaths, ui::Opening, window::session,
-};
+use digit_pad::{Error, imaging::image_file, storage::paths::UserPaths, ui::Opening, window::session};
 
 use super::{
     args::ModelArgs,
@@ -39,7 +37,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let paths = args.home.as_deref().map_or_else(UserPaths::of_user, UserPaths::all_in);
-    let model = Model::open(args.model.model.as_deref())?;
+    let model = args.model.load()?;
     Ok(session::open(model, &paths, opening(args)?, args.log_predictions)?)
 }
 

@@ -1,12 +1,9 @@
-//! Image files, decoded to gray images of bright ink on black.
+//! Image files as gray images of bright ink on black.
 
-use std::{
-    fs::File,
-    io::{Cursor, Read},
-    path::Path,
-};
+use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, metadata::Orientation};
+use image::DynamicImage;
+use mnist_io::image_file;
 
 use crate::{
     error::Error,
@@ -14,28 +11,8 @@ use crate::{
     imaging::{background_removal, gray_image::GrayImage, polarity},
 };
 
-/// Supported formats.
-const FORMATS: [ImageFormat; 7] = [
-    ImageFormat::Png,
-    ImageFormat::Jpeg,
-    ImageFormat::Bmp,
-    ImageFormat::Gif,
-    ImageFormat::Pnm,
-    ImageFormat::Tiff,
-    ImageFormat::WebP,
-];
-
-/// Names of the supported formats, for messages.
-const FORMAT_NAMES: &str = "PNG, JPEG, BMP, GIF, PNM, TIFF or WebP";
-
-/// Most pixels of an image: those of 8192×8192.
-const MAX_PIXELS: u64 = 8192 * 8192;
-
 /// Longest side to which photographs are reduced, in pixels.
 const MAX_PHOTO_SIDE: u32 = 1024;
-
-/// Most bytes of an image file.
-const MAX_FILE: u64 = 128 << 20;
 
 /// The ink of an image file, and the size of the image.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,12 +31,22 @@ impl LoadedImage {
         let scale = self.image.width() as f32 / self.width as f32;
         rect.before_scaling(scale, (self.width, self.height))
     }
+
+    /// The error that the image in this file is blank.
+    pub fn blank(&self, path: &Path) -> Error {
+        Error::BlankImage {
+            path: path.to_owned(),
+            width: self.width,
+            height: self.height,
+        }
+    }
 }
 
 /// File extensions of the supported formats, in lower and in upper case.
 pub fn extensions() -> Vec<String> {
-    let lower = FORMATS.iter().flat_map(|format| format.extensions_str());
-    lower.flat_map(|end| [(*end).to_owned(), end.to_uppercase()]).collect()
+    image_file::extensions()
+        .flat_map(|end| [end.to_owned(), end.to_uppercase()])
+        .collect()
 }
 
 /// Reads an image file (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP; the first image of several) and extracts its ink.
@@ -72,7 +59,7 @@ pub fn extensions() -> Vec<String> {
 ///
 /// If the file is not such an image, is damaged or too large, or contains no ink.
 pub fn open(path: &Path) -> Result<LoadedImage, Error> {
-    from_bytes(&read(path)?, path)
+    extract_ink(image_file::open(path).map_err(|error| with_path(error, path))?, path)
 }
 
 /// Extracts the ink of an image file in memory, like [`open`]; errors name `path`.
@@ -81,17 +68,32 @@ pub fn open(path: &Path) -> Result<LoadedImage, Error> {
 ///
 /// As [`open`], except for reading the file.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
-    let image = decode(bytes).map_err(|reason| Error::InvalidImage {
-        path: path.to_owned(),
-        reason,
-    })?;
+    extract_ink(image_file::decode(bytes).map_err(|error| with_path(error, path))?, path)
+}
+
+/// An error of reading an image file.
+pub(crate) fn with_path(error: mnist_io::Error, path: &Path) -> Error {
+    let path = path.to_owned();
+    match error {
+        mnist_io::Error::File { path, error } => with_path(*error, &path),
+        mnist_io::Error::Io(cause) => Error::Read { path, cause },
+        other => Error::InvalidImage {
+            path,
+            reason: other.to_string(),
+        },
+    }
+}
+
+fn extract_ink(image: DynamicImage, path: &Path) -> Result<LoadedImage, Error> {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let image = ink(image).ok_or_else(|| Error::BlankImage {
-        path: path.to_owned(),
-        width,
-        height,
-    })?;
-    Ok(LoadedImage { image, width, height })
+    match ink(image) {
+        Some(image) => Ok(LoadedImage { image, width, height }),
+        None => Err(Error::BlankImage {
+            path: path.to_owned(),
+            width,
+            height,
+        }),
+    }
 }
 
 /// Extracts the ink; `None` without any.
@@ -113,98 +115,6 @@ fn reduced(image: DynamicImage) -> DynamicImage {
         return image;
     }
     image.thumbnail(MAX_PHOTO_SIDE, MAX_PHOTO_SIDE)
-}
-
-/// Reads the whole file if it is a regular file of a supported size.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |cause| Error::Read {
-        path: path.to_owned(),
-        cause,
-    };
-    let rejected = |reason: String| {
-        Err(Error::InvalidImage {
-            path: path.to_owned(),
-            reason,
-        })
-    };
-    let metadata = path.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        let kind = if metadata.is_dir() {
-            "a folder"
-        } else {
-            "a device or a pipe"
-        };
-        return rejected(format!(
-            "this is {kind}; give the path of an image file ({FORMAT_NAMES})"
-        ));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    match bytes.len() as u64 {
-        0 => rejected("the file is empty".to_owned()),
-        1..=MAX_FILE => Ok(bytes),
-        _ => rejected(format!(
-            "the file is larger than {} MB, the most that is supported; shrink the image",
-            MAX_FILE >> 20
-        )),
-    }
-}
-
-/// Decodes an image and rotates it upright, or says why that is impossible.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let format = image::guess_format(bytes).ok();
-    let Some(format) = format.filter(|format| FORMATS.contains(format)) else {
-        return Err(format!("not a {FORMAT_NAMES} file; convert it to one of them"));
-    };
-    let damaged = |error: ImageError| format!("the image is damaged: {error}");
-    if format == ImageFormat::Jpeg && !is_complete_jpeg(bytes) {
-        return Err("the image is damaged: its end is missing".to_owned());
-    }
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
-        .into_decoder()
-        .map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(format!(
-            "the image has {width}×{height} pixels; at most {} million are supported; shrink it",
-            MAX_PIXELS / 1_000_000
-        ));
-    }
-    decoder.set_limits(limits()).map_err(damaged)?;
-    // Without a readable orientation, the image is taken as it is stored.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
-    Ok(image)
-}
-
-/// Limits of a decoder: memory for four channels of 16 bits for the most pixels.
-fn limits() -> Limits {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_PIXELS * 8);
-    limits
-}
-
-/// Whether the marker of the end follows the compressed data. The decoder itself fills in what is missing.
-fn is_complete_jpeg(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xda;
-    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
-    // Segments are a marker of two bytes and their length; those before the scan may contain a whole thumbnail.
-    let mut at = 2;
-    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
-        if marker == START_OF_SCAN {
-            return bytes[at..].windows(2).any(|pair| pair == END_OF_IMAGE);
-        }
-        // Any number of 0xff may precede a marker.
-        at += if marker == 0xff {
-            1
-        } else {
-            2 + usize::from(u16::from_be_bytes([high, low]))
-        };
-    }
-    false
 }
 
 /// Converts an image to gray pixels, row by row, with its width and height. Transparency becomes white, or black if
@@ -233,19 +143,15 @@ fn to_gray(image: DynamicImage) -> (Vec<u8>, usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use image::{GrayAlphaImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
-    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    use image::{GrayAlphaImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage};
 
     use super::*;
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
-        let image = image.into();
-        let image = match format {
-            ImageFormat::Gif => image.into_rgba8().into(),
-            _ => image,
-        };
         let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, format).unwrap();
+        image.into().write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
     }
 
@@ -379,38 +285,6 @@ mod tests {
         ] {
             let message = opened(bytes).unwrap_err();
             assert!(message.contains(reason), "{message}");
-        }
-    }
-
-    #[test]
-    fn truncated_images_are_rejected() {
-        for format in FORMATS {
-            let whole = encoded(bar(255, 0), format);
-            opened(&whole).unwrap();
-            // The last bytes of these formats only mark the end.
-            let end = whole.len()
-                - match format {
-                    ImageFormat::Png => 12,
-                    ImageFormat::Gif => 3,
-                    ImageFormat::WebP => 1,
-                    _ => 0,
-                };
-            for length in (0..end).step_by(7).chain([end - 1]) {
-                assert!(decode(&whole[..length]).is_err(), "{format:?} of {length} bytes");
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn damage_never_panics(at in 0usize..400, byte: u8, format in proptest::sample::select(FORMATS.to_vec())) {
-            let mut bytes = encoded(bar(255, 0), format);
-            let at = at % bytes.len();
-            bytes[at] = byte;
-            if let Ok(image) = decode(&bytes) {
-                let width = image.width() as usize;
-                polarity::ink(&to_gray(image).0, width);
-            }
         }
     }
 

@@ -183,14 +183,12 @@ fn starts_group(layer: &LayerSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nn_core::formats;
-
     use super::*;
     use crate::recognition::example::Example;
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        formats::Model::new(network).into()
+        nn_core::Model::new(network).into()
     }
 
     fn image() -> Gray28 {

@@ -73,15 +73,13 @@ impl Backbone {
 
 #[cfg(test)]
 mod tests {
-    use nn_core::formats;
-
     use super::*;
 
     #[test]
     fn backbone_and_head_compute_the_network() {
         let text = "28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 4 | dense 20 | relu | dense 10";
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        let model = Model::from(formats::Model::new(network));
+        let model = Model::from(nn_core::Model::new(network));
         let pixels: Vec<u8> = (0..3 * PIXELS).map(|i| (i * 7 % 256) as u8).collect();
         let scaled: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
         let whole = model.content.network.probabilities(&scaled).unwrap();

@@ -5,7 +5,7 @@
 //! Training-free Adaption of CLIP for Few-shot Classification", 2022, with the nearest example of each digit in place
 //! of the sum over all.
 
-use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace, formats};
+use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
 use crate::{
     error::Error,
@@ -122,7 +122,7 @@ pub fn examples(model: &Model) -> Result<Vec<Example>, Error> {
 }
 
 /// Replaces the cached examples of a model, as images. Of two with the same image, the later one counts.
-pub(crate) fn store(content: &mut formats::Model, examples: impl Iterator<Item = Example>) {
+pub(crate) fn store(content: &mut nn_core::Model, examples: impl Iterator<Item = Example>) {
     let mut images = Vec::new();
     examples.for_each(|example| push_distinct(&mut images, example.to_image_example()));
     content.notes.insert(METADATA_KEY.to_owned(), to_lines(&images));
@@ -139,7 +139,7 @@ mod tests {
 
     /// A model whose features are the pixels, and whose logits are 0.
     fn blank_model() -> Model {
-        formats::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap()).into()
+        nn_core::Model::new(Network::zeroed("784 | dense 10".parse().unwrap()).unwrap()).into()
     }
 
     /// Two bars of that brightness.
@@ -261,7 +261,7 @@ mod tests {
         // After a ReLU, all features of an image may be zero.
         let network =
             Network::zeroed("28x28x1 | conv 1 27x27 | relu | conv 1 1x1 | dense 10".parse().unwrap()).unwrap();
-        let model = Model::from(formats::Model::new(network));
+        let model = Model::from(nn_core::Model::new(network));
         let SplitNetwork { backbone, .. } = SplitNetwork::new(&model, 2).unwrap();
         let mut cache = FeatureCache::new(&backbone, &examples(&[(6, bars(9, 9))]), 1).unwrap();
         for features in [[0.0; 4], [1.0, 0.0, 2.0, 0.0]] {

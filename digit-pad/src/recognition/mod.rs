@@ -2,7 +2,7 @@
 //!
 //! Strokes are rasterized ([`drawing::raster`](crate::drawing::raster)) and normalized to 28×28 pixels
 //! ([`normalization`]); a [`recognizer`] classifies these. [`segmentation`] divides a number into digits first. Only
-//! [`model`] and [`recognizer`] open files.
+//! [`model`], [`recognizer`] and [`image_input`] open files.
 //!
 //! Each of these types is made from the one before it:
 //!
@@ -11,11 +11,16 @@
 //! 3. [`recognizer::Recognizer`]: a predictor for one 28×28 image at a time: strokes or an image in, a
 //!    [`prediction::Prediction`] out. It implements [`prediction::Classifier`], which [`segmentation`] asks.
 //! 4. [`recognizer::ReadyModel`]: a recognizer beside its model, for callers that also save or fine-tune the model.
+//!
+//! An [`image_classifier::ImageClassifier`] takes a model of any classes and image files, which [`image_input`] brings
+//! to what the model wants.
 
 pub mod activations;
 pub(crate) mod backbone;
 pub mod example;
 pub mod feature_cache;
+pub mod image_classifier;
+pub mod image_input;
 pub mod model;
 pub mod normalization;
 pub mod prediction;

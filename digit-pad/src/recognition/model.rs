@@ -2,27 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use nn_core::{NetworkSpec, Shape, formats};
+use mnist_io::ImageShape;
+use nn_core::{NetworkSpec, Shape};
 
-use crate::error::Error;
+use crate::{error::Error, recognition::normalization::SIDE};
 
 /// The built-in weights, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
 const EMBEDDED: &[u8] = include_bytes!("../../models/best.safetensors");
 
-/// Number of classes.
+/// Number of digits.
 pub const DIGITS: usize = 10;
 
 /// A model and its origin.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The network and the metadata of its file.
-    pub content: formats::Model,
+    pub content: nn_core::Model,
     /// The file; `None` for a model from memory or the built-in one.
     pub path: Option<PathBuf>,
 }
 
-impl From<formats::Model> for Model {
-    fn from(content: formats::Model) -> Self {
+impl From<nn_core::Model> for Model {
+    fn from(content: nn_core::Model) -> Self {
         Model { content, path: None }
     }
 }
@@ -34,7 +35,7 @@ impl Model {
     ///
     /// If the CPU cannot run the kernel that `NN_CORE_KERNEL` forces.
     pub fn embedded() -> Result<Self, Error> {
-        Ok(formats::Model::from_bytes(EMBEDDED)?.into())
+        Ok(nn_core::Model::from_bytes(EMBEDDED)?.into())
     }
 
     /// Loads a model from a file, or the built-in model if `path` is `None`.
@@ -45,7 +46,7 @@ impl Model {
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Model::embedded() };
         Ok(Model {
-            content: formats::Model::load(path)?,
+            content: nn_core::Model::load(path)?,
             path: Some(path.to_owned()),
         })
     }
@@ -57,7 +58,7 @@ impl Model {
     /// If the file is not a weights file, or is for another network.
     pub fn open_as(path: &Path, network: NetworkSpec) -> Result<Self, Error> {
         Ok(Model {
-            content: formats::Model::load_as(path, network)?,
+            content: nn_core::Model::load_as(path, network)?,
             path: Some(path.to_owned()),
         })
     }
@@ -75,42 +76,89 @@ impl Model {
     ///
     /// If some pixel would not become finite.
     pub fn scaling(&self) -> Result<mnist_io::Scaling, Error> {
-        let formats::Scaling { mean, std } = self.content.scaling;
+        let nn_core::Scaling { mean, std } = self.content.scaling.unwrap_or_default();
         Ok(mnist_io::Scaling::new(mean, std)?)
     }
 
-    /// Checks that the model takes gray images of that size and has ten outputs.
+    /// Names of the classes, or their numbers.
+    pub fn class_names(&self) -> Vec<String> {
+        let classes = 0..self.content.network.spec().outputs();
+        classes
+            .map(|class| self.content.class_name(class).into_owned())
+            .collect()
+    }
+
+    /// Whether the model takes images like MNIST's and its classes are the digits, so that it can be used for drawings.
+    pub fn is_for_digits(&self) -> bool {
+        self.check_digits().is_ok()
+            && self
+                .class_names()
+                .iter()
+                .enumerate()
+                .all(|(class, name)| *name == class.to_string())
+    }
+
+    /// Checks that the model takes images of that shape and has one output for each class.
     ///
     /// # Errors
     ///
     /// [`Error::IncompatibleNetwork`].
-    pub fn check_fit(&self, height: usize, width: usize) -> Result<(), Error> {
-        check_fit(self.content.network.spec(), height, width, || self.name())
+    pub fn check_fit(&self, images: ImageShape, classes: usize) -> Result<(), Error> {
+        check_fit(self.content.network.spec(), images, classes, || self.name())
+    }
+
+    /// Checks that the model takes images of 28×28 pixels and has ten outputs.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_fit`](Self::check_fit).
+    pub fn check_digits(&self) -> Result<(), Error> {
+        self.check_fit(digit_shape(), DIGITS)
     }
 }
 
-/// Checks that a network takes gray images of that size and has ten outputs. `name` names it in the error.
+/// The shape of normalized digits.
+pub fn digit_shape() -> ImageShape {
+    ImageShape::gray(SIDE, SIDE).expect("28×28 pixels are an image")
+}
+
+/// The shape of images that a network takes; of a vector, the square gray image of as many pixels, if there is one.
+pub fn image_shape(network: &NetworkSpec) -> Option<ImageShape> {
+    match network.input().as_image() {
+        Some((channels, height, width)) => ImageShape::new(channels, height, width).ok(),
+        None => {
+            let values = network.input().len();
+            let side = values.isqrt();
+            ImageShape::gray(side, side).ok().filter(|shape| shape.len() == values)
+        }
+    }
+}
+
+/// Checks that a network takes images of that shape and has one output for each class. `name` names it in the error.
 ///
 /// # Errors
 ///
 /// [`Error::IncompatibleNetwork`].
 pub fn check_fit(
     network: &NetworkSpec,
-    height: usize,
-    width: usize,
+    images: ImageShape,
+    classes: usize,
     name: impl FnOnce() -> String,
 ) -> Result<(), Error> {
     let (input, outputs) = (network.input(), network.outputs());
-    let accepted = [Shape::features(height * width), Shape::image(1, height, width)];
-    if accepted.contains(&input) && outputs == DIGITS {
+    let accepted = [
+        Shape::features(images.len()),
+        Shape::image(images.channels(), images.height(), images.width()),
+    ];
+    if accepted.contains(&input) && outputs == classes {
         return Ok(());
     }
     Err(Error::IncompatibleNetwork {
         network: name(),
         input,
         outputs,
-        height,
-        width,
+        images,
+        classes,
     })
 }
 
@@ -120,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_networks_of_the_right_shapes_fit() {
-        let check = |text: &str| check_fit(&text.parse().unwrap(), 28, 28, || text.to_owned());
+        let check = |text: &str| check_fit(&text.parse().unwrap(), digit_shape(), DIGITS, || text.to_owned());
         for fits in ["784 | dense 10", "28x28x1 | dense 10"] {
             check(fits).unwrap();
         }
@@ -142,9 +190,30 @@ mod tests {
     #[test]
     fn the_built_in_model_has_ten_classes() {
         let model = Model::embedded().unwrap();
-        model.check_fit(28, 28).unwrap();
+        assert!(model.is_for_digits());
         model.scaling().unwrap();
         assert_eq!(model.content.labels.len(), DIGITS);
         assert_eq!(model.content.notes["preset"], "best");
+    }
+
+    #[test]
+    fn only_classes_named_by_numbers_are_digits() {
+        let mut model = Model::embedded().unwrap();
+        model.content.labels.clear();
+        assert!(model.is_for_digits() && model.class_names()[9] == "9");
+        model.content.labels = ('a'..='j').map(String::from).collect();
+        assert!(!model.is_for_digits() && model.class_names()[9] == "j");
+    }
+
+    #[test]
+    fn networks_of_vectors_take_square_images() {
+        for (text, expected) in [
+            ("784 | dense 3", ImageShape::gray(28, 28).ok()),
+            ("783 | dense 3", None),
+            ("28x20x3 | dense 3", ImageShape::new(3, 28, 20).ok()),
+            ("28x20x5 | dense 3", None),
+        ] {
+            assert_eq!(image_shape(&text.parse().unwrap()), expected, "{text}");
+        }
     }
 }

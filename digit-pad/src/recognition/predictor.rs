@@ -9,7 +9,6 @@ use crate::{
         backbone::SplitNetwork,
         feature_cache::{self, FeatureCache},
         model::Model,
-        normalization::SIDE,
     },
 };
 
@@ -55,7 +54,7 @@ impl Predictor {
             (None, model.content.network, None)
         } else {
             // Cached examples have 28×28 pixels.
-            model.check_fit(SIDE, SIDE)?;
+            model.check_digits()?;
             let index = feature_cache::feature_layer(model.content.network.spec());
             let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index)?;
             let cache = FeatureCache::new(&backbone, &examples, capacity)?;
@@ -71,7 +70,7 @@ impl Predictor {
         })
     }
 
-    /// Computes the logits `[images, 10]` of the pixels of images, row by row.
+    /// Computes the logits `[images, classes]` of the pixels of images, row by row.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use crate::{
     imaging::gray_image::GrayImage,
     recognition::{
         model::{DIGITS, Model},
-        normalization::{Gray28, SIDE, normalize, normalize_ink},
+        normalization::{Gray28, normalize, normalize_ink},
         prediction::{Classifier, Prediction},
         predictor::Predictor,
     },
@@ -43,7 +43,7 @@ impl Recognizer {
     ///
     /// If the model does not take 28×28 gray pixels, does not have ten outputs, or its feature cache is damaged.
     pub fn new(model: Model) -> Result<Self, Error> {
-        model.check_fit(SIDE, SIDE)?;
+        model.check_digits()?;
         Ok(Recognizer(Predictor::new(model, 1)?))
     }
 
@@ -135,13 +135,13 @@ impl ReadyModel {
 
 #[cfg(test)]
 mod tests {
-    use nn_core::{Network, Tensor, formats};
+    use nn_core::{Network, Tensor};
 
     use super::*;
     use crate::geometry::Point;
 
     fn recognizer(network: Network) -> Result<Recognizer, Error> {
-        Recognizer::new(formats::Model::new(network).into())
+        Recognizer::new(nn_core::Model::new(network).into())
     }
 
     /// Logit `d` is `weight` times the pixel `d`.
@@ -198,8 +198,8 @@ mod tests {
     #[test]
     fn the_models_own_scaling_is_used() {
         let network = Network::new("784 | dense 10".parse().unwrap(), 3).unwrap();
-        let mut content = formats::Model::new(network.clone());
-        content.scaling = formats::Scaling { mean: 0.25, std: 0.5 };
+        let mut content = nn_core::Model::new(network.clone());
+        content.scaling = Some(nn_core::Scaling { mean: 0.25, std: 0.5 });
         let mut scaled = Recognizer::new(content.into()).unwrap();
         let pixels = std::array::from_fn(|i| (i * 7 % 256) as u8);
         let inputs = pixels.map(|pixel: u8| (f32::from(pixel) / 255.0 - 0.25) / 0.5);

@@ -28,8 +28,8 @@ use crate::{
         backbone::{Backbone, SplitNetwork},
         example::{Example, ExampleInput},
         feature_cache,
-        model::{DIGITS, Model},
-        normalization::{PIXELS, SIDE},
+        model::{DIGITS, Model, digit_shape},
+        normalization::PIXELS,
     },
     teaching::{
         examples::Examples,
@@ -105,7 +105,7 @@ impl FineTuner {
     pub fn with_replay(base: &Model, images: &Dataset) -> Result<Self, Error> {
         let SplitNetwork { backbone, head } = SplitNetwork::new(base, check_fine_tunable(base)?)?;
         let cached = feature_cache::examples(base)?;
-        base.check_fit(images.height(), images.width())?;
+        base.check_fit(images.shape(), DIGITS)?;
         if images.is_empty() {
             return Err(Error::TooFewImages("there are no images to replay".to_owned()));
         }
@@ -215,7 +215,7 @@ impl Samples {
 
 /// Checks that a model can be fine-tuned. Returns the index of the first layer that is trained.
 pub(crate) fn check_fine_tunable(model: &Model) -> Result<usize, Error> {
-    model.check_fit(SIDE, SIDE)?;
+    model.check_digits()?;
     head_start(model.content.network.spec().layers()).ok_or_else(|| Error::NotFineTunable { model: model.name() })
 }
 
@@ -263,7 +263,7 @@ fn smoothing(mut confidences: Vec<f32>) -> f32 {
 fn half_augmented(images: &Dataset) -> Result<Vec<u8>, Error> {
     let augmentation =
         Preset::named("best").map_or_else(Augmentation::default, |best| best.recipe.augmentation.clone());
-    let mut augmenter = Augmenter::new(augmentation, SIDE, SIDE, 1)?;
+    let mut augmenter = Augmenter::new(augmentation, digit_shape(), 1)?;
     let mut pixels = images.images().to_vec();
     for (index, augmented) in pixels.chunks_exact_mut(PIXELS).enumerate().step_by(2) {
         augmenter.apply(0, index, images.label(index), images.image(index), augmented);
@@ -273,7 +273,7 @@ fn half_augmented(images: &Dataset) -> Result<Vec<u8>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use nn_core::{NetworkSpec, formats};
+    use nn_core::NetworkSpec;
 
     use super::*;
     use crate::{
@@ -289,7 +289,7 @@ mod tests {
 
     fn model(text: &str) -> Model {
         let network = Network::new(text.parse().unwrap(), 3).unwrap();
-        formats::Model::new(network).into()
+        nn_core::Model::new(network).into()
     }
 
     fn bits(model: &Model) -> Vec<(String, Vec<u32>)> {
@@ -357,7 +357,8 @@ mod tests {
     fn replayed_images_must_fit_the_model() {
         let model = model("784 | dense 10");
         let with = |count: usize, side: usize| {
-            let images = Dataset::new(vec![9; count * side * side], vec![1; count], side, side).unwrap();
+            let shape = mnist_io::ImageShape::gray(side, side).unwrap();
+            let images = Dataset::new(vec![9; count * side * side], vec![1; count], shape).unwrap();
             FineTuner::with_replay(&model, &images)
         };
         assert!(matches!(with(0, 28), Err(Error::TooFewImages(_))));
@@ -445,7 +446,7 @@ mod tests {
                 .fine_tune(&some_examples())
                 .unwrap();
             let saved = tuned.content.to_bytes().unwrap();
-            let loaded = Model::from(formats::Model::from_bytes(&saved).unwrap());
+            let loaded = Model::from(nn_core::Model::from_bytes(&saved).unwrap());
             assert_eq!(bits(&loaded), bits(&tuned));
             assert_eq!(feature_cache::examples(&loaded).unwrap().len(), 2);
             let images: Vec<u8> = some_examples().iter().flat_map(Example::image).collect();
@@ -492,7 +493,7 @@ mod tests {
         let correct = batches.map(|(images, labels)| {
             let logits = predictor.logits(images).unwrap().chunks(DIGITS);
             let pairs = logits.map(loss::argmax).zip(labels);
-            pairs.filter(|&(digit, &label)| digit == usize::from(label)).count()
+            pairs.filter(|&(digit, &label)| digit == label).count()
         });
         correct.sum()
     }

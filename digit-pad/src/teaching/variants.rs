@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
-use mnist_io::{Augmentation, Augmenter};
+use mnist_io::{Augmentation, Augmenter, ImageShape};
 
 use crate::{
     drawing::strokes::{CANVAS, Ink, NATURAL_SIZE},
@@ -64,7 +64,8 @@ fn of_image(image: &Gray28) -> Vec<u8> {
         .shear(SHEAR)
         .elastic(IMAGE_ELASTIC)
         .stroke_width(IMAGE_STROKE.0, IMAGE_STROKE.1);
-    let mut augmenter = Augmenter::new(augmentation, FRAME, FRAME, 0).expect("the settings are in range");
+    let shape = ImageShape::gray(FRAME, FRAME).expect("the frame is an image");
+    let mut augmenter = Augmenter::new(augmentation, shape, 0).expect("the settings are in range");
     let mut frame = GrayImage::blank(FRAME, FRAME);
     frame.paste(
         &GrayImage::new(SIDE, SIDE, image.to_vec()),

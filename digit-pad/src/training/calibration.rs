@@ -5,7 +5,6 @@ use nn_core::{LayerSpec, Network, Workspace};
 
 use crate::{
     error::Error,
-    recognition::model::DIGITS,
     training::data_split::{EVALUATION_BATCH, SCALING},
 };
 
@@ -33,23 +32,24 @@ pub fn calibrate(network: &mut Network, held_out: &Dataset) -> Result<Option<f64
     Ok(Some(temperature))
 }
 
-/// Logits `[images, 10]`.
+/// Logits `[images, classes]`.
 fn logits(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
     let mut samples = Batches::in_order(images, EVALUATION_BATCH, SCALING)?;
     let mut workspace = Workspace::new(network, EVALUATION_BATCH)?;
-    let mut inputs = vec![0.0; EVALUATION_BATCH * images.pixels()];
+    let (values, classes) = (images.shape().len(), network.spec().outputs());
+    let mut inputs = vec![0.0; EVALUATION_BATCH * values];
     let mut targets = vec![0; EVALUATION_BATCH];
-    let mut all = Vec::with_capacity(images.len() * DIGITS);
+    let mut all = Vec::with_capacity(images.len() * classes);
     samples.start_epoch(0);
-    while all.len() < images.len() * DIGITS {
+    while all.len() < images.len() * classes {
         let count = samples.next_batch(&mut inputs, &mut targets);
-        all.extend_from_slice(network.forward(&inputs[..count * images.pixels()], &mut workspace)?);
+        all.extend_from_slice(network.forward(&inputs[..count * values], &mut workspace)?);
     }
     Ok(all)
 }
 
 /// The temperature of the least cross-entropy, by golden-section search over its logarithm, where there is one minimum.
-fn fit(logits: &[f32], labels: &[u8]) -> f64 {
+fn fit(logits: &[f32], labels: &[usize]) -> f64 {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let loss = |log: f64| cross_entropy(logits, labels, log.exp());
     let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
@@ -66,14 +66,15 @@ fn fit(logits: &[f32], labels: &[u8]) -> f64 {
 }
 
 /// Cross-entropy, summed over all images.
-fn cross_entropy(logits: &[f32], labels: &[u8], temperature: f64) -> f64 {
-    let of_image = |(logits, &label): (&[f32], &u8)| {
+fn cross_entropy(logits: &[f32], labels: &[usize], temperature: f64) -> f64 {
+    let of_image = |(logits, &label): (&[f32], &usize)| {
         let scaled = |logit: f32| f64::from(logit) / temperature;
         let max = logits.iter().copied().map(scaled).fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = logits.iter().map(|&logit| (scaled(logit) - max).exp()).sum();
-        sum.ln() + max - scaled(logits[usize::from(label)])
+        sum.ln() + max - scaled(logits[label])
     };
-    logits.chunks_exact(DIGITS).zip(labels).map(of_image).sum()
+    let classes = logits.len() / labels.len().max(1);
+    logits.chunks_exact(classes.max(1)).zip(labels).map(of_image).sum()
 }
 
 /// Divides the weights and the bias of the last layer by the temperature.
@@ -90,13 +91,14 @@ fn fold(network: &mut Network, temperature: f64) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use mnist_io::Dataset;
+    use mnist_io::{Dataset, ImageShape};
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     use super::*;
+    use crate::recognition::model::DIGITS;
 
     /// Logits and labels drawn from their probabilities at temperature 1.
-    fn calibrated(count: usize) -> (Vec<f32>, Vec<u8>) {
+    fn calibrated(count: usize) -> (Vec<f32>, Vec<usize>) {
         let mut generator = ChaCha8Rng::seed_from_u64(5);
         let logits: Vec<f32> = (0..count * DIGITS).map(|_| generator.random_range(-3.0..3.0)).collect();
         let mut label = |logits: &[f32]| {
@@ -106,7 +108,7 @@ mod tests {
                 rest -= logit.exp();
                 rest < 0.0
             };
-            logits.iter().position(of_rest).unwrap_or(DIGITS - 1) as u8
+            logits.iter().position(of_rest).unwrap_or(DIGITS - 1)
         };
         let labels = logits.chunks_exact(DIGITS).map(&mut label).collect();
         (logits, labels)
@@ -134,7 +136,12 @@ mod tests {
 
     fn images(count: usize) -> Dataset {
         let pixels = (0..count * 12).map(|i| (i * 37 % 256) as u8).collect();
-        Dataset::new(pixels, (0..count).map(|i| (i % 10) as u8).collect(), 3, 4).unwrap()
+        Dataset::new(
+            pixels,
+            (0..count).map(|i| i % 10).collect(),
+            ImageShape::gray(3, 4).unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]

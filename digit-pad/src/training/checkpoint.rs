@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nn_core::{Cursor, Network, Trainer, formats::Model, loss::CrossEntropy};
+use nn_core::{Cursor, Model, Network, Trainer, loss::CrossEntropy};
 
 use crate::error::Error;
 

@@ -70,7 +70,12 @@ impl DataSplit {
 #[cfg(test)]
 pub(super) fn columns(count: usize) -> Dataset {
     let images = (0..count).flat_map(|i| (0..120).map(move |pixel| if pixel % 12 == i % 10 { 255 } else { 0 }));
-    Dataset::new(images.collect(), (0..count).map(|i| (i % 10) as u8).collect(), 10, 12).unwrap()
+    let shape = mnist_io::ImageShape::gray(10, 12).unwrap();
+    let labels = (0..count).map(|i| i % 10).collect();
+    let dataset = Dataset::new(images.collect(), labels, shape).unwrap();
+    dataset
+        .with_class_names((0..10).map(|digit| digit.to_string()))
+        .unwrap()
 }
 
 #[cfg(test)]

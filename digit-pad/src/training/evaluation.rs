@@ -1,6 +1,6 @@
-//! Evaluation: accuracy, precision and recall of each digit, calibration error, and the most confident errors.
+//! Evaluation: accuracy, precision and recall of each class, calibration error, and the most confident errors.
 
-use crate::recognition::model::DIGITS;
+use std::collections::BTreeMap;
 
 /// Number of equally wide bins of probabilities.
 const BINS: usize = 10;
@@ -11,10 +11,10 @@ pub struct Answer {
     /// Index of the image.
     pub index: usize,
     /// The label.
-    pub label: u8,
-    /// The predicted digit.
-    pub digit: u8,
-    /// Probability of the predicted digit.
+    pub label: usize,
+    /// The predicted class.
+    pub predicted: usize,
+    /// Probability of the predicted class.
     pub probability: f32,
 }
 
@@ -22,15 +22,16 @@ impl Answer {
     /// Whether the prediction is correct.
     #[must_use]
     pub fn is_correct(&self) -> bool {
-        self.label == self.digit
+        self.label == self.predicted
     }
 }
 
 /// Counts of predictions, from which all metrics follow.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    /// Counts by label (row) and prediction (column).
-    confusion: [[u64; DIGITS]; DIGITS],
+    classes: usize,
+    /// Counts by label and prediction, without zeros.
+    confusion: BTreeMap<(usize, usize), u64>,
     bins: [Bin; BINS],
 }
 
@@ -44,18 +45,46 @@ struct Bin {
 }
 
 impl Metrics {
+    /// No predictions yet, of that many classes.
+    #[must_use]
+    pub fn new(classes: usize) -> Self {
+        Metrics {
+            classes,
+            confusion: BTreeMap::new(),
+            bins: [Bin::default(); BINS],
+        }
+    }
+
     fn add(&mut self, answer: &Answer) {
-        self.confusion[usize::from(answer.label)][usize::from(answer.digit)] += 1;
+        let most = answer.label.max(answer.predicted);
+        assert!(most < self.classes, "class {most} of {} classes", self.classes);
+        *self.confusion.entry((answer.label, answer.predicted)).or_default() += 1;
         let bin = &mut self.bins[bin_index(answer.probability)];
         bin.count += 1;
         bin.correct += u64::from(answer.is_correct());
         bin.confidence += f64::from(answer.probability);
     }
 
-    /// The confusion matrix: counts by label (row) and prediction (column).
+    /// Number of classes.
     #[must_use]
-    pub fn confusion(&self) -> &[[u64; DIGITS]; DIGITS] {
-        &self.confusion
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Number of images with that label that were predicted as that class: a cell of the confusion matrix.
+    #[must_use]
+    pub fn confusion(&self, label: usize, predicted: usize) -> u64 {
+        self.confusion.get(&(label, predicted)).copied().unwrap_or(0)
+    }
+
+    /// The largest count of a wrong prediction.
+    #[must_use]
+    pub fn most_frequent_error(&self) -> u64 {
+        let errors = self
+            .confusion
+            .iter()
+            .filter(|((label, predicted), _)| label != predicted);
+        errors.map(|(_, &count)| count).max().unwrap_or(0)
     }
 
     /// Number of predictions.
@@ -76,22 +105,26 @@ impl Metrics {
         ratio(self.correct(), self.count())
     }
 
-    /// Precision of each digit: the correct fraction of its predictions; `None` where there are none.
+    /// Precision of each class: the correct fraction of its predictions; `None` where there are none.
     #[must_use]
-    pub fn precision(&self) -> [Option<f64>; DIGITS] {
-        std::array::from_fn(|digit| {
-            let predicted = self.confusion.iter().map(|row| row[digit]).sum();
-            ratio(self.confusion[digit][digit], predicted)
-        })
+    pub fn precision(&self) -> Vec<Option<f64>> {
+        self.correct_share(|(_, predicted)| predicted)
     }
 
-    /// Recall of each digit: the correct fraction of its images; `None` where there are none.
+    /// Recall of each class: the correct fraction of its images; `None` where there are none.
     #[must_use]
-    pub fn recall(&self) -> [Option<f64>; DIGITS] {
-        std::array::from_fn(|digit| {
-            let images = self.confusion[digit].iter().sum();
-            ratio(self.confusion[digit][digit], images)
-        })
+    pub fn recall(&self) -> Vec<Option<f64>> {
+        self.correct_share(|(label, _)| label)
+    }
+
+    /// The correct fraction of each class's predictions, or of its images.
+    fn correct_share(&self, class_of: impl Fn((usize, usize)) -> usize) -> Vec<Option<f64>> {
+        let mut totals = vec![0; self.classes];
+        for (&cell, &count) in &self.confusion {
+            totals[class_of(cell)] += count;
+        }
+        let share = |(class, &total): (usize, &u64)| ratio(self.confusion(class, class), total);
+        totals.iter().enumerate().map(share).collect()
     }
 
     /// Expected calibration error: the mean distance between the probability of predictions and the accuracy of those
@@ -108,7 +141,7 @@ impl Metrics {
 
 /// # Panics
 ///
-/// If a label or a digit is not below 10.
+/// If a label or a prediction is not one of the classes.
 impl Extend<Answer> for Metrics {
     fn extend<I: IntoIterator<Item = Answer>>(&mut self, answers: I) {
         for answer in answers {
@@ -140,12 +173,12 @@ pub fn most_confident_errors(answers: impl Iterator<Item = Answer>, count: usize
 mod tests {
     use super::*;
 
-    fn metrics(answers: &[(u8, u8, f32)]) -> Metrics {
-        let mut metrics = Metrics::default();
-        metrics.extend(answers.iter().map(|&(label, digit, probability)| Answer {
+    fn metrics(answers: &[(usize, usize, f32)]) -> Metrics {
+        let mut metrics = Metrics::new(8);
+        metrics.extend(answers.iter().map(|&(label, predicted, probability)| Answer {
             index: 0,
             label,
-            digit,
+            predicted,
             probability,
         }));
         metrics
@@ -158,9 +191,9 @@ mod tests {
 
     #[test]
     fn without_predictions_metrics_are_undefined() {
-        let none = Metrics::default();
-        assert_eq!((none.count(), none.correct()), (0, 0));
-        assert_eq!((none.precision(), none.recall()), ([None; DIGITS], [None; DIGITS]));
+        let none = Metrics::new(3);
+        assert_eq!((none.count(), none.correct(), none.most_frequent_error()), (0, 0, 0));
+        assert_eq!((none.precision(), none.recall()), (vec![None; 3], vec![None; 3]));
         assert_eq!((none.accuracy(), none.calibration_error()), (None, None));
     }
 
@@ -173,7 +206,15 @@ mod tests {
         assert_eq!((precision[4], recall[4]), (Some(0.0), Some(0.0)));
         assert_eq!((precision[7], recall[7]), (None, Some(0.0)));
         assert_eq!((precision[0], recall[0]), (None, None));
-        assert_eq!((metrics.confusion()[3][4], metrics.confusion()[4][3]), (1, 1));
+        assert_eq!(
+            (
+                metrics.confusion(3, 4),
+                metrics.confusion(4, 3),
+                metrics.confusion(3, 3)
+            ),
+            (1, 1, 2)
+        );
+        assert_eq!(metrics.most_frequent_error(), 1);
         assert_eq!(
             (metrics.count(), metrics.correct(), metrics.accuracy()),
             (5, 2, Some(0.4))
@@ -213,10 +254,10 @@ mod tests {
 
     #[test]
     fn the_most_confident_errors_come_first() {
-        let answer = |index, digit, probability| Answer {
+        let answer = |index, predicted, probability| Answer {
             index,
             label: 4,
-            digit,
+            predicted,
             probability,
         };
         let answers = [

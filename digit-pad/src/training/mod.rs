@@ -1,7 +1,7 @@
 //! Training networks, and measuring them.
 //!
-//! A [`preset`](presets) names a network and its recipe; a [`session`] trains it on a [`data_split`], with checkpoints,
-//! and calibrates the result.
+//! A [`preset`](presets) names a network and its recipe; [`data_files`] reads images; a [`session`] trains the network
+//! on a [`data_split`] of them, with checkpoints, and calibrates the result.
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
@@ -34,6 +34,7 @@
 
 pub mod calibration;
 pub mod checkpoint;
+pub mod data_files;
 pub mod data_split;
 pub mod embedded;
 pub mod evaluation;

@@ -1,6 +1,6 @@
 //! Presets: each network and how it is trained.
 
-use mnist_io::Augmentation;
+use mnist_io::{Augmentation, ImageShape};
 use nn_core::{
     Network, NetworkSpec, Trainer,
     loss::CrossEntropy,
@@ -197,9 +197,23 @@ impl Preset {
         ALL.iter().find(|preset| preset.name == name)
     }
 
-    /// Parses the network.
+    /// Parses the network, for digits.
     pub fn network(&self) -> NetworkSpec {
         self.network.parse().expect("the text form of a preset is valid")
+    }
+
+    /// The network for other images and classes: with their shape as its input, and one output per class.
+    ///
+    /// # Errors
+    /// If the images are too small or too large for the network.
+    pub fn network_for(&self, images: ImageShape, classes: usize) -> Result<NetworkSpec, nn_core::Error> {
+        let layers = self
+            .network
+            .split_once('|')
+            .and_then(|(_, layers)| layers.rsplit_once('|'));
+        let (layers, _) = layers.expect("a preset has an input and layers");
+        let (height, width, channels) = (images.height(), images.width(), images.channels());
+        format!("{height}x{width}x{channels} |{layers}| dense {classes}").parse()
     }
 }
 
@@ -215,9 +229,25 @@ mod tests {
             assert_eq!(Preset::named(preset.name), Some(preset));
             assert!(preset.recipe.epochs > 0 && preset.recipe.batch > 0);
             assert!((0.0..0.5).contains(&preset.recipe.validation));
-            mnist_io::Augmenter::new(preset.recipe.augmentation.clone(), 28, 28, 1).unwrap();
+            let digits = ImageShape::gray(28, 28).unwrap();
+            mnist_io::Augmenter::new(preset.recipe.augmentation.clone(), digits, 1).unwrap();
+            assert_eq!(preset.network_for(digits, 10).unwrap(), network);
         }
         assert_eq!(Preset::named("MLP"), None);
+    }
+
+    #[test]
+    fn presets_take_images_of_other_shapes_and_classes() {
+        for preset in &PRESETS {
+            let network = preset.network_for(ImageShape::new(3, 32, 40).unwrap(), 7).unwrap();
+            assert_eq!(
+                (network.input().to_string(), network.outputs()),
+                ("32x40x3".to_owned(), 7)
+            );
+            assert_eq!(network.layers().len(), preset.network().layers().len());
+        }
+        let tiny = ImageShape::gray(5, 5).unwrap();
+        assert!(PRESETS[1].network_for(tiny, 3).is_err());
     }
 
     #[test]

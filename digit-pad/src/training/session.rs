@@ -9,7 +9,7 @@ use std::{
 };
 
 use mnist_io::{Batches, Dataset};
-use nn_core::{BatchReport, Cursor, Network, NetworkSpec, Trainer, Workspace, evaluate, formats, loss::CrossEntropy};
+use nn_core::{BatchReport, Cursor, Model, Network, NetworkSpec, Trainer, Workspace, evaluate, loss::CrossEntropy};
 
 use crate::{
     error::Error,
@@ -54,8 +54,8 @@ impl Task<'_> {
     ///
     /// [`Error::IncompatibleNetwork`].
     pub fn check_fit(&self, data: &DataSplit) -> Result<(), Error> {
-        let (height, width) = (data.train.height(), data.train.width());
-        check_fit(&self.network, height, width, || self.network.to_string())
+        let (images, classes) = (data.train.shape(), data.train.classes());
+        check_fit(&self.network, images, classes, || self.network.to_string())
     }
 }
 
@@ -137,14 +137,21 @@ struct BestWeights {
 
 /// Makes a model of a network trained here, with its input scaling and class names.
 #[must_use]
-pub fn digit_model(network: Network) -> formats::Model {
-    let mut model = formats::Model::new(network);
-    model.labels = (0..DIGITS).map(|digit| digit.to_string()).collect();
-    model.scaling = formats::Scaling {
+pub fn named_model(network: Network, class_names: &[String]) -> Model {
+    let mut model = Model::new(network);
+    model.labels = class_names.to_vec();
+    model.scaling = Some(nn_core::Scaling {
         mean: SCALING.mean(),
         std: SCALING.std(),
-    };
+    });
     model
+}
+
+/// Makes a model of a network trained here on digits.
+#[must_use]
+pub fn digit_model(network: Network) -> Model {
+    let digits: Vec<String> = (0..DIGITS).map(|digit| digit.to_string()).collect();
+    named_model(network, &digits)
 }
 
 /// A training run in progress.
@@ -295,7 +302,12 @@ impl<'a> Session<'a> {
             path,
             &self.trainer,
             self.position,
-            best.map(|best| (digit_model(best.network.clone()), best.epoch)),
+            best.map(|best| {
+                (
+                    named_model(best.network.clone(), self.data.train.class_names()),
+                    best.epoch,
+                )
+            }),
         )
     }
 

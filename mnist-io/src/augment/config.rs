@@ -8,7 +8,7 @@ pub(super) const MAX_SIDE: usize = 4096;
 /// The maximum displacement of the elastic distortion in pixels.
 pub(super) const MAX_DISPLACEMENT: f32 = 64.0;
 
-/// The random augmentation of digit images.
+/// The random augmentation of images.
 ///
 /// The transforms are applied in this order, with parameters drawn uniformly for every image:
 ///
@@ -17,6 +17,9 @@ pub(super) const MAX_DISPLACEMENT: f32 = 64.0;
 /// 3. scale, shear, rotation and translation about the center of the image, and elastic distortion, with a single
 ///    bilinear interpolation; the background is black;
 /// 4. contrast.
+///
+/// Distractors, digit styles and stroke width are for gray images, and [`Batches`](crate::Batches) leaves the first two
+/// out unless the classes are digits. The other transforms are for images of any content.
 ///
 /// [`default`](Self::default) is moderate and suits MNIST.
 ///
@@ -151,8 +154,19 @@ impl Augmentation {
         self
     }
 
+    /// Returns the augmentation without what is made for digits: digit styles and distractors.
+    #[must_use]
+    pub const fn for_any_class(self) -> Self {
+        self.digit_styles(0.0).distractors(0.0)
+    }
+
+    /// Returns the augmentation without what is made for gray images of strokes.
+    pub(super) const fn for_channels(self) -> Self {
+        self.for_any_class().stroke_width(0.0, 0.0)
+    }
+
     /// Checks that every setting is in its range.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let (min_scale, max_scale) = self.scale;
         for (setting, value, min, max) in [
             ("rotation", self.rotation, 0.0, 180.0),

@@ -37,7 +37,7 @@ impl Style {
     /// Changes the style of a zero, a one or a seven; other digits stay unchanged.
     ///
     /// Returns the decrease of the stroke width on each side in pixels. `scratch` has the size of the image.
-    pub(super) fn apply(self, label: u8, image: &mut [u8], width: usize, scratch: &mut [u8]) -> f32 {
+    pub(super) fn apply(self, label: usize, image: &mut [u8], width: usize, scratch: &mut [u8]) -> f32 {
         if !matches!(label, 0 | 1 | 7) {
             return 0.0;
         }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     /// Applies a hundred random styles to the image.
-    fn styled(label: u8, image: &[u8]) -> Vec<Vec<u8>> {
+    fn styled(label: usize, image: &[u8]) -> Vec<Vec<u8>> {
         let mut rng = ChaCha8Rng::seed_from_u64(8);
         let mut draw = |_| {
             let mut image = image.to_vec();

@@ -14,7 +14,7 @@ const SEGMENTS: usize = 6;
 const BRIGHTNESS: f32 = 255.0;
 
 /// Replaces the image of the digit `label` with a distractor; `scratch` has the size of the image.
-pub(super) fn draw(rng: &mut impl Rng, label: u8, image: &mut [u8], width: usize, scratch: &mut [u8]) {
+pub(super) fn draw(rng: &mut impl Rng, label: usize, image: &mut [u8], width: usize, scratch: &mut [u8]) {
     if image.is_empty() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Seeded random augmentation of digit images.
+//! Seeded random augmentation of images.
 //!
 //! [`Augmenter::apply`] is the pipeline; each transform has a file of its own.
 
@@ -23,7 +23,10 @@ use self::{
     resample::Resampler,
     stroke::{Ink, Morphology},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    image_shape::ImageShape,
+};
 
 /// The minimum stroke width after thinning in pixels; thinner strokes break.
 const MIN_STROKE_WIDTH: f32 = 1.8;
@@ -37,25 +40,26 @@ const WORDS_PER_SAMPLE: u128 = 1 << 16;
 /// Keeps the random numbers of the augmentation apart from those of a shuffle with the same seed.
 const SEED_SALT: u64 = u64::from_le_bytes(*b"augments");
 
-/// Applies an [`Augmentation`] to images of one size.
+/// Applies an [`Augmentation`] to images of one shape.
 ///
 /// The result depends only on the seed, the epoch and the index of the sample, not on the order of calls, so each thread
 /// can have its own augmenter. [`apply`](Self::apply) does not allocate.
 ///
 /// ```
-/// use mnist_io::{Augmentation, Augmenter};
+/// use mnist_io::{Augmentation, Augmenter, ImageShape};
 ///
 /// let image = [0, 0, 0, 0, 255, 0, 0, 0, 0];
 /// let mut augmented = [0; 9];
-/// let mut augmenter = Augmenter::new(Augmentation::none(), 3, 3, 42)?;
+/// let mut augmenter = Augmenter::new(Augmentation::none(), ImageShape::gray(3, 3)?, 42)?;
 /// augmenter.apply(0, 0, 7, &image, &mut augmented);
 /// assert_eq!(augmented, image);
 /// # Ok::<(), mnist_io::Error>(())
 /// ```
 pub struct Augmenter {
     augmentation: Augmentation,
+    shape: ImageShape,
     rng: ChaCha8Rng,
-    /// The image before resampling.
+    /// The image before resampling, `[channels, height, width]`.
     image: Vec<u8>,
     scratch: Vec<u8>,
     morphology: Morphology,
@@ -65,22 +69,27 @@ pub struct Augmenter {
 }
 
 impl Augmenter {
-    /// Creates an augmenter for images of `height × width` pixels.
+    /// Creates an augmenter for images of this shape; those with several channels keep their stroke width and style.
     ///
     /// # Errors
     /// [`Error::Augmentation`] if a setting is out of range; [`Error::ImageTooLarge`] if height or width is above 4096.
-    pub fn new(augmentation: Augmentation, height: usize, width: usize, seed: u64) -> Result<Self> {
+    pub fn new(augmentation: Augmentation, shape: ImageShape, seed: u64) -> Result<Self> {
         augmentation.check()?;
+        let (height, width) = (shape.height(), shape.width());
         if height.max(width) > MAX_SIDE {
             let max = MAX_SIDE;
             return Err(Error::ImageTooLarge { height, width, max });
         }
         let is_elastic = augmentation.elastic > 0.0;
         Ok(Self {
-            augmentation,
+            augmentation: match shape.channels() {
+                1 => augmentation,
+                _ => augmentation.for_channels(),
+            },
+            shape,
             rng: ChaCha8Rng::seed_from_u64(seed ^ SEED_SALT),
-            image: vec![0; height * width],
-            scratch: vec![0; height * width],
+            image: vec![0; shape.len()],
+            scratch: vec![0; shape.plane()],
             morphology: Morphology::new(width),
             elastic: is_elastic.then(|| Elastic::new(height, width)),
             resampler: Resampler::new(height, width),
@@ -89,20 +98,21 @@ impl Augmenter {
 
     /// Writes the augmented image to `output` and returns its label.
     ///
-    /// `image` and `output` are `[height, width]`. `index` is the index of the sample in the data set. `label` is the
-    /// class of the image, which selects its digit styles. The returned label differs from it only for a distractor.
+    /// `image` and `output` are `[channels, height, width]`. `index` is the index of the sample in the data set. `label`
+    /// is the class of the image, which selects its digit styles. The returned label differs from it only for a
+    /// distractor.
     ///
     /// # Panics
-    /// If an image does not have the size given to [`new`](Self::new).
-    pub fn apply(&mut self, epoch: u64, index: usize, label: u8, image: &[u8], output: &mut [u8]) -> u8 {
-        let (height, width) = (self.resampler.height, self.resampler.width);
-        assert_eq!(image.len(), height * width, "the image has another size");
+    /// If an image does not have the shape given to [`new`](Self::new).
+    pub fn apply(&mut self, epoch: u64, index: usize, label: usize, image: &[u8], output: &mut [u8]) -> usize {
+        assert_eq!(image.len(), self.shape.len(), "the image has another shape");
         self.rng.set_stream(epoch);
         if !self.is_augmented(index) {
             output.copy_from_slice(image);
             return label;
         }
         self.rng.set_word_pos(index as u128 * WORDS_PER_SAMPLE);
+        let (height, width) = (self.shape.height(), self.shape.width());
         let Params { affine, appearance } = Params::draw(&self.augmentation, &mut self.rng, height, width);
         // Drawn after the other parameters, so that enabling it does not change them.
         if let Some(elastic) = &mut self.elastic {
@@ -113,8 +123,11 @@ impl Augmenter {
             distractors::draw(&mut self.rng, label, &mut self.image, width, &mut self.scratch);
         }
         self.restyle(label, &appearance);
-        self.resampler.load(&self.image);
-        self.resampler.sample(&affine, self.elastic.as_mut(), output);
+        let planes = self.image.chunks_exact(self.shape.plane());
+        for (plane, output) in planes.zip(output.chunks_exact_mut(self.shape.plane())) {
+            self.resampler.load(plane);
+            self.resampler.sample(&affine, self.elastic.as_mut(), output);
+        }
         if appearance.contrast > 1.0 {
             stroke::increase_contrast(output, appearance.contrast);
         }
@@ -133,8 +146,8 @@ impl Augmenter {
     }
 
     /// Applies digit style and stroke width to `self.image`.
-    fn restyle(&mut self, label: u8, appearance: &Appearance) {
-        let width = self.resampler.width;
+    fn restyle(&mut self, label: usize, appearance: &Appearance) {
+        let width = self.shape.width();
         let style = appearance.style.filter(|_| appearance.distractor.is_none());
         let lost = style.map_or(0.0, |style| {
             style.apply(label, &mut self.image, width, &mut self.scratch)
@@ -161,8 +174,7 @@ impl Augmenter {
 impl fmt::Debug for Augmenter {
     /// Prints the image size and the settings, without the buffers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (height, width) = (self.resampler.height, self.resampler.width);
-        write!(f, "Augmenter({height}×{width}, {:?})", self.augmentation)
+        write!(f, "Augmenter({}, {:?})", self.shape, self.augmentation)
     }
 }
 
@@ -170,14 +182,16 @@ impl fmt::Debug for Augmenter {
 mod tests {
     use super::{config::MAX_DISPLACEMENT, *};
 
+    fn augmenter(augmentation: Augmentation, height: usize, width: usize, seed: u64) -> Augmenter {
+        Augmenter::new(augmentation, ImageShape::gray(height, width).unwrap(), seed).unwrap()
+    }
+
     #[test]
     fn none_leaves_images_unchanged() {
         for (height, width) in [(1, 1), (2, 2), (3, 2), (28, 28), (5, 31)] {
             let image: Vec<u8> = (0..height * width).map(|i| (i * 37 + 1) as u8).collect();
             let mut changed = vec![0; image.len()];
-            Augmenter::new(Augmentation::none(), height, width, 1)
-                .unwrap()
-                .apply(3, 7, 0, &image, &mut changed);
+            augmenter(Augmentation::none(), height, width, 1).apply(3, 7, 0, &image, &mut changed);
             assert_eq!(changed, image);
         }
     }
@@ -186,7 +200,7 @@ mod tests {
     fn probability_selects_images_without_changing_their_augmentation() {
         let image: Vec<u8> = (0..64).map(|i| (i * 37 + 1) as u8).collect();
         let augment_all = |probability| {
-            let mut augmenter = Augmenter::new(Augmentation::default().probability(probability), 8, 8, 5).unwrap();
+            let mut augmenter = augmenter(Augmentation::default().probability(probability), 8, 8, 5);
             let mut changed = vec![0; 64];
             let apply = |index| {
                 augmenter.apply(2, index, 3, &image, &mut changed);
@@ -208,7 +222,7 @@ mod tests {
     #[test]
     fn distractors_have_their_probability_and_random_labels() {
         let augmentation = Augmentation::none().distractors(0.3).digit_styles(1.0);
-        let mut augmenter = Augmenter::new(augmentation, 28, 28, 5).unwrap();
+        let mut augmenter = augmenter(augmentation, 28, 28, 5);
         let mut image = vec![0; 784];
         image[14 * 28 + 8..14 * 28 + 20].fill(255);
         let mut labels = [0; 10];
@@ -223,7 +237,7 @@ mod tests {
                 assert_eq!(label, 3);
             } else {
                 distractors += 1;
-                labels[usize::from(label)] += 1;
+                labels[label] += 1;
             }
         }
         assert!((500..700).contains(&distractors), "{distractors}");
@@ -240,8 +254,8 @@ mod tests {
         };
         let image: Vec<u8> = (0..784).map(ring).collect();
         let slashed = Augmentation::none().digit_styles(1.0);
-        let mut as_it_is = Augmenter::new(slashed.clone(), 28, 28, 1).unwrap();
-        let mut thicker = Augmenter::new(slashed.stroke_width(0.0, 1.0), 28, 28, 1).unwrap();
+        let mut as_it_is = augmenter(slashed.clone(), 28, 28, 1);
+        let mut thicker = augmenter(slashed.stroke_width(0.0, 1.0), 28, 28, 1);
         let (mut before, mut after) = (vec![0; 784], vec![0; 784]);
         for index in 0..2000 {
             as_it_is.apply(0, index, 0, &image, &mut before);
@@ -256,11 +270,23 @@ mod tests {
     }
 
     #[test]
-    fn empty_images_are_accepted() {
-        for (height, width) in [(0, 0), (0, 3), (3, 0)] {
-            Augmenter::new(Augmentation::default(), height, width, 1)
-                .unwrap()
-                .apply(0, 0, 0, &[], &mut []);
+    fn channels_are_transformed_alike() {
+        let plane: Vec<u8> = (0..12 * 9).map(|i| (i * 37 % 251) as u8).collect();
+        let everything = Augmentation::default()
+            .elastic(2.0)
+            .stroke_width(0.5, 0.5)
+            .contrast(1.0)
+            .digit_styles(1.0)
+            .distractors(1.0);
+        let shape = ImageShape::new(3, 12, 9).unwrap();
+        let mut color = Augmenter::new(everything.clone(), shape, 4).unwrap();
+        let mut gray = augmenter(everything.for_channels(), 12, 9, 4);
+        let (mut found, mut expected) = (vec![0; 3 * 108], vec![0; 108]);
+        for index in 0..20 {
+            assert_eq!(color.apply(1, index, 7, &plane.repeat(3), &mut found), 7);
+            gray.apply(1, index, 7, &plane, &mut expected);
+            assert_eq!(found, expected.repeat(3));
+            assert_ne!(expected, plane);
         }
     }
 
@@ -288,11 +314,11 @@ mod tests {
             (none().probability(1.5), "probability is 1.5"),
             (none().probability(f32::NAN), "probability is NaN"),
         ] {
-            let error = Augmenter::new(augmentation, 28, 28, 0).unwrap_err();
+            let error = Augmenter::new(augmentation, ImageShape::gray(28, 28).unwrap(), 0).unwrap_err();
             assert!(error.to_string().contains(setting), "{error}");
         }
         for (height, width) in [(MAX_SIDE + 1, 1), (1, usize::MAX)] {
-            let error = Augmenter::new(none(), height, width, 0).unwrap_err();
+            let error = Augmenter::new(none(), ImageShape::gray(height, width).unwrap(), 0).unwrap_err();
             assert!(matches!(error, Error::ImageTooLarge { .. }), "{error:?}");
         }
     }
@@ -309,7 +335,7 @@ mod tests {
             .contrast(16.0)
             .digit_styles(1.0);
         for (height, width) in [(MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, 16)] {
-            let mut augmenter = Augmenter::new(extreme.clone(), height, width, u64::MAX).unwrap();
+            let mut augmenter = augmenter(extreme.clone(), height, width, u64::MAX);
             let image = vec![255; height * width];
             let mut changed = vec![0; image.len()];
             for index in [0, 1, usize::MAX] {
@@ -331,7 +357,7 @@ mod tests {
             .stroke_width(0.5, 0.5)
             .contrast(3.0)
             .digit_styles(0.5);
-        let augmenter = |seed| Augmenter::new(everything.clone(), 28, 28, seed).unwrap();
+        let augmenter = |seed| augmenter(everything.clone(), 28, 28, seed);
 
         let mut forward = augmenter(5);
         let mut seen = Vec::new();
@@ -376,7 +402,7 @@ mod tests {
             none().contrast(4.0),
             none().digit_styles(1.0),
         ] {
-            let mut augmenter = Augmenter::new(augmentation.clone(), 28, 28, 1).unwrap();
+            let mut augmenter = augmenter(augmentation.clone(), 28, 28, 1);
             let (mut changed, mut differ) = (vec![0; 784], 0);
             for index in 0..50 {
                 augmenter.apply(0, index, 0, &image, &mut changed);
@@ -394,7 +420,7 @@ mod tests {
         for y in 5..24 {
             image[y * 28 + 13..][..3].fill(255);
         }
-        let mut augmenter = Augmenter::new(Augmentation::none().digit_styles(0.25), 28, 28, 1).unwrap();
+        let mut augmenter = augmenter(Augmentation::none().digit_styles(0.25), 28, 28, 1);
         let mut restyled = |label| {
             let mut changed = vec![0; 784];
             let differs = |&index: &usize| {

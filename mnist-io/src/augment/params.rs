@@ -5,7 +5,7 @@
 use rand::{Rng, RngExt};
 
 use super::{affine::InverseAffine, config::Augmentation, digit_styles::Style};
-use crate::dataset::CLASSES;
+use crate::classes::DIGITS;
 
 /// The parameters of one sample, except those of the elastic distortion and of distractors.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Params {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Appearance {
     /// The random label of a distractor, if one replaces the image.
-    pub(super) distractor: Option<u8>,
+    pub(super) distractor: Option<usize>,
     pub(super) style: Option<Style>,
     /// Increase of the stroke width on each side in pixels; negative for a thinner stroke.
     pub(super) thicker: f32,
@@ -59,7 +59,7 @@ impl Appearance {
         let thicker = between(-augmentation.thinner, augmentation.thicker);
         let contrast = between(1.0, augmentation.contrast);
         let is_distractor = between(0.0, 1.0) < augmentation.distractors;
-        let label = rng.random_range(0..CLASSES as u8);
+        let label = usize::from(rng.random_range(0..DIGITS as u8));
         let style = Style::draw(rng);
         Self {
             distractor: is_distractor.then_some(label),

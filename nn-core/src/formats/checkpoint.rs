@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::{
     file::{FileTensor, TRAINING, in_file, read, reason, write},
     rules_json::RulesJson,
-    safetensors::Model,
     training_json::TrainingJson,
 };
 use crate::{
     error::{Error, Result},
     loss::Loss,
+    model::Model,
     network::{Network, Tensor},
     spec::LayerRegistry,
     train::{Cursor, ParameterRules, Progress, Settings, Trainer},

@@ -13,5 +13,5 @@ mod values;
 pub use self::{
     load::{LoadOptions, LoadReport, ShapeMismatch},
     onnx::OnnxOptions,
-    safetensors::{Model, Scaling},
 };
+pub use crate::model::{Model, Scaling};

@@ -1,9 +1,6 @@
 //! Weights files: safetensors, with tensors named and shaped as in PyTorch.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use serde_json::Value;
 
@@ -13,6 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    model::{Model, Scaling},
     network::{Network, Tensor},
     spec::{LayerRegistry, NetworkSpec},
 };
@@ -20,23 +18,7 @@ use crate::{
 /// Metadata keys that [`Model`] writes itself, beside that of the version.
 const OWN_KEYS: [&str; 4] = ["labels", "mean", "network", "std"];
 
-/// Scaling of raw values to the network's inputs: `(value - mean) / std`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scaling {
-    /// Subtracted from each value.
-    pub mean: f32,
-    /// Divisor; above 0.
-    pub std: f32,
-}
-
-impl Default for Scaling {
-    /// No scaling.
-    fn default() -> Self {
-        Self { mean: 0.0, std: 1.0 }
-    }
-}
-
-/// The content of a weights file: a network, the scaling of its inputs, and the names of its classes.
+/// Weights files.
 ///
 /// The format is [safetensors](https://github.com/huggingface/safetensors) with F32 values (I64 for counts). Tensors
 /// are named and shaped as in a PyTorch `nn.Sequential` of the same layers, so
@@ -44,38 +26,14 @@ impl Default for Scaling {
 /// The same model gives the same bytes.
 ///
 /// ```
-/// use nn_core::{Network, formats::Model};
+/// use nn_core::{Model, Network};
 /// let network = Network::new("4 | dense 2".parse()?, 7)?;
 /// let bytes = Model::new(network).to_bytes()?;
 /// let model = Model::from_bytes(&bytes)?;
 /// assert_eq!(model.network.spec().to_string(), "4 | dense 2");
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Model {
-    /// The network.
-    pub network: Network,
-    /// Scaling of its inputs, from values in `0..=1`.
-    pub scaling: Scaling,
-    /// Names of its outputs, in order; may be empty.
-    pub labels: Vec<String>,
-    /// Other metadata, such as how the network was trained.
-    pub notes: BTreeMap<String, String>,
-}
-
 impl Model {
-    /// A model without input scaling and without names for its outputs.
-    #[must_use]
-    pub fn new(network: Network) -> Self {
-        Self {
-            network,
-            scaling: Scaling::default(),
-            labels: Vec::new(),
-            notes: BTreeMap::new(),
-        }
-    }
-
     /// Writes a weights file, atomically: on failure, an existing file stays as it was.
     ///
     /// # Errors
@@ -101,12 +59,17 @@ impl Model {
         tensors.extend(extra);
         let mut metadata: HashMap<String, String> = self.notes.clone().into_iter().collect();
         let own = [
-            Value::from(self.labels.clone()).to_string(),
-            self.scaling.mean.to_string(),
-            self.network.spec().to_string(),
-            self.scaling.std.to_string(),
+            Some(Value::from(self.labels.clone()).to_string()),
+            self.scaling.map(|scaling| scaling.mean.to_string()),
+            Some(self.network.spec().to_string()),
+            self.scaling.map(|scaling| scaling.std.to_string()),
         ];
-        metadata.extend(OWN_KEYS.map(str::to_owned).into_iter().zip(own));
+        metadata.extend(
+            OWN_KEYS
+                .iter()
+                .zip(own)
+                .filter_map(|(key, value)| Some(((*key).to_owned(), value?))),
+        );
         metadata.extend(training.map(|training| (TRAINING.to_owned(), training)));
         file::to_bytes(&tensors, metadata)
     }
@@ -120,7 +83,7 @@ impl Model {
             )));
         }
         check_labels(&self.labels, &self.network)?;
-        check_scaling(self.scaling)
+        self.scaling.map_or(Ok(()), check_scaling)
     }
 
     /// Reads a weights file that names its network, as every file written by this crate does.
@@ -172,11 +135,14 @@ impl Model {
         let mut content = Content::parse(bytes)?;
         let mut take = |key: &str| content.metadata.remove(key);
         let spec = network(take("network"), spec, registry)?;
-        let scaling = Scaling {
-            mean: number(take("mean"), "mean", 0.0)?,
-            std: number(take("std"), "std", 1.0)?,
+        let scaling = match (take("mean"), take("std")) {
+            (None, None) => None,
+            (mean, std) => Some(Scaling {
+                mean: number(mean, "mean", 0.0)?,
+                std: number(std, "std", 1.0)?,
+            }),
         };
-        check_scaling(scaling)?;
+        scaling.map_or(Ok(()), check_scaling)?;
         let labels = take("labels").map_or(Ok(Vec::new()), |text| parse_labels(&text))?;
         let network = load_network(spec, content.tensors)?;
         check_labels(&labels, &network)?;

@@ -52,7 +52,7 @@ fn write(folder: &Path, seed: u64) -> Result<(), Box<dyn Error>> {
     let spec = random::network(seed);
     let mut model = Model::new(trained(&spec.to_string(), seed));
     model.labels = (0..spec.outputs()).map(|class| format!("class {class}")).collect();
-    model.scaling = Scaling { mean: 0.25, std: 0.5 };
+    model.scaling = Some(Scaling { mean: 0.25, std: 0.5 });
     let file = |ending: &str| folder.join(format!("{seed}{ending}"));
     model.save(file(".safetensors"))?;
     model.save_onnx(file(".onnx"), OnnxOptions::new())?;

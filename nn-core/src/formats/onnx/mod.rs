@@ -13,13 +13,11 @@ use self::{
     layers::Walk,
     message::Message,
 };
-use super::{
-    file::in_file,
-    safetensors::{Model, Scaling},
-};
+use super::file::in_file;
 use crate::{
     atomic_file,
     error::{Error, Result},
+    model::{Model, Scaling},
     network::check_finite,
 };
 
@@ -102,7 +100,7 @@ impl Model {
         let mut graph = Graph::default();
         let mut value = graph.input();
         if options.scale_inputs {
-            value = scale(&mut graph, self.scaling, &value);
+            value = scale(&mut graph, self.scaling.unwrap_or_default(), &value);
         }
         let mut walk = Walk::new(graph, tensors, options.fold_batch_norms);
         let last = walk.chain("", spec.layers(), &value)?;
@@ -117,7 +115,7 @@ impl Model {
     }
 
     fn input_doc(&self, options: OnnxOptions) -> String {
-        match self.scaling {
+        match self.scaling.unwrap_or_default() {
             _ if options.scale_inputs => "Values in 0..=1.".to_owned(),
             scaling if scaling == Scaling::default() => String::new(),
             Scaling { mean, std } => format!("(value - {mean}) / {std}, for values in 0..=1."),
@@ -137,7 +135,7 @@ impl Model {
         let scaling = if options.scale_inputs {
             Scaling::default()
         } else {
-            self.scaling
+            self.scaling.unwrap_or_default()
         };
         let own = [
             ("labels".to_owned(), Value::from(self.labels.clone()).to_string()),

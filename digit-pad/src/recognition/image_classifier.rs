@@ -1,0 +1,142 @@
+//! Classification of image files by any model.
+
+use std::path::Path;
+
+use nn_core::loss;
+
+use crate::{
+    error::Error,
+    recognition::{image_input::ImageInput, model::Model, predictor::Predictor, recognizer::CONFIDENCE_THRESHOLD},
+};
+
+/// Least probability of the most probable class to count as known, if the classes are not digits: it is more probable
+/// than all others together.
+const MAJORITY: f32 = 0.5;
+
+/// A model that classifies image files.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use digit_pad::recognition::{image_classifier::ImageClassifier, model::Model};
+///
+/// let model = Model::open(Some(Path::new("animals.safetensors")))?;
+/// let found = ImageClassifier::new(model)?.classify(Path::new("cat.jpg"))?;
+/// println!("a {} with probability {:.3}", found.name, found.probability);
+/// # Ok::<(), digit_pad::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ImageClassifier {
+    input: ImageInput,
+    predictor: Predictor,
+    names: Vec<String>,
+}
+
+/// The class of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageClass {
+    /// Index of the most probable class.
+    pub class: usize,
+    /// Its name.
+    pub name: String,
+    /// Its probability.
+    pub probability: f32,
+    /// Probability of each class.
+    pub probabilities: Vec<f32>,
+    /// Why the class is uncertain; `None` if it is known.
+    pub doubt: Option<String>,
+}
+
+impl ImageClassifier {
+    /// Makes a classifier of a model.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not take images, or its scaling or feature cache is invalid.
+    pub fn new(model: Model) -> Result<Self, Error> {
+        Ok(ImageClassifier {
+            input: ImageInput::of(&model)?,
+            names: model.class_names(),
+            predictor: Predictor::new(model, 1)?,
+        })
+    }
+
+    /// Classifies an image file.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageInput::read`].
+    pub fn classify(&mut self, path: &Path) -> Result<ImageClass, Error> {
+        let mut probabilities = self.predictor.logits(&self.input.read(path)?)?.to_vec();
+        loss::softmax(&mut probabilities);
+        let class = loss::argmax(&probabilities);
+        let probability = probabilities[class];
+        let least = if self.input.are_digits() {
+            CONFIDENCE_THRESHOLD
+        } else {
+            MAJORITY
+        };
+        Ok(ImageClass {
+            class,
+            name: self.names[class].clone(),
+            probability,
+            probabilities,
+            doubt: (probability < least).then(|| format!("the probability is below {least}")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, Luma};
+    use nn_core::Network;
+
+    use super::*;
+
+    /// A model of two gray pixels whose logits are these times the left pixel.
+    fn model(weights: [f32; 3]) -> Model {
+        let mut network = Network::zeroed("1x2x1 | dense 3".parse().unwrap()).unwrap();
+        let mut tensors = network.tensors();
+        tensors[0].values = weights.iter().flat_map(|&weight| [weight, 0.0]).collect();
+        network.set_tensors(&tensors).unwrap();
+        let mut content = nn_core::Model::new(network);
+        content.labels = ["ant", "bee", "cat"].map(str::to_owned).to_vec();
+        content.into()
+    }
+
+    #[test]
+    fn classes_are_named_and_doubted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("white.png");
+        GrayImage::from_pixel(20, 10, Luma([255])).save(&path).unwrap();
+        let classify = |weights| ImageClassifier::new(model(weights)).unwrap().classify(&path).unwrap();
+        let sure = classify([0.0, 2.0, 0.0]);
+        assert_eq!((sure.class, &sure.name[..], sure.doubt), (1, "bee", None));
+        let expected = 2f32.exp() / (2f32.exp() + 2.0);
+        assert!((sure.probability - expected).abs() < 1e-6 && sure.probabilities[1] == sure.probability);
+        let unsure = classify([0.0, 0.0, 0.5]);
+        assert_eq!((unsure.class, &unsure.name[..]), (2, "cat"));
+        assert!(unsure.doubt.unwrap().contains("below 0.5"));
+    }
+
+    #[test]
+    fn digits_are_classified_as_by_the_recognizer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("bar.png");
+        let is_ink = |x, y| (20..24).contains(&x) && (5..55).contains(&y);
+        let bar = GrayImage::from_fn(40, 60, |x, y| Luma([if is_ink(x, y) { 0 } else { 255 }]));
+        bar.save(path).unwrap();
+        let found = ImageClassifier::new(Model::embedded().unwrap())
+            .unwrap()
+            .classify(path)
+            .unwrap();
+        let loaded = crate::imaging::image_file::open(path).unwrap();
+        let mut recognizer = crate::recognition::recognizer::Recognizer::embedded().unwrap();
+        let expected = recognizer.read_image(&loaded.image).unwrap();
+        assert_eq!(found.probabilities, expected.probabilities);
+        assert_eq!(
+            (found.name, found.doubt.is_none()),
+            (expected.digit().to_string(), expected.known)
+        );
+    }
+}

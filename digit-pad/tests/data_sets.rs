@@ -1,0 +1,427 @@
+//! The commands on data sets other than MNIST: folders of images, CSV files, IDX files of colors and of letters.
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{Folder, Run, idx, run, succeed};
+use image::{GrayImage, Luma, Rgb, RgbImage};
+use serde_json::json;
+
+const COLORS: [(&str, [u8; 3]); 3] = [
+    ("blue", [20, 30, 220]),
+    ("green", [30, 200, 40]),
+    ("red", [230, 40, 20]),
+];
+const COLOR_NET: &str = "4x4x3 | flatten | dense 3";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A color with some noise, `seed` decides which.
+fn shade(color: [u8; 3], seed: u32) -> Rgb<u8> {
+    Rgb(std::array::from_fn(|channel| {
+        color[channel].saturating_add((seed * 31 + channel as u32 * 17) as u8 % 20)
+    }))
+}
+
+/// Writes `count` images of each color and of various sizes, in one folder a color.
+fn write_colors(folder: &Folder, name: &str, count: u32) -> String {
+    for (color, value) in COLORS {
+        let class = folder.file(name).join(color);
+        fs::create_dir_all(&class).unwrap();
+        for seed in 0..count {
+            let image = RgbImage::from_pixel(9 + seed % 7, 12 + seed % 5, shade(value, seed));
+            image.save(class.join(format!("{seed}.png"))).unwrap();
+        }
+    }
+    text(&folder.file(name)).to_owned()
+}
+
+fn train(args: &[&str]) -> Run {
+    succeed(
+        ["train", "--epochs", "30", "--batch", "10", "--lr", "0.05"]
+            .iter()
+            .chain(args),
+    )
+}
+
+fn accuracy(trained: &Run) -> f64 {
+    trained.objects().last().unwrap()["test_accuracy"].as_f64().unwrap()
+}
+
+#[test]
+fn a_folder_of_images_is_learned_and_its_classes_are_named() {
+    let folder = Folder::new();
+    let (data, model) = (write_colors(&folder, "colors", 20), folder.file("colors.safetensors"));
+    let trained = train(&["--net", COLOR_NET, "--data", &data, "--out", text(&model), "--json"]);
+    assert_eq!(accuracy(&trained), 1.0, "{trained:?}");
+    for words in [
+        "images are resized to 4×4 pixels, RGB",
+        "has no test part: a tenth of each class is held out to test, 6 of 60 images",
+        "classes     3: blue, green, red",
+        "6 test",
+    ] {
+        assert!(trained.stderr.contains(words), "{}", trained.stderr);
+    }
+    // The same seed holds out the same images.
+    let again = folder.file("again.safetensors");
+    train(&["--net", COLOR_NET, "--data", &data, "--out", text(&again)]);
+    assert!(fs::read(&model).unwrap() == fs::read(&again).unwrap());
+
+    let model = ["--model", text(&model)];
+    let image = folder.file("a.jpg");
+    RgbImage::from_pixel(300, 200, Rgb([225, 45, 30])).save(&image).unwrap();
+    let predicted = succeed([&["predict", text(&image)][..], &model].concat());
+    assert!(
+        predicted.stdout.starts_with(&format!("{}\tred\t", text(&image))),
+        "{predicted:?}"
+    );
+    let object = &succeed([&["predict", "--json", text(&image)][..], &model].concat()).objects()[0];
+    assert_eq!(
+        (&object["digit"], &object["class"], &object["known"]),
+        (&json!(2), &json!("red"), &json!(true))
+    );
+    assert_eq!(object["probabilities"].as_array().unwrap().len(), 3);
+    let info = succeed([&["info"][..], &model].concat()).stdout;
+    assert!(info.contains("3: blue, green, red"), "{info}");
+
+    let table = succeed([&["eval", "--data", &data][..], &model].concat());
+    assert!(
+        table.stderr.contains("no test part: all 60 images are used"),
+        "{table:?}"
+    );
+    for name in ["blue", "green", "red"] {
+        let row = table.stdout.lines().find(|line| line.starts_with(name));
+        assert!(row.is_some_and(|row| row.matches("100%").count() == 2), "{table:?}");
+    }
+    // Classes are found by name: these two are the first and the last.
+    fs::remove_dir_all(Path::new(&data).join("green")).unwrap();
+    let (chart, csv) = (folder.file("chart.png"), folder.file("predictions.csv"));
+    let options = ["--confusion", text(&chart), "--predictions", text(&csv), "--json"];
+    let eval = &succeed([&["eval", "--data", &data][..], &options, &model].concat()).objects()[0];
+    assert_eq!((&eval["accuracy"], &eval["count"]), (&json!(1.0), &json!(40)));
+    assert_eq!(eval["classes"], json!(["blue", "green", "red"]));
+    assert_eq!(eval["recall"], json!([1.0, null, 1.0]));
+    assert!(image::open(chart).is_ok());
+    let csv = fs::read_to_string(csv).unwrap();
+    assert!(
+        csv.starts_with("index,label,digit,p0,p1,p2\n") && csv.contains("\n39,2,2,"),
+        "{csv}"
+    );
+    fs::rename(Path::new(&data).join("red"), Path::new(&data).join("rot")).unwrap();
+    let unknown = run([&["eval", "--data", &data][..], &model].concat());
+    assert!(
+        unknown.status == 1 && unknown.stderr.contains("no class \"rot\" among blue, green, red"),
+        "{unknown:?}"
+    );
+}
+
+#[test]
+fn presets_fit_the_classes_and_the_test_folder_is_used() {
+    let folder = Folder::new();
+    write_colors(&folder, "parts/train", 20);
+    write_colors(&folder, "parts/test", 5);
+    let (data, model) = (folder.file("parts"), folder.file("model.safetensors"));
+    let trained = train(&["--data", text(&data), "--no-augment", "--out", text(&model), "--json"]);
+    assert!(
+        trained.stderr.contains("15 test") && !trained.stderr.contains("no test part"),
+        "{}",
+        trained.stderr
+    );
+    assert!(
+        trained
+            .stderr
+            .contains("28×28 pixels, gray (for another size or color, give --net)"),
+        "{trained:?}"
+    );
+    assert!(trained.stderr.contains("| dense 3\n"), "{}", trained.stderr);
+    assert!(accuracy(&trained) > 0.6, "{trained:?}");
+    let eval = succeed(["eval", "--data", text(&data), "--model", text(&model), "--json"]);
+    assert_eq!(
+        (eval.objects()[0]["count"].clone(), &eval.stderr[..]),
+        (json!(15), "images are resized to 28×28 pixels, gray\n")
+    );
+}
+
+#[test]
+fn a_network_needs_an_output_for_each_class() {
+    let folder = Folder::new();
+    let data = write_colors(&folder, "colors", 10);
+    let four = run(["train", "--net", "4x4x3 | dense 4", "--data", &data]);
+    assert_eq!(four.status, 1);
+    for words in [
+        "has 4 outputs",
+        "in 3 classes need an input of 4x4x3 or 48 and 3 outputs, one per class",
+    ] {
+        assert!(four.stderr.contains(words), "{}", four.stderr);
+    }
+    let no_image = run(["train", "--net", "50 | dense 3", "--data", &data]);
+    assert!(
+        no_image.status == 1 && no_image.stderr.contains("HEIGHTxWIDTHxCHANNELS"),
+        "{no_image:?}"
+    );
+}
+
+#[test]
+fn digits_in_folders_are_normalized_as_predict_does() {
+    let folder = Folder::new();
+    // Dark bars of various lengths on white, far from the middle.
+    for digit in 0..10u32 {
+        let class = folder.file("digits").join(digit.to_string());
+        fs::create_dir_all(&class).unwrap();
+        for seed in 0..4 {
+            let is_ink = |x: u32, y: u32| (4..6 + digit).contains(&x) && (5 + seed..25 + seed).contains(&y);
+            let image = GrayImage::from_fn(60, 50, |x, y| Luma([if is_ink(x, y) { 10 } else { 245 }]));
+            image.save(class.join(format!("{seed}.png"))).unwrap();
+        }
+    }
+    let (data, model, csv) = (
+        folder.file("digits"),
+        folder.file("model"),
+        folder.file("predictions.csv"),
+    );
+    let net = ["--net", "784 | dense 10", "--no-augment", "--val", "0"];
+    let trained = train(&[&net[..], &["--data", text(&data), "--out", text(&model)]].concat());
+    assert!(
+        trained.stderr.contains("normalized like MNIST's digits"),
+        "{}",
+        trained.stderr
+    );
+    let model = ["--model", text(&model)];
+    succeed(
+        [
+            &["eval", "--data", text(&data), "--predictions", text(&csv)][..],
+            &model,
+        ]
+        .concat(),
+    );
+    let rows = fs::read_to_string(csv).unwrap();
+    // Files are in order of their classes and names.
+    for (row, index) in rows.lines().skip(1).zip(0..40) {
+        let image = data.join(format!("{}/{}.png", index / 4, index % 4));
+        let object = &succeed([&["predict", text(&image), "--json"][..], &model].concat()).objects()[0];
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(object["digit"].to_string(), cells[2], "{row}");
+        let probabilities: Vec<String> = cells[3..].iter().map(|&cell| cell.to_owned()).collect();
+        let found = object["probabilities"].as_array().unwrap();
+        assert!(
+            found
+                .iter()
+                .zip(&probabilities)
+                .all(|(found, cell)| { (found.as_f64().unwrap() - cell.parse::<f64>().unwrap()).abs() < 1e-6 })
+        );
+    }
+}
+
+/// Lines of images of 2×3 pixels, bright at the left if they are "even" and at the right if they are "odd".
+fn lines(count: usize) -> String {
+    let line = |index: usize| {
+        let (name, columns) = if index.is_multiple_of(2) {
+            ("even", [200, 90, 10])
+        } else {
+            ("odd", [5, 80, 210])
+        };
+        let pixels: Vec<String> = columns
+            .iter()
+            .chain(&columns)
+            .map(|pixel| (pixel + index % 9).to_string())
+            .collect();
+        format!("{name},{}\n", pixels.join(","))
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn csv_files_are_learned() {
+    let folder = Folder::new();
+    let header = "label,a,b,c,d,e,f\n";
+    let data = folder.write("images.csv", header.to_owned() + &lines(60));
+    let test = folder.write("test.csv", lines(20));
+    for net in ["2x3x1 | dense 2", "6 | dense 2"] {
+        let model = folder.file("model.safetensors");
+        let trained = train(&[
+            "--net",
+            net,
+            "--data",
+            text(&data),
+            "--test-data",
+            text(&test),
+            "--out",
+            text(&model),
+            "--json",
+        ]);
+        assert!(
+            trained.stderr.contains("20 test") && trained.stderr.contains("2: even, odd"),
+            "{trained:?}"
+        );
+        assert_eq!(accuracy(&trained), 1.0);
+        let eval = succeed(["eval", "--json", "--data", text(&test), "--model", text(&model)]);
+        assert_eq!(eval.objects()[0]["accuracy"], 1.0);
+    }
+    let shapeless = run(["train", "--data", text(&data)]);
+    assert!(
+        shapeless.status == 1 && shapeless.stderr.contains("6 pixels a line") && shapeless.stderr.contains("--net")
+    );
+    let broken = folder.write("broken.csv", lines(3) + "odd,1,2,3,4,5,x\n");
+    let broken = run(["train", "--net", "6 | dense 2", "--data", text(&broken)]);
+    for words in ["broken.csv", "line 4, column 7", "\"x\""] {
+        assert!(broken.status == 1 && broken.stderr.contains(words), "{broken:?}");
+    }
+}
+
+/// Writes images of two pixels of each color, with channels last, as a data set in four IDX files.
+fn write_color_idx(folder: &Folder) {
+    for (part, count) in [("train", 60u32), ("t10k", 9)] {
+        let (mut images, mut labels) = (Vec::new(), Vec::new());
+        for index in 0..count {
+            let class = index as usize % 3;
+            images.extend(shade(COLORS[class].1, index).0.repeat(2));
+            labels.push(class as u8);
+        }
+        folder.write(&format!("{part}-images-idx4-ubyte"), idx(&[count, 1, 2, 3], &images));
+        folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count], &labels));
+    }
+}
+
+#[test]
+fn idx_files_of_colors_are_learned_and_named_by_a_file() {
+    let folder = Folder::new();
+    write_color_idx(&folder);
+    folder.write("classes.txt", "blue\ngreen\nred\n");
+    let model = folder.file("model.safetensors");
+    let net = "1x2x3 | flatten | dense 3";
+    let trained = train(&[
+        "--net",
+        net,
+        "--data",
+        text(folder.path()),
+        "--out",
+        text(&model),
+        "--json",
+    ]);
+    assert_eq!(accuracy(&trained), 1.0);
+    assert!(
+        trained.stderr.contains("classes     3: blue, green, red"),
+        "{}",
+        trained.stderr
+    );
+    let eval = succeed(["eval", "--json", "--data", text(folder.path()), "--model", text(&model)]);
+    assert_eq!((&eval.objects()[0]["accuracy"], &eval.stderr[..]), (&json!(1.0), ""));
+    // Channels are where an image file has them.
+    let image = folder.file("green.png");
+    RgbImage::from_pixel(5, 5, Rgb(COLORS[1].1)).save(&image).unwrap();
+    let predicted = succeed(["predict", text(&image), "--model", text(&model)]).stdout;
+    assert!(predicted.contains("\tgreen\t"), "{predicted}");
+}
+
+/// Writes letters as EMNIST does: columns first, labels from 1. An `a` is bright at the top, a `b` at the left.
+fn write_letters(folder: &Folder, upright: bool) {
+    for (part, count) in [("train", 40u32), ("test", 10)] {
+        let (mut images, mut labels) = (Vec::new(), Vec::new());
+        for index in 0..count {
+            let is_a = index.is_multiple_of(2);
+            let is_bright = |row: u32, column: u32| if is_a { row < 2 } else { column < 2 };
+            for row in 0..6 {
+                for column in 0..6 {
+                    let bright = if upright {
+                        is_bright(row, column)
+                    } else {
+                        is_bright(column, row)
+                    };
+                    images.push(if bright { 200 + (index % 7) as u8 } else { 3 });
+                }
+            }
+            labels.push(if is_a { 1 } else { 2 });
+        }
+        let name = |kind: &str| format!("emnist-letters-{part}-{kind}-ubyte");
+        folder.write(&name("images-idx3"), idx(&[count, 6, 6], &images));
+        folder.write(&name("labels-idx1"), idx(&[count], &labels));
+    }
+}
+
+#[test]
+fn letters_are_read_upright_and_counted_from_zero() {
+    let (emnist, upright) = (Folder::new(), Folder::new());
+    write_letters(&emnist, false);
+    write_letters(&upright, true);
+    let model = upright.file("model.safetensors");
+    let net = ["--net", "36 | dense 2", "--no-augment"];
+    let options = [
+        "--data",
+        text(emnist.path()),
+        "--label-offset",
+        "1",
+        "--transpose",
+        "--json",
+        "--out",
+        text(&model),
+    ];
+    let trained = train(&[&net[..], &options].concat());
+    assert_eq!(accuracy(&trained), 1.0);
+    let accuracy = |data: &Folder, transposed: &[&str]| {
+        let args = [
+            "eval",
+            "--json",
+            "--label-offset",
+            "1",
+            "--model",
+            text(&model),
+            "--data",
+            text(data.path()),
+        ];
+        let eval = succeed([&args[..], transposed].concat());
+        eval.objects()[0]["accuracy"].as_f64().unwrap()
+    };
+    assert_eq!(accuracy(&upright, &[]), 1.0);
+    assert_eq!(accuracy(&emnist, &["--transpose"]), 1.0);
+    assert_eq!(accuracy(&emnist, &[]), 0.0);
+    // Without the offset, class 0 is empty.
+    let uncounted = run([&["train"], &net[..], &["--data", text(emnist.path())]].concat());
+    assert!(
+        uncounted.status == 1 && uncounted.stderr.contains("3 classes"),
+        "{uncounted:?}"
+    );
+    let hinted = train(&["--net", "36 | dense 3", "--data", text(emnist.path())]);
+    assert!(
+        hinted
+            .stderr
+            .contains("no training image is of class 0; if labels do not begin at 0"),
+        "{hinted:?}"
+    );
+    let below = run([
+        "eval",
+        "--label-offset",
+        "2",
+        "--model",
+        text(&model),
+        "--data",
+        text(emnist.path()),
+    ]);
+    assert!(
+        below.status == 1 && below.stderr.contains("below the label offset 2"),
+        "{below:?}"
+    );
+    let alone = run(["eval", "--label-offset", "1"]);
+    assert!(alone.status == 2 && alone.stderr.contains("--data"), "{alone:?}");
+}
+
+#[test]
+fn folders_that_are_no_data_set_are_named() {
+    let folder = Folder::new();
+    let data = write_colors(&folder, "colors", 2);
+    let empty = Path::new(&data).join("yellow");
+    fs::create_dir(&empty).unwrap();
+    for command in ["train", "eval"] {
+        let run = run([command, "--data", &data]);
+        assert!(
+            run.status == 1 && run.stderr.contains("yellow: there are no images"),
+            "{run:?}"
+        );
+    }
+    fs::write(empty.join("broken.jpg"), b"\xFF\xD8\xFF\xE0").unwrap();
+    let broken = run(["train", "--data", &data]);
+    assert!(broken.status == 1 && broken.stderr.contains("broken.jpg"), "{broken:?}");
+    assert_eq!(broken.stderr.matches("broken.jpg").count(), 1, "{broken:?}");
+}

@@ -1,0 +1,39 @@
+//! The names of a data set's classes.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+
+/// The number of digits.
+pub(crate) const DIGITS: usize = 10;
+
+/// The maximum number of classes, so that a damaged label does not exhaust memory.
+pub(crate) const MAX_CLASSES: usize = 1 << 16;
+
+/// Returns the names of classes that have none: `0`, `1`, ….
+pub(crate) fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|class| class.to_string()).collect()
+}
+
+/// Returns whether these are the names of classes that have none.
+pub(crate) fn is_numbered(names: &[String]) -> bool {
+    names.iter().enumerate().all(|(class, name)| *name == class.to_string())
+}
+
+/// Checks that classes can be told apart by their names.
+pub(crate) fn check(names: &[String]) -> Result<()> {
+    if names.len() > MAX_CLASSES {
+        return Err(Error::TooManyClasses {
+            found: names.len(),
+            max: MAX_CLASSES,
+        });
+    }
+    let mut seen = BTreeSet::new();
+    match names.iter().position(|name| name.is_empty() || !seen.insert(name)) {
+        None => Ok(()),
+        Some(class) => Err(Error::ClassName {
+            class,
+            name: names[class].clone(),
+        }),
+    }
+}
