@@ -26,13 +26,14 @@
 //!
 //! | Layer | Text |
 //! | --- | --- |
-//! | Dense | `dense OUT` |
-//! | Convolution | `conv OUT KHxKW [stride S] [pad P\|pad same] [nobias]` |
-//! | Pooling | `maxpool K [stride S]`, `avgpool K [stride S]`, `globalavgpool` |
-//! | Normalization | `batchnorm` |
+//! | Dense | `dense OUT [nobias]` |
+//! | Convolution | `conv OUT KHxKW [stride S\|SHxSW] [pad P\|PHxPW\|same] [dilation D\|DHxDW] [groups G] [nobias]` |
+//! | Pooling | `maxpool K\|KHxKW [stride S\|SHxSW] [pad P\|PHxPW]`, `avgpool` likewise, `globalavgpool` |
+//! | Upsampling | `upsample N` (nearest neighbor) |
+//! | Normalization | `batchnorm`, `layernorm` |
 //! | Regularization | `dropout P` |
-//! | Activation | `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu` |
-//! | Shape | `flatten` (optional before `dense`) |
+//! | Activation | `relu`, `leakyrelu A`, `elu`, `silu`, `softplus`, `tanh`, `sigmoid`, `gelu` |
+//! | Shape | `flatten` (optional before `dense`), `reshape HxWxC` |
 //!
 //! ```
 //! use nn_core::{ConvSpec, Network, NetworkSpec, Shape};
@@ -187,7 +188,7 @@ pub use gemm::Kernel;
 pub use loss::Loss;
 pub use network::{Network, Tensor};
 pub use shape::Shape;
-pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding};
+pub use spec::{ConvSpec, LayerSpec, NetworkSpec, NetworkSpecBuilder, Padding, PoolSpec};
 pub use train::{Cursor, EpochReport, Evaluation, Source, Trainer, evaluate, gradients};
 
 /// The example in the README.

@@ -50,14 +50,14 @@ fn is_folded(layers: &[LayerSpec]) -> bool {
     )
 }
 
-/// The layers of prediction, each with its index in the text form. Convolutions take a bias from the normalization.
+/// The layers of prediction, each with its index in the text form. A layer without a bias takes that of the normalization.
 fn without_folded_norms(spec: &NetworkSpec) -> Vec<(usize, LayerSpec)> {
     let mut layers: Vec<(usize, LayerSpec)> = Vec::new();
     for (index, layer) in spec.layers().iter().enumerate() {
         let before = layers.last_mut().filter(|(before, _)| before + 1 == index);
         match (layer, before) {
             (LayerSpec::BatchNorm, Some((_, LayerSpec::Conv(conv)))) => conv.bias = true,
-            (LayerSpec::BatchNorm, Some((_, LayerSpec::Dense { .. }))) => {}
+            (LayerSpec::BatchNorm, Some((_, LayerSpec::Dense { bias, .. }))) => *bias = true,
             _ => layers.push((index, layer.clone())),
         }
     }

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::{
     layers::{
-        Activation, AvgPool, BatchNorm, ChangeLayout, Conv, Dense, Dropout, Layer, Layout, MaxPool, PoolGeometry,
+        Activation, AvgPool, BatchNorm, ChangeLayout, Conv, Dense, Dropout, Layer, LayerNorm, Layout, MaxPool,
+        PoolGeometry, Upsample,
     },
     shape::{HwcShape, Shape},
-    spec::{ConvSpec, LayerSpec, NetworkSpec},
+    spec::{ConvSpec, LayerSpec, NetworkSpec, PoolSpec},
 };
 
 impl Graph {
@@ -33,10 +34,10 @@ impl Graph {
         let mut lowering = Lowering {
             graph: Self::new(spec.clone()),
             shape: spec.input(),
-            uses_hwc: uses_hwc(layers),
+            uses_hwc: false,
             items: items.collect::<Vec<_>>().into_iter().peekable(),
         };
-        lowering.push_input(region.input);
+        lowering.push_image(0, spec.input(), region.input);
         while let Some(item) = lowering.items.next() {
             lowering.push_item(item);
         }
@@ -45,12 +46,12 @@ impl Graph {
     }
 }
 
-/// Whether images are stored as HWC: layers with windows or channels need it, others take samples as they come.
-fn uses_hwc(layers: &[(usize, LayerSpec)]) -> bool {
+/// Whether an image that goes into these layers is stored as HWC: layers with windows or channels need it, others take
+/// samples as they come.
+fn uses_hwc<'a>(layers: impl Iterator<Item = Item<'a>>) -> bool {
     layers
-        .iter()
-        .take_while(|(_, layer)| *layer != LayerSpec::Flatten)
-        .any(|(_, layer)| layer.has_windows() || *layer == LayerSpec::BatchNorm)
+        .take_while(|item| !matches!(item.layer, LayerSpec::Flatten | LayerSpec::Reshape(_)))
+        .any(|item| item.layer.has_windows() || *item.layer == LayerSpec::BatchNorm)
 }
 
 /// A graph under construction.
@@ -58,24 +59,26 @@ struct Lowering<'a> {
     graph: Graph,
     /// The last node's output.
     shape: Shape,
+    /// Whether images are stored as HWC.
     uses_hwc: bool,
     /// The layers that remain.
     items: Peekable<vec::IntoIter<Item<'a>>>,
 }
 
 impl<'a> Lowering<'a> {
-    /// Changes the layout of the input, and crops it to the region that is required, where images are stored as HWC.
-    fn push_input(&mut self, required: Shape) {
-        let Some(full_shape) = multi_channel_image(self.shape).filter(|_| self.uses_hwc) else {
-            return;
-        };
-        self.shape = required;
-        let change_layout = ChangeLayout {
-            shape: hwc(required),
-            full_shape,
-            to: Layout::Hwc,
-        };
-        self.graph.push(Box::new(change_layout), 0, required.len());
+    /// Continues with the values of the last node as `shape`, in channel-height-width order. Changes the layout of an
+    /// image, and crops it to the region that is required, where images are stored as HWC from here on.
+    fn push_image(&mut self, index: usize, shape: Shape, required: Shape) {
+        self.shape = shape;
+        self.uses_hwc = uses_hwc(self.items.clone());
+        if let Some(full_shape) = multi_channel_image(shape).filter(|_| self.uses_hwc) {
+            let change_layout = ChangeLayout {
+                shape: hwc(required),
+                full_shape,
+                to: Layout::Hwc,
+            };
+            self.push(Box::new(change_layout), index, required);
+        }
     }
 
     fn push_item(&mut self, item: Item<'a>) {
@@ -86,22 +89,33 @@ impl<'a> Lowering<'a> {
             item.output
         };
         let layer: Box<dyn Layer> = match *item.layer {
-            LayerSpec::Dense { outputs } => return self.push_dense(item.index, outputs, None),
+            LayerSpec::Dense { outputs, bias } => return self.push_dense(item.index, (outputs, bias), None),
             LayerSpec::Conv(conv) => return self.push_conv(item.index, &conv, output),
             LayerSpec::BatchNorm => return self.push_batch_norm(item.index, output),
             LayerSpec::Flatten => return self.push_flatten(item),
-            LayerSpec::MaxPool { size, stride } => Box::new(MaxPool {
-                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), (size, size), stride),
+            LayerSpec::Reshape(shape) => {
+                self.push_chw(item.index);
+                return self.push_image(item.index, shape, item.output);
+            }
+            LayerSpec::MaxPool(pool) => Box::new(MaxPool {
+                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), &pool),
             }),
-            LayerSpec::AvgPool { size, stride } => Box::new(AvgPool {
-                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), (size, size), stride),
+            LayerSpec::AvgPool(pool) => Box::new(AvgPool {
+                geometry: PoolGeometry::new(hwc(self.shape), hwc(output), &pool),
             }),
             LayerSpec::GlobalAvgPool => {
                 let input = hwc(self.shape);
+                let whole = PoolSpec::new(input.height, input.width);
                 Box::new(AvgPool {
-                    geometry: PoolGeometry::new(input, hwc(output), (input.height, input.width), 1),
+                    geometry: PoolGeometry::new(input, hwc(output), &whole),
                 })
             }
+            LayerSpec::Upsample { factor } => Box::new(Upsample {
+                input: hwc(self.shape),
+                output: hwc(output),
+                factor,
+            }),
+            LayerSpec::LayerNorm => Box::new(LayerNorm::new(self.shape, self.layout())),
             LayerSpec::Dropout { probability } => Box::new(Dropout {
                 len: self.shape.len(),
                 probability,
@@ -109,6 +123,9 @@ impl<'a> Lowering<'a> {
             }),
             LayerSpec::Relu => Box::new(Activation::Relu),
             LayerSpec::LeakyRelu { slope } => Box::new(Activation::LeakyRelu(slope)),
+            LayerSpec::Elu => Box::new(Activation::Elu),
+            LayerSpec::Silu => Box::new(Activation::Silu),
+            LayerSpec::Softplus => Box::new(Activation::Softplus),
             LayerSpec::Tanh => Box::new(Activation::Tanh),
             LayerSpec::Sigmoid => Box::new(Activation::Sigmoid),
             LayerSpec::Gelu => Box::new(Activation::Gelu),
@@ -117,61 +134,74 @@ impl<'a> Lowering<'a> {
     }
 
     /// `image` is the shape of the input, if it is an image stored as HWC.
-    fn push_dense(&mut self, index: usize, outputs: usize, image: Option<HwcShape>) {
+    fn push_dense(&mut self, index: usize, (outputs, bias): (usize, bool), image: Option<HwcShape>) {
         let inputs = self.shape.len();
         self.graph.count(inputs * outputs);
         let is_first = self.graph.nodes.is_empty();
-        let dense = Dense::new(inputs, outputs, next_relu(&mut self.items), image, is_first);
+        let relu = next_relu(&mut self.items);
+        let dense = Dense::new((inputs, outputs), (bias, relu), image, is_first);
         self.push(Box::new(dense), index, Shape::Features(outputs));
     }
 
     fn push_conv(&mut self, index: usize, conv: &ConvSpec, output: Shape) {
         let shapes = (hwc(self.shape), hwc(output));
         self.graph
-            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
+            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * (shapes.0.channels / conv.groups));
         let relu = next_relu(&mut self.items);
         // Where windows overlap, a value's gradient has several parts, which only the separate layer adds up.
-        let (output, pool) = self.next_pool(output, |size, stride| size <= stride);
+        let (output, pool) = self.next_pool(output, |pool| {
+            pool.size.0 <= pool.stride.0 && pool.size.1 <= pool.stride.1 && pool.padding == (0, 0)
+        });
         let needs_dx = !self.graph.nodes.is_empty();
         self.push(Box::new(Conv::new(shapes, conv, relu, pool, needs_dx)), index, output);
     }
 
     fn push_batch_norm(&mut self, index: usize, output: Shape) {
         let relu = next_relu(&mut self.items);
-        let (output, pool) = self.next_pool(output, |_, _| true);
+        let (output, pool) = self.next_pool(output, |_| true);
         let channels = self.shape.channels();
         let norm = BatchNorm::new(channels, self.shape.len() / channels, relu, pool);
         self.push(Box::new(norm), index, output);
     }
 
     /// Takes the next layer if it is a max pooling that can be fused; returns the output behind it.
-    fn next_pool(&mut self, output: Shape, fits: impl Fn(usize, usize) -> bool) -> (Shape, Option<PoolGeometry>) {
+    fn next_pool(&mut self, output: Shape, fits: impl Fn(&PoolSpec) -> bool) -> (Shape, Option<PoolGeometry>) {
         match next_max_pool(&mut self.items, fits) {
-            Some((pooled, size, stride)) => {
-                let geometry = PoolGeometry::new(hwc(output), hwc(pooled), (size, size), stride);
-                (pooled, Some(geometry))
-            }
+            Some((pooled, pool)) => (pooled, Some(PoolGeometry::new(hwc(output), hwc(pooled), &pool))),
             None => (output, None),
         }
     }
 
     /// A dense layer takes HWC values as they are; anything else needs them back as CHW.
     fn push_flatten(&mut self, item: Item<'a>) {
-        let Some(image) = multi_channel_image(self.shape).filter(|_| self.uses_hwc) else {
-            self.shape = item.output;
-            return;
-        };
+        let image = self.hwc_image();
         if let Some(&Item {
             index,
-            layer: &LayerSpec::Dense { outputs },
+            layer: &LayerSpec::Dense { outputs, bias },
             ..
-        }) = self.items.peek()
+        }) = self.items.peek().filter(|_| image.is_some())
         {
             self.items.next();
-            self.push_dense(index, outputs, Some(image));
-        } else {
-            self.push(Box::new(ChangeLayout::new(image, Layout::Chw)), item.index, item.output);
+            return self.push_dense(index, (outputs, bias), image);
         }
+        self.push_chw(item.index);
+        self.shape = item.output;
+    }
+
+    /// Changes the layout of an image that is stored as HWC to CHW.
+    fn push_chw(&mut self, index: usize) {
+        if let Some(image) = self.hwc_image() {
+            self.push(Box::new(ChangeLayout::new(image, Layout::Chw)), index, self.shape);
+        }
+    }
+
+    /// The last node's output, if it is an image whose values lie in another order than as CHW.
+    fn hwc_image(&self) -> Option<HwcShape> {
+        multi_channel_image(self.shape).filter(|_| self.uses_hwc)
+    }
+
+    fn layout(&self) -> Layout {
+        if self.uses_hwc { Layout::Hwc } else { Layout::Chw }
     }
 
     /// A network that only flattens copies its input.

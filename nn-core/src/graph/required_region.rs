@@ -4,10 +4,7 @@
 //! 10×10 values, so the convolution before it skips the others, and the layers before that skip what only those would
 //! have read. Outputs and gradients stay the same.
 
-use crate::{
-    shape::Shape,
-    spec::{ConvSpec, LayerSpec},
-};
+use crate::{shape::Shape, spec::LayerSpec};
 
 /// The required parts of a network's input and of its layers' outputs: images are cropped at the lower and right edge.
 #[derive(Debug)]
@@ -17,7 +14,8 @@ pub(super) struct RequiredRegion {
 }
 
 impl RequiredRegion {
-    /// In training, batch normalizations read all of their input.
+    /// In training, batch normalizations read all of their input; layer normalizations always do, and have a weight for
+    /// each value of their output.
     ///
     /// # Panics
     /// If the layers do not fit each other; a [`NetworkSpec`](crate::NetworkSpec) has been checked.
@@ -34,7 +32,7 @@ impl RequiredRegion {
         }
         let mut outputs = Vec::new();
         for (layer, input) in layers.rev().zip(inputs.into_iter().rev()) {
-            if training && *layer == LayerSpec::BatchNorm {
+            if *layer == LayerSpec::LayerNorm || (training && *layer == LayerSpec::BatchNorm) {
                 shape = input;
             }
             outputs.push(shape);
@@ -68,22 +66,25 @@ fn input_region(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
     else {
         return input;
     };
+    let (window, stride, before) = match layer {
+        LayerSpec::Conv(conv) => {
+            let ((top, _), (left, _)) = conv.pads();
+            (conv.window(), conv.stride, (top, left))
+        }
+        LayerSpec::MaxPool(pool) | LayerSpec::AvgPool(pool) => (pool.size, pool.stride, pool.padding),
+        LayerSpec::Upsample { factor } => {
+            return Shape::image(channels, rows.div_ceil(*factor), cols.div_ceil(*factor));
+        }
+        _ => return input,
+    };
     let axis = |windows: usize, size: usize, stride: usize, before: usize, len: usize| {
         ((windows - 1) * stride + size).saturating_sub(before).clamp(1, len)
     };
-    match layer {
-        LayerSpec::Conv(conv) => {
-            let ConvSpec { kernel, stride, .. } = *conv;
-            let (top, left) = (conv.pads(kernel.0).0, conv.pads(kernel.1).0);
-            let height = axis(rows, kernel.0, stride, top, height);
-            Shape::image(channels, height, axis(cols, kernel.1, stride, left, width))
-        }
-        LayerSpec::MaxPool { size, stride } | LayerSpec::AvgPool { size, stride } => {
-            let height = axis(rows, *size, *stride, 0, height);
-            Shape::image(channels, height, axis(cols, *size, *stride, 0, width))
-        }
-        _ => input,
-    }
+    Shape::image(
+        channels,
+        axis(rows, window.0, stride.0, before.0, height),
+        axis(cols, window.1, stride.1, before.1, width),
+    )
 }
 
 #[cfg(test)]
@@ -133,6 +134,25 @@ mod tests {
         assert_eq!((input.as_str(), outputs[0].as_str()), ("9x9x1", "4x4x3"));
         let (input, outputs) = region("8x8x1 | conv 3 1x1 stride 2 pad 3 | maxpool 6 | dense 2", false);
         assert_eq!((input.as_str(), outputs[0].as_str()), ("8x8x1", "6x6x3"));
+    }
+
+    #[test]
+    fn windows_with_padding_or_dilation_and_upsampling_require_what_they_read() {
+        for (text, wanted) in [
+            ("11x12x1 | maxpool 3 stride 2 pad 1x0 | maxpool 4x2 | dense 2", "8x9x1"),
+            ("9x9x1 | conv 2 2x2 stride 2x1 dilation 3x2 | maxpool 2x4 | dense 2", "6x6x1"),
+            ("3x5x2 | upsample 3 | maxpool 4 | dense 2", "3x4x2"),
+        ] {
+            assert_eq!(region(text, true).0, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn layer_norm_requires_all_of_its_input_and_gives_all_of_its_output() {
+        let text = "5x5x2 | conv 3 2x2 | layernorm | maxpool 3 | dense 2";
+        for training in [true, false] {
+            assert_eq!(region(text, training).1[..3], ["4x4x3", "4x4x3", "1x1x3"]);
+        }
     }
 
     #[test]

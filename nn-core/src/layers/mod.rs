@@ -5,9 +5,11 @@ mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
+mod layernorm;
 mod layout;
 mod pool;
 pub(crate) mod shard_sums;
+mod upsample;
 
 use std::{fmt, ops::Range};
 
@@ -20,8 +22,10 @@ pub(crate) use self::{
     conv::Conv,
     dense::Dense,
     dropout::Dropout,
+    layernorm::LayerNorm,
     layout::{ChangeLayout, Layout},
     pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
+    upsample::Upsample,
 };
 use crate::gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels};
 

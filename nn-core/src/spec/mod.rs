@@ -6,7 +6,7 @@ mod shapes;
 mod text;
 
 pub use builder::NetworkSpecBuilder;
-pub use layer::{ConvSpec, LayerSpec, Padding};
+pub use layer::{ConvSpec, LayerSpec, Padding, PoolSpec};
 pub(crate) use shapes::MAX_VALUES;
 
 use crate::shape::Shape;

@@ -27,22 +27,40 @@ def build(text):
     return nn.Sequential(*layers), shape
 
 
-def layer(words, inputs, *image):
-    """Returns a layer for `inputs` features, or for `inputs` channels of an image."""
+def layer(words, *shape):
+    """Returns a layer for samples of this shape: features, or channels, height and width."""
+    inputs, *image = shape
     match words:
         case ["batchnorm"]:
             return nn.BatchNorm2d(inputs) if image else nn.BatchNorm1d(inputs)
-        case ["dense", outputs]:
-            return nn.Linear(inputs, int(outputs))
+        case ["layernorm"]:
+            return nn.LayerNorm(shape)
+        case ["dense", outputs, *options]:
+            return nn.Linear(inputs, int(outputs), bias="nobias" not in options)
         case ["conv", outputs, kernel, *options]:
-            kernel = tuple(int(size) for size in kernel.split("x"))
-            stride, padding = option(options, "stride", "1"), option(options, "pad", "0")
-            padding = padding if padding == "same" else int(padding)
-            return nn.Conv2d(inputs, int(outputs), kernel, int(stride), padding, bias="nobias" not in options)
-        case ["maxpool", size, *options]:
-            return nn.MaxPool2d(int(size), int(option(options, "stride", size)))
-        case ["relu"]:
-            return nn.ReLU()
+            padding = option(options, "pad", "0")
+            return nn.Conv2d(
+                inputs,
+                int(outputs),
+                pair(kernel),
+                stride=pair(option(options, "stride", "1")),
+                padding=padding if padding == "same" else pair(padding),
+                dilation=pair(option(options, "dilation", "1")),
+                groups=int(option(options, "groups", "1")),
+                bias="nobias" not in options,
+            )
+        case ["maxpool" | "avgpool" as name, size, *options]:
+            kind = nn.MaxPool2d if name == "maxpool" else nn.AvgPool2d
+            stride, padding = option(options, "stride", size), option(options, "pad", "0")
+            return kind(pair(size), stride=pair(stride), padding=pair(padding))
+        case ["upsample", factor]:
+            return nn.Upsample(scale_factor=int(factor))
+        case ["reshape", sizes]:
+            height, width, channels = (int(size) for size in sizes.split("x"))
+            # `Unflatten` would not take an image.
+            return nn.Sequential(nn.Flatten(), nn.Unflatten(1, (channels, height, width)))
+        case ["relu" | "elu" | "silu" | "softplus" as name]:
+            return {"relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU, "softplus": nn.Softplus}[name]()
         case ["flatten"]:
             return nn.Flatten()
     sys.exit(f"no PyTorch layer for `{' '.join(words)}`")
@@ -50,6 +68,12 @@ def layer(words, inputs, *image):
 
 def option(options, name, default):
     return options[options.index(name) + 1] if name in options else default
+
+
+def pair(text):
+    """Height and width, of `HxW` or of one number for both."""
+    sizes = [int(size) for size in text.split("x")]
+    return (sizes[0], sizes[-1])
 
 
 def main():
