@@ -26,13 +26,14 @@
 //!
 //! | Layer | Text |
 //! | --- | --- |
-//! | Dense | `dense OUT` |
-//! | Convolution | `conv OUT KHxKW [stride S] [pad P\|pad same] [nobias]` |
-//! | Pooling | `maxpool K [stride S]`, `avgpool K [stride S]`, `globalavgpool` |
-//! | Normalization | `batchnorm` |
+//! | Dense | `dense OUT [nobias]` |
+//! | Convolution | `conv OUT KHxKW [stride S\|SHxSW] [pad P\|PHxPW\|same] [dilation D\|DHxDW] [groups G] [nobias]` |
+//! | Pooling | `maxpool K\|KHxKW [stride S\|SHxSW] [pad P\|PHxPW]`, `avgpool` likewise, `globalavgpool` |
+//! | Upsampling | `upsample N` (nearest neighbor) |
+//! | Normalization | `batchnorm`, `layernorm` |
 //! | Regularization | `dropout P` |
-//! | Activation | `relu`, `leakyrelu A`, `tanh`, `sigmoid`, `gelu` |
-//! | Shape | `flatten` (optional before `dense`) |
+//! | Activation | `relu`, `leakyrelu A`, `elu`, `silu`, `softplus`, `tanh`, `sigmoid`, `gelu` |
+//! | Shape | `flatten` (optional before `dense`), `reshape HxWxC` |
 //!
 //! ```
 //! use nn_core::{ConvSpec, Network, NetworkSpec, Shape};
@@ -229,7 +230,7 @@ pub use network::{Network, Tensor, TensorKind, TensorView};
 pub use shape::Shape;
 pub use spec::{
     ConvSpec, CustomBackward, CustomLayer, CustomSpec, LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder,
-    Padding,
+    Padding, PoolSpec,
 };
 pub use summary::{LayerSummary, Summary};
 pub use train::{

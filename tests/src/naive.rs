@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nn_core::{ConvSpec, LayerSpec, NetworkSpec, Padding, Shape, Tensor};
+use nn_core::{ConvSpec, LayerSpec, NetworkSpec, Padding, PoolSpec, Shape, Tensor};
 
 /// Layout of a matrix in a slice: element `(row, col)` is at `row·row_stride + col·col_stride`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +94,12 @@ pub struct NaiveNetwork {
 /// A layer; ranges such as `weight` and `bias` are its parts of the parameters.
 #[derive(Clone, Debug)]
 enum Layer {
-    /// `weight` is `[outputs, inputs]`.
+    /// `weight` is `[outputs, inputs]`; `bias` may be empty.
     Dense {
         weight: Range<usize>,
         bias: Range<usize>,
     },
-    /// `weight` is `[output channels, input channels, kernel height, kernel width]`; `bias` may be empty.
+    /// `weight` is `[output channels, input channels / groups, kernel height, kernel width]`; `bias` may be empty.
     Conv {
         conv: ConvSpec,
         input: Image,
@@ -108,13 +108,20 @@ enum Layer {
     },
     MaxPool {
         input: Image,
-        size: usize,
-        stride: usize,
+        pool: PoolSpec,
     },
     AvgPool {
         input: Image,
-        size: (usize, usize),
-        stride: usize,
+        pool: PoolSpec,
+    },
+    Upsample {
+        input: Image,
+        factor: usize,
+    },
+    /// `weight` and `bias` have the shape of a sample.
+    LayerNorm {
+        weight: Range<usize>,
+        bias: Range<usize>,
     },
     /// Four tensors of one value for each channel; `mean` and `variance` are the running statistics.
     BatchNorm {
@@ -127,7 +134,8 @@ enum Layer {
     LeakyRelu(f64),
     /// A differentiable function.
     Smooth(fn(f64) -> f64),
-    Flatten,
+    /// Another shape of the same values.
+    Reshape,
     /// The sum of branches, which are chains of layers.
     Add(Vec<Vec<Layer>>),
     /// The outputs of branches, one after the other.
@@ -262,8 +270,10 @@ impl NaiveNetwork {
                 weight,
                 bias,
             } => convolve(&x, *input, conv, parameters(weight), parameters(bias)),
-            Layer::MaxPool { input, size, stride } => max_pool(&x, *input, *size, *stride, branches),
-            Layer::AvgPool { input, size, stride } => avg_pool(&x, *input, *size, *stride),
+            Layer::MaxPool { input, pool } => max_pool(&x, *input, pool, branches),
+            Layer::AvgPool { input, pool } => avg_pool(&x, *input, pool),
+            Layer::Upsample { input, factor } => upsample(&x, *input, *factor),
+            Layer::LayerNorm { weight, bias } => layer_norm(&x, parameters(weight), parameters(bias)),
             Layer::Smooth(function) => x.into_iter().map(function).collect(),
             Layer::LeakyRelu(slope) => {
                 branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
@@ -273,7 +283,7 @@ impl NaiveNetwork {
                 branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
                 x.into_iter().map(|x| if x < 0.0 { 0.0 } else { x }).collect()
             }
-            Layer::Flatten => x,
+            Layer::Reshape => x,
             Layer::BatchNorm { .. } | Layer::Add(_) | Layer::Concat(_) => unreachable!("computed for the whole batch"),
         }
     }
@@ -291,9 +301,9 @@ fn chain(
     for (item, layer) in specs.iter().enumerate() {
         let tensor = |name: &str, shape: &[usize]| range(format!("{prefix}{item}.{name}"), shape);
         let (layer, output) = match *layer {
-            LayerSpec::Dense { outputs, .. } => {
+            LayerSpec::Dense { outputs, bias, .. } => {
                 let weight = tensor("weight", &[outputs, shape.len()]);
-                let bias = tensor("bias", &[outputs]);
+                let bias = if bias { tensor("bias", &[outputs]) } else { 0..0 };
                 (Layer::Dense { weight, bias }, Shape::features(outputs))
             }
             LayerSpec::Conv(conv) => {
@@ -303,7 +313,8 @@ fn chain(
                 } else {
                     0..0
                 };
-                let weight = tensor("weight", &[conv.channels, input.channels, conv.kernel.0, conv.kernel.1]);
+                let inputs = input.channels / conv.groups;
+                let weight = tensor("weight", &[conv.channels, inputs, conv.kernel.0, conv.kernel.1]);
                 let output = input.convolved(&conv).shape();
                 (
                     Layer::Conv {
@@ -315,17 +326,27 @@ fn chain(
                     output,
                 )
             }
-            LayerSpec::MaxPool { size, stride, .. } => {
+            LayerSpec::MaxPool(pool) => {
                 let input = Image::of(shape);
-                (
-                    Layer::MaxPool { input, size, stride },
-                    input.pooled((size, size), stride).shape(),
-                )
+                (Layer::MaxPool { input, pool }, input.pooled(&pool).shape())
             }
-            LayerSpec::AvgPool { size, stride, .. } => avg_pool_layer(Image::of(shape), (size, size), stride),
+            LayerSpec::AvgPool(pool) => avg_pool_layer(Image::of(shape), pool),
             LayerSpec::GlobalAvgPool => {
                 let input = Image::of(shape);
-                avg_pool_layer(input, (input.height, input.width), 1)
+                avg_pool_layer(input, PoolSpec::new(input.height, input.width))
+            }
+            LayerSpec::Upsample { factor } => {
+                let input = Image::of(shape);
+                let output = Shape::image(input.channels, factor * input.height, factor * input.width);
+                (Layer::Upsample { input, factor }, output)
+            }
+            LayerSpec::LayerNorm => {
+                let sizes = match shape.as_image() {
+                    Some((channels, height, width)) => vec![channels, height, width],
+                    None => vec![shape.len()],
+                };
+                let (weight, bias) = (tensor("weight", &sizes), tensor("bias", &sizes));
+                (Layer::LayerNorm { weight, bias }, shape)
             }
             LayerSpec::BatchNorm => {
                 let tensor = |name| tensor(name, &[shape.channels()]);
@@ -338,11 +359,15 @@ fn chain(
                 (layer, shape)
             }
             LayerSpec::LeakyRelu { slope } => (Layer::LeakyRelu(slope.into()), shape),
+            LayerSpec::Elu => (Layer::Smooth(|x| if x > 0.0 { x } else { x.exp() - 1.0 }), shape),
+            LayerSpec::Silu => (Layer::Smooth(|x| x / (1.0 + (-x).exp())), shape),
+            LayerSpec::Softplus => (Layer::Smooth(|x| (1.0 + x.exp()).ln()), shape),
             LayerSpec::Tanh => (Layer::Smooth(f64::tanh), shape),
             LayerSpec::Sigmoid => (Layer::Smooth(|x| 1.0 / (1.0 + (-x).exp())), shape),
             LayerSpec::Gelu => (Layer::Smooth(gelu), shape),
             LayerSpec::Relu => (Layer::Relu, shape),
-            LayerSpec::Flatten => (Layer::Flatten, Shape::features(shape.len())),
+            LayerSpec::Flatten => (Layer::Reshape, Shape::features(shape.len())),
+            LayerSpec::Reshape(shape) => (Layer::Reshape, shape),
             LayerSpec::Add { ref branches, .. } | LayerSpec::Concat { ref branches, .. } => {
                 let is_sum = matches!(layer, LayerSpec::Add { .. });
                 let branches = branches.iter().enumerate();
@@ -384,24 +409,38 @@ impl Image {
     }
 
     fn convolved(self, conv: &ConvSpec) -> Self {
-        let side = |length: usize, kernel: usize| match conv.padding {
-            Padding::Pixels(pixels) => (length + 2 * pixels - kernel) / conv.stride + 1,
-            Padding::Same => length,
+        let (rows, cols) = match conv.padding {
+            Padding::Pixels(rows, cols) => (rows, cols),
+            Padding::Same => {
+                return Self {
+                    channels: conv.channels,
+                    ..self
+                };
+            }
             other => panic!("{other:?} has no naive implementation"),
+        };
+        let side = |padded: usize, kernel: usize, dilation: usize, stride: usize| {
+            (padded - dilation * (kernel - 1) - 1) / stride + 1
         };
         Self {
             channels: conv.channels,
-            height: side(self.height, conv.kernel.0),
-            width: side(self.width, conv.kernel.1),
+            height: side(self.height + 2 * rows, conv.kernel.0, conv.dilation.0, conv.stride.0),
+            width: side(self.width + 2 * cols, conv.kernel.1, conv.dilation.1, conv.stride.1),
         }
     }
 
-    fn pooled(self, size: (usize, usize), stride: usize) -> Self {
+    fn pooled(self, pool: &PoolSpec) -> Self {
         Self {
-            height: (self.height - size.0) / stride + 1,
-            width: (self.width - size.1) / stride + 1,
+            height: (self.height + 2 * pool.padding.0 - pool.size.0) / pool.stride.0 + 1,
+            width: (self.width + 2 * pool.padding.1 - pool.size.1) / pool.stride.1 + 1,
             ..self
         }
+    }
+
+    /// The row and column of a pixel of the image with `pad` zeros before it, if it is not padding.
+    fn inside(self, (y, x): (usize, usize), pad: (usize, usize)) -> Option<(usize, usize)> {
+        let (y, x) = (y.checked_sub(pad.0)?, x.checked_sub(pad.1)?);
+        (y < self.height && x < self.width).then_some((y, x))
     }
 
     fn at(self, channel: usize, y: usize, x: usize) -> usize {
@@ -416,27 +455,34 @@ impl Image {
 }
 
 fn dense(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
-    let rows = weight.chunks(x.len()).zip(bias);
-    rows.map(|(row, bias)| row.iter().zip(x).map(|(weight, x)| weight * x).sum::<f64>() + bias)
-        .collect()
+    let rows = weight.chunks(x.len()).enumerate();
+    rows.map(|(output, row)| {
+        let sum: f64 = row.iter().zip(x).map(|(weight, x)| weight * x).sum();
+        sum + bias.get(output).copied().unwrap_or(0.0)
+    })
+    .collect()
 }
 
 fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f64]) -> Vec<f64> {
     let (kernel_height, kernel_width) = conv.kernel;
-    let (top, left) = match conv.padding {
-        Padding::Pixels(pixels) => (pixels, pixels),
-        Padding::Same => ((kernel_height - 1) / 2, (kernel_width - 1) / 2),
+    let pad = match conv.padding {
+        Padding::Pixels(rows, cols) => (rows, cols),
+        Padding::Same => (
+            conv.dilation.0 * (kernel_height - 1) / 2,
+            conv.dilation.1 * (kernel_width - 1) / 2,
+        ),
         other => panic!("{other:?} has no naive implementation"),
     };
-    let output = |(output, y, x_out): (usize, usize, usize)| {
+    let (inputs, outputs) = (input.channels / conv.groups, conv.channels / conv.groups);
+    let output = |(output, y_out, x_out): (usize, usize, usize)| {
         let mut sum = bias.get(output).copied().unwrap_or(0.0);
-        for channel in 0..input.channels {
+        for channel in 0..inputs {
             for (row, col) in (0..kernel_height).flat_map(|row| (0..kernel_width).map(move |col| (row, col))) {
-                let (y, x_in) = (y * conv.stride + row, x_out * conv.stride + col);
-                let inside = (top..top + input.height).contains(&y) && (left..left + input.width).contains(&x_in);
-                if inside {
-                    let position = ((output * input.channels + channel) * kernel_height + row) * kernel_width + col;
-                    sum += weight[position] * x[input.at(channel, y - top, x_in - left)];
+                let y = y_out * conv.stride.0 + row * conv.dilation.0;
+                let x_in = x_out * conv.stride.1 + col * conv.dilation.1;
+                if let Some((y, x_in)) = input.inside((y, x_in), pad) {
+                    let position = ((output * inputs + channel) * kernel_height + row) * kernel_width + col;
+                    sum += weight[position] * x[input.at(output / outputs * inputs + channel, y, x_in)];
                 }
             }
         }
@@ -445,15 +491,28 @@ fn convolve(x: &[f64], input: Image, conv: &ConvSpec, weight: &[f64], bias: &[f6
     input.convolved(conv).positions().map(output).collect()
 }
 
-fn max_pool(x: &[f64], input: Image, size: usize, stride: usize, branches: &mut Vec<u32>) -> Vec<f64> {
-    let largest = |(channel, y, x_out): (usize, usize, usize)| {
-        let pixel = |index: usize| x[input.at(channel, y * stride + index / size, x_out * stride + index % size)];
-        let better = |best: usize, index: usize| if pixel(index) > pixel(best) { index } else { best };
-        let best = (0..size * size).reduce(better).unwrap_or(0);
-        branches.push(best as u32);
-        pixel(best)
-    };
-    input.pooled((size, size), stride).positions().map(largest).collect()
+/// The pixels of each window that are not padding, in order: channel by channel, row by row.
+fn windows<'a>(
+    x: &'a [f64],
+    input: Image,
+    pool: &'a PoolSpec,
+) -> impl Iterator<Item = impl Iterator<Item = (usize, f64)> + 'a> + 'a {
+    let pad = pool.padding;
+    input.pooled(pool).positions().map(move |(channel, y, x_out)| {
+        (0..pool.size.0 * pool.size.1).filter_map(move |index| {
+            let (row, col) = (index / pool.size.1, index % pool.size.1);
+            let pixel = input.inside((y * pool.stride.0 + row, x_out * pool.stride.1 + col), pad);
+            pixel.map(|(y, x_in)| (index, x[input.at(channel, y, x_in)]))
+        })
+    })
+}
+
+fn max_pool(x: &[f64], input: Image, pool: &PoolSpec, branches: &mut Vec<u32>) -> Vec<f64> {
+    let better = |best: (usize, f64), other: (usize, f64)| if other.1 > best.1 { other } else { best };
+    let largest = windows(x, input, pool).map(|window| window.reduce(better).expect("a pixel of the image"));
+    let (indices, largest): (Vec<_>, Vec<_>) = largest.unzip();
+    branches.extend(indices.into_iter().map(|index| index as u32));
+    largest
 }
 
 /// Normalizes each channel by its running mean and variance, or, if there are none, by those of the batch.
@@ -482,22 +541,37 @@ fn batch_norm(batch: &[Vec<f64>], weight: &[f64], bias: &[f64], running: Option<
     outputs
 }
 
-fn avg_pool_layer(input: Image, size: (usize, usize), stride: usize) -> (Layer, Shape) {
-    (
-        Layer::AvgPool { input, size, stride },
-        input.pooled(size, stride).shape(),
-    )
+fn avg_pool_layer(input: Image, pool: PoolSpec) -> (Layer, Shape) {
+    (Layer::AvgPool { input, pool }, input.pooled(&pool).shape())
 }
 
-fn avg_pool(x: &[f64], input: Image, size: (usize, usize), stride: usize) -> Vec<f64> {
-    let mean = |(channel, y, x_out): (usize, usize, usize)| {
-        let offsets = (0..size.0).flat_map(|dy| (0..size.1).map(move |dx| (dy, dx)));
-        let sum: f64 = offsets
-            .map(|(dy, dx)| x[input.at(channel, y * stride + dy, x_out * stride + dx)])
-            .sum();
-        sum / (size.0 * size.1) as f64
+/// Padding counts as zeros.
+fn avg_pool(x: &[f64], input: Image, pool: &PoolSpec) -> Vec<f64> {
+    let area = (pool.size.0 * pool.size.1) as f64;
+    windows(x, input, pool)
+        .map(|window| window.map(|(_, x)| x).sum::<f64>() / area)
+        .collect()
+}
+
+fn upsample(x: &[f64], input: Image, factor: usize) -> Vec<f64> {
+    let output = Image {
+        height: factor * input.height,
+        width: factor * input.width,
+        ..input
     };
-    input.pooled(size, stride).positions().map(mean).collect()
+    let source = |(channel, y, x_out): (usize, usize, usize)| x[input.at(channel, y / factor, x_out / factor)];
+    output.positions().map(source).collect()
+}
+
+fn layer_norm(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+    let count = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / count;
+    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+    let affine = weight.iter().zip(bias);
+    x.iter()
+        .zip(affine)
+        .map(|(x, (weight, bias))| (x - mean) / (variance + 1e-5).sqrt() * weight + bias)
+        .collect()
 }
 
 fn gelu(x: f64) -> f64 {
@@ -649,10 +723,70 @@ mod tests {
     }
 
     #[test]
+    fn dilation_groups_and_oblong_steps_by_hand() {
+        let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let weight = (&[1, 1, 1, 2][..], &[1.0, 10.0][..]);
+        let dilated = logits("2x3x1 | conv 1 1x2 dilation 1x2 nobias | flatten", weight, &[], &image);
+        assert_eq!(dilated.logits, [31.0, 64.0]);
+        let same = logits(
+            "2x3x1 | conv 1 1x2 pad same dilation 2 nobias | flatten",
+            weight,
+            &[],
+            &image,
+        );
+        assert_eq!(same.logits, [20.0, 31.0, 2.0, 50.0, 64.0, 5.0]);
+        let oblong = logits(
+            "2x3x1 | conv 1 1x2 stride 2x1 pad 0x1 nobias | flatten",
+            weight,
+            &[],
+            &image,
+        );
+        assert_eq!(oblong.logits, [10.0, 21.0, 32.0, 3.0]);
+        // Two channels of three pixels, each its own group with two outputs.
+        let weight = (&[4, 1, 1, 1][..], &[1.0, 10.0, 2.0, 20.0][..]);
+        let grouped = logits("1x3x2 | conv 4 1x1 groups 2 nobias | flatten", weight, &[], &image);
+        assert_eq!(
+            grouped.logits,
+            [1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 8.0, 10.0, 12.0, 80.0, 100.0, 120.0]
+        );
+    }
+
+    #[test]
+    fn upsampling_layer_normalization_and_new_activations_by_hand() {
+        let image = [1.0, 2.0, 3.0, 4.0];
+        let by_hand = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&image).logits;
+        assert_eq!(
+            by_hand("1x2x2 | upsample 2 | flatten"),
+            [
+                1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0
+            ]
+        );
+        assert_eq!(by_hand("4 | reshape 1x2x2 | globalavgpool | flatten"), [1.5, 3.5]);
+        let tensors = [
+            tensor("0.weight", &[2, 1, 2], &[1.0, 2.0, 3.0, 4.0]),
+            tensor("0.bias", &[2, 1, 2], &[0.0, 0.0, 0.5, 0.0]),
+        ];
+        let network = NaiveNetwork::new(&"1x2x2 | layernorm | flatten".parse().unwrap(), &tensors);
+        let deviation = (1.25f64 + 1e-5).sqrt();
+        let expected = [-1.5, -0.5 * 2.0, 0.5 * 3.0, 1.5 * 4.0].map(|y| y / deviation);
+        let expected = [expected[0], expected[1], expected[2] + 0.5, expected[3]];
+        assert_close("layernorm", &network.forward(&image).logits, &expected, EXACT);
+        let values = [-1.0, 0.0, 1.0];
+        let at = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&values).logits;
+        let e = std::f64::consts::E;
+        assert_close("elu", &at("3 | elu"), &[1.0 / e - 1.0, 0.0, 1.0], EXACT);
+        assert_close("silu", &at("3 | silu"), &[-1.0 / (1.0 + e), 0.0, e / (1.0 + e)], EXACT);
+        let softplus = [(1.0 + 1.0 / e).ln(), 2f64.ln(), (1.0 + e).ln()];
+        assert_close("softplus", &at("3 | softplus"), &softplus, EXACT);
+    }
+
+    #[test]
     fn average_pooling_and_activations_by_hand() {
         let image = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0];
         let logits = |text: &str| NaiveNetwork::new(&text.parse().unwrap(), &[]).forward(&image).logits;
         assert_eq!(logits("2x3x1 | avgpool 2 stride 1 | flatten"), [3.0, 4.75]);
+        assert_eq!(logits("2x3x1 | avgpool 2x1 stride 1x2 | flatten"), [2.5, 6.0]);
+        assert_eq!(logits("2x3x1 | avgpool 2x3 pad 1 | flatten"), [0.5, 1.5]);
         assert_eq!(logits("1x3x2 | globalavgpool | flatten"), [2.0, 6.0]);
         assert_eq!(logits("6 | leakyrelu 0.5"), image.map(f64::from));
         let values = [-1.0, 0.0, 1.0];
@@ -714,6 +848,11 @@ mod tests {
         assert_eq!((pass.logits, pass.branches), (vec![5.0, 8.0], vec![3, 1]));
         let pass = pool("4x3x1 | maxpool 2 stride 1 | flatten");
         assert_eq!(pass.logits, [5.0, 9.0, 8.0, 8.0, 8.0, 8.0]);
+        let pass = pool("4x3x1 | maxpool 1x3 stride 3x1 pad 0x1 | flatten");
+        assert_eq!(
+            (pass.logits, pass.branches),
+            (vec![2.0, 9.0, 9.0, -1.0, -1.0, -2.0], vec![2, 2, 1, 1, 0, 0])
+        );
         let pass = pool("2x3x2 | maxpool 2 | flatten");
         assert_eq!(pass.logits, [5.0, 8.0], "one window for each channel");
     }

@@ -20,7 +20,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BATCH: usize = 96;
 
 /// Every layer, fused and separate, with enough weights for a parallel transposition.
-const NETWORKS: [&str; 9] = [
+const NETWORKS: [&str; 12] = [
     "784 | dense 128 | relu | dense 10",
     "28x28x1 | relu | dense 64 | relu | dense 33 | relu | dense 10",
     "40 | dense 280 | tanh | dense 280 | sigmoid | dropout 0.2 | dense 10",
@@ -32,6 +32,11 @@ const NETWORKS: [&str; 9] = [
     "9x8x2 | conv 5 3x2 | relu | add(; conv 5 3x3 pad same | batchnorm) | concat(maxpool 2; avgpool 2 | conv 3 1x1) | \
      add(flatten | dense 10; dense 10)",
     "9x8x2 | conv 5 3x2 nobias | batchnorm | relu | maxpool 2 | batchnorm | dense 33 | batchnorm | relu | dense 10",
+    "40 | dense 96 nobias | layernorm | elu | reshape 4x6x4 | upsample 2 | conv 6 3x3 dilation 2x1 groups 2 | silu | \
+     layernorm | maxpool 3x2 stride 2 pad 1 | dense 10",
+    "9x8x16 | conv 32 3x3 stride 1x2 groups 2 | relu | maxpool 2x1 | conv 32 3x3 pad 1 groups 32 | softplus | dense 10",
+    "9x8x5 | conv 7 3x3 pad same dilation 2 | relu | avgpool 3x2 stride 2 pad 1x0 | conv 7 2x2 groups 7 | relu | \
+     maxpool 2x1 | dense 10",
 ];
 
 /// Asserts that `f` allocates nothing after its first call.

@@ -64,7 +64,32 @@ const NORM: (&str, &str, &[&str]) = (
         "12.bias",
     ],
 );
-const MODELS: [(&str, &str, &[&str]); 3] = [MLP, CONV, NORM];
+const LAYERS: (&str, &str, &[&str]) = (
+    "layers",
+    "9x8x4 | conv 8 3x3 stride 1x2 pad 2x1 dilation 2x1 groups 4 nobias | batchnorm | silu | maxpool 3x2 stride 2x1 pad 1 \
+     | conv 6 2x3 pad same dilation 2x1 groups 2 | layernorm | elu | upsample 2 | avgpool 3x2 stride 2 pad 1x0 \
+     | dense 12 nobias | softplus | reshape 2x2x3 | conv 5 2x1 | dense 5",
+    &[
+        "0.weight",
+        "1.weight",
+        "1.bias",
+        "1.running_mean",
+        "1.running_var",
+        "1.num_batches_tracked",
+        "4.weight",
+        "4.bias",
+        "5.weight",
+        "5.bias",
+        "10.weight",
+        "13.weight",
+        "13.bias",
+        "15.weight",
+        "15.bias",
+    ],
+);
+const MODELS: [(&str, &str, &[&str]); 4] = [MLP, CONV, NORM, LAYERS];
+/// Of which training is recorded with every rule.
+const TRAINED: [(&str, &str, &[&str]); 3] = [MLP, CONV, NORM];
 const BATCH: usize = 6;
 
 /// Loads the weights that PyTorch saved.
@@ -134,7 +159,7 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
     let what = format!("{model}.{rule}");
     // Normalizing by the standard deviation of a small batch amplifies rounding errors.
     let tolerance = |absolute, relative| match model {
-        "norm" => Tolerance::new(5.0 * absolute, 5.0 * relative),
+        "norm" | "layers" => Tolerance::new(5.0 * absolute, 5.0 * relative),
         _ => Tolerance::new(absolute, relative),
     };
     let expected = golden.values(&format!("{what}.losses"));
@@ -160,9 +185,11 @@ fn twelve_steps(golden: &Golden, model: &str, rule: &str, mut trainer: Trainer) 
 #[test]
 fn twelve_steps_with_each_optimizer() {
     let golden = Golden::open();
-    for model in MODELS {
+    let rules = ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"];
+    let each_rule = TRAINED.map(|model| (model, &rules[..]));
+    for (model, rules) in each_rule.into_iter().chain([(LAYERS, &["both"][..])]) {
         for (_, network) in on_kernels(&network(model)) {
-            for rule in ["plain", "momentum", "decay", "both", "nesterov", "adam", "adamw"] {
+            for &rule in rules {
                 let optimizer = optimizer(&golden, rule);
                 let trainer = Trainer::new(network.clone(), optimizer, BATCH).unwrap();
                 twelve_steps(&golden, model.0, rule, trainer);
@@ -412,6 +439,9 @@ fn pytorch_loads_saved_weights_strictly_and_computes_the_same_logits() {
         NORM.1,
         "9 | batchnorm | relu | dense 33 | relu | batchnorm | dense 3",
         "9 | relu | dense 33 | relu | dense 16 | dense 3",
+        LAYERS.1,
+        "9x8x2 | reshape 6x8x3 | conv 16 3x2 stride 1x2 pad 3x0 | relu | conv 32 2x2 dilation 2x1 groups 2 | softplus | \
+         layernorm | flatten | reshape 1x1x768 | conv 3 1x1 | dense 3",
         "7x6x3 | conv 17 3x2 stride 2 pad 1 nobias | relu | maxpool 2 stride 1 | conv 4 2x2 pad same | relu | dense 3",
     ]
     .into_iter()

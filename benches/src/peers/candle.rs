@@ -215,14 +215,25 @@ fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>)
     let mut model = seq();
     for (item, layer) in network.spec().layers().iter().enumerate() {
         model = match *layer {
-            LayerSpec::Dense { .. } => model.add(Linear::new(tensor(item, "weight")?, Some(tensor(item, "bias")?))),
+            LayerSpec::Dense { bias: true, .. } => {
+                model.add(Linear::new(tensor(item, "weight")?, Some(tensor(item, "bias")?)))
+            }
             LayerSpec::Conv(conv) => {
-                let Padding::Pixels(padding) = conv.padding else {
-                    bail!("no workload pads by `same`")
+                let square = |(height, width): (usize, usize)| if height == width { Some(height) } else { None };
+                let padding = match conv.padding {
+                    Padding::Pixels(rows, cols) => square((rows, cols)),
+                    _ => None,
+                };
+                let (Some(padding), Some(stride), Some(dilation)) =
+                    (padding, square(conv.stride), square(conv.dilation))
+                else {
+                    bail!("no workload has {conv}")
                 };
                 let config = Conv2dConfig {
                     padding,
-                    stride: conv.stride,
+                    stride,
+                    dilation,
+                    groups: conv.groups,
                     ..Conv2dConfig::default()
                 };
                 model.add(Conv2d::new(
@@ -231,7 +242,9 @@ fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>)
                     config,
                 ))
             }
-            LayerSpec::MaxPool { size, stride, .. } => model.add_fn(move |x| x.max_pool2d_with_stride(size, stride)),
+            LayerSpec::MaxPool(pool) if pool.padding == (0, 0) => {
+                model.add_fn(move |x| x.max_pool2d_with_stride(pool.size, pool.stride))
+            }
             LayerSpec::Relu => model.add_fn(Tensor::relu),
             LayerSpec::Flatten => model.add_fn(|x| x.flatten_from(1)),
             ref other => bail!("no workload has {other:?}"),
@@ -267,7 +280,7 @@ mod tests {
 
     fn has_pooling(network: &Network) -> bool {
         let mut layers = network.spec().layers().iter();
-        layers.any(|layer| matches!(layer, LayerSpec::MaxPool { .. }))
+        layers.any(|layer| matches!(layer, LayerSpec::MaxPool(_)))
     }
 
     /// The same weights have to give the same losses, step after step, or the comparison means nothing.

@@ -124,7 +124,10 @@ fn group_ends(spec: &NetworkSpec) -> Vec<usize> {
 }
 
 fn is_hidden(layer: &LayerSpec) -> bool {
-    matches!(layer, LayerSpec::Flatten | LayerSpec::Dropout { .. })
+    matches!(
+        layer,
+        LayerSpec::Flatten | LayerSpec::Reshape(_) | LayerSpec::Dropout { .. }
+    )
 }
 
 impl Prefix {
@@ -172,9 +175,10 @@ fn starts_group(layer: &LayerSpec) -> bool {
         layer,
         LayerSpec::Dense { .. }
             | LayerSpec::Conv(_)
-            | LayerSpec::MaxPool { .. }
-            | LayerSpec::AvgPool { .. }
+            | LayerSpec::MaxPool(_)
+            | LayerSpec::AvgPool(_)
             | LayerSpec::GlobalAvgPool
+            | LayerSpec::Upsample { .. }
             | LayerSpec::Add { .. }
             | LayerSpec::Concat { .. }
             | LayerSpec::Custom(_)

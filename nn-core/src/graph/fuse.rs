@@ -2,7 +2,10 @@
 
 use std::iter::Peekable;
 
-use crate::{shape::Shape, spec::LayerSpec};
+use crate::{
+    shape::Shape,
+    spec::{LayerSpec, PoolSpec},
+};
 
 /// A layer of the chain that is being lowered.
 #[derive(Clone, Copy)]
@@ -26,17 +29,16 @@ pub(super) fn next_batch_norm<'a>(items: &mut Peekable<impl Iterator<Item = Item
     items.next_if(|item| *item.layer == LayerSpec::BatchNorm).is_some()
 }
 
-/// Takes the next layer if it is a max pooling whose size and stride `fits` accepts; returns its output, size and
-/// stride.
+/// Takes the next layer if it is a max pooling that `fits` accepts; returns its output and its windows.
 pub(super) fn next_max_pool<'a>(
     items: &mut Peekable<impl Iterator<Item = Item<'a>>>,
-    fits: impl Fn(usize, usize) -> bool,
-) -> Option<(Shape, usize, usize)> {
+    fits: impl Fn(&PoolSpec) -> bool,
+) -> Option<(Shape, PoolSpec)> {
     let &Item { layer, output, .. } = items.peek()?;
     match *layer {
-        LayerSpec::MaxPool { size, stride } if fits(size, stride) => {
+        LayerSpec::MaxPool(pool) if fits(&pool) => {
             items.next();
-            Some((output, size, stride))
+            Some((output, pool))
         }
         _ => None,
     }

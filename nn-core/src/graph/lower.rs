@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     layers::{
-        Activation, AvgPool, BatchNorm, ChangeLayout, Combine, Conv, Custom, Dense, Dropout, Layer, Layout, MaxPool,
-        PoolGeometry,
+        Activation, AvgPool, BatchNorm, ChangeLayout, Combine, Conv, Custom, Dense, Dropout, Layer, LayerNorm, Layout,
+        MaxPool, PoolGeometry, Upsample,
     },
     shape::{HwcShape, Shape},
-    spec::{ConvSpec, CustomSpec, LayerPath, LayerSpec, NetworkSpec},
+    spec::{ConvSpec, CustomSpec, LayerPath, LayerSpec, NetworkSpec, PoolSpec},
 };
 
 /// What a graph is made for.
@@ -56,12 +56,12 @@ impl Graph {
     }
 }
 
-/// Whether some layer stores images as HWC before the end of the chain or the next `flatten`: those with windows or
-/// channels do, others take samples as they come.
+/// Whether some layer stores images as HWC before the end of the chain or before images become other ones: those with
+/// windows or channels do, others take samples as they come.
 fn uses_hwc(layers: &[LayerSpec]) -> bool {
     layers
         .iter()
-        .take_while(|layer| **layer != LayerSpec::Flatten)
+        .take_while(|layer| !matches!(layer, LayerSpec::Flatten | LayerSpec::Reshape(_)))
         .any(|layer| needs_hwc(layer) || layer.branches().iter().any(|branch| uses_hwc(branch)))
 }
 
@@ -167,24 +167,32 @@ impl<'g, 'a> Chain<'g, 'a> {
             item.output
         };
         let layer: Box<dyn Layer> = match *item.layer {
-            LayerSpec::Dense { outputs } => return self.push_dense(item, outputs),
+            LayerSpec::Dense { outputs, bias } => return self.push_dense(item, outputs, bias),
             LayerSpec::Conv(conv) => return self.push_conv(item, conv, output),
             LayerSpec::BatchNorm => return self.push_batch_norm(item, output),
             LayerSpec::Flatten => return self.push_flatten(item),
+            LayerSpec::Reshape(shape) => return self.push_reshape(shape),
             LayerSpec::Custom(ref custom) => return self.push_custom(item, custom),
             LayerSpec::Add { .. } | LayerSpec::Concat { .. } => return self.push_branches(item),
-            LayerSpec::MaxPool { size, stride } => Box::new(MaxPool {
-                geometry: PoolGeometry::new(hwc(input), hwc(output), (size, size), stride),
+            LayerSpec::MaxPool(pool) => Box::new(MaxPool {
+                geometry: PoolGeometry::new(hwc(input), hwc(output), &pool),
             }),
-            LayerSpec::AvgPool { size, stride } => Box::new(AvgPool {
-                geometry: PoolGeometry::new(hwc(input), hwc(output), (size, size), stride),
+            LayerSpec::AvgPool(pool) => Box::new(AvgPool {
+                geometry: PoolGeometry::new(hwc(input), hwc(output), &pool),
             }),
             LayerSpec::GlobalAvgPool => {
                 let input = hwc(input);
+                let whole = PoolSpec::new(input.height, input.width);
                 Box::new(AvgPool {
-                    geometry: PoolGeometry::new(input, hwc(output), (input.height, input.width), 1),
+                    geometry: PoolGeometry::new(input, hwc(output), &whole),
                 })
             }
+            LayerSpec::Upsample { factor } => Box::new(Upsample {
+                input: hwc(input),
+                output: hwc(output),
+                factor,
+            }),
+            LayerSpec::LayerNorm => Box::new(LayerNorm::new(input, self.layout())),
             LayerSpec::Dropout { probability } => Box::new(Dropout {
                 len: input.len(),
                 probability,
@@ -192,6 +200,9 @@ impl<'g, 'a> Chain<'g, 'a> {
             }),
             LayerSpec::Relu => Box::new(Activation::Relu),
             LayerSpec::LeakyRelu { slope } => Box::new(Activation::LeakyRelu(slope)),
+            LayerSpec::Elu => Box::new(Activation::Elu),
+            LayerSpec::Silu => Box::new(Activation::Silu),
+            LayerSpec::Softplus => Box::new(Activation::Softplus),
             LayerSpec::Tanh => Box::new(Activation::Tanh),
             LayerSpec::Sigmoid => Box::new(Activation::Sigmoid),
             LayerSpec::Gelu => Box::new(Activation::Gelu),
@@ -200,7 +211,7 @@ impl<'g, 'a> Chain<'g, 'a> {
     }
 
     /// Takes a flattened HWC image as it is.
-    fn push_dense(&mut self, item: Item<'a>, outputs: usize) {
+    fn push_dense(&mut self, item: Item<'a>, outputs: usize, bias: bool) {
         let image = self.value.flattened.take().map(|(source, image)| {
             self.value.source = source;
             image
@@ -208,7 +219,8 @@ impl<'g, 'a> Chain<'g, 'a> {
         let inputs = self.value.shape.len();
         let is_first = self.value.source.is_none();
         let folds = self.folds_batch_norm();
-        let dense = Dense::new(inputs, outputs, self.fuses_relu(), image, is_first);
+        // The normalization's shift becomes the bias.
+        let dense = Dense::new((inputs, outputs), (bias | folds, self.fuses_relu()), image, is_first);
         self.push(item, Box::new(dense), Shape::Features(outputs));
         self.graph.count(inputs * outputs);
         self.mark_folded(folds);
@@ -221,18 +233,20 @@ impl<'g, 'a> Chain<'g, 'a> {
         conv.bias |= folds;
         let relu = self.fuses_relu();
         // Where windows overlap, a value's gradient has several parts, which only the separate layer adds up.
-        let (output, pool) = self.fuses_pool(output, |size, stride| size <= stride);
+        let (output, pool) = self.fuses_pool(output, |pool| {
+            pool.size.0 <= pool.stride.0 && pool.size.1 <= pool.stride.1 && pool.padding == (0, 0)
+        });
         let needs_dx = self.value.source.is_some();
         self.push(item, Box::new(Conv::new(shapes, &conv, relu, pool, needs_dx)), output);
         self.graph
-            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * shapes.0.channels);
+            .count(shapes.1.len() * conv.kernel.0 * conv.kernel.1 * (shapes.0.channels / conv.groups));
         self.mark_folded(folds);
     }
 
     fn push_batch_norm(&mut self, item: Item<'a>, output: Shape) {
         let input = self.value.shape;
         let relu = self.fuses_relu();
-        let (output, pool) = self.fuses_pool(output, |_, _| true);
+        let (output, pool) = self.fuses_pool(output, |_| true);
         let channels = input.channels();
         let norm = BatchNorm::new(channels, input.len() / channels, relu, pool);
         self.push(item, Box::new(norm), output);
@@ -255,15 +269,12 @@ impl<'g, 'a> Chain<'g, 'a> {
     }
 
     /// Takes the next layer if it is a max pooling that can be fused; returns the output behind it.
-    fn fuses_pool(&mut self, output: Shape, fits: impl Fn(usize, usize) -> bool) -> (Shape, Option<PoolGeometry>) {
+    fn fuses_pool(&mut self, output: Shape, fits: impl Fn(&PoolSpec) -> bool) -> (Shape, Option<PoolGeometry>) {
         if self.purpose == Purpose::Activations {
             return (output, None);
         }
         match next_max_pool(&mut self.items, fits) {
-            Some((pooled, size, stride)) => {
-                let geometry = PoolGeometry::new(hwc(output), hwc(pooled), (size, size), stride);
-                (pooled, Some(geometry))
-            }
+            Some((pooled, pool)) => (pooled, Some(PoolGeometry::new(hwc(output), hwc(pooled), &pool))),
             None => (output, None),
         }
     }
@@ -280,6 +291,13 @@ impl<'g, 'a> Chain<'g, 'a> {
         }
         self.value.is_hwc = false;
         self.value.flattened = image.filter(|_| before_dense).map(|image| (source, image));
+    }
+
+    /// The values become an image in channel-height-width order.
+    fn push_reshape(&mut self, image: Shape) {
+        self.change_layout(Layout::Chw);
+        self.value.shape = image;
+        self.value.flattened = None;
     }
 
     fn push_custom(&mut self, item: Item<'a>, custom: &CustomSpec) {
@@ -339,6 +357,10 @@ impl<'g, 'a> Chain<'g, 'a> {
     /// The shape of the value, if it is an image whose layout matters and which is stored as HWC.
     fn image_in_hwc(&self) -> Option<HwcShape> {
         multi_channel_image(self.value.shape).filter(|_| self.value.is_hwc)
+    }
+
+    fn layout(&self) -> Layout {
+        if self.value.is_hwc { Layout::Hwc } else { Layout::Chw }
     }
 
     /// Changes the layout of the value where it is an image in another one.

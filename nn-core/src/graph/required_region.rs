@@ -6,7 +6,7 @@
 
 use crate::{
     shape::Shape,
-    spec::{ConvSpec, LayerSpec, chain_shapes},
+    spec::{LayerSpec, chain_shapes},
 };
 
 /// The required parts of a chain's input and of its layers' outputs: images are cropped at the lower and right edge.
@@ -17,8 +17,9 @@ pub(super) struct RequiredRegion {
 }
 
 impl RequiredRegion {
-    /// In training, batch normalizations read all of their input. Layers with branches read and give whole images, since
-    /// the branches may need different parts.
+    /// In training, batch normalizations read all of their input; layer normalizations always do, and have a weight for
+    /// each value of their output. Layers with branches read and give whole images, since the branches may need different
+    /// parts.
     ///
     /// # Panics
     /// If the layers do not fit each other; a [`NetworkSpec`](crate::NetworkSpec) has been checked.
@@ -27,7 +28,8 @@ impl RequiredRegion {
         let mut shape = shapes[layers.len()];
         let mut outputs = Vec::new();
         for (index, layer) in layers.iter().enumerate().rev() {
-            if !layer.branches().is_empty() || (training && *layer == LayerSpec::BatchNorm) {
+            let is_whole = !layer.branches().is_empty() || matches!(layer, LayerSpec::LayerNorm | LayerSpec::Custom(_));
+            if is_whole || (training && *layer == LayerSpec::BatchNorm) {
                 shape = shapes[index + 1];
             }
             outputs.push(shape);
@@ -69,22 +71,25 @@ fn input_region(layer: &LayerSpec, input: Shape, output: Shape) -> Shape {
     else {
         return input;
     };
+    let (window, stride, before) = match layer {
+        LayerSpec::Conv(conv) => {
+            let ((top, _), (left, _)) = conv.pads();
+            (conv.window(), conv.stride, (top, left))
+        }
+        LayerSpec::MaxPool(pool) | LayerSpec::AvgPool(pool) => (pool.size, pool.stride, pool.padding),
+        LayerSpec::Upsample { factor } => {
+            return Shape::image(channels, rows.div_ceil(*factor), cols.div_ceil(*factor));
+        }
+        _ => return input,
+    };
     let axis = |windows: usize, size: usize, stride: usize, before: usize, len: usize| {
         ((windows - 1) * stride + size).saturating_sub(before).clamp(1, len)
     };
-    match layer {
-        LayerSpec::Conv(conv) => {
-            let ConvSpec { kernel, stride, .. } = *conv;
-            let (top, left) = (conv.pads(kernel.0).0, conv.pads(kernel.1).0);
-            let height = axis(rows, kernel.0, stride, top, height);
-            Shape::image(channels, height, axis(cols, kernel.1, stride, left, width))
-        }
-        LayerSpec::MaxPool { size, stride } | LayerSpec::AvgPool { size, stride } => {
-            let height = axis(rows, *size, *stride, 0, height);
-            Shape::image(channels, height, axis(cols, *size, *stride, 0, width))
-        }
-        _ => input,
-    }
+    Shape::image(
+        channels,
+        axis(rows, window.0, stride.0, before.0, height),
+        axis(cols, window.1, stride.1, before.1, width),
+    )
 }
 
 #[cfg(test)]
@@ -142,6 +147,28 @@ mod tests {
         let (input, outputs) = region(text, true);
         assert_eq!(input, "9x9x1");
         assert_eq!(outputs, ["8x8x3", "8x8x3", "2x2x3", "1x1x3"]);
+    }
+
+    #[test]
+    fn windows_with_padding_or_dilation_and_upsampling_require_what_they_read() {
+        for (text, wanted) in [
+            ("11x12x1 | maxpool 3 stride 2 pad 1x0 | maxpool 4x2 | dense 2", "8x9x1"),
+            (
+                "9x9x1 | conv 2 2x2 stride 2x1 dilation 3x2 | maxpool 2x4 | dense 2",
+                "6x6x1",
+            ),
+            ("3x5x2 | upsample 3 | maxpool 4 | dense 2", "3x4x2"),
+        ] {
+            assert_eq!(region(text, true).0, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn layer_norm_requires_all_of_its_input_and_gives_all_of_its_output() {
+        let text = "5x5x2 | conv 3 2x2 | layernorm | maxpool 3 | dense 2";
+        for training in [true, false] {
+            assert_eq!(region(text, training).1[..3], ["4x4x3", "4x4x3", "1x1x3"]);
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(crate) enum Activation {
     Relu,
     /// With the slope for negative inputs.
     LeakyRelu(f32),
+    Elu,
+    Silu,
+    Softplus,
     Tanh,
     Sigmoid,
     /// The exact function, not the tanh approximation.
@@ -45,8 +48,18 @@ impl Activation {
                     slope * x
                 }
             }
+            Self::Elu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x.exp_m1()
+                }
+            }
+            Self::Silu => x * sigmoid(x),
+            // In this form, `exp` does not overflow.
+            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
             Self::Tanh => x.tanh(),
-            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Sigmoid => sigmoid(x),
             Self::Gelu => x * normal_cdf(x),
         }
     }
@@ -68,11 +81,24 @@ impl Activation {
                     slope
                 }
             }
+            Self::Elu => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    x.exp()
+                }
+            }
+            Self::Silu => sigmoid(x) * (1.0 + x * sigmoid(-x)),
+            Self::Softplus => sigmoid(x),
             Self::Tanh => 1.0 - y * y,
             Self::Sigmoid => y * (1.0 - y),
             Self::Gelu => normal_cdf(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
         }
     }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 /// Cumulative distribution function of the standard normal distribution.

@@ -23,7 +23,7 @@ const FEW_PANELS: usize = 2;
 const PARALLEL_LEN: usize = 1 << 12;
 
 /// Parameters: `W` packed in panels, `[outputs / 16, inputs, 16]`, with zeros behind the last output, then the bias,
-/// padded likewise. Forward and the weights' gradient use them in this form.
+/// padded likewise, if there is one. Forward and the weights' gradient use them in this form.
 ///
 /// Products skip zeros: the forward pass skips weights of inputs that are 0 in a group of samples, such as the margins
 /// of digits; backward skips weights of outputs that a ReLU has set to 0; the first layer's gradient skips samples
@@ -32,6 +32,7 @@ const PARALLEL_LEN: usize = 1 << 12;
 pub(crate) struct Dense {
     inputs: usize,
     outputs: usize,
+    bias: bool,
     relu: bool,
     /// The shape of the input, if it is an image stored as HWC.
     image: Option<HwcShape>,
@@ -42,10 +43,16 @@ pub(crate) struct Dense {
 impl Dense {
     /// `image` is the shape of the input, if it is an image stored as HWC; `is_first` tells whether the input is that
     /// of the network.
-    pub(crate) fn new(inputs: usize, outputs: usize, relu: bool, image: Option<HwcShape>, is_first: bool) -> Self {
+    pub(crate) fn new(
+        (inputs, outputs): (usize, usize),
+        (bias, relu): (bool, bool),
+        image: Option<HwcShape>,
+        is_first: bool,
+    ) -> Self {
         Self {
             inputs,
             outputs,
+            bias,
             relu,
             image,
             skips_zero_inputs: is_first && outputs >= SPARSE_MIN_COLS,
@@ -60,7 +67,7 @@ impl Dense {
         self.panels() * self.inputs * NR
     }
 
-    /// The panels of a block of the weights; the bias is the last block.
+    /// The panels of a block of the weights; the bias, if there is one, is the last block.
     fn block_panels(&self, block: usize) -> Option<Range<usize>> {
         let panels = if self.panels() < MANY_PANELS {
             FEW_PANELS
@@ -76,7 +83,8 @@ impl Layer for Dense {
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
         let (weights, bias) = pass.parameters.split_at(self.weight_len());
         let weights = Panels::packed(weights, self.inputs, self.outputs);
-        multiply_sparse(pass.kernel, pass.x, weights, y, Some(&bias[..self.outputs]), self.relu);
+        let bias = self.bias.then(|| &bias[..self.outputs]);
+        multiply_sparse(pass.kernel, pass.x, weights, y, bias, self.relu);
     }
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
@@ -96,14 +104,15 @@ impl Layer for Dense {
 
 impl Parameters for Dense {
     fn len(&self) -> usize {
-        self.weight_len() + self.panels() * NR
+        self.weight_len() + if self.bias { self.panels() * NR } else { 0 }
     }
 
     fn blocks(&self) -> Vec<Range<usize>> {
         let blocks = (0..).map_while(|block| self.block_panels(block));
         let panel = self.inputs * NR;
         let weights = blocks.map(|panels| panels.start * panel..panels.end * panel);
-        weights.chain(std::iter::once(self.weight_len()..self.len())).collect()
+        let bias = self.bias.then(|| self.weight_len()..self.len());
+        weights.chain(bias).collect()
     }
 
     fn tensors(&self) -> Vec<TensorSpec> {
@@ -111,11 +120,11 @@ impl Parameters for Dense {
             name: "weight",
             shape: vec![self.outputs, self.inputs],
         };
-        let bias = TensorSpec {
+        let bias = self.bias.then(|| TensorSpec {
             name: "bias",
             shape: vec![self.outputs],
-        };
-        vec![weight, bias]
+        });
+        std::iter::once(weight).chain(bias).collect()
     }
 
     fn position(&self, tensor: usize, index: usize) -> usize {
@@ -138,7 +147,8 @@ impl Parameters for Dense {
             let rows = weights.chunks_mut(NR);
             initializer.weights(fan, rows.flat_map(|row| &mut row[..outputs]));
         }
-        initializer.biases(fan, bias[..self.outputs].iter_mut());
+        let outputs = if self.bias { self.outputs } else { 0 };
+        initializer.biases(fan, bias[..outputs].iter_mut());
     }
 
     fn gradient_method(&self) -> GradientMethod<'_> {

@@ -34,7 +34,7 @@ impl Layout {
 pub(crate) struct ChangeLayout {
     /// The image in [`Layout::Hwc`].
     pub(crate) shape: HwcShape,
-    /// The image in [`Layout::Chw`], of which `shape` is the upper left corner; larger only for a network's input.
+    /// The image in [`Layout::Chw`], of which `shape` is the upper left corner; larger only where the output is HWC.
     pub(crate) full_shape: HwcShape,
     /// The layout of the output; the input has the other one.
     pub(crate) to: Layout,
@@ -51,9 +51,13 @@ impl Layer for ChangeLayout {
         } else {
             Layout::Hwc
         };
-        if let Some(dx) = dx {
-            self.copy(dy.as_ref(), dx, from);
+        let Some(mut dx) = dx else { return };
+        if self.shape != self.full_shape {
+            for row in 0..dx.rows() {
+                dx.row_mut(row).fill(0.0);
+            }
         }
+        self.copy(dy.as_ref(), dx, from);
     }
 }
 

@@ -7,9 +7,11 @@ mod conv;
 mod custom;
 mod dense;
 mod dropout;
+mod layernorm;
 mod layout;
 mod pool;
 pub(crate) mod shard_sums;
+mod upsample;
 
 use std::{fmt, ops::Range};
 
@@ -22,8 +24,10 @@ pub(crate) use self::{
     custom::Custom,
     dense::Dense,
     dropout::Dropout,
+    layernorm::{EPSILON as LAYER_NORM_EPSILON, LayerNorm},
     layout::{ChangeLayout, Layout},
     pool::{AvgPool, MaxPool, PoolGeometry, max_pool, max_pool_backward},
+    upsample::Upsample,
 };
 use crate::{
     gemm::{Kernel, MatMut, MatRef, NonzeroRef, Panels},

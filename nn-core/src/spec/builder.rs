@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     NetworkSpec,
     custom::{CustomLayer, CustomSpec},
-    layer::{ConvSpec, LayerSpec},
+    layer::{ConvSpec, LayerSpec, PoolSpec},
     shapes::{MAX_VALUES, check_values, complete_chain, mismatch},
 };
 use crate::{
@@ -54,24 +54,49 @@ impl NetworkSpecBuilder {
         self.layer(LayerSpec::dense(outputs))
     }
 
+    /// Adds a dense layer without a bias, as before a batch normalization.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense_without_bias(8).batch_norm().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 nobias | batchnorm | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn dense_without_bias(self, outputs: usize) -> Self {
+        self.layer(LayerSpec::dense_without_bias(outputs))
+    }
+
     /// Adds a convolution.
     pub fn conv(self, conv: ConvSpec) -> Self {
         self.layer(LayerSpec::Conv(conv))
     }
 
-    /// Adds max pooling over adjacent `size`×`size` windows.
-    pub fn max_pool(self, size: usize) -> Self {
-        self.layer(LayerSpec::max_pool(size, size))
+    /// Adds max pooling; a number makes adjacent square windows of that side.
+    pub fn max_pool(self, pool: impl Into<PoolSpec>) -> Self {
+        self.layer(LayerSpec::MaxPool(pool.into()))
     }
 
-    /// Adds average pooling over adjacent `size`×`size` windows.
-    pub fn avg_pool(self, size: usize) -> Self {
-        self.layer(LayerSpec::avg_pool(size, size))
+    /// Adds average pooling; a number makes adjacent square windows of that side.
+    pub fn avg_pool(self, pool: impl Into<PoolSpec>) -> Self {
+        self.layer(LayerSpec::AvgPool(pool.into()))
     }
 
     /// Adds the mean of each channel.
     pub fn global_avg_pool(self) -> Self {
         self.layer(LayerSpec::GlobalAvgPool)
+    }
+
+    /// Adds nearest-neighbor upsampling: each pixel becomes `factor`×`factor` equal pixels.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let builder = NetworkSpec::builder(Shape::features(8)).dense(12).reshape(Shape::image(3, 2, 2));
+    /// let spec = builder.upsample(2).flatten().build()?;
+    /// assert_eq!(spec, "8 | dense 12 | reshape 2x2x3 | upsample 2 | flatten".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn upsample(self, factor: usize) -> Self {
+        self.layer(LayerSpec::Upsample { factor })
     }
 
     /// Adds dropout; `probability` is that of zeroing a value.
@@ -82,6 +107,18 @@ impl NetworkSpecBuilder {
     /// Adds batch normalization of each channel, or of each feature of a vector.
     pub fn batch_norm(self) -> Self {
         self.layer(LayerSpec::BatchNorm)
+    }
+
+    /// Adds layer normalization, over all values of a sample.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).layer_norm().silu().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | layernorm | silu | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn layer_norm(self) -> Self {
+        self.layer(LayerSpec::LayerNorm)
     }
 
     /// Adds `y = max(x, 0)`.
@@ -99,6 +136,42 @@ impl NetworkSpecBuilder {
     /// ```
     pub fn leaky_relu(self, slope: f32) -> Self {
         self.layer(LayerSpec::LeakyRelu { slope })
+    }
+
+    /// Adds `y = x` for `x > 0`, else `y = exp(x) - 1`.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).elu().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | elu | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn elu(self) -> Self {
+        self.layer(LayerSpec::Elu)
+    }
+
+    /// Adds `y = x·sigmoid(x)`, also known as Swish.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).silu().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | silu | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn silu(self) -> Self {
+        self.layer(LayerSpec::Silu)
+    }
+
+    /// Adds `y = ln(1 + exp(x))`.
+    ///
+    /// ```
+    /// use nn_core::{NetworkSpec, Shape};
+    /// let spec = NetworkSpec::builder(Shape::features(4)).dense(8).softplus().dense(2).build()?;
+    /// assert_eq!(spec, "4 | dense 8 | softplus | dense 2".parse()?);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    pub fn softplus(self) -> Self {
+        self.layer(LayerSpec::Softplus)
     }
 
     /// Adds the hyperbolic tangent.
@@ -140,6 +213,11 @@ impl NetworkSpecBuilder {
     /// Turns an image into a vector, in channel-height-width order.
     pub fn flatten(self) -> Self {
         self.layer(LayerSpec::Flatten)
+    }
+
+    /// Turns a vector or an image into an image of the same values, in channel-height-width order.
+    pub fn reshape(self, image: Shape) -> Self {
+        self.layer(LayerSpec::Reshape(image))
     }
 
     /// Adds the sum of branches, which all take the output of the layer before them and give the same shape.

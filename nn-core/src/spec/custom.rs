@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::forms::is_built_in;
+use super::forms::form_of;
 use crate::{
     error::{Error, Result},
     shape::Shape,
@@ -113,7 +113,7 @@ impl CustomSpec {
     pub(super) fn output(&self, input: Shape) -> std::result::Result<Shape, String> {
         let text = self.0.text();
         let name = text.split_whitespace().next().unwrap_or("");
-        if is_built_in(name) || name.is_empty() || text.contains(['|', ';', '(', ')']) {
+        if form_of(name).is_some() || name.is_empty() || text.contains(['|', ';', '(', ')']) {
             return Err(format!(
                 "the text of the user's own layer is {text:?}; it has to begin with a name that no built-in layer has, \
                  and to have none of `|`, `;`, `(`, `)`"
@@ -220,7 +220,7 @@ impl LayerRegistry {
         let is_separator = |char: char| char.is_whitespace() || "|;()".contains(char);
         let reason = match name {
             "" => "it is empty",
-            name if is_built_in(name) => "a built-in layer has this name",
+            name if form_of(name).is_some() => "a built-in layer has this name",
             name if name.contains(is_separator) => "a name has no blanks and none of `|`, `;`, `(`, `)`",
             _ => {
                 let parse = move |words: &[&str]| Ok(Arc::new(parse(words)?) as Arc<dyn CustomLayer>);

@@ -10,7 +10,7 @@ mod text;
 
 pub use builder::NetworkSpecBuilder;
 pub use custom::{CustomBackward, CustomLayer, CustomSpec, LayerRegistry};
-pub use layer::{ConvSpec, LayerSpec, Padding};
+pub use layer::{ConvSpec, LayerSpec, Padding, PoolSpec};
 pub(crate) use path::LayerPath;
 pub(crate) use shapes::{MAX_VALUES, chain_shapes};
 

@@ -2,7 +2,7 @@
 
 use super::{
     NetworkSpec,
-    layer::{ConvSpec, LayerSpec, Padding},
+    layer::{ConvSpec, LayerSpec, Padding, PoolSpec},
     path::LayerPath,
 };
 use crate::{error::Error, shape::Shape};
@@ -12,7 +12,7 @@ use crate::{error::Error, shape::Shape};
 /// A typing error should not ask the system for more memory than it has.
 pub(crate) const MAX_VALUES: usize = 1 << 30;
 
-/// Maximum side of a kernel, stride or padding.
+/// Maximum side of a kernel with its dilation, and of a stride or padding.
 const MAX_SIDE: usize = 1 << 16;
 
 /// Maximum pixels of a max-pooling window: the position of its maximum is stored as an f32, which represents every
@@ -226,33 +226,47 @@ impl LayerSpec {
     fn output_shape(&self, input: Shape) -> Result<Shape, &'static str> {
         match self {
             Self::Add { .. } | Self::Concat { .. } | Self::Custom(_) => Ok(input),
-            Self::Dense { outputs } => Ok(Shape::Features(*outputs)),
+            Self::Dense { outputs, .. } => Ok(Shape::Features(*outputs)),
             Self::Dropout { probability } if !(0.0..1.0).contains(probability) => {
                 Err("the probability has to be at least 0 and less than 1")
             }
             Self::LeakyRelu { slope } if !slope.is_finite() => Err("the slope has to be a finite number"),
             Self::Dropout { .. }
             | Self::BatchNorm
+            | Self::LayerNorm
             | Self::Relu
             | Self::LeakyRelu { .. }
+            | Self::Elu
+            | Self::Silu
+            | Self::Softplus
             | Self::Tanh
             | Self::Sigmoid
             | Self::Gelu => Ok(input),
             Self::GlobalAvgPool => Ok(Shape::image(image(input)?.0, 1, 1)),
             Self::Flatten => Ok(Shape::Features(input.len())),
             Self::Conv(conv) => conv.output_shape(input),
-            Self::MaxPool { size, stride } | Self::AvgPool { size, stride } => {
-                if *size == 0 || *stride == 0 {
-                    return Err("window and stride have to be at least 1");
-                }
-                let is_large = size.checked_mul(*size).is_none_or(|pixels| pixels > MAX_WINDOW);
-                if is_large && matches!(self, Self::MaxPool { .. }) {
+            Self::MaxPool(pool) => {
+                let pixels = pool.size.0.checked_mul(pool.size.1);
+                if pixels.is_none_or(|pixels| pixels > MAX_WINDOW) {
                     return Err("a window has at most 2^24 pixels, 4096x4096");
                 }
-                let (channels, height, width) = image(input)?;
-                let (height, width) = (windows(height, *size, *stride), windows(width, *size, *stride));
-                Ok(Shape::image(channels, height, width))
+                pool.output_shape(input)
             }
+            Self::AvgPool(pool) => pool.output_shape(input),
+            Self::Upsample { factor: 0 } => Err("the factor has to be at least 1"),
+            Self::Upsample { factor } => {
+                let (channels, height, width) = image(input)?;
+                Ok(Shape::image(
+                    channels,
+                    height.saturating_mul(*factor),
+                    width.saturating_mul(*factor),
+                ))
+            }
+            Self::Reshape(Shape::Features(_)) => Err("the new shape has to be an image; `flatten` makes a vector"),
+            Self::Reshape(shape) if shape.checked_len() != input.checked_len() => {
+                Err("the new shape has to have as many values as the input")
+            }
+            Self::Reshape(shape) => Ok(*shape),
         }
     }
 
@@ -262,8 +276,7 @@ impl LayerSpec {
             return custom.parameter_count(input).unwrap_or_default();
         }
         let (inputs, outputs) = self.fan(input).unwrap_or_default();
-        let bias = !matches!(self, Self::Conv(ConvSpec { bias: false, .. }));
-        (inputs + usize::from(bias)) * outputs
+        (inputs + usize::from(self.has_bias())) * outputs
     }
 
     /// Upper bound of the packed parameters for an input of shape `input`, or `None` if it overflows.
@@ -281,34 +294,51 @@ impl LayerSpec {
     /// `None` if they overflow.
     fn fan(&self, input: Shape) -> Option<(usize, usize)> {
         match (self, input) {
-            (Self::Dense { outputs }, _) => Some((input.checked_len()?, *outputs)),
+            (Self::Dense { outputs, .. }, _) => Some((input.checked_len()?, *outputs)),
             (Self::Conv(conv), Shape::Image { channels, .. }) => {
                 let window = conv.kernel.0.checked_mul(conv.kernel.1)?;
-                Some((window.checked_mul(channels)?, conv.channels))
+                Some((window.checked_mul(channels / conv.groups)?, conv.channels))
             }
             (Self::BatchNorm, _) => Some((1, input.channels())),
+            (Self::LayerNorm, _) => Some((1, input.checked_len()?)),
             _ => Some((0, 0)),
+        }
+    }
+
+    fn has_bias(&self) -> bool {
+        match self {
+            Self::Dense { bias, .. } | Self::Conv(ConvSpec { bias, .. }) => *bias,
+            _ => true,
         }
     }
 }
 
 impl ConvSpec {
     fn check(&self) -> Result<(), &'static str> {
-        let sizes = [self.kernel.0, self.kernel.1, self.stride];
-        if sizes.iter().any(|&size| !(1..=MAX_SIDE).contains(&size)) {
-            return Err("kernel and stride have to be from 1 to 65536");
+        let axes = [
+            (self.kernel.0, self.stride.0, self.dilation.0),
+            (self.kernel.1, self.stride.1, self.dilation.1),
+        ];
+        let is_valid = |size: usize| (1..=MAX_SIDE).contains(&size);
+        for (kernel, stride, dilation) in axes {
+            if !(is_valid(kernel) && is_valid(stride) && is_valid(dilation)) {
+                return Err("kernel, stride and dilation have to be from 1 to 65536");
+            }
+            let last = (kernel - 1).checked_mul(dilation);
+            if last.is_none_or(|last| last >= MAX_SIDE) {
+                return Err("with its dilation the kernel has at most 65536 pixels a side");
+            }
         }
         match self.padding {
-            Padding::Pixels(pixels) if pixels > MAX_SIDE => Err("padding is at most 65536"),
-            Padding::Same if self.stride > 1 => Err("`pad same` needs stride 1; give the padding in pixels"),
+            Padding::Pixels(rows, cols) if rows.max(cols) > MAX_SIDE => Err("padding is at most 65536"),
+            Padding::Same if self.stride != (1, 1) => Err("`pad same` needs stride 1; give the padding in pixels"),
             _ => Ok(()),
         }
     }
 
     fn output_shape(&self, input: Shape) -> Result<Shape, &'static str> {
         self.check()?;
-        let (top, bottom) = self.pads(self.kernel.0);
-        let (left, right) = self.pads(self.kernel.1);
+        let ((top, bottom), (left, right)) = self.pads();
         let (channels, height, width) = image(input)?;
         let (height, width) = (height + top + bottom, width + left + right);
         // The padded image takes memory even if a large stride makes the output small.
@@ -316,10 +346,34 @@ impl ConvSpec {
         if padded.is_none_or(|values| values > MAX_VALUES) {
             return Err("with its padding the image has more than 2^30 values; use less padding");
         }
+        let is_divisible = |channels: usize| self.groups > 0 && channels.is_multiple_of(self.groups);
+        if !(is_divisible(channels) && is_divisible(self.channels)) {
+            return Err("the number of groups has to divide the input's channels and the output channels");
+        }
+        let window = self.window();
         Ok(Shape::image(
             self.channels,
-            windows(height, self.kernel.0, self.stride),
-            windows(width, self.kernel.1, self.stride),
+            windows(height, window.0, self.stride.0),
+            windows(width, window.1, self.stride.1),
+        ))
+    }
+}
+
+impl PoolSpec {
+    fn output_shape(&self, input: Shape) -> Result<Shape, &'static str> {
+        let (size, stride, padding) = (self.size, self.stride, self.padding);
+        if [size.0, size.1, stride.0, stride.1].contains(&0) {
+            return Err("window and stride have to be at least 1");
+        }
+        // So each window has a pixel of the image.
+        if padding.0 > MAX_SIDE.min(size.0 / 2) || padding.1 > MAX_SIDE.min(size.1 / 2) {
+            return Err("padding is at most half of the window, and at most 65536");
+        }
+        let (channels, height, width) = image(input)?;
+        Ok(Shape::image(
+            channels,
+            windows(height + 2 * padding.0, size.0, stride.0),
+            windows(width + 2 * padding.1, size.1, stride.1),
         ))
     }
 }

@@ -8,8 +8,8 @@ use std::{
 use super::{
     NetworkSpec,
     custom::LayerRegistry,
-    forms::FORMS,
-    layer::{ConvSpec, LayerSpec, Padding},
+    forms::{FORMS, form_of},
+    layer::{ConvSpec, LayerSpec, Padding, PoolSpec},
     path::LayerPath,
     shapes::{MAX_DEPTH, TOO_DEEP},
 };
@@ -21,32 +21,25 @@ use crate::{
 impl fmt::Display for LayerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dense { outputs } => write!(f, "dense {outputs}"),
-            Self::Conv(conv) => {
-                write!(f, "conv {} {}x{}", conv.channels, conv.kernel.0, conv.kernel.1)?;
-                if conv.stride != 1 {
-                    write!(f, " stride {}", conv.stride)?;
-                }
-                match conv.padding {
-                    Padding::Pixels(0) => {}
-                    Padding::Pixels(pixels) => write!(f, " pad {pixels}")?,
-                    Padding::Same => f.write_str(" pad same")?,
-                }
-                f.write_str(if conv.bias { "" } else { " nobias" })
-            }
-            Self::MaxPool { size, stride } if size == stride => write!(f, "maxpool {size}"),
-            Self::MaxPool { size, stride } => write!(f, "maxpool {size} stride {stride}"),
-            Self::AvgPool { size, stride } if size == stride => write!(f, "avgpool {size}"),
-            Self::AvgPool { size, stride } => write!(f, "avgpool {size} stride {stride}"),
+            Self::Dense { outputs, bias } => write!(f, "dense {outputs}{}", if *bias { "" } else { " nobias" }),
+            Self::Conv(conv) => conv.fmt(f),
+            Self::MaxPool(pool) => write!(f, "maxpool {pool}"),
+            Self::AvgPool(pool) => write!(f, "avgpool {pool}"),
             Self::GlobalAvgPool => f.write_str("globalavgpool"),
+            Self::Upsample { factor } => write!(f, "upsample {factor}"),
             Self::Dropout { probability } => write!(f, "dropout {probability}"),
             Self::BatchNorm => f.write_str("batchnorm"),
+            Self::LayerNorm => f.write_str("layernorm"),
             Self::Relu => f.write_str("relu"),
             Self::LeakyRelu { slope } => write!(f, "leakyrelu {slope}"),
+            Self::Elu => f.write_str("elu"),
+            Self::Silu => f.write_str("silu"),
+            Self::Softplus => f.write_str("softplus"),
             Self::Tanh => f.write_str("tanh"),
             Self::Sigmoid => f.write_str("sigmoid"),
             Self::Gelu => f.write_str("gelu"),
             Self::Flatten => f.write_str("flatten"),
+            Self::Reshape(shape) => write!(f, "reshape {shape}"),
             Self::Add { branches } => write_branches(f, "add", branches),
             Self::Concat { branches } => write_branches(f, "concat", branches),
             Self::Custom(custom) => write!(f, "{custom}"),
@@ -68,6 +61,50 @@ fn write_branches(f: &mut fmt::Formatter<'_>, name: &str, branches: &[Vec<LayerS
         }
     }
     f.write_str(")")
+}
+
+/// As an item of the text form: `conv OUT KHxKW …`.
+impl fmt::Display for ConvSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "conv {} {}x{}", self.channels, self.kernel.0, self.kernel.1)?;
+        write_option(f, "stride", self.stride, (1, 1))?;
+        match self.padding {
+            Padding::Pixels(rows, cols) => write_option(f, "pad", (rows, cols), (0, 0))?,
+            Padding::Same => f.write_str(" pad same")?,
+        }
+        write_option(f, "dilation", self.dilation, (1, 1))?;
+        if self.groups != 1 {
+            write!(f, " groups {}", self.groups)?;
+        }
+        f.write_str(if self.bias { "" } else { " nobias" })
+    }
+}
+
+/// As the words behind the layer's name: `K|KHxKW …`.
+impl fmt::Display for PoolSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_pair(f, self.size)?;
+        write_option(f, "stride", self.stride, self.size)?;
+        write_option(f, "pad", self.padding, (0, 0))
+    }
+}
+
+/// ` name N` or ` name HxW`; nothing for the default.
+fn write_option(f: &mut fmt::Formatter<'_>, name: &str, pair: (usize, usize), default: (usize, usize)) -> fmt::Result {
+    if pair == default {
+        return Ok(());
+    }
+    write!(f, " {name} ")?;
+    write_pair(f, pair)
+}
+
+/// `HxW`, or `N` where both are equal.
+fn write_pair(f: &mut fmt::Formatter<'_>, (height, width): (usize, usize)) -> fmt::Result {
+    if height == width {
+        write!(f, "{height}")
+    } else {
+        write!(f, "{height}x{width}")
+    }
 }
 
 impl fmt::Display for NetworkSpec {
@@ -239,98 +276,190 @@ impl Item<'_> {
         if let Some((name, rest)) = self.text.split_once('(') {
             return self.branched(name.trim(), rest);
         }
-        let mut words = self.text.split_whitespace();
-        let name = words.next().unwrap_or("");
-        let layer = match name {
-            "dense" => LayerSpec::dense(self.number(words.next(), "`dense OUT`, as in `dense 128`")?),
-            "conv" => LayerSpec::Conv(self.conv(&mut words)?),
-            "maxpool" => {
-                let (size, stride) = self.pool(&mut words, "`maxpool K [stride S]`, as in `maxpool 2`")?;
-                LayerSpec::max_pool(size, stride)
-            }
-            "avgpool" => {
-                let (size, stride) = self.pool(&mut words, "`avgpool K [stride S]`, as in `avgpool 2`")?;
-                LayerSpec::avg_pool(size, stride)
-            }
-            "globalavgpool" => LayerSpec::GlobalAvgPool,
-            "dropout" => LayerSpec::Dropout {
-                probability: self.real(words.next(), "`dropout P`, as in `dropout 0.5`")?,
+        let mut words = Words::of(self);
+        let layer = match words.name {
+            "dense" => LayerSpec::Dense {
+                outputs: words.number()?,
+                bias: !words.take("nobias"),
             },
-            "leakyrelu" => LayerSpec::LeakyRelu {
-                slope: self.real(words.next(), "`leakyrelu A`, as in `leakyrelu 0.01`")?,
+            "conv" => LayerSpec::Conv(words.conv()?),
+            "maxpool" => LayerSpec::MaxPool(words.pool()?),
+            "avgpool" => LayerSpec::AvgPool(words.pool()?),
+            "globalavgpool" => LayerSpec::GlobalAvgPool,
+            "upsample" => LayerSpec::Upsample {
+                factor: words.number()?,
+            },
+            "dropout" => LayerSpec::Dropout {
+                probability: words.real()?,
             },
             "batchnorm" => LayerSpec::BatchNorm,
+            "layernorm" => LayerSpec::LayerNorm,
+            "relu" => LayerSpec::Relu,
+            "leakyrelu" => LayerSpec::LeakyRelu { slope: words.real()? },
+            "elu" => LayerSpec::Elu,
+            "silu" => LayerSpec::Silu,
+            "softplus" => LayerSpec::Softplus,
             "tanh" => LayerSpec::Tanh,
             "sigmoid" => LayerSpec::Sigmoid,
             "gelu" => LayerSpec::Gelu,
-            "relu" => LayerSpec::Relu,
             "flatten" => LayerSpec::Flatten,
+            "reshape" => LayerSpec::Reshape(words.image()?),
             "" => return Err(self.error("no layer between two `|`; remove one of them, or add a layer")),
-            _ => return self.custom(name, &words.collect::<Vec<_>>()),
+            _ => return self.custom(words.name, &words.rest.collect::<Vec<_>>()),
         };
-        match words.next() {
-            None => Ok(layer),
-            Some(word) => Err(self.error(format!("`{word}` is one word too many; remove it"))),
-        }
+        words.end()?;
+        Ok(layer)
     }
+}
 
+impl Item<'_> {
     /// A layer of the user's own.
     fn custom(&self, name: &str, words: &[&str]) -> Result<LayerSpec> {
         let Some(parsed) = self.registry.parse(name, words) else {
-            let names: Vec<_> = FORMS.into_iter().chain(self.registry.names()).collect();
+            let forms = FORMS.iter().map(|(form, _)| *form);
+            let names: Vec<_> = forms.chain(self.registry.names()).collect();
             return Err(self.error(format!("no such layer; the layers are `{}`", names.join("`, `"))));
         };
         parsed.map(LayerSpec::Custom).map_err(|reason| self.error(reason))
     }
+}
 
-    fn conv(&self, words: &mut SplitWhitespace<'_>) -> Result<ConvSpec> {
-        const FORM: &str = "`conv OUT KHxKW [stride S] [pad P|pad same] [nobias]`, as in `conv 64 3x3`";
-        let channels = self.number(words.next(), FORM)?;
-        let (height, width) = words.next().and_then(|word| word.split_once('x')).unwrap_or_default();
-        let mut conv = ConvSpec::new(
-            channels,
-            self.number(Some(height), FORM)?,
-            self.number(Some(width), FORM)?,
-        );
-        // In a fixed order, so that a repeated setting is a word too many.
-        if words.clone().next() == Some("stride") {
-            conv.stride = self.number(words.nth(1), FORM)?;
+/// The words of a layer, read one by one.
+struct Words<'a> {
+    item: &'a Item<'a>,
+    name: &'a str,
+    /// The words behind the name that have not been read.
+    rest: SplitWhitespace<'a>,
+}
+
+impl<'a> Words<'a> {
+    fn of(item: &'a Item<'a>) -> Self {
+        let mut rest = item.text.split_whitespace();
+        Self {
+            item,
+            name: rest.next().unwrap_or(""),
+            rest,
         }
-        if words.clone().next() == Some("pad") {
-            conv.padding = match words.nth(1) {
-                Some("same") => Padding::Same,
-                Some("0") => Padding::Pixels(0),
-                word => Padding::Pixels(self.number(word, FORM)?),
+    }
+
+    /// Takes the next word if it is `option`; returns whether it was.
+    fn take(&mut self, option: &str) -> bool {
+        let mut rest = self.rest.clone();
+        let is_option = rest.next() == Some(option);
+        if is_option {
+            self.rest = rest;
+        }
+        is_option
+    }
+
+    fn number(&mut self) -> Result<usize> {
+        let word = self.rest.next();
+        word.and_then(whole_number)
+            .ok_or_else(|| self.expected("whole numbers above 0"))
+    }
+
+    fn real(&mut self) -> Result<f32> {
+        let number = self.rest.next().and_then(|word| word.parse().ok());
+        number
+            .filter(|number: &f32| number.is_finite())
+            .ok_or_else(|| self.expected("a finite number"))
+    }
+
+    /// `HxW`.
+    fn sizes(&mut self) -> Result<(usize, usize)> {
+        let sizes = self.rest.next().and_then(|word| word.split_once('x'));
+        let sizes = sizes.and_then(|(height, width)| Some((whole_number(height)?, whole_number(width)?)));
+        sizes.ok_or_else(|| self.expected("whole numbers above 0"))
+    }
+
+    /// `HxW`, or `N` for `NxN`.
+    fn pair(&mut self) -> Result<(usize, usize)> {
+        let word = self.rest.clone().next().unwrap_or_default();
+        if word.contains('x') {
+            return self.sizes();
+        }
+        let number = self.number()?;
+        Ok((number, number))
+    }
+
+    /// `P` or `PHxPW`, which may be 0.
+    fn padding(&mut self) -> Result<(usize, usize)> {
+        let word = self.rest.next().unwrap_or_default();
+        let (rows, cols) = word.split_once('x').unwrap_or((word, word));
+        let padding = rows.parse().ok().zip(cols.parse().ok());
+        padding.ok_or_else(|| self.expected("whole numbers"))
+    }
+
+    /// `HxWxC`.
+    fn image(&mut self) -> Result<Shape> {
+        let sizes = self.rest.next().unwrap_or_default().split('x').map(whole_number);
+        match sizes.collect::<Option<Vec<_>>>().as_deref() {
+            Some(&[height, width, channels]) => Ok(Shape::image(channels, height, width)),
+            _ => Err(self.expected("whole numbers above 0")),
+        }
+    }
+
+    /// The options come in a fixed order, so that a repeated one is a word too many.
+    fn conv(&mut self) -> Result<ConvSpec> {
+        let channels = self.number()?;
+        let (height, width) = self.sizes()?;
+        let mut conv = ConvSpec::new(channels, height, width);
+        if self.take("stride") {
+            conv.stride = self.pair()?;
+        }
+        if self.take("pad") {
+            conv.padding = if self.take("same") {
+                Padding::Same
+            } else {
+                let (rows, cols) = self.padding()?;
+                Padding::Pixels(rows, cols)
             };
         }
-        if words.clone().next() == Some("nobias") {
-            words.next();
-            conv.bias = false;
+        if self.take("dilation") {
+            conv.dilation = self.pair()?;
         }
+        if self.take("groups") {
+            conv.groups = self.number()?;
+        }
+        conv.bias = !self.take("nobias");
         Ok(conv)
     }
 
-    /// Side and stride of the windows; the stride defaults to the side.
-    fn pool(&self, words: &mut SplitWhitespace<'_>, form: &str) -> Result<(usize, usize)> {
-        let size = self.number(words.next(), form)?;
-        let stride = match words.clone().next() {
-            Some("stride") => self.number(words.nth(1), form)?,
-            _ => size,
+    fn pool(&mut self) -> Result<PoolSpec> {
+        let (height, width) = self.pair()?;
+        let mut pool = PoolSpec::new(height, width);
+        if self.take("stride") {
+            pool.stride = self.pair()?;
+        }
+        if self.take("pad") {
+            pool.padding = self.padding()?;
+        }
+        Ok(pool)
+    }
+
+    fn end(mut self) -> Result<()> {
+        let Some(word) = self.rest.next() else {
+            return Ok(());
         };
-        Ok((size, stride))
+        let (form, _) = self.form();
+        let reason = format!("`{word}` is one word too many here; the form is `{form}`, with its words in this order");
+        Err(self.item.error(reason))
     }
 
-    fn real(&self, word: Option<&str>, form: &str) -> Result<f32> {
-        word.and_then(|word| word.parse().ok())
-            .filter(|number: &f32| number.is_finite())
-            .ok_or_else(|| self.error(format!("expected {form}, with a finite number")))
+    fn expected(&self, numbers: &str) -> Error {
+        let (form, example) = self.form();
+        self.item
+            .error(format!("expected `{form}`, as in `{example}`, with {numbers}"))
     }
 
-    fn number(&self, word: Option<&str>, form: &str) -> Result<usize> {
-        word.and_then(|word| word.parse().ok())
-            .filter(|&number| number > 0)
-            .ok_or_else(|| self.error(format!("expected {form}, with whole numbers above 0")))
+    fn form(&self) -> (&'static str, &'static str) {
+        form_of(self.name).unwrap_or_default()
     }
+}
+
+/// A whole number above 0.
+fn whole_number(word: &str) -> Option<usize> {
+    word.parse().ok().filter(|&number| number > 0)
 }
 
 #[cfg(test)]
@@ -356,6 +485,9 @@ mod tests {
             "16|add(;dense 16)|concat(;dense 3;add(relu;dense 16|tanh))",
             "6x6x2 | concat(conv 3 3x3 pad same; ; add (conv 2 1x1)) | relu",
             "6x6x2 | add(flatten | dense 4; dense 4)",
+            "9x8x4 | conv 8 3x3 stride 2x1 pad 0x1 dilation 2 groups 4 nobias | maxpool 3x2 stride 2 pad 1x0 | flatten",
+            "9x8x4 | conv 4 3x1 pad 2 dilation 1x3 groups 2 | avgpool 2x3 stride 2x1 pad 1 | layernorm | elu | flatten",
+            "9x8x4 | maxpool 2x3 | upsample 3 | silu | dense 12 nobias | softplus | reshape 2x2x3 | flatten",
         ] {
             let spec: NetworkSpec = text.parse().unwrap();
             assert_eq!(spec.to_string().parse::<NetworkSpec>().unwrap(), spec, "{text}");
@@ -370,6 +502,35 @@ mod tests {
         let flattened = "4x4x1 | add(flatten | dense 3; conv 1 2x2 | flatten | dense 3)";
         assert_eq!(spec.to_string(), flattened);
         assert_eq!(spec.parameter_count(), 51 + 5 + 30);
+    }
+
+    #[test]
+    fn defaults_are_not_printed() {
+        let spelled_out =
+            "9x9x2 | conv 4 3x3 stride 1x1 pad 0 dilation 1 groups 1 | maxpool 2x2 stride 2 pad 0x0 | flatten";
+        let spec: NetworkSpec = spelled_out.parse().unwrap();
+        assert_eq!(spec.to_string(), "9x9x2 | conv 4 3x3 | maxpool 2 | flatten");
+    }
+
+    #[test]
+    fn every_form_is_that_of_a_layer() {
+        for (form, example) in FORMS {
+            let registry = LayerRegistry::new();
+            let layer = |text: &str| {
+                let item = Item {
+                    path: None,
+                    text,
+                    registry: &registry,
+                };
+                item.layer()
+            };
+            assert_eq!(layer(example).unwrap().to_string(), example);
+            let message = layer(&format!("{example} more")).unwrap_err().to_string();
+            assert!(
+                message.contains(form) || message.contains("after the bracket"),
+                "{message}"
+            );
+        }
     }
 
     #[test]
@@ -419,6 +580,33 @@ mod tests {
             ("28x28x1 | conv 8 3x3 stride 2 pad same", "needs stride 1"),
             ("28x28x1 | conv 8 29x3", "no window fits"),
             ("28x28x1 | conv 8 3x3 nobias pad 1", "`pad` is one word too many"),
+            (
+                "28x28x1 | conv 8 3x3 nobias pad 1",
+                "[pad P|PHxPW|same] [dilation D|DHxDW] [groups G] [nobias]",
+            ),
+            ("28x28x1 | conv 8 3x3 pad", "with whole numbers"),
+            ("28x28x1 | conv 8 3x3 pad 1x", "with whole numbers"),
+            ("28x28x1 | conv 8 3x3 dilation 0x1", "above 0"),
+            ("28x28x1 | conv 8 3x3 dilation 14", "no window fits"),
+            ("28x28x1 | conv 8 3x3 dilation 65536", "at most 65536 pixels a side"),
+            ("28x28x6 | conv 8 3x3 groups 3", "has to divide"),
+            ("28x28x6 | conv 9 3x3 groups 4", "has to divide"),
+            ("28x28x6 | conv 8 3x3 groups 0", "above 0"),
+            ("28x28x1 | conv 8 3x3 stride 2x1 pad same", "needs stride 1"),
+            ("28x28x1 | maxpool 2x", "maxpool K|KHxKW"),
+            ("28x28x1 | maxpool 3 pad 2", "at most half of the window"),
+            ("28x28x1 | avgpool 2x9 pad 1x5", "at most half of the window"),
+            ("28x28x1 | avgpool 2 pad 1 stride 1", "in this order"),
+            ("4x4x1 | avgpool 99999999999 pad 9999999999", "at most 65536"),
+            ("28x28x1 | upsample 0", "above 0"),
+            ("28x28x1 | upsample 99999999999", "2^30 values"),
+            ("28 | upsample 2", "needs an image"),
+            ("784 | reshape 28x28", "reshape HxWxC"),
+            ("784 | reshape 28x28x0", "above 0"),
+            ("784 | reshape 28x28x2", "as many values"),
+            ("784 | reshape 99999999999x99999999999x9", "as many values"),
+            ("784 | dense 10 bias", "dense OUT [nobias]"),
+            ("784 | layernorm 3", "one word too many"),
             ("28x28x1 | conv 8 3x3 pad 99999999", "65536"),
             (
                 "1x1x1 | conv 1 1x1 stride 65536 pad 65536 | flatten",

@@ -17,6 +17,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "benches/peers/python
 from torch_net import build, shape_of  # noqa: E402
 
 
+def pair(text):
+    """Height and width, of `HxW` or of one number for both."""
+    sizes = [int(size) for size in text.split("x")]
+    return (sizes[0], sizes[-1])
+
+
 def main():
     path = sys.argv[1]
     with safe_open(path, framework="pt") as file:

@@ -12,6 +12,8 @@ const OUTPUT: &str = "output";
 
 /// The type of all values, `TensorProto.DataType.FLOAT`.
 const FLOAT: i64 = 1;
+/// The type of shapes, `TensorProto.DataType.INT64`.
+const INT64: i64 = 7;
 
 /// A graph under construction.
 #[derive(Debug, Default)]
@@ -69,6 +71,11 @@ impl Node {
         self.attribute(values.int(20, 7))
     }
 
+    /// Adds an attribute of a vertical and a horizontal size.
+    pub(super) fn pair(self, name: &str, (height, width): (usize, usize)) -> Self {
+        self.sizes(name, &[height, width])
+    }
+
     fn attribute(mut self, attribute: Message) -> Self {
         self.attributes.push(attribute);
         self
@@ -112,6 +119,15 @@ impl Graph {
             .fold(Message::new(), |message, &size| message.size(1, size));
         self.initializers
             .push(shape.int(2, FLOAT).text(8, &name).bytes(9, &bytes));
+        name
+    }
+
+    /// Adds a constant vector of integers and returns its name.
+    pub(super) fn integers(&mut self, name: String, values: &[i64]) -> String {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let vector = Message::new().size(1, values.len());
+        self.initializers
+            .push(vector.int(2, INT64).text(8, &name).bytes(9, &bytes));
         name
     }
 

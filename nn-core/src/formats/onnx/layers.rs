@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::graph::{Graph, Node};
 use crate::{
     error::{Error, Result},
-    layers::BATCH_NORM_EPSILON,
+    layers::{BATCH_NORM_EPSILON, LAYER_NORM_EPSILON},
     network::Tensor,
-    spec::{ConvSpec, LayerSpec},
+    spec::{ConvSpec, LayerSpec, PoolSpec},
 };
 
 /// The walk along a network's layers.
@@ -17,9 +17,6 @@ pub(super) struct Walk {
     tensors: HashMap<String, Tensor>,
     fold_batch_norms: bool,
 }
-
-/// Height and width.
-type Sides = (usize, usize);
 
 impl Walk {
     /// A walk that begins at the graph's input.
@@ -61,10 +58,8 @@ impl Walk {
                 named("Gemm", &inputs, path).int("transB", 1)
             }
             LayerSpec::Conv(conv) => self.conv(path, conv, x),
-            LayerSpec::MaxPool { size, stride } => pool("MaxPool", (*size, *size), (*stride, *stride), x, path),
-            LayerSpec::AvgPool { size, stride } => {
-                pool("AveragePool", (*size, *size), (*stride, *stride), x, path).int("count_include_pad", 1)
-            }
+            LayerSpec::MaxPool(windows) => pool("MaxPool", windows, x, path),
+            LayerSpec::AvgPool(windows) => pool("AveragePool", windows, x, path).int("count_include_pad", 1),
             LayerSpec::GlobalAvgPool => Node::new("GlobalAveragePool", &[x], path),
             // The identity in prediction.
             LayerSpec::Dropout { .. } => return Ok(x.to_owned()),
@@ -72,12 +67,43 @@ impl Walk {
                 let inputs = self.with_parameters(x, path, &["weight", "bias", "running_mean", "running_var"]);
                 named("BatchNormalization", &inputs, path).float("epsilon", BATCH_NORM_EPSILON as f32)
             }
+            LayerSpec::LayerNorm => {
+                let inputs = self.with_parameters(x, path, &["weight", "bias"]);
+                let node = named("LayerNormalization", &inputs, path).int("axis", 1);
+                node.float("epsilon", LAYER_NORM_EPSILON as f32)
+            }
+            LayerSpec::Upsample { factor } => {
+                let factor = *factor as f32;
+                let name = format!("{path}.scales");
+                let scales = self.graph.floats(name, &[4], &[1.0, 1.0, factor, factor]);
+                // The input that it leaves out is a region of interest.
+                Node::new("Resize", &[x, "", &scales], path)
+                    .text("mode", "nearest")
+                    .text("coordinate_transformation_mode", "asymmetric")
+                    .text("nearest_mode", "floor")
+            }
             LayerSpec::Relu => Node::new("Relu", &[x], path),
+            LayerSpec::Elu => Node::new("Elu", &[x], path).float("alpha", 1.0),
+            LayerSpec::Softplus => Node::new("Softplus", &[x], path),
+            LayerSpec::Silu => {
+                let sigmoid = Node::new("Sigmoid", &[x], format!("{path}.sigmoid"));
+                let sigmoid = self.graph.push(sigmoid, layer);
+                Node::new("Mul", &[x, &sigmoid], path)
+            }
             LayerSpec::LeakyRelu { slope } => Node::new("LeakyRelu", &[x], path).float("alpha", *slope),
             LayerSpec::Tanh => Node::new("Tanh", &[x], path),
             LayerSpec::Sigmoid => Node::new("Sigmoid", &[x], path),
             LayerSpec::Gelu => Node::new("Gelu", &[x], path).text("approximate", "none"),
             LayerSpec::Flatten => Node::new("Flatten", &[x], path).int("axis", 1),
+            LayerSpec::Reshape(shape) => {
+                let (channels, height, width) = shape.as_image().unwrap_or((1, 1, shape.len()));
+                // 0 keeps the batch.
+                let sizes = [0, channels, height, width];
+                let sizes = self
+                    .graph
+                    .integers(format!("{path}.shape"), &sizes.map(|size| size as i64));
+                Node::new("Reshape", &[x, &sizes], path)
+            }
             LayerSpec::Add { branches } => {
                 let operator = if branches.len() == 2 { "Add" } else { "Sum" };
                 named(operator, &self.branches(path, branches, x)?, path)
@@ -101,11 +127,12 @@ impl Walk {
 
     fn conv(&mut self, path: &str, conv: &ConvSpec, x: &str) -> Node {
         let inputs = self.with_parameters(x, path, &["weight", "bias"]);
-        let (height, width) = conv.kernel;
-        let ((top, bottom), (left, right)) = (conv.pads(height), conv.pads(width));
+        let ((top, bottom), (left, right)) = conv.pads();
         named("Conv", &inputs, path)
-            .sizes("kernel_shape", &[height, width])
-            .sizes("strides", &[conv.stride, conv.stride])
+            .pair("kernel_shape", conv.kernel)
+            .pair("strides", conv.stride)
+            .pair("dilations", conv.dilation)
+            .int("group", conv.groups as i64)
             .sizes("pads", &[top, left, bottom, right])
     }
 
@@ -161,8 +188,10 @@ fn named(operator: &'static str, inputs: &[String], path: &str) -> Node {
     Node::new(operator, &inputs, path)
 }
 
-fn pool(operator: &'static str, size: Sides, stride: Sides, x: &str, path: &str) -> Node {
+fn pool(operator: &'static str, windows: &PoolSpec, x: &str, path: &str) -> Node {
+    let (rows, cols) = windows.padding;
     Node::new(operator, &[x], path)
-        .sizes("kernel_shape", &[size.0, size.1])
-        .sizes("strides", &[stride.0, stride.1])
+        .pair("kernel_shape", windows.size)
+        .pair("strides", windows.stride)
+        .sizes("pads", &[rows, cols, rows, cols])
 }

@@ -99,12 +99,12 @@ impl Vectorize for EpilogueBackward<'_> {
         let OutputGradient { y, dy, argmax } = self.gradient;
         let (stride, width, window) = match pool {
             Some(pool) => (pool.stride, pool.output.width, pool.window),
-            None => (1, output.width, (1, 1)),
+            None => ((1, 1), output.width, (1, 1)),
         };
         let mut argmax = argmax.chunks_exact(output.channels);
         let pixels = dy.chunks_exact(output.channels).zip(y.chunks_exact(output.channels));
         for (index, (dy, y)) in pixels.enumerate() {
-            let (row, col) = (index / width * stride, index % width * stride);
+            let (row, col) = (index / width * stride.0, index % width * stride.1);
             let mut pixel = PixelBackward {
                 y: relu.then_some(y),
                 dy,

@@ -7,11 +7,26 @@ use crate::{
     spec::ConvSpec,
 };
 
-/// Size and stride of the filters. A convolution's kernel is called filter here, since `Kernel` is an instruction set.
+/// Size, stride and dilation of the filters. A convolution's kernel is called filter here, since `Kernel` is an instruction
+/// set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filter {
     pub(super) height: usize,
     pub(super) width: usize,
+    /// Input channels that a filter reads.
+    pub(super) channels: usize,
+    /// Vertical and horizontal step between windows.
+    pub(super) stride: (usize, usize),
+    /// Vertical and horizontal step between the pixels of a window.
+    pub(super) dilation: (usize, usize),
+}
+
+/// The values of a window's row in memory: runs of contiguous values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    pub(super) count: usize,
+    pub(super) len: usize,
+    /// Distance from the start of one to that of the next.
     pub(super) stride: usize,
 }
 
@@ -19,6 +34,21 @@ impl Filter {
     /// Positions of a filter: its height times its width.
     pub(super) fn area(&self) -> usize {
         self.height * self.width
+    }
+
+    /// The runs of a window's row in an image of `channels` channels.
+    pub(super) fn runs(&self, channels: usize) -> Runs {
+        let is_contiguous = self.dilation.1 == 1 && self.channels == channels;
+        let (count, len) = if is_contiguous {
+            (1, self.width * channels)
+        } else {
+            (self.width, self.channels)
+        };
+        Runs {
+            count,
+            len,
+            stride: self.dilation.1 * channels,
+        }
     }
 }
 
@@ -31,6 +61,8 @@ pub(super) struct Geometry {
     /// Rows of padding above the input, and columns to its left.
     pub(super) pad: (usize, usize),
     pub(super) filter: Filter,
+    /// Groups of channels that are convolved on their own.
+    pub(super) groups: usize,
     /// The output before pooling.
     pub(super) output: HwcShape,
     pub(super) bias: bool,
@@ -46,24 +78,28 @@ impl Geometry {
         relu: bool,
         pool: Option<PoolGeometry>,
     ) -> Self {
-        let ((top, bottom), (left, right)) = (spec.pads(spec.kernel.0), spec.pads(spec.kernel.1));
+        let ((top, bottom), (left, right)) = spec.pads();
         let filter = Filter {
             height: spec.kernel.0,
             width: spec.kernel.1,
+            channels: input.channels / spec.groups,
             stride: spec.stride,
+            dilation: spec.dilation,
         };
         // Leaves out padding at the lower and right edges that no window reads.
-        let padded = |len: usize, (before, after): (usize, usize), count: usize, window: usize| {
-            let read = (count - 1) * spec.stride + window;
+        let padded = |len: usize, (before, after): (usize, usize), count: usize, stride: usize, window: usize| {
+            let read = (count - 1) * stride + window;
             (before + len + after).min(read.max(before + len))
         };
-        let height = padded(input.height, (top, bottom), output.height, filter.height);
-        let width = padded(input.width, (left, right), output.width, filter.width);
+        let (stride, window) = (spec.stride, spec.window());
+        let height = padded(input.height, (top, bottom), output.height, stride.0, window.0);
+        let width = padded(input.width, (left, right), output.width, stride.1, window.1);
         Self {
             input,
             padded: HwcShape::new(height, width, input.channels),
             pad: (top, left),
             filter,
+            groups: spec.groups,
             output,
             bias: spec.bias,
             relu,
@@ -73,7 +109,12 @@ impl Geometry {
 
     /// Weights of one filter: of one output channel.
     pub(super) fn filter_len(&self) -> usize {
-        self.filter.area() * self.input.channels
+        self.filter.area() * self.filter.channels
+    }
+
+    /// Output channels of a group.
+    pub(super) fn group_outputs(&self) -> usize {
+        self.output.channels / self.groups
     }
 
     /// Panels of [`NR`] output channels.
@@ -126,12 +167,12 @@ impl Geometry {
         padded
     }
 
-    /// Length of the packed weights with input and output channels transposed.
+    /// Length of a group's packed weights with input and output channels transposed.
     pub(super) fn transposed_weight_len(&self) -> usize {
-        self.input.channels.div_ceil(NR) * self.filter.area() * self.output.channels * NR
+        self.filter.channels.div_ceil(NR) * self.filter.area() * self.group_outputs() * NR
     }
 
-    /// Transposes input and output channels of the weights at some filter positions, in the given order: `[input
+    /// Transposes input and output channels of a group's weights at some filter positions, in the given order: `[input
     /// channels / 16, positions, output channels, 16]`.
     pub(super) fn transpose_weights(
         &self,
@@ -139,7 +180,7 @@ impl Geometry {
         positions: impl ExactSizeIterator<Item = usize> + Clone,
         transposed: &mut [f32],
     ) {
-        let (inputs, outputs) = (self.input.channels, self.output.channels);
+        let (inputs, outputs) = (self.filter.channels, self.group_outputs());
         for output in 0..outputs {
             let weights = &weights[output / NR * self.filter_len() * NR + output % NR..];
             for (index, position) in positions.clone().enumerate() {
@@ -188,4 +229,9 @@ pub(super) fn crop(
         inside.copy_from_slice(&outer[..inside.len()]);
         outside.fill(0.0);
     }
+}
+
+/// The greatest common divisor.
+pub(super) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

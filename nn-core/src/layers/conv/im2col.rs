@@ -51,15 +51,16 @@ struct Scratch<'a> {
 }
 
 impl Im2col {
-    /// `None` for large filters, for which other algorithms are faster. With pooling, a block holds the rows that one
-    /// row of pooled values is made of.
+    /// `None` for groups, and for large filters, for which other algorithms are faster. With pooling, a block holds the
+    /// rows that one row of pooled values is made of.
     pub(super) fn new(geometry: Geometry) -> Option<Self> {
         let output = geometry.output;
         let block_rows = match geometry.pool {
             Some(pool) => pool.window.0,
             None => (BLOCK_VALUES / output.row()).clamp(1, output.height),
         };
-        (geometry.filter_len() <= MAX_FILTER_LEN).then_some(Self { geometry, block_rows })
+        let suits = geometry.groups == 1 && geometry.filter_len() <= MAX_FILTER_LEN;
+        suits.then_some(Self { geometry, block_rows })
     }
 
     /// Shape of a row block before pooling.
@@ -72,7 +73,7 @@ impl Im2col {
 
     fn row_blocks(&self) -> impl Iterator<Item = RowBlock> {
         let (height, stride, out) = match self.geometry.pool {
-            Some(pool) => (pool.output.height, pool.stride, pool.output.row()),
+            Some(pool) => (pool.output.height, pool.stride.0, pool.output.row()),
             None => (self.geometry.output.height, 1, self.geometry.output.row()),
         };
         let rows = self.block_rows;
@@ -121,13 +122,14 @@ impl Im2col {
             padded, filter, output, ..
         } = &self.geometry;
         let (width, channels, stride) = (output.width, padded.channels, filter.stride);
+        let runs = filter.runs(channels);
         let mut lines = columns.chunks_exact_mut(block.rows * width);
         for filter_row in 0..filter.height {
-            let x = &x[(block.first * stride + filter_row) * padded.row()..];
-            // A filter row's columns and channels are contiguous in the input.
-            for (start, line) in (0..filter.width * channels).zip(lines.by_ref()) {
+            let x = &x[(block.first * stride.0 + filter_row * filter.dilation.0) * padded.row()..];
+            let starts = (0..runs.count).flat_map(|run| run * runs.stride..run * runs.stride + runs.len);
+            for (start, line) in starts.zip(lines.by_ref()) {
                 for (row, to) in line.chunks_exact_mut(width).enumerate() {
-                    copy_strided(&x[row * stride * padded.row() + start..], stride * channels, to);
+                    copy_strided(&x[row * stride.0 * padded.row() + start..], stride.1 * channels, to);
                 }
             }
         }
@@ -140,13 +142,18 @@ impl Im2col {
         } = &self.geometry;
         let (pixels, filter_len) = (block.rows * output.width, self.geometry.filter_len());
         let filter_row = filter.width * padded.channels;
+        let runs = filter.runs(padded.channels);
         let windows = dcolumns.chunks_exact(filter_len.next_multiple_of(NR)).take(pixels);
         for (pixel, window) in windows.enumerate() {
             let (y, x) = (block.first + pixel / output.width, pixel % output.width);
             for (row, window) in window[..filter_len].chunks_exact(filter_row).enumerate() {
-                let start = (y * filter.stride + row) * padded.row() + x * filter.stride * padded.channels;
-                for (to, from) in dx[start..start + filter_row].iter_mut().zip(window) {
-                    *to += from;
+                let line = y * filter.stride.0 + row * filter.dilation.0;
+                let start = line * padded.row() + x * filter.stride.1 * padded.channels;
+                for (run, window) in window.chunks_exact(runs.len).enumerate() {
+                    let start = start + run * runs.stride;
+                    for (to, from) in dx[start..start + runs.len].iter_mut().zip(window) {
+                        *to += from;
+                    }
                 }
             }
         }

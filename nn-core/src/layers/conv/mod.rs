@@ -2,14 +2,15 @@
 //!
 //! # Shapes
 //! - `x`: `[batch, height, width, channels]`
-//! - `W`: `[output channels, input channels, filter height, filter width]`
+//! - `W`: `[output channels, input channels / groups, filter height, filter width]`
 //! - `b`: `[output channels]`
 //! - `y`: `[batch, output height, output width, output channels]`
 //!
-//! One of three algorithms computes it: [`im2col`] for small filters, [`winograd`] for square ones of stride 1 with
-//! many channels, [`direct`] for all others.
+//! One of four algorithms computes it: [`im2col`] for small filters, [`winograd`] for square ones of stride 1 with
+//! many channels, [`depthwise`] for narrow groups of channels, [`direct`] for all others.
 
 mod algorithm;
+mod depthwise;
 mod direct;
 mod epilogue;
 mod geometry;
@@ -18,7 +19,9 @@ mod winograd;
 
 use std::ops::Range;
 
-use self::{algorithm::Algorithm, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd};
+use self::{
+    algorithm::Algorithm, depthwise::Depthwise, direct::Direct, geometry::Geometry, im2col::Im2col, winograd::Winograd,
+};
 use super::{Backward, Forward, GradientMethod, Layer, Parameters, PoolGeometry, TensorSpec};
 use crate::{
     gemm::{Kernel, MatMut, NR},
@@ -30,7 +33,7 @@ use crate::{
 /// A convolution layer.
 ///
 /// Its parameters are the weights, packed in panels as `[output channels / 16, filter height, filter width, input
-/// channels, 16]` with zeros behind the last channel, then the bias, padded likewise.
+/// channels / groups, 16]` with zeros behind the last channel, then the bias, padded likewise.
 #[derive(Debug)]
 pub(crate) struct Conv {
     geometry: Geometry,
@@ -48,7 +51,9 @@ impl Conv {
         needs_dx: bool,
     ) -> Self {
         let geometry = Geometry::new(input, output, spec, relu, pool);
-        let algorithm: Box<dyn Algorithm> = if let Some(im2col) = Im2col::new(geometry) {
+        let algorithm: Box<dyn Algorithm> = if geometry.groups > 1 && !Direct::suits_groups(&geometry) {
+            Box::new(Depthwise::new(geometry))
+        } else if let Some(im2col) = Im2col::new(geometry) {
             Box::new(im2col)
         } else if let Some(winograd) = Winograd::new(geometry) {
             Box::new(winograd)
@@ -102,7 +107,7 @@ impl Parameters for Conv {
         let (outputs, filter) = (self.geometry.output.channels, self.geometry.filter);
         let weight = TensorSpec {
             name: "weight",
-            shape: vec![outputs, self.geometry.input.channels, filter.height, filter.width],
+            shape: vec![outputs, filter.channels, filter.height, filter.width],
         };
         let bias = self.geometry.bias.then(|| TensorSpec {
             name: "bias",
@@ -115,12 +120,9 @@ impl Parameters for Conv {
         if tensor == 1 {
             return self.geometry.weight_len() + index;
         }
-        let area = self.geometry.filter.area();
-        let (output, input) = (
-            index / area / self.geometry.input.channels,
-            index / area % self.geometry.input.channels,
-        );
-        let row = output / NR * self.geometry.filter_len() + index % area * self.geometry.input.channels + input;
+        let (area, channels) = (self.geometry.filter.area(), self.geometry.filter.channels);
+        let (output, input) = (index / area / channels, index / area % channels);
+        let row = output / NR * self.geometry.filter_len() + index % area * channels + input;
         row * NR + output % NR
     }
 

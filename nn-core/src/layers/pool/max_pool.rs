@@ -4,11 +4,11 @@
 //! - `x`: `[batch, height, width, channels]`
 //! - `y`, `argmax`: `[batch, output height, output width, channels]`
 //!
-//! `argmax` is the maximum's index in its window, as an `f32`, counted row by row.
+//! `argmax` is the maximum's index in its window, as an `f32`, counted row by row; padding counts, and is never the maximum.
 
 use std::ops::Range;
 
-use super::geometry::PoolGeometry;
+use super::geometry::{Inside, PoolGeometry};
 use crate::{
     gemm::{Kernel, MatMut, Vectorize},
     layers::{Backward, Forward, Layer},
@@ -73,11 +73,13 @@ impl Vectorize for MaxPoolForward<'_> {
         let (geometry, channels) = (self.geometry, self.geometry.input.channels);
         let mut argmax = self.argmax.chunks_exact_mut(channels);
         for (row, y) in self.y.chunks_mut(geometry.output.row()).enumerate() {
-            let x = &self.x[row * geometry.stride * geometry.input.row()..];
+            let rows = geometry.rows(row);
             for (col, y) in y.chunks_exact_mut(channels).enumerate() {
+                let inside = geometry.inside(rows, col);
                 let mut window = WindowForward {
                     geometry,
-                    x: &x[col * geometry.stride * channels..],
+                    x: &self.x[inside.start..],
+                    inside,
                     y,
                     argmax: argmax.next(),
                 };
@@ -90,6 +92,7 @@ impl Vectorize for MaxPoolForward<'_> {
 /// One window; its maxima stay in registers until all pixels have been read.
 struct WindowForward<'a> {
     geometry: &'a PoolGeometry,
+    inside: Inside,
     /// The image from the window's first pixel on.
     x: &'a [f32],
     y: &'a mut [f32],
@@ -99,17 +102,24 @@ struct WindowForward<'a> {
 impl Chunked for WindowForward<'_> {
     #[inline(always)]
     fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let (mut largest, mut indices) = (F32x8::splat(f32::NEG_INFINITY), F32x8::ZERO);
-        let mut index = 0.0;
-        for row in 0..self.geometry.window.0 {
+        let Inside {
+            rows,
+            cols,
+            first_index: mut index,
+            skipped,
+            ..
+        } = self.inside;
+        let (mut largest, mut indices) = (F32x8::splat(f32::NEG_INFINITY), F32x8::splat(index));
+        for row in 0..rows {
             let row = &self.x[row * self.geometry.input.row()..];
-            for col in 0..self.geometry.window.1 {
+            for col in 0..cols {
                 let x = &row[col * self.geometry.input.channels..];
                 let x = F32x8::load::<FULL>(&x[range.clone()]);
                 indices = F32x8::splat(index).select_greater(x, largest, indices);
                 largest = x.select_greater(x, largest, largest);
                 index += 1.0;
             }
+            index += skipped;
         }
         if let Some(argmax) = &mut self.argmax {
             indices.store::<FULL>(&mut argmax[range.clone()]);
@@ -132,13 +142,15 @@ impl Vectorize for MaxPoolBackward<'_> {
         self.dx.fill(0.0);
         let mut gradients = self.dy.chunks_exact(channels).zip(self.argmax.chunks_exact(channels));
         for row in 0..geometry.output.height {
-            let dx = &mut self.dx[row * geometry.stride * geometry.input.row()..];
+            let rows = geometry.rows(row);
             for (col, (dy, argmax)) in gradients.by_ref().take(geometry.output.width).enumerate() {
+                let inside = geometry.inside(rows, col);
                 let mut window = WindowBackward {
                     geometry,
                     dy,
                     argmax,
-                    dx: &mut dx[col * geometry.stride * channels..],
+                    dx: &mut self.dx[inside.start..],
+                    inside,
                 };
                 window.for_each_chunk(channels);
             }
@@ -149,6 +161,7 @@ impl Vectorize for MaxPoolBackward<'_> {
 /// The gradient of one window.
 struct WindowBackward<'a> {
     geometry: &'a PoolGeometry,
+    inside: Inside,
     dy: &'a [f32],
     argmax: &'a [f32],
     /// The image from the window's first pixel on.
@@ -160,15 +173,22 @@ impl Chunked for WindowBackward<'_> {
     fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
         let dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
         let argmax = F32x8::load::<FULL>(&self.argmax[range.clone()]);
-        let mut index = 0.0;
-        for row in 0..self.geometry.window.0 {
+        let Inside {
+            rows,
+            cols,
+            first_index: mut index,
+            skipped,
+            ..
+        } = self.inside;
+        for row in 0..rows {
             let row = &mut self.dx[row * self.geometry.input.row()..];
-            for col in 0..self.geometry.window.1 {
+            for col in 0..cols {
                 let dx = &mut row[col * self.geometry.input.channels..][range.clone()];
                 let dy = dy.select_equal(argmax, F32x8::splat(index));
                 (F32x8::load::<FULL>(dx) + dy).store::<FULL>(dx);
                 index += 1.0;
             }
+            index += skipped;
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A window row is contiguous in memory, so a window is a matrix row whose columns come in segments, one for each row
 //! of the filter. Horizontally adjacent windows are the matrix's rows, `stride` pixels apart. The products with the
-//! weights and with the output's gradient are then ordinary matrix products without a copy.
+//! weights and with the output's gradient are then ordinary matrix products without a copy. With dilation or groups, each
+//! pixel of a window row is a segment.
 
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ const PASS_WEIGHTS: usize = 6 * 1024;
 pub(super) struct Convolution {
     pub(super) input: HwcShape,
     pub(super) filter: Filter,
+    /// With the channels that these filters compute.
     pub(super) output: HwcShape,
     /// Distances of the output's rows and pixels in memory.
     pub(super) output_strides: (usize, usize),
@@ -38,10 +40,15 @@ impl Convolution {
         z: &mut [f32],
         (bias, relu): (Option<&[f32]>, bool),
     ) {
+        let runs = self.filter.runs(self.input.channels);
         // Weights of one filter row, and of a whole panel.
-        let row = self.filter.width * self.input.channels * NR;
+        let row = runs.count * runs.len * NR;
         let panel = self.filter.height * row;
-        let rows = (PASS_WEIGHTS / row).clamp(1, self.filter.height);
+        let rows = if runs.count == 1 {
+            (PASS_WEIGHTS / row).clamp(1, self.filter.height)
+        } else {
+            1
+        };
         let is_narrow = self.output.width <= 3;
         let panels = if is_narrow {
             usize::MAX / NR
@@ -59,17 +66,20 @@ impl Convolution {
                     ..Epilogue::STORE
                 };
                 for y in 0..self.output.height {
-                    let skip = self.nonzero_rows.start.saturating_sub(y * self.filter.stride);
-                    let end = self.nonzero_rows.end.saturating_sub(y * self.filter.stride);
+                    let row_of = |row: usize| {
+                        row.saturating_sub(y * self.filter.stride.0)
+                            .div_ceil(self.filter.dilation.0)
+                    };
+                    let (skip, end) = (row_of(self.nonzero_rows.start), row_of(self.nonzero_rows.end));
                     let (top, bottom) = (top.max(skip).min(bottom), bottom.min(end));
                     let a = self.window_rows(x, y, top..bottom.max(top));
                     let b = Panels {
                         data: &weights[first / NR * panel + top * row..],
-                        k: row / NR,
+                        k: runs.len,
                         n: channels,
                         panel_stride: panel,
                         row_stride: NR,
-                        segment_stride: row,
+                        segment_stride: runs.len * NR,
                     };
                     let c = &mut z[y * self.output_strides.0 + first..];
                     let c = MatMut::new(c, self.output.width, channels, self.output_strides.1, 1);
@@ -79,15 +89,23 @@ impl Convolution {
         }
     }
 
-    /// The windows of output row `y` as a matrix, one window a row; of each window the filter rows `rows`.
+    /// The windows of output row `y` as a matrix, one window a row; of each window the filter rows `rows`, at most one if
+    /// its values are not contiguous.
     fn window_rows<'a>(&self, x: &'a [f32], y: usize, rows: Range<usize>) -> Segments<'a> {
-        let pixel = self.input.channels;
-        let start = (y * self.filter.stride + rows.start) * self.input.row();
+        let (filter, runs) = (&self.filter, self.filter.runs(self.input.channels));
+        // Without rows, the start of the window, which is inside the input.
+        let first = if rows.is_empty() { 0 } else { rows.start };
+        let start = (y * filter.stride.0 + first * filter.dilation.0) * self.input.row();
+        let segments = if runs.count == 1 {
+            (rows.len(), filter.dilation.0 * self.input.row())
+        } else {
+            (rows.len() * runs.count, runs.stride)
+        };
         Segments::new(
-            &x[start.min(x.len())..],
-            (self.output.width, self.filter.stride * pixel),
-            (self.filter.width * pixel, 1),
-            (rows.len(), self.input.row()),
+            &x[start..],
+            (self.output.width, filter.stride.1 * self.input.channels),
+            (runs.len, 1),
+            segments,
         )
     }
 }
@@ -96,6 +114,7 @@ impl Convolution {
 pub(super) struct WeightGradient {
     pub(super) input: HwcShape,
     pub(super) filter: Filter,
+    /// With the channels that these filters compute.
     pub(super) output: HwcShape,
     /// Distances of the rows and pixels of `dz` in memory.
     pub(super) dz_strides: (usize, usize),
@@ -105,17 +124,19 @@ impl WeightGradient {
     /// Adds to `dweights`, packed as the weights, or overwrites them if this is the `is_first` sample. `dz` begins at
     /// its first pixel and has [`NR`] more values after the last one.
     pub(super) fn run(&self, kernel: Kernel, x: &[f32], dz: &[f32], dweights: &mut [f32], is_first: bool) {
-        let row = self.filter.width * self.input.channels;
+        let Filter { stride, dilation, .. } = self.filter;
+        let runs = self.filter.runs(self.input.channels);
         let epilogue = Epilogue {
             beta: if is_first { 0.0 } else { 1.0 },
             ..Epilogue::STORE
         };
-        for y in 0..self.filter.height {
+        for run in 0..self.filter.height * runs.count {
+            let (y, x_run) = (run / runs.count, run % runs.count);
             let a = Segments::new(
-                &x[y * self.input.row()..],
-                (row, 1),
-                (self.output.width, self.filter.stride * self.input.channels),
-                (self.output.height, self.filter.stride * self.input.row()),
+                &x[y * dilation.0 * self.input.row() + x_run * runs.stride..],
+                (runs.len, 1),
+                (self.output.width, stride.1 * self.input.channels),
+                (self.output.height, stride.0 * self.input.row()),
             );
             let b = Panels {
                 data: dz,
@@ -125,8 +146,9 @@ impl WeightGradient {
                 row_stride: self.dz_strides.1,
                 segment_stride: self.dz_strides.0,
             };
-            let panel = self.filter.height * row * NR;
-            let c = Output::panels(&mut dweights[y * row * NR..], row, self.output.channels, panel);
+            let panel = self.filter.height * runs.count * runs.len * NR;
+            let dweights = &mut dweights[run * runs.len * NR..];
+            let c = Output::panels(dweights, runs.len, self.output.channels, panel);
             kernel.multiply(a, b, c, epilogue);
         }
     }

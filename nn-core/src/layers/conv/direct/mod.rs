@@ -1,4 +1,4 @@
-//! Direct convolution: `z = x ∗ W` from windows read in place, for filters too large for im2col.
+//! Direct convolution: `z = x ∗ W` from windows read in place, for filters too large for im2col, and for wide groups.
 
 mod convolution;
 mod phases;
@@ -18,7 +18,11 @@ use crate::{
     aligned::{parts, parts_len},
     gemm::{Kernel, MatMut, NR},
     layers::{Backward, Forward, max_pool},
+    shape::HwcShape,
 };
+
+/// With fewer input channels a group's products are too short to pay.
+const MIN_GROUP_INPUTS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Direct {
@@ -37,6 +41,31 @@ impl Direct {
         Self { geometry, phases }
     }
 
+    /// Whether the groups are whole panels of weights, and wide enough for the algorithm to be fast.
+    pub(super) fn suits_groups(geometry: &Geometry) -> bool {
+        geometry.filter.channels >= MIN_GROUP_INPUTS && geometry.group_outputs().is_multiple_of(NR)
+    }
+
+    /// The output of a group.
+    fn group_output(&self) -> HwcShape {
+        HwcShape {
+            channels: self.geometry.group_outputs(),
+            ..self.geometry.output
+        }
+    }
+
+    /// The groups, in order.
+    fn groups(&self) -> impl Iterator<Item = Group> {
+        let geometry = self.geometry;
+        let weights = geometry.weight_len() / geometry.groups;
+        (0..geometry.groups).map(move |group| Group {
+            first_input: group * geometry.filter.channels,
+            first_output: group * geometry.group_outputs(),
+            weights: group * weights..(group + 1) * weights,
+            transposed: group * geometry.transposed_weight_len(),
+        })
+    }
+
     /// Scratch memory: the padded input, the output before pooling, and its gradient in training.
     fn scratch_lens(&self, training: bool) -> [usize; 3] {
         [
@@ -51,7 +80,7 @@ impl Direct {
         ]
     }
 
-    /// The phases of the input gradient, each with its range in the transposed weights.
+    /// The phases of the input gradient, each with its range in a group's transposed weights.
     fn phases(&self) -> impl Iterator<Item = (&Phase, Range<usize>)> {
         let position = self.geometry.transposed_weight_len() / self.geometry.filter.area();
         self.phases.list.iter().scan(0, move |end, phase| {
@@ -69,8 +98,17 @@ impl Direct {
             .iter()
             .map(|phase| phase.convolution.output.len())
             .sum();
-        read < self.geometry.input.len()
+        read * self.geometry.groups < self.geometry.input.len()
     }
+}
+
+/// Where a group of channels begins in each pixel of input and output, and where its weights lie.
+struct Group {
+    first_input: usize,
+    first_output: usize,
+    weights: Range<usize>,
+    /// Start in the transposed weights.
+    transposed: usize,
 }
 
 impl Algorithm for Direct {
@@ -79,18 +117,25 @@ impl Algorithm for Direct {
         let convolution = Convolution {
             input: geometry.padded,
             filter: geometry.filter,
-            output: geometry.output,
+            output: self.group_output(),
             output_strides: (geometry.output.row(), geometry.output.channels),
             nonzero_rows: 0..geometry.padded.height,
         };
         let (weights, bias) = geometry.weights_and_bias(pass.parameters);
+        let run = |x: &[f32], z: &mut [f32]| {
+            for group in self.groups() {
+                let bias = bias.map(|bias| &bias[group.first_output..][..convolution.output.channels]);
+                let (x, z) = (&x[group.first_input..], &mut z[group.first_output..]);
+                convolution.run(pass.kernel, x, &weights[group.weights], z, (bias, geometry.relu));
+            }
+        };
         let [padded, z, _] = parts(pass.scratch, self.scratch_lens(pass.training.is_some()));
         for row in 0..y.rows() {
             let x = geometry.pad_input(pass.x.row(row), padded);
             match &geometry.pool {
-                None => convolution.run(pass.kernel, x, weights, y.row_mut(row), (bias, geometry.relu)),
+                None => run(x, y.row_mut(row)),
                 Some(pool) => {
-                    convolution.run(pass.kernel, x, weights, z, (bias, geometry.relu));
+                    run(x, z);
                     max_pool(pass.kernel, pool, z, y.row_mut(row), pass.saved.row_mut(row));
                 }
             }
@@ -106,7 +151,7 @@ impl Algorithm for Direct {
         let weight_gradient = WeightGradient {
             input: geometry.padded,
             filter: geometry.filter,
-            output: geometry.output,
+            output: self.group_output(),
             dz_strides,
         };
         let dz_start = dz_pad.0 * dz_strides.0 + dz_pad.1 * dz_strides.1;
@@ -127,16 +172,23 @@ impl Algorithm for Direct {
                 (&mut dz[dz_start..], dz_strides),
             );
             let x = geometry.pad_input(pass.x.row(row), padded);
-            weight_gradient.run(pass.kernel, x, &dz[dz_start..], dweights, is_first);
-            if let Some(dx) = &mut dx {
-                let dx = dx.row_mut(row);
-                if has_unread_pixels {
-                    dx.fill(0.0);
-                }
+            for group in self.groups() {
+                let (x, dz) = (&x[group.first_input..], &dz[dz_start + group.first_output..]);
+                weight_gradient.run(pass.kernel, x, dz, &mut dweights[group.weights], is_first);
+            }
+            let Some(dx) = &mut dx else { continue };
+            let dx = dx.row_mut(row);
+            if has_unread_pixels {
+                dx.fill(0.0);
+            }
+            for group in self.groups() {
+                let weights = &pass.transposed[group.transposed..];
                 for (phase, range) in self.phases() {
-                    let (dz, weights) = (&dz[phase.dz_start..], &pass.transposed[range]);
-                    let dx = &mut dx[phase.dx_start..];
-                    phase.convolution.run(pass.kernel, dz, weights, dx, (None, false));
+                    let dz = &dz[phase.dz_start + group.first_output..];
+                    let dx = &mut dx[phase.dx_start + group.first_input..];
+                    phase
+                        .convolution
+                        .run(pass.kernel, dz, &weights[range], dx, (None, false));
                 }
             }
         }
@@ -147,14 +199,17 @@ impl Algorithm for Direct {
     }
 
     fn transposed_len(&self) -> usize {
-        self.geometry.transposed_weight_len()
+        self.geometry.groups * self.geometry.transposed_weight_len()
     }
 
     fn transpose(&self, _kernel: Kernel, weights: &[f32], transposed: &mut [f32]) {
-        for (phase, range) in self.phases() {
-            let positions = phase.positions.iter().copied();
-            self.geometry
-                .transpose_weights(weights, positions, &mut transposed[range]);
+        for group in self.groups() {
+            let (weights, transposed) = (&weights[group.weights], &mut transposed[group.transposed..]);
+            for (phase, range) in self.phases() {
+                let positions = phase.positions.iter().copied();
+                self.geometry
+                    .transpose_weights(weights, positions, &mut transposed[range]);
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ struct Scratch<'a> {
 
 impl Winograd {
     /// `None` where the algorithm does not apply, or where direct convolution is faster: it needs square filters of 2
-    /// to 5 values a side, stride 1, and many channels and tiles.
+    /// to 5 values a side, stride 1, no dilation, one group, and many channels and tiles.
     pub(super) fn new(geometry: Geometry) -> Option<Self> {
         let Geometry {
             input, filter, output, ..
@@ -72,7 +72,9 @@ impl Winograd {
         let tiling = Tiling::new(filter.height, (output.height, output.width))?;
         let channels = input.channels.min(output.channels);
         let suits = filter.height == filter.width
-            && filter.stride == 1
+            && filter.stride == (1, 1)
+            && filter.dilation == (1, 1)
+            && geometry.groups == 1
             && channels >= MIN_CHANNELS
             && tiling.count() >= MIN_TILES;
         suits.then(|| Self {
