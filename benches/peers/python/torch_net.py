@@ -82,7 +82,7 @@ def layer(item, x):
     padding = options.get("pad", "0")
     padding = padding if padding == "same" else pair(padding)
     if name == "conv":
-        stride, dilation = pair(options.get("stride", "1")), int(options.get("dilation", 1))
+        stride, dilation = pair(options.get("stride", "1")), pair(options.get("dilation", "1"))
         groups = int(options.get("groups", 1))
         return nn.Conv2d(inputs, int(size), pair(words[1]), stride, padding, dilation, groups, bias)
     if name == "dense":

@@ -4,16 +4,25 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Network,
-    tensor::{Place, Tensor, TensorKind, TensorView},
+    tensor::{Place, Tensor, TensorKind, TensorSlot, TensorView},
 };
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
+    graph::Graph,
     initialization::Initialization,
     pattern,
+    spec::NetworkSpec,
 };
 
 impl Network {
+    /// The tensors of a network of these layers, in the order of [`tensors`](Self::tensors); without the memory of the
+    /// network itself.
+    pub(crate) fn slots(spec: &NetworkSpec) -> Vec<TensorSlot> {
+        let graph = Graph::for_training(spec);
+        Place::all(&graph).map(TensorSlot::from).collect()
+    }
+
     /// A parameter or running statistic, borrowed, by its name, as in `0.weight`.
     ///
     /// # Errors

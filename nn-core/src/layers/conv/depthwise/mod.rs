@@ -38,6 +38,10 @@ struct PixelTaps {
     cols: AxisTaps,
 }
 
+/// Makes the taps of an axis from the lengths of input and output, the padding, the filter's length, and its stride and
+/// dilation.
+type MakeTaps = fn((usize, usize), usize, usize, (usize, usize)) -> AxisTaps;
+
 impl Depthwise {
     pub(super) fn new(geometry: Geometry) -> Self {
         let Geometry {
@@ -47,7 +51,7 @@ impl Depthwise {
             pad,
             ..
         } = geometry;
-        let taps = |of: fn((usize, usize), usize, usize, (usize, usize)) -> AxisTaps| PixelTaps {
+        let taps = |of: MakeTaps| PixelTaps {
             rows: of(
                 (input.height, output.height),
                 pad.0,
