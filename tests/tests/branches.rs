@@ -1,7 +1,7 @@
 //! Networks with branches: residual and U-shaped ones train, to the same bits on any number of threads; inner layers can
 //! be looked at; networks can be cut and joined.
 
-use nn_core::{Network, NetworkSpec, Shape, Tensor, Trainer, Workspace, optim::Adam};
+use nn_core::{Network, NetworkSpec, Shape, Tensor, Trainer, Workspace, loss::MeanSquaredError, optim::Adam};
 use tests::{
     close::{Tolerance, assert_close, assert_same_bits},
     data::{assert_error, batch, network, on_kernels, parameters, trained, values},
@@ -135,4 +135,28 @@ fn a_joined_network_computes_one_after_the_other() {
     };
     assert_same_bits("the backbone", &backbone(head.tensors()), &backbone(first.tensors()));
     assert_error(first.with_head("conv 3 9x9", 1), &["no window fits"]);
+}
+
+/// An autoencoder in the shape of a U (Ronneberger et al., 2015, "U-Net"): what shrinks is joined to what it was.
+#[test]
+fn a_u_shaped_autoencoder_trains_to_the_same_bits_on_any_number_of_threads() {
+    let inner = "concat(; maxpool 2 | conv 8 3x3 pad same | relu | upsample 2)";
+    let outer =
+        format!("concat(; maxpool 2 | conv 8 3x3 pad same | relu | {inner} | conv 8 3x3 pad same | relu | upsample 2)");
+    let text = format!("8x8x1 | conv 4 3x3 pad same | relu | {outer} | conv 1 3x3 pad same");
+    for (kernel, network) in on_kernels(&network(&text, 1)) {
+        let inputs = values(7, 24 * 64);
+        let losses = assert_same_on_any_threads(format!("U, {kernel}"), || {
+            let trainer = Trainer::new(network.clone(), Adam::new(0.01), 24).unwrap();
+            let mut trainer = trainer.with_loss(MeanSquaredError).unwrap();
+            let mut values: Vec<f32> = (0..40).map(|_| trainer.step(&inputs, &inputs).unwrap().loss).collect();
+            values.extend(parameters(trainer.network()));
+            values
+        });
+        assert!(
+            losses[39] < 0.2 * losses[0],
+            "{kernel}: the loss falls: {:?}",
+            &losses[..40]
+        );
+    }
 }
