@@ -32,6 +32,11 @@ impl Source for Batches<'_> {
         batch.fill_classes(|images, labels| Batches::next_batch(self, images, labels))?;
         Ok(())
     }
+
+    fn last_batch_len(&self, _batch: &Batch) -> Option<usize> {
+        let rest = self.dataset().len() % self.batch_size();
+        (rest > 0).then_some(rest)
+    }
 }
 
 #[cfg(test)]

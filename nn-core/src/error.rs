@@ -108,7 +108,7 @@ pub enum Error {
     /// A batch is too small for a layer that computes batch statistics.
     #[error(
         "layer {layer}: a batch of {batch} sample has one value per channel, and one value has no variance; \
-         train on batches of at least {least}, including the last batch of an epoch"
+         train on batches of at least {least}, including the last batch of an epoch: choose another size, or drop the last"
     )]
     SmallBatch {
         /// The layer's position, counted from 0 after the input, and its text form.

@@ -234,8 +234,8 @@ pub use spec::{
 };
 pub use summary::{LayerSummary, Summary};
 pub use train::{
-    Cursor, EpochReport, Evaluation, Gradients, ParameterSettings, Trainer, evaluate, evaluate_with, gradients,
-    input_gradient, metrics,
+    Cursor, EpochReport, Evaluation, Fit, FitEnd, FitEpoch, FitReport, Gradients, ParameterSettings, Trainer, evaluate,
+    evaluate_with, gradients, input_gradient, metrics,
     source::{self, Samples, Source},
 };
 

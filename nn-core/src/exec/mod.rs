@@ -12,4 +12,5 @@ pub(crate) use packed::PackedParameters;
 pub(crate) use pass::BoundGraph;
 pub(crate) use shard::{for_blocks, in_pool, min_block_parameters};
 pub use thread_plan::ThreadPlan;
+pub(crate) use workspace::check_min_batch;
 pub use workspace::{BatchReport, Workspace};

@@ -325,7 +325,7 @@ fn training_layout(training: &Option<MemoryLayout>) -> &MemoryLayout {
 }
 
 /// Refuses a batch that is too small for a layer with statistics over it.
-fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
+pub(crate) fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
     for (node, layer) in graph.cross_sample_nodes() {
         let least = layer.min_batch();
         if batch < least {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    exec::{BatchReport, in_pool},
+    exec::{BatchReport, check_min_batch, in_pool},
 };
 
 /// Loss and accuracy of a training epoch.
@@ -93,6 +93,9 @@ impl Trainer {
         let mut totals = Totals::default();
         let (mut next, mut stopped) = (Cursor { batches: 0, ..cursor }, false);
         start_epoch(source, cursor.epoch)?;
+        if let Some(last) = source.last_batch_len(batch) {
+            check_min_batch(self.network.graph(), last)?;
+        }
         let mut is_last = false;
         while !stopped && !is_last {
             is_last = !next_batch(source, batch)?;

@@ -82,6 +82,19 @@ impl Trainer {
         self.return_batch(batch);
         outcome
     }
+
+    /// Evaluates a network like the trainer's own, in the trainer's memory.
+    pub(super) fn evaluate_network<S: Source + ?Sized>(
+        &mut self,
+        network: &Network,
+        source: &mut S,
+    ) -> Result<Evaluation> {
+        let mut batch = self.take_batch();
+        let memory = (&mut self.workspace, &mut batch);
+        let outcome = evaluate_in(network, source, &*self.settings.loss, memory, |_, _| {});
+        self.return_batch(batch);
+        outcome
+    }
 }
 
 /// [`evaluate_with`] in given memory.

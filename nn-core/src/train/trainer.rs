@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    exec::{BatchReport, Workspace, in_pool},
+    exec::{BatchReport, Workspace, in_pool, min_block_parameters},
     gemm::MatRef,
     layers::StepContext,
     loss::{CrossEntropy, Loss, Objective, Reduction, Targets},
@@ -19,6 +19,9 @@ use crate::{
     optim::{Optimizer, Schedule},
     spin::with_spinning_workers,
 };
+
+/// Parameters below which nothing is divided among threads but for the samples of a large batch.
+const SMALL_PARAMETERS: usize = 1 << 12;
 
 /// Trains a network: owns it, its workspace and the optimizer's state.
 ///
@@ -326,7 +329,21 @@ impl Trainer {
     /// parameters do not change then.
     pub fn step<'t>(&mut self, inputs: &[f32], targets: impl Into<Targets<'t>>) -> Result<BatchReport> {
         let targets = targets.into();
+        if self.is_small(inputs.len() / self.network.graph().inputs()) {
+            return self.step_in_pool(inputs, targets);
+        }
         in_pool(|| self.step_with_spinning_workers(inputs, targets))
+    }
+
+    /// Whether no section of a step is worth a second thread. It then runs on the caller's thread, since entering the
+    /// pool would take longer than the step.
+    fn is_small(&self, batch: usize) -> bool {
+        let graph = self.network.graph();
+        let parameters = graph.parameters_len();
+        batch > 0
+            && parameters < SMALL_PARAMETERS
+            && parameters < 2 * min_block_parameters(batch)
+            && self.workspace.training_threads(graph, batch) == 1
     }
 
     pub(super) fn step_with_spinning_workers(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<BatchReport> {

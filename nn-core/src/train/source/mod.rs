@@ -62,6 +62,13 @@ pub trait Source: Send {
     /// # Errors
     /// The source's own; they end the training epoch.
     fn next_batch(&mut self, batch: &mut Batch) -> SourceResult;
+
+    /// The number of samples in the last batch of an epoch, if it is known to be smaller than `batch` allows. Batch
+    /// normalization needs two at least: with this number, training fails before its first step rather than at the end
+    /// of an epoch.
+    fn last_batch_len(&self, _batch: &Batch) -> Option<usize> {
+        None
+    }
 }
 
 /// A place in a training run: an epoch, and how many of its batches are done.

@@ -29,6 +29,7 @@ pub struct Samples<'a> {
     targets: Targets<'a>,
     /// The seed of the shuffle.
     seed: Option<u64>,
+    drops_last: bool,
     epoch: u64,
     /// The samples in the order of the epoch, once its first batch is taken.
     order: Vec<usize>,
@@ -44,6 +45,7 @@ impl<'a> Samples<'a> {
             inputs,
             targets: targets.into(),
             seed: None,
+            drops_last: false,
             epoch: 0,
             order: Vec::new(),
             done: 0,
@@ -54,6 +56,13 @@ impl<'a> Samples<'a> {
     #[must_use]
     pub fn shuffled(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Leaves out the last samples of an epoch if they do not fill a batch, as PyTorch's `drop_last=True`.
+    #[must_use]
+    pub fn drop_last(mut self) -> Self {
+        self.drops_last = true;
         self
     }
 
@@ -83,6 +92,9 @@ impl Source for Samples<'_> {
             self.targets.check_lengths(samples, outputs)?;
             self.arrange(samples);
         }
+        if self.drops_last && self.order.len() - self.done < batch.capacity() {
+            return Ok(());
+        }
         for &sample in self.order[self.done..].iter().take(batch.capacity()) {
             let target = self.targets.get(sample, outputs);
             batch.push_weighted(
@@ -93,6 +105,12 @@ impl Source for Samples<'_> {
         }
         self.done += batch.len();
         Ok(())
+    }
+
+    fn last_batch_len(&self, batch: &Batch) -> Option<usize> {
+        let (samples, capacity) = (self.inputs.len() / batch.input_len(), batch.capacity().max(1));
+        let rest = samples % capacity;
+        (rest > 0 && !self.drops_last).then_some(rest)
     }
 }
 

@@ -1,0 +1,196 @@
+//! Training for several epochs: early stopping, the best network, plateaus, the last batch; small steps outside of a pool.
+
+use std::{
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use nn_core::{
+    Fit, FitEnd, Network, Samples, Source, Trainer, evaluate,
+    loss::MeanSquaredError,
+    optim::{Adam, Sgd},
+    source::{Batch, SourceResult},
+};
+use tests::{
+    close::assert_same_bits,
+    data::{assert_error, batch, network, parameters, values},
+    threads::on_threads,
+};
+
+fn trainer(text: &str, learning_rate: f32, samples: usize) -> Trainer {
+    Trainer::new(network(text, 1), Sgd::new(learning_rate), samples).unwrap()
+}
+
+/// Learns the first 16 samples by heart and validates on 16 others, whose targets say nothing about them.
+#[test]
+fn training_stops_early_and_keeps_the_best_network() {
+    let (inputs, targets) = batch(&network("5 | dense 40 | relu | dense 3", 1), 2, 32);
+    let mut train = Samples::new(&inputs[..80], &targets[..16]).shuffled(3);
+    let mut validation = Samples::new(&inputs[80..], &targets[16..]);
+    let mut trainer = trainer("5 | dense 40 | relu | dense 3", 0.5, 8);
+    let mut seen = Vec::new();
+    let fit = Fit::new(500).with_patience(6);
+    let report = trainer.fit(&mut train, Some(&mut validation), &fit, |trainer, epoch| {
+        seen.push((
+            epoch.validation.unwrap().loss,
+            epoch.is_best,
+            parameters(trainer.network()),
+        ));
+        ControlFlow::Continue(())
+    });
+    let report = report.unwrap();
+    assert_eq!(report.end, FitEnd::Patience);
+    assert_eq!(report.epochs.len() as u64, report.best.epoch + 7);
+    let lowest = seen.iter().map(|(loss, ..)| *loss).fold(f64::INFINITY, f64::min);
+    let (loss, is_best, weights) = &seen[report.best.epoch as usize];
+    assert_eq!((*loss, *is_best), (lowest, true));
+    assert_same_bits("the best network", &parameters(&report.network), weights);
+    assert_ne!(parameters(&report.network), parameters(trainer.network()));
+    let mut workspace = nn_core::Workspace::new(&report.network, 16).unwrap();
+    let mut validation = Samples::new(&inputs[80..], &targets[16..]);
+    let again = evaluate(&report.network, &mut validation, trainer.loss(), &mut workspace).unwrap();
+    assert!((again.loss - lowest).abs() < 1e-6);
+}
+
+#[test]
+fn the_learning_rate_falls_on_plateaus_and_the_callback_ends_training() {
+    let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 12);
+    // With a rate of 0 nothing improves after the first epoch.
+    let mut trainer = trainer("4 | dense 3", 0.0, 12);
+    let mut samples = Samples::new(&inputs, &targets);
+    let fit = Fit::new(9).with_plateau(2, 0.5);
+    trainer
+        .fit(&mut samples, None, &fit, |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    trainer.set_learning_rate(0.25).unwrap();
+    let fit = fit.with_min_delta(1e9);
+    let report = trainer.fit(&mut samples, None, &fit, |_, epoch| match epoch.epoch {
+        6 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let report = report.unwrap();
+    let rates: Vec<f32> = report.epochs.iter().map(|epoch| epoch.learning_rate).collect();
+    assert_eq!(rates, [0.25, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]);
+    assert_eq!((report.end, report.best.epoch), (FitEnd::Callback, 0));
+}
+
+#[test]
+fn an_averaging_trainer_validates_and_keeps_the_average() {
+    let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 12);
+    let mut trainer = trainer("4 | dense 3", 0.5, 12).with_average(0.9).unwrap();
+    let mut samples = Samples::new(&inputs, &targets);
+    let mut validation = Samples::new(&inputs, &targets);
+    let fit = Fit::new(3);
+    let report = trainer.fit(&mut samples, Some(&mut validation), &fit, |_, _| {
+        ControlFlow::Continue(())
+    });
+    let report = report.unwrap();
+    assert_eq!(report.best.epoch, 2);
+    let average = trainer.averaged_network().unwrap();
+    assert_same_bits("the average", &parameters(&report.network), &parameters(&average));
+}
+
+#[test]
+fn settings_of_a_fit_are_checked() {
+    let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 4);
+    for (fit, reason) in [
+        (Fit::new(0), "at least one"),
+        (Fit::new(1).with_patience(0), "at least 1 epoch"),
+        (Fit::new(1).with_plateau(0, 0.5), "at least 1 epoch"),
+        (Fit::new(1).with_plateau(1, 1.5), "less than 1"),
+        (Fit::new(1).with_min_delta(f64::NAN), "finite number"),
+    ] {
+        let mut samples = Samples::new(&inputs, &targets);
+        let outcome = trainer("4 | dense 3", 0.1, 4).fit(&mut samples, None, &fit, |_, _| ControlFlow::Continue(()));
+        assert_error(outcome, &[reason]);
+    }
+}
+
+#[test]
+fn a_last_batch_of_one_is_refused_before_the_first_step_or_dropped() {
+    let text = "4 | dense 5 | batchnorm | dense 3";
+    let (inputs, targets) = batch(&network(text, 1), 2, 9);
+    let mut trainer = trainer(text, 0.1, 4);
+    let goes_on = |_: &Trainer, _: &nn_core::BatchReport| ControlFlow::Continue(());
+    let mut samples = Samples::new(&inputs, &targets);
+    assert_error(
+        trainer.epoch(&mut samples, 0, goes_on),
+        &["1 (batchnorm)", "batch of 1", "drop the last"],
+    );
+    assert_eq!(trainer.steps(), 0);
+    let mut samples = Samples::new(&inputs, &targets).drop_last();
+    let report = trainer.epoch(&mut samples, 0, goes_on).unwrap();
+    assert_eq!((report.samples, trainer.steps()), (8, 2));
+}
+
+/// A source that panics in its second epoch.
+struct Panics<'a>(Samples<'a>);
+
+impl Source for Panics<'_> {
+    fn start_epoch(&mut self, epoch: u64) -> SourceResult {
+        assert!(epoch != 1, "the disk is gone");
+        self.0.start_epoch(epoch)
+    }
+
+    fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
+        self.0.next_batch(batch)
+    }
+}
+
+#[test]
+fn a_panic_in_a_source_or_callback_leaves_the_trainer_usable() {
+    let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 12);
+    let mut trainer = trainer("4 | dense 3", 0.1, 4);
+    let fit = Fit::new(3);
+    let mut source = Panics(Samples::new(&inputs, &targets));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let goes_on = |_: &Trainer, _: &nn_core::FitEpoch| ControlFlow::Continue(());
+        trainer.fit(&mut source, None, &fit, goes_on).map(drop)
+    }));
+    assert!(outcome.is_err());
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut samples = Samples::new(&inputs, &targets);
+        trainer.epoch(&mut samples, 0, |_, _| panic!("a bug")).map(drop)
+    }));
+    assert!(outcome.is_err());
+    let mut samples = Samples::new(&inputs, &targets);
+    let report = trainer
+        .epoch(&mut samples, 0, |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!(report.samples, 12);
+}
+
+/// A small step runs on the caller's thread, a larger one in the pool: bits are the same.
+#[test]
+fn small_steps_have_the_same_bits_inside_and_outside_of_a_pool() {
+    for text in [
+        "2 | dense 4 | relu | dense 2",
+        "12 | dense 64 | relu | dense 30 | relu | dense 3",
+    ] {
+        let run = || {
+            let network = Network::new(text.parse().unwrap(), 1).unwrap();
+            let (inputs, targets) = batch(&network, 4, 20);
+            let mut trainer = Trainer::new(network, Adam::new(0.01), 20).unwrap();
+            let mut losses: Vec<f32> = (0..20).map(|_| trainer.step(&inputs, &targets).unwrap().loss).collect();
+            losses.extend(parameters(trainer.network()));
+            losses
+        };
+        assert_same_bits(text, &run(), &on_threads(3, run));
+    }
+}
+
+#[test]
+fn regression_is_fitted() {
+    let inputs = values(3, 64);
+    let targets: Vec<f32> = inputs.iter().map(|x| (3.0 * x).sin()).collect();
+    let network = network("1 | dense 32 | tanh | dense 1", 2);
+    let mut trainer = Trainer::new(network, Adam::new(0.02), 16)
+        .unwrap()
+        .with_loss(MeanSquaredError)
+        .unwrap();
+    let mut samples = Samples::new(&inputs, &targets).shuffled(1);
+    let report = trainer
+        .fit(&mut samples, None, &Fit::new(150), |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    assert!(report.best.train.loss.unwrap() < 5e-3, "{:?}", report.best.train.loss);
+}
