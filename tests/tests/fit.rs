@@ -6,14 +6,14 @@ use std::{
 };
 
 use nn_core::{
-    Fit, FitEnd, Network, Samples, Source, Trainer, evaluate,
+    Fit, FitEnd, Network, Samples, Source, Trainer, Workspace, evaluate,
     loss::MeanSquaredError,
     optim::{Adam, Sgd},
     source::{Batch, SourceResult},
 };
 use tests::{
     close::assert_same_bits,
-    data::{assert_error, batch, network, parameters, values},
+    data::{assert_error, batch, network, on_kernels, parameters, values},
     threads::on_threads,
 };
 
@@ -46,7 +46,7 @@ fn training_stops_early_and_keeps_the_best_network() {
     assert_eq!((*loss, *is_best), (lowest, true));
     assert_same_bits("the best network", &parameters(&report.network), weights);
     assert_ne!(parameters(&report.network), parameters(trainer.network()));
-    let mut workspace = nn_core::Workspace::new(&report.network, 16).unwrap();
+    let mut workspace = Workspace::new(&report.network, 16).unwrap();
     let mut validation = Samples::new(&inputs[80..], &targets[16..]);
     let again = evaluate(&report.network, &mut validation, trainer.loss(), &mut workspace).unwrap();
     assert!((again.loss - lowest).abs() < 1e-6);
@@ -176,6 +176,27 @@ fn small_steps_have_the_same_bits_inside_and_outside_of_a_pool() {
             losses
         };
         assert_same_bits(text, &run(), &on_threads(3, run));
+    }
+}
+
+/// Training and prediction share a trainer's memory, but not what layers keep there, such as zeros around an image.
+#[test]
+fn evaluation_between_steps_changes_nothing_and_is_that_of_another_workspace() {
+    let text = "9x8x2 | conv 17 3x3 pad 1 | batchnorm | relu | add(; conv 17 3x3 pad 1 nobias | batchnorm) | relu | \
+                conv 5 3x3 stride 2 pad 1 | batchnorm | maxpool 2 | conv 10 3x3 pad same groups 5 | dense 3";
+    for (kernel, network) in on_kernels(&network(text, 1)) {
+        let (inputs, targets) = batch(&network, 2, 24);
+        let mut evaluated = Trainer::new(network.clone(), Sgd::new(0.05), 24).unwrap();
+        let mut plain = Trainer::new(network, Sgd::new(0.05), 24).unwrap();
+        for step in 0..6 {
+            let losses = [&mut evaluated, &mut plain].map(|trainer| trainer.step(&inputs, &targets).unwrap().loss);
+            assert_eq!(losses[0].to_bits(), losses[1].to_bits(), "{kernel}, step {step}");
+            let evaluation = evaluated.evaluate(&mut Samples::new(&inputs, &targets)).unwrap();
+            let mut workspace = Workspace::new(plain.network(), 24).unwrap();
+            let mut samples = Samples::new(&inputs, &targets);
+            let other = evaluate(plain.network(), &mut samples, plain.loss(), &mut workspace).unwrap();
+            assert_eq!(evaluation, other, "{kernel}, step {step}");
+        }
     }
 }
 

@@ -27,8 +27,9 @@ pub(super) struct BatchMemory {
     pub(super) losses: Vec<f32>,
     /// `[shards, shard_sums_len]`.
     shard_sums: Buffer,
-    /// `[threads, scratch_len]`.
-    scratch: Buffer,
+    /// `[threads, scratch_len]`, for each layout: layers rely on what they left there, such as zeros around an image.
+    training_scratch: Buffer,
+    prediction_scratch: Buffer,
     /// For each node, the samples in which its inputs are nonzero, where its gradient skips the others.
     nonzero: Vec<Option<NonzeroColumns>>,
 }
@@ -50,7 +51,8 @@ impl BatchMemory {
             outputs: Buffer::zeroed(capacity * graph.outputs()),
             losses: vec![0.0; losses],
             shard_sums: Buffer::zeroed(shard_sums),
-            scratch: Buffer::zeroed(0),
+            training_scratch: Buffer::zeroed(0),
+            prediction_scratch: Buffer::zeroed(0),
             nonzero,
         }
     }
@@ -67,17 +69,17 @@ impl BatchMemory {
         let batch = inputs.len() / graph.inputs();
         let sharding = layout.sharding(batch);
         // In prediction there are no targets and no gradients.
-        let gradients = if targets.is_empty() {
-            0
+        let (gradients, scratch) = if targets.is_empty() {
+            (0, &mut self.prediction_scratch)
         } else {
-            layout.activation_stride
+            (layout.activation_stride, &mut self.training_scratch)
         };
         Ok(BatchSlice {
             layout,
             sharding,
             shards: 0..sharding.shards,
             shard_sums: &mut self.shard_sums,
-            scratch: self.scratch.at_least(threads * layout.scratch_len()),
+            scratch: scratch.at_least(threads * layout.scratch_len()),
             inputs: MatRef::row_major(inputs, batch, graph.inputs())?,
             targets,
             activations: MatMut::row_major(&mut self.activations, batch, layout.activation_stride)?,
