@@ -17,7 +17,10 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 //!
-//! The examples `mnist` and `pytorch` are complete programs to start from.
+//! Complete programs to start from are in [`examples`]: `mnist`, `regression`, `xor`, `autoencoder`, `resnet`,
+//! `multilabel`, `transfer` (a new head on a trained backbone), `custom_layer` (a layer and a loss of your own), `pytorch`.
+//!
+//! [`examples`]: https://github.com/nn-core/nn-core/tree/main/nn-core/examples
 //!
 //! # Networks
 //!
@@ -34,6 +37,7 @@
 //! | Regularization | `dropout P` |
 //! | Activation | `relu`, `leakyrelu A`, `elu`, `silu`, `softplus`, `tanh`, `sigmoid`, `gelu` |
 //! | Shape | `flatten` (optional before `dense`), `reshape HxWxC` |
+//! | Branches | `add(A; B; …)`, `concat(A; B; …)`; an empty branch is the input itself, and `add(A)` adds to it |
 //!
 //! ```
 //! use nn_core::{ConvSpec, Network, NetworkSpec, Shape};
@@ -52,7 +56,9 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 //!
-//! The output is a vector; for a classifier, one logit per class.
+//! The output has any shape; for a classifier, it is one logit per class. Layers of your own implement [`CustomLayer`].
+//! [`Network::summary`] prints a table of layers, [`Network::activations`] gives the outputs of inner layers, and
+//! [`Network::cut_after`], [`Network::with_head`] and [`Network::join`] make networks of others.
 //!
 //! # Data
 //!
@@ -67,7 +73,8 @@
 //! # Training
 //!
 //! A [`Trainer`] owns the network, the optimizer's state and the memory of a batch. [`Trainer::step`] trains on one
-//! batch, [`Trainer::epoch`] on all batches of a `Source`. [`optim`] has SGD, Adam and AdamW, and learning-rate
+//! batch, [`Trainer::epoch`] on all batches of a `Source`, and [`Trainer::fit`] for several epochs, with validation and
+//! early stopping. [`optim`] has SGD, Adam and AdamW, and learning-rate
 //! schedules. Loss, gradient clipping and an average of the weights are settings:
 //!
 //! ```
