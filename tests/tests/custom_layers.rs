@@ -1,9 +1,8 @@
 //! A user's own layers: in the builder and by name, among built-in ones, with and without parameters; invalid ones.
 
 use nn_core::{
-    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer,
+    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, check_gradients,
     formats::{LoadOptions, Model},
-    gradients,
     loss::CrossEntropy,
     optim::Sgd,
 };
@@ -249,32 +248,48 @@ fn own_layers_that_could_not_be_stored_are_refused() {
     }
 }
 
-#[test]
-fn gradients_of_own_layers_are_those_of_the_loss() {
-    let network = Network::new(parse("3x2x2 | dense 6 | affine | every 2"), 5).unwrap();
-    let (inputs, targets) = batch(&network, 6, 9);
-    let loss_of = |network: &Network| gradients(network, &inputs, &targets, &CrossEntropy::new()).unwrap();
-    let analytic = loss_of(&network).tensors;
-    let loss = |tensors: &[Tensor]| {
-        let mut changed = network.clone();
-        changed.set_tensors(tensors).unwrap();
-        f64::from(loss_of(&changed).loss)
-    };
-    for (index, gradient) in analytic.iter().enumerate() {
-        for position in 0..gradient.values.len() {
-            let [above, below] = [1e-2, -1e-2].map(|step| {
-                let mut tensors = network.tensors();
-                tensors[index].values[position] += step;
-                loss(&tensors)
-            });
-            let numeric = (above - below) / 2e-2;
-            let error = (numeric - f64::from(gradient.values[position])).abs();
-            assert!(
-                error < 1e-3,
-                "{} at {position}: {numeric} {:?}",
-                gradient.name,
-                gradient.values[position]
-            );
+/// The identity with half of its gradient.
+#[derive(Debug)]
+struct Wrong;
+
+impl CustomLayer for Wrong {
+    fn text(&self) -> String {
+        "wrong".to_owned()
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn forward(&self, _input: Shape, _parameters: &[f32], x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+    }
+
+    fn backward(&self, _input: Shape, pass: CustomBackward<'_>) {
+        for (dx, dy) in pass.dx.iter_mut().zip(pass.dy) {
+            *dx = 0.5 * dy;
         }
     }
+}
+
+#[test]
+fn the_check_of_gradients_tells_right_from_wrong() {
+    let smooth = "4 | dense 9 | gelu | dense 3";
+    let branched = NETWORK.replace("relu", "tanh");
+    for (text, seed) in [("3x2x2 | dense 6 | affine | every 2", 5), (&branched, 6), (smooth, 7)] {
+        let network = Network::new(parse(text), seed).unwrap();
+        let (inputs, targets) = batch(&network, 6, 9);
+        let check = check_gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+        assert!(
+            check.worst < 0.05 && check.compared > 2 * check.skipped,
+            "{text}: {check:?}"
+        );
+    }
+    let builder = NetworkSpec::builder(Shape::features(4)).dense(5).custom(Wrong).dense(3);
+    let network = Network::new(builder.build().unwrap(), 1).unwrap();
+    let (inputs, targets) = batch(&network, 6, 9);
+    let check = check_gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+    assert!(check.worst > 0.4, "{check:?}");
+    let wrong = ["0.weight", "0.bias", "inputs"];
+    assert!(wrong.iter().any(|name| check.worst_at.starts_with(name)), "{check:?}");
 }

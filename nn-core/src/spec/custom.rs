@@ -17,7 +17,7 @@ use crate::{
 /// All methods see one sample at a time, as plain slices in channel-height-width order. The network stores the
 /// parameters, all tensors one after the other in one slice. Put it into a network with
 /// [`NetworkSpecBuilder::custom`](crate::NetworkSpecBuilder::custom), or by name in the text form with a
-/// [`LayerRegistry`]; check its gradients with [gradients](crate::gradients).
+/// [`LayerRegistry`]; check its gradients with [`check_gradients`](crate::check_gradients).
 ///
 /// ```
 /// use nn_core::{CustomBackward, CustomLayer, Network, NetworkSpec, Shape};
