@@ -219,9 +219,20 @@ const NETWORKS: &[&str] = &[
 
 const NORMALIZED: &str = "6x7x2 | conv 5 3x3 pad 1 | batchnorm | relu | maxpool 2 | conv 3 2x2 | batchnorm | dense 9 | batchnorm | relu | dense 4";
 
+// Two tests, so that two cores share them.
+
 #[test]
 fn networks() {
-    for text in NETWORKS {
+    check_networks(NETWORKS.iter().step_by(2));
+}
+
+#[test]
+fn more_networks() {
+    check_networks(NETWORKS.iter().skip(1).step_by(2));
+}
+
+fn check_networks<'a>(texts: impl Iterator<Item = &'a &'a str>) {
+    for text in texts {
         for (seed, samples) in [(1, 1), (2, 2), (3, 7)] {
             // Of two samples, batch normalization makes ±1 whatever its input is, so most gradients vanish.
             let samples = if text.contains("batchnorm") {
