@@ -93,7 +93,7 @@ const NETWORKS: &[&str] = &[
     "4x4x2 | add(tanh; ) | sigmoid | flatten",
     "8x8x1 | conv 4 3x3 pad same | relu | concat(; add(conv 4 3x3 pad same | relu; maxpool 3 stride 1 | conv 4 1x1 pad 1)) \
      | avgpool 8 | dense 3",
-    "12x12x16 | conv 16 3x3 | relu | add(; conv 16 3x3 pad same | relu | conv 16 3x3 pad same) | relu | maxpool 2 | dense 3",
+    "5x5x16 | relu | add(; conv 16 3x3 pad same) | relu | maxpool 2 | dense 2",
     // Outputs that are images.
     "5x6x2 | conv 3 3x3 | relu",
     "4x4x3 | tanh",
