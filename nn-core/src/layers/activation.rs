@@ -31,6 +31,7 @@ pub(crate) enum Activation {
 
 impl Activation {
     /// `f(x)`.
+    #[inline(always)]
     fn apply(self, x: f32) -> f32 {
         match self {
             // Not `f32::max`, which drops NaN.
@@ -65,6 +66,7 @@ impl Activation {
     }
 
     /// `f'(x)`, where `y = f(x)`.
+    #[inline(always)]
     fn derivative(self, x: f32, y: f32) -> f32 {
         match self {
             Self::Relu => {
@@ -106,24 +108,50 @@ fn normal_cdf(x: f32) -> f32 {
     0.5 * (1.0 + libm::erff(x * FRAC_1_SQRT_2))
 }
 
+/// Calls a function with an activation that the compiler knows there, so that no loop chooses between them.
+macro_rules! with_known {
+    ($activation:expr, $function:expr) => {
+        match $activation {
+            Activation::Relu => $function(Activation::Relu),
+            Activation::LeakyRelu(slope) => $function(Activation::LeakyRelu(slope)),
+            Activation::Elu => $function(Activation::Elu),
+            Activation::Silu => $function(Activation::Silu),
+            Activation::Softplus => $function(Activation::Softplus),
+            Activation::Tanh => $function(Activation::Tanh),
+            Activation::Sigmoid => $function(Activation::Sigmoid),
+            Activation::Gelu => $function(Activation::Gelu),
+        }
+    };
+}
+
 impl Layer for Activation {
     fn forward(&self, pass: Forward<'_>, mut y: MatMut<'_>) {
         for row in 0..y.rows() {
-            for (y, &x) in y.row_mut(row).iter_mut().zip(pass.x.row(row)) {
-                *y = self.apply(x);
-            }
+            let (x, y) = (pass.x.row(row), y.row_mut(row));
+            with_known!(*self, |known| apply(known, x, y));
         }
     }
 
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         let Some(mut dx) = dx else { return };
         for row in 0..dx.rows() {
-            let forward = pass.x.row(row).iter().zip(pass.y.row(row));
-            let gradients = dx.row_mut(row).iter_mut().zip(dy.as_ref().row(row));
-            for ((dx, &dy), (&x, &y)) in gradients.zip(forward) {
-                *dx = dy * self.derivative(x, y);
-            }
+            let (forward, dy) = ((pass.x.row(row), pass.y.row(row)), dy.as_ref().row(row));
+            with_known!(*self, |known| apply_derivative(known, forward, dy, dx.row_mut(row)));
         }
+    }
+}
+
+#[inline(always)]
+fn apply(activation: Activation, x: &[f32], y: &mut [f32]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = activation.apply(x);
+    }
+}
+
+#[inline(always)]
+fn apply_derivative(activation: Activation, (x, y): (&[f32], &[f32]), dy: &[f32], dx: &mut [f32]) {
+    for ((dx, &dy), (&x, &y)) in dx.iter_mut().zip(dy).zip(x.iter().zip(y)) {
+        *dx = dy * activation.derivative(x, y);
     }
 }
 
