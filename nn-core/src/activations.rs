@@ -41,20 +41,14 @@ impl Network {
             ..self.bound()
         };
         let packed = PackedParameters::new(self.kernel(), (training, &graph), bound.parameters, self.state());
-        let batch = inputs.len() / graph.inputs();
-        let mut workspace = Workspace::with_graphs(&graph, &graph, batch.clamp(1, PART), false)?;
+        let batch = graph.spec.samples(inputs)?;
+        let mut workspace = Workspace::with_graphs(&graph, &graph, batch.min(PART), false)?;
         let mut tensors: Vec<_> = layers
             .iter()
             .zip(&outputs)
             .map(|(name, output)| new_tensor(name, output, batch))
             .collect();
-        // A batch of another length than whole samples is refused with the first part.
-        let part = if inputs.len() == batch * graph.inputs() && batch > 0 {
-            PART * graph.inputs()
-        } else {
-            inputs.len().max(1)
-        };
-        for inputs in inputs.chunks(part).chain(inputs.is_empty().then_some(inputs)) {
+        for inputs in inputs.chunks(PART * graph.inputs()) {
             workspace.forward(bound, &packed, inputs)?;
             for (row, input) in inputs.chunks(graph.inputs()).enumerate() {
                 for (tensor, output) in tensors.iter_mut().zip(&outputs) {
@@ -85,17 +79,9 @@ fn find_output<'a>(graph: &'a Graph, name: &str) -> Result<&'a LayerOutput> {
 }
 
 fn new_tensor(name: &str, output: &LayerOutput, batch: usize) -> Tensor {
-    let sample = match output.shape {
-        Shape::Features(count) => vec![count],
-        Shape::Image {
-            channels,
-            height,
-            width,
-        } => vec![channels, height, width],
-    };
     Tensor {
         name: name.to_owned(),
-        shape: std::iter::once(batch).chain(sample).collect(),
+        shape: std::iter::once(batch).chain(output.shape.sizes()).collect(),
         values: Vec::with_capacity(batch * output.shape.len()),
     }
 }

@@ -63,6 +63,24 @@ impl Shape {
         }
     }
 
+    /// The dimensions of a sample: `[features]`, or `[channels, height, width]`.
+    ///
+    /// ```
+    /// use nn_core::Shape;
+    /// assert_eq!(Shape::image(3, 28, 20).sizes(), [3, 28, 20]);
+    /// ```
+    #[must_use]
+    pub fn sizes(&self) -> Vec<usize> {
+        match *self {
+            Self::Features(count) => vec![count],
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => vec![channels, height, width],
+        }
+    }
+
     /// Number of values of a sample.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -341,10 +341,7 @@ fn chain(
                 (Layer::Upsample { input, factor }, output)
             }
             LayerSpec::LayerNorm => {
-                let sizes = match shape.as_image() {
-                    Some((channels, height, width)) => vec![channels, height, width],
-                    None => vec![shape.len()],
-                };
+                let sizes = shape.sizes();
                 let (weight, bias) = (tensor("weight", &sizes), tensor("bias", &sizes));
                 (Layer::SampleNorm { weight, bias }, shape)
             }

@@ -89,6 +89,8 @@ struct Chain<'g, 'a> {
     path: LayerPath,
     /// The output of the last layer.
     value: Value,
+    /// The required part of the chain's input.
+    required_input: Shape,
     /// The layers that remain.
     items: Peekable<vec::IntoIter<Item<'a>>>,
 }
@@ -112,6 +114,7 @@ impl<'g, 'a> Chain<'g, 'a> {
             purpose,
             path,
             value,
+            required_input: region.input,
             items: items.collect::<Vec<_>>().into_iter().peekable(),
         }
     }
@@ -142,10 +145,7 @@ impl<'g, 'a> Chain<'g, 'a> {
         let Some(full_shape) = multi_channel_image(full).filter(|_| uses_hwc(layers)) else {
             return;
         };
-        let required = match self.purpose {
-            Purpose::Activations => full,
-            purpose => RequiredRegion::of(full, layers, purpose != Purpose::Prediction).input,
-        };
+        let required = self.required_input;
         let change_layout = ChangeLayout {
             shape: hwc(required),
             full_shape,

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     Backward, CrossSample, Forward, GradientMethod, Layer, Parameters, PoolGeometry, StateSpec, StatisticsPass,
-    TensorSpec, max_pool, max_pool_backward, shard_sums::PartialSums,
+    TensorSpec, add, max_pool, max_pool_backward, shard_sums::PartialSums,
 };
 use crate::{
     gemm::{Kernel, MatMut, MatRef, NR, Vectorize},
@@ -123,13 +123,6 @@ fn affine(x: &[f32], [scale, shift]: [&[f32]; 2], relu: bool, y: &mut [f32]) {
         let value = x * scale + shift;
         // NaN is propagated.
         *y = if relu & (value < 0.0) { 0.0 } else { value };
-    }
-}
-
-#[inline(always)]
-fn add(sums: &mut [f32], x: &[f32]) {
-    for (sum, x) in sums.iter_mut().zip(x) {
-        *sum += x;
     }
 }
 

@@ -72,7 +72,8 @@ fn write(target: &mut [f32], values: &[f32], accumulate: bool) {
     }
 }
 
-/// `target += values`.
+/// `target += values`. A function, so that the compiler knows that the slices do not overlap.
+#[inline(always)]
 pub(crate) fn add(target: &mut [f32], values: &[f32]) {
     for (target, value) in target.iter_mut().zip(values) {
         *target += value;

@@ -17,8 +17,8 @@ use crate::{
 
 /// The `ε` of the formula, as in PyTorch.
 pub(crate) const EPSILON: f64 = 1e-5;
-/// Sums side by side, as vector registers hold them.
-const LANES: usize = 16;
+/// Sums side by side, as SIMD vectors hold them.
+const WIDTH: usize = 16;
 
 /// Parameters: the weight, padded to whole panels, then the bias likewise.
 #[derive(Debug)]
@@ -96,8 +96,8 @@ impl Statistics {
 /// `Σ (x - mean)^power` in f64, for the powers 1 and 2.
 #[inline(always)]
 fn sum_of_powers<const POWER: usize>(x: &[f32], mean: f64) -> f64 {
-    let (blocks, rest) = x.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
+    let (blocks, rest) = x.as_chunks::<WIDTH>();
+    let mut sums = [0.0; WIDTH];
     for block in blocks {
         add_powers::<POWER>(&mut sums, block, mean);
     }
@@ -106,7 +106,7 @@ fn sum_of_powers<const POWER: usize>(x: &[f32], mean: f64) -> f64 {
 }
 
 #[inline(always)]
-fn add_powers<const POWER: usize>(sums: &mut [f64; LANES], x: &[f32], mean: f64) {
+fn add_powers<const POWER: usize>(sums: &mut [f64; WIDTH], x: &[f32], mean: f64) {
     for (sum, &x) in sums.iter_mut().zip(x) {
         let difference = f64::from(x) - mean;
         *sum += if POWER == 1 {
@@ -120,9 +120,9 @@ fn add_powers<const POWER: usize>(sums: &mut [f64; LANES], x: &[f32], mean: f64)
 /// `Σ g` and `Σ g·x̂` with `g = dy·weight`, in f64.
 #[inline(always)]
 fn gradient_sums(x: &[f32], dy: &[f32], weight: &[f32], statistics: Statistics) -> (f64, f64) {
-    let ((x, x_rest), (dy, dy_rest)) = (x.as_chunks::<LANES>(), dy.as_chunks::<LANES>());
-    let (weight, weight_rest) = weight[..LANES * dy.len() + dy_rest.len()].as_chunks::<LANES>();
-    let mut sums = [[0.0; LANES]; 2];
+    let ((x, x_rest), (dy, dy_rest)) = (x.as_chunks::<WIDTH>(), dy.as_chunks::<WIDTH>());
+    let (weight, weight_rest) = weight[..WIDTH * dy.len() + dy_rest.len()].as_chunks::<WIDTH>();
+    let mut sums = [[0.0; WIDTH]; 2];
     for ((x, dy), weight) in x.iter().zip(dy).zip(weight) {
         add_gradient(&mut sums, x, dy, weight, statistics);
     }
@@ -131,7 +131,7 @@ fn gradient_sums(x: &[f32], dy: &[f32], weight: &[f32], statistics: Statistics) 
 }
 
 #[inline(always)]
-fn add_gradient(sums: &mut [[f64; LANES]; 2], x: &[f32], dy: &[f32], weight: &[f32], statistics: Statistics) {
+fn add_gradient(sums: &mut [[f64; WIDTH]; 2], x: &[f32], dy: &[f32], weight: &[f32], statistics: Statistics) {
     let [sums, products] = sums;
     let values = x.iter().zip(dy).zip(weight);
     for ((sum, product), ((&x, dy), weight)) in sums.iter_mut().zip(products).zip(values) {
@@ -277,10 +277,7 @@ impl Parameters for LayerNorm {
     }
 
     fn tensors(&self) -> Vec<TensorSpec> {
-        let shape = match self.shape.as_image() {
-            Some((channels, height, width)) => vec![channels, height, width],
-            None => vec![self.shape.len()],
-        };
+        let shape = self.shape.sizes();
         ["weight", "bias"]
             .map(|name| TensorSpec {
                 name,

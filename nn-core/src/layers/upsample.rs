@@ -4,7 +4,7 @@
 //! - `x`: `[batch, height, width, channels]`
 //! - `y`: `[batch, factor · height, factor · width, channels]`; rows and columns at the end may be cropped
 
-use super::{Backward, Forward, Layer};
+use super::{Backward, Forward, Layer, add};
 use crate::{gemm::MatMut, shape::HwcShape};
 
 #[derive(Debug)]
@@ -46,12 +46,5 @@ impl Layer for Upsample {
                 }
             }
         }
-    }
-}
-
-/// A function, so that the compiler knows that the slices do not overlap.
-fn add(sums: &mut [f32], values: &[f32]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
     }
 }

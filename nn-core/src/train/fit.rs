@@ -166,10 +166,11 @@ impl Trainer {
         for epoch in 0..fit.epochs {
             let learning_rate = self.optimizer().learning_rate();
             let train = self.epoch(train, epoch, |_, _| ControlFlow::Continue(()))?;
-            let (network, validation) = self.validated(match &mut validation {
-                Some(source) => Some(&mut **source),
+            let average = self.averaged_network();
+            let validation = match &mut validation {
+                Some(source) => Some(self.evaluate_network(average.as_ref(), &mut **source)?),
                 None => None,
-            })?;
+            };
             let mut done = FitEpoch {
                 epoch,
                 train,
@@ -183,7 +184,7 @@ impl Trainer {
             epochs.push(done);
             (waited, on_plateau) = (waited + 1, on_plateau + 1);
             if done.is_best {
-                best = Some((done, network));
+                best = Some((done, average.unwrap_or_else(|| self.network().clone())));
                 (waited, on_plateau) = (0, 0);
             }
             if on_epoch(self, &done).is_break() {
@@ -206,15 +207,6 @@ impl Trainer {
             epochs,
             end,
         })
-    }
-
-    /// The network that is validated, and its evaluation.
-    fn validated(&mut self, validation: Option<&mut (dyn Source + '_)>) -> Result<(Network, Option<Evaluation>)> {
-        let network = self.averaged_network().unwrap_or_else(|| self.network().clone());
-        let evaluation = validation
-            .map(|source| self.evaluate_network(&network, source))
-            .transpose()?;
-        Ok((network, evaluation))
     }
 }
 

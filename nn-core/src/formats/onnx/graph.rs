@@ -152,18 +152,11 @@ impl Graph {
 
 /// The name, shape and meaning of an input or output.
 fn value_info(name: &str, (shape, doc): (Shape, &str)) -> Message {
-    let sizes = match shape {
-        Shape::Features(features) => vec![features],
-        Shape::Image {
-            channels,
-            height,
-            width,
-        } => vec![channels, height, width],
-    };
     let batch = Message::new().message(1, &Message::new().text(2, BATCH));
-    let shape = sizes.iter().fold(batch, |message, &size| {
-        message.message(1, &Message::new().size(1, size))
-    });
+    let shape = shape
+        .sizes()
+        .into_iter()
+        .fold(batch, |message, size| message.message(1, &Message::new().size(1, size)));
     let tensor = Message::new().int(1, FLOAT).message(2, &shape);
     Message::new()
         .text(1, name)

@@ -247,23 +247,23 @@ impl FilterLayout {
 }
 
 /// Output channels that are computed together: those of a panel of weights.
-type Lanes = [f32; NR];
+type Panel = [f32; NR];
 
 /// Loads a slice, which has [`NR`] values if `FULL`, else fewer; the others are 0.
 #[inline(always)]
-fn load<const FULL: bool>(from: &[f32]) -> Lanes {
-    let mut lanes = [0.0; NR];
+fn load<const FULL: bool>(from: &[f32]) -> Panel {
+    let mut panel = [0.0; NR];
     if FULL {
-        lanes.copy_from_slice(from);
+        panel.copy_from_slice(from);
     } else {
-        lanes[..from.len()].copy_from_slice(from);
+        panel[..from.len()].copy_from_slice(from);
     }
-    lanes
+    panel
 }
 
 /// `sums + a·b`.
 #[inline(always)]
-fn add_product(mut sums: Lanes, a: Lanes, b: Lanes) -> Lanes {
+fn add_product(mut sums: Panel, a: Panel, b: Panel) -> Panel {
     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
         *sum += a * b;
     }
