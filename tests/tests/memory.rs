@@ -31,18 +31,12 @@ fn main() {
         return;
     }
     let stop = AtomicBool::new(false);
-    let task = Task {
-        network: NETWORK.parse().unwrap(),
-        recipe: Recipe {
-            epochs: 1,
-            optimizer: Adam::new(1e-3).into(),
-            ..DEFAULT.recipe.clone()
-        },
-        seed: 1,
-        until_accuracy: None,
-        checkpoint: None,
-        stop: &stop,
+    let recipe = Recipe {
+        epochs: 1,
+        optimizer: Adam::new(1e-3).into(),
+        ..DEFAULT.recipe.clone()
     };
+    let task = Task::new(NETWORK.parse().unwrap(), recipe, 1, &stop);
     // As `digit-pad train` does. All images stay loaded; after the first steps, nothing is allocated.
     let data = DataSplit::new(Mnist::embedded().unwrap(), HeldOut::Count(5000), Some(1280)).unwrap();
     let trained = train(&task, &data, &mut |_, _| ()).unwrap();
