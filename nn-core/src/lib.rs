@@ -215,6 +215,7 @@ mod graph;
 mod initialization;
 mod layers;
 pub mod loss;
+mod math;
 mod model;
 mod network;
 pub mod optim;

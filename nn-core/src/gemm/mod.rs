@@ -34,7 +34,8 @@ pub(crate) use blocks::even_blocks;
 use blocks::{MC, k_blocks, n_blocks};
 pub(crate) use fused::{SPARSE_MIN_COLS, multiply_packed, multiply_sparse, multiply_transposed};
 pub(crate) use kernel::{
-    Epilogue, NR, NonzeroColumns, NonzeroRef, Output, Panels, ROW_GROUP, Segments, Vectorize, row_group_flags,
+    Epilogue, NR, NonzeroColumns, NonzeroRef, Output, Panels, ROW_GROUP, Segments, Vectorize, VectorizeMath,
+    row_group_flags,
 };
 pub use kernel::{Kernel, MatMut, MatRef};
 

@@ -3,14 +3,12 @@
 //! # Shapes
 //! - `x`, `y`: `[batch, values]`
 
-use std::{
-    f32::consts::{FRAC_1_SQRT_2, PI},
-    ops::Range,
-};
+use std::ops::Range;
 
 use super::{Backward, Forward, Layer};
 use crate::{
-    gemm::{Kernel, MatMut, MatRef, Vectorize},
+    gemm::{Kernel, MatMut, MatRef, Vectorize, VectorizeMath},
+    math::{MulAdd, exp, exp_m1_of_negative, gelu, gelu_derivative, sigmoid, silu, silu_derivative, softplus, tanh},
     simd::{Chunked, F32x8},
 };
 
@@ -32,7 +30,7 @@ pub(crate) enum Activation {
 impl Activation {
     /// `f(x)`.
     #[inline(always)]
-    fn apply(self, x: f32) -> f32 {
+    fn apply<A: MulAdd>(self, x: f32) -> f32 {
         match self {
             // Not `f32::max`, which drops NaN.
             Self::Relu => {
@@ -50,24 +48,23 @@ impl Activation {
                 }
             }
             Self::Elu => {
-                if x > 0.0 {
-                    x
+                if x < 0.0 {
+                    exp_m1_of_negative::<A>(x)
                 } else {
-                    x.exp_m1()
+                    x
                 }
             }
-            Self::Silu => x * sigmoid(x),
-            // In this form, `exp` does not overflow.
-            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
-            Self::Tanh => x.tanh(),
-            Self::Sigmoid => sigmoid(x),
-            Self::Gelu => x * normal_cdf(x),
+            Self::Silu => silu::<A>(x),
+            Self::Softplus => softplus::<A>(x),
+            Self::Tanh => tanh::<A>(x),
+            Self::Sigmoid => sigmoid::<A>(x),
+            Self::Gelu => gelu::<A>(x),
         }
     }
 
     /// `f'(x)`, where `y = f(x)`.
     #[inline(always)]
-    fn derivative(self, x: f32, y: f32) -> f32 {
+    fn derivative<A: MulAdd>(self, x: f32, y: f32) -> f32 {
         match self {
             Self::Relu => {
                 if y > 0.0 {
@@ -87,39 +84,31 @@ impl Activation {
                 if x > 0.0 {
                     1.0
                 } else {
-                    x.exp()
+                    exp::<A>(x)
                 }
             }
-            Self::Silu => sigmoid(x) * (1.0 + x * sigmoid(-x)),
-            Self::Softplus => sigmoid(x),
+            Self::Silu => silu_derivative::<A>(x),
+            Self::Softplus => sigmoid::<A>(x),
             Self::Tanh => 1.0 - y * y,
             Self::Sigmoid => y * (1.0 - y),
-            Self::Gelu => normal_cdf(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
+            Self::Gelu => gelu_derivative::<A>(x, y),
         }
     }
 }
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// Cumulative distribution function of the standard normal distribution.
-fn normal_cdf(x: f32) -> f32 {
-    0.5 * (1.0 + libm::erff(x * FRAC_1_SQRT_2))
-}
-
-/// Calls a function with an activation that the compiler knows there, so that no loop chooses between them.
+/// Calls a function with an activation that the compiler knows there, so that no loop chooses between them. Not with a
+/// closure, which might not be compiled for the kernel's CPU.
 macro_rules! with_known {
-    ($activation:expr, $function:expr) => {
+    ($activation:expr, $function:path, $values:expr) => {
         match $activation {
-            Activation::Relu => $function(Activation::Relu),
-            Activation::LeakyRelu(slope) => $function(Activation::LeakyRelu(slope)),
-            Activation::Elu => $function(Activation::Elu),
-            Activation::Silu => $function(Activation::Silu),
-            Activation::Softplus => $function(Activation::Softplus),
-            Activation::Tanh => $function(Activation::Tanh),
-            Activation::Sigmoid => $function(Activation::Sigmoid),
-            Activation::Gelu => $function(Activation::Gelu),
+            Activation::Relu => $function(Activation::Relu, $values),
+            Activation::LeakyRelu(slope) => $function(Activation::LeakyRelu(slope), $values),
+            Activation::Elu => $function(Activation::Elu, $values),
+            Activation::Silu => $function(Activation::Silu, $values),
+            Activation::Softplus => $function(Activation::Softplus, $values),
+            Activation::Tanh => $function(Activation::Tanh, $values),
+            Activation::Sigmoid => $function(Activation::Sigmoid, $values),
+            Activation::Gelu => $function(Activation::Gelu, $values),
         }
     };
 }
@@ -127,31 +116,70 @@ macro_rules! with_known {
 impl Layer for Activation {
     fn forward(&self, pass: Forward<'_>, mut y: MatMut<'_>) {
         for row in 0..y.rows() {
-            let (x, y) = (pass.x.row(row), y.row_mut(row));
-            with_known!(*self, |known| apply(known, x, y));
+            pass.kernel.vectorize_math(Apply {
+                activation: *self,
+                x: pass.x.row(row),
+                y: y.row_mut(row),
+            });
         }
     }
 
     fn backward(&self, pass: Backward<'_>, dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
         let Some(mut dx) = dx else { return };
         for row in 0..dx.rows() {
-            let (forward, dy) = ((pass.x.row(row), pass.y.row(row)), dy.as_ref().row(row));
-            with_known!(*self, |known| apply_derivative(known, forward, dy, dx.row_mut(row)));
+            pass.kernel.vectorize_math(ApplyDerivative {
+                activation: *self,
+                x: pass.x.row(row),
+                y: pass.y.row(row),
+                dy: dy.as_ref().row(row),
+                dx: dx.row_mut(row),
+            });
         }
     }
 }
 
-#[inline(always)]
-fn apply(activation: Activation, x: &[f32], y: &mut [f32]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = activation.apply(x);
+/// `y = f(x)`.
+struct Apply<'a> {
+    activation: Activation,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+/// `dx = dy·f'(x)`.
+struct ApplyDerivative<'a> {
+    activation: Activation,
+    x: &'a [f32],
+    y: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl VectorizeMath for Apply<'_> {
+    #[inline(always)]
+    fn run<A: MulAdd>(self) {
+        with_known!(self.activation, apply::<A>, self);
+    }
+}
+
+impl VectorizeMath for ApplyDerivative<'_> {
+    #[inline(always)]
+    fn run<A: MulAdd>(self) {
+        with_known!(self.activation, apply_derivative::<A>, self);
     }
 }
 
 #[inline(always)]
-fn apply_derivative(activation: Activation, (x, y): (&[f32], &[f32]), dy: &[f32], dx: &mut [f32]) {
+fn apply<A: MulAdd>(activation: Activation, values: Apply<'_>) {
+    for (y, &x) in values.y.iter_mut().zip(values.x) {
+        *y = activation.apply::<A>(x);
+    }
+}
+
+#[inline(always)]
+fn apply_derivative<A: MulAdd>(activation: Activation, values: ApplyDerivative<'_>) {
+    let ApplyDerivative { x, y, dy, dx, .. } = values;
     for ((dx, &dy), (&x, &y)) in dx.iter_mut().zip(dy).zip(x.iter().zip(y)) {
-        *dx = dy * activation.derivative(x, y);
+        *dx = dy * activation.derivative::<A>(x, y);
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
+use super::isa::{Simd, Vectorize, VectorizeMath, portable::Portable};
 #[cfg(target_arch = "x86_64")]
-use super::isa::{Simd, avx2::Avx2, avx512::Avx512};
-use super::isa::{Vectorize, portable::Portable};
+use super::isa::{avx2::Avx2, avx512::Avx512};
 use crate::error::{Error, Result};
 
 /// An implementation of the innermost loops for one instruction set.
@@ -66,6 +66,18 @@ impl Kernel {
             Isa::Avx2(isa) => isa.vectorize(work),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512(isa) => isa.vectorize(work),
+        }
+    }
+
+    /// As [`vectorize`](Self::vectorize), with the CPU's own multiply-add: bits differ between kernels where one fuses it
+    /// and the other does not.
+    pub(crate) fn vectorize_math(self, work: impl VectorizeMath) {
+        match self.0 {
+            Isa::Portable(isa) => isa.vectorize_math(work),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(isa) => isa.vectorize_math(work),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(isa) => isa.vectorize_math(work),
         }
     }
 

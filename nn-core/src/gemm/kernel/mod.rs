@@ -27,7 +27,7 @@ mod sparse;
 mod view;
 
 pub use dispatch::Kernel;
-pub(crate) use isa::{NR, Vectorize, prefetch_slice};
+pub(crate) use isa::{NR, Vectorize, VectorizeMath, prefetch_slice};
 pub(crate) use operands::{Epilogue, Output, Panels, Segments};
 #[cfg(test)]
 pub(crate) use sparse::cases as sparse_cases;

@@ -5,6 +5,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Simd, Vectorize};
+use crate::math::Fused;
 
 /// Proof that the CPU has AVX2 and FMA: only [`detect`](Self::detect) makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,7 @@ impl Avx2 {
 
 // SAFETY: `load` reads and `store` writes one register of `WIDTH` values.
 unsafe impl Simd for Avx2 {
+    type MulAdd = Fused;
     type Vector = __m256;
     const WIDTH: usize = 8;
     const REGISTERS: usize = 16;

@@ -5,6 +5,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Simd, Vectorize, avx2::Avx2};
+use crate::math::Fused;
 
 /// Proof that the CPU has AVX-512F, AVX2 and FMA: only [`detect`](Self::detect) makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,7 @@ impl Avx512 {
 
 // SAFETY: `load` reads and `store` writes one register of `WIDTH` values.
 unsafe impl Simd for Avx512 {
+    type MulAdd = Fused;
     type Vector = __m512;
     const WIDTH: usize = 16;
     const REGISTERS: usize = 32;

@@ -6,6 +6,10 @@ pub(super) mod avx2;
 pub(super) mod avx512;
 pub(super) mod portable;
 
+use std::marker::PhantomData;
+
+use crate::math::MulAdd;
+
 /// Columns of a packed panel. It is the same for every kernel, so packed weights do not depend on the CPU.
 pub(crate) const NR: usize = 16;
 
@@ -21,6 +25,22 @@ pub(crate) trait Vectorize {
     fn run(self);
 }
 
+/// As [`Vectorize`], for loops that call functions of [`math`](crate::math), which take the multiply-add as a type.
+pub(crate) trait VectorizeMath {
+    /// Does the work.
+    fn run<A: MulAdd>(self);
+}
+
+/// Work with a kind of multiply-add.
+struct WithMulAdd<A, W>(W, PhantomData<A>);
+
+impl<A: MulAdd, W: VectorizeMath> Vectorize for WithMulAdd<A, W> {
+    #[inline(always)]
+    fn run(self) {
+        self.0.run::<A>();
+    }
+}
+
 /// An instruction set. A value of an implementor proves that this CPU has it: it can only be made by detection.
 ///
 /// The microkernel is written once over this trait, so every kernel runs the same logic. Block sizes and unrolling
@@ -29,6 +49,8 @@ pub(crate) trait Vectorize {
 /// # Safety
 /// `load` must read and `store` must write `WIDTH` values, no more. The microkernel relies on it.
 pub(super) unsafe trait Simd: Copy {
+    /// The fastest multiply-add of single values.
+    type MulAdd: MulAdd;
     /// A register of `WIDTH` values.
     type Vector: Copy;
     /// Values in a vector.
@@ -46,6 +68,11 @@ pub(super) unsafe trait Simd: Copy {
     ///
     /// It is never inlined: with the caller's values in registers too, a tile's sums would not all fit.
     fn vectorize(self, work: impl Vectorize);
+
+    /// As [`vectorize`](Self::vectorize), with this instruction set's multiply-add.
+    fn vectorize_math(self, work: impl VectorizeMath) {
+        self.vectorize(WithMulAdd(work, PhantomData::<Self::MulAdd>));
+    }
 
     /// All values 0.
     fn zero(self) -> Self::Vector;

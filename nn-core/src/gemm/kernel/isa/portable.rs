@@ -1,6 +1,7 @@
 //! Plain Rust in vectors of four, which the compiler turns into the vectors of the target.
 
 use super::{Simd, Vectorize};
+use crate::math::{self, MulAdd};
 
 /// The instructions that every target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,6 +9,10 @@ pub(crate) struct Portable;
 
 // SAFETY: `load` reads and `store` writes one array of `WIDTH` values.
 unsafe impl Simd for Portable {
+    #[cfg(any(target_arch = "aarch64", target_feature = "fma"))]
+    type MulAdd = math::Fused;
+    #[cfg(not(any(target_arch = "aarch64", target_feature = "fma")))]
+    type MulAdd = math::Separate;
     type Vector = [f32; 4];
     const WIDTH: usize = 4;
     const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
@@ -43,15 +48,7 @@ unsafe impl Simd for Portable {
 
     #[inline(always)]
     fn mul_add(self, x: [f32; 4], y: [f32; 4], z: [f32; 4]) -> [f32; 4] {
-        // Where the CPU has no such instruction, a fused multiply-add is a slow library call.
-        let fused = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
-        let one = |i: usize| {
-            if fused {
-                x[i].mul_add(y[i], z[i])
-            } else {
-                x[i] * y[i] + z[i]
-            }
-        };
+        let one = |i: usize| Self::MulAdd::mul_add(x[i], y[i], z[i]);
         [one(0), one(1), one(2), one(3)]
     }
 
