@@ -8,7 +8,7 @@ use crate::error::Error;
 pub const SCALING: Scaling = Scaling::MNIST;
 
 /// Batch size of evaluations.
-pub(crate) const EVALUATION_BATCH: usize = 500;
+pub(crate) const EVALUATION_BATCH: usize = 64;
 
 /// Images for training, validation and testing.
 #[derive(Clone, Debug)]

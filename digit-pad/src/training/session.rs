@@ -220,10 +220,12 @@ pub fn train(
     }
     let fit = task.fit(&run, data);
     let mut validation = (!data.validation.is_empty())
-        .then(|| Batches::in_order(&data.validation, batch, data.scaling))
+        .then(|| Batches::in_order(&data.validation, batch.min(EVALUATION_BATCH), data.scaling))
         .transpose()?;
     let validation = validation.as_mut().map(|batches| batches as &mut dyn Source);
     let FitReport { best, end, .. } = run.trainer.fit_with(&mut samples, validation, &fit, &mut session)?;
+    // The memory of training is not needed any more.
+    drop(run);
     if let Some(failure) = session.failure.take() {
         return Err(failure);
     }
