@@ -209,6 +209,7 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, A: Acces
         }
     }
     let mut sums = [[[isa.zero(); V]; P]; M];
+    let unroll = const { unroll::<S>(M, P * V) };
     for segment in 0..ops.segments {
         let mut cursor = Cursor {
             a: ops.a.wrapping_add(segment.wrapping_mul(ops.a_segment)),
@@ -217,15 +218,26 @@ unsafe fn sums<S: Simd, const M: usize, const P: usize, const V: usize, A: Acces
         };
         // SAFETY: these are `k` steps from the first column of a segment, which the caller promises.
         unsafe {
-            for _ in 0..ops.k / S::UNROLL {
-                cursor = steps::<S, M, P, V, A>(isa, ops, cursor, S::UNROLL, &mut sums);
+            for _ in 0..ops.k / unroll {
+                cursor = steps::<S, M, P, V, A>(isa, ops, cursor, unroll, &mut sums);
             }
-            for _ in 0..ops.k % S::UNROLL {
+            for _ in 0..ops.k % unroll {
                 cursor = steps::<S, M, P, V, A>(isa, ops, cursor, 1, &mut sums);
             }
         }
     }
     sums
+}
+
+/// Steps that are unrolled in a tile of `rows` rows, `vectors` wide: one where all registers are taken, since the compiler
+/// would load the operands of later steps early, and spill sums to the stack.
+const fn unroll<S: Simd>(rows: usize, vectors: usize) -> usize {
+    let operands = 1 + if rows < vectors { rows } else { vectors };
+    if rows * vectors + operands < S::REGISTERS {
+        S::UNROLL
+    } else {
+        1
+    }
 }
 
 /// The operands of a step: a column of A, and a row of B; where A is sparse, the first row of B, and the number of the
