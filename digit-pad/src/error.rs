@@ -137,6 +137,10 @@ pub enum Error {
     #[error("training stopped before the first step; no weights were saved")]
     StoppedBeforeFirstStep,
 
+    /// Patience waits for a better validation accuracy, and there are no validation images.
+    #[error("patience needs validation images, and none are held out; use --val N with N above 0, or no --patience")]
+    PatienceWithoutValidation,
+
     /// A model cannot be fine-tuned.
     #[error(
         "{model}: this model cannot be fine-tuned: it needs dense layers at the end, as in \

@@ -99,6 +99,70 @@ fn training_reports_saves_and_can_be_used() {
 }
 
 #[test]
+fn training_starts_with_a_model() {
+    let folder = Folder::new();
+    let (path, again) = (folder.file("tiny.safetensors"), folder.file("again.safetensors"));
+    succeed(tiny_training(&["--out", text(&path)]));
+    let more = [
+        "train",
+        "--from",
+        text(&path),
+        "--head-only",
+        "--limit",
+        "500",
+        "--val",
+        "500",
+        "--epochs",
+        "1",
+        "--patience",
+        "1",
+        "--json",
+        "--out",
+        text(&again),
+    ];
+    let trained = succeed(more).objects();
+    let [before, after] = [&path, &again].map(|path| Model::load(path).unwrap());
+    let from_scratch = [
+        "train", "--net", TINY, "--limit", "500", "--val", "500", "--epochs", "1", "--json",
+    ];
+    let from_scratch = succeed(from_scratch).objects();
+    let accuracy = |report: &Value| report["test_accuracy"].as_f64().unwrap();
+    assert!(accuracy(&trained[1]) > accuracy(&from_scratch[1]) + 0.1);
+    let [before, after] = [before, after].map(|model| model.network.tensors());
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[2], after[2]);
+    // Vowels and consonants, which need a layer of their own.
+    let letters = folder.file("letters.csv");
+    let line = |i: usize| {
+        format!(
+            "{},{}\n",
+            ["a", "b"][i % 2],
+            vec![(i % 2 * 255).to_string(); 784].join(",")
+        )
+    };
+    fs::write(&letters, (0..40).map(line).collect::<String>()).unwrap();
+    let from = [
+        "train",
+        "--from",
+        text(&path),
+        "--data",
+        text(&letters),
+        "--val",
+        "4",
+        "--epochs",
+        "2",
+    ];
+    let trained = succeed(from.iter().chain(&["--out", text(&again)]));
+    assert!(trained.stderr.contains("a new last layer"), "{}", trained.stderr);
+    let model = Model::load(&again).unwrap();
+    assert_eq!(
+        (&model.labels[..], model.network.spec().outputs()),
+        (&["a".to_owned(), "b".to_owned()][..], 2)
+    );
+    assert_eq!(run(["train", "--head-only"]).status, 2);
+}
+
+#[test]
 fn the_same_training_gives_the_same_file() {
     let folder = Folder::new();
     let weights = |name: &str, more: &[&str]| {

@@ -38,8 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let mut trainer = Trainer::new(network, Adam::new(3e-3), 32)?.with_loss(BinaryCrossEntropy::new())?;
     let mut samples = Samples::new(&inputs, &targets).shuffled(1);
-    let report = trainer.fit(&mut samples, None, &Fit::new(40), |_, _| ControlFlow::Continue(()))?;
-    let logits = report.network.predict(&new_inputs)?;
+    let report = trainer.fit(&mut samples, None, &Fit::new(40), |_| ControlFlow::Continue(()))?;
+    let logits = report.best.network.predict(&new_inputs)?;
     let correct = logits
         .iter()
         .zip(&new_targets)

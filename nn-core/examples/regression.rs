@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut train = Samples::new(&inputs, &targets).shuffled(1);
     let mut validation = Samples::new(&new_inputs, &new_targets);
     let fit = Fit::new(300).with_patience(50).with_plateau(15, 0.5);
-    let report = trainer.fit(&mut train, Some(&mut validation), &fit, |_, epoch| {
+    let report = trainer.fit(&mut train, Some(&mut validation), &fit, |progress| {
+        let epoch = progress.epoch;
         if epoch.epoch % 50 == 0 {
             println!(
                 "epoch {}: training loss {:.5}",
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     })?;
 
-    let outputs = report.network.predict(&new_inputs)?;
+    let outputs = report.best.network.predict(&new_inputs)?;
     let errors = outputs
         .iter()
         .zip(&new_targets)

@@ -242,8 +242,9 @@ pub use spec::{
 };
 pub use summary::{LayerSummary, Summary};
 pub use train::{
-    Cursor, EpochReport, Evaluation, Fit, FitEnd, FitEpoch, FitReport, GradientCheck, Gradients, ParameterSettings,
-    Trainer, check_gradients, evaluate, evaluate_with, gradients, input_gradient, metrics,
+    BestBy, BestNetwork, Cursor, EpochReport, Evaluation, Fit, FitCallback, FitEnd, FitEpoch, FitProgress, FitReport,
+    GradientCheck, Gradients, ParameterSettings, Trainer, check_gradients, evaluate, evaluate_with, gradients,
+    input_gradient, metrics,
     source::{self, Samples, Source},
 };
 

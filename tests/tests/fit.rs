@@ -6,8 +6,9 @@ use std::{
 };
 
 use nn_core::{
-    Fit, FitEnd, Network, Samples, Source, Trainer, Workspace, evaluate,
-    loss::MeanSquaredError,
+    BatchReport, BestBy, Cursor, Fit, FitCallback, FitEnd, FitProgress, Network, Samples, Source, Trainer, Workspace,
+    evaluate,
+    loss::{CrossEntropy, MeanSquaredError},
     optim::{Adam, Sgd},
     source::{Batch, SourceResult},
 };
@@ -30,12 +31,18 @@ fn training_stops_early_and_keeps_the_best_network() {
     let mut trainer = trainer("5 | dense 40 | relu | dense 3", 0.5, 8);
     let mut seen = Vec::new();
     let fit = Fit::new(500).with_patience(6);
-    let report = trainer.fit(&mut train, Some(&mut validation), &fit, |trainer, epoch| {
+    let report = trainer.fit(&mut train, Some(&mut validation), &fit, |progress| {
+        let epoch = progress.epoch;
         seen.push((
             epoch.validation.unwrap().loss,
             epoch.is_best,
-            parameters(trainer.network()),
+            parameters(progress.network),
         ));
+        let best = progress.best;
+        assert_eq!(
+            (best.epoch == epoch.epoch, best.validation.is_some()),
+            (epoch.is_best, true)
+        );
         ControlFlow::Continue(())
     });
     let report = report.unwrap();
@@ -44,11 +51,11 @@ fn training_stops_early_and_keeps_the_best_network() {
     let lowest = seen.iter().map(|(loss, ..)| *loss).fold(f64::INFINITY, f64::min);
     let (loss, is_best, weights) = &seen[report.best.epoch as usize];
     assert_eq!((*loss, *is_best), (lowest, true));
-    assert_same_bits("the best network", &parameters(&report.network), weights);
-    assert_ne!(parameters(&report.network), parameters(trainer.network()));
-    let mut workspace = Workspace::new(&report.network, 16).unwrap();
+    assert_same_bits("the best network", &parameters(&report.best.network), weights);
+    assert_ne!(parameters(&report.best.network), parameters(trainer.network()));
+    let mut workspace = Workspace::new(&report.best.network, 16).unwrap();
     let mut validation = Samples::new(&inputs[80..], &targets[16..]);
-    let again = evaluate(&report.network, &mut validation, trainer.loss(), &mut workspace).unwrap();
+    let again = evaluate(&report.best.network, &mut validation, trainer.loss(), &mut workspace).unwrap();
     assert!((again.loss - lowest).abs() < 1e-6);
 }
 
@@ -60,11 +67,11 @@ fn the_learning_rate_falls_on_plateaus_and_the_callback_ends_training() {
     let mut samples = Samples::new(&inputs, &targets);
     let fit = Fit::new(9).with_plateau(2, 0.5);
     trainer
-        .fit(&mut samples, None, &fit, |_, _| ControlFlow::Continue(()))
+        .fit(&mut samples, None, &fit, |_| ControlFlow::Continue(()))
         .unwrap();
     trainer.set_learning_rate(0.25).unwrap();
     let fit = fit.with_min_delta(1e9);
-    let report = trainer.fit(&mut samples, None, &fit, |_, epoch| match epoch.epoch {
+    let report = trainer.fit(&mut samples, None, &fit, |progress| match progress.epoch.epoch {
         6 => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
@@ -81,13 +88,137 @@ fn an_averaging_trainer_validates_and_keeps_the_average() {
     let mut samples = Samples::new(&inputs, &targets);
     let mut validation = Samples::new(&inputs, &targets);
     let fit = Fit::new(3);
-    let report = trainer.fit(&mut samples, Some(&mut validation), &fit, |_, _| {
-        ControlFlow::Continue(())
-    });
+    let report = trainer.fit(&mut samples, Some(&mut validation), &fit, |_| ControlFlow::Continue(()));
     let report = report.unwrap();
     assert_eq!(report.best.epoch, 2);
     let average = trainer.averaged_network().unwrap();
-    assert_same_bits("the average", &parameters(&report.network), &parameters(&average));
+    assert_same_bits("the average", &parameters(&report.best.network), &parameters(&average));
+}
+
+/// Stops after a number of steps, and remembers where.
+struct StopAfter {
+    steps: u64,
+    next: Option<Cursor>,
+    best: Option<(u64, Network)>,
+}
+
+impl FitCallback for StopAfter {
+    fn on_step(&mut self, trainer: &Trainer, _step: &BatchReport) -> ControlFlow<()> {
+        if trainer.steps() == self.steps {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_epoch(&mut self, progress: &FitProgress<'_>) -> ControlFlow<()> {
+        let next = progress.epoch.train.next;
+        assert_eq!(progress.epoch.train.stopped, progress.trainer.steps() == self.steps);
+        if progress.best.epoch < next.epoch {
+            self.best = Some((progress.best.epoch, progress.best.network.clone()));
+        }
+        self.next = Some(next);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn a_fit_stopped_after_a_step_and_resumed_ends_as_if_it_had_not_stopped() {
+    let (inputs, targets) = batch(&network("5 | dense 40 | relu | dense 3", 1), 2, 32);
+    let train = || Samples::new(&inputs[..80], &targets[..16]).shuffled(3);
+    let validation = || Samples::new(&inputs[80..], &targets[16..]);
+    let new = || trainer("5 | dense 40 | relu | dense 3", 0.3, 4);
+    let fit = |best_by| Fit::new(40).with_best_by(best_by).with_patience(5);
+    for best_by in [BestBy::LowestLoss, BestBy::HighestAccuracy] {
+        let whole = new().fit(&mut train(), Some(&mut validation()), &fit(best_by), |_| {
+            ControlFlow::Continue(())
+        });
+        let whole = whole.unwrap();
+        assert_eq!(whole.end, FitEnd::Patience);
+        for steps in [1, 4, 10, whole.epochs.len() as u64 * 4 - 2] {
+            let (mut trainer, mut stop) = (
+                new(),
+                StopAfter {
+                    steps,
+                    next: None,
+                    best: None,
+                },
+            );
+            let stopped = trainer.fit_with(&mut train(), Some(&mut validation()), &fit(best_by), &mut stop);
+            assert_eq!(stopped.unwrap().end, FitEnd::Callback, "{steps}");
+            assert_eq!(trainer.steps(), steps);
+            let fit = fit(best_by).resumed(stop.next.unwrap(), stop.best);
+            let resumed = trainer.fit(&mut train(), Some(&mut validation()), &fit, |_| {
+                ControlFlow::Continue(())
+            });
+            let resumed = resumed.unwrap();
+            assert_eq!(
+                (resumed.end, resumed.best.epoch),
+                (whole.end, whole.best.epoch),
+                "{steps}"
+            );
+            let bests = [&resumed, &whole].map(|report| parameters(&report.best.network));
+            assert_same_bits("the best network", &bests[0], &bests[1]);
+            assert_eq!(resumed.epochs.last().unwrap().epoch, whole.epochs.last().unwrap().epoch);
+        }
+    }
+}
+
+#[test]
+fn the_best_epoch_is_that_of_the_highest_accuracy_or_the_last_one() {
+    let (inputs, targets) = batch(&network("5 | dense 3", 1), 2, 32);
+    let run = |best_by| {
+        let mut validation = Samples::new(&inputs[80..], &targets[16..]);
+        let fit = Fit::new(12).with_best_by(best_by);
+        let mut train = Samples::new(&inputs[..80], &targets[..16]);
+        trainer("5 | dense 3", 0.5, 8)
+            .fit(&mut train, Some(&mut validation), &fit, |_| ControlFlow::Continue(()))
+            .unwrap()
+    };
+    assert_eq!(run(BestBy::LastEpoch).best.epoch, 11);
+    let report = run(BestBy::HighestAccuracy);
+    let accuracies: Vec<f64> = report
+        .epochs
+        .iter()
+        .map(|epoch| epoch.validation.unwrap().accuracy.unwrap())
+        .collect();
+    let highest = accuracies.iter().copied().fold(0.0, f64::max);
+    let last_highest = accuracies.iter().rposition(|&accuracy| accuracy == highest).unwrap();
+    assert_eq!(report.best.epoch, last_highest as u64);
+    assert!(accuracies.iter().filter(|&&accuracy| accuracy == highest).count() > 1);
+}
+
+#[test]
+fn values_have_no_accuracy_to_choose_by() {
+    let (inputs, targets) = (values(2, 12), values(3, 12));
+    let mut trainer = trainer("1 | dense 1", 0.1, 4).with_loss(MeanSquaredError).unwrap();
+    let fit = Fit::new(2).with_best_by(BestBy::HighestAccuracy);
+    let outcome = trainer.fit(&mut Samples::new(&inputs, &targets), None, &fit, |_| {
+        ControlFlow::Continue(())
+    });
+    assert_error(outcome, &["HighestAccuracy", "LowestLoss"]);
+}
+
+#[test]
+fn validation_may_have_another_loss() {
+    let (inputs, targets) = batch(&network("5 | dense 3", 1), 2, 16);
+    let smoothed = CrossEntropy::new().with_label_smoothing(0.5);
+    let mut trainer = trainer("5 | dense 3", 0.1, 16).with_loss(smoothed).unwrap();
+    let mut loss_of = |fit: &Fit| {
+        let (mut train, mut validation) = (Samples::new(&inputs, &targets), Samples::new(&inputs, &targets));
+        let report = trainer.fit(&mut train, Some(&mut validation), fit, |_| ControlFlow::Continue(()));
+        report.unwrap().best.validation.unwrap().loss
+    };
+    loss_of(&Fit::new(1).with_validation_loss(CrossEntropy::new()));
+    let plain = loss_of(&Fit::new(1).with_validation_loss(CrossEntropy::new()));
+    let network = trainer.network().clone();
+    let mut workspace = Workspace::new(&network, 16).unwrap();
+    let expected = evaluate(
+        &network,
+        &mut Samples::new(&inputs, &targets),
+        &CrossEntropy::new(),
+        &mut workspace,
+    );
+    assert_eq!(plain, expected.unwrap().loss);
 }
 
 #[test]
@@ -95,13 +226,21 @@ fn settings_of_a_fit_are_checked() {
     let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 4);
     for (fit, reason) in [
         (Fit::new(0), "at least one"),
+        (
+            Fit::new(1).resumed(Cursor { epoch: 1, batches: 0 }, None),
+            "at least one",
+        ),
+        (
+            Fit::new(2).resumed(Cursor { epoch: 1, batches: 0 }, Some((0, network("4 | dense 3", 1)))),
+            "there are none",
+        ),
         (Fit::new(1).with_patience(0), "at least 1 epoch"),
         (Fit::new(1).with_plateau(0, 0.5), "at least 1 epoch"),
         (Fit::new(1).with_plateau(1, 1.5), "less than 1"),
         (Fit::new(1).with_min_delta(f64::NAN), "finite number"),
     ] {
         let mut samples = Samples::new(&inputs, &targets);
-        let outcome = trainer("4 | dense 3", 0.1, 4).fit(&mut samples, None, &fit, |_, _| ControlFlow::Continue(()));
+        let outcome = trainer("4 | dense 3", 0.1, 4).fit(&mut samples, None, &fit, |_| ControlFlow::Continue(()));
         assert_error(outcome, &[reason]);
     }
 }
@@ -111,7 +250,7 @@ fn a_last_batch_of_one_is_refused_before_the_first_step_or_dropped() {
     let text = "4 | dense 5 | batchnorm | dense 3";
     let (inputs, targets) = batch(&network(text, 1), 2, 9);
     let mut trainer = trainer(text, 0.1, 4);
-    let goes_on = |_: &Trainer, _: &nn_core::BatchReport| ControlFlow::Continue(());
+    let goes_on = |_: &Trainer, _: &BatchReport| ControlFlow::Continue(());
     let mut samples = Samples::new(&inputs, &targets);
     assert_error(
         trainer.epoch(&mut samples, 0, goes_on),
@@ -144,7 +283,7 @@ fn a_panic_in_a_source_or_callback_leaves_the_trainer_usable() {
     let fit = Fit::new(3);
     let mut source = Panics(Samples::new(&inputs, &targets));
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let goes_on = |_: &Trainer, _: &nn_core::FitEpoch| ControlFlow::Continue(());
+        let goes_on = |_: &FitProgress<'_>| ControlFlow::Continue(());
         trainer.fit(&mut source, None, &fit, goes_on).map(drop)
     }));
     assert!(outcome.is_err());
@@ -211,7 +350,8 @@ fn regression_is_fitted() {
         .unwrap();
     let mut samples = Samples::new(&inputs, &targets).shuffled(1);
     let report = trainer
-        .fit(&mut samples, None, &Fit::new(150), |_, _| ControlFlow::Continue(()))
+        .fit(&mut samples, None, &Fit::new(150), |_| ControlFlow::Continue(()))
         .unwrap();
-    assert!(report.best.train.loss.unwrap() < 5e-3, "{:?}", report.best.train.loss);
+    let loss = report.epochs[report.best.epoch as usize].train.loss.unwrap();
+    assert!(loss < 5e-3, "{loss}");
 }

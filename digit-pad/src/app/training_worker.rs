@@ -150,14 +150,7 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
     }
     let recipe = preset.recipe.clone();
     let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
-    let task = Task {
-        network: preset.network(),
-        recipe,
-        seed,
-        until_accuracy: None,
-        checkpoint: None,
-        stop: &shared.stop,
-    };
+    let task = Task::new(preset.network(), recipe, seed, &shared.stop);
     let mut monitor = Monitor::new(&data.validation);
     train(&task, &data, &mut |event, network| {
         if let TrainingEvent::Step(step) = event {

@@ -35,12 +35,7 @@ impl ModelArgs {
             (Some(path), Some(network)) => Model::open_as(path, network.clone())?,
             (path, _) => Model::open(path.as_deref())?,
         };
-        if model.content.scaling.is_none() {
-            note(format_args!(
-                "{} names no input scaling; its input is taken to be (pixel / 255)",
-                model.name()
-            ));
-        }
+        note_scaling(&model);
         Ok(model)
     }
 
@@ -52,6 +47,16 @@ impl ModelArgs {
     /// The recognizer of this model.
     pub(super) fn recognizer(&self) -> Result<Recognizer, Error> {
         Recognizer::new(self.load()?)
+    }
+}
+
+/// Says so if a model's file does not name the scaling of its input.
+pub(super) fn note_scaling(model: &Model) {
+    if model.content.scaling.is_none() {
+        note(format_args!(
+            "{} names no input scaling; its input is taken to be (pixel / 255)",
+            model.name()
+        ));
     }
 }
 

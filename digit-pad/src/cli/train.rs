@@ -19,25 +19,26 @@ use clap::{
 use digit_pad::{
     Error,
     charts::{Curves, training_curves},
+    recognition::model::Model,
     storage::atomic_file,
     training::{
         checkpoint,
         data_files::Loaded,
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{Evaluation, StopReason, Task, Trained, named_model, train},
+        session::{Evaluation, Start, StopReason, Task, Trained, train},
     },
 };
 use mnist_io::{Augmentation, Dataset};
 use nn_core::{
-    NetworkSpec,
+    LayerSpec, Network, NetworkSpec,
     optim::{Adam, Optimizer},
 };
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
 use super::{
-    args::{DataArgs, PlotPath},
+    args::{DataArgs, PlotPath, note_scaling},
     output::{Failure, Outcome, class_list, grouped, json, note, percent, row},
     progress::Progress,
 };
@@ -53,6 +54,15 @@ pub(super) struct Args {
     /// Network in text form, such as "784 | dense 128 | relu | dense 10", with the settings of the default preset
     #[arg(long, value_name = "SPEC", conflicts_with = "preset")]
     net: Option<NetworkSpec>,
+
+    /// Start with the weights of this model, with the settings of the default preset; for other classes than the model's,
+    /// its last layer is replaced by a new one
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["preset", "net"])]
+    from: Option<PathBuf>,
+
+    /// Train only the last layer
+    #[arg(long, requires = "from")]
+    head_only: bool,
 
     #[command(flatten)]
     data: DataArgs,
@@ -93,6 +103,10 @@ pub(super) struct Args {
     /// last epoch [default: from the preset]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     val: Option<usize>,
+
+    /// Stop when none of N epochs reached the best validation accuracy so far
+    #[arg(long, value_name = "N", value_parser = count::<100_000>, allow_negative_numbers = true)]
+    patience: Option<usize>,
 
     /// Train on the images as they are, without random rotations and other changes
     #[arg(long)]
@@ -173,10 +187,16 @@ pub(super) fn run(args: &Args) -> Outcome {
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
     let files = args.data.files(args.test_data.as_deref());
-    let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref(), args.seed))?;
-    let task = task(args, &images.train, &stop)?;
+    let model = args.from.as_deref().map(|path| Model::open(Some(path))).transpose()?;
+    let known = model.as_ref().map(|model| model.content.network.spec());
+    let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref().or(known), args.seed))?;
+    let task = task(args, model.as_ref(), &images.train, &stop)?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
-    let data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
+    let mut data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
+    if let Some(model) = &model {
+        note_scaling(model);
+        data.scaling = model.scaling()?;
+    }
     task.check_fit(&data)?;
     notes.iter().for_each(note);
     announce(args, &task, &data);
@@ -202,7 +222,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         .and_then(|()| check_goal(&task, &trained))
 }
 
-fn task<'a>(args: &Args, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<'a>, Failure> {
+fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<'a>, Failure> {
     let preset = Preset::named(&args.preset).unwrap_or(DEFAULT);
     let mut recipe = preset.recipe.clone();
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
@@ -220,18 +240,45 @@ fn task<'a>(args: &Args, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<
     if args.no_augment {
         recipe.augmentation = Augmentation::none();
     }
-    let network = match &args.net {
-        Some(network) => network.clone(),
-        None => network_of(preset, images)?,
+    let start = match (model, &args.net) {
+        (Some(model), _) => Start::Pretrained(for_classes(model, images, args.seed)?),
+        (None, Some(network)) => Start::Random(network.clone()),
+        (None, None) => Start::Random(network_of(preset, images)?),
     };
     Ok(Task {
-        network,
+        start,
+        head_only: args.head_only,
         recipe,
         seed: args.seed,
+        patience: args.patience.map(|epochs| epochs as u64),
         until_accuracy: args.until_accuracy,
         checkpoint: args.checkpoint.clone(),
         stop,
     })
+}
+
+/// A model's network, with a new last layer if the classes of these images are not the model's.
+fn for_classes(model: &Model, images: &Dataset, seed: u64) -> Result<Network, Failure> {
+    let network = &model.content.network;
+    if model.class_names() == images.class_names() {
+        return Ok(network.clone());
+    }
+    let layers = network.spec().layers();
+    let [.., _, LayerSpec::Dense { .. }] = layers else {
+        return Err(Failure::Message(format!(
+            "{}: the classes of the data differ from the model's ({}), and its last layer, which would be replaced, is \
+             not a dense layer behind others",
+            model.name(),
+            class_list(&model.class_names())
+        )));
+    };
+    note(format_args!(
+        "The model's classes are {}; a new last layer learns those of the data.",
+        class_list(&model.class_names())
+    ));
+    let backbone = network.cut_after(layers.len() - 2).map_err(Error::from)?;
+    let head = format!("dense {}", images.classes());
+    Ok(backbone.with_head(&head, seed).map_err(Error::from)?)
 }
 
 /// The network of a preset for these images and their classes.
@@ -249,10 +296,10 @@ fn network_of(preset: &Preset, images: &Dataset) -> Result<NetworkSpec, Failure>
 
 fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     let images = |dataset: &Dataset| grouped(dataset.len() as u64);
-    note(format_args!("network     {}", task.network));
+    note(format_args!("network     {}", task.start.spec()));
     note(format_args!(
         "parameters  {}",
-        grouped(task.network.parameter_count() as u64)
+        grouped(task.start.spec().parameter_count() as u64)
     ));
     note(format_args!(
         "images      {} training, {} validation, {} test",
@@ -311,6 +358,9 @@ fn report_end(task: &Task<'_>, trained: &Trained) {
     let epoch = trained.epoch;
     match (trained.stop_reason, task.until_accuracy) {
         (StopReason::Stopped, _) => note(format_args!("stopped; the best weights so far are from epoch {epoch}")),
+        (StopReason::NoProgress, _) => note(format_args!(
+            "stopped early: no epoch after {epoch} reached its validation accuracy"
+        )),
         (StopReason::Reached, Some(wanted)) => {
             note(format_args!(
                 "reached a test accuracy of {wanted} in epoch {epoch}: a race, and no estimate"
@@ -322,7 +372,7 @@ fn report_end(task: &Task<'_>, trained: &Trained) {
 
 fn save(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> Outcome {
     let Some(path) = &args.out else { return Ok(()) };
-    let mut model = named_model(trained.network.clone(), data.train.class_names());
+    let mut model = data.model(trained.network.clone());
     model.notes = notes(args, task, data, trained);
     model.save(path)?;
     note(format_args!("saved {}", path.display()));
@@ -361,8 +411,9 @@ fn summary(trained: &Trained) -> String {
 /// Metadata about the training. It does not vary between runs, so that the same training gives the same file.
 fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> BTreeMap<String, String> {
     let accuracy = |evaluation: &Evaluation| evaluation.accuracy.to_string();
+    let from_preset = args.net.is_none() && args.from.is_none();
     let notes = [
-        ("preset", args.net.is_none().then(|| args.preset.clone())),
+        ("preset", from_preset.then(|| args.preset.clone())),
         ("seed", Some(task.seed.to_string())),
         ("epochs", Some(trained.epochs.to_string())),
         ("best_epoch", Some(trained.epoch.to_string())),
@@ -403,10 +454,12 @@ fn print(args: &Args, trained: &Trained) -> Outcome {
 
 fn check_goal(task: &Task<'_>, trained: &Trained) -> Outcome {
     match task.until_accuracy {
-        Some(wanted) if trained.stop_reason == StopReason::Finished => Err(Failure::Message(format!(
-            "the test accuracy did not reach {wanted} in {} epochs; train longer with --epochs, or lower --until-accuracy",
-            trained.epochs
-        ))),
+        Some(wanted) if matches!(trained.stop_reason, StopReason::Finished | StopReason::NoProgress) => {
+            Err(Failure::Message(format!(
+                "the test accuracy did not reach {wanted} in {} epochs; train longer with --epochs, or lower --until-accuracy",
+                trained.epochs
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -1,12 +1,9 @@
 //! Calibration: a temperature, fitted on held-out images and folded into the last layer.
 
-use mnist_io::{Batches, Dataset};
+use mnist_io::{Batches, Dataset, Scaling};
 use nn_core::{LayerSpec, Network, Workspace};
 
-use crate::{
-    error::Error,
-    training::data_split::{EVALUATION_BATCH, SCALING},
-};
+use crate::{error::Error, training::data_split::EVALUATION_BATCH};
 
 /// With fewer images, single misclassified ones have too much influence.
 const MIN_IMAGES: usize = 500;
@@ -23,18 +20,18 @@ const STEPS: usize = 40;
 /// # Errors
 ///
 /// If the network does not take such images.
-pub fn calibrate(network: &mut Network, held_out: &Dataset) -> Result<Option<f64>, Error> {
+pub fn calibrate(network: &mut Network, held_out: &Dataset, scaling: Scaling) -> Result<Option<f64>, Error> {
     if held_out.len() < MIN_IMAGES || !matches!(network.spec().layers().last(), Some(LayerSpec::Dense { .. })) {
         return Ok(None);
     }
-    let temperature = fit(&logits(network, held_out)?, held_out.labels());
+    let temperature = fit(&logits(network, held_out, scaling)?, held_out.labels());
     fold(network, temperature)?;
     Ok(Some(temperature))
 }
 
 /// Logits `[images, classes]`.
-fn logits(network: &Network, images: &Dataset) -> Result<Vec<f32>, Error> {
-    let mut samples = Batches::in_order(images, EVALUATION_BATCH, SCALING)?;
+fn logits(network: &Network, images: &Dataset, scaling: Scaling) -> Result<Vec<f32>, Error> {
+    let mut samples = Batches::in_order(images, EVALUATION_BATCH, scaling)?;
     let mut workspace = Workspace::new(network, EVALUATION_BATCH)?;
     let (values, classes) = (images.shape().len(), network.spec().outputs());
     let mut inputs = vec![0.0; EVALUATION_BATCH * values];
@@ -95,7 +92,7 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
     use super::*;
-    use crate::recognition::model::DIGITS;
+    use crate::{recognition::model::DIGITS, training::data_split::SCALING};
 
     /// Logits and labels drawn from their probabilities at temperature 1.
     fn calibrated(count: usize) -> (Vec<f32>, Vec<usize>) {
@@ -148,10 +145,10 @@ mod tests {
     fn logits_are_divided_by_the_temperature() {
         let mut network = Network::new("12 | dense 20 | relu | dense 10".parse().unwrap(), 3).unwrap();
         let images = images(1234);
-        let before = logits(&network, &images).unwrap();
+        let before = logits(&network, &images, SCALING).unwrap();
         assert_eq!(before.len(), 12_340);
-        let temperature = calibrate(&mut network, &images).unwrap().unwrap();
-        let after = logits(&network, &images).unwrap();
+        let temperature = calibrate(&mut network, &images, SCALING).unwrap().unwrap();
+        let after = logits(&network, &images, SCALING).unwrap();
         for (before, after) in before.iter().zip(&after) {
             assert!((f64::from(*before) / temperature - f64::from(*after)).abs() < 1e-4);
         }
@@ -163,7 +160,7 @@ mod tests {
         for (text, count) in [("12 | dense 10 | relu", 600), ("12 | dense 10", MIN_IMAGES - 1)] {
             let mut network = Network::new(text.parse().unwrap(), 3).unwrap();
             let before = network.tensors();
-            assert_eq!(calibrate(&mut network, &images(count)).unwrap(), None);
+            assert_eq!(calibrate(&mut network, &images(count), SCALING).unwrap(), None);
             assert_eq!(network.tensors(), before);
         }
     }

@@ -144,9 +144,17 @@ fn difference(saved: &Trainer, requested: &Trainer) -> Option<String> {
         differs("label smoothing", "--preset")
     } else if saved.average() != requested.average() {
         differs("weight averaging", "--preset")
+    } else if frozen(saved) != frozen(requested) {
+        differs("choice of frozen layers", "--head-only")
     } else {
         None
     }
+}
+
+/// Which parameters are frozen, layer by layer.
+fn frozen(trainer: &Trainer) -> Vec<bool> {
+    let settings = trainer.parameter_settings();
+    settings.iter().map(|parameter| parameter.frozen).collect()
 }
 
 fn cross_entropy(trainer: &Trainer) -> Option<&CrossEntropy> {

@@ -4,11 +4,11 @@ use mnist_io::{Dataset, Mnist, Scaling};
 
 use crate::error::Error;
 
-/// Pixel scaling of the networks trained here.
+/// Pixel scaling of networks trained from scratch.
 pub const SCALING: Scaling = Scaling::MNIST;
 
 /// Batch size of evaluations.
-pub(crate) const EVALUATION_BATCH: usize = 500;
+pub(crate) const EVALUATION_BATCH: usize = 64;
 
 /// Images for training, validation and testing.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct DataSplit {
     pub validation: Dataset,
     /// Images that measure the result.
     pub test: Dataset,
+    /// Scaling of pixels.
+    pub scaling: Scaling,
 }
 
 /// Number of training images held out for validation.
@@ -62,6 +64,7 @@ impl DataSplit {
             train,
             validation,
             test,
+            scaling: SCALING,
         })
     }
 }

@@ -9,26 +9,20 @@
 //! use digit_pad::training::{
 //!     data_split::{DataSplit, HeldOut},
 //!     presets::DEFAULT,
-//!     session::{Task, TrainingEvent, digit_model, train},
+//!     session::{Task, TrainingEvent, train},
 //! };
 //! use mnist_io::Mnist;
 //!
 //! let data = DataSplit::new(Mnist::embedded()?, HeldOut::Count(5_000), None)?;
-//! let task = Task {
-//!     network: DEFAULT.network(),
-//!     recipe: DEFAULT.recipe.clone(),
-//!     seed: 1,
-//!     until_accuracy: None,
-//!     checkpoint: None,
-//!     stop: &AtomicBool::new(false),
-//! };
+//! let stop = AtomicBool::new(false);
+//! let task = Task::new(DEFAULT.network(), DEFAULT.recipe.clone(), 1, &stop);
 //! let trained = train(&task, &data, &mut |event, _| {
 //!     if let TrainingEvent::Epoch(report) = event {
 //!         println!("{}: {:?}", report.step.epoch, report.validation_accuracy);
 //!     }
 //! })?;
 //! println!("{}", trained.test.accuracy);
-//! digit_model(trained.network).save("digits.safetensors")?;
+//! data.model(trained.network).save("digits.safetensors")?;
 //! # Ok::<(), digit_pad::Error>(())
 //! ```
 

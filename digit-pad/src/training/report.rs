@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nn_core::{BatchReport, Trainer};
+use nn_core::BatchReport;
 
 /// Evaluation of a network on labeled images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +13,19 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Number of images.
     pub count: usize,
+}
+
+impl From<nn_core::Evaluation> for Evaluation {
+    /// # Panics
+    ///
+    /// If the targets were not classes.
+    fn from(evaluation: nn_core::Evaluation) -> Self {
+        Evaluation {
+            loss: evaluation.loss,
+            accuracy: evaluation.accuracy.expect("targets are classes"),
+            count: evaluation.count,
+        }
+    }
 }
 
 /// Progress after a step.
@@ -80,6 +93,11 @@ impl EpochTotals {
         }
     }
 
+    /// The sums of the next epoch.
+    pub(super) fn next_epoch(&self) -> Self {
+        EpochTotals::new(self.epoch + 1, self.resumed_steps, self.total_steps)
+    }
+
     pub(super) fn add(&mut self, step: &BatchReport, time: Duration) {
         self.images += step.samples;
         self.loss += f64::from(step.loss) * step.samples as f64;
@@ -87,11 +105,12 @@ impl EpochTotals {
         self.time += time;
     }
 
-    pub(super) fn report(&self, trainer: &Trainer) -> StepReport {
+    /// The report after that many steps of the run.
+    pub(super) fn report(&self, steps: u64) -> StepReport {
         let images = self.images as f64;
         StepReport {
             epoch: self.epoch,
-            steps: trainer.steps(),
+            steps,
             resumed_steps: self.resumed_steps,
             total_steps: self.total_steps,
             loss: self.loss / images,

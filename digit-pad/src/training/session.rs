@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mnist_io::{Batches, Dataset};
-use nn_core::{BatchReport, Cursor, Model, Network, NetworkSpec, Trainer, Workspace, evaluate, loss::CrossEntropy};
+use mnist_io::{Batches, Dataset, Scaling};
+use nn_core::{
+    BatchReport, BestBy, Fit, FitCallback, FitEnd, FitProgress, FitReport, Model, Network, NetworkSpec, Source,
+    Trainer, Workspace, evaluate, loss::CrossEntropy,
+};
 
 use crate::{
     error::Error,
@@ -28,15 +31,39 @@ pub use crate::training::report::{EpochReport, Evaluation, StepReport, TrainingE
 /// Evaluations of the test set in an epoch, if training stops at an accuracy.
 const CHECKS_PER_EPOCH: usize = 16;
 
+/// The network that training starts with.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// A network with random weights.
+    Random(NetworkSpec),
+    /// A network that was trained before.
+    Pretrained(Network),
+}
+
+impl Start {
+    /// Its layers.
+    #[must_use]
+    pub fn spec(&self) -> &NetworkSpec {
+        match self {
+            Start::Random(spec) => spec,
+            Start::Pretrained(network) => network.spec(),
+        }
+    }
+}
+
 /// A network to train, and how.
 #[derive(Clone, Debug)]
 pub struct Task<'a> {
     /// The network.
-    pub network: NetworkSpec,
+    pub start: Start,
+    /// Trains only the last layer that has weights, and freezes the others.
+    pub head_only: bool,
     /// Hyperparameters.
     pub recipe: Recipe,
     /// Seed of the initial weights, the order of images and their augmentation.
     pub seed: u64,
+    /// Stops training when the validation accuracy has not reached the best so far for that many epochs.
+    pub patience: Option<u64>,
     /// Stops training when an evaluation reaches this accuracy on the test set. The result is a race, not an estimate:
     /// the test set then selects the weights.
     pub until_accuracy: Option<f64>,
@@ -47,7 +74,22 @@ pub struct Task<'a> {
     pub stop: &'a AtomicBool,
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// Trains a network with random weights for all epochs of a recipe.
+    #[must_use]
+    pub fn new(network: NetworkSpec, recipe: Recipe, seed: u64, stop: &'a AtomicBool) -> Self {
+        Task {
+            start: Start::Random(network),
+            head_only: false,
+            recipe,
+            seed,
+            patience: None,
+            until_accuracy: None,
+            checkpoint: None,
+            stop,
+        }
+    }
+
     /// Checks that the network fits the images.
     ///
     /// # Errors
@@ -55,7 +97,48 @@ impl Task<'_> {
     /// [`Error::IncompatibleNetwork`].
     pub fn check_fit(&self, data: &DataSplit) -> Result<(), Error> {
         let (images, classes) = (data.train.shape(), data.train.classes());
-        check_fit(&self.network, images, classes, || self.network.to_string())
+        let network = self.start.spec();
+        check_fit(network, images, classes, || network.to_string())
+    }
+
+    /// A trainer at the start of a run of that many steps.
+    fn trainer(&self, batch: usize, steps: u64) -> Result<Trainer, Error> {
+        let network = match &self.start {
+            Start::Random(spec) => Network::new(spec.clone(), self.seed)?,
+            Start::Pretrained(network) => network.clone(),
+        };
+        let last = network.tensors().pop();
+        let mut trainer = self
+            .recipe
+            .trainer(network, batch)?
+            .with_seed(self.seed)
+            .with_schedule(self.recipe.schedule(steps))?;
+        if let Some((layer, _)) = last.as_ref().and_then(|tensor| tensor.name.split_once('.'))
+            && self.head_only
+        {
+            trainer.freeze("*")?;
+            trainer.unfreeze(&format!("{layer}.*"))?;
+        }
+        Ok(trainer)
+    }
+
+    /// How a run goes on from its cursor and its best network so far.
+    fn fit(&self, run: &Run, data: &DataSplit) -> Fit {
+        let best = run
+            .best
+            .as_ref()
+            .map(|best| (best.epoch as u64 - 1, best.network.clone()));
+        let fit = Fit::new(self.recipe.epochs as u64)
+            .with_validation_loss(CrossEntropy::new())
+            .resumed(run.position, best);
+        if data.validation.is_empty() {
+            return fit.with_best_by(BestBy::LastEpoch);
+        }
+        let fit = fit.with_best_by(BestBy::HighestAccuracy);
+        match self.patience {
+            Some(epochs) => fit.with_patience(epochs),
+            None => fit,
+        }
     }
 }
 
@@ -68,6 +151,8 @@ pub enum StopReason {
     Stopped,
     /// [`Task::until_accuracy`] was reached.
     Reached,
+    /// [`Task::patience`] was at its end.
+    NoProgress,
 }
 
 /// Result of a training run.
@@ -106,52 +191,93 @@ pub fn train(
     data: &DataSplit,
     on_event: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
 ) -> Result<Trained, Error> {
-    let mut session = Session::new(task, data, on_event)?;
-    let mut stop_reason = StopReason::Finished;
-    while session.position.epoch < task.recipe.epochs as u64 {
-        if let ControlFlow::Break(reason) = session.epoch()? {
-            stop_reason = reason;
-            break;
-        }
+    task.check_fit(data)?;
+    if task.patience.is_some() && data.validation.is_empty() {
+        return Err(Error::PatienceWithoutValidation);
     }
-    session.finish(stop_reason)
-}
-
-fn evaluate_on(network: &Network, dataset: &Dataset) -> Result<Evaluation, Error> {
-    let mut batches = Batches::in_order(dataset, EVALUATION_BATCH, SCALING)?;
-    let mut workspace = Workspace::new(network, batches.batch_size())?;
-    let evaluation = evaluate(network, &mut batches, &CrossEntropy::new(), &mut workspace)?;
-    Ok(Evaluation {
-        loss: evaluation.loss,
-        accuracy: evaluation.accuracy.expect("targets are classes"),
-        count: evaluation.count,
-    })
-}
-
-/// The best weights so far, with their evaluation.
-struct BestWeights {
-    network: Network,
-    epoch: usize,
-    validation: Option<Evaluation>,
-}
-
-/// Makes a model of a network trained here, with its input scaling and class names.
-#[must_use]
-pub fn named_model(network: Network, class_names: &[String]) -> Model {
-    let mut model = Model::new(network);
-    model.labels = class_names.to_vec();
-    model.scaling = Some(nn_core::Scaling {
-        mean: SCALING.mean(),
-        std: SCALING.std(),
-    });
-    model
+    let recipe = &task.recipe;
+    let mut samples = Batches::new(&data.train, recipe.batch, task.seed, data.scaling)?
+        .with_augmentation(recipe.augmentation.clone())?;
+    let (batch, steps) = (samples.batch_size(), samples.batches_per_epoch());
+    let total_steps = steps as u64 * recipe.epochs as u64;
+    let fresh = task.trainer(batch, total_steps)?;
+    let mut run = checkpoint::resume_or(task.checkpoint.as_deref(), fresh, (batch, steps))?;
+    let mut session = Session {
+        task,
+        data,
+        totals: EpochTotals::new(run.position.epoch as usize + 1, run.trainer.steps(), total_steps),
+        epochs: (run.position.epoch + u64::from(run.position.batches > 0)) as usize,
+        check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
+        clock: Instant::now(),
+        time: Duration::ZERO,
+        reached: None,
+        failure: None,
+        on_event,
+    };
+    if task.stop.load(Ordering::Relaxed) {
+        let Best { network, epoch } = run.best.ok_or(Error::StoppedBeforeFirstStep)?;
+        return session.finish(network, epoch, StopReason::Stopped);
+    }
+    let fit = task.fit(&run, data);
+    let mut validation = (!data.validation.is_empty())
+        .then(|| Batches::in_order(&data.validation, batch.min(EVALUATION_BATCH), data.scaling))
+        .transpose()?;
+    let validation = validation.as_mut().map(|batches| batches as &mut dyn Source);
+    let FitReport { best, end, .. } = run.trainer.fit_with(&mut samples, validation, &fit, &mut session)?;
+    // The memory of training is not needed any more.
+    drop(run);
+    if let Some(failure) = session.failure.take() {
+        return Err(failure);
+    }
+    if let Some(network) = session.reached.take() {
+        let epoch = session.epochs;
+        return session.finish(network, epoch, StopReason::Reached);
+    }
+    let stop_reason = match end {
+        FitEnd::Patience => StopReason::NoProgress,
+        FitEnd::Callback => StopReason::Stopped,
+        _ => StopReason::Finished,
+    };
+    session.finish(best.network, best.epoch as usize + 1, stop_reason)
 }
 
 /// Makes a model of a network trained here on digits.
 #[must_use]
 pub fn digit_model(network: Network) -> Model {
     let digits: Vec<String> = (0..DIGITS).map(|digit| digit.to_string()).collect();
-    named_model(network, &digits)
+    model(network, SCALING, &digits)
+}
+
+/// Makes a model of a network.
+fn model(network: Network, scaling: Scaling, class_names: &[String]) -> Model {
+    let mut model = Model::new(network);
+    model.labels = class_names.to_vec();
+    model.scaling = Some(nn_core::Scaling {
+        mean: scaling.mean(),
+        std: scaling.std(),
+    });
+    model
+}
+
+impl DataSplit {
+    /// Makes a model of a network trained on this data, with its input scaling and class names.
+    #[must_use]
+    pub fn model(&self, network: Network) -> Model {
+        model(network, self.scaling, self.train.class_names())
+    }
+
+    fn evaluate(&self, network: &Network, images: &Dataset) -> Result<Evaluation, Error> {
+        let mut batches = Batches::in_order(images, EVALUATION_BATCH, self.scaling)?;
+        let mut workspace = Workspace::new(network, batches.batch_size())?;
+        let evaluation = evaluate(network, &mut batches, &CrossEntropy::new(), &mut workspace)?;
+        Ok(evaluation.into())
+    }
+
+    /// Evaluates a network on the validation images, if there are any.
+    fn validate(&self, network: &Network) -> Result<Option<Evaluation>, Error> {
+        let images = Some(&self.validation).filter(|images| !images.is_empty());
+        images.map(|images| self.evaluate(network, images)).transpose()
+    }
 }
 
 /// A training run in progress.
@@ -159,164 +285,102 @@ struct Session<'a> {
     task: &'a Task<'a>,
     data: &'a DataSplit,
     on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
-    trainer: Trainer,
-    position: Cursor,
-    samples: Batches<'a>,
-    resumed_steps: u64,
-    total_steps: u64,
+    /// Steps between evaluations of the test set, if training stops at an accuracy.
     check_every: u64,
+    /// Sums of the current epoch.
+    totals: EpochTotals,
+    /// Started after the last event.
+    clock: Instant,
+    /// Training time of the epochs before.
     time: Duration,
-    best: Option<BestWeights>,
+    /// Number of epochs started.
     epochs: usize,
+    /// The network that reached [`Task::until_accuracy`].
+    reached: Option<Network>,
+    /// The error that ended training.
+    failure: Option<Error>,
 }
 
-impl<'a> Session<'a> {
-    fn new(
-        task: &'a Task<'a>,
-        data: &'a DataSplit,
-        on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
-    ) -> Result<Self, Error> {
-        let recipe = &task.recipe;
-        task.check_fit(data)?;
-        let batches = Batches::new(&data.train, recipe.batch, task.seed, SCALING)?
-            .with_augmentation(recipe.augmentation.clone())?;
-        let network = Network::new(task.network.clone(), task.seed)?;
-        let steps = batches.batches_per_epoch();
-        let total_steps = steps as u64 * recipe.epochs as u64;
-        let trainer = recipe
-            .trainer(network, batches.batch_size())?
-            .with_seed(task.seed)
-            .with_schedule(recipe.schedule(total_steps))?;
-        let Run {
-            trainer,
-            position,
-            best,
-        } = checkpoint::resume_or(task.checkpoint.as_deref(), trainer, (batches.batch_size(), steps))?;
-        let evaluated = |Best { network, epoch }| {
-            let validation = validate(&network, data)?;
-            Ok::<_, Error>(BestWeights {
-                network,
-                epoch,
-                validation,
-            })
+impl FitCallback for Session<'_> {
+    fn on_step(&mut self, trainer: &Trainer, step: &BatchReport) -> ControlFlow<()> {
+        self.totals.add(step, self.clock.elapsed());
+        let report = self.totals.report(trainer.steps());
+        (self.on_event)(TrainingEvent::Step(report), trainer.network());
+        let flow = if self.task.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            self.check_accuracy(trainer, &report)
         };
-        Ok(Session {
-            epochs: (position.epoch + u64::from(position.batches > 0)) as usize,
-            resumed_steps: trainer.steps(),
-            trainer,
-            position,
-            best: best.map(evaluated).transpose()?,
-            total_steps,
-            check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
-            samples: batches,
-            time: Duration::ZERO,
-            task,
-            data,
-            on_event,
-        })
+        self.clock = Instant::now();
+        flow
     }
 
-    /// Trains to the end of an epoch. Breaks with the reason if training ends.
-    fn epoch(&mut self) -> Result<ControlFlow<StopReason>, Error> {
-        if self.task.stop.load(Ordering::Relaxed) {
-            return Ok(ControlFlow::Break(StopReason::Stopped));
+    fn on_epoch(&mut self, progress: &FitProgress<'_>) -> ControlFlow<()> {
+        self.end_epoch(progress);
+        if let Err(error) = self.save_checkpoint(progress) {
+            self.failure = Some(error);
         }
-        let epoch = self.position.epoch as usize + 1;
-        let mut totals = EpochTotals::new(epoch, self.resumed_steps, self.total_steps);
-        let mut flow = Ok(ControlFlow::Continue(()));
-        let mut clock = Instant::now();
-        let Self {
-            task,
-            data,
-            on_event,
-            trainer,
-            position,
-            samples,
-            check_every,
-            total_steps,
-            ..
-        } = self;
-        let on_step = |trainer: &Trainer, step: &BatchReport| {
-            totals.add(step, clock.elapsed());
-            on_event(TrainingEvent::Step(totals.report(trainer)), trainer.network());
-            flow = if task.stop.load(Ordering::Relaxed) {
-                Ok(ControlFlow::Break(StopReason::Stopped))
-            } else if trainer.steps().is_multiple_of(*check_every) || trainer.steps() == *total_steps {
-                check_accuracy(task, data, trainer)
-            } else {
-                Ok(ControlFlow::Continue(()))
-            };
-            clock = Instant::now();
-            match flow {
-                Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
+        let flow = if self.failure.is_some() || self.task.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         };
-        let report = trainer.epoch_from(samples, *position, on_step)?;
-        let flow = flow?;
-        self.time += totals.time;
-        self.epochs = epoch;
-        self.position = report.next;
-        self.end_epoch(&totals, flow == ControlFlow::Break(StopReason::Reached))?;
-        self.save_checkpoint()?;
-        Ok(flow)
+        self.clock = Instant::now();
+        flow
+    }
+}
+
+impl Session<'_> {
+    /// Breaks if [`Task::until_accuracy`] is reached.
+    fn check_accuracy(&mut self, trainer: &Trainer, step: &StepReport) -> ControlFlow<()> {
+        let is_due = step.steps.is_multiple_of(self.check_every) || step.steps == step.total_steps;
+        let Some(target) = self.task.until_accuracy.filter(|_| is_due) else {
+            return ControlFlow::Continue(());
+        };
+        let network = trainer
+            .averaged_network()
+            .map_or(Cow::Borrowed(trainer.network()), Cow::Owned);
+        match self.data.evaluate(&network, &self.data.test) {
+            Ok(test) if test.accuracy >= target => self.reached = Some(network.into_owned()),
+            Ok(_) => return ControlFlow::Continue(()),
+            Err(error) => self.failure = Some(error),
+        }
+        ControlFlow::Break(())
     }
 
-    /// Validates the network, keeps its weights if they are the best so far, and reports the epoch.
-    fn end_epoch(&mut self, totals: &EpochTotals, reached: bool) -> Result<(), Error> {
-        let network = result(&self.trainer);
-        let validation = validate(&network, self.data)?;
-        let accuracy = |evaluation: Option<Evaluation>| evaluation.map(|evaluation| evaluation.accuracy);
-        // Of equals, the later is better: it has trained longer. Without validation, the last is best.
-        let is_best = self
-            .best
-            .as_ref()
-            .is_none_or(|best| accuracy(best.validation) <= accuracy(validation));
+    /// Reports an epoch, and begins the next one.
+    fn end_epoch(&mut self, progress: &FitProgress<'_>) {
+        let validation = progress.epoch.validation.map(Evaluation::from);
         let report = EpochReport {
-            step: totals.report(&self.trainer),
-            validation_accuracy: accuracy(validation),
+            step: self.totals.report(progress.trainer.steps()),
+            validation_accuracy: validation.map(|evaluation| evaluation.accuracy),
             validation_loss: validation.map(|evaluation| evaluation.loss),
         };
         // A run that was stopped after an epoch's last step has nothing left to report of it.
-        if totals.images > 0 {
-            (self.on_event)(TrainingEvent::Epoch(report), &network);
+        if self.totals.images > 0 {
+            (self.on_event)(TrainingEvent::Epoch(report), progress.network);
         }
-        if is_best || reached {
-            self.best = Some(BestWeights {
-                network: network.into_owned(),
-                epoch: report.step.epoch,
-                validation,
-            });
-        }
-        Ok(())
+        self.epochs = report.step.epoch;
+        self.time += self.totals.time;
+        self.totals = self.totals.next_epoch();
     }
 
     /// Saves the checkpoint. Weights from within an epoch are not saved as the best: resuming replaces them.
-    fn save_checkpoint(&self) -> Result<(), Error> {
+    fn save_checkpoint(&self, progress: &FitProgress<'_>) -> Result<(), Error> {
         let Some(path) = &self.task.checkpoint else {
             return Ok(());
         };
-        let is_complete = |best: &&BestWeights| best.epoch as u64 <= self.position.epoch;
-        let best = self.best.as_ref().filter(is_complete);
-        checkpoint::save(
-            path,
-            &self.trainer,
-            self.position,
-            best.map(|best| {
-                (
-                    named_model(best.network.clone(), self.data.train.class_names()),
-                    best.epoch,
-                )
-            }),
-        )
+        let position = progress.epoch.train.next;
+        let best = Some(progress.best).filter(|best| best.epoch < position.epoch);
+        let best = best.map(|best| (self.data.model(best.network.clone()), best.epoch as usize + 1));
+        checkpoint::save(path, progress.trainer, position, best)
     }
 
-    fn finish(self, stop_reason: StopReason) -> Result<Trained, Error> {
-        let BestWeights { mut network, epoch, .. } = self.best.ok_or(Error::StoppedBeforeFirstStep)?;
-        let temperature = calibrate(&mut network, &self.data.validation)?;
+    fn finish(self, mut network: Network, epoch: usize, stop_reason: StopReason) -> Result<Trained, Error> {
+        let temperature = calibrate(&mut network, &self.data.validation, self.data.scaling)?;
         Ok(Trained {
-            validation: validate(&network, self.data)?,
-            test: evaluate_on(&network, &self.data.test)?,
+            validation: self.data.validate(&network)?,
+            test: self.data.evaluate(&network, &self.data.test)?,
             network,
             epoch,
             epochs: self.epochs,
@@ -325,34 +389,6 @@ impl<'a> Session<'a> {
             stop_reason,
         })
     }
-}
-
-/// The network with the average of its weights if there is one.
-fn result(trainer: &Trainer) -> Cow<'_, Network> {
-    trainer
-        .averaged_network()
-        .map_or(Cow::Borrowed(trainer.network()), Cow::Owned)
-}
-
-/// Evaluates a network on the validation images, if there are any.
-fn validate(network: &Network, data: &DataSplit) -> Result<Option<Evaluation>, Error> {
-    if data.validation.is_empty() {
-        return Ok(None);
-    }
-    evaluate_on(network, &data.validation).map(Some)
-}
-
-/// Breaks if [`Task::until_accuracy`] is reached.
-fn check_accuracy(task: &Task<'_>, data: &DataSplit, trainer: &Trainer) -> Result<ControlFlow<StopReason>, Error> {
-    let Some(target) = task.until_accuracy else {
-        return Ok(ControlFlow::Continue(()));
-    };
-    let reached = evaluate_on(&result(trainer), &data.test)?.accuracy >= target;
-    Ok(if reached {
-        ControlFlow::Break(StopReason::Reached)
-    } else {
-        ControlFlow::Continue(())
-    })
 }
 
 #[cfg(test)]
@@ -373,6 +409,10 @@ mod tests {
         DataSplit::new(mnist, HeldOut::Count(validation), None).unwrap()
     }
 
+    fn evaluate_validation(network: &Network, data: &DataSplit) -> Result<Evaluation, Error> {
+        data.evaluate(network, &data.validation)
+    }
+
     static KEEP_RUNNING: AtomicBool = AtomicBool::new(false);
 
     fn task(epochs: usize) -> Task<'static> {
@@ -383,14 +423,7 @@ mod tests {
             ..DEFAULT.recipe.clone()
         };
         let network = "10x12x1 | flatten | dense 16 | relu | dense 10".parse().unwrap();
-        Task {
-            network,
-            recipe,
-            seed: 1,
-            until_accuracy: None,
-            checkpoint: None,
-            stop: &KEEP_RUNNING,
-        }
+        Task::new(network, recipe, 1, &KEEP_RUNNING)
     }
 
     /// Trains, and returns the events too.
@@ -488,7 +521,7 @@ mod tests {
             .rfind(|report| report.validation_accuracy == Some(best))
             .unwrap();
         assert_eq!(trained.epoch, last_best.step.epoch);
-        let kept = evaluate_on(&trained.network, &data(100, 30).validation).unwrap();
+        let kept = evaluate_validation(&trained.network, &data(100, 30)).unwrap();
         assert_eq!(kept.accuracy, best);
     }
 
@@ -501,6 +534,43 @@ mod tests {
                 .iter()
                 .all(|report| report.validation_accuracy.is_none())
         );
+    }
+
+    #[test]
+    fn without_progress_patience_ends_training() {
+        let mut task = Task {
+            patience: Some(3),
+            ..task(50)
+        };
+        // After the first epoch, averages of ever fewer new weights, hardly any accuracy changes.
+        let trained = watched(&task, &data(205, 40)).0;
+        assert_eq!(
+            trained.stop_reason,
+            StopReason::Finished,
+            "an accuracy as high is progress"
+        );
+        task.recipe.augmentation = Augmentation::default();
+        task.recipe.optimizer.set_learning_rate(0.5);
+        let trained = watched(&task, &data(205, 40)).0;
+        assert_eq!(trained.stop_reason, StopReason::NoProgress);
+        assert_eq!(trained.epochs, trained.epoch + 3);
+        let error = train(&task, &data(50, 0), &mut |_, _| ()).unwrap_err().to_string();
+        assert!(error.contains("--val"), "{error}");
+    }
+
+    #[test]
+    fn the_head_alone_is_trained() {
+        let data = data(205, 40);
+        let network = watched(&task(2), &data).0.network;
+        let task = Task {
+            start: Start::Pretrained(network.clone()),
+            head_only: true,
+            ..task(1)
+        };
+        let trained = watched(&task, &data).0.network.tensors();
+        let before = network.tensors();
+        assert_eq!(before[..2], trained[..2]);
+        assert_ne!(before[2], trained[2]);
     }
 
     #[test]
@@ -578,7 +648,7 @@ mod tests {
             |events: &[TrainingEvent]| epochs(events).iter().map(|report| report.step.loss).collect::<Vec<_>>();
         assert_eq!(losses(&steps), losses(&same_steps));
         assert_ne!(plain.network.tensors(), averaged.network.tensors());
-        let kept = evaluate_on(&averaged.network, &data.validation).unwrap();
+        let kept = evaluate_validation(&averaged.network, &data).unwrap();
         assert_eq!(averaged.validation.unwrap(), kept);
         // An average with decay 0 is the weights.
         assert_eq!(plain.network.tensors(), with(Some(0.0)).0.network.tensors());
@@ -685,7 +755,7 @@ mod tests {
     fn a_network_for_other_images_is_rejected() {
         for network in ["784 | dense 10", "120 | dense 9"] {
             let task = Task {
-                network: network.parse().unwrap(),
+                start: Start::Random(network.parse().unwrap()),
                 ..task(1)
             };
             let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();

@@ -76,19 +76,22 @@ impl Trainer {
     /// # Errors
     /// If the source fails or has no samples, the loss does not take a target, or all samples have weight 0.
     pub fn evaluate<S: Source + ?Sized>(&mut self, source: &mut S) -> Result<Evaluation> {
-        self.evaluate_network(None, source)
+        self.evaluate_network(None, source, None)
     }
 
-    /// Evaluates a network of the same layers, or else the trainer's own, in the trainer's memory.
+    /// Evaluates a network of the same layers, or else the trainer's own, with another loss, or else the trainer's, in
+    /// the trainer's memory.
     pub(super) fn evaluate_network<S: Source + ?Sized>(
         &mut self,
         network: Option<&Network>,
         source: &mut S,
+        loss: Option<&dyn Loss>,
     ) -> Result<Evaluation> {
         let mut batch = self.take_batch();
         let network = network.unwrap_or(&self.network);
+        let loss = loss.unwrap_or(&*self.settings.loss);
         let memory = (&mut self.workspace, &mut batch);
-        let outcome = evaluate_in(network, source, &*self.settings.loss, memory, |_, _| {});
+        let outcome = evaluate_in(network, source, loss, memory, |_, _| {});
         self.return_batch(batch);
         outcome
     }

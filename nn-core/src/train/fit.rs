@@ -1,10 +1,17 @@
 //! Training for several epochs: validation, early stopping, the best network, a learning rate that falls on plateaus.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
-use super::{epoch::EpochReport, evaluate::Evaluation, source::Source, trainer::Trainer};
+use super::{
+    epoch::EpochReport,
+    evaluate::Evaluation,
+    source::{Cursor, Source},
+    trainer::Trainer,
+};
 use crate::{
     error::{Error, Result},
+    exec::BatchReport,
+    loss::Loss,
     network::Network,
     optim::check_fraction,
 };
@@ -21,20 +28,24 @@ use crate::{
 /// let mut train = Samples::new(&inputs, &targets).shuffled(1);
 /// let mut validation = Samples::new(&inputs, &targets);
 /// let fit = Fit::new(200).with_patience(20);
-/// let report = trainer.fit(&mut train, Some(&mut validation), &fit, |_, epoch| {
-///     println!("epoch {}: {:?}", epoch.epoch, epoch.validation);
+/// let report = trainer.fit(&mut train, Some(&mut validation), &fit, |progress| {
+///     println!("epoch {}: {:?}", progress.epoch.epoch, progress.epoch.validation);
 ///     ControlFlow::Continue(())
 /// })?;
-/// assert_eq!(report.network.classes(&inputs)?, targets);
+/// assert_eq!(report.best.network.classes(&inputs)?, targets);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Fit {
     epochs: u64,
+    best_by: BestBy,
     patience: Option<u64>,
     min_delta: f64,
     plateau: Option<Plateau>,
+    validation_loss: Option<Arc<dyn Loss>>,
+    start: Cursor,
+    best: Option<(u64, Network)>,
 }
 
 /// When and how the learning rate falls on a plateau.
@@ -42,6 +53,20 @@ pub struct Fit {
 struct Plateau {
     patience: u64,
     factor: f32,
+}
+
+/// Which epoch has the best network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BestBy {
+    /// The one with the lowest loss: in validation, else in training. Of equals, the first.
+    #[default]
+    LowestLoss,
+    /// The one with the highest accuracy: in validation, else in training. Of equals, the last, which has trained longer.
+    /// Targets have to be classes.
+    HighestAccuracy,
+    /// The last one.
+    LastEpoch,
 }
 
 /// One epoch of a [`fit`](Trainer::fit).
@@ -55,10 +80,49 @@ pub struct FitEpoch {
     /// Loss and accuracy on the validation data, if there are any, of the network with the moving average of its
     /// parameters if the trainer [averages](Trainer::with_average) them.
     pub validation: Option<Evaluation>,
-    /// Whether the epoch has the lowest loss so far: in validation, else in training.
+    /// Whether its network is the best so far.
     pub is_best: bool,
     /// The optimizer's learning rate during the epoch, which the schedule scales.
     pub learning_rate: f32,
+}
+
+/// The best network of a [`fit`](Trainer::fit).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BestNetwork {
+    /// The network, with the moving average of its parameters if the trainer averages them.
+    pub network: Network,
+    /// The epoch that it is from, counted from 0.
+    pub epoch: u64,
+    /// Its loss and accuracy on the validation data, if there are any.
+    pub validation: Option<Evaluation>,
+}
+
+/// A [`fit`](Trainer::fit) after one of its epochs.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FitProgress<'a> {
+    /// The trainer.
+    pub trainer: &'a Trainer,
+    /// The epoch.
+    pub epoch: &'a FitEpoch,
+    /// The network after the epoch, with the moving average of its parameters if the trainer averages them.
+    pub network: &'a Network,
+    /// The best network so far.
+    pub best: &'a BestNetwork,
+}
+
+/// What is called during a [`fit_with`](Trainer::fit_with).
+pub trait FitCallback: Send {
+    /// Called after each step; may end the training. The epoch then ends with a validation and [`on_epoch`].
+    ///
+    /// [`on_epoch`]: Self::on_epoch
+    fn on_step(&mut self, _trainer: &Trainer, _step: &BatchReport) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Called after each epoch; may end the training.
+    fn on_epoch(&mut self, progress: &FitProgress<'_>) -> ControlFlow<()>;
 }
 
 /// Why a [`fit`](Trainer::fit) ended.
@@ -67,7 +131,7 @@ pub struct FitEpoch {
 pub enum FitEnd {
     /// All epochs are done.
     Epochs,
-    /// The loss did not fall for as many epochs as there was patience for.
+    /// For as many epochs as there was patience for, none was the best.
     Patience,
     /// The callback ended it.
     Callback,
@@ -77,11 +141,8 @@ pub enum FitEnd {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FitReport {
-    /// The network of the best epoch, with the moving average of its parameters if the trainer averages them. The
-    /// trainer keeps that of the last epoch.
-    pub network: Network,
-    /// The best epoch.
-    pub best: FitEpoch,
+    /// The best network. The trainer keeps that of the last epoch.
+    pub best: BestNetwork,
     /// All epochs, in order.
     pub epochs: Vec<FitEpoch>,
     /// Why it ended.
@@ -93,13 +154,22 @@ impl Fit {
     pub fn new(epochs: u64) -> Self {
         Self {
             epochs,
+            best_by: BestBy::default(),
             patience: None,
             min_delta: 0.0,
             plateau: None,
+            validation_loss: None,
+            start: Cursor::default(),
+            best: None,
         }
     }
 
-    /// Ends training when the loss has not fallen for that many epochs, at least 1 (Keras' `EarlyStopping`).
+    /// Sets which epoch has the best network; the default is [`BestBy::LowestLoss`].
+    pub fn with_best_by(self, best_by: BestBy) -> Self {
+        Self { best_by, ..self }
+    }
+
+    /// Ends training when none of that many epochs, at least 1, was the best (Keras' `EarlyStopping`).
     pub fn with_patience(self, epochs: u64) -> Self {
         Self {
             patience: Some(epochs),
@@ -107,7 +177,8 @@ impl Fit {
         }
     }
 
-    /// Counts a loss as lower only if it is lower by more than `delta`; the default is 0.
+    /// Takes an epoch for better only if its loss is lower, or its accuracy higher, by more than `delta`; the default
+    /// is 0.
     pub fn with_min_delta(self, delta: f64) -> Self {
         Self {
             min_delta: delta,
@@ -115,17 +186,31 @@ impl Fit {
         }
     }
 
-    /// Multiplies the optimizer's learning rate by `factor` whenever the loss has not fallen for `patience` epochs, at
-    /// least 1 (Keras' and PyTorch's `ReduceLROnPlateau`).
+    /// Multiplies the optimizer's learning rate by `factor` whenever none of `patience` epochs, at least 1, was the best
+    /// (Keras' and PyTorch's `ReduceLROnPlateau`).
     pub fn with_plateau(self, patience: u64, factor: f32) -> Self {
         let plateau = Some(Plateau { patience, factor });
         Self { plateau, ..self }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Sets the loss in validation, such as one without label smoothing; the default is the trainer's.
+    pub fn with_validation_loss(self, loss: impl Loss) -> Self {
+        Self {
+            validation_loss: Some(Arc::new(loss)),
+            ..self
+        }
+    }
+
+    /// Continues an earlier run, such as one of [`Trainer::resume`]: from its cursor, and with its best network so far
+    /// and the epoch of it, if there is one.
+    pub fn resumed(self, start: Cursor, best: Option<(u64, Network)>) -> Self {
+        Self { start, best, ..self }
+    }
+
+    fn check(&self, validates: bool) -> Result<()> {
         let refuse = |name, value: String, reason| Err(Error::Setting { name, value, reason });
-        if self.epochs == 0 {
-            return refuse("epochs", "0".to_owned(), "training needs at least one");
+        if self.epochs == 0 || (self.start.epoch >= self.epochs && self.best.is_none()) {
+            return refuse("epochs", self.epochs.to_string(), "training needs at least one");
         }
         if self.patience == Some(0) || self.plateau.is_some_and(|plateau| plateau.patience == 0) {
             return refuse("patience", "0".to_owned(), "it has to be at least 1 epoch");
@@ -137,83 +222,205 @@ impl Fit {
                 "it has to be a finite number of at least 0",
             );
         }
+        if self.best.is_some() && !validates && self.best_by != BestBy::LastEpoch {
+            return refuse(
+                "the best network so far",
+                format!("{:?}", self.best_by),
+                "it is compared on validation data, and there are none",
+            );
+        }
         self.plateau
             .map_or(Ok(()), |plateau| check_fraction("plateau factor", plateau.factor))
+    }
+
+    /// How good an epoch is: higher is better.
+    fn score(&self, train: Option<&EpochReport>, validation: Option<&Evaluation>) -> Option<f64> {
+        match self.best_by {
+            BestBy::LowestLoss => {
+                let train = train.and_then(|train| train.loss);
+                validation.map(|validation| validation.loss).or(train).map(|loss| -loss)
+            }
+            BestBy::HighestAccuracy => {
+                let train = train.and_then(|train| train.accuracy);
+                validation.map_or(train, |validation| validation.accuracy)
+            }
+            BestBy::LastEpoch => Some(0.0),
+        }
+    }
+
+    /// Whether an epoch is better than the best so far.
+    fn is_better(&self, score: Option<f64>, best: Option<f64>) -> bool {
+        let Some(best) = best else { return true };
+        score.is_some_and(|score| match self.best_by {
+            BestBy::LowestLoss => score > best + self.min_delta,
+            BestBy::HighestAccuracy if self.min_delta > 0.0 => score > best + self.min_delta,
+            BestBy::HighestAccuracy | BestBy::LastEpoch => score >= best,
+        })
+    }
+}
+
+/// Calls a closure after each epoch.
+struct OnEpoch<F>(F);
+
+impl<F: FnMut(&FitProgress<'_>) -> ControlFlow<()> + Send> FitCallback for OnEpoch<F> {
+    fn on_epoch(&mut self, progress: &FitProgress<'_>) -> ControlFlow<()> {
+        (self.0)(progress)
     }
 }
 
 impl Trainer {
     /// Trains for several epochs: after each, evaluates the network on `validation`, if there is one, and calls
-    /// `on_epoch`, which may end training. Keeps the network of the epoch with the lowest loss.
-    ///
-    /// Epochs count from 0; to continue a run, train with [`epoch`](Self::epoch).
+    /// `on_epoch`, which may end training. Keeps the best network.
     ///
     /// # Errors
     /// Those of [`epoch`](Self::epoch) and [`evaluate`](Self::evaluate), and if a setting is out of range. `on_epoch` has
-    /// seen the best network so far ([`FitEpoch::is_best`]).
+    /// seen the best network so far.
     pub fn fit<S: Source + ?Sized>(
         &mut self,
         train: &mut S,
-        mut validation: Option<&mut (dyn Source + '_)>,
+        validation: Option<&mut (dyn Source + '_)>,
         fit: &Fit,
-        mut on_epoch: impl FnMut(&Self, &FitEpoch) -> ControlFlow<()>,
+        on_epoch: impl FnMut(&FitProgress<'_>) -> ControlFlow<()> + Send,
     ) -> Result<FitReport> {
-        fit.check()?;
-        let mut epochs = Vec::new();
-        let mut best: Option<(FitEpoch, Network)> = None;
-        let (mut waited, mut on_plateau) = (0, 0);
-        let mut end = FitEnd::Epochs;
-        for epoch in 0..fit.epochs {
-            let learning_rate = self.optimizer().learning_rate();
-            let train = self.epoch(train, epoch, |_, _| ControlFlow::Continue(()))?;
-            let average = self.averaged_network();
-            let validation = match &mut validation {
-                Some(source) => Some(self.evaluate_network(average.as_ref(), &mut **source)?),
-                None => None,
+        self.fit_with(train, validation, fit, &mut OnEpoch(on_epoch))
+    }
+
+    /// As [`fit`](Self::fit), with a callback that is also called after each step.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_with<S: Source + ?Sized>(
+        &mut self,
+        train: &mut S,
+        validation: Option<&mut (dyn Source + '_)>,
+        fit: &Fit,
+        callback: &mut (impl FitCallback + ?Sized),
+    ) -> Result<FitReport> {
+        fit.check(validation.is_some())?;
+        let mut run = Run::new(self, validation, fit)?;
+        let mut cursor = fit.start;
+        while cursor.epoch < fit.epochs {
+            let end = run.epoch(self, train, cursor, callback)?;
+            if let ControlFlow::Break(end) = end {
+                return Ok(run.report(end));
+            }
+            cursor = Cursor {
+                epoch: cursor.epoch + 1,
+                batches: 0,
             };
-            let mut done = FitEpoch {
-                epoch,
-                train,
-                validation,
-                is_best: false,
-                learning_rate,
-            };
-            done.is_best = best
-                .as_ref()
-                .is_none_or(|(best, _)| done.loss() < best.loss() - fit.min_delta);
-            epochs.push(done);
-            (waited, on_plateau) = (waited + 1, on_plateau + 1);
-            if done.is_best {
-                best = Some((done, average.unwrap_or_else(|| self.network().clone())));
-                (waited, on_plateau) = (0, 0);
-            }
-            if on_epoch(self, &done).is_break() {
-                end = FitEnd::Callback;
-                break;
-            }
-            if fit.patience.is_some_and(|patience| waited >= patience) {
-                end = FitEnd::Patience;
-                break;
-            }
-            if let Some(plateau) = fit.plateau.filter(|plateau| on_plateau >= plateau.patience) {
-                self.set_learning_rate(learning_rate * plateau.factor)?;
-                on_plateau = 0;
-            }
         }
-        let (best, network) = best.expect("the first epoch is the best so far");
-        Ok(FitReport {
-            network,
-            best,
-            epochs,
-            end,
-        })
+        Ok(run.report(FitEnd::Epochs))
     }
 }
 
-impl FitEpoch {
-    /// The loss that is to fall.
-    fn loss(&self) -> f64 {
-        let train = self.train.loss.unwrap_or(f64::INFINITY);
-        self.validation.map_or(train, |validation| validation.loss)
+/// A fit in progress.
+struct Run<'a, 's> {
+    fit: &'a Fit,
+    validation: Option<&'a mut (dyn Source + 's)>,
+    best: Option<BestNetwork>,
+    best_score: Option<f64>,
+    /// Epochs since the best.
+    waited: u64,
+    epochs: Vec<FitEpoch>,
+}
+
+impl<'a, 's> Run<'a, 's> {
+    fn new(trainer: &mut Trainer, validation: Option<&'a mut (dyn Source + 's)>, fit: &'a Fit) -> Result<Self> {
+        let mut run = Self {
+            fit,
+            validation,
+            best: None,
+            best_score: None,
+            waited: 0,
+            epochs: Vec::new(),
+        };
+        if let Some((epoch, network)) = &fit.best {
+            let validation = run.validate(trainer, Some(network))?;
+            run.best_score = fit.score(None, validation.as_ref());
+            run.waited = fit.start.epoch.saturating_sub(epoch.saturating_add(1));
+            run.best = Some(BestNetwork {
+                network: network.clone(),
+                epoch: *epoch,
+                validation,
+            });
+        }
+        Ok(run)
+    }
+
+    /// Evaluates a network on the validation data, if there are any; or else the trainer's own network.
+    fn validate(&mut self, trainer: &mut Trainer, network: Option<&Network>) -> Result<Option<Evaluation>> {
+        let loss = self.fit.validation_loss.as_deref();
+        let evaluate = |source: &mut &'a mut (dyn Source + 's)| trainer.evaluate_network(network, &mut **source, loss);
+        self.validation.as_mut().map(evaluate).transpose()
+    }
+
+    /// Trains from a cursor to the end of its epoch. Breaks with the reason if training ends.
+    fn epoch<S: Source + ?Sized>(
+        &mut self,
+        trainer: &mut Trainer,
+        train: &mut S,
+        cursor: Cursor,
+        callback: &mut (impl FitCallback + ?Sized),
+    ) -> Result<ControlFlow<FitEnd>> {
+        let learning_rate = trainer.optimizer().learning_rate();
+        let train = trainer.epoch_from(train, cursor, |trainer, step| callback.on_step(trainer, step))?;
+        let average = trainer.averaged_network();
+        let validation = self.validate(trainer, average.as_ref())?;
+        let score = self.fit.score(Some(&train), validation.as_ref());
+        if train.loss.is_some() && score.is_none() {
+            return Err(Error::Setting {
+                name: "best_by",
+                value: format!("{:?}", self.fit.best_by),
+                reason: "targets that are values have no accuracy; use BestBy::LowestLoss",
+            });
+        }
+        let is_best = self.best.is_none() || self.fit.is_better(score, self.best_score);
+        let epoch = FitEpoch {
+            epoch: cursor.epoch,
+            train,
+            validation,
+            is_best,
+            learning_rate,
+        };
+        self.epochs.push(epoch);
+        self.waited += 1;
+        if is_best {
+            (self.best_score, self.waited) = (score, 0);
+            self.best = Some(BestNetwork {
+                network: average.clone().unwrap_or_else(|| trainer.network().clone()),
+                epoch: cursor.epoch,
+                validation,
+            });
+        }
+        let progress = FitProgress {
+            trainer,
+            epoch: &epoch,
+            network: average.as_ref().unwrap_or_else(|| trainer.network()),
+            best: self.best.as_ref().expect("the first epoch is the best so far"),
+        };
+        if callback.on_epoch(&progress).is_break() || train.stopped {
+            return Ok(ControlFlow::Break(FitEnd::Callback));
+        }
+        self.after_epoch(trainer, learning_rate)
+    }
+
+    /// Ends training without patience, or reduces the learning rate on a plateau.
+    fn after_epoch(&self, trainer: &mut Trainer, learning_rate: f32) -> Result<ControlFlow<FitEnd>> {
+        if self.fit.patience.is_some_and(|patience| self.waited >= patience) {
+            return Ok(ControlFlow::Break(FitEnd::Patience));
+        }
+        let on_plateau = |plateau: &Plateau| self.waited > 0 && self.waited.is_multiple_of(plateau.patience);
+        if let Some(plateau) = self.fit.plateau.filter(on_plateau) {
+            trainer.set_learning_rate(learning_rate * plateau.factor)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn report(self, end: FitEnd) -> FitReport {
+        FitReport {
+            best: self.best.expect("there was an epoch, or a best network before"),
+            epochs: self.epochs,
+            end,
+        }
     }
 }
