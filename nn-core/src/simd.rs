@@ -26,6 +26,26 @@ pub(crate) trait Chunked {
             self.chunk::<false>(full..len);
         }
     }
+
+    /// As [`for_each_chunk`](Self::for_each_chunk), for chunks that may be processed twice: the last one is full too where
+    /// it can begin earlier, or where `room`, the number of values that may be written, reaches beyond `len`.
+    #[inline(always)]
+    fn for_each_full_chunk(&mut self, len: usize, room: usize) {
+        let full = len / WIDTH * WIDTH;
+        for start in (0..full).step_by(WIDTH) {
+            self.chunk::<true>(start..start + WIDTH);
+        }
+        if full == len {
+            return;
+        }
+        if full > 0 {
+            self.chunk::<true>(len - WIDTH..len);
+        } else if room >= WIDTH {
+            self.chunk::<true>(0..WIDTH);
+        } else {
+            self.chunk::<false>(0..len);
+        }
+    }
 }
 
 /// A vector of [`WIDTH`] values.
@@ -165,6 +185,31 @@ mod tests {
             let mut values: Vec<f32> = (0..len).map(|i| i as f32).collect();
             AddOne(&mut values).for_each_chunk(len);
             assert!(values.iter().enumerate().all(|(i, &x)| x == i as f32 + 1.0));
+        }
+    }
+
+    #[test]
+    fn full_chunks_reach_as_far_as_there_is_room() {
+        struct Twice<'a>(&'a [f32], &'a mut [f32]);
+        impl Chunked for Twice<'_> {
+            fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+                let x = F32x8::load::<FULL>(&self.0[range.clone()]);
+                (x + x).store::<FULL>(&mut self.1[range]);
+            }
+        }
+        for len in 0..=3 * WIDTH {
+            for room in len..=len + WIDTH {
+                let x: Vec<f32> = (1..=room).map(|i| i as f32).collect();
+                let mut y = vec![0.0; room];
+                Twice(&x, &mut y).for_each_full_chunk(len, room);
+                let end = if len > 0 && len < WIDTH && room >= WIDTH {
+                    WIDTH
+                } else {
+                    len
+                };
+                let expected = x.iter().enumerate().map(|(i, x)| if i < end { 2.0 * x } else { 0.0 });
+                assert!(y.iter().copied().eq(expected), "{len} of {room}");
+            }
         }
     }
 

@@ -383,12 +383,59 @@ unsafe fn store<S: Simd, const M: usize, const P: usize, const V: usize, const R
 unsafe fn copy(from: Target, to: Target, rows: usize, cols: usize) {
     for row in 0..rows {
         for (panel, first) in (0..cols).step_by(NR).enumerate() {
-            // SAFETY: row and panel lie inside both tiles.
+            // SAFETY: row and panel lie inside both tiles, and so do the columns of the panel that are copied.
             unsafe {
                 let from = from.first.add(row * from.row_stride + panel * from.panel_stride);
                 let to = to.first.add(row * to.row_stride + panel * to.panel_stride);
-                std::ptr::copy_nonoverlapping(from, to, NR.min(cols - first));
+                copy_few(from, to, NR.min(cols - first));
             }
+        }
+    }
+}
+
+/// Copies at most [`NR`] values: two blocks of fixed length, which may overlap, are faster than a call of `memcpy`.
+///
+/// # Safety
+/// Both are valid for `len` values, `from` for reads and `to` for writes, and do not overlap.
+#[inline(always)]
+unsafe fn copy_few(from: *const f32, to: *mut f32, len: usize) {
+    // SAFETY: each block begins at the first value, or ends with the last one, and is not longer than `len`.
+    unsafe {
+        match len {
+            8.. => copy_ends::<8>(from, to, len),
+            4.. => copy_ends::<4>(from, to, len),
+            2.. => copy_ends::<2>(from, to, len),
+            _ => std::ptr::copy_nonoverlapping(from, to, len),
+        }
+    }
+}
+
+/// Copies the first and the last `N` values of `len`.
+///
+/// # Safety
+/// As in [`copy_few`], and `len` is at least `N`.
+#[inline(always)]
+unsafe fn copy_ends<const N: usize>(from: *const f32, to: *mut f32, len: usize) {
+    // SAFETY: the caller promises `len` values, of which these are the first and the last `N`.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from, to, N);
+        std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_values_are_copied_whole_and_no_others() {
+        let from: Vec<f32> = (1..=NR).map(|i| i as f32).collect();
+        for len in 0..=NR {
+            let mut to = [0.0; NR];
+            // SAFETY: both hold `NR` values.
+            unsafe { copy_few(from.as_ptr(), to.as_mut_ptr(), len) };
+            assert_eq!(to[..len], from[..len]);
+            assert!(to[len..].iter().all(|&x| x == 0.0), "{len}");
         }
     }
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::geometry::Geometry;
 use crate::{
     gemm::{Kernel, Vectorize},
-    simd::{Chunked, F32x8},
+    layers::PoolGeometry,
+    simd::{Chunked, F32x8, WIDTH},
 };
 
 /// Adds the bias and applies the ReLU, if there are any, to `y`: `[pixels, channels]`.
@@ -95,21 +96,30 @@ struct EpilogueBackward<'a> {
 impl Vectorize for EpilogueBackward<'_> {
     #[inline(always)]
     fn run(self) {
-        let Geometry { output, relu, pool, .. } = self.geometry;
+        match self.geometry.pool {
+            Some(pool) => self.run_pooled(pool),
+            None => self.run_plain(),
+        }
+    }
+}
+
+impl EpilogueBackward<'_> {
+    #[inline(always)]
+    fn run_pooled(self, pool: PoolGeometry) {
+        let Geometry { output, relu, .. } = self.geometry;
         let OutputGradient { y, dy, argmax } = self.gradient;
-        let (stride, width, window) = match pool {
-            Some(pool) => (pool.stride, pool.output.width, pool.window),
-            None => ((1, 1), output.width, (1, 1)),
-        };
         let mut argmax = argmax.chunks_exact(output.channels);
         let pixels = dy.chunks_exact(output.channels).zip(y.chunks_exact(output.channels));
         for (index, (dy, y)) in pixels.enumerate() {
-            let (row, col) = (index / width * stride.0, index % width * stride.1);
+            let (row, col) = (
+                index / pool.output.width * pool.stride.0,
+                index % pool.output.width * pool.stride.1,
+            );
             let mut pixel = PixelBackward {
                 y: relu.then_some(y),
                 dy,
-                argmax: argmax.next(),
-                window,
+                argmax: argmax.next().unwrap_or_default(),
+                window: pool.window,
                 strides: self.strides,
                 dz: &mut self.dz[row * self.strides.0 + col * self.strides.1..],
                 dbias: self.dbias,
@@ -117,14 +127,89 @@ impl Vectorize for EpilogueBackward<'_> {
             pixel.for_each_chunk(output.channels);
         }
     }
+
+    /// Without pooling, the pixels of a row follow each other without gaps.
+    #[inline(always)]
+    fn run_plain(self) {
+        let Geometry { output, relu, .. } = self.geometry;
+        let (row, OutputGradient { y, dy, .. }) = (output.row(), self.gradient);
+        let rows = dy.chunks_exact(row).zip(y.chunks_exact(row));
+        for ((dy, y), dz) in rows.zip(self.dz.chunks_mut(self.strides.0)) {
+            let dz = &mut dz[..row];
+            if *relu {
+                relu_gradient(dy, y, dz);
+            } else {
+                dz.copy_from_slice(dy);
+            }
+            add_pixels(dz, output.channels, self.dbias);
+        }
+    }
 }
 
-/// One pixel of the output, and the window that it was pooled from.
+/// `dz = dy` where the output `y` is positive, else 0.
+#[inline(always)]
+fn relu_gradient(dy: &[f32], y: &[f32], dz: &mut [f32]) {
+    for ((dz, &dy), &y) in dz.iter_mut().zip(dy).zip(y) {
+        *dz = if y > 0.0 { dy } else { 0.0 };
+    }
+}
+
+/// Adds all pixels to `sums`. Several vectors of channels are summed side by side, in registers.
+#[inline(always)]
+fn add_pixels(pixels: &[f32], channels: usize, sums: &mut [f32]) {
+    let mut start = 0;
+    while start + 4 * WIDTH <= channels {
+        add_channels::<4>(pixels, (channels, start), sums);
+        start += 4 * WIDTH;
+    }
+    while start + WIDTH <= channels {
+        add_channels::<1>(pixels, (channels, start), sums);
+        start += WIDTH;
+    }
+    if start < channels {
+        add_last_channels(pixels, (channels, start), &mut sums[start..channels]);
+    }
+}
+
+/// Adds `N` vectors of channels from `start` on.
+#[inline(always)]
+fn add_channels<const N: usize>(pixels: &[f32], (channels, start): (usize, usize), sums: &mut [f32]) {
+    let mut vectors = [F32x8::ZERO; N];
+    for (index, vector) in vectors.iter_mut().enumerate() {
+        *vector = F32x8::load::<true>(&sums[start + index * WIDTH..][..WIDTH]);
+    }
+    for pixel in pixels.chunks_exact(channels) {
+        let pixel = &pixel[start..start + N * WIDTH];
+        for (index, vector) in vectors.iter_mut().enumerate() {
+            *vector = *vector + F32x8::load::<true>(&pixel[index * WIDTH..][..WIDTH]);
+        }
+    }
+    for (index, vector) in vectors.iter().enumerate() {
+        vector.store::<true>(&mut sums[start + index * WIDTH..][..WIDTH]);
+    }
+}
+
+/// Adds the channels from `start` on, which are less than a vector; `sums` are those of these channels.
+#[inline(always)]
+fn add_last_channels(pixels: &[f32], (channels, start): (usize, usize), sums: &mut [f32]) {
+    let mut vector = F32x8::load::<false>(sums);
+    for at in (start..pixels.len()).step_by(channels) {
+        // A full vector is faster to load; what it reads of the next pixel is not stored.
+        let pixel = match pixels.get(at..at + WIDTH) {
+            Some(pixel) => F32x8::load::<true>(pixel),
+            None => F32x8::load::<false>(&pixels[at..at + sums.len()]),
+        };
+        vector = vector + pixel;
+    }
+    vector.store::<false>(sums);
+}
+
+/// One pixel of the pooled output, and the window that it was pooled from.
 struct PixelBackward<'a> {
     /// The output, if a ReLU made it.
     y: Option<&'a [f32]>,
     dy: &'a [f32],
-    argmax: Option<&'a [f32]>,
+    argmax: &'a [f32],
     window: (usize, usize),
     /// Distances of the rows and pixels of `dz`, which begins with the window.
     strides: (usize, usize),
@@ -141,10 +226,7 @@ impl Chunked for PixelBackward<'_> {
         }
         let dbias = &mut self.dbias[range.clone()];
         (F32x8::load::<FULL>(dbias) + dy).store::<FULL>(dbias);
-        let Some(argmax) = self.argmax else {
-            return dy.store::<FULL>(&mut self.dz[range]);
-        };
-        let argmax = F32x8::load::<FULL>(&argmax[range.clone()]);
+        let argmax = F32x8::load::<FULL>(&self.argmax[range.clone()]);
         let mut index = 0.0;
         for row in 0..self.window.0 {
             for col in 0..self.window.1 {

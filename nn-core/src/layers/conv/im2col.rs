@@ -16,6 +16,7 @@ use crate::{
     gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels},
     layers::{Backward, Forward, PoolGeometry, max_pool},
     shape::HwcShape,
+    simd::{Chunked, F32x8},
 };
 
 /// The longest filter whose columns are cheap to copy beside the product.
@@ -317,10 +318,24 @@ impl Algorithm for Im2col {
     }
 }
 
+/// Copies a line of the columns; it is too short for a call of `memcpy` to pay.
+struct CopyLine<'a> {
+    from: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Chunked for CopyLine<'_> {
+    #[inline(always)]
+    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+        F32x8::load::<FULL>(&self.from[range.clone()]).store::<FULL>(&mut self.to[range]);
+    }
+}
+
 /// Copies values that are `stride` apart.
 fn copy_strided(from: &[f32], stride: usize, to: &mut [f32]) {
     if stride == 1 {
-        return to.copy_from_slice(&from[..to.len()]);
+        let len = to.len();
+        return CopyLine { from, to }.for_each_full_chunk(len, len);
     }
     for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
         *to = *from;

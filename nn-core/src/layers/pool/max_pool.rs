@@ -83,7 +83,7 @@ impl Vectorize for MaxPoolForward<'_> {
                     y,
                     argmax: argmax.next(),
                 };
-                window.for_each_chunk(channels);
+                window.for_each_full_chunk(channels, channels);
             }
         }
     }
