@@ -8,7 +8,7 @@ use nn_core::{
 };
 use tests::{
     close::{Tolerance, assert_close},
-    data::{assert_error, batch, on_kernels, parameters, values},
+    data::{assert_error, batch, network, on_kernels, parameters, values},
     threads::assert_same_on_any_threads,
 };
 
@@ -248,9 +248,9 @@ fn own_layers_that_could_not_be_stored_are_refused() {
     }
 }
 
-/// The identity with half of its gradient.
+/// The identity with a multiple of its gradient.
 #[derive(Debug)]
-struct Wrong;
+struct Wrong(f32);
 
 impl CustomLayer for Wrong {
     fn text(&self) -> String {
@@ -267,7 +267,7 @@ impl CustomLayer for Wrong {
 
     fn backward(&self, _input: Shape, pass: CustomBackward<'_>) {
         for (dx, dy) in pass.dx.iter_mut().zip(pass.dy) {
-            *dx = 0.5 * dy;
+            *dx = self.0 * dy;
         }
     }
 }
@@ -285,11 +285,34 @@ fn the_check_of_gradients_tells_right_from_wrong() {
             "{text}: {check:?}"
         );
     }
-    let builder = NetworkSpec::builder(Shape::features(4)).dense(5).custom(Wrong).dense(3);
-    let network = Network::new(builder.build().unwrap(), 1).unwrap();
-    let (inputs, targets) = batch(&network, 6, 9);
-    let check = check_gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
-    assert!(check.worst > 0.4, "{check:?}");
-    let wrong = ["0.weight", "0.bias", "inputs"];
-    assert!(wrong.iter().any(|name| check.worst_at.starts_with(name)), "{check:?}");
+    for (factor, least) in [(0.5, 0.4), (0.9, 0.08), (1.1, 0.08)] {
+        let builder = NetworkSpec::builder(Shape::features(4))
+            .dense(5)
+            .relu()
+            .custom(Wrong(factor))
+            .dense(3);
+        let network = Network::new(builder.build().unwrap(), 1).unwrap();
+        let (inputs, targets) = batch(&network, 6, 9);
+        let check = check_gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+        assert!(check.worst > least, "{check:?}");
+        let wrong = ["0.weight", "0.bias", "inputs"];
+        assert!(wrong.iter().any(|name| check.worst_at.starts_with(name)), "{check:?}");
+    }
+}
+
+#[test]
+fn the_check_of_gradients_skips_kinks() {
+    for text in [
+        "8x8x1 | conv 4 3x3 | relu | maxpool 2 | dense 8 | relu | dense 3",
+        "6 | dense 16 | relu | dense 3",
+        "6x6x2 | conv 4 3x3 pad same | batchnorm | relu | add(conv 4 3x3 pad same | batchnorm) | relu | dense 3",
+    ] {
+        for seed in 0..20 {
+            let network = network(text, seed);
+            let (inputs, targets) = batch(&network, seed + 100, 6);
+            let check = check_gradients(&network, &inputs, &targets, &CrossEntropy::new()).unwrap();
+            assert!(check.worst < 0.05, "{text}, seed {seed}: {check:?}");
+            assert!(check.compared > check.skipped, "{text}, seed {seed}: {check:?}");
+        }
+    }
 }
