@@ -57,8 +57,7 @@ pub(crate) fn multiply_sparse(
         return multiply_packed(kernel, a, b, c, bias, relu);
     }
     multiply_blocks(a, b, c, (bias, relu), |a, b, c, epilogue| {
-        NONZERO.with_borrow_mut(|memory| {
-            let (columns, values) = &mut **memory.get_or_insert_with(|| Box::new(([0; _], [0.0; _])));
+        NONZERO.with_borrow_mut(|(columns, values)| {
             let nonzero = nonzero_columns(kernel, a, (columns, values));
             multiply_nonzero(kernel, a, nonzero, b, c.into(), epilogue);
         });
@@ -137,11 +136,10 @@ fn multiply_blocks(
 const COLUMNS_LEN: usize = NonzeroColumns::columns_len(MC, KC);
 const VALUES_LEN: usize = NonzeroColumns::values_len(MC, KC);
 
-type NonzeroMemory = ([Column; COLUMNS_LEN], [f32; VALUES_LEN]);
-
 thread_local! {
-    /// Memory for the nonzero columns of a block of A, allocated by threads that need it.
-    static NONZERO: RefCell<Option<Box<NonzeroMemory>>> = const { RefCell::new(None) };
+    /// Memory for the nonzero columns of a block of A.
+    static NONZERO: RefCell<([Column; COLUMNS_LEN], [f32; VALUES_LEN])> =
+        const { RefCell::new(([0; COLUMNS_LEN], [0.0; VALUES_LEN])) };
 }
 
 #[cfg(test)]
