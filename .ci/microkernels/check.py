@@ -79,7 +79,7 @@ def is_multiply_add(instruction):
 
 def kinds(instruction):
     """What an instruction counts as: an instruction of x86-64 may load and multiply."""
-    accesses_memory = re.search(r"\(|\[", instruction.operands) and not instruction.mnemonic.startswith("prf")
+    accesses_memory = re.search(r"\(|\[(x|sp)", instruction.operands) and not instruction.mnemonic.startswith("prf")
     has_vector = re.search(r"%[xyz]mm|\b[vqds]\d+\b", instruction.operands)
     if is_multiply_add(instruction):
         yield "multiply-adds"
