@@ -1,10 +1,10 @@
 //! A user's own layers: in the builder and by name, among built-in ones, with and without parameters; invalid ones.
 
 use nn_core::{
-    CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, check_gradients,
+    Cursor, CustomBackward, CustomLayer, LayerRegistry, Network, NetworkSpec, Shape, Tensor, Trainer, check_gradients,
     formats::{LoadOptions, Model},
     loss::CrossEntropy,
-    optim::Sgd,
+    optim::{Adam, Sgd},
 };
 use tests::{
     close::{Tolerance, assert_close},
@@ -315,4 +315,19 @@ fn the_check_of_gradients_skips_kinks() {
             assert!(check.compared > check.skipped, "{text}, seed {seed}: {check:?}");
         }
     }
+}
+
+#[test]
+fn a_run_with_own_layers_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (inputs, targets) = batch(&Network::new(parse(NETWORK), 3).unwrap(), 6, 9);
+    let mut trainer = Trainer::new(Network::new(parse(NETWORK), 3).unwrap(), Adam::new(0.01), 9).unwrap();
+    trainer.step(&inputs, &targets).unwrap();
+    trainer.save_checkpoint(&path, Cursor::default()).unwrap();
+    assert_error(Trainer::resume(&path, 9), &["affine", "LayerRegistry"]);
+    let (mut resumed, _) = Trainer::resume_with(&path, 9, &registry(), None).unwrap();
+    trainer.step(&inputs, &targets).unwrap();
+    resumed.step(&inputs, &targets).unwrap();
+    assert_eq!(parameters(resumed.network()), parameters(trainer.network()));
 }

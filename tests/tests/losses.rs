@@ -1,10 +1,10 @@
 //! Losses and targets: golden values from PyTorch, weights, accumulation, own losses, evaluation, and mistakes.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use nn_core::{
-    Error, Evaluation, Loss, Network, Samples, Target, Targets, Tensor, Trainer, Workspace, evaluate, evaluate_with,
-    gradients,
+    Error, Evaluation, LayerRegistry, Loss, Network, Samples, Target, Targets, Tensor, Trainer, Workspace, evaluate,
+    evaluate_with, gradients,
     loss::{BinaryCrossEntropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError},
     metrics::{AbsoluteError, Confusion},
     optim::{Adam, Optimizer, Sgd},
@@ -382,13 +382,13 @@ fn a_run_with_an_own_loss_resumes_with_that_loss() {
     trainer.save_checkpoint(&path, Default::default()).unwrap();
     assert_error(
         Trainer::resume(&path, 8),
-        &["run.safetensors", "\"Squared\"", "resume_with_loss"],
+        &["run.safetensors", "\"Squared\"", "resume_with"],
     );
     assert_error(
-        Trainer::resume_with_loss(&path, 8, MeanAbsoluteError),
+        Trainer::resume_with(&path, 8, &LayerRegistry::new(), Some(Arc::new(MeanAbsoluteError))),
         &["Squared", "MeanAbsoluteError was given"],
     );
-    let (mut resumed, _) = Trainer::resume_with_loss(&path, 8, Squared).unwrap();
+    let (mut resumed, _) = Trainer::resume_with(&path, 8, &LayerRegistry::new(), Some(Arc::new(Squared))).unwrap();
     assert_eq!(
         resumed.step(&inputs, &targets).unwrap(),
         trainer.step(&inputs, &targets).unwrap()

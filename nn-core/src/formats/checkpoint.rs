@@ -110,14 +110,44 @@ impl Trainer {
         Self::resume_from(&read(path)?, batch).map_err(|error| in_file(error, path))
     }
 
-    /// As [`resume`](Self::resume), for a run with a loss that is not built in: the checkpoint has only its
-    /// [name](Loss::name), so give it again.
+    /// As [`resume`](Self::resume), for a run with layers or a loss that are not built in: the checkpoint has only the
+    /// layers' text and the loss's [name](Loss::name), so give them again.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use nn_core::{Cursor, LayerRegistry, Loss, Network, Target, Trainer, optim::Sgd};
+    ///
+    /// #[derive(Debug)]
+    /// struct Squared;
+    ///
+    /// impl Loss for Squared {
+    ///     fn of_sample(&self, outputs: &[f32], target: Target<'_>, gradient: &mut [f32]) -> f32 {
+    ///         let difference = outputs[0] - target.value(0);
+    ///         gradient[0] = 2.0 * difference;
+    ///         difference * difference
+    ///     }
+    /// }
+    ///
+    /// let network = Network::new("2 | dense 1".parse()?, 42)?;
+    /// let trainer = Trainer::new(network, Sgd::new(0.1), 4)?.with_loss(Squared)?;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("run.safetensors");
+    /// trainer.save_checkpoint(&path, Cursor::default())?;
+    /// let (resumed, _) = Trainer::resume_with(&path, 4, &LayerRegistry::new(), Some(Arc::new(Squared)))?;
+    /// assert_eq!(resumed.network().tensors(), trainer.network().tensors());
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`resume`](Self::resume), and if the run was trained with another loss.
-    pub fn resume_with_loss(path: impl AsRef<Path>, batch: usize, loss: impl Loss) -> Result<(Self, Cursor)> {
+    /// As [`resume`](Self::resume), and if the run has layers that the registry does not know, or another loss.
+    pub fn resume_with(
+        path: impl AsRef<Path>,
+        batch: usize,
+        registry: &LayerRegistry,
+        loss: Option<Arc<dyn Loss>>,
+    ) -> Result<(Self, Cursor)> {
         let path = path.as_ref();
-        let resumed = Self::resume_from_bytes(&read(path)?, batch, Some(Arc::new(loss)));
+        let resumed = Self::resume_from_bytes(&read(path)?, batch, registry, loss);
         resumed.map_err(|error| in_file(error, path))
     }
 
@@ -126,11 +156,16 @@ impl Trainer {
     /// # Errors
     /// If the bytes are not a valid checkpoint, or `batch` is out of range.
     pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
-        Self::resume_from_bytes(bytes, batch, None)
+        Self::resume_from_bytes(bytes, batch, &LayerRegistry::new(), None)
     }
 
-    fn resume_from_bytes(bytes: &[u8], batch: usize, loss: Option<Arc<dyn Loss>>) -> Result<(Self, Cursor)> {
-        let (model, training, mut tensors) = Model::parse_with(bytes, None, &LayerRegistry::new())?;
+    fn resume_from_bytes(
+        bytes: &[u8],
+        batch: usize,
+        registry: &LayerRegistry,
+        loss: Option<Arc<dyn Loss>>,
+    ) -> Result<(Self, Cursor)> {
+        let (model, training, mut tensors) = Model::parse_with(bytes, None, registry)?;
         let (settings, rules, progress, next) = parse(training.as_deref(), loss, &model.network)?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
         trainer.restore(progress, rules);

@@ -92,7 +92,7 @@ impl LossJson {
             Self::Own { name } => {
                 return Err(format!(
                     "the run was trained with the loss {name:?}, which is not built in; give it to \
-                     `Trainer::resume_with_loss`"
+                     `Trainer::resume_with`"
                 ));
             }
         })
@@ -151,7 +151,7 @@ mod tests {
     fn a_loss_that_is_not_built_in_has_to_be_given() {
         let own = r#"{"Own":{"name":"Focal"}}"#;
         assert!(read(own, Some(Arc::new(Focal))).is_ok());
-        assert!(read(own, None).unwrap_err().contains("resume_with_loss"));
+        assert!(read(own, None).unwrap_err().contains("resume_with"));
         assert!(
             read(own, Some(Arc::new(MeanSquaredError)))
                 .unwrap_err()

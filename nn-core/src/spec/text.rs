@@ -318,7 +318,10 @@ impl Item<'_> {
         let Some(parsed) = self.registry.parse(name, words) else {
             let forms = FORMS.iter().map(|(form, _)| *form);
             let names: Vec<_> = forms.chain(self.registry.names()).collect();
-            return Err(self.error(format!("no such layer; the layers are `{}`", names.join("`, `"))));
+            return Err(self.error(format!(
+                "no such layer; the layers are `{}`; one of your own has to be in the `LayerRegistry` that is given",
+                names.join("`, `")
+            )));
         };
         parsed.map(LayerSpec::Custom).map_err(|reason| self.error(reason))
     }
