@@ -93,6 +93,27 @@ pub enum Error {
         classes: usize,
     },
 
+    /// A model is for other classes than the digits.
+    #[error("{model}: the model's classes are {}, not the digits 0 to 9; {remedy}", class_names.join(", "))]
+    NotDigits {
+        /// The model's file.
+        model: String,
+        /// Names of its classes.
+        class_names: Vec<String>,
+        /// What to do.
+        remedy: &'static str,
+    },
+
+    /// A model computes infinity or NaN.
+    #[error(
+        "{model}: the outputs of the network are not finite numbers; its weights are too large or damaged: train it again, \
+         with a lower learning rate"
+    )]
+    NotFinite {
+        /// The model's file.
+        model: String,
+    },
+
     /// A network takes no images.
     #[error(
         "{network}: the network takes input of shape {input}, which is no image of 1 to 4 channels and no square one; \

@@ -118,6 +118,77 @@ fn a_folder_of_images_is_learned_and_its_classes_are_named() {
     );
 }
 
+/// Writes an image of each of these classes.
+fn write_classes(folder: &Folder, name: &str, classes: &[&str]) -> String {
+    for (index, class) in classes.iter().enumerate() {
+        let class = folder.file(name).join(class);
+        fs::create_dir_all(&class).unwrap();
+        let image = GrayImage::from_fn(28, 28, |x, _| Luma([if x as usize / 3 == index { 0 } else { 255 }]));
+        image.save(class.join("1.png")).unwrap();
+    }
+    text(&folder.file(name)).to_owned()
+}
+
+/// Writes a model with these class names.
+fn write_model(folder: &Folder, name: &str, labels: &[&str]) -> String {
+    let network = format!("28x28x1 | dense {}", labels.len()).parse().unwrap();
+    let mut model = nn_core::Model::new(nn_core::Network::new(network, 1).unwrap());
+    model.labels = labels.iter().map(|&label| label.to_owned()).collect();
+    let path = folder.file(name);
+    model.save(&path).unwrap();
+    text(&path).to_owned()
+}
+
+#[test]
+fn classes_named_by_numbers_are_matched_by_name() {
+    let folder = Folder::new();
+    let seven = write_classes(&folder, "seven", &["7"]);
+    let eval = succeed(["eval", "--json", "--data", &seven]);
+    assert_eq!(eval.objects()[0]["count"], 1);
+    assert!(eval.objects()[0]["recall"][7].is_number(), "{eval:?}");
+    let others = ["0", "1", "2", "3", "4", "5", "6", "7", "10", "11"];
+    let others = write_classes(&folder, "others", &others);
+    let unknown = run(["eval", "--data", &others]);
+    assert!(unknown.status == 1 && unknown.stdout.is_empty(), "{unknown:?}");
+    for words in [&others[..], "no class \"10\" among 0, 1"] {
+        assert!(unknown.stderr.contains(words), "{unknown:?}");
+    }
+}
+
+#[test]
+fn numbered_classes_are_matched_with_names_aloud() {
+    let folder = Folder::new();
+    let model = write_model(&folder, "letters", &["a", "b"]);
+    let data = folder.write("two.csv", format!("0{0}\n1{0}\n", ",7".repeat(784)));
+    let eval = succeed(["eval", "--data", text(&data), "--model", &model]);
+    assert!(eval.stderr.contains("number 0 is taken for a"), "{eval:?}");
+}
+
+#[test]
+fn models_of_other_classes_are_not_used_for_digits() {
+    let folder = Folder::new();
+    let labels: Vec<String> = (0..10).map(|class| format!("c{class}")).collect();
+    let labels: Vec<&str> = labels.iter().map(|label| &label[..]).collect();
+    let model = write_model(&folder, "ten", &labels);
+    let image = folder.file("1.png");
+    GrayImage::from_fn(28, 28, |x, _| Luma([if x == 9 { 0 } else { 255 }]))
+        .save(&image)
+        .unwrap();
+    let strokes = folder.write("strokes", "{\"strokes\":[[[0,0],[0,9]]]}\n");
+    for (args, remedy) in [
+        (&["eval"][..], "--data"),
+        (&["predict", "--number", text(&image)], "without --number"),
+        (&["replay", text(&strokes)], "a model of digits"),
+    ] {
+        let refused = run([args, &["--model", &model]].concat());
+        assert!(refused.status == 1 && refused.stdout.is_empty(), "{refused:?}");
+        for words in ["classes are c0, c1, ", remedy] {
+            assert!(refused.stderr.contains(words), "{refused:?}");
+        }
+    }
+    succeed(["predict", text(&image), "--model", &model]);
+}
+
 #[test]
 fn presets_fit_the_classes_and_the_test_folder_is_used() {
     let folder = Folder::new();

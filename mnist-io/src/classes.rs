@@ -15,9 +15,22 @@ pub(crate) fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|class| class.to_string()).collect()
 }
 
-/// Returns whether these are the names of classes that have none.
-pub(crate) fn is_numbered(names: &[String]) -> bool {
+/// Returns whether each class is named by its index: `0`, `1`, ….
+pub fn are_numbers(names: &[String]) -> bool {
     names.iter().enumerate().all(|(class, name)| *name == class.to_string())
+}
+
+/// Returns whether these are the names of the ten digits, in order.
+pub fn are_digits(names: &[String]) -> bool {
+    names.len() == DIGITS && are_numbers(names)
+}
+
+/// Sorts names: numbers by their value, before other names by their text.
+pub(crate) fn sort(names: &mut [String]) {
+    names.sort_by_cached_key(|name| {
+        let number = name.parse::<u64>().ok();
+        (number.is_none(), number, name.clone())
+    });
 }
 
 /// Checks that classes can be told apart by their names.

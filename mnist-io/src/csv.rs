@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    classes::MAX_CLASSES,
+    classes::{self, MAX_CLASSES},
     dataset::Dataset,
     error::{Error, Result},
     image_shape::ImageShape,
@@ -28,8 +28,8 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 impl Dataset {
     /// Reads a CSV file with a label and the pixels of an image in each line, as whole numbers from 0 to 255.
     ///
-    /// The first line may be a header. Labels are class numbers, or names of classes, which are sorted. Images have
-    /// `shape` if it has that many values, with the channels of a pixel side by side; otherwise they are square and
+    /// The first line is a header if none of its fields is a number, or if it begins with a name like `label`. Labels are
+    /// class numbers; if one is no number, all are names of classes, which are sorted. Images have `shape` if it has that many values, with the channels of a pixel side by side; otherwise they are square and
     /// gray. Fields may be quoted.
     ///
     /// ```
@@ -43,8 +43,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Csv`] with line and column, [`Error::Empty`], [`Error::OutOfMemory`], and as for
-    /// [`new`](Self::new).
+    /// [`Error::Csv`] with line and column, [`Error::Empty`], [`Error::Content`] for a header alone,
+    /// [`Error::OutOfMemory`], and as for [`new`](Self::new).
     pub fn read_csv(reader: impl BufRead, shape: Option<ImageShape>) -> Result<Self> {
         Table::read(reader)?.into_dataset(shape)
     }
@@ -83,6 +83,11 @@ struct Table {
     names: BTreeMap<String, usize>,
     /// For each line, the index of its label in that order.
     labels: Vec<usize>,
+    has_header: bool,
+    /// Whether a label is no number, so that labels are names.
+    has_names: bool,
+    /// The first label that is a number but not that of a class, with its line.
+    not_a_class: Option<(u64, String)>,
 }
 
 impl Table {
@@ -112,10 +117,11 @@ impl Table {
                 &line
             };
             let content = content.trim_ascii();
-            if content.is_empty() || (number == 1 && is_header(content)?) {
-                continue;
+            if number == 1 && is_header(content)? {
+                table.has_header = true;
+            } else if !content.is_empty() {
+                table.push(number, content)?;
             }
-            table.push(number, content)?;
         }
         Ok(table)
     }
@@ -139,6 +145,14 @@ impl Table {
         }
         self.check_columns(number, self.pixels.len() - start)?;
         let label = label_name(label).map_err(|reason| fault(number, Some(1), reason))?;
+        match label.parse::<f64>() {
+            Ok(value) if value.is_finite() => {
+                if self.not_a_class.is_none() && label.parse::<usize>().is_err() {
+                    self.not_a_class = Some((number, label.clone()));
+                }
+            }
+            _ => self.has_names = true,
+        }
         let next = self.names.len();
         if next == MAX_CLASSES && !self.names.contains_key(&label) {
             let (found, max) = (next + 1, MAX_CLASSES);
@@ -168,7 +182,19 @@ impl Table {
 
     fn into_dataset(mut self, shape: Option<ImageShape>) -> Result<Dataset> {
         if self.labels.is_empty() {
-            return Err(Error::Empty);
+            return Err(if self.has_header {
+                let reason = "there is only a header; write a line with a label and the pixels for each image";
+                Error::Content(reason.to_owned())
+            } else {
+                Error::Empty
+            });
+        }
+        if let (Some((line, label)), false) = (&self.not_a_class, self.has_names) {
+            let reason = format!(
+                "{label:?} is not a whole number from 0 to {}, as the number of a class has to be",
+                MAX_CLASSES - 1
+            );
+            return Err(fault(*line, Some(1), reason));
         }
         let shape = match shape.filter(|shape| shape.len() == self.columns) {
             Some(shape) => shape,
@@ -184,12 +210,14 @@ impl Table {
             let labels = self.labels.iter().map(|id| numbers[id]).collect();
             return Dataset::new(self.pixels, labels, shape);
         }
-        let mut classes = vec![0; self.names.len()];
-        for (class, &id) in self.names.values().enumerate() {
-            classes[id] = class;
+        let mut names: Vec<String> = self.names.keys().cloned().collect();
+        classes::sort(&mut names);
+        let mut classes = vec![0; names.len()];
+        for (class, name) in names.iter().enumerate() {
+            classes[self.names[name]] = class;
         }
         let labels = self.labels.iter().map(|&id| classes[id]).collect();
-        Dataset::new(self.pixels, labels, shape)?.with_class_names(self.names.into_keys())
+        Dataset::new(self.pixels, labels, shape)?.with_class_names(names)
     }
 }
 
@@ -259,7 +287,7 @@ fn is_header(line: &[u8]) -> Result<bool> {
     let counts = fields()
         .enumerate()
         .all(|(index, field)| field == index.to_string().as_bytes());
-    Ok((counts && columns >= MIN_COUNTED) || !fields().skip(1).all(is_number))
+    Ok((counts && columns >= MIN_COUNTED) || (columns > 1 && !fields().any(is_number)))
 }
 
 /// A whole number from 0 to 255; `7.0` is one, too.
@@ -346,9 +374,10 @@ mod tests {
 
     #[test]
     fn labels_may_be_names() {
-        let dataset = read("pear,1\n\"apple, red\",2\npear,3\n7,4\n").unwrap();
-        assert_eq!(dataset.class_names(), ["7", "apple, red", "pear"]);
-        assert_eq!(dataset.labels(), [2, 1, 2, 0]);
+        let dataset = read("pear,1\n\"apple, red\",2\npear,3\n7,4\n10,5\n-1,6\n").unwrap();
+        assert_eq!(dataset.class_names(), ["7", "10", "-1", "apple, red", "pear"]);
+        assert_eq!(dataset.labels(), [4, 3, 4, 0, 1, 2]);
+        assert!(dataset.has_class_names() && !read("7,1\n").unwrap().has_class_names());
     }
 
     #[test]
@@ -383,7 +412,12 @@ mod tests {
                 &["line 1, column 3", "\"class\" is the last column"],
             ),
             ("", &["empty"]),
-            ("label,a\n", &["empty"]),
+            ("label,a\n", &["only a header"]),
+            ("\n\n", &["empty"]),
+            ("1,?,2,3,4\n0,1,2,3,4\n", &["line 1, column 2", "\"?\""]),
+            ("cat,1,x,3,4\n", &["line 1, column 3", "\"x\""]),
+            ("0,1\n-1,1\n", &["line 2, column 1", "\"-1\"", "0 to 65535"]),
+            ("1.5,1\n0,1\n", &["line 1, column 1", "\"1.5\""]),
             ("65536,1\n", &["label 65536 at index 0"]),
         ] {
             let error = error(text);

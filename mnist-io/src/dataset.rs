@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use crate::{
-    classes::{self, DIGITS, MAX_CLASSES},
+    classes::{self, MAX_CLASSES},
     error::{Error, Result},
     idx::{Idx, IdxData},
     image_shape::ImageShape,
@@ -32,6 +32,8 @@ pub struct Dataset {
     pub(crate) labels: Vec<usize>,
     pub(crate) shape: ImageShape,
     pub(crate) class_names: Vec<String>,
+    /// Whether the names were given; otherwise they are numbers.
+    pub(crate) has_class_names: bool,
 }
 
 impl Dataset {
@@ -61,6 +63,7 @@ impl Dataset {
             labels,
             shape,
             class_names: classes::numbered(classes),
+            has_class_names: false,
         })
     }
 
@@ -93,17 +96,22 @@ impl Dataset {
     /// Names the classes, in order; there may be more classes than labels occur.
     ///
     /// # Errors
-    /// [`Error::LabelOutOfRange`] if there are too few names, [`Error::ClassName`] if a name is empty or occurs twice.
+    /// [`Error::TooFewNames`] if there is no name for a label, [`Error::ClassName`] if a name is empty or occurs twice.
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
         self.class_names = names.into_iter().map(Into::into).collect();
+        self.has_class_names = true;
         classes::check(&self.class_names)?;
-        check_labels(&self.labels, self.class_names.len())?;
-        Ok(self)
+        let (names, largest) = (self.class_names.len(), self.labels.iter().max());
+        match largest {
+            Some(&largest) if largest >= names => Err(Error::TooFewNames { names, largest }),
+            _ => Ok(self),
+        }
     }
 
     /// Renumbers the classes by name, so that they are those of another data set or of a model.
     ///
-    /// If either side has no names, the labels stay as they are.
+    /// A class may be missing. If the data set has no names ([`has_class_names`](Self::has_class_names)), the labels stay
+    /// as they are.
     ///
     /// ```
     /// use mnist_io::{Dataset, ImageShape};
@@ -116,13 +124,12 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownClass`] if a class of an image is not in `names`; [`Error::ClassCount`] if the numbers of classes
-    /// do not agree where names are missing.
+    /// [`Error::UnknownClass`] if a class of an image is not in `names`; [`Error::ClassCount`] if the data set has no
+    /// names and more classes than `names`.
     pub fn with_classes_of(mut self, names: &[String]) -> Result<Self> {
         let (found, expected) = (self.classes(), names.len());
-        let are_numbers = classes::is_numbered(&self.class_names);
-        if are_numbers || classes::is_numbered(names) {
-            if found > expected || (found < expected && !are_numbers) {
+        if !self.has_class_names {
+            if found > expected {
                 return Err(Error::ClassCount { found, expected });
             }
         } else {
@@ -150,10 +157,10 @@ impl Dataset {
         }
         self.labels.iter_mut().for_each(|label| *label -= offset);
         let classes = self.classes().saturating_sub(offset);
-        self.class_names = if classes::is_numbered(&self.class_names) {
-            classes::numbered(classes)
-        } else {
+        self.class_names = if self.has_class_names {
             self.class_names.split_off(self.classes() - classes)
+        } else {
+            classes::numbered(classes)
         };
         Ok(self)
     }
@@ -236,9 +243,14 @@ impl Dataset {
         &self.class_names
     }
 
+    /// Returns whether the classes were named; otherwise their names are their numbers.
+    pub const fn has_class_names(&self) -> bool {
+        self.has_class_names
+    }
+
     /// Returns whether the classes are the ten digits, by their names.
     pub fn is_digits(&self) -> bool {
-        self.classes() == DIGITS && classes::is_numbered(&self.class_names)
+        classes::are_digits(&self.class_names)
     }
 
     /// Returns the number of samples of each class.
@@ -365,7 +377,7 @@ mod tests {
     #[test]
     fn names_that_do_not_name_each_class_are_errors() {
         let error = labeled(&[0, 2]).with_class_names(["a", "b"]).unwrap_err();
-        assert!(error.to_string().contains("label 2 at index 1"), "{error}");
+        assert!(matches!(error, Error::TooFewNames { names: 2, largest: 2 }), "{error}");
         for (names, name) in [(["a", "b", "a"], "\"a\""), (["a", "", "c"], "\"\"")] {
             let error = labeled(&[0, 2]).with_class_names(names).unwrap_err();
             assert!(
@@ -395,16 +407,27 @@ mod tests {
         let error = unknown.with_classes_of(&names).unwrap_err().to_string();
         assert!(error.contains("\"dog\"") && error.contains("ant, bee, cat"), "{error}");
 
-        // Where names are missing, numbers count.
+        // Without names, numbers count.
         assert_eq!(labeled(&[1, 0]).with_classes_of(&names).unwrap().labels(), [1, 0]);
         let error = labeled(&[3]).with_classes_of(&names).unwrap_err();
         assert!(matches!(error, Error::ClassCount { found: 4, expected: 3 }), "{error}");
-        assert_eq!(
-            named.clone().with_classes_of(&classes::numbered(2)).unwrap().labels(),
-            [0, 1, 1]
-        );
-        let error = named.with_classes_of(&classes::numbered(3)).unwrap_err();
-        assert!(matches!(error, Error::ClassCount { found: 2, expected: 3 }), "{error}");
+        let error = named.with_classes_of(&classes::numbered(2)).unwrap_err();
+        assert!(matches!(error, Error::UnknownClass { .. }), "{error}");
+    }
+
+    #[test]
+    fn names_that_are_numbers_are_names() {
+        let digits = classes::numbered(10);
+        let seven = labeled(&[0]).with_class_names(["7"]).unwrap();
+        assert_eq!(seven.with_classes_of(&digits).unwrap().labels(), [7]);
+        let names = ["0", "1", "2", "3", "4", "5", "6", "7", "10", "11"];
+        let others = labeled(&[0, 8]).with_class_names(names).unwrap();
+        let error = others.clone().with_classes_of(&digits).unwrap_err().to_string();
+        assert!(error.contains("no class \"10\" among 0, 1, 2"), "{error}");
+        // The names of the other side count, too.
+        let swapped = ["1", "0"].map(str::to_owned);
+        let numbers = labeled(&[0, 1]).with_class_names(["0", "1"]).unwrap();
+        assert_eq!(numbers.with_classes_of(&swapped).unwrap().labels(), [1, 0]);
     }
 
     #[test]

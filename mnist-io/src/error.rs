@@ -235,6 +235,15 @@ pub enum Error {
         max: usize,
     },
 
+    /// There are fewer class names than classes.
+    #[error("{names} names are too few: labels go up to {largest}; name every class, in order from 0")]
+    TooFewNames {
+        /// The number of names.
+        names: usize,
+        /// The largest label.
+        largest: usize,
+    },
+
     /// The name of a class is empty or is that of another class.
     #[error("class {class} is named {name:?}; every class needs a name of its own")]
     ClassName {

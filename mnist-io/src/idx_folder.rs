@@ -151,7 +151,9 @@ impl IdxFolder {
             .map_err(|error| error.at(&labels))?;
         let dataset = match self.class_names()? {
             None => dataset,
-            Some(names) => dataset.with_class_names(names).map_err(|error| error.at(&labels))?,
+            Some(names) => dataset
+                .with_class_names(names)
+                .map_err(|error| error.at(&self.path.join(CLASS_NAMES)))?,
         };
         Ok(if self.transposed { dataset.transposed() } else { dataset })
     }
@@ -326,7 +328,10 @@ mod tests {
         write("T-shirt\r\nÄrmel \n trouser\n\n".as_bytes());
         assert_eq!(open(1).unwrap().class_names(), ["T-shirt", "Ärmel", "trouser"]);
         let error = open(0).unwrap_err().to_string();
-        assert!(error.contains("label 3 at index 1"), "{error}");
+        assert!(
+            error.contains("classes.txt: 3 names are too few: labels go up to 3"),
+            "{error}"
+        );
         for (names, reason) in [
             (&b"a\n\nc"[..], "named \"\""),
             (b"a\nb\na", "named \"a\""),

@@ -17,8 +17,8 @@ use crate::{
 
 /// The images of a folder that has one folder of them for each class.
 ///
-/// The names of these folders, sorted, are the names of the classes, as in torchvision's `ImageFolder`. Images are the
-/// files with the extension of one (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP), sorted by name; folders and files whose
+/// The names of these folders, sorted, are the names of the classes, as in torchvision's `ImageFolder`; but numbers are
+/// sorted by their value, so that 2 is before 10. Images are the files with the extension of one (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP), sorted by name; folders and files whose
 /// names begin with a dot are skipped, and so are other files.
 ///
 /// ```no_run
@@ -155,7 +155,7 @@ fn folders_in(path: &Path) -> Result<Vec<String>> {
             names.push(name.ok_or_else(not_text)?.to_owned());
         }
     }
-    names.sort();
+    classes::sort(&mut names);
     Ok(names)
 }
 
@@ -219,6 +219,17 @@ mod tests {
         assert_eq!(dataset.images(), [[30; 6], [10; 6], [20; 6]].concat());
         let resized = folder.read(Some(ImageShape::new(3, 1, 1).unwrap())).unwrap();
         assert_eq!(resized.images(), [[30; 3], [10; 3], [20; 3]].concat());
+    }
+
+    #[test]
+    fn numbers_are_sorted_by_value() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["11", "b", "2", "0", "10", "a", "1"] {
+            save(dir.path(), &format!("{name}/1.png"), gray(1, 1, 0));
+        }
+        let folder = ImageFolder::open(dir.path()).unwrap();
+        assert_eq!(folder.class_names(), ["0", "1", "2", "10", "11", "a", "b"]);
+        assert!(folder.read(None).unwrap().has_class_names());
     }
 
     #[test]

@@ -66,12 +66,10 @@ impl Mnist {
             });
         }
         // Of numbered classes, one may be missing in either part.
-        let are_numbers = [&train, &test].map(|part| classes::is_numbered(part.class_names()));
-        let train = if are_numbers == [true; 2] && test.classes() > train.classes() {
-            train.with_class_names(classes::numbered(test.classes()))?
-        } else {
-            train
-        };
+        let mut train = train;
+        if !train.has_class_names && !test.has_class_names && test.classes() > train.classes() {
+            train.class_names = classes::numbered(test.classes());
+        }
         let test = test.with_classes_of(train.class_names())?;
         Ok(Self { train, test })
     }

@@ -44,6 +44,7 @@ impl Dataset {
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
             shape: self.shape,
             class_names: self.class_names.clone(),
+            has_class_names: self.has_class_names,
         })
     }
 
@@ -122,6 +123,7 @@ impl Dataset {
             labels,
             shape: self.shape,
             class_names: self.class_names.clone(),
+            has_class_names: self.has_class_names,
         };
         Ok((part(first_images, first_labels), part(rest_images, rest_labels)))
     }

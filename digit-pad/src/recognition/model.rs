@@ -90,12 +90,7 @@ impl Model {
 
     /// Whether the model takes images like MNIST's and its classes are the digits, so that it can be used for drawings.
     pub fn is_for_digits(&self) -> bool {
-        self.check_digits().is_ok()
-            && self
-                .class_names()
-                .iter()
-                .enumerate()
-                .all(|(class, name)| *name == class.to_string())
+        self.check_fit(digit_shape(), DIGITS).is_ok() && mnist_io::are_digits(&self.class_names())
     }
 
     /// Checks that the model takes images of that shape and has one output for each class.
@@ -107,13 +102,22 @@ impl Model {
         check_fit(self.content.network.spec(), images, classes, || self.name())
     }
 
-    /// Checks that the model takes images of 28×28 pixels and has ten outputs.
+    /// Checks that the model [is for digits](Self::is_for_digits). `remedy` says in the error what to do.
     ///
     /// # Errors
     ///
-    /// As [`check_fit`](Self::check_fit).
-    pub fn check_digits(&self) -> Result<(), Error> {
-        self.check_fit(digit_shape(), DIGITS)
+    /// As [`check_fit`](Self::check_fit), or [`Error::NotDigits`].
+    pub fn check_digits(&self, remedy: &'static str) -> Result<(), Error> {
+        self.check_fit(digit_shape(), DIGITS)?;
+        let class_names = self.class_names();
+        if mnist_io::are_digits(&class_names) {
+            return Ok(());
+        }
+        Err(Error::NotDigits {
+            model: self.name(),
+            class_names,
+            remedy,
+        })
     }
 }
 
@@ -203,6 +207,11 @@ mod tests {
         assert!(model.is_for_digits() && model.class_names()[9] == "9");
         model.content.labels = ('a'..='j').map(String::from).collect();
         assert!(!model.is_for_digits() && model.class_names()[9] == "j");
+        let error = model.check_digits("use another").unwrap_err().to_string();
+        assert!(
+            error.contains("classes are a, b, c, ") && error.ends_with("; use another"),
+            "{error}"
+        );
     }
 
     #[test]

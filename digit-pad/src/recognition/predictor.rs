@@ -8,7 +8,7 @@ use crate::{
     recognition::{
         backbone::SplitNetwork,
         feature_cache::{self, FeatureCache},
-        model::Model,
+        model::{DIGITS, Model, digit_shape},
     },
 };
 
@@ -24,6 +24,8 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Predictor {
+    /// Name of the model in messages.
+    name: String,
     scaling: Scaling,
     scaled: Vec<f32>,
     /// The layers before the feature cache; `None` without a cache or without layers before it.
@@ -49,18 +51,20 @@ impl Predictor {
     /// If the model's scaling is invalid, its feature cache is damaged or for images of another size, or `capacity` is
     /// too large.
     pub fn new(model: Model, capacity: usize) -> Result<Self, Error> {
+        let name = model.name();
         let (scaling, examples) = (model.scaling()?, feature_cache::examples(&model)?);
         let (backbone, head, cache) = if examples.is_empty() {
             (None, model.content.network, None)
         } else {
             // Cached examples have 28×28 pixels.
-            model.check_digits()?;
+            model.check_fit(digit_shape(), DIGITS)?;
             let index = feature_cache::feature_layer(model.content.network.spec());
             let SplitNetwork { backbone, head } = SplitNetwork::new(&model, index)?;
             let cache = FeatureCache::new(&backbone, &examples, capacity)?;
             (backbone.network, head, Some(cache))
         };
         Ok(Predictor {
+            name,
             scaling,
             scaled: Vec::new(),
             backbone: backbone.map(|backbone| Executor::new(backbone, capacity)).transpose()?,
@@ -74,7 +78,7 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// If the pixels are not those of 1 to `capacity` images.
+    /// If the pixels are not those of 1 to `capacity` images; [`Error::NotFinite`] if a logit is infinite or NaN.
     pub fn logits(&mut self, pixels: &[u8]) -> Result<&[f32], Error> {
         self.scaled.resize(pixels.len(), 0.0);
         self.scaling.scale_into(pixels, &mut self.scaled);
@@ -87,7 +91,12 @@ impl Predictor {
         if let Some(cache) = &mut self.cache {
             cache.add_logits(features, &mut self.logits)?;
         }
-        Ok(&self.logits)
+        if self.logits.iter().all(|logit| logit.is_finite()) {
+            return Ok(&self.logits);
+        }
+        Err(Error::NotFinite {
+            model: self.name.clone(),
+        })
     }
 }
 

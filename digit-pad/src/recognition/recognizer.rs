@@ -41,9 +41,9 @@ impl Recognizer {
     ///
     /// # Errors
     ///
-    /// If the model does not take 28×28 gray pixels, does not have ten outputs, or its feature cache is damaged.
+    /// If the model does not take 28×28 gray pixels, its classes are not the digits, or its feature cache is damaged.
     pub fn new(model: Model) -> Result<Self, Error> {
-        model.check_digits()?;
+        model.check_digits("use a model of digits, or classify images with `digit-pad predict` without --number")?;
         Ok(Recognizer(Predictor::new(model, 1)?))
     }
 
@@ -75,8 +75,12 @@ impl Recognizer {
         Some(self.classify(&normalize_ink(ink)?))
     }
 
+    /// The probabilities; all are equal where the model's outputs are not finite.
     fn probabilities(&mut self, pixels: &Gray28) -> [f32; DIGITS] {
-        let logits = self.0.logits(pixels).expect("one image of the model's size");
+        let logits = match self.0.logits(pixels) {
+            Err(Error::NotFinite { .. }) => return [1.0 / DIGITS as f32; DIGITS],
+            logits => logits.expect("one image of the model's size"),
+        };
         let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a model with ten outputs");
         loss::softmax(&mut probabilities);
         probabilities
@@ -193,6 +197,15 @@ mod tests {
         let prediction = pixel_reader(2.0).classify(&image(3));
         assert_eq!(prediction.digit(), 3);
         assert!(!prediction.known, "{prediction:?}");
+    }
+
+    #[test]
+    fn outputs_that_are_not_finite_are_not_known() {
+        let prediction = pixel_reader(f32::MAX).classify(&[255; 784]);
+        assert!(
+            !prediction.known && prediction.probabilities == [0.1; 10],
+            "{prediction:?}"
+        );
     }
 
     #[test]

@@ -215,7 +215,7 @@ impl Samples {
 
 /// Checks that a model can be fine-tuned. Returns the index of the first layer that is trained.
 pub(crate) fn check_fine_tunable(model: &Model) -> Result<usize, Error> {
-    model.check_digits()?;
+    model.check_digits("use a model of digits")?;
     head_start(model.content.network.spec().layers()).ok_or_else(|| Error::NotFineTunable { model: model.name() })
 }
 

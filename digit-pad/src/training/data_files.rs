@@ -88,7 +88,14 @@ impl DataFiles {
         } else {
             train
         };
-        let images = Mnist::new(train, test)?;
+        let test_path = self.test_path.as_deref().or(self.path.as_deref());
+        if let Some(path) = test_path {
+            reading.notes.extend(by_position(&test, train.class_names(), path));
+        }
+        let images = Mnist::new(train, test).map_err(|error| match test_path {
+            Some(path) => in_path(error, path),
+            None => error.into(),
+        })?;
         let mut notes = reading.notes;
         notes.extend(missing_classes(&images.train));
         Ok(Loaded { images, notes })
@@ -102,7 +109,10 @@ impl DataFiles {
     pub fn load_test(&self, model: &Model) -> Result<Loaded<Dataset>, Error> {
         let mut reading = Reading::new(Target::Model(model));
         let images = match &self.path {
-            None => embedded::split(Split::Test)?,
+            None => {
+                model.check_digits("give images of its classes with --data")?;
+                embedded::split(Split::Test)?
+            }
             Some(path) => {
                 let source = self.source(path)?;
                 let images = source.read_test(&mut reading)?;
@@ -113,9 +123,9 @@ impl DataFiles {
                         images.len()
                     ));
                 }
-                images
-                    .with_classes_of(&model.class_names())
-                    .map_err(|error| in_path(error, path))?
+                let names = model.class_names();
+                reading.notes.extend(by_position(&images, &names, path));
+                images.with_classes_of(&names).map_err(|error| in_path(error, path))?
             }
         };
         model.check_fit(images.shape(), images.classes())?;
@@ -316,12 +326,22 @@ impl Source<'_> {
 
 /// How image files of these classes become images of a shape.
 fn input_of(class_names: &[String], shape: ImageShape) -> ImageInput {
-    let are_digits = class_names.len() == 10 && class_names.iter().enumerate().all(|(i, name)| *name == i.to_string());
-    if are_digits && shape == digit_shape() {
+    if mnist_io::are_digits(class_names) && shape == digit_shape() {
         ImageInput::digits()
     } else {
         ImageInput::resized(shape)
     }
+}
+
+/// Says so if numbered classes are matched with names.
+fn by_position(images: &Dataset, names: &[String], path: &Path) -> Option<String> {
+    (!images.has_class_names() && !mnist_io::are_numbers(names)).then(|| {
+        format!(
+            "the classes of {} have numbers and no names: number 0 is taken for {}, and so on in order",
+            path.display(),
+            names.first().map_or("", |name| name)
+        )
+    })
 }
 
 fn in_path(error: mnist_io::Error, path: &Path) -> Error {
