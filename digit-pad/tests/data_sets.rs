@@ -162,6 +162,22 @@ fn numbered_classes_are_matched_with_names_aloud() {
     let data = folder.write("two.csv", format!("0{0}\n1{0}\n", ",7".repeat(784)));
     let eval = succeed(["eval", "--data", text(&data), "--model", &model]);
     assert!(eval.stderr.contains("number 0 is taken for a"), "{eval:?}");
+    // A model of another program may name no classes.
+    let network = "28x28x1 | dense 2".parse().unwrap();
+    let unnamed = folder.file("unnamed");
+    nn_core::Model::new(nn_core::Network::new(network, 1).unwrap())
+        .save(&unnamed)
+        .unwrap();
+    let data = write_classes(&folder, "animals", &["cat", "dog"]);
+    let eval = succeed(["eval", "--json", "--data", &data, "--model", text(&unnamed)]);
+    assert_eq!(eval.objects()[0]["classes"], json!(["cat", "dog"]));
+    assert!(eval.stderr.contains("names no classes"), "{eval:?}");
+    let numbers = write_classes(&folder, "numbers", &["3", "4"]);
+    let unknown = run(["eval", "--data", &numbers, "--model", text(&unnamed)]);
+    assert!(
+        unknown.status == 1 && unknown.stderr.contains("no class \"3\""),
+        "{unknown:?}"
+    );
 }
 
 #[test]

@@ -123,7 +123,16 @@ impl DataFiles {
                         images.len()
                     ));
                 }
-                let names = model.class_names();
+                let mut names = model.class_names();
+                if model.content.labels.is_empty() && is_named_beyond(&images, &names) {
+                    reading.notes.push(format!(
+                        "{} names no classes: its outputs are taken for the {} classes of {}, in order",
+                        model.name(),
+                        names.len(),
+                        path.display()
+                    ));
+                    names = images.class_names().to_vec();
+                }
                 reading.notes.extend(by_position(&images, &names, path));
                 images.with_classes_of(&names).map_err(|error| in_path(error, path))?
             }
@@ -331,6 +340,12 @@ fn input_of(class_names: &[String], shape: ImageShape) -> ImageInput {
     } else {
         ImageInput::resized(shape)
     }
+}
+
+/// Whether the images have as many classes as there are outputs, with names that are no numbers.
+fn is_named_beyond(images: &Dataset, outputs: &[String]) -> bool {
+    let are_words = images.class_names().iter().all(|name| name.parse::<u64>().is_err());
+    images.has_class_names() && are_words && images.classes() == outputs.len()
 }
 
 /// Says so if numbered classes are matched with names.
