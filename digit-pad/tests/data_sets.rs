@@ -205,6 +205,39 @@ fn models_of_other_classes_are_not_used_for_digits() {
     succeed(["predict", text(&image), "--model", &model]);
 }
 
+/// Lines of images of 2×2 pixels, in the order of these classes.
+fn columns(classes: impl IntoIterator<Item = usize>) -> String {
+    let line = |class: usize| {
+        let pixels: Vec<_> = (0..4).map(|pixel| if pixel == class { "250" } else { "3" }).collect();
+        format!("{class},{}\n", pixels.join(","))
+    };
+    classes.into_iter().map(line).collect()
+}
+
+#[test]
+fn data_in_any_order_of_classes_are_shuffled() {
+    let folder = Folder::new();
+    for (name, classes) in [("falling", [3, 2, 1, 0]), ("other", [1, 3, 0, 2])] {
+        let data = folder.write(name, columns(classes.into_iter().flat_map(|class| [class; 50])));
+        let trained = train(&["--net", "4 | dense 4", "--data", text(&data), "--limit", "60", "--json"]);
+        assert_eq!(accuracy(&trained), 1.0, "{trained:?}");
+    }
+}
+
+#[test]
+fn data_that_teach_nothing_are_named() {
+    let folder = Folder::new();
+    let single = folder.write("single.csv", columns(0..4));
+    let single = run(["train", "--net", "4 | dense 4", "--data", text(&single)]);
+    assert!(single.status == 1, "{single:?}");
+    for words in ["single.csv has no test part", "enough images", "--test-data"] {
+        assert!(single.stderr.contains(words), "{single:?}");
+    }
+    let same = folder.write("same.csv", columns([0; 40]));
+    let same = train(&["--net", "4 | dense 1", "--data", text(&same)]);
+    assert!(same.stderr.contains("all training images are of class 0"), "{same:?}");
+}
+
 #[test]
 fn presets_fit_the_classes_and_the_test_folder_is_used() {
     let folder = Folder::new();

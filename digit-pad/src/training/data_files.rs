@@ -62,8 +62,8 @@ pub struct Loaded<T> {
 impl DataFiles {
     /// Reads training and test images for a network, or for a preset if it is `None`.
     ///
-    /// Without test images, a tenth of each class is held out. Images in the order of their classes are shuffled. Both
-    /// depend on the seed alone.
+    /// Without test images, a tenth of each class is held out. Images are shuffled, except for those of IDX files that are
+    /// not grouped by class. Both depend on the seed alone.
     ///
     /// # Errors
     ///
@@ -83,7 +83,9 @@ impl DataFiles {
             (None, Some(source)) => source.hold_out(&train, seed, &mut reading.notes)?,
             (None, None) => (train, embedded::split(Split::Test)?),
         };
-        let train = if train.labels().is_sorted() {
+        // MNIST and its relatives come shuffled, and keep their order.
+        let is_idx = source.as_ref().is_none_or(|source| matches!(source.form, Form::Idx));
+        let train = if !is_idx || is_grouped(train.labels()) {
             train.shuffled(seed)?
         } else {
             train
@@ -98,6 +100,7 @@ impl DataFiles {
         })?;
         let mut notes = reading.notes;
         notes.extend(missing_classes(&images.train));
+        notes.extend(only_class(&images.train));
         Ok(Loaded { images, notes })
     }
 
@@ -323,6 +326,13 @@ impl Source<'_> {
     /// Divides images into training and test images.
     fn hold_out(&self, images: &Dataset, seed: u64, notes: &mut Vec<String>) -> Result<(Dataset, Dataset), Error> {
         let (train, test) = images.stratified_split(TEST_SHARE, seed)?;
+        if test.is_empty() {
+            return Err(Error::TooFewImages(format!(
+                "{} has no test part, and no class has enough images to hold out a tenth of them; add images, or give \
+                 test images with --test-data",
+                self.path.display()
+            )));
+        }
         notes.push(format!(
             "{} has no test part: a tenth of each class is held out to test, {} of {} images, chosen by --seed",
             self.path.display(),
@@ -362,6 +372,23 @@ fn by_position(images: &Dataset, names: &[String], path: &Path) -> Option<String
 fn in_path(error: mnist_io::Error, path: &Path) -> Error {
     let (path, error) = (path.to_owned(), Box::new(error));
     mnist_io::Error::File { path, error }.into()
+}
+
+/// Whether most images are of the class of the one before.
+fn is_grouped(labels: &[usize]) -> bool {
+    let same = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    2 * same > labels.len()
+}
+
+/// Says so if all images are of one class.
+fn only_class(train: &Dataset) -> Option<String> {
+    let (first, rest) = train.labels().split_first()?;
+    rest.iter().all(|label| label == first).then(|| {
+        format!(
+            "all training images are of class {}: the network learns nothing, and its accuracy says nothing",
+            train.class_names()[*first]
+        )
+    })
 }
 
 /// Says which classes have no image.
