@@ -88,7 +88,10 @@ fn arguments_out_of_range_are_wrong_usage() {
         (&["predict"], &["IMAGE"]),
         (&["replay"], &["STROKES"]),
         (&["info", "weights.safetensors"], &["weights.safetensors"]),
-        (&["--model", "a", "train"], &["train"]),
+        (
+            &["--model", "a", "train"],
+            &["put the command before its options", "train"],
+        ),
         (&["one.png", "two.png"], &["two.png"]),
     ] {
         assert_wrong_usage(args, words);
@@ -490,7 +493,9 @@ fn huge_images_are_refused_before_they_are_decoded() {
 
 #[test]
 fn an_unknown_command_is_named() {
-    assert_fails(&["trian"], &["trian", "neither an image nor a command", "--help"]);
+    assert_wrong_usage(&["trian"], &["unrecognized subcommand 'trian'", "--help"]);
+    assert_fails(&["folder/trian"], &["folder/trian"]);
+    assert_fails(&["trian.png"], &["trian.png"]);
 }
 
 #[test]

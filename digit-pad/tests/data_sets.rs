@@ -162,6 +162,13 @@ fn numbered_classes_are_matched_with_names_aloud() {
     let data = folder.write("two.csv", format!("0{0}\n1{0}\n", ",7".repeat(784)));
     let eval = succeed(["eval", "--data", text(&data), "--model", &model]);
     assert!(eval.stderr.contains("number 0 is taken for a"), "{eval:?}");
+    let offset = ["--label-offset", "1"];
+    let named = write_classes(&folder, "named", &["a", "b"]);
+    let refused = run([&["eval", "--data", &named, "--model", &model][..], &offset].concat());
+    assert!(
+        refused.status == 1 && refused.stderr.contains("such as \"a\""),
+        "{refused:?}"
+    );
     // A model of another program may name no classes.
     let network = "28x28x1 | dense 2".parse().unwrap();
     let unnamed = folder.file("unnamed");

@@ -149,19 +149,21 @@ impl Dataset {
     /// Subtracts a number from all labels, for sets that do not count from 0, such as EMNIST's letters.
     ///
     /// # Errors
-    /// [`Error::LabelOffset`] if a label is below `offset`.
+    /// [`Error::LabelOffset`] if a label is below `offset`; [`Error::NamedLabelOffset`] if the classes have names.
     pub fn with_label_offset(mut self, offset: usize) -> Result<Self> {
+        if offset == 0 {
+            return Ok(self);
+        }
+        if let (true, Some(name)) = (self.has_class_names, self.class_names.first()) {
+            return Err(Error::NamedLabelOffset { name: name.clone() });
+        }
         if let Some(index) = self.labels.iter().position(|&label| label < offset) {
             let label = self.labels[index];
             return Err(Error::LabelOffset { index, label, offset });
         }
         self.labels.iter_mut().for_each(|label| *label -= offset);
         let classes = self.classes().saturating_sub(offset);
-        self.class_names = if self.has_class_names {
-            self.class_names.split_off(self.classes() - classes)
-        } else {
-            classes::numbered(classes)
-        };
+        self.class_names = classes::numbered(classes);
         Ok(self)
     }
 
@@ -435,7 +437,9 @@ mod tests {
         let letters = labeled(&[1, 26, 3]).with_label_offset(1).unwrap();
         assert_eq!((letters.labels(), letters.classes()), (&[0, 25, 2][..], 26));
         let named = labeled(&[1, 2]).with_class_names(["none", "a", "b"]).unwrap();
-        assert_eq!(named.with_label_offset(1).unwrap().class_names(), ["a", "b"]);
+        assert_eq!(named.clone().with_label_offset(0).unwrap(), named);
+        let error = named.with_label_offset(1).unwrap_err().to_string();
+        assert!(error.contains("such as \"none\""), "{error}");
         let error = labeled(&[1, 0]).with_label_offset(1).unwrap_err();
         assert!(error.to_string().contains("label 0 at index 1"), "{error}");
         assert_eq!(labeled(&[]).with_label_offset(5).unwrap().classes(), 0);

@@ -226,6 +226,15 @@ pub enum Error {
         offset: usize,
     },
 
+    /// A label offset for classes that have names.
+    #[error(
+        "a label offset is for labels that are numbers, and these classes have names, such as {name:?}; leave it out"
+    )]
+    NamedLabelOffset {
+        /// The name of the first class.
+        name: String,
+    },
+
     /// There are too many classes.
     #[error("{found} classes are too many; at most {max} are supported")]
     TooManyClasses {
@@ -266,7 +275,10 @@ pub enum Error {
     },
 
     /// The number of classes differs from that of another data set or of a model.
-    #[error("the data set has {found} classes where {expected} are expected; check that it is the right data set")]
+    #[error(
+        "the data set has {found} classes where {expected} are expected; check that it is the right data set, and that its \
+         labels count from 0 (on the command line: --label-offset)"
+    )]
     ClassCount {
         /// The number of classes of the data set.
         found: usize,

@@ -76,7 +76,7 @@ pub(super) struct DataArgs {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
 
-    /// Number to subtract from labels, for sets that do not count from 0, such as EMNIST's letters
+    /// Number to subtract from numbered labels (also of --test-data), for sets that do not count from 0, such as EMNIST's letters
     #[arg(
         long,
         value_name = "N",
@@ -86,7 +86,7 @@ pub(super) struct DataArgs {
     )]
     label_offset: usize,
 
-    /// Exchange rows and columns of images, for sets that store columns first, such as EMNIST
+    /// Exchange rows and columns of images (also of --test-data), for sets that store columns first, such as EMNIST
     #[arg(long, requires = "data")]
     transpose: bool,
 }

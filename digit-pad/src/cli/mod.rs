@@ -61,7 +61,7 @@ pub(crate) fn run() -> ExitCode {
 
 #[cfg(feature = "window")]
 fn run_window(cli: &Cli) -> output::Outcome {
-    refuse_late_command(&cli.window);
+    refuse_command(&cli.window);
     window::run(&cli.window)
 }
 
@@ -72,9 +72,9 @@ fn run_window(_: &Cli) -> output::Outcome {
     Cli::command().error(ErrorKind::MissingSubcommand, message).exit()
 }
 
-/// Exits if a command follows options and so was parsed as the name of an image.
+/// Exits if a command that follows options, or is mistyped, was parsed as the name of an image.
 #[cfg(feature = "window")]
-fn refuse_late_command(args: &window::Args) {
+fn refuse_command(args: &window::Args) {
     let mut cli = Cli::command();
     let name = args
         .image()
@@ -83,6 +83,10 @@ fn refuse_late_command(args: &window::Args) {
     if let Some(name) = name {
         let message = format!("put the command before its options: digit-pad {name} [OPTIONS]");
         cli.error(ErrorKind::ArgumentConflict, message).exit();
+    }
+    if let Some(word) = args.mistyped_command() {
+        let message = format!("unrecognized subcommand '{word}', and there is no image of this name");
+        cli.error(ErrorKind::InvalidSubcommand, message).exit();
     }
 }
 

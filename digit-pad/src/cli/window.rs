@@ -1,8 +1,8 @@
 //! Without a command: opens the window.
 
-use std::{ffi::OsStr, io, path::PathBuf};
+use std::{ffi::OsStr, path::PathBuf};
 
-use digit_pad::{Error, imaging::image_file, storage::paths::UserPaths, ui::Opening, window::session};
+use digit_pad::{imaging::image_file, storage::paths::UserPaths, ui::Opening, window::session};
 
 use super::{
     args::ModelArgs,
@@ -33,6 +33,12 @@ impl Args {
     pub(super) fn image(&self) -> Option<&OsStr> {
         self.image.as_ref().map(|image| image.as_os_str())
     }
+
+    /// The word given for an image, if it is neither a file nor like a path.
+    pub(super) fn mistyped_command(&self) -> Option<&str> {
+        let path = self.image.as_ref().filter(|path| !path.exists())?;
+        path.to_str().filter(|word| !word.contains(['/', '\\', '.']))
+    }
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
@@ -45,13 +51,5 @@ fn opening(args: &Args) -> Result<Opening, Failure> {
     let Some(path) = &args.image else {
         return Ok(Opening::Blank);
     };
-    match image_file::open(path) {
-        Ok(loaded) => Ok(Opening::Image(loaded.image)),
-        // A mistyped command is parsed as the name of an image.
-        Err(Error::Read { path, cause }) if cause.kind() == io::ErrorKind::NotFound => Err(Failure::Message(format!(
-            "{:?} is neither an image nor a command; `digit-pad --help` lists the commands",
-            path.display().to_string()
-        ))),
-        Err(error) => Err(error.into()),
-    }
+    Ok(Opening::Image(image_file::open(path)?.image))
 }
