@@ -42,13 +42,18 @@ use crate::error::{Error, Result, check_length};
 ///         for (index, (z, dz)) in outputs.iter().zip(gradient).enumerate() {
 ///             // The probability q of what is right: p for a target of 1, 1 - p for 0.
 ///             let sign = 2.0 * target.value(index) - 1.0;
-///             let q = 1.0 / (1.0 + (-sign * z).exp());
-///             loss -= (1.0 - q).powf(self.gamma) * q.ln();
-///             *dz = sign * (1.0 - q).powf(self.gamma) * (self.gamma * q * q.ln() + q - 1.0);
+///             // Its logarithm in a form that is finite for any logit: q itself rounds to 0.
+///             let log_q = (sign * z).min(0.0) - (-z.abs()).exp().ln_1p();
+///             let q = log_q.exp();
+///             loss -= (1.0 - q).powf(self.gamma) * log_q;
+///             *dz = sign * (1.0 - q).powf(self.gamma) * (self.gamma * q * log_q + q - 1.0);
 ///         }
 ///         loss
 ///     }
 /// }
+///
+/// let wrong = Focal { gamma: 2.0 }.of_sample(&[200.0], Target::Values(&[0.0]), &mut [0.0]);
+/// assert_eq!(wrong, 200.0);
 ///
 /// let network = Network::new("2 | dense 8 | relu | dense 3".parse()?, 42)?;
 /// let mut trainer = Trainer::new(network, Adam::new(0.01), 2)?.with_loss(Focal { gamma: 2.0 })?;
