@@ -9,7 +9,7 @@ pub use self::tensor::{Tensor, TensorKind, TensorView};
 pub(crate) use self::tensor::{TensorSlot, check_finite};
 use crate::{
     aligned::Buffer,
-    error::Result,
+    error::{Error, Result},
     exec::{BoundGraph, PackedParameters, ThreadPlan, Workspace},
     gemm::Kernel,
     graph::{Graph, Node},
@@ -194,8 +194,10 @@ impl Network {
     /// a classifier trained with [`CrossEntropy`](loss::CrossEntropy).
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// As [`predict`](Self::predict), and if the network has one output. For that, and for outputs that are logits of
+    /// independent labels, the probability is the sigmoid of the output, `1 / (1 + exp(-output))`.
     pub fn probabilities(&self, inputs: &[f32]) -> Result<Vec<f32>> {
+        self.check_classes()?;
         let mut probabilities = self.predict(inputs)?;
         for row in probabilities.chunks_mut(self.spec().outputs()) {
             loss::softmax(row);
@@ -206,10 +208,29 @@ impl Network {
     /// The predicted classes of any number of samples: the index of the largest output of each.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// As [`probabilities`](Self::probabilities), and if an output is NaN.
     pub fn classes(&self, inputs: &[f32]) -> Result<Vec<usize>> {
+        self.check_classes()?;
         let outputs = self.predict(inputs)?;
+        if outputs.iter().any(|output| output.is_nan()) {
+            return Err(Error::Setting {
+                name: "an output",
+                value: "NaN".to_owned(),
+                reason: "it has no class; look for NaN among the inputs and weights",
+            });
+        }
         Ok(outputs.chunks(self.spec().outputs()).map(loss::argmax).collect())
+    }
+
+    fn check_classes(&self) -> Result<()> {
+        if self.spec().outputs() > 1 {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            name: "the number of classes",
+            value: "1".to_owned(),
+            reason: "one output has no classes to choose from; use `predict`, and for a logit its sigmoid",
+        })
     }
 
     /// Memory to train on batches of up to `capacity` samples.

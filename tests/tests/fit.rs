@@ -187,6 +187,45 @@ fn the_best_epoch_is_that_of_the_highest_accuracy_or_the_last_one() {
     assert!(accuracies.iter().filter(|&&accuracy| accuracy == highest).count() > 1);
 }
 
+/// One sample, of NaN in the first epoch.
+struct NanFirst {
+    epochs: u64,
+    is_done: bool,
+}
+
+impl Source for NanFirst {
+    fn start_epoch(&mut self, _epoch: u64) -> SourceResult {
+        self.epochs += 1;
+        self.is_done = false;
+        Ok(())
+    }
+
+    fn next_batch(&mut self, batch: &mut Batch) -> SourceResult {
+        if !std::mem::replace(&mut self.is_done, true) {
+            let value = if self.epochs == 1 { f32::NAN } else { 0.5 };
+            batch.push(&[value; 5], 1)?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn any_epoch_is_better_than_one_of_nan() {
+    let (inputs, targets) = batch(&network("5 | dense 3", 1), 2, 16);
+    let (mut epochs, is_done) = (0, false);
+    let report = trainer("5 | dense 3", 0.1, 16).fit(
+        &mut Samples::new(&inputs, &targets),
+        Some(&mut NanFirst { epochs, is_done }),
+        &Fit::new(2),
+        |progress| {
+            epochs += 1;
+            assert!(progress.epoch.is_best && progress.epoch.validation.unwrap().loss.is_nan() == (epochs == 1));
+            ControlFlow::Continue(())
+        },
+    );
+    assert_eq!(report.unwrap().best.epoch, 1);
+}
+
 #[test]
 fn values_have_no_accuracy_to_choose_by() {
     let (inputs, targets) = (values(2, 12), values(3, 12));

@@ -650,3 +650,21 @@ fn a_panic_in_an_epoch_leaves_the_trainer_usable() {
         .unwrap();
     assert_eq!((report.samples, trainer.steps()), (8, 3));
 }
+
+#[test]
+fn one_output_and_nan_have_no_class() {
+    let single = trained("3 | dense 1", 13);
+    assert_error(single.classes(&[0.0; 3]), &["sigmoid"]);
+    assert_error(single.probabilities(&[0.0; 3]), &["one output"]);
+    let mut trainer = Trainer::new(single, Sgd::new(0.1), 4).unwrap();
+    assert_error(trainer.step(&[0.0; 3], &[0]), &["BinaryCrossEntropy"]);
+    assert_error(trainer.step(&[0.0; 3], &[1.0]), &["BinaryCrossEntropy"]);
+
+    let network = trained("3 | dense 2", 13);
+    assert_error(network.classes(&[f32::NAN; 3]), &["NaN"]);
+    let mut workspace = Workspace::new(&network, 4).unwrap();
+    let mut samples = Samples::new(&[f32::NAN; 3], &[0]);
+    let evaluation = evaluate(&network, &mut samples, &CrossEntropy::new(), &mut workspace).unwrap();
+    assert!(evaluation.loss.is_nan());
+    assert_eq!((evaluation.correct, evaluation.count), (Some(0), 1));
+}

@@ -25,9 +25,11 @@ pub(crate) trait MulAdd {
 }
 
 /// A multiply-add that rounds once.
+#[allow(dead_code)] // Some CPUs never fuse.
 pub(crate) struct Fused;
 
 /// A product and a sum, which both round.
+#[allow(dead_code)] // Some CPUs always fuse.
 pub(crate) struct Separate;
 
 impl MulAdd for Fused {

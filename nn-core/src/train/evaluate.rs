@@ -168,7 +168,9 @@ impl Totals {
         if counts {
             self.count += 1;
             self.classes += usize::from(target.class().is_some());
-            self.correct += usize::from(target.class() == Some(argmax(outputs)));
+            // NaN is no prediction.
+            let is_number = !outputs.iter().any(|output| output.is_nan());
+            self.correct += usize::from(is_number && target.class() == Some(argmax(outputs)));
         }
         counts
     }

@@ -233,9 +233,9 @@ impl Fit {
             .map_or(Ok(()), |plateau| check_fraction("plateau factor", plateau.factor))
     }
 
-    /// How good an epoch is: higher is better.
+    /// How good an epoch is: higher is better, and any number better than NaN.
     fn score(&self, train: Option<&EpochReport>, validation: Option<&Evaluation>) -> Option<f64> {
-        match self.best_by {
+        let score = match self.best_by {
             BestBy::LowestLoss => {
                 let train = train.and_then(|train| train.loss);
                 validation.map(|validation| validation.loss).or(train).map(|loss| -loss)
@@ -245,7 +245,8 @@ impl Fit {
                 validation.map_or(train, |validation| validation.accuracy)
             }
             BestBy::LastEpoch => Some(0.0),
-        }
+        };
+        score.map(|score| if score.is_nan() { f64::NEG_INFINITY } else { score })
     }
 
     /// Whether an epoch is better than the best so far.
