@@ -62,6 +62,7 @@ pub struct Batches<'a> {
     order: Vec<usize>,
     /// Number of samples of the epoch already returned.
     cursor: usize,
+    drops_last: bool,
 }
 
 /// Buffers of one thread for loading its part of a batch.
@@ -106,6 +107,7 @@ impl<'a> Batches<'a> {
             epoch: 0,
             order: (0..dataset.len()).collect(),
             cursor: 0,
+            drops_last: false,
         })
     }
 
@@ -135,6 +137,13 @@ impl<'a> Batches<'a> {
         Ok(self)
     }
 
+    /// Leaves out the last samples of an epoch if they do not fill a batch, as PyTorch's `drop_last=True`.
+    #[must_use]
+    pub const fn drop_last(mut self) -> Self {
+        self.drops_last = true;
+        self
+    }
+
     /// Starts an epoch at its first batch.
     ///
     /// The order of the samples depends only on the seed and on `epoch`, so training can be resumed at any epoch.
@@ -161,8 +170,11 @@ impl<'a> Batches<'a> {
     pub fn next_batch(&mut self, images: &mut [f32], labels: &mut [usize]) -> usize {
         let pixels = self.dataset.shape().len();
         let samples = &self.order[self.cursor..];
-        let samples = &samples[..self.batch_size.min(samples.len())];
-        let count = samples.len();
+        let count = match samples.len() {
+            rest if rest < self.batch_size && self.drops_last => 0,
+            rest => rest.min(self.batch_size),
+        };
+        let samples = &samples[..count];
         assert!(
             images.len() >= count * pixels && labels.len() >= count,
             "{} values and {} labels are too few for {count} samples of {pixels} values",
@@ -200,9 +212,19 @@ impl<'a> Batches<'a> {
         self.batch_size
     }
 
-    /// Returns the number of batches of an epoch, including a smaller last one.
+    /// Returns the number of batches of an epoch, including a smaller last one unless it is [dropped](Self::drop_last).
     pub const fn batches_per_epoch(&self) -> usize {
-        self.order.len().div_ceil(self.batch_size)
+        if self.drops_last {
+            self.order.len() / self.batch_size
+        } else {
+            self.order.len().div_ceil(self.batch_size)
+        }
+    }
+
+    /// Whether a smaller last batch is left out.
+    #[cfg(feature = "nn-core")]
+    pub(crate) const fn drops_last(&self) -> bool {
+        self.drops_last
     }
 
     /// Returns the data set.

@@ -1,8 +1,20 @@
 //! Batches as a data source of nn-core (feature `nn-core`).
 
-use nn_core::source::{Batch, Source, SourceResult};
+use nn_core::{
+    Shape,
+    source::{Batch, Source, SourceResult},
+};
 
-use crate::batches::Batches;
+use crate::{batches::Batches, scaling::Scaling};
+
+impl From<Scaling> for nn_core::Scaling {
+    fn from(scaling: Scaling) -> Self {
+        Self {
+            mean: scaling.mean(),
+            std: scaling.std(),
+        }
+    }
+}
 
 impl Source for Batches<'_> {
     fn start_epoch(&mut self, epoch: u64) -> SourceResult {
@@ -33,16 +45,25 @@ impl Source for Batches<'_> {
         Ok(())
     }
 
+    fn sample_shape(&self) -> Option<Shape> {
+        let shape = self.dataset().shape();
+        Some(Shape::image(shape.channels(), shape.height(), shape.width()))
+    }
+
     fn last_batch_len(&self, _batch: &Batch) -> Option<usize> {
         let rest = self.dataset().len() % self.batch_size();
-        (rest > 0).then_some(rest)
+        (rest > 0 && !self.drops_last()).then_some(rest)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
+    use nn_core::{Network, Trainer, optim::Sgd};
+
     use super::*;
-    use crate::{dataset::Dataset, image_shape::ImageShape, scaling::Scaling};
+    use crate::{dataset::Dataset, image_shape::ImageShape};
 
     fn dataset() -> Dataset {
         Dataset::new(
@@ -65,6 +86,39 @@ mod tests {
             Source::next_batch(&mut source, &mut batch).unwrap();
             assert_eq!(batch.len(), size);
         }
+    }
+
+    #[test]
+    fn images_of_another_shape_are_refused() {
+        let dataset = Dataset::new(vec![0; 24], vec![0, 1], ImageShape::new(3, 2, 2).unwrap()).unwrap();
+        let evaluate = |text: &str| {
+            let network = Network::new(text.parse().unwrap(), 1).unwrap();
+            let mut batches = Batches::new(&dataset, 2, 1, Scaling::UNIT).unwrap();
+            Trainer::new(network, Sgd::new(0.1), 2)
+                .unwrap()
+                .epoch(&mut batches, 0, |_, _| ControlFlow::Continue(()))
+        };
+        evaluate("2x2x3 | conv 2 2x2 | dense 2").unwrap();
+        evaluate("12 | dense 2").unwrap();
+        let error = evaluate("3x2x2 | conv 2 2x2 | dense 2").unwrap_err().to_string();
+        assert!(
+            error.contains("shape 2x2x3") && error.contains("takes 3x2x2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_last_batch_may_be_dropped() {
+        let dataset = dataset();
+        let mut batches = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap().drop_last();
+        assert_eq!(batches.batches_per_epoch(), 2);
+        let mut batch = Batch::new(3, 4, 10);
+        for size in [3, 3, 0, 0] {
+            batch.clear();
+            Source::next_batch(&mut batches, &mut batch).unwrap();
+            assert_eq!(batch.len(), size);
+        }
+        assert_eq!(batches.last_batch_len(&batch), None);
     }
 
     #[test]

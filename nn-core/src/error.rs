@@ -41,6 +41,18 @@ pub enum Error {
         known: String,
     },
 
+    /// A data source gives images of another shape than the network takes.
+    #[error(
+        "the data source gives images of shape {found}, and the network takes {expected}: describe the network as \
+         \"{found} | …\", which is HEIGHTxWIDTHxCHANNELS"
+    )]
+    SourceShape {
+        /// The shape of the source's samples.
+        found: Shape,
+        /// The shape of the network's input.
+        expected: Shape,
+    },
+
     /// A slice has the wrong length.
     #[error("{what}: expected {expected} values ({because}), got {actual}")]
     Length {

@@ -668,3 +668,25 @@ fn one_output_and_nan_have_no_class() {
     assert!(evaluation.loss.is_nan());
     assert_eq!((evaluation.correct, evaluation.count), (Some(0), 1));
 }
+
+#[test]
+fn a_batch_of_ignored_samples_is_skipped() {
+    let network = trained("2 | dense 3", 3);
+    let loss = CrossEntropy::new().with_ignored_class(2);
+    let mut trainer = Trainer::new(network, Sgd::new(0.1), 2)
+        .unwrap()
+        .with_loss(loss)
+        .unwrap();
+    let inputs = values(4, 12);
+    let mut samples = Samples::new(&inputs, &[0, 1, 2, 2, 1, 2]);
+    let report = trainer
+        .epoch(&mut samples, 0, |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((trainer.steps(), report.samples, report.next.epoch), (2, 3, 1));
+    assert!(trainer.step(&inputs[..4], &[2, 2]).is_err());
+    let mut ignored = Samples::new(&inputs[..4], &[2, 2]);
+    let report = trainer
+        .epoch(&mut ignored, 0, |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((trainer.steps(), report.loss, report.samples), (2, None, 0));
+}

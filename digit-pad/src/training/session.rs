@@ -252,10 +252,7 @@ pub fn digit_model(network: Network) -> Model {
 fn model(network: Network, scaling: Scaling, class_names: &[String]) -> Model {
     let mut model = Model::new(network);
     model.labels = class_names.to_vec();
-    model.scaling = Some(nn_core::Scaling {
-        mean: scaling.mean(),
-        std: scaling.std(),
-    });
+    model.scaling = Some(scaling.into());
     model
 }
 

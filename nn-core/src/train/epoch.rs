@@ -16,7 +16,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EpochReport {
-    /// Mean loss of the samples, each before its batch's step. `None` if all batches of the epoch were done before.
+    /// Mean loss of the samples, each before its batch's step. `None` if all batches of the epoch were done before, or no
+    /// sample counts.
     pub loss: Option<f64>,
     /// Share of samples that are classified correctly before their batch's step. `None` where targets are values, or if
     /// all batches of the epoch were done before.
@@ -30,8 +31,8 @@ pub struct EpochReport {
 }
 
 impl Trainer {
-    /// Trains for one epoch: a step for each batch of the source. `on_step` is called after each step and may end the
-    /// epoch.
+    /// Trains for one epoch: a step for each batch of the source, but for those without a sample that counts. `on_step` is
+    /// called after each step and may end the epoch.
     ///
     /// # Errors
     /// Those of [`step`](Self::step); that of the source if it fails ([`Error::Source`]), or if it has no samples
@@ -92,7 +93,7 @@ impl Trainer {
     ) -> Result<EpochReport> {
         let mut totals = Totals::default();
         let (mut next, mut stopped) = (Cursor { batches: 0, ..cursor }, false);
-        start_epoch(source, cursor.epoch)?;
+        start_epoch(source, cursor.epoch, self.network.spec().input())?;
         if let Some(last) = source.last_batch_len(batch) {
             check_min_batch(self.network.graph(), last)?;
         }
@@ -101,9 +102,12 @@ impl Trainer {
             is_last = !next_batch(source, batch)?;
             next.batches += u64::from(!is_last);
             if is_last || next.batches > cursor.batches {
-                let Some(step) = self.step_or_accumulate(batch)? else {
-                    continue;
+                let step = match self.step_or_accumulate(batch) {
+                    // No sample counts, as in a batch of an ignored class alone.
+                    Err(Error::NoWeight { .. }) => continue,
+                    step => step?,
                 };
+                let Some(step) = step else { continue };
                 totals.add(&step);
                 stopped = on_step(self, &step).is_break();
             }

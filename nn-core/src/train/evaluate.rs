@@ -116,7 +116,7 @@ fn evaluate_in<S: Source + ?Sized>(
     loss.check(outputs)?;
     in_pool(|| {
         let mut totals = Totals::new(outputs);
-        start_epoch(source, 0)?;
+        start_epoch(source, 0, network.spec().input())?;
         while next_batch(source, batch)? {
             let predicted = network.forward(batch.inputs(), workspace)?;
             let targets = batch.targets();

@@ -8,7 +8,10 @@ pub use batch::Batch;
 pub use generated::{FromFn, FromIter, from_fn, from_iter};
 pub use samples::Samples;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    shape::Shape,
+};
 
 /// The result of a data source. Any error, and also a text, becomes its error with `?` or `into()`.
 pub type SourceResult = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -63,6 +66,12 @@ pub trait Source: Send {
     /// The source's own; they end the training epoch.
     fn next_batch(&mut self, batch: &mut Batch) -> SourceResult;
 
+    /// The shape of its samples, if it knows it. Training and evaluation check it, so that images are not taken for others
+    /// with as many values; a network of features takes any shape.
+    fn sample_shape(&self) -> Option<Shape> {
+        None
+    }
+
     /// The number of samples in the last batch of an epoch, if it is known to be smaller than `batch` allows. Batch
     /// normalization needs two at least: with this number, training fails before its first step rather than at the end
     /// of an epoch.
@@ -80,8 +89,14 @@ pub struct Cursor {
     pub batches: u64,
 }
 
-/// Begins an epoch of a source.
-pub(super) fn start_epoch<S: Source + ?Sized>(source: &mut S, epoch: u64) -> Result<()> {
+/// Begins an epoch of a source for a network with an input of that shape.
+pub(super) fn start_epoch<S: Source + ?Sized>(source: &mut S, epoch: u64, expected: Shape) -> Result<()> {
+    if let Some(found) = source.sample_shape()
+        && found != expected
+        && expected.as_image().is_some()
+    {
+        return Err(Error::SourceShape { found, expected });
+    }
     source.start_epoch(epoch).map_err(source_error)
 }
 
