@@ -656,9 +656,6 @@ fn one_output_and_nan_have_no_class() {
     let single = trained("3 | dense 1", 13);
     assert_error(single.classes(&[0.0; 3]), &["sigmoid"]);
     assert_error(single.probabilities(&[0.0; 3]), &["one output"]);
-    let mut trainer = Trainer::new(single, Sgd::new(0.1), 4).unwrap();
-    assert_error(trainer.step(&[0.0; 3], &[0]), &["BinaryCrossEntropy"]);
-    assert_error(trainer.step(&[0.0; 3], &[1.0]), &["BinaryCrossEntropy"]);
 
     let network = trained("3 | dense 2", 13);
     assert_error(network.classes(&[f32::NAN; 3]), &["NaN"]);

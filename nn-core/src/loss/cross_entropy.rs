@@ -139,11 +139,6 @@ impl Loss for CrossEntropy {
     fn check_target(&self, target: Target<'_>, outputs: usize) -> std::result::Result<(), String> {
         match target {
             target if self.is_ignored(target) => Ok(()),
-            _ if outputs == 1 => Err(
-                "cross-entropy needs an output for each class, at least two; for a single output, use BinaryCrossEntropy or a \
-                 loss of regression"
-                    .to_owned(),
-            ),
             Target::Class(class) => check_class(class, outputs),
             Target::Values(values) => check_probabilities(values),
         }
