@@ -226,8 +226,10 @@ def rounds_of(peers, run):
     results, versions = {}, {}
     for _ in range(run.rounds):
         for peer in peers:
-            # Peers start slowly: with --alternate ours runs for longer, so that both are timed over the same period.
-            commands = [our_command(run, run.seconds * (3 if run.alternate else 1)), peer_command(peer, run)]
+            # Other peers start slowly: with --alternate ours runs for longer, so that both are timed over the same period.
+            # Another build of ours does not, and what ran on after its end would be slower, since it follows idle slots.
+            longer = 3 if run.alternate and peer != "against" else 1
+            commands = [our_command(run, run.seconds * longer), peer_command(peer, run)]
             texts = (alternately if run.alternate else in_turns)(commands, run.threads)
             (ours, _), (theirs, versions[peer]) = (rows_of(text, run.threads) for text in texts)
             common = [row for row in ours if row in theirs]
