@@ -9,7 +9,7 @@ use super::{Backward, Forward, Layer};
 use crate::{
     gemm::{Kernel, MatMut, MatRef, Vectorize, VectorizeMath},
     math::{MulAdd, exp, exp_m1_of_negative, gelu, gelu_derivative, sigmoid, silu, silu_derivative, softplus, tanh},
-    simd::{Chunked, F32x8},
+    simd::{Chunked, Vector},
 };
 
 /// An activation function that is not fused into the layer before it.
@@ -204,16 +204,16 @@ struct ReluBackward<'a> {
 
 impl Vectorize for ReluBackward<'_> {
     #[inline(always)]
-    fn run(mut self) {
-        self.for_each_chunk(self.dy.len());
+    fn run<const W: usize>(mut self) {
+        self.for_each_chunk::<W>(self.dy.len());
     }
 }
 
 impl Chunked for ReluBackward<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let y = F32x8::load::<FULL>(&self.y[range.clone()]);
-        let dy = F32x8::load::<FULL>(&self.dy[range.clone()]).select_positive(y);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        let y = Vector::<W>::load::<FULL>(&self.y[range.clone()]);
+        let dy = Vector::<W>::load::<FULL>(&self.dy[range.clone()]).select_positive(y);
         dy.store::<FULL>(&mut self.dy[range.start + self.hidden_zero..range.end]);
     }
 }

@@ -165,7 +165,7 @@ fn input_gradient(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PACKED], d
 
 impl Vectorize for Affine<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let channels = self.norm.channels;
         for (x, y) in self.x.chunks_exact(channels).zip(self.y.chunks_exact_mut(channels)) {
             affine(x, self.packed, self.norm.relu, y);
@@ -175,7 +175,7 @@ impl Vectorize for Affine<'_> {
 
 impl Vectorize for AddStatistics<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let channels = self.norm.channels;
         let [tile_means, tile_squares] = self.tile;
         let mut before = self.before as f32;
@@ -206,7 +206,7 @@ impl Vectorize for AddStatistics<'_> {
 
 impl Vectorize for AddGradients<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let BatchNorm { channels, relu, .. } = *self.norm;
         for (x, dy) in self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels)) {
             add_gradients(relu, x, dy, self.packed, self.dweight, self.dbias);
@@ -216,7 +216,7 @@ impl Vectorize for AddGradients<'_> {
 
 impl Vectorize for InputGradient<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let BatchNorm { channels, relu, .. } = *self.norm;
         let pixels = self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels));
         for ((x, dy), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {

@@ -143,7 +143,7 @@ fn add_gradient(sums: &mut [[f64; WIDTH]; 2], x: &[f32], dy: &[f32], weight: &[f
 
 impl Vectorize for Measure<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let count = self.x.len() as f64;
         let mean = sum_of_powers::<1>(self.x, 0.0) / count;
         let variance = sum_of_powers::<2>(self.x, mean) / count;
@@ -157,7 +157,7 @@ impl Vectorize for Measure<'_> {
 
 impl Vectorize for Normalize<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let affine = self.weight.iter().zip(self.bias);
         for ((y, &x), (weight, bias)) in self.y.iter_mut().zip(self.x).zip(affine) {
             *y = self.statistics.normalize(x) * weight + bias;
@@ -167,7 +167,7 @@ impl Vectorize for Normalize<'_> {
 
 impl Vectorize for AddGradients<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let sums = self.dweight.iter_mut().zip(self.dbias);
         for ((dweight, dbias), (&x, dy)) in sums.zip(self.x.iter().zip(self.dy)) {
             *dweight += dy * self.statistics.normalize(x);
@@ -178,7 +178,7 @@ impl Vectorize for AddGradients<'_> {
 
 impl Vectorize for InputGradient<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let (sum, product) = gradient_sums(self.x, self.dy, self.weight, self.statistics);
         let count = self.x.len() as f64;
         let (mean, slope) = ((sum / count) as f32, (product / count) as f32);

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 use super::isa::{Simd, Vectorize, VectorizeMath, portable::Portable};
 #[cfg(target_arch = "x86_64")]
 use super::isa::{avx2::Avx2, avx512::Avx512};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    simd::MIN_WIDTH,
+};
 
 /// An implementation of the innermost loops for one instruction set.
 ///
@@ -61,7 +64,7 @@ impl Kernel {
     /// same bits as without.
     pub(crate) fn vectorize(self, work: impl Vectorize) {
         match self.0 {
-            Isa::Portable(_) => work.run(),
+            Isa::Portable(_) => work.run::<MIN_WIDTH>(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(isa) => isa.vectorize(work),
             #[cfg(target_arch = "x86_64")]

@@ -114,7 +114,7 @@ impl<'a, S: Simd, const M: usize, const P: usize, const V: usize, A: Access> Til
 
 impl<S: Simd, const M: usize, const P: usize, const V: usize, A: Access> Vectorize for Tile<'_, S, M, P, V, A> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         if const { M > S::MR || P > S::PANELS[if M < 4 { M } else { 4 } - 1] } {
             unreachable!("the macrokernel takes no tile of this shape");
         }

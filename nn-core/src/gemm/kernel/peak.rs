@@ -38,7 +38,7 @@ struct Rounds<S>(S);
 
 impl<S: Simd> Vectorize for Rounds<S> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let isa = self.0;
         let (x, y) = (isa.splat(black_box(0.999_999)), isa.splat(black_box(1e-7)));
         let mut sums = [isa.splat(black_box(1.0)); SUMS];

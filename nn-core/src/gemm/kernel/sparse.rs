@@ -274,7 +274,7 @@ struct RowGroupFlags<'a> {
 
 impl Vectorize for RowGroupFlags<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let flag = |values: &[f32]| {
             let bits = values.iter().fold(0, |all, x| all | x.to_bits());
             if bits == 0 { 0.0 } else { 1.0 }
@@ -311,7 +311,7 @@ struct WriteLists<'a> {
 
 impl Vectorize for WriteLists<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let list = list_len(self.cols);
         let groups = self.first_group..self.first_group + self.lists.len() / list;
         self.lists.iter_mut().step_by(list).for_each(|count| *count = 0);

@@ -6,7 +6,7 @@ use super::geometry::Geometry;
 use crate::{
     gemm::{Kernel, Vectorize},
     layers::PoolGeometry,
-    simd::{Chunked, F32x8, WIDTH},
+    simd::{Chunked, MIN_WIDTH, Vector},
 };
 
 /// Adds the bias and applies the ReLU, if there are any, to `y`: `[pixels, channels]`.
@@ -28,19 +28,19 @@ struct BiasRelu<'a> {
 
 impl Vectorize for BiasRelu<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         for y in self.y.chunks_exact_mut(self.channels) {
-            BiasRelu { y, ..self }.for_each_chunk(self.channels);
+            BiasRelu { y, ..self }.for_each_chunk::<W>(self.channels);
         }
     }
 }
 
 impl Chunked for BiasRelu<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let mut y = F32x8::load::<FULL>(&self.y[range.clone()]);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        let mut y = Vector::<W>::load::<FULL>(&self.y[range.clone()]);
         if let Some(bias) = self.bias {
-            y = y + F32x8::load::<FULL>(&bias[range.clone()]);
+            y = y + Vector::<W>::load::<FULL>(&bias[range.clone()]);
         }
         let value = if self.relu { y.relu() } else { y };
         value.store::<FULL>(&mut self.y[range]);
@@ -95,17 +95,17 @@ struct EpilogueBackward<'a> {
 
 impl Vectorize for EpilogueBackward<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         match self.geometry.pool {
-            Some(pool) => self.run_pooled(pool),
-            None => self.run_plain(),
+            Some(pool) => self.run_pooled::<W>(pool),
+            None => self.run_plain::<W>(),
         }
     }
 }
 
 impl EpilogueBackward<'_> {
     #[inline(always)]
-    fn run_pooled(self, pool: PoolGeometry) {
+    fn run_pooled<const W: usize>(self, pool: PoolGeometry) {
         let Geometry { output, relu, .. } = self.geometry;
         let OutputGradient { y, dy, argmax } = self.gradient;
         let mut argmax = argmax.chunks_exact(output.channels);
@@ -124,13 +124,13 @@ impl EpilogueBackward<'_> {
                 dz: &mut self.dz[row * self.strides.0 + col * self.strides.1..],
                 dbias: self.dbias,
             };
-            pixel.for_each_chunk(output.channels);
+            pixel.for_each_chunk::<W>(output.channels);
         }
     }
 
     /// Without pooling, the pixels of a row follow each other without gaps.
     #[inline(always)]
-    fn run_plain(self) {
+    fn run_plain<const W: usize>(self) {
         let Geometry { output, relu, .. } = self.geometry;
         let (row, OutputGradient { y, dy, .. }) = (output.row(), self.gradient);
         let rows = dy.chunks_exact(row).zip(y.chunks_exact(row));
@@ -141,7 +141,7 @@ impl EpilogueBackward<'_> {
             } else {
                 dz.copy_from_slice(dy);
             }
-            add_pixels(dz, output.channels, self.dbias);
+            add_pixels::<W>(dz, output.channels, self.dbias);
         }
     }
 }
@@ -156,15 +156,19 @@ fn relu_gradient(dy: &[f32], y: &[f32], dz: &mut [f32]) {
 
 /// Adds all pixels to `sums`. Several vectors of channels are summed side by side, in registers.
 #[inline(always)]
-fn add_pixels(pixels: &[f32], channels: usize, sums: &mut [f32]) {
+fn add_pixels<const W: usize>(pixels: &[f32], channels: usize, sums: &mut [f32]) {
     let mut start = 0;
-    while start + 4 * WIDTH <= channels {
-        add_channels::<4>(pixels, (channels, start), sums);
-        start += 4 * WIDTH;
+    while start + 4 * W <= channels {
+        add_channels::<W, 4>(pixels, (channels, start), sums);
+        start += 4 * W;
     }
-    while start + WIDTH <= channels {
-        add_channels::<1>(pixels, (channels, start), sums);
-        start += WIDTH;
+    while start + W <= channels {
+        add_channels::<W, 1>(pixels, (channels, start), sums);
+        start += W;
+    }
+    if start + MIN_WIDTH <= channels {
+        add_channels::<MIN_WIDTH, 1>(pixels, (channels, start), sums);
+        start += MIN_WIDTH;
     }
     if start < channels {
         add_last_channels(pixels, (channels, start), &mut sums[start..channels]);
@@ -173,31 +177,31 @@ fn add_pixels(pixels: &[f32], channels: usize, sums: &mut [f32]) {
 
 /// Adds `N` vectors of channels from `start` on.
 #[inline(always)]
-fn add_channels<const N: usize>(pixels: &[f32], (channels, start): (usize, usize), sums: &mut [f32]) {
-    let mut vectors = [F32x8::ZERO; N];
+fn add_channels<const W: usize, const N: usize>(pixels: &[f32], (channels, start): (usize, usize), sums: &mut [f32]) {
+    let mut vectors = [Vector::<W>::ZERO; N];
     for (index, vector) in vectors.iter_mut().enumerate() {
-        *vector = F32x8::load::<true>(&sums[start + index * WIDTH..][..WIDTH]);
+        *vector = Vector::load::<true>(&sums[start + index * W..][..W]);
     }
     for pixel in pixels.chunks_exact(channels) {
-        let pixel = &pixel[start..start + N * WIDTH];
+        let pixel = &pixel[start..start + N * W];
         for (index, vector) in vectors.iter_mut().enumerate() {
-            *vector = *vector + F32x8::load::<true>(&pixel[index * WIDTH..][..WIDTH]);
+            *vector = *vector + Vector::load::<true>(&pixel[index * W..][..W]);
         }
     }
     for (index, vector) in vectors.iter().enumerate() {
-        vector.store::<true>(&mut sums[start + index * WIDTH..][..WIDTH]);
+        vector.store::<true>(&mut sums[start + index * W..][..W]);
     }
 }
 
-/// Adds the channels from `start` on, which are less than a vector; `sums` are those of these channels.
+/// Adds the channels from `start` on, which are less than the narrowest vector; `sums` are those of these channels.
 #[inline(always)]
 fn add_last_channels(pixels: &[f32], (channels, start): (usize, usize), sums: &mut [f32]) {
-    let mut vector = F32x8::load::<false>(sums);
+    let mut vector = Vector::<MIN_WIDTH>::load::<false>(sums);
     for at in (start..pixels.len()).step_by(channels) {
         // A full vector is faster to load; what it reads of the next pixel is not stored.
-        let pixel = match pixels.get(at..at + WIDTH) {
-            Some(pixel) => F32x8::load::<true>(pixel),
-            None => F32x8::load::<false>(&pixels[at..at + sums.len()]),
+        let pixel = match pixels.get(at..at + MIN_WIDTH) {
+            Some(pixel) => Vector::load::<true>(pixel),
+            None => Vector::load::<false>(&pixels[at..at + sums.len()]),
         };
         vector = vector + pixel;
     }
@@ -219,20 +223,20 @@ struct PixelBackward<'a> {
 
 impl Chunked for PixelBackward<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let mut dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        let mut dy = Vector::<W>::load::<FULL>(&self.dy[range.clone()]);
         if let Some(y) = self.y {
-            dy = dy.select_positive(F32x8::load::<FULL>(&y[range.clone()]));
+            dy = dy.select_positive(Vector::<W>::load::<FULL>(&y[range.clone()]));
         }
         let dbias = &mut self.dbias[range.clone()];
-        (F32x8::load::<FULL>(dbias) + dy).store::<FULL>(dbias);
-        let argmax = F32x8::load::<FULL>(&self.argmax[range.clone()]);
+        (Vector::<W>::load::<FULL>(dbias) + dy).store::<FULL>(dbias);
+        let argmax = Vector::<W>::load::<FULL>(&self.argmax[range.clone()]);
         let mut index = 0.0;
         for row in 0..self.window.0 {
             for col in 0..self.window.1 {
                 let start = row * self.strides.0 + col * self.strides.1 + range.start;
                 let dz = &mut self.dz[start..][..range.len()];
-                dy.select_equal(argmax, F32x8::splat(index)).store::<FULL>(dz);
+                dy.select_equal(argmax, Vector::<W>::splat(index)).store::<FULL>(dz);
                 index += 1.0;
             }
         }

@@ -181,14 +181,27 @@ impl Geometry {
         transposed: &mut [f32],
     ) {
         let (inputs, outputs) = (self.filter.channels, self.group_outputs());
-        for output in 0..outputs {
-            let weights = &weights[output / NR * self.filter_len() * NR + output % NR..];
+        let rows = positions.len() * outputs;
+        for first_output in (0..outputs).step_by(NR) {
+            let weights = &weights[first_output * self.filter_len()..];
             for (index, position) in positions.clone().enumerate() {
-                for input in 0..inputs {
-                    let row = input / NR * positions.len() * outputs + index * outputs + output;
-                    transposed[row * NR + input % NR] = weights[(position * inputs + input) * NR];
+                for first_input in (0..inputs).step_by(NR) {
+                    let from = &weights[(position * inputs + first_input) * NR..];
+                    let to = &mut transposed[(first_input / NR * rows + index * outputs + first_output) * NR..];
+                    transpose_block(from, to, inputs - first_input, outputs - first_output);
                 }
             }
+        }
+    }
+}
+
+/// Transposes a block of up to [`NR`] rows of up to `NR` values, both with rows of `NR` values.
+fn transpose_block(from: &[f32], to: &mut [f32], rows: usize, cols: usize) {
+    let (from, _) = from.as_chunks::<NR>();
+    let (to, _) = to.as_chunks_mut::<NR>();
+    for (row, from) in from.iter().take(rows.min(NR)).enumerate() {
+        for (to, from) in to.iter_mut().zip(from).take(cols) {
+            to[row] = *from;
         }
     }
 }

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     aligned::{parts, parts_len},
-    gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels},
+    gemm::{Epilogue, Kernel, MatMut, MatRef, NR, Output, Panels, Vectorize},
     layers::{Backward, Forward, PoolGeometry, max_pool},
     shape::HwcShape,
-    simd::{Chunked, F32x8},
+    simd::{Chunked, Vector},
 };
 
 /// The longest filter whose columns are cheap to copy beside the product.
@@ -118,22 +118,14 @@ impl Im2col {
     }
 
     /// Copies the windows of a row block into `columns`: `[filter, rows, width]`.
-    fn im2col(&self, x: &[f32], block: &RowBlock, columns: &mut [f32]) {
-        let Geometry {
-            padded, filter, output, ..
-        } = &self.geometry;
-        let (width, channels, stride) = (output.width, padded.channels, filter.stride);
-        let runs = filter.runs(channels);
-        let mut lines = columns.chunks_exact_mut(block.rows * width);
-        for filter_row in 0..filter.height {
-            let x = &x[(block.first * stride.0 + filter_row * filter.dilation.0) * padded.row()..];
-            let starts = (0..runs.count).flat_map(|run| run * runs.stride..run * runs.stride + runs.len);
-            for (start, line) in starts.zip(lines.by_ref()) {
-                for (row, to) in line.chunks_exact_mut(width).enumerate() {
-                    copy_strided(&x[row * stride.0 * padded.row() + start..], stride.1 * channels, to);
-                }
-            }
-        }
+    fn im2col(&self, kernel: Kernel, x: &[f32], block: &RowBlock, columns: &mut [f32]) {
+        let geometry = &self.geometry;
+        kernel.vectorize(CopyWindows {
+            geometry,
+            x: &x[block.first * geometry.filter.stride.0 * geometry.padded.row()..],
+            rows: block.rows,
+            columns,
+        });
     }
 
     /// Adjoint of [`im2col`](Self::im2col): adds `dcolumns`, `[rows, width, padded filter]`, to the input's gradient.
@@ -238,7 +230,7 @@ impl Algorithm for Im2col {
             let (y, argmax) = (y.row_mut(row), pass.saved.row_mut(row));
             for block in self.row_blocks() {
                 let columns = &mut scratch.columns[..self.columns_len(block.rows)];
-                self.im2col(x, &block, columns);
+                self.im2col(pass.kernel, x, &block, columns);
                 let z = if pool.is_some() {
                     &mut *scratch.z
                 } else {
@@ -277,7 +269,7 @@ impl Algorithm for Im2col {
             }
             for block in self.row_blocks() {
                 let columns = &mut scratch.columns[..self.columns_len(block.rows)];
-                self.im2col(x, &block, columns);
+                self.im2col(pass.kernel, x, &block, columns);
                 let gradient = gradient.slice(block.values.clone());
                 epilogue_backward(pass.kernel, geometry, gradient, dbias, (scratch.dz, strides));
                 self.weight_gradient(pass.kernel, (columns, block.rows), scratch.dz, dweights, is_first);
@@ -318,6 +310,36 @@ impl Algorithm for Im2col {
     }
 }
 
+/// Copies the windows of `rows` output rows, of which the first begins at the start of `x`.
+struct CopyWindows<'a> {
+    geometry: &'a Geometry,
+    x: &'a [f32],
+    rows: usize,
+    columns: &'a mut [f32],
+}
+
+impl Vectorize for CopyWindows<'_> {
+    #[inline(always)]
+    fn run<const W: usize>(self) {
+        let Geometry {
+            padded, filter, output, ..
+        } = self.geometry;
+        let stride = filter.stride.1 * padded.channels;
+        let runs = filter.runs(padded.channels);
+        let mut lines = self.columns.chunks_exact_mut(output.width);
+        for filter_row in 0..filter.height {
+            for run in 0..runs.count {
+                for value in 0..runs.len {
+                    let start = filter_row * filter.dilation.0 * padded.row() + run * runs.stride + value;
+                    for (row, to) in lines.by_ref().take(self.rows).enumerate() {
+                        copy_strided::<W>(&self.x[start + row * filter.stride.0 * padded.row()..], stride, to);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Copies a line of the columns; it is too short for a call of `memcpy` to pay.
 struct CopyLine<'a> {
     from: &'a [f32],
@@ -326,16 +348,17 @@ struct CopyLine<'a> {
 
 impl Chunked for CopyLine<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        F32x8::load::<FULL>(&self.from[range.clone()]).store::<FULL>(&mut self.to[range]);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        Vector::<W>::load::<FULL>(&self.from[range.clone()]).store::<FULL>(&mut self.to[range]);
     }
 }
 
 /// Copies values that are `stride` apart.
-fn copy_strided(from: &[f32], stride: usize, to: &mut [f32]) {
+#[inline(always)]
+fn copy_strided<const W: usize>(from: &[f32], stride: usize, to: &mut [f32]) {
     if stride == 1 {
         let len = to.len();
-        return CopyLine { from, to }.for_each_full_chunk(len, len);
+        return CopyLine { from, to }.for_each_full_chunk::<W>(len, len);
     }
     for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
         *to = *from;

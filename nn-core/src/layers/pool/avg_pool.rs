@@ -10,7 +10,7 @@ use super::geometry::{Inside, PoolGeometry};
 use crate::{
     gemm::{MatMut, Vectorize},
     layers::{Backward, Forward, Layer},
-    simd::{Chunked, F32x8},
+    simd::{Chunked, Vector},
 };
 
 #[derive(Debug)]
@@ -63,7 +63,7 @@ fn weight(geometry: &PoolGeometry) -> f32 {
 
 impl Vectorize for AvgPoolForward<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let (geometry, channels) = (self.geometry, self.geometry.input.channels);
         let weight = weight(geometry);
         for row in 0..geometry.output.height {
@@ -79,7 +79,7 @@ impl Vectorize for AvgPoolForward<'_> {
                 };
                 // Values of the next pixel may be written: it comes later.
                 let room = window.x.len().saturating_sub(window.last_pixel()).min(window.y.len());
-                window.for_each_full_chunk(channels, room);
+                window.for_each_full_chunk::<W>(channels, room);
             }
         }
     }
@@ -107,13 +107,13 @@ impl WindowForward<'_> {
 
 impl Chunked for WindowForward<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
         let (row_stride, channels) = (self.geometry.input.row(), self.geometry.input.channels);
-        let mut sum = F32x8::ZERO;
+        let mut sum = Vector::<W>::ZERO;
         for row in 0..self.inside.rows {
             for col in 0..self.inside.cols {
                 let x = &self.x[row * row_stride + col * channels..];
-                sum = sum + F32x8::load::<FULL>(&x[range.clone()]);
+                sum = sum + Vector::<W>::load::<FULL>(&x[range.clone()]);
             }
         }
         (self.weight * sum).store::<FULL>(&mut self.y[range]);
@@ -122,7 +122,7 @@ impl Chunked for WindowForward<'_> {
 
 impl Vectorize for AvgPoolBackward<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let PoolGeometry {
             input,
             output,
@@ -131,7 +131,7 @@ impl Vectorize for AvgPoolBackward<'_> {
             pad,
         } = *self.geometry;
         if window == stride && pad == (0, 0) {
-            return self.run_disjoint();
+            return self.run_disjoint::<W>();
         }
         let weight = weight(self.geometry);
         self.dx.fill(0.0);
@@ -153,7 +153,7 @@ impl Vectorize for AvgPoolBackward<'_> {
 impl AvgPoolBackward<'_> {
     /// Where windows neither overlap nor leave gaps, all rows of a window have the same gradient, which is written once.
     #[inline(always)]
-    fn run_disjoint(self) {
+    fn run_disjoint<const W: usize>(self) {
         let PoolGeometry {
             input, output, window, ..
         } = *self.geometry;
@@ -168,7 +168,7 @@ impl AvgPoolBackward<'_> {
                 let (dy, dx) = (&dy[col / window.1 * channels..], &mut inside[col * channels..]);
                 // Values of the next pixel may be written: it comes later.
                 let room = dy.len().min(dx.len());
-                Scale { dy, dx, weight }.for_each_full_chunk(channels, room);
+                Scale { dy, dx, weight }.for_each_full_chunk::<W>(channels, room);
             }
             outside.fill(0.0);
             for row in others.chunks_exact_mut(input.row()) {
@@ -187,8 +187,8 @@ struct Scale<'a> {
 
 impl Chunked for Scale<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        let dy = Vector::<W>::load::<FULL>(&self.dy[range.clone()]);
         (self.weight * dy).store::<FULL>(&mut self.dx[range]);
     }
 }

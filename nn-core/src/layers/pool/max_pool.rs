@@ -12,7 +12,7 @@ use super::geometry::{Inside, PoolGeometry};
 use crate::{
     gemm::{Kernel, MatMut, Vectorize},
     layers::{Backward, Forward, Layer},
-    simd::{Chunked, F32x8},
+    simd::{Chunked, Vector},
 };
 
 /// A max pooling that is not fused into the layer before it.
@@ -69,7 +69,7 @@ struct MaxPoolForward<'a> {
 
 impl Vectorize for MaxPoolForward<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let (geometry, channels) = (self.geometry, self.geometry.input.channels);
         let mut argmax = self.argmax.chunks_exact_mut(channels);
         for (row, y) in self.y.chunks_mut(geometry.output.row()).enumerate() {
@@ -83,7 +83,7 @@ impl Vectorize for MaxPoolForward<'_> {
                     y,
                     argmax: argmax.next(),
                 };
-                window.for_each_full_chunk(channels, channels);
+                window.for_each_full_chunk::<W>(channels, channels);
             }
         }
     }
@@ -101,7 +101,7 @@ struct WindowForward<'a> {
 
 impl Chunked for WindowForward<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
         let Inside {
             rows,
             cols,
@@ -109,13 +109,13 @@ impl Chunked for WindowForward<'_> {
             skipped,
             ..
         } = self.inside;
-        let (mut largest, mut indices) = (F32x8::splat(f32::NEG_INFINITY), F32x8::splat(index));
+        let (mut largest, mut indices) = (Vector::<W>::splat(f32::NEG_INFINITY), Vector::<W>::splat(index));
         for row in 0..rows {
             let row = &self.x[row * self.geometry.input.row()..];
             for col in 0..cols {
                 let x = &row[col * self.geometry.input.channels..];
-                let x = F32x8::load::<FULL>(&x[range.clone()]);
-                indices = F32x8::splat(index).select_greater(x, largest, indices);
+                let x = Vector::<W>::load::<FULL>(&x[range.clone()]);
+                indices = Vector::<W>::splat(index).select_greater(x, largest, indices);
                 largest = x.select_greater(x, largest, largest);
                 index += 1.0;
             }
@@ -137,7 +137,7 @@ struct MaxPoolBackward<'a> {
 
 impl Vectorize for MaxPoolBackward<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         let (geometry, channels) = (self.geometry, self.geometry.input.channels);
         self.dx.fill(0.0);
         let mut gradients = self.dy.chunks_exact(channels).zip(self.argmax.chunks_exact(channels));
@@ -152,7 +152,7 @@ impl Vectorize for MaxPoolBackward<'_> {
                     dx: &mut self.dx[inside.start..],
                     inside,
                 };
-                window.for_each_chunk(channels);
+                window.for_each_chunk::<W>(channels);
             }
         }
     }
@@ -170,9 +170,9 @@ struct WindowBackward<'a> {
 
 impl Chunked for WindowBackward<'_> {
     #[inline(always)]
-    fn chunk<const FULL: bool>(&mut self, range: Range<usize>) {
-        let dy = F32x8::load::<FULL>(&self.dy[range.clone()]);
-        let argmax = F32x8::load::<FULL>(&self.argmax[range.clone()]);
+    fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
+        let dy = Vector::<W>::load::<FULL>(&self.dy[range.clone()]);
+        let argmax = Vector::<W>::load::<FULL>(&self.argmax[range.clone()]);
         let Inside {
             rows,
             cols,
@@ -184,8 +184,8 @@ impl Chunked for WindowBackward<'_> {
             let row = &mut self.dx[row * self.geometry.input.row()..];
             for col in 0..cols {
                 let dx = &mut row[col * self.geometry.input.channels..][range.clone()];
-                let dy = dy.select_equal(argmax, F32x8::splat(index));
-                (F32x8::load::<FULL>(dx) + dy).store::<FULL>(dx);
+                let dy = dy.select_equal(argmax, Vector::<W>::splat(index));
+                (Vector::<W>::load::<FULL>(dx) + dy).store::<FULL>(dx);
                 index += 1.0;
             }
             index += skipped;

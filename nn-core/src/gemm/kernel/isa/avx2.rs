@@ -20,7 +20,7 @@ impl Avx2 {
     #[inline(never)]
     #[target_feature(enable = "avx2,fma")]
     fn run(work: impl Vectorize) {
-        work.run();
+        work.run::<{ Self::WIDTH }>();
     }
 }
 

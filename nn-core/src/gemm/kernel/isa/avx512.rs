@@ -20,7 +20,7 @@ impl Avx512 {
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx2,fma")]
     fn run(work: impl Vectorize) {
-        work.run();
+        work.run::<{ Self::WIDTH }>();
     }
 }
 

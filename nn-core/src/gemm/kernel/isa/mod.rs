@@ -21,8 +21,8 @@ pub(super) const LINE: usize = 16;
 /// This is a trait and not a closure because `run`, and everything it calls, has to be `#[inline(always)]` to be
 /// compiled for another CPU than the rest of the crate.
 pub(crate) trait Vectorize {
-    /// Does the work.
-    fn run(self);
+    /// Does the work, in [`Vector`](crate::simd::Vector)s of `W` values where it uses them.
+    fn run<const W: usize>(self);
 }
 
 /// As [`Vectorize`], for loops that call functions of [`math`](crate::math), which take the multiply-add as a type.
@@ -32,11 +32,11 @@ pub(crate) trait VectorizeMath {
 }
 
 /// Work with a kind of multiply-add.
-struct WithMulAdd<A, W>(W, PhantomData<A>);
+struct WithMulAdd<A, T>(T, PhantomData<A>);
 
-impl<A: MulAdd, W: VectorizeMath> Vectorize for WithMulAdd<A, W> {
+impl<A: MulAdd, T: VectorizeMath> Vectorize for WithMulAdd<A, T> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
         self.0.run::<A>();
     }
 }

@@ -1,7 +1,10 @@
 //! Plain Rust in vectors of four, which the compiler turns into the vectors of the target.
 
 use super::{Simd, Vectorize};
-use crate::math::{self, MulAdd};
+use crate::{
+    math::{self, MulAdd},
+    simd::MIN_WIDTH,
+};
 
 /// The instructions that every target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +25,7 @@ unsafe impl Simd for Portable {
 
     #[inline(never)]
     fn vectorize(self, work: impl Vectorize) {
-        work.run();
+        work.run::<MIN_WIDTH>();
     }
 
     #[inline(always)]

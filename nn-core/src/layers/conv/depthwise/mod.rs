@@ -284,7 +284,7 @@ struct WeightedSum<'a> {
 
 impl Vectorize for WeightedSum<'_> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const W: usize>(mut self) {
         let channels = self.source_shape.channels;
         let full = channels / NR * NR;
         let mut start = 0;
@@ -337,7 +337,7 @@ struct WeightGradient<'a> {
 
 impl Vectorize for WeightGradient<'_> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const W: usize>(mut self) {
         let channels = self.x_shape.channels;
         let full = channels / NR * NR;
         let mut dz = self.dz.chunks_exact(channels);

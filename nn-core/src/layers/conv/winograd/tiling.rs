@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{
         layers::conv::winograd::transform::{transform_filter, transform_filter_adjoint},
-        simd::WIDTH,
+        simd::MIN_WIDTH,
     };
 
     fn dot(a: &[f32], b: &[f32]) -> f64 {
@@ -153,7 +153,7 @@ mod tests {
         for kernel in Kernel::available() {
             for filter in 2..=5 {
                 let tiling = Tiling::new(filter, (9, 7)).unwrap();
-                let (channels, layout) = (WIDTH, PointLayout::new(tiling.count(), WIDTH));
+                let (channels, layout) = (MIN_WIDTH, PointLayout::new(tiling.count(), MIN_WIDTH));
                 let (input, output) = (tiling.input(channels), tiling.output(channels));
                 let x = noise(input.len(), 1);
                 let weights = noise(filter * filter * NR, 2);

@@ -6,7 +6,7 @@
 
 use crate::{
     gemm::{Kernel, Vectorize},
-    simd::{F32x8, WIDTH},
+    simd::{MIN_WIDTH, Vector},
 };
 
 /// Side of an input tile, and number of points of one axis.
@@ -107,48 +107,56 @@ pub(super) struct TransformTiles<'a> {
 macro_rules! with_len {
     ($self:ident, $len:expr, $transform:ident) => {
         match $len {
-            2 => $self.each($transform::<2>),
-            3 => $self.each($transform::<3>),
-            4 => $self.each($transform::<4>),
-            _ => $self.each($transform::<5>),
+            2 => $self.each::<W, _>($transform::<2>),
+            3 => $self.each::<W, _>($transform::<3>),
+            4 => $self.each::<W, _>($transform::<4>),
+            _ => $self.each::<W, _>($transform::<5>),
         }
     };
 }
 
 impl Vectorize for TransformTiles<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const W: usize>(self) {
+        if self.channels < W {
+            return self.run_in_vectors::<MIN_WIDTH>();
+        }
+        self.run_in_vectors::<W>();
+    }
+}
+
+impl TransformTiles<'_> {
+    #[inline(always)]
+    fn run_in_vectors<const W: usize>(self) {
         match self.transform {
-            Transform::Input => self.each(Input),
-            Transform::InputAdjoint => self.each(InputAdjoint),
+            Transform::Input => self.each::<W, _>(Input),
+            Transform::InputAdjoint => self.each::<W, _>(InputAdjoint),
             Transform::Output(len) => with_len!(self, len, Output),
             Transform::OutputAdjoint(len) => with_len!(self, len, OutputAdjoint),
             Transform::Filter(len) => with_len!(self, len, Filter),
             Transform::FilterAdjoint(len) => with_len!(self, len, FilterAdjoint),
         }
     }
-}
 
-impl TransformTiles<'_> {
     #[inline(always)]
-    fn each<T: AxisTransform>(self, _transform: T) {
+    fn each<const W: usize, T: AxisTransform>(self, _transform: T) {
         let ((from, from_strides), (to, to_strides)) = (self.from, self.to);
-        let mut partial = [[F32x8::ZERO; INPUT_TILE]; INPUT_TILE];
+        let mut partial = [[Vector::<W>::ZERO; INPUT_TILE]; INPUT_TILE];
         for tile in 0..self.tiles.0 * self.tiles.1 {
             let (y, x) = (tile / self.tiles.1, tile % self.tiles.1);
             let rows_above = if y > 0 { self.overlap } else { 0 };
             let cols_left = if x > 0 { self.overlap } else { 0 };
             let from = &from[y * from_strides.tile_row + x * from_strides.tile_col..];
             let to = &mut to[y * to_strides.tile_row + x * to_strides.tile_col..];
-            for first in (0..self.channels).step_by(WIDTH) {
+            for first in (0..self.channels).step_by(W) {
                 // The last chunk ends with the last channel and overlaps the chunk before it, whose channels it does not
                 // add to `to` again.
-                let start = first.min(self.channels - WIDTH);
+                let start = first.min(self.channels - W);
                 for i in 0..T::INPUTS {
                     let from = &from[i * from_strides.row + start..];
                     T::apply(
                         #[inline(always)]
-                        |j| F32x8::load::<true>(&from[j * from_strides.col..][..WIDTH]),
+                        |j| Vector::load::<true>(&from[j * from_strides.col..][..W]),
                         #[inline(always)]
                         |j, x| partial[j][i] = x,
                     );
@@ -160,9 +168,9 @@ impl TransformTiles<'_> {
                         |i| partial[j][i],
                         #[inline(always)]
                         |i, mut x| {
-                            let to = &mut to[i * to_strides.row..][..WIDTH];
+                            let to = &mut to[i * to_strides.row..][..W];
                             if i < rows_above || j < cols_left {
-                                x = x.zero_before(first - start) + F32x8::load::<true>(to);
+                                x = x.zero_before(first - start) + Vector::load::<true>(to);
                             }
                             x.store::<true>(to);
                         },
@@ -178,7 +186,7 @@ trait AxisTransform {
     const INPUTS: usize;
     const OUTPUTS: usize;
 
-    fn apply(from: impl Fn(usize) -> F32x8, to: impl FnMut(usize, F32x8));
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, to: impl FnMut(usize, Vector<W>));
 }
 
 /// `Bᵀ`.
@@ -189,7 +197,7 @@ impl AxisTransform for Input {
     const OUTPUTS: usize = INPUT_TILE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, mut to: impl FnMut(usize, Vector<W>)) {
         let d = [from(0), from(1), from(2), from(3), from(4), from(5)];
         let (even, odd) = (d[4] - 4.0 * d[2], d[3] - 4.0 * d[1]);
         let (even_2, odd_2) = (d[4] - d[2], 2.0 * (d[3] - d[1]));
@@ -210,13 +218,13 @@ impl AxisTransform for InputAdjoint {
     const OUTPUTS: usize = INPUT_TILE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, mut to: impl FnMut(usize, Vector<W>)) {
         let p = [from(0), from(1), from(2), from(3), from(4), from(5)];
         let (sum, difference) = (p[1] + p[2], p[1] - p[2]);
         let (sum_2, difference_2) = (p[3] + p[4], 2.0 * (p[3] - p[4]));
         to(0, 4.0 * p[0]);
         to(1, 4.0 * (p[5] - difference) - difference_2);
-        to(2, F32x8::ZERO - 5.0 * p[0] - 4.0 * sum - sum_2);
+        to(2, Vector::ZERO - 5.0 * p[0] - 4.0 * sum - sum_2);
         to(3, difference + difference_2 - 5.0 * p[5]);
         to(4, p[0] + sum + sum_2);
         to(5, p[5]);
@@ -231,7 +239,7 @@ impl<const N: usize> AxisTransform for OutputAdjoint<N> {
     const OUTPUTS: usize = INPUT_TILE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, mut to: impl FnMut(usize, Vector<W>)) {
         let (mut even, mut odd) = (from(0), from(1));
         let (mut even_2, mut odd_2) = (even, 2.0 * odd);
         for i in 2..N {
@@ -259,7 +267,7 @@ impl<const N: usize> AxisTransform for Output<N> {
     const OUTPUTS: usize = N;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, mut to: impl FnMut(usize, Vector<W>)) {
         let (sum, difference) = (from(1) + from(2), from(1) - from(2));
         let (sum_2, difference_2) = (from(3) + from(4), from(3) - from(4));
         to(0, from(0) + sum + sum_2);
@@ -286,7 +294,7 @@ impl<const N: usize> AxisTransform for Filter<N> {
     const OUTPUTS: usize = INPUT_TILE;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, mut to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, mut to: impl FnMut(usize, Vector<W>)) {
         OutputAdjoint::<N>::apply(
             from,
             #[inline(always)]
@@ -303,7 +311,7 @@ impl<const N: usize> AxisTransform for FilterAdjoint<N> {
     const OUTPUTS: usize = N;
 
     #[inline(always)]
-    fn apply(from: impl Fn(usize) -> F32x8, to: impl FnMut(usize, F32x8)) {
+    fn apply<const W: usize>(from: impl Fn(usize) -> Vector<W>, to: impl FnMut(usize, Vector<W>)) {
         Output::<N>::apply(
             #[inline(always)]
             |i| SCALE[i] * from(i),
