@@ -87,9 +87,10 @@ pub enum Error {
     #[error("matrix product: {0}")]
     Product(String),
 
-    /// The loss does not take a target, or a target or its weight is not finite.
+    /// A sample cannot be trained on: the loss does not take its target, or its input, target or weight is not finite, or
+    /// its loss, or a gradient that a loss or a layer of the user's own computes from finite values.
     #[error("sample {sample}: {reason}")]
-    Target {
+    Sample {
         /// Position of the sample in the batch.
         sample: usize,
         /// What is wrong, and what would be right.
@@ -163,6 +164,18 @@ pub enum Error {
         step: u64,
         /// The learning rate of that step.
         learning_rate: f32,
+    },
+
+    /// A layer of the user's own computes values that are not finite.
+    #[error(
+        "layer {layer}: {what} is not finite; look for divisions by 0, logarithms and overflow in the layer, and check it \
+         with `check_gradients`; if only its parameters are very large, use a lower learning rate"
+    )]
+    NotFinite {
+        /// The layer's position, counted from 0 after the input, and its text form.
+        layer: String,
+        /// What is not finite: `the output of sample 2`, or a gradient.
+        what: String,
     },
 
     /// The norm of the gradients became infinite or NaN, so they cannot be clipped.

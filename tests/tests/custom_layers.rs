@@ -300,6 +300,81 @@ fn the_check_of_gradients_tells_right_from_wrong() {
     }
 }
 
+/// The identity, with a weight that adds nothing, that gives a value of its own for an input above 5.
+#[derive(Debug)]
+struct Broken {
+    value: f32,
+    place: &'static str,
+}
+
+impl CustomLayer for Broken {
+    fn text(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, String> {
+        Ok(input)
+    }
+
+    fn parameters(&self, _input: Shape) -> Vec<(&'static str, Vec<usize>)> {
+        vec![("weight", vec![3])]
+    }
+
+    fn forward(&self, _input: Shape, _parameters: &[f32], x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+        if self.place == "output" && x[0] > 5.0 {
+            y[1] = self.value;
+        }
+    }
+
+    fn backward(&self, _input: Shape, pass: CustomBackward<'_>) {
+        pass.dx.copy_from_slice(pass.dy);
+        if pass.x[0] > 5.0 {
+            match self.place {
+                "input" => pass.dx[1] = self.value,
+                "parameters" => pass.dparameters[2] += self.value,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn an_own_layer_that_is_not_finite_is_refused_and_changes_nothing() {
+    for (place, message) in [
+        ("output", "its output of sample 26"),
+        ("input", "the gradient of its input of sample 26"),
+        ("parameters", "the gradient of its parameters"),
+    ] {
+        for value in [f32::NAN, f32::INFINITY] {
+            for is_branch in [false, true] {
+                let registry = LayerRegistry::new().with("broken", move |_| Ok(Broken { value, place }));
+                let (text, layer) = if is_branch {
+                    ("4 | dense 4 | add(broken) | dense 4", "layer 1.1.0 (broken)")
+                } else {
+                    ("4 | dense 4 | broken | dense 4", "layer 1 (broken)")
+                };
+                let spec = NetworkSpec::parse_with(text, &registry.unwrap()).unwrap();
+                let mut network = Network::new(spec, 1).unwrap();
+                let identity: Vec<f32> = (0..16).map(|i| f32::from(u8::from(i % 5 == 0))).collect();
+                network.set_parameter("0.weight", &identity).unwrap();
+                let (mut inputs, targets) = batch(&network, 6, 40);
+                inputs[26 * 4] = 6.0;
+                let mut trainer = Trainer::new(network, Adam::new(0.01), 40).unwrap();
+                let before = trainer.checkpoint(Cursor::default()).unwrap();
+                assert_error(
+                    trainer.step(&inputs, &targets),
+                    &[layer, message, "not finite", "overflow"],
+                );
+                assert_error(trainer.accumulate(&inputs, &targets), &[layer, message]);
+                assert!(trainer.checkpoint(Cursor::default()).unwrap() == before, "{layer}");
+                inputs[26 * 4] = 0.0;
+                trainer.step(&inputs, &targets).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn the_check_of_gradients_skips_kinks() {
     for text in [

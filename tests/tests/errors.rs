@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, process::Command};
 
 use nn_core::{
-    Error, Evaluation, Kernel, Network, Samples, Source, Trainer, Workspace, evaluate, gradients,
+    Error, Evaluation, Kernel, Network, Samples, Source, Targets, Trainer, Workspace, evaluate, gradients,
     loss::{CrossEntropy, softmax},
     optim::{Adam, OneCycle, Schedule, Sgd},
     source::{Batch, SourceResult},
@@ -371,7 +371,7 @@ fn a_diverging_step_keeps_running_statistics() {
     let (mut inputs, targets) = batch(&network, 2, BATCH);
     inputs[3] = f32::NAN;
     let mut trainer = Trainer::new(network.clone(), Sgd::new(0.1), BATCH).unwrap();
-    assert_error(trainer.step(&inputs, &targets), &["diverged"]);
+    assert_error(trainer.step(&inputs, &targets), &["sample 0", "NaN"]);
     assert_same_bits("all", &parameters(trainer.network()), &parameters(&network));
 }
 
@@ -418,23 +418,30 @@ fn inputs_that_are_not_finite_change_nothing() {
             inputs[position] = value;
             let mut trainer = trainer();
             let error = trainer.step(&inputs, &targets).unwrap_err();
-            let Error::Diverged {
-                loss,
-                step,
-                learning_rate,
-            } = error
-            else {
-                panic!("{error}")
-            };
-            assert!(!loss.is_finite());
-            assert_eq!((step, learning_rate), (3, 0.1));
-            assert_error(
-                Err::<(), _>(error),
-                &["step 3", "0.1", "not finite", "lower learning rate"],
+            let place = (position / 6, position % 6);
+            assert!(
+                matches!(&error, Error::Sample { sample, .. } if *sample == place.0),
+                "{error}"
             );
-            assert_unchanged(&format!("{value} at {position}"), &mut trainer);
+            let what = format!("value {} of its input is {value}", place.1);
+            assert_error(Err::<(), _>(error), &[&what, "repair the data"]);
+            assert_unchanged(&what, &mut trainer);
         }
     }
+}
+
+/// A gradient of 0 times NaN is NaN.
+#[test]
+fn inputs_of_samples_without_weight_have_to_be_finite_too() {
+    let (mut inputs, targets) = batch(&network(), 7, BATCH);
+    inputs[6] = f32::NAN;
+    let weighted = Targets::classes(&targets).with_weights(&[1.0, 0.0, 1.0, 1.0, 1.0]);
+    let mut trainer = trainer();
+    assert_error(
+        trainer.step(&inputs, weighted),
+        &["sample 1", "value 0 of its input is NaN"],
+    );
+    assert_unchanged("a sample without weight", &mut trainer);
 }
 
 #[test]
@@ -448,10 +455,20 @@ fn a_far_too_high_learning_rate_is_reported_as_divergence() {
             };
             let mut trainer = Trainer::new(network, sgd, BATCH).unwrap();
             let outcome = (0..100).find_map(|_| trainer.step(&inputs, &targets).err());
-            let Some(Error::Diverged { step, .. }) = outcome else {
+            let Some(Error::Diverged {
+                loss,
+                step,
+                learning_rate,
+            }) = outcome
+            else {
                 panic!("{kernel}: {outcome:?}")
             };
-            assert_eq!(step, trainer.steps());
+            assert!(!loss.is_finite());
+            assert_eq!((step, learning_rate), (trainer.steps(), 1e25));
+            assert_error(
+                outcome.map_or(Ok(()), Err),
+                &[&format!("step {step}"), "diverged", "lower learning rate"],
+            );
         }
     }
 }

@@ -297,7 +297,7 @@ fn a_failed_part_is_not_added_and_a_failed_epoch_leaves_nothing() {
     good.accumulate(&inputs, &targets).unwrap();
     let mut failing = good.clone();
     let nan = vec![f32::NAN; inputs.len()];
-    assert_error(failing.accumulate(&nan, &targets), &["diverged"]);
+    assert_error(failing.accumulate(&nan, &targets), &["sample 0", "NaN"]);
     assert_error(failing.accumulate(&inputs, &[9; 8]), &["target 9"]);
     assert_error(
         failing.checkpoint(Default::default()),
@@ -368,6 +368,57 @@ fn an_own_loss_trains_like_the_same_built_in_one() {
             Tolerance::new(1e-6, 1e-5),
         );
     }
+}
+
+/// The squared error of the outputs, with a value of its own for the loss or for the last gradient of class 1.
+#[derive(Clone, Copy, Debug)]
+struct Broken {
+    loss: Option<f32>,
+    gradient: Option<f32>,
+}
+
+impl Loss for Broken {
+    fn of_sample(&self, outputs: &[f32], target: Target<'_>, gradient: &mut [f32]) -> f32 {
+        let loss = MeanSquaredError.of_sample(outputs, target, gradient);
+        if target.class() != Some(1) {
+            return loss;
+        }
+        if let (Some(value), Some(last)) = (self.gradient, gradient.last_mut()) {
+            *last = value;
+        }
+        self.loss.unwrap_or(loss)
+    }
+}
+
+#[test]
+fn an_own_loss_or_gradient_that_is_not_finite_is_refused_and_changes_nothing() {
+    let network = trained("5 | dense 17 | relu | dense 4", 7);
+    let (inputs, mut classes) = batch(&network, 11, 40);
+    classes.fill(3);
+    classes[26] = 1;
+    for optimizer in optimizers() {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for (loss, gradient) in [(Some(value), None), (None, Some(value))] {
+                let broken = Broken { loss, gradient };
+                let trainer = Trainer::new(network.clone(), optimizer, 40).unwrap();
+                let mut trainer = trainer.with_loss(broken).unwrap();
+                let what = match loss {
+                    Some(value) => format!("is {value}"),
+                    None => format!("has the gradient {value} for output 3"),
+                };
+                let parts = ["sample 26", "the loss Broken", &what, "of your own"];
+                let before = trainer.checkpoint(Default::default()).unwrap();
+                assert_error(trainer.step(&inputs, &classes), &parts);
+                assert_error(trainer.accumulate(&inputs, &classes), &parts);
+                assert!(trainer.checkpoint(Default::default()).unwrap() == before, "{broken:?}");
+            }
+        }
+    }
+    // Targets beyond the range of f32 are named as such.
+    let trainer = Trainer::new(network, Sgd::new(0.1), 1).unwrap();
+    let mut trainer = trainer.with_loss(MeanSquaredError).unwrap();
+    let outcome = trainer.step(&inputs[..5], &[0.0, 1e30, 0.0, 0.0]);
+    assert_error(outcome, &["sample 0", "MeanSquaredError is inf", "scale the targets"]);
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl BatchMemory {
         &self.activations[row * layout.activation_stride..][layout.outputs[node].clone()]
     }
 
+    /// Some gradients of the sample `row`.
+    pub(super) fn gradient_of(&self, layout: &MemoryLayout, range: &Range<usize>, row: usize) -> &[f32] {
+        &self.gradients[row * layout.activation_stride..][range.clone()]
+    }
+
     /// The gradient of a node's output for the first `batch` samples, `[batch, outputs]`.
     pub(super) fn gradient(&self, layout: &MemoryLayout, node: usize, batch: usize) -> Vec<f32> {
         let rows = self.gradients.chunks(layout.activation_stride).take(batch);

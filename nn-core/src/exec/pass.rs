@@ -10,7 +10,7 @@ use crate::{
     gemm::{Kernel, MatMut, even_blocks, row_group_flags},
     graph::{Graph, Node},
     layers::{Backward, CrossSample, Forward, StatisticsPass, StepContext, add, shard_sums::ShardSums},
-    loss::Loss,
+    loss::{Loss, loss_of_sample},
 };
 
 /// Activation values of a block of samples in prediction: 1 MiB, which stays mostly in the L2 cache.
@@ -161,7 +161,7 @@ impl BatchSlice<'_> {
             } else {
                 let target = self.targets.get(row, outputs.len());
                 let scale = (scale * f64::from(weight)) as f32;
-                loss.of_scaled_sample(outputs, target, scale, gradient)
+                loss_of_sample(loss, outputs, target, scale, gradient)
             };
         }
     }

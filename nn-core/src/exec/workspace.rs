@@ -13,7 +13,7 @@ use crate::{
     gemm::{Kernel, MatRef},
     graph::{Graph, MemoryLayout, ParameterBlock},
     layers::StepContext,
-    loss::{self, Objective, Targets},
+    loss::{self, Objective, Targets, all_finite},
     spec::NetworkSpec,
 };
 
@@ -276,6 +276,51 @@ impl Workspace {
         self.memory.gradient(training_layout(&self.training), 0, batch)
     }
 
+    /// The first node of the user's own that gave an output that is not finite for a finite input in the last training pass,
+    /// and the sample.
+    pub(crate) fn broken_output(&self, graph: &Graph, inputs: &[f32]) -> Option<(usize, usize)> {
+        let layout = training_layout(&self.training);
+        let output_of = |node: usize, row: usize| {
+            let is_last = node + 1 == graph.nodes.len();
+            let in_batch = || &self.memory.outputs[row * graph.outputs()..][..graph.outputs()];
+            if is_last {
+                in_batch()
+            } else {
+                self.memory.activation(layout, node, row)
+            }
+        };
+        let is_broken = |node: usize, (row, input): (usize, &[f32])| {
+            let input = graph.nodes[node].input().map_or(input, |source| output_of(source, row));
+            all_finite(input) && !all_finite(output_of(node, row))
+        };
+        let find = |node: usize| {
+            let mut rows = inputs.chunks(graph.inputs()).enumerate();
+            Some((node, rows.position(|row| is_broken(node, row))?))
+        };
+        graph.own_nodes().find_map(find)
+    }
+
+    /// The last node of the user's own that gave gradients that are not finite in the last training pass, and the sample
+    /// if it is not the gradient of its parameters.
+    pub(crate) fn broken_gradient(&self, graph: &Graph, batch: usize) -> Option<(usize, Option<usize>)> {
+        let layout = training_layout(&self.training);
+        let find = |node: usize| {
+            if let Some(range) = layout.input_gradient(node, graph.nodes[node].input()) {
+                let is_broken = |row: &usize| !all_finite(self.memory.gradient_of(layout, range, *row));
+                if let Some(row) = (0..batch).find(is_broken) {
+                    return Some((node, Some(row)));
+                }
+            }
+            let (sums, len) = (
+                self.memory.partial_sums(layout, node, batch),
+                graph.nodes[node].shard_sums_len(),
+            );
+            let is_finite = len == 0 || sums.shards().all(|(_, sums)| all_finite(&sums[..len]));
+            (!is_finite).then_some((node, None))
+        };
+        graph.own_nodes().rev().find_map(find)
+    }
+
     /// The size of the batch, if inputs, graph and workspace fit each other.
     fn check_inputs(&self, graph: &Graph, inputs: &[f32]) -> Result<usize> {
         let batch = graph.spec.samples(inputs)?;
@@ -330,7 +375,7 @@ pub(crate) fn check_min_batch(graph: &Graph, batch: usize) -> Result<()> {
         let least = layer.min_batch();
         if batch < least {
             return Err(Error::SmallBatch {
-                layer: format!("{} ({})", node.path, node.text),
+                layer: node.name(),
                 batch,
                 least,
             });

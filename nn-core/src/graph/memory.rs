@@ -79,6 +79,16 @@ impl MemoryLayout {
         }
     }
 
+    /// The place of the gradient that a node computes for its input, the output of `source`.
+    pub(crate) fn input_gradient(&self, node: usize, source: Option<usize>) -> Option<&Range<usize>> {
+        let edge = &self.edge_gradients[node];
+        if edge.is_empty() {
+            Some(&self.outputs[source?])
+        } else {
+            Some(edge)
+        }
+    }
+
     /// Whether the gradient of a node's parameters is summed by shard.
     pub(crate) fn sums_by_shard(&self, node: usize) -> bool {
         !self.shard_sums[node].is_empty()

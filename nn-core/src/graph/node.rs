@@ -152,6 +152,11 @@ impl Graph {
         nodes.filter_map(|node| Some((node, node.layer.cross_sample()?)))
     }
 
+    /// The indices of the nodes that are layers of the user's own.
+    pub(crate) fn own_nodes(&self) -> impl DoubleEndedIterator<Item = usize> {
+        (0..self.nodes.len()).filter(|&node| self.nodes[node].layer.is_own())
+    }
+
     /// Appends a node behind the others, in every arena. `place` is the layer's position and its text form.
     pub(crate) fn push(
         &mut self,
@@ -226,6 +231,11 @@ impl Graph {
 }
 
 impl Node {
+    /// Its position and its text form, for messages.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.path, self.text)
+    }
+
     /// The source of the first input.
     pub(crate) fn input(&self) -> Option<usize> {
         self.inputs.first().and_then(|edge| edge.source)

@@ -73,6 +73,10 @@ impl Layer for Custom {
         (!self.tensors.is_empty()).then_some(self)
     }
 
+    fn is_own(&self) -> bool {
+        true
+    }
+
     /// The gradient of the network's input, which nobody asks for.
     fn scratch_len(&self, training: bool) -> usize {
         if training { self.input.len() } else { 0 }

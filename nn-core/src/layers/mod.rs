@@ -62,6 +62,11 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it is a layer of the user's own, whose values are checked.
+    fn is_own(&self) -> bool {
+        false
+    }
+
     /// Values per sample that training saves for backward, beside the output.
     fn saved_len(&self) -> usize {
         0

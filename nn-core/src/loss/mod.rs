@@ -11,7 +11,7 @@ use std::{any::Any, fmt};
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, cross_entropy};
-pub(crate) use objective::{Objective, Reduction};
+pub(crate) use objective::{Objective, Reduction, all_finite, loss_of_sample};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use softmax::{argmax, softmax};
 pub use targets::{Target, Targets};

@@ -42,18 +42,36 @@ impl Objective<'_> {
     }
 }
 
+/// The loss of a sample, and its gradient multiplied by `scale`. NaN if the gradient is not finite, so that no step is taken
+/// with it.
+pub(crate) fn loss_of_sample(
+    loss: &dyn Loss,
+    outputs: &[f32],
+    target: Target<'_>,
+    scale: f32,
+    gradient: &mut [f32],
+) -> f32 {
+    let value = loss.of_scaled_sample(outputs, target, scale, gradient);
+    if all_finite(gradient) { value } else { f32::NAN }
+}
+
+/// Whether all values are finite. Reads them all, without a branch for each.
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    !values.iter().fold(false, |found, value| found | !value.is_finite())
+}
+
 impl Targets<'_> {
     /// Checks the targets of `batch` samples for a network and a loss. Returns the sum of the samples' weights.
     ///
     /// # Errors
-    /// [`Error::Length`] if there are more or fewer targets or weights than samples; [`Error::Target`] if the loss does
+    /// [`Error::Length`] if there are more or fewer targets or weights than samples; [`Error::Sample`] if the loss does
     /// not take a target, or a target or a weight is not finite.
     pub(crate) fn check(&self, loss: &dyn Loss, batch: usize, outputs: usize) -> Result<f64> {
         self.check_lengths(batch, outputs)?;
         let mut total = 0.0;
         for sample in 0..batch {
             let target = self.get(sample, outputs);
-            let refuse = |reason| Error::Target { sample, reason };
+            let refuse = |reason| Error::Sample { sample, reason };
             check_finite(target).map_err(refuse)?;
             loss.check_target(target, outputs).map_err(refuse)?;
             let weight = self.weight(sample);

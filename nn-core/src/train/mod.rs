@@ -2,6 +2,7 @@
 
 mod accumulation;
 mod config;
+mod divergence;
 mod epoch;
 mod evaluate;
 mod fit;

@@ -323,10 +323,14 @@ impl Trainer {
     ///
     /// # Errors
     /// If the lengths do not fit, there are more samples than the trainer was made for ([`Error::Batch`]), the loss does
-    /// not take a target ([`Error::Target`]), no sample counts ([`Error::NoWeight`]), the batch is too small for a batch
-    /// normalization, the schedule's learning rate is out of range ([`Error::Setting`]), the loss is not finite
-    /// ([`Error::Diverged`]), or gradients are clipped and their norm is not finite ([`Error::GradientNorm`]). The
-    /// parameters do not change then.
+    /// not take a target or an input is not finite ([`Error::Sample`]), no sample counts ([`Error::NoWeight`]), the batch is
+    /// too small for a batch normalization, the schedule's learning rate is out of range ([`Error::Setting`]), the loss is
+    /// not finite ([`Error::Diverged`]), a loss or a layer of your own computes values that are not finite
+    /// ([`Error::Sample`], [`Error::NotFinite`]), or gradients are clipped and their norm is not finite
+    /// ([`Error::GradientNorm`]). The parameters do not change then.
+    ///
+    /// The gradients of built-in layers are finite if the loss and its gradient are, but for overflow, which only clipping
+    /// sees; without it, the next step fails.
     pub fn step<'t>(&mut self, inputs: &[f32], targets: impl Into<Targets<'t>>) -> Result<BatchReport> {
         let targets = targets.into();
         if self.is_small(inputs.len() / self.network.graph().inputs()) {
@@ -390,14 +394,7 @@ impl Trainer {
         };
         let bound = self.network.bound();
         let report = self.workspace.forward_backward(bound, inputs, objective, context)?;
-        if report.loss.is_finite() {
-            return Ok(report);
-        }
-        Err(Error::Diverged {
-            loss: report.loss,
-            step: self.progress.steps,
-            learning_rate: self.learning_rate(),
-        })
+        self.check_finite(inputs, targets, &report).map(|()| report)
     }
 
     /// The update of the next step.

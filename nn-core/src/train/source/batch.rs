@@ -197,7 +197,7 @@ impl Batch {
 
     fn set_kind(&mut self, kind: Kind) -> Result<()> {
         if self.len > 0 && self.kind != kind {
-            return Err(Error::Target {
+            return Err(Error::Sample {
                 sample: self.len,
                 reason:
                     "its target is of another kind than those before it; the targets of a batch are either classes \
