@@ -227,6 +227,12 @@ impl<'a> Batches<'a> {
         self.drops_last
     }
 
+    /// The index in the data set of the `nth` sample of the epoch.
+    #[cfg(feature = "nn-core")]
+    pub(crate) fn sample_index(&self, nth: usize) -> Option<usize> {
+        self.order.get(nth).copied()
+    }
+
     /// Returns the data set.
     pub const fn dataset(&self) -> &'a Dataset {
         self.dataset

@@ -50,6 +50,10 @@ impl Source for Batches<'_> {
         Some(Shape::image(shape.channels(), shape.height(), shape.width()))
     }
 
+    fn index_of(&self, nth: usize) -> Option<usize> {
+        self.sample_index(nth)
+    }
+
     fn last_batch_len(&self, _batch: &Batch) -> Option<usize> {
         let rest = self.dataset().len() % self.batch_size();
         (rest > 0 && !self.drops_last()).then_some(rest)
@@ -119,6 +123,21 @@ mod tests {
             assert_eq!(batch.len(), size);
         }
         assert_eq!(batches.last_batch_len(&batch), None);
+    }
+
+    #[test]
+    fn the_index_of_a_sample_is_that_in_the_data_set() {
+        let dataset = dataset();
+        let mut batches = Batches::new(&dataset, 3, 1, Scaling::UNIT).unwrap();
+        Source::start_epoch(&mut batches, 2).unwrap();
+        let mut batch = Batch::new(7, 4, 10);
+        Source::next_batch(&mut batches, &mut batch).unwrap();
+        for nth in 0..3 {
+            // Images are 0, 1, 2, 3; 4, 5, 6, 7; and so on.
+            let first = (255.0 * batch.inputs()[4 * nth]).round() as usize;
+            assert_eq!(batches.index_of(nth), Some(first / 4));
+        }
+        assert_eq!(batches.index_of(7), None);
     }
 
     #[test]

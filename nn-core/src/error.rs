@@ -89,12 +89,14 @@ pub enum Error {
 
     /// A sample cannot be trained on: the loss does not take its target, or its input, target or weight is not finite, or
     /// its loss, or a gradient that a loss or a layer of the user's own computes from finite values.
-    #[error("sample {sample}: {reason}")]
+    #[error("{}: {reason}", sample_at(*sample, place))]
     Sample {
-        /// Position of the sample in the batch.
+        /// Position of the sample in the batch, counted from 0.
         sample: usize,
         /// What is wrong, and what would be right.
         reason: String,
+        /// Where the sample is in a data source, if it is from one.
+        place: Option<SamplePlace>,
     },
 
     /// No sample of a batch counts, so that there is no mean loss.
@@ -166,16 +168,11 @@ pub enum Error {
         learning_rate: f32,
     },
 
-    /// A layer of the user's own computes values that are not finite.
-    #[error(
-        "layer {layer}: {what} is not finite; look for divisions by 0, logarithms and overflow in the layer, and check it \
-         with `check_gradients`; if only its parameters are very large, use a lower learning rate"
-    )]
+    /// The gradient of the parameters of a layer of the user's own is not finite.
+    #[error("layer {layer}: the gradient of its parameters is not finite; {OWN_LAYER}")]
     NotFinite {
         /// The layer's position, counted from 0 after the input, and its text form.
         layer: String,
-        /// What is not finite: `the output of sample 2`, or a gradient.
-        what: String,
     },
 
     /// The norm of the gradients became infinite or NaN, so they cannot be clipped.
@@ -250,6 +247,25 @@ pub enum Error {
     },
 }
 
+/// What to do where a layer of the user's own computes values that are not finite.
+pub(crate) const OWN_LAYER: &str = "look for divisions by 0, logarithms and overflow in the layer, and check it with \
+                                    `check_gradients`; if only its parameters are very large, use a lower learning rate";
+
+/// Where a sample is in a data source. All numbers are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SamplePlace {
+    /// The training epoch; `None` in an evaluation.
+    pub epoch: Option<u64>,
+    /// The batch of the epoch or the evaluation.
+    pub batch: u64,
+    /// The sample, in the order of the epoch or the evaluation.
+    pub sample: usize,
+    /// The sample, in the order of the data, if the source knows it
+    /// ([`Source::index_of`](crate::Source::index_of)).
+    pub index: Option<usize>,
+}
+
 /// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -258,6 +274,29 @@ impl Error {
     pub(crate) fn weights(reason: String) -> Self {
         Self::Weights { path: None, reason }
     }
+
+    /// An error about a sample of a batch.
+    pub(crate) fn sample(sample: usize, reason: String) -> Self {
+        let place = None;
+        Self::Sample { sample, reason, place }
+    }
+}
+
+fn sample_at(sample: usize, place: &Option<SamplePlace>) -> String {
+    let Some(place) = place else {
+        return format!("sample {sample}");
+    };
+    let data = if place.epoch.is_some() {
+        "data"
+    } else {
+        "evaluated data"
+    };
+    let in_data = match place.index {
+        Some(index) => format!("sample {index} of the {data}"),
+        None => format!("sample {} of the {data}, as the source orders them", place.sample),
+    };
+    let epoch = place.epoch.map_or_else(String::new, |epoch| format!("epoch {epoch}, "));
+    format!("{in_data} ({epoch}batch {}, sample {sample} of the batch)", place.batch)
 }
 
 fn origin(path: &Option<PathBuf>) -> String {

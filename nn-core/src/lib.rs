@@ -228,7 +228,7 @@ mod spin;
 mod summary;
 mod train;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, SamplePlace};
 pub use exec::{BatchReport, ThreadPlan, Workspace};
 pub use gemm::Kernel;
 pub use initialization::Initialization;

@@ -3,10 +3,11 @@
 use std::{ops::ControlFlow, process::Command};
 
 use nn_core::{
-    Error, Evaluation, Kernel, Network, Samples, Source, Targets, Trainer, Workspace, evaluate, gradients,
+    BatchReport, Cursor, EpochReport, Error, Evaluation, Fit, FitProgress, Kernel, Network, Samples, Source, Targets,
+    Trainer, Workspace, evaluate, gradients,
     loss::{CrossEntropy, softmax},
     optim::{Adam, OneCycle, Schedule, Sgd},
-    source::{Batch, SourceResult},
+    source::{self, Batch, SourceResult},
 };
 use tests::{
     close::assert_same_bits,
@@ -403,10 +404,62 @@ fn an_epoch_returns_errors_and_can_be_repeated() {
         0,
         |_, _| ControlFlow::Continue(()),
     );
-    assert_error(outcome, &["target 4", "sample 2"]);
+    assert_error(
+        outcome,
+        &[
+            "target 4",
+            "sample 7 of the data (epoch 0, batch 1, sample 2 of the batch)",
+        ],
+    );
     assert_eq!(trainer.steps(), before + 1, "the first batch was valid");
     let report = trainer.epoch(&mut Samples::new(&inputs, &right), 0, |_, _| ControlFlow::Continue(()));
     assert_eq!(report.unwrap().samples, 2 * BATCH);
+}
+
+#[test]
+fn errors_about_samples_name_their_place_in_the_source() {
+    let (mut inputs, mut targets) = batch(&network(), 6, 4 * BATCH + 2);
+    let place = |outcome: nn_core::Result<EpochReport>| match outcome {
+        Err(Error::Sample { sample, place, .. }) => {
+            let place = place.unwrap();
+            (sample, place.epoch, place.batch, place.sample, place.index)
+        }
+        outcome => panic!("{outcome:?}"),
+    };
+    let go_on = |_: &Trainer, _: &BatchReport| ControlFlow::Continue(());
+    inputs[17 * 6 + 3] = f32::NAN;
+    let in_order = trainer().epoch(&mut Samples::new(&inputs, &targets), 3, go_on);
+    assert_eq!(place(in_order), (2, Some(3), 3, 17, Some(17)));
+    let shuffled = trainer().epoch(&mut Samples::new(&inputs, &targets).shuffled(5), 3, go_on);
+    let (sample, _, batch, nth, index) = place(shuffled);
+    assert_eq!((batch * BATCH as u64 + sample as u64, index), (nth as u64, Some(17)));
+    // From the middle of an epoch, in an iterator's order, and for a sample that does not fit.
+    let mut iterator = source::from_iter(|_| inputs.chunks(6).zip(targets.iter().copied()));
+    let from_middle = Cursor { epoch: 1, batches: 2 };
+    let outcome = trainer().epoch_from(&mut iterator, from_middle, go_on);
+    assert_eq!(place(outcome), (2, Some(1), 3, 17, None));
+    let mut short = source::from_iter(|_| (0..9).map(|i| (vec![0.5; 6 - i / 8], 1)));
+    let outcome = trainer().epoch(&mut short, 0, go_on);
+    assert_error(
+        outcome,
+        &[
+            "sample 8 of the data, as the source orders them (epoch 0, batch 1, sample 3 of the batch)",
+            "its input: expected 6 values",
+        ],
+    );
+    // In an evaluation, also that of a fit.
+    targets[11] = 4;
+    let evaluated = [
+        "sample 11 of the evaluated data (batch 2, sample 1 of the batch)",
+        "target 4",
+    ];
+    assert_error(trainer().evaluate(&mut Samples::new(&inputs, &targets)), &evaluated);
+    let (good_inputs, good_targets) = self::batch(&network(), 6, BATCH);
+    let mut samples = Samples::new(&good_inputs, &good_targets);
+    let mut validation = Samples::new(&inputs, &targets);
+    let continues = |_: &FitProgress<'_>| ControlFlow::Continue(());
+    let outcome = trainer().fit(&mut samples, Some(&mut validation), &Fit::new(1), continues);
+    assert_error(outcome, &evaluated);
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Targets<'_> {
         let mut total = 0.0;
         for sample in 0..batch {
             let target = self.get(sample, outputs);
-            let refuse = |reason| Error::Sample { sample, reason };
+            let refuse = |reason| Error::sample(sample, reason);
             check_finite(target).map_err(refuse)?;
             loss.check_target(target, outputs).map_err(refuse)?;
             let weight = self.weight(sample);

@@ -2,7 +2,7 @@
 
 use super::trainer::Trainer;
 use crate::{
-    error::{Error, Result},
+    error::{Error, OWN_LAYER, Result},
     exec::BatchReport,
     graph::Graph,
     loss::{Targets, all_finite},
@@ -27,12 +27,10 @@ impl Trainer {
         let Some((node, sample)) = self.workspace.broken_gradient(graph, batch) else {
             return Ok(());
         };
-        Err(Error::NotFinite {
-            layer: graph.nodes[node].name(),
-            what: sample.map_or_else(
-                || "the gradient of its parameters".to_owned(),
-                |sample| format!("the gradient of its input of sample {sample}"),
-            ),
+        let layer = graph.nodes[node].name();
+        Err(match sample {
+            Some(sample) => of_layer(sample, &layer, "the gradient of its input"),
+            None => Error::NotFinite { layer },
         })
     }
 
@@ -42,10 +40,7 @@ impl Trainer {
             return error;
         }
         if let Some((node, sample)) = self.workspace.broken_output(graph, inputs) {
-            return Error::NotFinite {
-                layer: graph.nodes[node].name(),
-                what: format!("its output of sample {sample}"),
-            };
+            return of_layer(sample, &graph.nodes[node].name(), "its output");
         }
         let batch = inputs.len() / graph.inputs();
         if let Some(error) = (0..batch).find_map(|sample| self.why_loss_of(sample, targets)) {
@@ -76,15 +71,18 @@ impl Trainer {
             Some(output) => format!("has the gradient {} for output {output}", gradient[output]),
             None => return None,
         };
-        Some(Error::Sample {
-            sample,
-            reason: format!(
-                "the loss {} {what}, though the outputs are finite, at most {largest} in size; scale the targets if they \
-                 are very large, and in a loss of your own look for divisions by 0, logarithms and overflow",
-                loss.name()
-            ),
-        })
+        let reason = format!(
+            "the loss {} {what}, though the outputs are finite, at most {largest} in size; scale the targets if they are very \
+             large, and in a loss of your own look for divisions by 0, logarithms and overflow",
+            loss.name()
+        );
+        Some(Error::sample(sample, reason))
     }
+}
+
+/// A layer of the user's own computes what is not finite for a sample.
+fn of_layer(sample: usize, layer: &str, what: &str) -> Error {
+    Error::sample(sample, format!("layer {layer}: {what} is not finite; {OWN_LAYER}"))
 }
 
 /// Refuses inputs that are not finite.
@@ -95,7 +93,7 @@ fn check_inputs(graph: &Graph, inputs: &[f32]) -> Result<()> {
                 "value {index} of its input is {}, and inputs are finite numbers; repair the data, or leave the sample out",
                 input[index]
             );
-            return Err(Error::Sample { sample, reason });
+            return Err(Error::sample(sample, reason));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{
-    source::{Batch, Cursor, Source, next_batch, start_epoch},
+    source::{Batch, Cursor, Source, at_place, next_batch, start_epoch},
     totals::{Accumulated, Totals},
     trainer::Trainer,
 };
@@ -35,7 +35,8 @@ impl Trainer {
     /// called after each step and may end the epoch.
     ///
     /// # Errors
-    /// Those of [`step`](Self::step); that of the source if it fails ([`Error::Source`]), or if it has no samples
+    /// Those of [`step`](Self::step), with the place of the sample in the source
+    /// ([`SamplePlace`](crate::SamplePlace)); that of the source if it fails ([`Error::Source`]), or if it has no samples
     /// ([`Error::NoSamples`]).
     pub fn epoch<S: Source + ?Sized>(
         &mut self,
@@ -97,15 +98,17 @@ impl Trainer {
         if let Some(last) = source.last_batch_len(batch) {
             check_min_batch(self.network.graph(), last)?;
         }
-        let mut is_last = false;
+        let (mut is_last, mut end) = (false, 0);
         while !stopped && !is_last {
-            is_last = !next_batch(source, batch)?;
+            let (epoch, place) = (Some(cursor.epoch), (next.batches, end));
+            is_last = !next_batch(source, batch).map_err(|error| at_place(error, source, epoch, place))?;
             next.batches += u64::from(!is_last);
+            end += batch.len();
             if is_last || next.batches > cursor.batches {
                 let step = match self.step_or_accumulate(batch) {
                     // No sample counts, as in a batch of an ignored class alone.
                     Err(Error::NoWeight { .. }) => continue,
-                    step => step?,
+                    step => step.map_err(|error| at_place(error, source, epoch, place))?,
                 };
                 let Some(step) = step else { continue };
                 totals.add(&step);

@@ -1,7 +1,7 @@
 //! Evaluation: loss and accuracy of a network on data that it is not trained on.
 
 use super::{
-    source::{Batch, Source, next_batch, start_epoch},
+    source::{Batch, Source, at_place, next_batch, start_epoch},
     trainer::Trainer,
 };
 use crate::{
@@ -117,10 +117,16 @@ fn evaluate_in<S: Source + ?Sized>(
     in_pool(|| {
         let mut totals = Totals::new(outputs);
         start_epoch(source, 0, network.spec().input())?;
-        while next_batch(source, batch)? {
+        loop {
+            let place = (totals.batches, totals.samples);
+            if !next_batch(source, batch).map_err(|error| at_place(error, source, None, place))? {
+                break;
+            }
             let predicted = network.forward(batch.inputs(), workspace)?;
             let targets = batch.targets();
-            totals.weight += targets.check(loss, batch.len(), outputs)?;
+            let weight = targets.check(loss, batch.len(), outputs);
+            totals.weight += weight.map_err(|error| at_place(error, source, None, place))?;
+            totals.batches += 1;
             for (sample, outputs) in predicted.chunks(outputs).enumerate() {
                 let target = targets.get(sample, outputs.len());
                 if totals.add(loss, outputs, target, targets.weight(sample)) {
@@ -136,6 +142,7 @@ fn evaluate_in<S: Source + ?Sized>(
 struct Totals {
     loss: f64,
     weight: f64,
+    batches: u64,
     /// All samples, also those of weight 0.
     samples: usize,
     count: usize,
@@ -150,6 +157,7 @@ impl Totals {
         Self {
             loss: 0.0,
             weight: 0.0,
+            batches: 0,
             samples: 0,
             count: 0,
             correct: 0,

@@ -126,19 +126,24 @@ impl Batch {
     /// As [`push`](Self::push).
     pub fn push_weighted<'t>(&mut self, input: &[f32], target: impl Into<Target<'t>>, weight: f32) -> Result<()> {
         self.check_room(1)?;
-        check_length("the input of a sample", input.len(), self.input, || {
-            "the shape of the network's input".to_owned()
-        })?;
         let (sample, outputs) = (self.len, self.outputs);
+        let check = |what, actual, expected, because: &str| {
+            let outcome = check_length(what, actual, expected, || because.to_owned());
+            outcome.map_err(|error| Error::sample(sample, error.to_string()))
+        };
+        check("its input", input.len(), self.input, "the shape of the network's input")?;
         match target.into() {
             Target::Class(class) => {
                 self.set_kind(Kind::Classes)?;
                 self.classes[sample] = class;
             }
             Target::Values(values) => {
-                check_length("the target of a sample", values.len(), outputs, || {
-                    "one value for each output of the network".to_owned()
-                })?;
+                check(
+                    "its target",
+                    values.len(),
+                    outputs,
+                    "one for each output of the network",
+                )?;
                 self.set_kind(Kind::Values)?;
                 self.values[sample * outputs..][..outputs].copy_from_slice(values);
             }
@@ -197,13 +202,9 @@ impl Batch {
 
     fn set_kind(&mut self, kind: Kind) -> Result<()> {
         if self.len > 0 && self.kind != kind {
-            return Err(Error::Sample {
-                sample: self.len,
-                reason:
-                    "its target is of another kind than those before it; the targets of a batch are either classes \
-                         or values"
-                        .to_owned(),
-            });
+            let reason = "its target is of another kind than those before it; the targets of a batch are either classes or \
+                          values";
+            return Err(Error::sample(self.len, reason.to_owned()));
         }
         self.kind = kind;
         if kind == Kind::Values {

@@ -9,7 +9,7 @@ pub use generated::{FromFn, FromIter, from_fn, from_iter};
 pub use samples::Samples;
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, SamplePlace},
     shape::Shape,
 };
 
@@ -72,6 +72,12 @@ pub trait Source: Send {
         None
     }
 
+    /// The position in the data of the `nth` sample of the epoch, both counted from 0, if the source knows it. Errors then
+    /// name a sample that has been shuffled by its place in the data.
+    fn index_of(&self, _nth: usize) -> Option<usize> {
+        None
+    }
+
     /// The number of samples in the last batch of an epoch, if it is known to be smaller than `batch` allows. Batch
     /// normalization needs two at least: with this number, training fails before its first step rather than at the end
     /// of an epoch.
@@ -105,6 +111,30 @@ pub(super) fn next_batch<S: Source + ?Sized>(source: &mut S, batch: &mut Batch) 
     batch.clear();
     source.next_batch(batch).map_err(source_error)?;
     Ok(!batch.is_empty())
+}
+
+/// An error, with the place in the source if it is about a sample of a batch: the batch `batch` of a training epoch or, for
+/// `None`, of an evaluation, with `before` samples before it.
+pub(super) fn at_place<S: Source + ?Sized>(
+    error: Error,
+    source: &S,
+    epoch: Option<u64>,
+    (batch, before): (u64, usize),
+) -> Error {
+    let Error::Sample { sample, reason, .. } = error else {
+        return error;
+    };
+    let place = SamplePlace {
+        epoch,
+        batch,
+        sample: before + sample,
+        index: source.index_of(before + sample),
+    };
+    Error::Sample {
+        sample,
+        reason,
+        place: Some(place),
+    }
 }
 
 /// An error of this crate, such as one of [`Batch::push`], as it is; any other as that of the source.

@@ -107,6 +107,10 @@ impl Source for Samples<'_> {
         Ok(())
     }
 
+    fn index_of(&self, nth: usize) -> Option<usize> {
+        self.order.get(nth).copied()
+    }
+
     fn last_batch_len(&self, batch: &Batch) -> Option<usize> {
         let (samples, capacity) = (self.inputs.len() / batch.input_len(), batch.capacity().max(1));
         let rest = samples % capacity;
