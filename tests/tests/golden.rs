@@ -321,12 +321,13 @@ fn learning_rates_of_each_schedule() {
         ("warm-step", Schedule::step(10, 0.25).with_warm_up(6.0, 0.5)),
     ] {
         let trainer = Trainer::new(network.clone(), Sgd::new(0.5), 1).unwrap();
+        let trainer = trainer.with_loss(MeanSquaredError).unwrap();
         let mut trainer = trainer.with_schedule(schedule).unwrap();
         let mut rates = Vec::new();
         for step in 0..40 {
             rates.push(schedule.learning_rate(0.5, step));
             assert_eq!((trainer.steps(), trainer.learning_rate()), (step, rates[step as usize]));
-            trainer.step(&[1.0], &[0]).unwrap();
+            trainer.step(&[1.0], &[0.5]).unwrap();
         }
         let expected = golden.values(&format!("schedule.{case}"));
         assert_close(case, &rates, &expected, Tolerance::new(1e-9, 1e-6));

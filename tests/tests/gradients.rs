@@ -458,13 +458,6 @@ fn gradients_of_inputs() {
 }
 
 #[test]
-fn one_class_has_zero_loss_and_gradients() {
-    let network = trained("3 | dense 4 | relu | dense 1", 5);
-    let (inputs, targets) = batch(&network, 15, 3);
-    assert_gradients("one class", &network, &inputs, &targets);
-}
-
-#[test]
 fn networks_without_parameters_have_only_a_loss() {
     for text in ["4 | relu", "1x2x2 | relu | flatten", "4 | flatten", "1x2x2 | flatten"] {
         let network = network(text, 0);

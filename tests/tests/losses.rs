@@ -708,6 +708,17 @@ fn one_output_and_nan_have_no_class() {
     assert_error(single.classes(&[0.0; 3]), &["sigmoid"]);
     assert_error(single.probabilities(&[0.0; 3]), &["one output"]);
 
+    // Losses that could only teach a single output nothing.
+    let mut trainer = Trainer::new(single.clone(), Sgd::new(0.1), 4).unwrap();
+    let parts = ["sample 0", "single output", "BinaryCrossEntropy", "MeanSquaredError"];
+    assert_error(trainer.step(&[0.0; 3], &[0]), &parts);
+    assert_error(trainer.step(&[0.0; 3], &[1.0]), &parts);
+    assert_error(gradients(&single, &[0.0; 3], &[0], &CrossEntropy::new()), &parts);
+    let mut trainer = trainer.with_loss(MeanSquaredError).unwrap();
+    assert_error(trainer.step(&[0.0; 3], &[0]), &["target 0 is a class", "as f32"]);
+    trainer.step(&[0.0; 3], &[0.0]).unwrap();
+    assert_eq!(trainer.steps(), 1);
+
     let network = trained("3 | dense 2", 13);
     assert_error(network.classes(&[f32::NAN; 3]), &["NaN"]);
     let mut workspace = Workspace::new(&network, 4).unwrap();

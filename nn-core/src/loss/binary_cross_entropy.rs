@@ -5,7 +5,8 @@ use crate::error::Result;
 
 /// Binary cross-entropy of logits, the mean over the outputs, as PyTorch's `nn.BCEWithLogitsLoss`.
 ///
-/// Each output is the logit of one label, and its target the label's probability, 0 to 1: with `p = 1 / (1 + exp(-z))`, the
+/// Each output is the logit of one label, so the network ends with `dense`: after a `sigmoid`, every probability would lie
+/// between 0.5 and 0.73, as with PyTorch's loss. An output's target is the label's probability, 0 to 1: with `p = 1 / (1 + exp(-z))`, the
 /// loss of an output is `-t·ln p - (1 - t)·ln(1 - p)`, and its gradient `p - t`. Use it for several labels a sample, or
 /// for a yes or no with a single output.
 ///

@@ -8,6 +8,7 @@ const SUM_TOLERANCE: f32 = 1e-3;
 
 /// Softmax cross-entropy of logits, as PyTorch's `nn.CrossEntropyLoss`: the default loss of a trainer.
 ///
+/// The outputs are logits, of at least two classes: end the network with `dense`, not with an activation such as `sigmoid`.
 /// Targets are classes, or values: the probabilities of the classes, which add up to 1. The loss is `-Σᵢ wᵢ·tᵢ·ln pᵢ`, with
 /// the softmax `p` of the outputs and the class weights `w`.
 ///
@@ -139,6 +140,12 @@ impl Loss for CrossEntropy {
     fn check_target(&self, target: Target<'_>, outputs: usize) -> std::result::Result<(), String> {
         match target {
             target if self.is_ignored(target) => Ok(()),
+            _ if outputs == 1 => Err(
+                "CrossEntropy compares the outputs of a sample, and a single output always has a loss of 0; give the network \
+                 an output for each class, or pass targets as f32 and use BinaryCrossEntropy for a yes or no, and a loss of \
+                 regression, such as MeanSquaredError, for a number"
+                    .to_owned(),
+            ),
             Target::Class(class) => check_class(class, outputs),
             Target::Values(values) => check_probabilities(values),
         }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// Mean squared error: `Σᵢ (zᵢ - tᵢ)² / n`, with the gradient `2·(zᵢ - tᵢ) / n`, as PyTorch's `nn.MSELoss`.
 ///
-/// Targets are values, or classes, which are one-hot then.
+/// Targets are values, or, with several outputs, classes, which are one-hot then.
 ///
 /// ```
 /// use nn_core::{Loss, Target, loss::MeanSquaredError};
@@ -32,7 +32,14 @@ impl Loss for MeanSquaredError {
     }
 
     fn check_target(&self, target: Target<'_>, outputs: usize) -> std::result::Result<(), String> {
-        target.class().map_or(Ok(()), |class| check_class(class, outputs))
+        match target {
+            Target::Class(class) if outputs == 1 => Err(format!(
+                "target {class} is a class, and the one-hot value of a single output is always 1; pass targets as f32, or give \
+                 the network an output for each class"
+            )),
+            Target::Class(class) => check_class(class, outputs),
+            Target::Values(_) => Ok(()),
+        }
     }
 }
 
