@@ -108,8 +108,9 @@ impl Chart<'_> {
     }
 
     fn title(&mut self, name: &str, metrics: &Metrics) {
-        let (correct, count) = (grouped(metrics.correct()), grouped(metrics.count()));
-        let accuracy = percent_or_dash(metrics.accuracy());
+        let confusion = metrics.confusion();
+        let (correct, count) = (grouped(confusion.correct()), grouped(confusion.count()));
+        let accuracy = percent_or_dash(confusion.accuracy());
         let title = format!("Accuracy {accuracy}: {correct} of {count} correct");
         self.write(Rect::new(LEFT, 44, 1800, 56), &title, TITLE, Align::Left, TEXT);
         let error = percent_or_dash(metrics.calibration_error());
@@ -127,13 +128,14 @@ impl Chart<'_> {
         let noun = noun(images);
         let caption = format!("Rows: true {noun}. Columns: predicted {noun}. At the ends: recall and precision.");
         self.heading(LEFT, "Confusion matrix", &caption);
-        let grid = Grid::new(metrics.classes());
-        let max_errors = metrics.most_frequent_error().max(1);
-        let (precision, recall) = (metrics.precision(), metrics.recall());
+        let confusion = metrics.confusion();
+        let grid = Grid::new(confusion.classes());
+        let max_errors = confusion.errors().first().map_or(1, |&(_, _, count)| count);
+        let (precision, recall) = (confusion.precisions(), confusion.recalls());
         self.names(grid, images.class_names());
-        for label in 0..metrics.classes() {
-            for predicted in 0..metrics.classes() {
-                let count = metrics.confusion(label, predicted);
+        for label in 0..confusion.classes() {
+            for predicted in 0..confusion.classes() {
+                let count = confusion.get(label, predicted);
                 let share = if label == predicted {
                     recall[label].unwrap_or(0.0)
                 } else {

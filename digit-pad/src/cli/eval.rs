@@ -94,16 +94,18 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 fn report(metrics: &Metrics, predictions: &Predictions, classes: &[String]) -> Result<Report, Error> {
+    let confusion = metrics.confusion();
+    let count = confusion.count();
     Ok(Report {
-        accuracy: metrics.accuracy().ok_or(Error::NoTestImages)?,
-        count: metrics.count(),
-        correct: metrics.correct(),
-        loss: predictions.loss / metrics.count() as f64,
+        accuracy: confusion.accuracy().ok_or(Error::NoTestImages)?,
+        count,
+        correct: confusion.correct(),
+        loss: predictions.loss / count as f64,
         classes: classes.to_vec(),
-        precision: metrics.precision(),
-        recall: metrics.recall(),
+        precision: confusion.precisions(),
+        recall: confusion.recalls(),
         calibration_error: metrics.calibration_error(),
-        mean_ms: milliseconds(predictions.time) / metrics.count() as f64,
+        mean_ms: milliseconds(predictions.time) / count as f64,
         slowest_ms: milliseconds(predictions.slowest),
     })
 }

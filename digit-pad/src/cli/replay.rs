@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     // Errors stand alone, without a line about accuracy that nothing was measured for.
-    if args.json || outcome.is_ok() || metrics.count() > 0 {
+    if args.json || outcome.is_ok() || metrics.confusion().count() > 0 {
         Total::from(&metrics).print(args.json)?;
     }
     outcome
@@ -160,10 +160,11 @@ impl Row {
 
 impl From<&Metrics> for Total {
     fn from(metrics: &Metrics) -> Self {
+        let confusion = metrics.confusion();
         Total {
-            count: metrics.count(),
-            correct: metrics.correct(),
-            accuracy: metrics.accuracy(),
+            count: confusion.count(),
+            correct: confusion.correct(),
+            accuracy: confusion.accuracy(),
             calibration_error: metrics.calibration_error(),
         }
     }

@@ -1,6 +1,6 @@
-//! Evaluation: accuracy, precision and recall of each class, calibration error, and the most confident errors.
+//! Evaluation: a confusion matrix, calibration error, and the most confident errors.
 
-use std::collections::BTreeMap;
+use nn_core::metrics::Confusion;
 
 /// Number of equally wide bins of probabilities.
 const BINS: usize = 10;
@@ -29,9 +29,7 @@ impl Answer {
 /// Counts of predictions, from which all metrics follow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    classes: usize,
-    /// Counts by label and prediction, without zeros.
-    confusion: BTreeMap<(usize, usize), u64>,
+    confusion: Confusion,
     bins: [Bin; BINS],
 }
 
@@ -49,82 +47,25 @@ impl Metrics {
     #[must_use]
     pub fn new(classes: usize) -> Self {
         Metrics {
-            classes,
-            confusion: BTreeMap::new(),
+            confusion: Confusion::new(classes),
             bins: [Bin::default(); BINS],
         }
     }
 
     fn add(&mut self, answer: &Answer) {
-        let most = answer.label.max(answer.predicted);
-        assert!(most < self.classes, "class {most} of {} classes", self.classes);
-        *self.confusion.entry((answer.label, answer.predicted)).or_default() += 1;
+        let (most, classes) = (answer.label.max(answer.predicted), self.confusion.classes());
+        assert!(most < classes, "class {most} of {classes} classes");
+        self.confusion.record(answer.label, answer.predicted);
         let bin = &mut self.bins[bin_index(answer.probability)];
         bin.count += 1;
         bin.correct += u64::from(answer.is_correct());
         bin.confidence += f64::from(answer.probability);
     }
 
-    /// Number of classes.
+    /// How often each class was taken for each class: accuracy, precision and recall.
     #[must_use]
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// Number of images with that label that were predicted as that class: a cell of the confusion matrix.
-    #[must_use]
-    pub fn confusion(&self, label: usize, predicted: usize) -> u64 {
-        self.confusion.get(&(label, predicted)).copied().unwrap_or(0)
-    }
-
-    /// The largest count of a wrong prediction.
-    #[must_use]
-    pub fn most_frequent_error(&self) -> u64 {
-        let errors = self
-            .confusion
-            .iter()
-            .filter(|((label, predicted), _)| label != predicted);
-        errors.map(|(_, &count)| count).max().unwrap_or(0)
-    }
-
-    /// Number of predictions.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.bins.iter().map(|bin| bin.count).sum()
-    }
-
-    /// Number of correct predictions.
-    #[must_use]
-    pub fn correct(&self) -> u64 {
-        self.bins.iter().map(|bin| bin.correct).sum()
-    }
-
-    /// Fraction of correct predictions; `None` without predictions.
-    #[must_use]
-    pub fn accuracy(&self) -> Option<f64> {
-        ratio(self.correct(), self.count())
-    }
-
-    /// Precision of each class: the correct fraction of its predictions; `None` where there are none.
-    #[must_use]
-    pub fn precision(&self) -> Vec<Option<f64>> {
-        self.correct_share(|(_, predicted)| predicted)
-    }
-
-    /// Recall of each class: the correct fraction of its images; `None` where there are none.
-    #[must_use]
-    pub fn recall(&self) -> Vec<Option<f64>> {
-        self.correct_share(|(label, _)| label)
-    }
-
-    /// The correct fraction of each class's predictions, or of its images.
-    fn correct_share(&self, class_of: impl Fn((usize, usize)) -> usize) -> Vec<Option<f64>> {
-        let mut totals = vec![0; self.classes];
-        for (&cell, &count) in &self.confusion {
-            totals[class_of(cell)] += count;
-        }
-        let share = |(class, &total): (usize, &u64)| ratio(self.confusion(class, class), total);
-        totals.iter().enumerate().map(share).collect()
+    pub fn confusion(&self) -> &Confusion {
+        &self.confusion
     }
 
     /// Expected calibration error: the mean distance between the probability of predictions and the accuracy of those
@@ -134,7 +75,7 @@ impl Metrics {
     pub fn calibration_error(&self) -> Option<f64> {
         // count / N · |correct / count - confidence / count|, where the count of the bin cancels out.
         let gap = |bin: &Bin| (bin.correct as f64 - bin.confidence).abs();
-        let count = self.count();
+        let count = self.confusion.count();
         (count > 0).then(|| self.bins.iter().map(gap).sum::<f64>() / count as f64)
     }
 }
@@ -148,10 +89,6 @@ impl Extend<Answer> for Metrics {
             self.add(&answer);
         }
     }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// Index of the bin of a probability. Bins include their upper bounds, and the first one 0.
@@ -192,33 +129,18 @@ mod tests {
     #[test]
     fn without_predictions_metrics_are_undefined() {
         let none = Metrics::new(3);
-        assert_eq!((none.count(), none.correct(), none.most_frequent_error()), (0, 0, 0));
-        assert_eq!((none.precision(), none.recall()), (vec![None; 3], vec![None; 3]));
-        assert_eq!((none.accuracy(), none.calibration_error()), (None, None));
+        assert_eq!((none.confusion().count(), none.calibration_error()), (0, None));
     }
 
     #[test]
-    fn precision_counts_predictions_and_recall_images() {
-        // Two of three threes are correct, a four is taken for a three, and seven is never predicted.
-        let metrics = metrics(&[(3, 3, 0.9), (3, 3, 0.9), (3, 4, 0.6), (4, 3, 0.6), (7, 3, 0.6)]);
-        let (precision, recall) = (metrics.precision(), metrics.recall());
-        assert_eq!((precision[3], recall[3]), (Some(0.5), Some(2.0 / 3.0)));
-        assert_eq!((precision[4], recall[4]), (Some(0.0), Some(0.0)));
-        assert_eq!((precision[7], recall[7]), (None, Some(0.0)));
-        assert_eq!((precision[0], recall[0]), (None, None));
+    fn predictions_are_counted_in_the_confusion_matrix() {
+        let metrics = metrics(&[(3, 3, 0.9), (3, 3, 0.9), (3, 4, 0.6), (4, 3, 0.6)]);
+        let confusion = metrics.confusion();
         assert_eq!(
-            (
-                metrics.confusion(3, 4),
-                metrics.confusion(4, 3),
-                metrics.confusion(3, 3)
-            ),
-            (1, 1, 2)
+            (confusion.get(3, 3), confusion.get(3, 4), confusion.get(4, 3)),
+            (2, 1, 1)
         );
-        assert_eq!(metrics.most_frequent_error(), 1);
-        assert_eq!(
-            (metrics.count(), metrics.correct(), metrics.accuracy()),
-            (5, 2, Some(0.4))
-        );
+        assert_eq!((confusion.classes(), confusion.accuracy()), (8, Some(0.5)));
     }
 
     #[test]

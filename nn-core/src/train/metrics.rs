@@ -18,9 +18,17 @@
 //! # Ok::<(), nn_core::Error>(())
 //! ```
 
+use std::{cmp::Reverse, collections::BTreeMap, fmt};
+
 use crate::loss::{Target, argmax};
 
+/// Most classes of a matrix that is printed cell by cell.
+const MAX_PRINTED: usize = 20;
+
 /// A confusion matrix: how often each class was taken for each class.
+///
+/// Its memory grows with the pairs that occur, so it also counts thousands of classes. It prints as a table, and more than
+/// 20 classes as their accuracy and the most frequent errors.
 ///
 /// ```
 /// use nn_core::metrics::Confusion;
@@ -32,36 +40,47 @@ use crate::loss::{Target, argmax};
 /// assert_eq!((confusion.precision(1), confusion.recall(0)), (Some(0.5), Some(2.0 / 3.0)));
 /// assert_eq!((confusion.precision(2), confusion.recall(2)), (None, None));
 /// assert_eq!(confusion.macro_precision(), Some(0.75));
+/// println!("{confusion}");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     classes: usize,
-    /// `[classes, classes]`: labels are rows, predictions columns.
-    counts: Vec<u64>,
+    /// Counts by label and prediction, without zeros; the prediction `classes` stands for none.
+    counts: BTreeMap<(usize, usize), u64>,
 }
 
 impl Confusion {
     /// An empty matrix of `classes` classes.
     #[must_use]
-    pub fn new(classes: usize) -> Self {
-        let counts = vec![0; classes * classes];
+    pub const fn new(classes: usize) -> Self {
+        let counts = BTreeMap::new();
         Self { classes, counts }
     }
 
-    /// Adds a sample: its prediction is the class of its largest output. The label of a target that has values is the
-    /// class of the largest one.
+    /// Adds a sample: its prediction is the class of its largest output, and none if an output is NaN. The label of a
+    /// target that has values is the class of the largest one.
     pub fn add(&mut self, outputs: &[f32], target: Target<'_>) {
         let label = match target {
             Target::Class(class) => class,
             Target::Values(values) => argmax(values),
         };
-        self.record(label, argmax(outputs));
+        if outputs.iter().any(|output| output.is_nan()) {
+            self.count_cell(label, self.classes);
+        } else {
+            self.record(label, argmax(outputs));
+        }
     }
 
     /// Adds a prediction. It does not count if it or the label is not one of the classes, as an ignored class may be.
     pub fn record(&mut self, label: usize, prediction: usize) {
-        if label < self.classes && prediction < self.classes {
-            self.counts[label * self.classes + prediction] += 1;
+        if prediction < self.classes {
+            self.count_cell(label, prediction);
+        }
+    }
+
+    fn count_cell(&mut self, label: usize, prediction: usize) {
+        if label < self.classes {
+            *self.counts.entry((label, prediction)).or_default() += 1;
         }
     }
 
@@ -71,34 +90,40 @@ impl Confusion {
         self.classes
     }
 
-    /// How often class `label` was taken for class `prediction`.
-    ///
-    /// # Panics
-    /// If one of them is not a class.
+    /// How often class `label` was taken for class `prediction`; 0 if one of them is not a class.
     #[must_use]
     pub fn get(&self, label: usize, prediction: usize) -> u64 {
-        self.row(label)[prediction]
+        if prediction < self.classes {
+            self.cell(label, prediction)
+        } else {
+            0
+        }
     }
 
-    /// How often class `label` was taken for each class.
-    ///
-    /// # Panics
-    /// If it is not a class.
+    fn cell(&self, label: usize, prediction: usize) -> u64 {
+        self.counts.get(&(label, prediction)).copied().unwrap_or(0)
+    }
+
+    /// Number of samples of class `label` without a prediction, since an output was NaN.
     #[must_use]
-    pub fn row(&self, label: usize) -> &[u64] {
-        &self.counts[label * self.classes..][..self.classes]
+    pub fn without_prediction(&self, label: usize) -> u64 {
+        self.cell(label, self.classes)
     }
 
     /// Number of samples.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.values().sum()
     }
 
     /// Number of correct predictions.
     #[must_use]
     pub fn correct(&self) -> u64 {
-        (0..self.classes).map(|class| self.get(class, class)).sum()
+        let cells = self
+            .counts
+            .iter()
+            .filter(|((label, prediction), _)| label == prediction);
+        cells.map(|(_, count)| count).sum()
     }
 
     /// Share of correct predictions; `None` without samples.
@@ -107,48 +132,128 @@ impl Confusion {
         ratio(self.correct(), self.count())
     }
 
+    /// The wrong predictions that occur, as label, prediction and count: the most frequent first, then by class.
+    #[must_use]
+    pub fn errors(&self) -> Vec<(usize, usize, u64)> {
+        let cells = self.counts.iter();
+        let is_error = |label: usize, prediction: usize| label != prediction && prediction < self.classes;
+        let errors = cells.filter(|&(&(label, prediction), _)| is_error(label, prediction));
+        let mut errors: Vec<_> = errors
+            .map(|(&(label, prediction), &count)| (label, prediction, count))
+            .collect();
+        errors.sort_by_key(|&(_, _, count)| Reverse(count));
+        errors
+    }
+
     /// Correct share of the predictions of a class; `None` if there are none.
-    ///
-    /// # Panics
-    /// If it is not a class.
     #[must_use]
     pub fn precision(&self, class: usize) -> Option<f64> {
-        ratio(self.get(class, class), self.predictions(class))
+        self.precisions().get(class).copied().flatten()
     }
 
     /// Correct share of the samples of a class; `None` if there are none.
-    ///
-    /// # Panics
-    /// If it is not a class.
     #[must_use]
     pub fn recall(&self, class: usize) -> Option<f64> {
-        ratio(self.get(class, class), self.row(class).iter().sum())
+        self.recalls().get(class).copied().flatten()
+    }
+
+    /// The [precision](Self::precision) of each class.
+    #[must_use]
+    pub fn precisions(&self) -> Vec<Option<f64>> {
+        self.correct_shares(|(_, prediction)| prediction)
+    }
+
+    /// The [recall](Self::recall) of each class.
+    #[must_use]
+    pub fn recalls(&self) -> Vec<Option<f64>> {
+        self.correct_shares(|(label, _)| label)
+    }
+
+    /// The correct share of each class's predictions, or of its samples.
+    fn correct_shares(&self, class_of: impl Fn((usize, usize)) -> usize) -> Vec<Option<f64>> {
+        let mut totals = vec![0; self.classes];
+        for (&cell, count) in &self.counts {
+            if let Some(total) = totals.get_mut(class_of(cell)) {
+                *total += count;
+            }
+        }
+        let totals = totals.into_iter().enumerate();
+        totals
+            .map(|(class, total)| ratio(self.cell(class, class), total))
+            .collect()
     }
 
     /// Mean [precision](Self::precision) of the classes that occur as labels or predictions; 0 for those that are never
     /// predicted. `None` without samples.
     #[must_use]
     pub fn macro_precision(&self) -> Option<f64> {
-        self.mean(Self::precision)
+        self.mean(|precision, _| precision)
     }
 
     /// Mean [recall](Self::recall) of the classes that occur as labels or predictions; 0 for those that are never
     /// labels. `None` without samples.
     #[must_use]
     pub fn macro_recall(&self) -> Option<f64> {
-        self.mean(Self::recall)
+        self.mean(|_, recall| recall)
     }
 
-    fn predictions(&self, class: usize) -> u64 {
-        (0..self.classes).map(|label| self.get(label, class)).sum()
+    /// Mean over the classes that occur of their precision or recall.
+    fn mean(&self, of_class: impl Fn(Option<f64>, Option<f64>) -> Option<f64>) -> Option<f64> {
+        let (mut sum, mut classes) = (0.0, 0);
+        for (precision, recall) in self.precisions().into_iter().zip(self.recalls()) {
+            if precision.or(recall).is_some() {
+                sum += of_class(precision, recall).unwrap_or(0.0);
+                classes += 1;
+            }
+        }
+        (classes > 0).then(|| sum / f64::from(classes))
     }
 
-    fn mean(&self, of_class: impl Fn(&Self, usize) -> Option<f64>) -> Option<f64> {
-        let occurs = |class: &usize| self.recall(*class).or(self.precision(*class)).is_some();
-        let classes: Vec<usize> = (0..self.classes).filter(occurs).collect();
-        let sum: f64 = classes.iter().map(|&class| of_class(self, class).unwrap_or(0.0)).sum();
-        (!classes.is_empty()).then(|| sum / classes.len() as f64)
+    /// Counts by label (rows) and prediction (columns), with precision and recall at the ends.
+    fn write_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let largest = self.counts.values().max().copied().unwrap_or(0);
+        let width = largest.to_string().len().max(7) + 1;
+        write!(f, "{:>9}", "label")?;
+        for prediction in 0..self.classes {
+            write!(f, "{prediction:>width$}")?;
+        }
+        writeln!(f, "{:>width$}", "recall")?;
+        for (label, recall) in self.recalls().into_iter().enumerate() {
+            write!(f, "{label:>9}")?;
+            for prediction in 0..self.classes {
+                write!(f, "{:>width$}", self.get(label, prediction))?;
+            }
+            writeln!(f, "{:>width$}", percent(recall))?;
+        }
+        write!(f, "precision")?;
+        for precision in self.precisions() {
+            write!(f, "{:>width$}", percent(precision))?;
+        }
+        Ok(())
     }
+}
+
+impl fmt::Display for Confusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "accuracy {} of {} samples", percent(self.accuracy()), self.count())?;
+        let none: u64 = (0..self.classes).map(|label| self.without_prediction(label)).sum();
+        if none > 0 {
+            writeln!(f, "without a prediction, since an output is NaN: {none}")?;
+        }
+        if self.classes <= MAX_PRINTED {
+            return self.write_table(f);
+        }
+        write!(f, "most frequent errors:")?;
+        for (label, prediction, count) in self.errors().into_iter().take(MAX_PRINTED) {
+            write!(f, "\n{count} times {prediction} for {label}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A share in percent, or a dash if there is none.
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share))
 }
 
 /// Top-k accuracy: how often the class of a sample is among the k largest outputs.
@@ -263,6 +368,54 @@ mod tests {
         // Three classes occur.
         assert_eq!(confusion.macro_precision(), Some(0.5 / 3.0));
         assert_eq!(confusion.macro_recall(), Some(2.0 / 9.0));
+    }
+
+    #[test]
+    fn nan_is_no_prediction_and_wrong() {
+        let mut confusion = Confusion::new(2);
+        confusion.add(&[f32::NAN, 1.0], Target::Class(0));
+        confusion.add(&[1.0, f32::NAN], Target::Class(1));
+        confusion.add(&[1.0, 0.0], Target::Class(0));
+        assert_eq!((confusion.count(), confusion.correct(), confusion.get(0, 0)), (3, 1, 1));
+        assert_eq!((confusion.get(1, 0), confusion.get(0, 2)), (0, 0));
+        assert_eq!([0, 1].map(|label| confusion.without_prediction(label)), [1, 1]);
+        assert_eq!(confusion.recalls(), [Some(0.5), Some(0.0)]);
+        assert_eq!(confusion.precisions(), [Some(1.0), None]);
+        assert!(confusion.errors().is_empty());
+        assert!(confusion.to_string().contains("an output is NaN: 2"), "{confusion}");
+    }
+
+    #[test]
+    fn a_matrix_prints_as_a_table_or_by_its_errors() {
+        let mut confusion = Confusion::new(3);
+        for (label, prediction) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
+            confusion.record(label, prediction);
+        }
+        let lines = [
+            "accuracy 75.0 % of 4 samples",
+            "    label       0       1       2  recall",
+            "        0       2       1       0  66.7 %",
+            "        1       0       1       0 100.0 %",
+            "        2       0       0       0       -",
+            "precision 100.0 %  50.0 %       -",
+        ];
+        assert_eq!(confusion.to_string(), lines.join("\n"));
+        let mut many = Confusion::new(30_000);
+        for (label, prediction, times) in [(5, 29_999, 1), (7, 8, 3), (0, 0, 2)] {
+            (0..times).for_each(|_| many.record(label, prediction));
+        }
+        let lines = [
+            "accuracy 33.3 % of 6 samples",
+            "most frequent errors:",
+            "3 times 8 for 7",
+            "1 times 29999 for 5",
+        ];
+        assert_eq!(many.to_string(), lines.join("\n"));
+        assert_eq!(many.recalls()[7], Some(0.0));
+        assert_eq!(
+            Confusion::new(0).to_string().lines().next(),
+            Some("accuracy - of 0 samples")
+        );
     }
 
     #[test]
