@@ -20,6 +20,9 @@
 //! Complete programs to start from are in [`examples`]: `mnist`, `regression`, `xor`, `autoencoder`, `resnet`,
 //! `multilabel`, `transfer` (a new head on a trained backbone), `custom_layer` (a layer and a loss of your own), `pytorch`.
 //!
+//! [`own_images`] of mnist-io trains, saves and uses a network for a folder with one folder of images for each class.
+//!
+//! [`own_images`]: https://github.com/nn-core/nn-core/tree/main/mnist-io/examples/own_images.rs
 //! [`examples`]: https://github.com/nn-core/nn-core/tree/main/nn-core/examples
 //!
 //! # Networks
