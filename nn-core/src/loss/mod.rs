@@ -66,6 +66,12 @@ use crate::error::{Error, Result, check_length};
 /// assert!(trainer.step(&inputs, &targets)?.loss < 0.1 * first);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a loss",
+    label = "no `Loss`",
+    note = "the built-in ones are in `nn_core::loss`, such as `CrossEntropy::new()`; one of your own implements `Loss`, `Debug`, \
+            `Send` and `Sync`, and owns what it holds"
+)]
 pub trait Loss: Any + fmt::Debug + Send + Sync {
     /// The loss of one sample. Overwrites `gradient` with its gradient with respect to the outputs.
     ///

@@ -78,6 +78,17 @@ impl<'a, const N: usize> From<&'a [f32; N]> for Target<'a> {
     }
 }
 
+/// Of a reference, as iterators over slices give them.
+impl<'a, 'b, T: ?Sized> From<&'a &'b T> for Target<'a>
+where
+    &'a T: Into<Self>,
+{
+    fn from(target: &'a &'b T) -> Self {
+        let target: &'a T = target;
+        target.into()
+    }
+}
+
 /// The targets of a batch: a class for each sample, or as many values as the network has outputs.
 ///
 /// Slices, arrays and vectors of `usize` are classes, `[batch]`; those of `f32` are values, `[batch, outputs]`.

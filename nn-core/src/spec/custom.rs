@@ -63,6 +63,12 @@ use crate::{
 /// assert_eq!(network.parameter_count(), 3 + 8);
 /// # Ok::<(), nn_core::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of your own",
+    label = "no `CustomLayer`",
+    note = "implement `CustomLayer` with `text`, `output`, `forward` and `backward`, and derive `Debug`; built-in layers have \
+            methods of their own, such as `dense`, or go to `NetworkSpecBuilder::layer`"
+)]
 pub trait CustomLayer: fmt::Debug + Send + Sync {
     /// The layer's text form: its name, and its settings as words. Layers with the same text are the same.
     fn text(&self) -> String;

@@ -113,6 +113,11 @@ pub struct FitProgress<'a> {
 }
 
 /// What is called during a [`fit_with`](Trainer::fit_with).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a callback of a fit",
+    label = "no `FitCallback`",
+    note = "closures go to `Trainer::fit`; for a callback after each step, implement `FitCallback` for a type of your own"
+)]
 pub trait FitCallback: Send {
     /// Called after each step; may end the training. The epoch then ends with a validation and [`on_epoch`].
     ///

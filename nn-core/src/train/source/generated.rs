@@ -5,7 +5,8 @@ use crate::loss::Target;
 
 /// A source from iterators: `epoch` makes one for each epoch, counted from 0, that gives inputs and targets.
 ///
-/// Inputs are anything that borrows as `[f32]`; targets are classes (`usize`) or values (`f32`, `[f32; N]`, `Vec<f32>`).
+/// Inputs are anything that borrows as `[f32]`; targets are classes (`usize`) or values (`f32`, `[f32; N]`, `Vec<f32>`), or
+/// references to them: `source::from_iter(|_| inputs.chunks(2).zip(&classes))`.
 /// A run can be [resumed](crate::Trainer::resume) if the samples depend on the number of the epoch alone.
 ///
 /// ```
@@ -110,5 +111,39 @@ where
         (self.next_batch)(self.next, batch)?;
         self.next.batches += 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loss::Targets;
+
+    /// The only batch of a source.
+    fn batch(mut source: impl Source) -> Batch {
+        let mut batch = Batch::new(8, 2, 3);
+        source.start_epoch(0).unwrap();
+        source.next_batch(&mut batch).unwrap();
+        batch
+    }
+
+    #[test]
+    fn iterators_give_targets_or_references_to_them() {
+        let inputs = [0.0, 1.0, 2.0, 3.0];
+        let (classes, values) = (vec![2usize, 0], [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
+        let by_value = batch(from_iter(|_| inputs.chunks(2).zip(classes.clone())));
+        assert_eq!(by_value.targets(), Targets::classes(&classes));
+        let by_reference = batch(from_iter(|_| inputs.chunks(2).zip(&classes)));
+        assert_eq!(
+            (by_reference.inputs(), by_reference.targets()),
+            (&inputs[..], by_value.targets())
+        );
+        for batch in [
+            batch(from_iter(|_| inputs.chunks(2).zip(&values))),
+            batch(from_iter(|_| inputs.chunks(2).zip(values.as_flattened().chunks(3)))),
+            batch(from_iter(|_| inputs.chunks(2).zip(values))),
+        ] {
+            assert_eq!(batch.targets(), Targets::values(values.as_flattened()));
+        }
     }
 }

@@ -51,6 +51,12 @@ pub type SourceResult = std::result::Result<(), Box<dyn std::error::Error + Send
 /// assert_eq!((batch.len(), batch.inputs()), (2, &[0.5, 1.25, 1.0, 2.0][..]));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a data source",
+    label = "no `Source`",
+    note = "slices and vectors become one by `Samples::new(&inputs, &targets)`, iterators by `source::from_iter`, closures by \
+            `source::from_fn`, images by `mnist_io::Batches` with the feature `nn-core` of that crate"
+)]
 pub trait Source: Send {
     /// Begins epoch `epoch`, counted from 0. Its batches may depend on this number alone, so that a run can be resumed
     /// ([`Trainer::resume`](crate::Trainer::resume)).
