@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     network::{Network, Tensor},
     shape::Shape,
-    spec::{LayerSpec, NetworkSpec, NetworkSpecBuilder},
+    spec::{LayerRegistry, LayerSpec, NetworkSpec, NetworkSpecBuilder},
 };
 
 impl Network {
@@ -57,8 +57,16 @@ impl Network {
     /// # Errors
     /// If the text is not valid, or the first layer cannot take this network's output.
     pub fn with_head(&self, layers: &str, seed: u64) -> Result<Self> {
+        self.with_custom_head(layers, seed, &LayerRegistry::default())
+    }
+
+    /// As [`with_head`](Self::with_head), with layers of your own by the names that a registry has for them.
+    ///
+    /// # Errors
+    /// As [`with_head`](Self::with_head).
+    pub fn with_custom_head(&self, layers: &str, seed: u64, registry: &LayerRegistry) -> Result<Self> {
         let head = format!("{} | {layers}", self.spec().output());
-        self.join(&Self::new(head.parse()?, seed)?)
+        self.join(&Self::new(NetworkSpec::parse_with(&head, registry)?, seed)?)
     }
 
     /// This network followed by another one, with the weights of both.

@@ -187,7 +187,10 @@ fn invalid_names_and_settings_of_own_layers_are_refused() {
     let parse = |text| NetworkSpec::parse_with(text, &registry());
     assert_error(parse("4 | every"), &["layer 0", "expected `every STEP`"]);
     assert_error(parse("4 | every 0"), &["0 (every 0)", "at least 1"]);
-    assert_error(parse("4 | evry 2"), &["no such layer", "`affine`", "`every`"]);
+    assert_error(
+        parse("4 | evry 2"),
+        &["no such layer; did you mean `every`?", "`affine`"],
+    );
     assert_error("4 | every 2".parse::<NetworkSpec>(), &["no such layer"]);
 }
 
@@ -205,6 +208,25 @@ fn networks_with_own_layers_load_with_a_registry_or_a_network() {
     let mut into = Network::new(parse(NETWORK), 8).unwrap();
     LoadOptions::new().load_into(&mut into, &path).unwrap();
     assert_eq!(into.tensors(), network.tensors());
+}
+
+#[test]
+fn a_head_may_have_own_layers() {
+    let backbone = network("5 | dense 8 | relu", 1);
+    let joined = backbone
+        .with_custom_head("affine | every 2 | dense 3", 7, &registry())
+        .unwrap();
+    assert_eq!(joined.spec(), &parse("5 | dense 8 | relu | affine | every 2 | dense 3"));
+    assert_eq!(joined.tensors()[..2], backbone.tensors()[..]);
+    let alone = Network::new(parse("8 | affine | every 2 | dense 3"), 7).unwrap();
+    assert_eq!(joined.tensors()[4].values, alone.tensors()[2].values);
+    assert_error(
+        backbone.with_head("affine | dense 3", 7),
+        &["no such layer", "LayerRegistry"],
+    );
+    // A backbone with own layers takes any head, and can be cut.
+    let cut = joined.cut_after(3).unwrap().with_head("dense 2", 8).unwrap();
+    assert_eq!(cut.spec(), &parse("5 | dense 8 | relu | affine | every 2 | dense 2"));
 }
 
 /// A layer whose text or parameters cannot be stored.

@@ -247,7 +247,7 @@ impl LayerRegistry {
     }
 
     /// The names of its layers.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.layers.keys().map(String::as_str)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     NetworkSpec,
     custom::LayerRegistry,
-    forms::{FORMS, form_of},
+    forms::{form_of, no_such_layer},
     layer::{ConvSpec, LayerSpec, Padding, PoolSpec},
     path::LayerPath,
     shapes::{MAX_DEPTH, TOO_DEEP},
@@ -316,12 +316,7 @@ impl Item<'_> {
     /// A layer of the user's own.
     fn custom(&self, name: &str, words: &[&str]) -> Result<LayerSpec> {
         let Some(parsed) = self.registry.parse(name, words) else {
-            let forms = FORMS.iter().map(|(form, _)| *form);
-            let names: Vec<_> = forms.chain(self.registry.names()).collect();
-            return Err(self.error(format!(
-                "no such layer; the layers are `{}`; one of your own has to be in the `LayerRegistry` that is given",
-                names.join("`, `")
-            )));
+            return Err(self.error(no_such_layer(name, self.registry.names())));
         };
         parsed.map(LayerSpec::Custom).map_err(|reason| self.error(reason))
     }
@@ -467,7 +462,7 @@ fn whole_number(word: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::forms::FORMS, *};
 
     fn message(text: &str) -> String {
         text.parse::<NetworkSpec>().unwrap_err().to_string()
