@@ -10,7 +10,7 @@ use std::{
 use crate::{
     classes::{self, MAX_CLASSES},
     dataset::Dataset,
-    error::{Error, Result},
+    error::{Error, Result, counted},
     image_shape::ImageShape,
 };
 
@@ -172,7 +172,8 @@ impl Table {
         }
         if columns != self.columns {
             let reason = format!(
-                "{columns} pixels follow the label, and {} in the lines before",
+                "the label is followed by {}, and by {} in the lines before",
+                counted(columns, "pixel"),
                 self.columns
             );
             return Err(fault(number, None, reason));
@@ -403,7 +404,7 @@ mod tests {
             ("0,1\n0,NaN\n", &["line 2, column 2", "\"NaN\""]),
             ("0,1\n0,\n", &["line 2, column 2", "\"\""]),
             ("0,1\n,1\n", &["line 2, column 1", "the label is missing"]),
-            ("0,1,2,3,4\n0,1,2,3\n", &["line 2", "3 pixels follow the label, and 4"]),
+            ("0,1,2,3,4\n0,1,2,3\n", &["line 2", "followed by 3 pixels, and by 4"]),
             ("0,1\n5\n", &["line 2", "no comma"]),
             ("0;1;2\n", &["line 1", "no comma"]),
             ("0,1,2\n", &["2 pixels a line", "--net"]),

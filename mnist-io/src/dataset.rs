@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use crate::{
     classes::{self, MAX_CLASSES},
-    error::{Error, Result},
+    error::{Error, Result, counted},
     idx::{Idx, IdxData},
     image_shape::ImageShape,
 };
@@ -268,8 +268,8 @@ impl Dataset {
 impl fmt::Debug for Dataset {
     /// Prints number and shape of the images and the number of classes, without the pixels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (len, shape, classes) = (self.len(), self.shape, self.classes());
-        write!(f, "Dataset({len} images of {shape}, {classes} classes)")
+        let (images, classes) = (counted(self.len(), "image"), counted(self.classes(), "class"));
+        write!(f, "Dataset({images} of {}, {classes})", self.shape)
     }
 }
 

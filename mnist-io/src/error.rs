@@ -276,8 +276,9 @@ pub enum Error {
 
     /// The number of classes differs from that of another data set or of a model.
     #[error(
-        "the data set has {found} classes where {expected} are expected; check that it is the right data set, and that its \
-         labels count from 0 (on the command line: --label-offset)"
+        "the data set has {} where {expected} are expected; check that it is the right data set, and that its labels count \
+         from 0 (on the command line: --label-offset)",
+        counted(*found, "class")
     )]
     ClassCount {
         /// The number of classes of the data set.
@@ -423,6 +424,16 @@ fn names(names: &[String]) -> String {
         Some(first) if names.len() > MOST => format!("{} and {} more", first.join(", "), names.len() - MOST),
         _ => names.join(", "),
     }
+}
+
+/// A number with a noun, in the plural unless it is 1: `1 class`, `2 classes`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let ending = match noun {
+        _ if count == 1 => "",
+        noun if noun.ends_with(['s', 'h']) => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
 }
 
 /// A result with the [`Error`] of this crate.

@@ -43,6 +43,13 @@ impl Network {
     /// # Errors
     /// If there is no such layer, or none behind it.
     pub fn split_after(&self, layer: usize) -> Result<(Self, Self)> {
+        if layer + 1 == self.spec().layers().len() {
+            return Err(Error::Setting {
+                name: "the layer to split after",
+                value: layer.to_string(),
+                reason: "it is the last one, so no layer would be left for the head; split after an earlier one",
+            });
+        }
         let backbone = self.cut_after(layer)?;
         let head = chain(backbone.spec().output(), &self.spec().layers()[layer + 1..])?;
         let tensors = self.tensors().into_iter();

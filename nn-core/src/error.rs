@@ -54,7 +54,7 @@ pub enum Error {
     },
 
     /// A slice has the wrong length.
-    #[error("{what}: expected {expected} values ({because}), got {actual}")]
+    #[error("{what}: expected {} ({because}), got {actual}", counted(*expected, "value"))]
     Length {
         /// The argument.
         what: &'static str,
@@ -67,7 +67,7 @@ pub enum Error {
     },
 
     /// A matrix view reaches beyond its slice, or its elements overlap.
-    #[error("matrix view {rows}x{cols}, strides ({row_stride}, {col_stride}), over {len} values: {reason}")]
+    #[error("matrix view {rows}x{cols}, strides ({row_stride}, {col_stride}), over {}: {reason}", counted(*len, "value"))]
     View {
         /// Number of rows.
         rows: usize,
@@ -101,8 +101,9 @@ pub enum Error {
 
     /// No sample of a batch counts, so that there is no mean loss.
     #[error(
-        "the weights of the batch's {batch} samples add up to {total}; at least one sample needs a weight above 0 and a \
-         class that is not ignored"
+        "the weights of a batch of {} add up to {total}; at least one sample needs a weight above 0 and a class that is not \
+         ignored",
+        counted(*batch, "sample")
     )]
     NoWeight {
         /// Number of samples in the batch.
@@ -111,12 +112,16 @@ pub enum Error {
         total: f64,
     },
 
-    /// A batch has more samples than its workspace has room for.
-    #[error("a batch of {batch} samples does not fit a workspace made for {capacity}; make a larger one")]
+    /// A batch has more samples than its trainer or workspace has room for.
+    #[error(
+        "a batch of {} does not fit, since the trainer or workspace was made for {capacity}; make it for larger batches, or \
+         take smaller ones",
+        counted(*batch, "sample")
+    )]
     Batch {
         /// Number of samples in the batch.
         batch: usize,
-        /// Number of samples the workspace has room for.
+        /// Number of samples that there is room for.
         capacity: usize,
     },
 
@@ -191,8 +196,8 @@ pub enum Error {
 
     /// A data source reports more samples than the batch has room for.
     #[error(
-        "the data source reports {reported} samples for a batch with room for {room}; it may fill at most the slices it \
-         is given"
+        "the data source reports {} for a batch with room for {room}; it may fill at most the slices it is given",
+        counted(*reported, "sample")
     )]
     BatchOverflow {
         /// Number of samples the source reports.
@@ -304,6 +309,16 @@ fn origin(path: &Option<PathBuf>) -> String {
         .map_or_else(|| "weights".to_owned(), |path| path.display().to_string())
 }
 
+/// A number with a noun, in the plural unless it is 1: `1 class`, `2 classes`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let ending = match noun {
+        _ if count == 1 => "",
+        noun if noun.ends_with(['s', 'h']) => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
 /// Checks the length of a slice.
 ///
 /// # Errors
@@ -330,6 +345,16 @@ mod tests {
     use std::{error::Error as _, io};
 
     use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        let nouns = ["sample", "class", "batch"];
+        assert_eq!(nouns.map(|noun| counted(1, noun)), ["1 sample", "1 class", "1 batch"]);
+        assert_eq!(
+            nouns.map(|noun| counted(0, noun)),
+            ["0 samples", "0 classes", "0 batches"]
+        );
+    }
 
     #[test]
     fn the_message_includes_the_cause_once() {

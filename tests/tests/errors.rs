@@ -417,6 +417,15 @@ fn an_epoch_returns_errors_and_can_be_repeated() {
 }
 
 #[test]
+fn a_split_behind_the_last_layer_is_refused() {
+    let network = network();
+    assert_error(network.split_after(3), &["split after = 3", "the last one", "earlier"]);
+    assert_error(network.split_after(4), &["there is no layer 4", "0, 1, 2, 3"]);
+    let (backbone, head) = network.split_after(2).unwrap();
+    assert_eq!(backbone.join(&head).unwrap().tensors(), network.tensors());
+}
+
+#[test]
 fn errors_about_samples_name_their_place_in_the_source() {
     let (mut inputs, mut targets) = batch(&network(), 6, 4 * BATCH + 2);
     let place = |outcome: nn_core::Result<EpochReport>| match outcome {
@@ -543,7 +552,7 @@ fn prediction_refuses_inputs_that_do_not_fit() {
     assert_error(network.forward(&[], &mut workspace), &["inputs", "expected 6", "got 0"]);
     assert_error(
         network.forward(&inputs[..6], &mut Workspace::new(&network, 0).unwrap()),
-        &["1 samples", "made for 0"],
+        &["1 sample does", "made for 0"],
     );
     assert_error(network.predict(&[]), &["inputs", "expected 6", "got 0"]);
     assert_error(network.predict(&inputs[..17]), &["inputs", "got 17"]);

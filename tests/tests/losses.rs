@@ -555,7 +555,7 @@ fn an_empty_epoch_or_evaluation_is_an_error() {
     let ignoring = CrossEntropy::new().with_ignored_class(1);
     let mut ignored = Samples::new(&[0.0; 5], &[1]);
     let outcome = evaluate(&network, &mut ignored, &ignoring, &mut workspace);
-    assert_error(outcome, &["1 samples", "add up to 0"]);
+    assert_error(outcome, &["batch of 1 sample add up to 0"]);
 }
 
 /// Prediction in parts gives the same bits as one sample at a time.

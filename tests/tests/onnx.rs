@@ -309,7 +309,7 @@ fn invalid_models_are_not_exported() {
     let good = model("4 | dense 3");
     let mut bad = good.clone();
     bad.labels = vec!["one".to_owned()];
-    assert_error(save(&bad), &["model.onnx", "1 labels for 3 outputs"]);
+    assert_error(save(&bad), &["model.onnx", "1 label for 3 outputs"]);
     let mut bad = good.clone();
     bad.notes.insert("labels".to_owned(), "mine".to_owned());
     assert_error(save(&bad), &["model.onnx", "\"labels\""]);

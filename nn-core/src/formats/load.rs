@@ -7,7 +7,7 @@ use super::{
     values,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, counted},
     network::{Network, TensorSlot},
     spec::NetworkSpec,
 };
@@ -206,7 +206,9 @@ fn check_size(spec: &NetworkSpec, tensors: &[FileTensor<'_>]) -> Result<()> {
         format!("{} ({dtype:?}, {shape:?})", tensor.name)
     });
     Err(Error::weights(format!(
-        "the network {spec} has {needed} parameters, but the file has only {found} values, in {}",
+        "the network {spec} has {}, but the file has only {}, in {}",
+        counted(needed, "parameter"),
+        counted(found, "value"),
         list(tensors)
     )))
 }
@@ -315,7 +317,7 @@ impl LoadReport {
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.loaded.len() + self.missing.len() + self.mismatched.len();
-        write!(f, "{} of {total} tensors loaded", self.loaded.len())?;
+        write!(f, "{} of {} loaded", self.loaded.len(), counted(total, "tensor"))?;
         match self.problems() {
             problems if problems.is_empty() => Ok(()),
             problems => write!(f, "; {problems}"),

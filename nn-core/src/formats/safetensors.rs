@@ -9,7 +9,7 @@ use super::{
     load::load_network,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, counted},
     model::{Model, Scaling},
     network::{Network, Tensor},
     spec::{LayerRegistry, NetworkSpec},
@@ -205,8 +205,9 @@ fn check_labels(labels: &[String], network: &Network) -> Result<()> {
         return Ok(());
     }
     Err(Error::weights(format!(
-        "there are {} labels for {outputs} outputs; give one for each, or none",
-        labels.len()
+        "{} for {}; give one for each output, or none",
+        counted(labels.len(), "label"),
+        counted(outputs, "output")
     )))
 }
 

@@ -16,7 +16,7 @@ pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use softmax::{argmax, softmax};
 pub use targets::{Target, Targets};
 
-use crate::error::{Error, Result, check_length};
+use crate::error::{Error, Result, check_length, counted};
 
 /// A loss that a [`Trainer`](crate::Trainer) minimizes: a function of the outputs and the target of one sample.
 ///
@@ -151,8 +151,12 @@ fn check_class(class: usize, outputs: usize) -> std::result::Result<(), String> 
         ""
     };
     Err(format!(
-        "target {class} is not a class: the network has {outputs} outputs, so classes are 0 to {}{hint}",
-        outputs.saturating_sub(1)
+        "target {class} is not a class: the network has {}, so {}{hint}",
+        counted(outputs, "output"),
+        match outputs {
+            1 => "the only class is 0".to_owned(),
+            _ => format!("classes are 0 to {}", outputs.saturating_sub(1)),
+        }
     ))
 }
 
@@ -172,7 +176,7 @@ fn check_weights(names: [&'static str; 2], weights: &[f32], outputs: usize) -> R
         return Ok(());
     }
     check_length(names[0], weights.len(), outputs, || {
-        format!("one for each of {outputs} outputs")
+        format!("one for each of {}", counted(outputs, "output"))
     })?;
     match weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite())) {
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! Targets: what the outputs of a network should be, for a sample and for a batch.
 
-use crate::error::{Result, check_length};
+use crate::error::{Result, check_length, counted};
 
 /// The target of one sample.
 ///
@@ -204,14 +204,15 @@ impl<'a> Targets<'a> {
     pub(crate) fn check_lengths(&self, batch: usize, outputs: usize) -> Result<()> {
         match self.kind {
             Kind::Classes(classes) => {
-                check_length("targets", classes.len(), batch, || format!("{batch} samples"))?;
+                check_length("targets", classes.len(), batch, || counted(batch, "sample"))?;
             }
             Kind::Values(values) => check_length("targets", values.len(), batch * outputs, || {
-                format!("{batch} samples of {outputs} outputs; classes are of type usize, one for each sample")
+                let (samples, outputs) = (counted(batch, "sample"), counted(outputs, "output"));
+                format!("{samples} of {outputs}; classes are of type usize, one for each sample")
             })?,
         }
         let Some(weights) = self.weights else { return Ok(()) };
-        check_length("sample weights", weights.len(), batch, || format!("{batch} samples"))
+        check_length("sample weights", weights.len(), batch, || counted(batch, "sample"))
     }
 }
 

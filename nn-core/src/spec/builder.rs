@@ -9,7 +9,7 @@ use super::{
     shapes::{MAX_VALUES, check_values, complete_chain, mismatch},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, counted},
     shape::Shape,
 };
 
@@ -271,7 +271,7 @@ impl NetworkSpecBuilder {
     pub fn build(self) -> Result<NetworkSpec> {
         let input = self.input.ok_or_else(|| Error::Setting {
             name: "branch",
-            value: format!("of {} layers", self.layers.len()),
+            value: format!("of {}", counted(self.layers.len(), "layer")),
             reason: "it has no input shape; pass it to `add` or `concat` of a builder that has one",
         })?;
         check_values(input).map_err(|reason| mismatch("0 (the input)", input, reason))?;

@@ -15,7 +15,7 @@ pub(crate) use path::LayerPath;
 pub(crate) use shapes::{MAX_VALUES, chain_shapes};
 
 use crate::{
-    error::{Result, check_length},
+    error::{Result, check_length, counted},
     shape::Shape,
 };
 
@@ -71,7 +71,7 @@ impl NetworkSpec {
     pub(crate) fn samples(&self, inputs: &[f32]) -> Result<usize> {
         let samples = inputs.len() / self.input.len();
         check_length("inputs", inputs.len(), samples.max(1) * self.input.len(), || {
-            format!("{} samples of shape {}", samples.max(1), self.input)
+            format!("{} of shape {}", counted(samples.max(1), "sample"), self.input)
         })?;
         Ok(samples)
     }

@@ -228,7 +228,7 @@ impl LayerSpec {
             Self::Add { .. } | Self::Concat { .. } | Self::Custom(_) => Ok(input),
             Self::Dense { outputs, .. } => Ok(Shape::Features(*outputs)),
             Self::Dropout { probability } if !(0.0..1.0).contains(probability) => {
-                Err("the probability has to be at least 0 and less than 1")
+                Err("the probability has to be at least 0 and less than 1; for 50 % write 0.5")
             }
             Self::LeakyRelu { slope } if !slope.is_finite() => Err("the slope has to be a finite number"),
             Self::Dropout { .. }

@@ -621,6 +621,7 @@ mod tests {
             ("4097x4097x1 | maxpool 4096 | avgpool 5", "no window fits"),
             ("16 | globalavgpool", "needs an image"),
             ("16 | dropout 1", "less than 1"),
+            ("16 | dropout 50", "for 50 % write 0.5"),
             ("16 | dropout -0.1", "at least 0"),
             ("16 | dropout nan", "dropout P"),
             ("16 | leakyrelu", "leakyrelu A"),

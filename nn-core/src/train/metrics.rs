@@ -20,7 +20,10 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
-use crate::loss::{Target, argmax};
+use crate::{
+    error::counted,
+    loss::{Target, argmax},
+};
 
 /// Most classes of a matrix that is printed cell by cell.
 const MAX_PRINTED: usize = 20;
@@ -235,7 +238,8 @@ impl Confusion {
 
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "accuracy {} of {} samples", percent(self.accuracy()), self.count())?;
+        let samples = counted(self.count() as usize, "sample");
+        writeln!(f, "accuracy {} of {samples}", percent(self.accuracy()))?;
         let none: u64 = (0..self.classes).map(|label| self.without_prediction(label)).sum();
         if none > 0 {
             writeln!(f, "without a prediction, since an output is NaN: {none}")?;

@@ -3,7 +3,11 @@
 use rand::seq::SliceRandom;
 
 use super::{Batch, Source, SourceResult};
-use crate::{error::check_length, loss::Targets, rng};
+use crate::{
+    error::{check_length, counted},
+    loss::Targets,
+    rng,
+};
 
 /// Samples in memory as a data source: in order, or [shuffled](Self::shuffled).
 ///
@@ -87,7 +91,7 @@ impl Source for Samples<'_> {
         if self.done == 0 {
             let samples = self.inputs.len() / input;
             check_length("inputs", self.inputs.len(), samples * input, || {
-                format!("{samples} samples of {input} values")
+                format!("{} of {}", counted(samples, "sample"), counted(input, "value"))
             })?;
             self.targets.check_lengths(samples, outputs)?;
             self.arrange(samples);
