@@ -60,6 +60,39 @@ fn training_stops_early_and_keeps_the_best_network() {
 }
 
 #[test]
+fn the_best_network_may_be_restored_in_the_trainer() {
+    let text = "5 | dense 40 | batchnorm | relu | dense 3";
+    let (inputs, targets) = batch(&network(text, 1), 2, 32);
+    for averages in [false, true] {
+        let mut train = Samples::new(&inputs[..80], &targets[..16]).shuffled(3);
+        let mut validation = Samples::new(&inputs[80..], &targets[16..]);
+        let mut trainer = trainer(text, 0.5, 8);
+        if averages {
+            trainer = trainer.with_average(0.5).unwrap();
+        }
+        let fit = Fit::new(500).with_patience(6).with_restored_best();
+        let go_on = |_: &FitProgress<'_>| ControlFlow::Continue(());
+        let report = trainer.fit(&mut train, Some(&mut validation), &fit, go_on).unwrap();
+        assert_eq!(report.end, FitEnd::Patience);
+        let best = parameters(&report.best.network);
+        assert_same_bits("the trainer's network", &parameters(trainer.network()), &best);
+        if let Some(average) = trainer.averaged_network() {
+            assert_same_bits("the average", &parameters(&average), &best);
+        }
+        // A longer fit goes on with it.
+        let epochs = report.epochs.len() as u64;
+        let start = Cursor {
+            epoch: epochs,
+            batches: 0,
+        };
+        let fit = Fit::new(epochs + 1).resumed(start, Some((report.best.epoch, report.best.network)));
+        let more = trainer.fit(&mut train, Some(&mut validation), &fit, go_on).unwrap();
+        assert_eq!(more.epochs.len(), 1);
+        assert!(more.best.validation.unwrap().loss <= report.best.validation.unwrap().loss);
+    }
+}
+
+#[test]
 fn the_learning_rate_falls_on_plateaus_and_the_callback_ends_training() {
     let (inputs, targets) = batch(&network("4 | dense 3", 1), 2, 12);
     // With a rate of 0 nothing improves after the first epoch.

@@ -18,6 +18,10 @@ use crate::{
 
 /// The settings of [`Trainer::fit`].
 ///
+/// The [report](FitReport) has the best network. The trainer keeps that of the last epoch, unless the fit
+/// [restores](Self::with_restored_best) the best one; what is trained next starts there. To add epochs to a fit of 10, call
+/// `Fit::new(20).resumed(Cursor { epoch: 10, batches: 0 }, Some((best.epoch, best.network)))` with the best of its report.
+///
 /// ```
 /// use std::ops::ControlFlow;
 /// use nn_core::{Fit, Network, Samples, Trainer, optim::Adam};
@@ -44,6 +48,7 @@ pub struct Fit {
     min_delta: f64,
     plateau: Option<Plateau>,
     validation_loss: Option<Arc<dyn Loss>>,
+    restores_best: bool,
     start: Cursor,
     best: Option<(u64, Network)>,
 }
@@ -146,7 +151,8 @@ pub enum FitEnd {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FitReport {
-    /// The best network. The trainer keeps that of the last epoch.
+    /// The best network. The trainer keeps that of the last epoch, unless the best one is
+    /// [restored](Fit::with_restored_best).
     pub best: BestNetwork,
     /// All epochs, in order.
     pub epochs: Vec<FitEpoch>,
@@ -164,6 +170,7 @@ impl Fit {
             min_delta: 0.0,
             plateau: None,
             validation_loss: None,
+            restores_best: false,
             start: Cursor::default(),
             best: None,
         }
@@ -202,6 +209,15 @@ impl Fit {
     pub fn with_validation_loss(self, loss: impl Loss) -> Self {
         Self {
             validation_loss: Some(Arc::new(loss)),
+            ..self
+        }
+    }
+
+    /// At the end, gives the trainer the parameters and running statistics of the best network (Keras'
+    /// `restore_best_weights`), and a moving average the same parameters. The optimizer's state stays that of the last epoch.
+    pub fn with_restored_best(self) -> Self {
+        Self {
+            restores_best: true,
             ..self
         }
     }
@@ -303,19 +319,11 @@ impl Trainer {
         callback: &mut (impl FitCallback + ?Sized),
     ) -> Result<FitReport> {
         fit.check(validation.is_some())?;
-        let mut run = Run::new(self, validation, fit)?;
-        let mut cursor = fit.start;
-        while cursor.epoch < fit.epochs {
-            let end = run.epoch(self, train, cursor, callback)?;
-            if let ControlFlow::Break(end) = end {
-                return Ok(run.report(end));
-            }
-            cursor = Cursor {
-                epoch: cursor.epoch + 1,
-                batches: 0,
-            };
+        let report = Run::new(self, validation, fit)?.to_end(self, train, callback)?;
+        if fit.restores_best {
+            self.restore_network(&report.best.network)?;
         }
-        Ok(run.report(FitEnd::Epochs))
+        Ok(report)
     }
 }
 
@@ -351,6 +359,25 @@ impl<'a, 's> Run<'a, 's> {
             });
         }
         Ok(run)
+    }
+
+    fn to_end<S: Source + ?Sized>(
+        mut self,
+        trainer: &mut Trainer,
+        train: &mut S,
+        callback: &mut (impl FitCallback + ?Sized),
+    ) -> Result<FitReport> {
+        let mut cursor = self.fit.start;
+        while cursor.epoch < self.fit.epochs {
+            if let ControlFlow::Break(end) = self.epoch(trainer, train, cursor, callback)? {
+                return Ok(self.report(end));
+            }
+            cursor = Cursor {
+                epoch: cursor.epoch + 1,
+                batches: 0,
+            };
+        }
+        Ok(self.report(FitEnd::Epochs))
     }
 
     /// Evaluates a network on the validation data, if there are any; or else the trainer's own network.

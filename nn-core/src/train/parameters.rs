@@ -1,7 +1,11 @@
 //! Single parameters in training: setting them, freezing them, and parameter groups.
 
 use super::trainer::Trainer;
-use crate::{error::Result, network::Tensor, optim::ParameterGroup};
+use crate::{
+    error::Result,
+    network::{Network, Tensor},
+    optim::ParameterGroup,
+};
 
 /// The settings that one parameter is trained with: see [`Trainer::parameter_settings`].
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +50,17 @@ impl Trainer {
     /// As [`Network::set_parameters`](crate::Network::set_parameters).
     pub fn set_parameters(&mut self, tensors: &[Tensor]) -> Result<()> {
         self.network.set_parameters(tensors)
+    }
+
+    /// Continues with the tensors of another network of the same layers; a moving average has its parameters then.
+    pub(super) fn restore_network(&mut self, network: &Network) -> Result<()> {
+        self.network.set_tensors(&network.tensors())?;
+        if self.average().is_some() {
+            self.optimizer_state
+                .average
+                .copy_from_slice(self.network.for_update().1);
+        }
+        Ok(())
     }
 
     /// Freezes the parameters whose names match `pattern`, from the next step on: they keep their values, and so does
