@@ -502,26 +502,6 @@ fn training_is_plotted() {
 }
 
 #[test]
-fn outputs_with_the_same_path_are_refused() {
-    let folder = Folder::new();
-    let (run, best) = (folder.file("run.svg"), folder.file("run.best.svg"));
-    for (named, same) in [
-        (["--checkpoint", text(&run), "--out", text(&run)], "run.svg"),
-        (["--checkpoint", text(&run), "--out", text(&best)], "run.best.svg"),
-        (["--plot", text(&run), "--out", text(&run)], "run.svg"),
-    ] {
-        let refused = self::run(tiny_training(&named));
-        assert_eq!(refused.status, 1);
-        assert!(
-            refused.stderr.contains("the same file") && refused.stderr.contains(same),
-            "{}",
-            refused.stderr
-        );
-    }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-}
-
-#[test]
 fn a_run_without_a_step_is_not_plotted() {
     let folder = Folder::new();
     let (run, plot) = (folder.file("run.safetensors"), folder.file("run.svg"));
@@ -974,15 +954,9 @@ fn models_are_exported() {
 }
 
 #[test]
-fn an_export_does_not_replace_its_model() {
+fn an_export_needs_a_folder() {
     let folder = Folder::new();
     let model = with_feature_cache(&folder);
-    let before = fs::read(&model).unwrap();
-    let other = folder.path().join(".").join("fine-tuned.safetensors");
-    let refused = run(["export", "--model", text(&model), "--onnx", text(&other)]);
-    assert_eq!((refused.status, refused.stdout.as_str()), (1, ""));
-    assert!(refused.stderr.contains("the same file"), "{}", refused.stderr);
-    assert!(fs::read(&model).unwrap() == before);
     let missing = folder.file("missing/model.onnx");
     let failed = run(["export", "--model", text(&model), "--onnx", text(&missing)]);
     assert_eq!(failed.status, 1);

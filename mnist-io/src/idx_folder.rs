@@ -138,6 +138,15 @@ impl IdxFolder {
         })
     }
 
+    /// Returns the files that are read for both splits, as far as they exist.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let kinds = [Kind::Images, Kind::Labels];
+        let splits = [Split::Train, Split::Test].into_iter();
+        let parts = splits.flat_map(|split| kinds.map(|kind| self.find(split, kind).ok()));
+        let class_names = Some(self.path.join(CLASS_NAMES)).filter(|path| path.is_file());
+        parts.chain([class_names]).flatten().collect()
+    }
+
     /// Reads one split.
     ///
     /// # Errors

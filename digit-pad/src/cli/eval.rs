@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::{
     args::{DataArgs, ModelArgs, PngPath},
+    files::Files,
     output::{Failure, Outcome, grouped, json, line, note, percent, percent_or_dash, row},
 };
 
@@ -63,11 +64,15 @@ struct Report {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let confusion = args.confusion.as_ref().map(PngPath::path);
-    for path in [args.predictions.as_deref(), confusion].into_iter().flatten() {
-        atomic_file::check_writable(path)?;
-    }
+    let files = args.data.files(None);
+    Files::new()
+        .reads("--model", args.model.path())
+        .reads("--data", files.paths())
+        .writes("--predictions", args.predictions.as_ref())
+        .writes("--confusion", confusion)
+        .check()?;
     let model = args.model.load()?;
-    let Loaded { images, notes } = args.data.files(None).load_test(&model)?;
+    let Loaded { images, notes } = files.load_test(&model)?;
     notes.iter().for_each(note);
     if confusion.is_some() && images.classes() > confusion_chart::MAX_CLASSES {
         return Err(Failure::Message(format!(

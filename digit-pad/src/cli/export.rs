@@ -1,13 +1,14 @@
 //! `export`: writes a model in the format of other runtimes.
 
-use std::{fs::canonicalize, path::PathBuf};
+use std::path::PathBuf;
 
-use digit_pad::{recognition::feature_cache, storage::atomic_file};
+use digit_pad::recognition::feature_cache;
 use nn_core::formats::OnnxOptions;
 
 use super::{
     args::ModelArgs,
-    output::{Failure, Outcome, note},
+    files::Files,
+    output::{Outcome, note},
 };
 
 /// Export a model as an ONNX file
@@ -26,8 +27,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    atomic_file::check_writable(&args.onnx)?;
-    args.check_files_differ()?;
+    Files::new()
+        .reads("--model", args.model.path())
+        .writes("--onnx", Some(&args.onnx))
+        .check()?;
     let mut content = args.model.load()?.content;
     if content.notes.remove(feature_cache::METADATA_KEY).is_some() {
         note("the examples stored in the model are not exported; the network predicts without them");
@@ -35,18 +38,4 @@ pub(super) fn run(args: &Args) -> Outcome {
     content.save_onnx(&args.onnx, OnnxOptions::new())?;
     note(format_args!("saved {}", args.onnx.display()));
     Ok(())
-}
-
-impl Args {
-    /// Fails if the ONNX file would replace the model.
-    fn check_files_differ(&self) -> Outcome {
-        let Some(model) = self.model.path() else { return Ok(()) };
-        match (canonicalize(model), canonicalize(&self.onnx)) {
-            (Ok(model), Ok(onnx)) if model == onnx => Err(Failure::Message(format!(
-                "--model and --onnx are the same file, {}; give each its own file",
-                model.display()
-            ))),
-            _ => Ok(()),
-        }
-    }
 }

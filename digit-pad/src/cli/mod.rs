@@ -3,6 +3,7 @@
 mod args;
 mod eval;
 mod export;
+mod files;
 mod info;
 mod output;
 mod predict;

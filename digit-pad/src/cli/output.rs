@@ -10,6 +10,9 @@ use digit_pad::Error;
 pub(super) use digit_pad::format::{grouped, percent, percent_or_dash};
 use serde::Serialize;
 
+/// Exit status for arguments that are wrong.
+const WRONG_USAGE: u8 = 2;
+
 /// Why a command failed or stopped early.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -17,6 +20,8 @@ pub(super) enum Failure {
     Error(Error),
     /// Any other error.
     Message(String),
+    /// Arguments that exclude each other.
+    Usage(String),
     /// Some items failed; their errors are already reported.
     Reported,
     /// The reader of standard output is gone; there is nothing left to do.
@@ -37,6 +42,10 @@ impl Failure {
         match self {
             Failure::Error(error) => report(error),
             Failure::Message(message) => report(message),
+            Failure::Usage(message) => {
+                report(message);
+                return ExitCode::from(WRONG_USAGE);
+            }
             Failure::Reported => {}
             Failure::Closed => return ExitCode::SUCCESS,
         }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::{PathBuf, absolute},
+    path::PathBuf,
     process,
     str::FromStr,
     sync::{
@@ -20,10 +20,9 @@ use digit_pad::{
     Error,
     charts::{Curves, training_curves},
     recognition::model::Model,
-    storage::atomic_file,
     training::{
         checkpoint,
-        data_files::Loaded,
+        data_files::{DataFiles, Loaded},
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
         session::{Evaluation, Start, StopReason, Task, Trained, train},
@@ -39,6 +38,7 @@ use serde::Serialize;
 
 use super::{
     args::{DataArgs, PlotPath, note_scaling},
+    files::Files,
     output::{Failure, Outcome, class_list, grouped, json, note, percent, row},
     progress::Progress,
 };
@@ -134,28 +134,17 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Fails if two outputs have the same path.
-    fn check_files_differ(&self) -> Outcome {
+    /// Fails if an output would replace another file of the run, or cannot be written.
+    fn check_files(&self, data: &DataFiles) -> Outcome {
         let best = self.checkpoint.as_deref().map(checkpoint::best_path);
-        let named = [
-            ("--out", self.out.as_deref()),
-            ("--checkpoint", self.checkpoint.as_deref()),
-            ("the best weights beside --checkpoint", best.as_deref()),
-            ("--plot", self.plot.as_ref().map(|plot| plot.path.as_path())),
-        ];
-        let files = named
-            .iter()
-            .filter_map(|&(name, path)| Some((name, absolute(path?).ok()?)));
-        let files: Vec<_> = files.collect();
-        for (i, (name, path)) in files.iter().enumerate() {
-            if let Some((other, _)) = files[..i].iter().find(|(_, earlier)| earlier == path) {
-                return Err(Failure::Message(format!(
-                    "{other} and {name} are the same file, {}; give each its own file",
-                    path.display()
-                )));
-            }
-        }
-        Ok(())
+        Files::new()
+            .reads("--from", &self.from)
+            .reads("the data", data.paths())
+            .writes("--out", self.out.as_ref())
+            .writes("--checkpoint", self.checkpoint.as_ref())
+            .writes("the best weights beside --checkpoint", best)
+            .writes("--plot", self.plot.as_ref().map(|plot| &plot.path))
+            .check()
     }
 }
 
@@ -175,18 +164,11 @@ struct Report {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let plot = args.plot.as_ref().map(|plot| &plot.path);
-    for path in [args.out.as_ref(), args.checkpoint.as_ref(), plot]
-        .into_iter()
-        .flatten()
-    {
-        atomic_file::check_writable(path)?;
-    }
-    args.check_files_differ()?;
+    let files = args.data.files(args.test_data.as_deref());
+    args.check_files(&files)?;
     let stop = Arc::new(AtomicBool::new(false));
     let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
-    let files = args.data.files(args.test_data.as_deref());
     let model = args.from.as_deref().map(|path| Model::open(Some(path))).transpose()?;
     let known = model.as_ref().map(|model| model.content.network.spec());
     let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref().or(known), args.seed))?;

@@ -145,6 +145,16 @@ impl DataFiles {
         Ok(Loaded { images, notes })
     }
 
+    /// The files that would be read, as far as they can be found.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let given = self.path.iter().chain(&self.test_path);
+        given
+            .filter_map(|path| Some(self.source(path).ok()?.paths()))
+            .flatten()
+            .collect()
+    }
+
     fn source<'a>(&'a self, path: &'a Path) -> Result<Source<'a>, Error> {
         Ok(Source {
             path,
@@ -277,6 +287,21 @@ impl Source<'_> {
         IdxFolder::new(self.path)
             .label_offset(self.options.label_offset)
             .transposed(self.options.transposed)
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        match &self.form {
+            Form::Idx => self.idx_folder().files(),
+            Form::Csv => vec![self.path.to_owned()],
+            Form::Images { train, test } => {
+                let folders = [Some(train), test.as_ref()].into_iter().flatten();
+                let listed = folders.filter_map(|folder| ImageFolder::open(folder).ok());
+                listed
+                    .flat_map(|folder| folder.files().to_vec())
+                    .map(|(path, _)| path)
+                    .collect()
+            }
+        }
     }
 
     fn has_test(&self) -> bool {

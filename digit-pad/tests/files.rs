@@ -1,0 +1,150 @@
+//! The files that commands read and write: none is replaced by mistake, none is taken for another.
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use common::{Folder, Run, run, succeed};
+use nn_core::{Model, Network};
+
+const NET: &str = "28x28x1 | dense 10";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Writes a small data set and returns its folder's name.
+fn data(folder: &Folder) -> String {
+    folder.write_mnist(60, 20);
+    text(folder.path()).to_owned()
+}
+
+fn weights(folder: &Folder, name: &str) -> PathBuf {
+    let path = folder.file(name);
+    Model::new(Network::new(NET.parse().unwrap(), 1).unwrap())
+        .save(&path)
+        .unwrap();
+    path
+}
+
+/// A run is refused before any work, with this exit status and these words.
+fn assert_refused(args: &[&str], status: i32, words: &[&str]) -> Run {
+    let run = run(args);
+    assert_eq!((run.status, &run.stdout[..]), (status, ""), "{args:?}: {run:?}");
+    assert!(
+        run.stderr.contains("error: ") && !run.stderr.contains("epoch ") && !run.stderr.contains("panicked"),
+        "{args:?}: {run:?}"
+    );
+    for word in words {
+        assert!(run.stderr.contains(word), "{args:?}: no {word:?} in {}", run.stderr);
+    }
+    run
+}
+
+#[test]
+fn an_output_does_not_replace_another_output() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("sub")).unwrap();
+    let [run, best, other] = ["run.svg", "run.best.svg", "sub/../run.svg"].map(|name| folder.file(name));
+    for args in [
+        ["--checkpoint", text(&run), "--out", text(&run)],
+        ["--checkpoint", text(&run), "--out", text(&best)],
+        ["--plot", text(&run), "--out", text(&run)],
+        ["--plot", text(&run), "--out", text(&other)],
+    ] {
+        assert_refused(
+            &[&["train", "--net", NET][..], &args].concat(),
+            2,
+            &["the same file", "run."],
+        );
+    }
+    let [table, chart] = ["a.png", "sub/../a.png"].map(|name| folder.file(name));
+    let args = ["eval", "--predictions", text(&table), "--confusion", text(&chart)];
+    assert_refused(&args, 2, &["--predictions and --confusion are the same file", "a.png"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_output_does_not_replace_an_input() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("sub")).unwrap();
+    let set = data(&folder);
+    let model = weights(&folder, "model.safetensors");
+    let csv = folder.write("rows.csv", "0,1,2,3,4\n1,1,2,3,4\n");
+    let before = fs::read(&model).unwrap();
+    let mut names = vec![folder.file("sub/../model.safetensors")];
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::symlink;
+        symlink(&model, folder.file("link")).unwrap();
+        symlink(folder.path(), folder.file("linked")).unwrap();
+        fs::hard_link(&model, folder.file("hard")).unwrap();
+        names.extend(["link", "linked/model.safetensors", "hard"].map(|name| folder.file(name)));
+    }
+    for output in &names {
+        let output = text(output);
+        for (args, words) in [
+            (
+                &["export", "--onnx", output, "--model", text(&model)][..],
+                "--model and --onnx",
+            ),
+            (
+                &["eval", "--predictions", output, "--model", text(&model)],
+                "--model and --predictions",
+            ),
+            (&["train", "--out", output, "--from", text(&model)], "--from and --out"),
+            (
+                &["train", "--checkpoint", output, "--from", text(&model)],
+                "--from and --checkpoint",
+            ),
+        ] {
+            assert_refused(args, 2, &[words, "the same file"]);
+        }
+    }
+    let labels = folder.file("train-labels-idx1-ubyte");
+    assert_refused(
+        &["train", "--data", &set, "--out", text(&labels)],
+        2,
+        &["the data and --out", "labels"],
+    );
+    assert_refused(
+        &["eval", "--data", text(&csv), "--predictions", text(&csv)],
+        2,
+        &["--data and --predictions", "rows.csv"],
+    );
+    let images = folder.file("images");
+    for class in ["a", "b"] {
+        fs::create_dir_all(images.join(class)).unwrap();
+        fs::write(images.join(class).join("1.png"), "an image").unwrap();
+    }
+    let image = images.join("b").join("1.png");
+    let args = ["train", "--data", text(&images), "--plot", text(&image)];
+    assert_refused(&args, 2, &["the data and --plot", "1.png"]);
+    assert_eq!(fs::read(&model).unwrap(), before);
+    // A file beside the data is none of them.
+    let beside = folder.file("beside.csv");
+    for _ in 0..2 {
+        succeed([
+            "eval",
+            "--data",
+            &set,
+            "--model",
+            text(&model),
+            "--predictions",
+            text(&beside),
+        ]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_the_same_missing_file_are_the_same() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("run.svg", folder.file("link.svg")).unwrap();
+    let [link, run] = ["link.svg", "run.svg"].map(|name| folder.file(name));
+    let args = ["train", "--net", NET, "--out", text(&link), "--plot", text(&run)];
+    assert_refused(&args, 2, &["--out and --plot are the same file"]);
+}
