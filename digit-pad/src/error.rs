@@ -46,6 +46,19 @@ pub enum Error {
         reason: String,
     },
 
+    /// A file is of another kind than the one that is needed.
+    #[error("{}: this is {found}, not {expected}; {remedy}", path.display())]
+    WrongFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// What is needed.
+        expected: &'static str,
+        /// What to do.
+        remedy: String,
+    },
+
     /// A checkpoint belongs to another training run.
     #[error(
         "{}: the checkpoint is from another training run: {difference}; repeat the original command, or name \
@@ -136,7 +149,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
         /// What is there instead.
-        problem: &'static str,
+        problem: String,
     },
 
     /// The data set has too few images.

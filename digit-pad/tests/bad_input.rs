@@ -153,7 +153,10 @@ fn an_invalid_checkpoint_or_one_of_another_run_is_refused_before_training() {
     let folder = Folder::new();
     let net = "28x28x1 | dense 10";
     let model = weights(&folder, "model.safetensors", net);
-    assert_fails(&["train", "--checkpoint", &model], &[&model, "not a checkpoint"]);
+    assert_fails(
+        &["train", "--checkpoint", &model],
+        &[&model, "not the checkpoint of a training run"],
+    );
     let noise = folder.write("noise", [7; 100]);
     assert_fails(&["train", "--checkpoint", text(&noise)], &[text(&noise), "safetensors"]);
     let place = text(folder.path());
@@ -320,7 +323,7 @@ fn invalid_weights_files_are_named_by_every_command() {
         (&words, "not a safetensors file"),
         (&short, "not a safetensors file"),
         (&header, "not a safetensors file"),
-        (&image, "not a safetensors file"),
+        (&image, "this is an image, not a weights file"),
     ] {
         let model = ["--model", text(path)];
         for command in [

@@ -148,3 +148,81 @@ fn links_to_the_same_missing_file_are_the_same() {
     let args = ["train", "--net", NET, "--out", text(&link), "--plot", text(&run)];
     assert_refused(&args, 2, &["--out and --plot are the same file"]);
 }
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let folder = Folder::new();
+    let model = weights(&folder, "model.safetensors");
+    let strokes = folder.write("strokes.jsonl", "{\"label\":1,\"strokes\":[[[5,0],[5,10]]]}\n");
+    let settings = folder.write(
+        "settings.json",
+        "{\"width\":900,\"height\":700,\"zoom\":1,\"dark\":true}\n",
+    );
+    let (run, best) = (folder.file("run.safetensors"), folder.file("run.best.safetensors"));
+    let train = ["train", "--net", NET, "--limit", "200", "--val", "50", "--epochs", "1"];
+    succeed(train.into_iter().chain(["--checkpoint", text(&run)]));
+    let checkpoint = [
+        "run.safetensors: this is the checkpoint of a training run",
+        text(&best),
+        "train --checkpoint",
+    ];
+    for command in [
+        &["eval"][..],
+        &["info"],
+        &["predict", "a.png"],
+        &["replay", text(&strokes)],
+        &[],
+    ] {
+        let with = |model: &Path, words: &[&str]| {
+            assert_refused(&[command, &["--model", text(model)]].concat(), 1, words);
+        };
+        with(&run, &checkpoint);
+        with(
+            &strokes,
+            &[
+                "strokes.jsonl: this is a file of drawings, not a weights file",
+                "--teach",
+            ],
+        );
+        with(
+            &settings,
+            &["settings.json: this is the window's file of settings, not a weights file"],
+        );
+    }
+    assert_refused(&["eval", "--net", NET, "--model", text(&run)], 1, &checkpoint);
+    assert_refused(&["train", "--from", text(&run)], 1, &checkpoint);
+    for (args, words) in [
+        (
+            &["train", "--checkpoint", text(&model)][..],
+            "not the checkpoint of a training run; `train --from`",
+        ),
+        (&["train", "--checkpoint", text(&strokes)], "this is a file of drawings"),
+        (
+            &["replay", text(&model)],
+            "this is a weights file, not a file of drawings; --model",
+        ),
+        (&["replay", text(&settings)], "this is the window's file of settings"),
+        (
+            &["replay", text(&strokes), "--teach", text(&run)],
+            "this is the checkpoint of a training run",
+        ),
+        (&["predict", text(&strokes)], "this is a file of drawings, not an image"),
+        (&["predict", text(&model)], "this is a weights file, not an image"),
+        (
+            &["predict", "--number", text(&model)],
+            "this is a weights file, not an image",
+        ),
+        (
+            &["train", "--data", text(&model)],
+            "this is a weights file; give a folder",
+        ),
+        (
+            &["eval", "--data", text(&strokes)],
+            "this is a file of drawings; give a folder",
+        ),
+    ] {
+        assert_refused(args, 1, &[words]);
+    }
+    // The weights beside a checkpoint are a model like any other.
+    succeed(["info", "--model", text(&best)]);
+}

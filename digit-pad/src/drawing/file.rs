@@ -10,6 +10,7 @@ use crate::{
     drawing::strokes::{Ink, PEN, Stroke},
     error::{DrawingFault, Error},
     geometry::Point,
+    storage::file_kind::FileKind,
 };
 
 const MAX_POINTS: usize = 100_000;
@@ -149,8 +150,9 @@ impl Drawings<BufReader<File>> {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] if the file cannot be opened.
+    /// [`Error::Read`] if the file cannot be opened; [`Error::WrongFile`] if it is of another known kind.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        FileKind::Drawings.expect(path)?;
         let file = File::open(path).map_err(|cause| Error::Read {
             path: path.to_owned(),
             cause,

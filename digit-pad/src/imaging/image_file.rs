@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     geometry::PixelRect,
     imaging::{background_removal, gray_image::GrayImage, polarity},
+    storage::file_kind::FileKind,
 };
 
 /// Longest side to which photographs are reduced, in pixels.
@@ -77,9 +78,12 @@ pub(crate) fn with_path(error: mnist_io::Error, path: &Path) -> Error {
     match error {
         mnist_io::Error::File { path, error } => with_path(*error, &path),
         mnist_io::Error::Io(cause) => Error::Read { path, cause },
-        other => Error::InvalidImage {
-            path,
-            reason: other.to_string(),
+        other => match FileKind::Image.expect(&path) {
+            Err(wrong_file) => wrong_file,
+            Ok(()) => Error::InvalidImage {
+                path,
+                reason: other.to_string(),
+            },
         },
     }
 }

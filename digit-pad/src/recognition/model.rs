@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mnist_io::ImageShape;
 use nn_core::{NetworkSpec, Shape};
 
-use crate::{error::Error, recognition::normalization::SIDE};
+use crate::{error::Error, recognition::normalization::SIDE, storage::file_kind::FileKind};
 
 /// The built-in weights, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
 const EMBEDDED: &[u8] = include_bytes!("../../models/best.safetensors");
@@ -42,9 +42,10 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the file is not a weights file.
+    /// If the file is not a weights file. The checkpoint of a training run is none: it names no input scaling.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Model::embedded() };
+        FileKind::Model.expect(path)?;
         Ok(Model {
             content: nn_core::Model::load(path)?,
             path: Some(path.to_owned()),
@@ -57,6 +58,7 @@ impl Model {
     ///
     /// If the file is not a weights file, or is for another network.
     pub fn open_as(path: &Path, network: NetworkSpec) -> Result<Self, Error> {
+        FileKind::Model.expect(path)?;
         Ok(Model {
             content: nn_core::Model::load_as(path, network)?,
             path: Some(path.to_owned()),

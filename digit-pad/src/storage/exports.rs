@@ -1,4 +1,4 @@
-//! File names for exports that replace no existing file.
+//! Names of files: exports that replace no existing file, and the best weights beside a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,15 @@ pub fn free_name(folder: &Path, stem: &str, extensions: &[&str]) -> PathBuf {
     let is_free = |number: &u32| extensions.iter().all(|extension| !name(*number, extension).exists());
     let number = (1..u32::MAX).find(is_free).unwrap_or(u32::MAX);
     name(number, extensions[0])
+}
+
+/// Path of the best weights of a training run: `run.best.safetensors` for the checkpoint `run.safetensors`.
+#[must_use]
+pub fn best_path(checkpoint: &Path) -> PathBuf {
+    let mut name = checkpoint.file_stem().unwrap_or_default().to_owned();
+    name.push(".best.");
+    name.push(checkpoint.extension().unwrap_or("safetensors".as_ref()));
+    checkpoint.with_file_name(name)
 }
 
 /// Renames a damaged file to a free name in its folder, so that it is not overwritten.

@@ -1,6 +1,7 @@
-//! Files and folders: atomic writes, free file names, the user's folders.
+//! Files and folders: atomic writes, kinds of files, names of files, the user's folders.
 
 pub mod atomic_file;
 pub mod exports;
+pub mod file_kind;
 #[cfg(feature = "window")]
 pub mod paths;

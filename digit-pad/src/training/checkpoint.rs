@@ -1,13 +1,11 @@
 //! Checkpoints of a training run, and its best weights so far.
 
-use std::{
-    mem::discriminant,
-    path::{Path, PathBuf},
-};
+use std::{mem::discriminant, path::Path};
 
 use nn_core::{Cursor, Model, Network, Trainer, loss::CrossEntropy};
 
-use crate::error::Error;
+pub use crate::storage::exports::best_path;
+use crate::{error::Error, storage::file_kind::FileKind};
 
 /// Metadata key of the epoch of the best weights.
 const EPOCH: &str = "epoch";
@@ -27,15 +25,6 @@ pub(crate) struct Best {
     pub(crate) epoch: usize,
 }
 
-/// Path of the best weights of a run: `run.best.safetensors` for `run.safetensors`.
-#[must_use]
-pub fn best_path(path: &Path) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(".best.");
-    name.push(path.extension().unwrap_or("safetensors".as_ref()));
-    path.with_file_name(name)
-}
-
 /// Resumes the run in a file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the
 /// number of batches per epoch.
 ///
@@ -50,6 +39,7 @@ pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (
             best: None,
         });
     };
+    FileKind::Checkpoint.expect(path)?;
     let (trainer, position) = Trainer::resume(path, batch)?;
     let difference = difference(&trainer, &fresh).or_else(|| step_difference(&trainer, position, batches));
     if let Some(difference) = difference {
@@ -86,6 +76,7 @@ pub(crate) fn save(
 }
 
 fn load_best(path: &Path) -> Result<Best, Error> {
+    FileKind::Model.expect(path)?;
     let model = Model::load(path)?;
     let epoch = model.notes.get(EPOCH).and_then(|epoch| epoch.parse().ok());
     let Some(epoch) = epoch else {

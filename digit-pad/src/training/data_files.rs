@@ -15,6 +15,7 @@ use crate::{
         image_input::ImageInput,
         model::{Model, digit_shape, image_shape},
     },
+    storage::file_kind::FileKind,
     training::embedded,
 };
 
@@ -244,12 +245,15 @@ enum Form {
 
 impl Form {
     fn of(path: &Path) -> Result<Self, Error> {
-        let unknown = |problem| Error::UnknownData {
+        let unknown = |problem: &str| Error::UnknownData {
             path: path.to_owned(),
-            problem,
+            problem: problem.to_owned(),
         };
         if path.is_file() {
-            return Ok(Form::Csv);
+            return match FileKind::of(path) {
+                Some(other) => Err(unknown(&format!("this is {}", other.name()))),
+                None => Ok(Form::Csv),
+            };
         }
         let entries = path.read_dir().map_err(|cause| match cause.kind() {
             ErrorKind::NotFound => unknown("no such file or folder"),
