@@ -430,3 +430,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_checkpoint_has_the_notes_of_its_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let trainer = Trainer::new(Network::new(SMALL.parse().unwrap(), 1).unwrap(), Sgd::new(0.1), 1).unwrap();
+    let notes = [("data".to_owned(), "digits".to_owned())].into();
+    trainer.save_checkpoint_with(&path, Cursor::default(), &notes).unwrap();
+    assert_eq!(Model::load(&path).unwrap().notes, notes);
+    Trainer::resume(&path, 1).unwrap();
+    for key in ["network", "training"] {
+        let notes = [(key.to_owned(), String::new())].into();
+        let error = trainer.save_checkpoint_with(&path, Cursor::default(), &notes);
+        assert!(error.unwrap_err().to_string().contains(key));
+    }
+    assert_eq!(Model::load(&path).unwrap().notes, notes);
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use digit_pad::recognition::feature_cache;
+use digit_pad::{recognition::feature_cache, training::checkpoint};
 use nn_core::formats::OnnxOptions;
 
 use super::{
@@ -35,6 +35,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     if content.notes.remove(feature_cache::METADATA_KEY).is_some() {
         note("the examples stored in the model are not exported; the network predicts without them");
     }
+    content.notes.remove(checkpoint::RUN);
     content.save_onnx(&args.onnx, OnnxOptions::new())?;
     note(format_args!("saved {}", args.onnx.display()));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use digit_pad::recognition::feature_cache;
+use digit_pad::{recognition::feature_cache, training::checkpoint};
 use nn_core::{Kernel, Scaling};
 use serde::Serialize;
 
@@ -47,7 +47,8 @@ pub(super) fn run(args: &Args) -> Outcome {
         .notes
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let notes = notes.filter(|&(name, _)| name != feature_cache::METADATA_KEY);
+    let internal = [feature_cache::METADATA_KEY, checkpoint::RUN];
+    let notes = notes.filter(|(name, _)| !internal.contains(name));
     if args.json {
         return json(&Info {
             path: model.path.as_ref().map(|path| path.display().to_string()),

@@ -309,10 +309,18 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     }
     match &args.checkpoint {
         None => {}
-        Some(path) if path.exists() => note(format_args!(
-            "checkpoint  resumes from the checkpoint {}",
-            path.display()
-        )),
+        Some(path) if path.exists() => {
+            note(format_args!(
+                "checkpoint  resumes from the checkpoint {}",
+                path.display()
+            ));
+            if checkpoint::is_without_fingerprint(path) {
+                note(
+                    "The checkpoint is of an earlier version, which did not store what it was trained on: make sure that \
+                     images, classes and augmentation are those of its run.",
+                );
+            }
+        }
         Some(path) => note(format_args!("checkpoint  saved to {} after each epoch", path.display())),
     }
     if let Some(wanted) = task.until_accuracy {

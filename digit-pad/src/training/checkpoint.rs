@@ -1,11 +1,11 @@
-//! Checkpoints of a training run, and its best weights so far.
+//! Checkpoints of a training run, and its best weights so far; both carry its fingerprint.
 
-use std::{mem::discriminant, path::Path};
+use std::{collections::BTreeMap, mem::discriminant, path::Path};
 
 use nn_core::{Cursor, Model, Network, Trainer, loss::CrossEntropy};
 
-pub use crate::storage::exports::best_path;
-use crate::{error::Error, storage::file_kind::FileKind};
+use crate::{error::Error, storage::file_kind::FileKind, training::fingerprint::Fingerprint};
+pub use crate::{storage::exports::best_path, training::fingerprint::KEY as RUN};
 
 /// Metadata key of the epoch of the best weights.
 const EPOCH: &str = "epoch";
@@ -18,6 +18,17 @@ pub(crate) struct Run {
     pub(crate) best: Option<Best>,
 }
 
+impl Run {
+    /// A run at its start.
+    pub(crate) fn new(trainer: Trainer) -> Self {
+        Run {
+            trainer,
+            position: Cursor::default(),
+            best: None,
+        }
+    }
+}
+
 /// The best weights so far.
 pub(crate) struct Best {
     pub(crate) network: Network,
@@ -25,70 +36,94 @@ pub(crate) struct Best {
     pub(crate) epoch: usize,
 }
 
-/// Resumes the run in a file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the
-/// number of batches per epoch.
-///
-/// # Errors
-///
-/// If the files cannot be read, or hold another run than `fresh` would start.
-pub(crate) fn resume_or(path: Option<&Path>, fresh: Trainer, (batch, batches): (usize, usize)) -> Result<Run, Error> {
-    let Some(path) = path.filter(|path| path.exists()) else {
-        return Ok(Run {
-            trainer: fresh,
-            position: Cursor::default(),
-            best: None,
-        });
-    };
-    FileKind::Checkpoint.expect(path)?;
-    let (trainer, position) = Trainer::resume(path, batch)?;
-    let difference = difference(&trainer, &fresh).or_else(|| step_difference(&trainer, position, batches));
-    if let Some(difference) = difference {
-        return Err(Error::CheckpointMismatch {
-            path: path.to_owned(),
-            difference,
-        });
-    }
-    let best = (position.epoch > 0).then(|| load_best(&best_path(path))).transpose()?;
-    Ok(Run {
-        trainer,
-        position,
-        best,
-    })
+/// Whether a checkpoint is of a version that did not store which data it is of, so that resuming cannot check them.
+#[must_use]
+pub fn is_without_fingerprint(path: &Path) -> bool {
+    Model::load(path).is_ok_and(|model| Fingerprint::of(&model.notes).is_none())
 }
 
-/// Saves a run. The best weights are written first: if the program ends in between, the run resumes one epoch earlier
-/// and finds them again.
-///
-/// # Errors
-///
-/// If a file cannot be written.
-pub(crate) fn save(
-    path: &Path,
-    trainer: &Trainer,
-    position: Cursor,
-    best: Option<(Model, usize)>,
-) -> Result<(), Error> {
-    if let Some((mut model, epoch)) = best {
-        model.notes.insert(EPOCH.to_owned(), epoch.to_string());
-        model.save(best_path(path))?;
-    }
-    Ok(trainer.save_checkpoint(path, position)?)
+/// The file of a run's checkpoint.
+pub(crate) struct Checkpoint<'a> {
+    path: &'a Path,
+    /// The run that is to be resumed or saved.
+    run: Fingerprint,
 }
 
-fn load_best(path: &Path) -> Result<Best, Error> {
-    FileKind::Model.expect(path)?;
-    let model = Model::load(path)?;
-    let epoch = model.notes.get(EPOCH).and_then(|epoch| epoch.parse().ok());
-    let Some(epoch) = epoch else {
-        return Err(Error::CheckpointMismatch {
-            path: path.to_owned(),
-            difference: "its metadata has no epoch".to_owned(),
-        });
-    };
-    Ok(Best {
-        network: model.network,
-        epoch,
-    })
+impl<'a> Checkpoint<'a> {
+    pub(crate) fn new(path: &'a Path, run: Fingerprint) -> Self {
+        Checkpoint { path, run }
+    }
+
+    /// Resumes the run in the file if it exists; otherwise starts with `fresh`. `batch` is the batch size, `batches` the
+    /// number of batches per epoch.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be read, or hold another run than `fresh` would start.
+    pub(crate) fn resume_or(&self, fresh: Trainer, (batch, batches): (usize, usize)) -> Result<Run, Error> {
+        let path = self.path;
+        if !path.exists() {
+            return Ok(Run::new(fresh));
+        }
+        FileKind::Checkpoint.expect(path)?;
+        let (trainer, position) = Trainer::resume(path, batch)?;
+        let saved = Fingerprint::of(&Model::load(path)?.notes);
+        let difference = difference(&trainer, &fresh)
+            .or_else(|| self.run.difference(saved.as_ref()?))
+            .or_else(|| step_difference(&trainer, position, batches));
+        if let Some(difference) = difference {
+            return Err(mismatch(path, difference));
+        }
+        let best = (position.epoch > 0).then(|| self.load_best(saved.is_some()));
+        Ok(Run {
+            trainer,
+            position,
+            best: best.transpose()?,
+        })
+    }
+
+    /// Loads the best weights, which have to be of this run. Early versions stored no fingerprint in either file.
+    fn load_best(&self, has_fingerprint: bool) -> Result<Best, Error> {
+        let path = &best_path(self.path);
+        FileKind::Model.expect(path)?;
+        let model = Model::load(path)?;
+        let difference = match Fingerprint::of(&model.notes) {
+            Some(saved) => self.run.difference(&saved),
+            None => has_fingerprint.then(|| "its metadata name no run".to_owned()),
+        };
+        if let Some(difference) = difference {
+            return Err(mismatch(path, difference));
+        }
+        let epoch = model.notes.get(EPOCH).and_then(|epoch| epoch.parse().ok());
+        Ok(Best {
+            network: model.network,
+            epoch: epoch.ok_or_else(|| mismatch(path, "its metadata have no epoch".to_owned()))?,
+        })
+    }
+
+    /// Saves a run. The best weights are written first: if the program ends in between, the run resumes one epoch earlier
+    /// and finds them again.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub(crate) fn save(&self, trainer: &Trainer, position: Cursor, best: Option<(Model, usize)>) -> Result<(), Error> {
+        if let Some((mut model, epoch)) = best {
+            model
+                .notes
+                .extend([self.run.note(), (EPOCH.to_owned(), epoch.to_string())]);
+            model.save(best_path(self.path))?;
+        }
+        let notes = BTreeMap::from([self.run.note()]);
+        Ok(trainer.save_checkpoint_with(self.path, position, &notes)?)
+    }
+}
+
+fn mismatch(path: &Path, difference: String) -> Error {
+    Error::CheckpointMismatch {
+        path: path.to_owned(),
+        difference,
+    }
 }
 
 /// Describes a difference in the number of steps, which comes from another batch size or other images.

@@ -32,6 +32,7 @@ pub mod data_files;
 pub mod data_split;
 pub mod embedded;
 pub mod evaluation;
+mod fingerprint;
 pub mod presets;
 pub mod progress;
 mod report;

@@ -19,8 +19,9 @@ use crate::{
     recognition::model::{DIGITS, check_fit},
     training::{
         calibration::calibrate,
-        checkpoint::{self, Best, Run},
+        checkpoint::{Best, Checkpoint, Run},
         data_split::{DataSplit, EVALUATION_BATCH, SCALING},
+        fingerprint::Fingerprint,
         presets::Recipe,
         report::EpochTotals,
     },
@@ -68,7 +69,7 @@ pub struct Task<'a> {
     /// the test set then selects the weights.
     pub until_accuracy: Option<f64>,
     /// File of the checkpoint, which is written after each epoch and resumed if it exists. The best weights so far are
-    /// beside it ([`checkpoint::best_path`]).
+    /// beside it ([`best_path`](crate::training::checkpoint::best_path)).
     pub checkpoint: Option<PathBuf>,
     /// Stops training after the current step once it is set.
     pub stop: &'a AtomicBool,
@@ -201,9 +202,15 @@ pub fn train(
     let (batch, steps) = (samples.batch_size(), samples.batches_per_epoch());
     let total_steps = steps as u64 * recipe.epochs as u64;
     let fresh = task.trainer(batch, total_steps)?;
-    let mut run = checkpoint::resume_or(task.checkpoint.as_deref(), fresh, (batch, steps))?;
+    let checkpoint = task.checkpoint.as_deref();
+    let checkpoint = checkpoint.map(|path| Checkpoint::new(path, Fingerprint::new(&fresh, recipe, batch, data)));
+    let mut run = match &checkpoint {
+        Some(checkpoint) => checkpoint.resume_or(fresh, (batch, steps))?,
+        None => Run::new(fresh),
+    };
     let mut session = Session {
         task,
+        checkpoint,
         data,
         totals: EpochTotals::new(run.position.epoch as usize + 1, run.trainer.steps(), total_steps),
         epochs: (run.position.epoch + u64::from(run.position.batches > 0)) as usize,
@@ -280,6 +287,7 @@ impl DataSplit {
 /// A training run in progress.
 struct Session<'a> {
     task: &'a Task<'a>,
+    checkpoint: Option<Checkpoint<'a>>,
     data: &'a DataSplit,
     on_event: &'a mut (dyn FnMut(TrainingEvent, &Network) + Send),
     /// Steps between evaluations of the test set, if training stops at an accuracy.
@@ -364,13 +372,13 @@ impl Session<'_> {
 
     /// Saves the checkpoint. Weights from within an epoch are not saved as the best: resuming replaces them.
     fn save_checkpoint(&self, progress: &FitProgress<'_>) -> Result<(), Error> {
-        let Some(path) = &self.task.checkpoint else {
+        let Some(checkpoint) = &self.checkpoint else {
             return Ok(());
         };
         let position = progress.epoch.train.next;
         let best = Some(progress.best).filter(|best| best.epoch < position.epoch);
         let best = best.map(|best| (self.data.model(best.network.clone()), best.epoch as usize + 1));
-        checkpoint::save(path, progress.trainer, position, best)
+        checkpoint.save(progress.trainer, position, best)
     }
 
     fn finish(self, mut network: Network, epoch: usize, stop_reason: StopReason) -> Result<Trained, Error> {
@@ -724,14 +732,111 @@ mod tests {
         let fewer_images = data(50, 20);
         let mut larger_batches = task.clone();
         larger_batches.recipe.batch = 25;
-        for (task, data) in [(&task, &fewer_images), (&larger_batches, &data(100, 20))] {
+        let path = task.checkpoint.as_deref().unwrap();
+        let saved = std::fs::read(path).unwrap();
+        for (is_early, task, data, difference) in [
+            (
+                false,
+                &task,
+                &fewer_images,
+                "its training images are 100 of 10×12 pixels",
+            ),
+            (true, &task, &fewer_images, "20 steps"),
+            (
+                false,
+                &larger_batches,
+                &data(100, 20),
+                "its batch size is 10, not 25 (--batch",
+            ),
+            (true, &larger_batches, &data(100, 20), "20 steps"),
+        ] {
+            if is_early {
+                forget_run(path);
+            }
             let error = train(task, data, &mut |_, _| ()).unwrap_err().to_string();
             assert!(
-                error.contains("run.safetensors") && error.contains("20 steps"),
+                error.contains("run.safetensors") && error.contains(difference),
                 "{error}"
             );
+            std::fs::write(path, &saved).unwrap();
         }
         assert_eq!(train(&task, &data(100, 20), &mut |_, _| ()).unwrap().epochs, 4);
+    }
+
+    /// Removes the fingerprint, which early versions did not store.
+    fn forget_run(path: &std::path::Path) {
+        let bytes = std::fs::read(path).unwrap();
+        let key = b"\"run\":";
+        let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+        let mut bytes = bytes;
+        bytes[at + 1] = b'x';
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_run_resumes_with_its_own_data_and_best_weights_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("run.safetensors");
+        let task = Task {
+            checkpoint: Some(checkpoint.clone()),
+            ..task(2)
+        };
+        let own = data(100, 20);
+        train(&task, &own, &mut |_, _| ()).unwrap();
+        let with = |change: &dyn Fn(&mut DataSplit)| {
+            let mut data = own.clone();
+            change(&mut data);
+            data
+        };
+        let names = |prefix: &str| (0..10).map(|class| format!("{prefix}{class}")).collect::<Vec<_>>();
+        let relabeled = with(&|data| data.train = data.train.clone().map_labels(|label| 9 - label).unwrap());
+        let renamed = with(&|data| data.train = data.train.clone().with_class_names(names("c")).unwrap());
+        let scaled = with(&|data| data.scaling = Scaling::UNIT);
+        let inverted = with(&|data| {
+            let images = data.validation.images().iter().map(|pixel| 255 - pixel).collect();
+            let labels = data.validation.labels().to_vec();
+            data.validation = Dataset::new(images, labels, data.validation.shape()).unwrap();
+        });
+        let fails = |task: &Task<'_>, data: &DataSplit, words: &[&str]| {
+            let error = train(task, data, &mut |_, _| ()).unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{word}: {error}");
+            }
+        };
+        fails(
+            &task,
+            &relabeled,
+            &["run.safetensors", "its training images are 100", "(--data"],
+        );
+        fails(&task, &renamed, &["its class names are [\"0\",", "not [\"c0\","]);
+        fails(
+            &task,
+            &scaled,
+            &["its pixel scaling is mean 0.1307, std 0.3081, not mean 0, std 1"],
+        );
+        fails(&task, &inverted, &["its validation images are 20"]);
+        let mut augmented = task.clone();
+        augmented.recipe.augmentation = Augmentation::default();
+        fails(&augmented, &own, &["its augmentation differs (--no-augment, --preset)"]);
+
+        // The best weights of another run are beside it.
+        let best = crate::training::checkpoint::best_path(&checkpoint);
+        let own_best = std::fs::read(&best).unwrap();
+        let other = Task {
+            checkpoint: Some(folder.path().join("other.safetensors")),
+            seed: 2,
+            ..task.clone()
+        };
+        train(&other, &own, &mut |_, _| ()).unwrap();
+        std::fs::copy(folder.path().join("other.best.safetensors"), &best).unwrap();
+        fails(&task, &own, &["run.best.safetensors", "its seed is 2, not 1 (--seed)"]);
+        std::fs::write(&best, own_best).unwrap();
+        forget_run(&best);
+        fails(&task, &own, &["run.best.safetensors", "name no run"]);
+        assert!(!crate::training::checkpoint::is_without_fingerprint(&checkpoint));
+        forget_run(&checkpoint);
+        assert!(crate::training::checkpoint::is_without_fingerprint(&checkpoint));
+        train(&task, &own, &mut |_, _| ()).unwrap();
     }
 
     #[test]
@@ -743,7 +848,7 @@ mod tests {
             ..task(1)
         };
         train(&task, &data(50, 10), &mut |_, _| ()).unwrap();
-        std::fs::remove_file(checkpoint::best_path(&path)).unwrap();
+        std::fs::remove_file(crate::training::checkpoint::best_path(&path)).unwrap();
         let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
         assert!(error.contains("run.best.safetensors"), "{error}");
     }

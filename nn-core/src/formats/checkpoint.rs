@@ -1,6 +1,6 @@
 //! Checkpoints: the complete state of a training run, from which it resumes exactly.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::Value;
 
@@ -37,8 +37,24 @@ impl Trainer {
     /// If the file cannot be written, a value is not finite, or gradients have been [accumulated](Self::accumulate) and
     /// not applied.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>, next: Cursor) -> Result<()> {
+        self.save_checkpoint_with(path, next, &BTreeMap::new())
+    }
+
+    /// As [`save_checkpoint`](Self::save_checkpoint), with metadata of the caller's, such as the data of the run; a model
+    /// loaded from the file has them as its [`notes`](Model::notes).
+    ///
+    /// # Errors
+    /// As [`save_checkpoint`](Self::save_checkpoint), and if a note has the name of one of the file's own metadata entries.
+    pub fn save_checkpoint_with(
+        &self,
+        path: impl AsRef<Path>,
+        next: Cursor,
+        notes: &BTreeMap<String, String>,
+    ) -> Result<()> {
         let path = path.as_ref();
-        let bytes = self.checkpoint(next).map_err(|error| in_file(error, path))?;
+        let bytes = self
+            .checkpoint_with(next, notes)
+            .map_err(|error| in_file(error, path))?;
         write(path, &bytes)
     }
 
@@ -48,6 +64,10 @@ impl Trainer {
     /// If a value is not finite, or gradients have been [accumulated](Self::accumulate) and not applied, which the file
     /// would not hold.
     pub fn checkpoint(&self, next: Cursor) -> Result<Vec<u8>> {
+        self.checkpoint_with(next, &BTreeMap::new())
+    }
+
+    fn checkpoint_with(&self, next: Cursor, notes: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         let accumulated = self.accumulated_batches();
         if accumulated > 0 {
             return Err(Error::weights(format!(
@@ -71,7 +91,9 @@ impl Trainer {
             }
             tensors
         });
-        Model::new(network.clone()).to_bytes_with(tensors.collect(), Some(training))
+        let mut model = Model::new(network.clone());
+        model.notes.clone_from(notes);
+        model.to_bytes_with(tensors.collect(), Some(training))
     }
 
     /// Resumes from a checkpoint, with batches of up to `batch` samples; returns the trainer and the position to
