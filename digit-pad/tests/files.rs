@@ -4,10 +4,12 @@ mod common;
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
-use common::{Folder, Run, run, succeed};
+use common::{Folder, Run, program, run, succeed};
 use nn_core::{Model, Network};
 
 const NET: &str = "28x28x1 | dense 10";
@@ -225,4 +227,165 @@ fn files_of_other_kinds_are_named() {
     }
     // The weights beside a checkpoint are a model like any other.
     succeed(["info", "--model", text(&best)]);
+}
+
+/// Starts a long training run, and waits for the end of its first epoch.
+fn training(mut command: Command, folder: &Folder, more: &[&str]) -> (Child, BufReader<impl Read + use<>>) {
+    let out = folder.file("out.safetensors");
+    let args = [
+        "train",
+        "--net",
+        NET,
+        "--limit",
+        "500",
+        "--epochs",
+        "100000",
+        "--out",
+        text(&out),
+    ];
+    command
+        .args(args)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("epoch ") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the program ended early");
+    }
+    (child, stderr)
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits for the end of a run, and returns its exit status and what it wrote to standard error.
+fn end(mut child: Child, mut stderr: impl Read) -> (Option<i32>, String) {
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    (child.wait().unwrap().code(), rest)
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_stop_training_and_keep_the_weights() {
+    for (signal, name) in [("-TERM", "SIGTERM"), ("-HUP", "SIGHUP")] {
+        let folder = Folder::new();
+        let (child, stderr) = training(program(), &folder, &[]);
+        send(signal, &child);
+        let (status, rest) = end(child, stderr);
+        assert_eq!(status, Some(1), "{rest}");
+        for word in [
+            "error: training was stopped by the signal",
+            name,
+            "best weights so far",
+            "saved",
+        ] {
+            assert!(rest.contains(word), "no {word:?} in {rest}");
+        }
+        succeed(["info", "--model", text(&folder.file("out.safetensors"))]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_outlives_its_terminal_is_not_stopped() {
+    let folder = Folder::new();
+    let mut command = Command::new("nohup");
+    command.arg(program().get_program());
+    let (child, mut stderr) = training(command, &folder, &[]);
+    send("-HUP", &child);
+    let mut line = String::new();
+    for _ in 0..10 {
+        line.clear();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.starts_with("epoch "), "{line}");
+    }
+    send("-TERM", &child);
+    assert!(end(child, stderr).1.contains("SIGTERM"));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_loses_no_weights() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("runs")).unwrap();
+    let run = folder.file("runs/run.safetensors");
+    let (child, stderr) = training(program(), &folder, &["--checkpoint", text(&run)]);
+    let gone = folder.file("gone");
+    fs::rename(folder.file("runs"), gone).unwrap();
+    let (status, rest) = end(child, stderr);
+    assert_eq!(status, Some(1), "{rest}");
+    for word in ["error: ", "run.best.safetensors", "best weights so far", "saved"] {
+        assert!(rest.contains(word), "no {word:?} in {rest}");
+    }
+    succeed(["info", "--model", text(&folder.file("out.safetensors"))]);
+}
+
+#[test]
+fn outputs_are_checked_by_their_final_names() {
+    let folder = Folder::new();
+    let run = folder.file("run.safetensors");
+    fs::create_dir(folder.file("run.best.safetensors")).unwrap();
+    let long = format!("{}.safetensors", "a".repeat(300));
+    let new = format!("{}/", text(&folder.file("new")));
+    for args in [
+        ["train", "--checkpoint", text(&run)],
+        ["train", "--out", text(&folder.file(&long))],
+        ["train", "--out", &new],
+    ] {
+        assert_refused(&args, 1, &["cannot write"]);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_checkpoint_is_resumed_with_its_own_data() {
+    let folder = Folder::new();
+    let set = data(&folder);
+    let run = folder.file("run.safetensors");
+    let args = [
+        "train",
+        "--net",
+        NET,
+        "--data",
+        &set,
+        "--epochs",
+        "1",
+        "--checkpoint",
+        text(&run),
+    ];
+    succeed(args);
+    let refused = |words: &[&str], more: &[&str]| {
+        assert_refused(
+            &[&args[..], more].concat(),
+            1,
+            &[&["another training run"], words].concat(),
+        );
+    };
+    refused(&["augmentation differs (--no-augment"], &["--no-augment"]);
+    refused(&["training images", "(--data"], &["--val", "10"]);
+    folder.write("classes.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+    refused(&["class names", "(--data"], &[]);
+    fs::remove_file(folder.file("classes.txt")).unwrap();
+    let labels = fs::read(folder.file("train-labels-idx1-ubyte")).unwrap();
+    let mut other = labels.clone();
+    other[8] = 9;
+    folder.write("train-labels-idx1-ubyte", &other);
+    refused(&["training images", "(--data"], &[]);
+    folder.write("train-labels-idx1-ubyte", &labels);
+    let resumed = succeed(args);
+    assert!(!resumed.stderr.contains("earlier version"), "{}", resumed.stderr);
+    for path in [&run, &folder.file("run.best.safetensors")] {
+        let mut bytes = fs::read(path).unwrap();
+        let at = bytes.windows(6).position(|window| window == b"\"run\":").unwrap();
+        bytes[at + 1] = b'x';
+        fs::write(path, bytes).unwrap();
+    }
+    let resumed = succeed(args);
+    assert!(resumed.stderr.contains("of an earlier version"), "{}", resumed.stderr);
 }

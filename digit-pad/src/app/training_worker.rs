@@ -152,12 +152,13 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
     let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
     let task = Task::new(preset.network(), recipe, seed, &shared.stop);
     let mut monitor = Monitor::new(&data.validation);
-    train(&task, &data, &mut |event, network| {
+    let trained = train(&task, &data, &mut |event, network| {
         if let TrainingEvent::Step(step) = event {
             monitor.observe(&step, network, shared);
             shared.wait_while_paused();
         }
-    })
+    });
+    Ok(trained?)
 }
 
 /// Observes every step and reports on some of them.

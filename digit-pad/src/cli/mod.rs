@@ -9,6 +9,7 @@ mod output;
 mod predict;
 mod progress;
 mod replay;
+mod signals;
 mod train;
 #[cfg(feature = "window")]
 mod window;

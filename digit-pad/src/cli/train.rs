@@ -4,12 +4,8 @@ use std::{
     collections::BTreeMap,
     io,
     path::PathBuf,
-    process,
     str::FromStr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use clap::{
@@ -25,7 +21,7 @@ use digit_pad::{
         data_files::{DataFiles, Loaded},
         data_split::{DataSplit, HeldOut},
         presets::{DEFAULT, PRESETS, Preset},
-        session::{Evaluation, Start, StopReason, Task, Trained, train},
+        session::{Evaluation, Failed, Start, StopReason, Task, Trained, train},
     },
 };
 use mnist_io::{Augmentation, Dataset};
@@ -39,13 +35,17 @@ use serde::Serialize;
 use super::{
     args::{DataArgs, PlotPath, note_scaling},
     files::Files,
-    output::{Failure, Outcome, class_list, grouped, json, note, percent, row},
+    output::{Failure, Outcome, class_list, grouped, json, note, percent, report, row},
     progress::Progress,
+    signals::Signals,
 };
 
 /// Train a network and save its weights
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Ctrl-C stops training and keeps the best weights so far; a second Ctrl-C quits at once.")]
+#[command(
+    after_help = "Ctrl-C stops training and keeps the best weights so far; a second Ctrl-C quits at once. They are kept as well \
+                        where training fails or the system ends it (SIGTERM, SIGHUP); the exit status is then 1."
+)]
 pub(super) struct Args {
     /// Network and training settings
     #[arg(long, value_name = "NAME", default_value = DEFAULT.name, value_parser = preset_names())]
@@ -182,7 +182,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     task.check_fit(&data)?;
     notes.iter().for_each(note);
     announce(args, &task, &data);
-    stop_on_ctrl_c(&stop)?;
+    let signals = Signals::stopping(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
     let mut curves = Curves::default();
     let trained = pool.install(|| {
@@ -192,16 +192,24 @@ pub(super) fn run(args: &Args) -> Outcome {
         })
     });
     let shown = progress.finish();
-    let trained = trained?;
+    let (trained, reason) = match trained {
+        Ok(trained) => (trained, signals.reason().map(str::to_owned)),
+        Err(Failed { error, best: None }) => return Err(error.into()),
+        Err(Failed {
+            error,
+            best: Some(best),
+        }) => (*best, Some(error.to_string())),
+    };
+    reason.iter().for_each(report);
     report_end(&task, &trained);
     let saved = save(args, &task, &data, &trained);
     let plotted = draw(args, &curves, &trained);
     let printed = print(args, &trained);
-    saved
-        .and(plotted)
-        .and(shown)
-        .and(printed)
-        .and_then(|()| check_goal(&task, &trained))
+    saved.and(plotted).and(shown).and(printed)?;
+    match reason {
+        Some(_) => Err(Failure::Reported),
+        None => check_goal(&task, &trained),
+    }
 }
 
 fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<'a>, Failure> {
@@ -331,23 +339,12 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     }
 }
 
-/// Sets the flag at the first Ctrl-C and exits at the second.
-fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) -> Outcome {
-    /// Exit status of a program that Ctrl-C ended, as shells report it.
-    const INTERRUPTED: i32 = 130;
-    let stop = Arc::clone(stop);
-    let handler = move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            process::exit(INTERRUPTED);
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Message(format!("cannot handle Ctrl-C: {error}")))
-}
-
 fn report_end(task: &Task<'_>, trained: &Trained) {
     let epoch = trained.epoch;
     match (trained.stop_reason, task.until_accuracy) {
-        (StopReason::Stopped, _) => note(format_args!("stopped; the best weights so far are from epoch {epoch}")),
+        (StopReason::Stopped | StopReason::Failed, _) => {
+            note(format_args!("stopped; the best weights so far are from epoch {epoch}"));
+        }
         (StopReason::NoProgress, _) => note(format_args!(
             "stopped early: no epoch after {epoch} reached its validation accuracy"
         )),

@@ -1,6 +1,7 @@
 //! Atomic files with this crate's errors: nn-core's writer, and PNG images.
 
 use std::{
+    fs::{self, File},
     io::{self, Write},
     path::Path,
 };
@@ -35,7 +36,21 @@ pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Resu
 /// # Errors
 /// [`Error::Write`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
-    atomic_file::check_writable(path).map_err(|cause| write_error(path, cause))
+    atomic_file::check_writable(path)
+        .and_then(|()| check_name(path))
+        .map_err(|cause| write_error(path, cause))
+}
+
+/// Checks that a file can have this name, which is given to it only when it is complete.
+fn check_name(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            File::create_new(path)?;
+            fs::remove_file(path)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn write_error(path: &Path, cause: io::Error) -> Error {
@@ -47,8 +62,6 @@ fn write_error(path: &Path, cause: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -82,6 +95,9 @@ mod tests {
         }
         assert!(check_writable(Path::new("..")).is_err());
         assert!(check_writable(Path::new("")).is_err());
+        assert!(check_writable(&folder.path().join("new/")).is_err());
+        assert!(check_writable(&folder.path().join("a".repeat(300))).is_err());
+        check_writable(&folder.path().join("new")).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 

@@ -33,6 +33,7 @@ pub mod data_split;
 pub mod embedded;
 pub mod evaluation;
 mod fingerprint;
+mod outcome;
 pub mod presets;
 pub mod progress;
 mod report;

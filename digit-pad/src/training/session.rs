@@ -27,7 +27,10 @@ use crate::{
     },
 };
 
-pub use crate::training::report::{EpochReport, Evaluation, StepReport, TrainingEvent};
+pub use crate::training::{
+    outcome::{Failed, StopReason, Trained},
+    report::{EpochReport, Evaluation, StepReport, TrainingEvent},
+};
 
 /// Evaluations of the test set in an epoch, if training stops at an accuracy.
 const CHECKS_PER_EPOCH: usize = 16;
@@ -143,41 +146,6 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// All epochs are complete.
-    Finished,
-    /// [`Task::stop`] was set.
-    Stopped,
-    /// [`Task::until_accuracy`] was reached.
-    Reached,
-    /// [`Task::patience`] was at its end.
-    NoProgress,
-}
-
-/// Result of a training run.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    /// The network with the best weights: those of the epoch with the highest validation accuracy; the last ones
-    /// without validation images; those that reached [`Task::until_accuracy`].
-    pub network: Network,
-    /// The epoch of the weights, from 1.
-    pub epoch: usize,
-    /// Number of epochs started, including those before the run was resumed.
-    pub epochs: usize,
-    /// Evaluation on the validation images, if there are any.
-    pub validation: Option<Evaluation>,
-    /// Evaluation on the test set.
-    pub test: Evaluation,
-    /// Temperature that the logits were divided by; `None` if they were not calibrated.
-    pub temperature: Option<f64>,
-    /// Training time in seconds, without evaluations and without the time before the run was resumed.
-    pub seconds: f64,
-    /// Why training ended.
-    pub stop_reason: StopReason,
-}
-
 /// Trains a network in the current rayon pool.
 ///
 /// `on_event` receives each event with the network as it is then; its time does not count as training. The result
@@ -186,15 +154,15 @@ pub struct Trained {
 /// # Errors
 ///
 /// If the network does not fit the images, a setting is out of range, training diverges or is stopped before the first
-/// step, or a checkpoint cannot be written or belongs to another run.
+/// step, or a checkpoint cannot be written or belongs to another run. The error holds the best weights so far.
 pub fn train(
     task: &Task<'_>,
     data: &DataSplit,
     on_event: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
-) -> Result<Trained, Error> {
+) -> Result<Trained, Failed> {
     task.check_fit(data)?;
     if task.patience.is_some() && data.validation.is_empty() {
-        return Err(Error::PatienceWithoutValidation);
+        return Err(Error::PatienceWithoutValidation.into());
     }
     let recipe = &task.recipe;
     let mut samples = Batches::new(&data.train, recipe.batch, task.seed, data.scaling)?
@@ -217,35 +185,46 @@ pub fn train(
         check_every: steps.div_ceil(CHECKS_PER_EPOCH) as u64,
         clock: Instant::now(),
         time: Duration::ZERO,
+        best: None,
         reached: None,
         failure: None,
         on_event,
     };
     if task.stop.load(Ordering::Relaxed) {
         let Best { network, epoch } = run.best.ok_or(Error::StoppedBeforeFirstStep)?;
-        return session.finish(network, epoch, StopReason::Stopped);
+        return Ok(session.finish(network, epoch, StopReason::Stopped)?);
     }
     let fit = task.fit(&run, data);
     let mut validation = (!data.validation.is_empty())
         .then(|| Batches::in_order(&data.validation, batch.min(EVALUATION_BATCH), data.scaling))
         .transpose()?;
     let validation = validation.as_mut().map(|batches| batches as &mut dyn Source);
-    let FitReport { best, end, .. } = run.trainer.fit_with(&mut samples, validation, &fit, &mut session)?;
+    session.best = run.best.take();
+    let fitted = run.trainer.fit_with(&mut samples, validation, &fit, &mut session);
     // The memory of training is not needed any more.
     drop(run);
+    let FitReport { best, end, .. } = match fitted {
+        Ok(report) => report,
+        Err(error) => return Err(session.fail(error.into())),
+    };
+    let best = Best {
+        network: best.network,
+        epoch: best.epoch as usize + 1,
+    };
     if let Some(failure) = session.failure.take() {
-        return Err(failure);
+        session.best = Some(best);
+        return Err(session.fail(failure));
     }
     if let Some(network) = session.reached.take() {
         let epoch = session.epochs;
-        return session.finish(network, epoch, StopReason::Reached);
+        return Ok(session.finish(network, epoch, StopReason::Reached)?);
     }
     let stop_reason = match end {
         FitEnd::Patience => StopReason::NoProgress,
         FitEnd::Callback => StopReason::Stopped,
         _ => StopReason::Finished,
     };
-    session.finish(best.network, best.epoch as usize + 1, stop_reason)
+    Ok(session.finish(best.network, best.epoch, stop_reason)?)
 }
 
 /// Makes a model of a network trained here on digits.
@@ -300,6 +279,8 @@ struct Session<'a> {
     time: Duration,
     /// Number of epochs started.
     epochs: usize,
+    /// The best weights of the complete epochs.
+    best: Option<Best>,
     /// The network that reached [`Task::until_accuracy`].
     reached: Option<Network>,
     /// The error that ended training.
@@ -322,6 +303,7 @@ impl FitCallback for Session<'_> {
 
     fn on_epoch(&mut self, progress: &FitProgress<'_>) -> ControlFlow<()> {
         self.end_epoch(progress);
+        self.keep_best(progress);
         if let Err(error) = self.save_checkpoint(progress) {
             self.failure = Some(error);
         }
@@ -370,6 +352,15 @@ impl Session<'_> {
         self.totals = self.totals.next_epoch();
     }
 
+    /// Keeps the best weights, for a run that fails in a later epoch.
+    fn keep_best(&mut self, progress: &FitProgress<'_>) {
+        let epoch = progress.best.epoch as usize + 1;
+        if self.best.as_ref().is_none_or(|best| best.epoch != epoch) {
+            let network = progress.best.network.clone();
+            self.best = Some(Best { network, epoch });
+        }
+    }
+
     /// Saves the checkpoint. Weights from within an epoch are not saved as the best: resuming replaces them.
     fn save_checkpoint(&self, progress: &FitProgress<'_>) -> Result<(), Error> {
         let Some(checkpoint) = &self.checkpoint else {
@@ -379,6 +370,16 @@ impl Session<'_> {
         let best = Some(progress.best).filter(|best| best.epoch < position.epoch);
         let best = best.map(|best| (self.data.model(best.network.clone()), best.epoch as usize + 1));
         checkpoint.save(progress.trainer, position, best)
+    }
+
+    /// The error, with the best weights so far if they can be evaluated.
+    fn fail(mut self, error: Error) -> Failed {
+        let best = self.best.take();
+        let best = best.and_then(|Best { network, epoch }| self.finish(network, epoch, StopReason::Failed).ok());
+        Failed {
+            error,
+            best: best.map(Box::new),
+        }
     }
 
     fn finish(self, mut network: Network, epoch: usize, stop_reason: StopReason) -> Result<Trained, Error> {
@@ -634,7 +635,7 @@ mod tests {
     fn stopping_before_the_first_step_is_an_error() {
         let stop = AtomicBool::new(true);
         let error = train(&Task { stop: &stop, ..task(3) }, &data(50, 10), &mut |_, _| ()).unwrap_err();
-        assert!(matches!(error, Error::StoppedBeforeFirstStep), "{error}");
+        assert!(matches!(error.error, Error::StoppedBeforeFirstStep), "{error}");
     }
 
     #[test]
@@ -869,7 +870,60 @@ mod tests {
     fn divergence_is_an_error() {
         let mut task = task(50);
         task.recipe.optimizer.set_learning_rate(1e30);
-        let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
-        assert!(error.contains("diverged"), "{error}");
+        let failed = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err();
+        assert!(
+            failed.to_string().contains("diverged") && failed.best.is_none(),
+            "{failed}"
+        );
+    }
+
+    #[test]
+    fn a_run_that_fails_keeps_its_best_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("there").join("run.safetensors");
+        std::fs::create_dir(checkpoint.parent().unwrap()).unwrap();
+        let task = Task {
+            checkpoint: Some(checkpoint.clone()),
+            ..task(4)
+        };
+        let expected = {
+            let task = Task {
+                checkpoint: None,
+                ..task.clone()
+            };
+            let mut after_two = None;
+            train(&task, &data(100, 0), &mut |event, network| {
+                if let TrainingEvent::Epoch(report) = event
+                    && report.step.epoch == 2
+                {
+                    after_two = Some(network.clone());
+                }
+            })
+            .unwrap();
+            after_two.unwrap()
+        };
+        let failed = train(&task, &data(100, 0), &mut |event, _| {
+            if let TrainingEvent::Step(step) = event
+                && step.steps == 15
+            {
+                std::fs::remove_dir_all(checkpoint.parent().unwrap()).unwrap();
+            }
+        })
+        .unwrap_err();
+        assert!(failed.to_string().contains("run.best.safetensors"), "{failed}");
+        let best = failed.best.unwrap();
+        assert_eq!((best.stop_reason, best.epoch, best.epochs), (StopReason::Failed, 2, 2));
+        assert_eq!(best.network.tensors(), expected.tensors());
+        // Each step makes the weights ten times as large.
+        let mut task = self::task(20);
+        task.recipe.lr_schedule = crate::training::presets::LrSchedule::Constant;
+        task.recipe.optimizer = nn_core::optim::Sgd {
+            weight_decay: 110.0,
+            ..nn_core::optim::Sgd::new(0.1)
+        }
+        .into();
+        let failed = train(&task, &data(100, 0), &mut |_, _| ()).unwrap_err();
+        assert!(failed.to_string().contains("diverged"), "{failed}");
+        assert!(failed.best.is_some_and(|best| best.epoch == best.epochs));
     }
 }
