@@ -106,6 +106,15 @@ pub enum Error {
         classes: usize,
     },
 
+    /// A weights file has scaling or class names that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    InvalidModel {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+
     /// A model is for other classes than the digits.
     #[error("{model}: the model's classes are {}, not the digits 0 to 9; {remedy}", class_names.join(", "))]
     NotDigits {

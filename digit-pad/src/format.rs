@@ -1,4 +1,6 @@
-//! Numbers formatted for people: percentages and grouped digits.
+//! Numbers and foreign text formatted for people: percentages, grouped digits, names without control characters.
+
+use std::{borrow::Cow, fmt::Write};
 
 /// A share as a percentage with two decimals, as in `98.71%`.
 ///
@@ -38,6 +40,45 @@ pub fn grouped(number: u64) -> String {
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+/// Text from a file, or the name of one, on one line of a terminal.
+///
+/// Characters that would end the line or control the terminal, or change the direction of the text after them, are
+/// written as in `\\u{1b}`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_control(character) {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "{}", character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character moves the cursor, controls the terminal, or changes the direction of text.
+#[must_use]
+pub fn is_control(character: char) -> bool {
+    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') || character.is_control()
+}
+
+/// The text, without its middle if it is longer than `most` characters.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most || text.chars().count() <= most {
+        return Cow::Borrowed(text);
+    }
+    let part = most / 2;
+    let first: String = text.chars().take(part).collect();
+    let last = text.char_indices().rev().nth(part.saturating_sub(1));
+    Cow::Owned(format!("{first} … {}", last.map_or("", |(at, _)| &text[at..])))
 }
 
 #[cfg(test)]
@@ -86,5 +127,27 @@ mod tests {
         for (count, expected) in [(0, "0 examples"), (1, "1 example"), (1200, "1,200 examples")] {
             assert_eq!(counted(count, "example"), expected);
         }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        for (text, expected) in [
+            ("", ""),
+            ("a b · ü 7", "a b · ü 7"),
+            ("a\tb\nc\r", "a\\tb\\nc\\r"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\u{9b}2J\u{7f}\0", "\\u{9b}2J\\u{7f}\\u{0}"),
+            ("\u{202e}gnp.exe\u{2028}", "\\u{202e}gnp.exe\\u{2028}"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
+
+    #[test]
+    fn long_texts_lose_their_middle() {
+        assert_eq!(shortened("äbcdef", 6), "äbcdef");
+        assert_eq!(shortened("äbcdefü", 6), "äbc … efü");
+        assert_eq!(shortened(&"x".repeat(100_000), 1000).chars().count(), 1003);
+        assert_eq!(shortened("", 0), "");
     }
 }

@@ -13,7 +13,8 @@ fn main() -> ExitCode {
 #[cfg(all(feature = "window", not(feature = "cli")))]
 fn main() -> ExitCode {
     use digit_pad::{
-        Error, imaging::image_file, recognition::model::Model, storage::paths::UserPaths, ui::Opening, window::session,
+        Error, format::printable, imaging::image_file, recognition::model::Model, storage::paths::UserPaths,
+        ui::Opening, window::session,
     };
 
     let mut args = std::env::args_os().skip(1);
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     match open() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -33,8 +33,12 @@ pub(crate) fn sort(names: &mut [String]) {
     });
 }
 
-/// Checks that classes can be told apart by their names.
-pub(crate) fn check(names: &[String]) -> Result<()> {
+/// Checks that classes can be told apart by their names, and that these can be printed.
+///
+/// # Errors
+/// [`Error::ClassName`] for a name that is empty, has control characters, or is that of an earlier class;
+/// [`Error::TooManyClasses`].
+pub fn check(names: &[String]) -> Result<()> {
     if names.len() > MAX_CLASSES {
         return Err(Error::TooManyClasses {
             found: names.len(),
@@ -42,7 +46,8 @@ pub(crate) fn check(names: &[String]) -> Result<()> {
         });
     }
     let mut seen = BTreeSet::new();
-    match names.iter().position(|name| name.is_empty() || !seen.insert(name)) {
+    let mut is_bad = |name| !seen.insert(name) || String::is_empty(name) || name.contains(char::is_control);
+    match names.iter().position(&mut is_bad) {
         None => Ok(()),
         Some(class) => Err(Error::ClassName {
             class,

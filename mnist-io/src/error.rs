@@ -253,8 +253,8 @@ pub enum Error {
         largest: usize,
     },
 
-    /// The name of a class is empty or is that of another class.
-    #[error("class {class} is named {name:?}; every class needs a name of its own")]
+    /// The name of a class is empty, has control characters, or is that of another class.
+    #[error("class {class} is named {name:?}; every class needs a name of its own, without control characters")]
     ClassName {
         /// The index of the class.
         class: usize,

@@ -65,7 +65,7 @@ mod subsets;
 
 pub use augment::{Augmentation, Augmenter};
 pub use batches::Batches;
-pub use classes::{are_digits, are_numbers};
+pub use classes::{are_digits, are_numbers, check as check_class_names};
 pub use dataset::Dataset;
 pub use error::{Error, Result};
 pub use idx::{ElementType, Idx, IdxData};

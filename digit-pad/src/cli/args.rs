@@ -3,9 +3,9 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use digit_pad::{
     Error,
     charts::training_curves,
@@ -108,26 +108,12 @@ impl DataArgs {
     }
 }
 
-/// Path of a PNG file to write.
-#[derive(Clone, Debug)]
-pub(super) struct PngPath(PathBuf);
-
-impl PngPath {
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl FromStr for PngPath {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        if extension(&path).as_deref() == Some("png") {
-            return Ok(PngPath(path));
-        }
-        Err("expected a file name that ends in .png".to_owned())
-    }
+/// Parses the path of a PNG file to write.
+pub(super) fn png_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match extension(&path).as_deref() {
+        Some("png") => Ok(path),
+        _ => Err("expected a file name that ends in .png"),
+    })
 }
 
 /// Path of a plot to write, with the format that its extension names.
@@ -137,17 +123,16 @@ pub(super) struct PlotPath {
     pub(super) form: training_curves::ImageFormat,
 }
 
-impl FromStr for PlotPath {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        let form = match extension(&path).as_deref() {
-            Some("png") => training_curves::ImageFormat::Png,
-            Some("svg") => training_curves::ImageFormat::Svg,
-            _ => return Err("expected a file name that ends in .png or .svg".to_owned()),
-        };
-        Ok(PlotPath { path, form })
+impl PlotPath {
+    pub(super) fn parser() -> impl TypedValueParser<Value = PlotPath> {
+        PathBufValueParser::new().try_map(|path| {
+            let form = match extension(&path).as_deref() {
+                Some("png") => training_curves::ImageFormat::Png,
+                Some("svg") => training_curves::ImageFormat::Svg,
+                _ => return Err("expected a file name that ends in .png or .svg"),
+            };
+            Ok(PlotPath { path, form })
+        })
     }
 }
 

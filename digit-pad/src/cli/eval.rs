@@ -21,7 +21,7 @@ use nn_core::loss;
 use serde::Serialize;
 
 use super::{
-    args::{DataArgs, ModelArgs, PngPath},
+    args::{DataArgs, ModelArgs, png_path},
     files::Files,
     output::{Failure, Outcome, grouped, json, line, note, percent, percent_or_dash, row},
 };
@@ -40,8 +40,8 @@ pub(super) struct Args {
     predictions: Option<PathBuf>,
 
     /// Draw the confusion matrix and the most confident errors
-    #[arg(long, value_name = "FILE.png")]
-    confusion: Option<PngPath>,
+    #[arg(long, value_name = "FILE.png", value_parser = png_path())]
+    confusion: Option<PathBuf>,
 
     /// Print a JSON object
     #[arg(long)]
@@ -63,7 +63,7 @@ struct Report {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let confusion = args.confusion.as_ref().map(PngPath::path);
+    let confusion = args.confusion.as_deref();
     let files = args.data.files(None);
     Files::new()
         .reads("--model", args.model.path())

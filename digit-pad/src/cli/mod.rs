@@ -14,7 +14,7 @@ mod train;
 #[cfg(feature = "window")]
 mod window;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
@@ -48,7 +48,7 @@ enum Command {
 
 /// Runs the command of the command line and returns its exit status.
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| exit(&error));
     let outcome = match cli.command {
         None => run_window(&cli),
         Some(Command::Train(args)) => train::run(&args),
@@ -59,6 +59,15 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Export(args)) => export::run(&args),
     };
     outcome.map_or_else(|failure| failure.end(), |()| ExitCode::SUCCESS)
+}
+
+/// Exits with the message of the parser, which repeats arguments as they are.
+fn exit(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    error.render().to_string().trim_end().lines().for_each(output::note);
+    process::exit(error.exit_code())
 }
 
 #[cfg(feature = "window")]
@@ -84,11 +93,11 @@ fn refuse_command(args: &window::Args) {
         .map(|command| command.get_name().to_owned());
     if let Some(name) = name {
         let message = format!("put the command before its options: digit-pad {name} [OPTIONS]");
-        cli.error(ErrorKind::ArgumentConflict, message).exit();
+        exit(&cli.error(ErrorKind::ArgumentConflict, message));
     }
     if let Some(word) = args.mistyped_command() {
         let message = format!("unrecognized subcommand '{word}', and there is no image of this name");
-        cli.error(ErrorKind::InvalidSubcommand, message).exit();
+        exit(&cli.error(ErrorKind::InvalidSubcommand, message));
     }
 }
 

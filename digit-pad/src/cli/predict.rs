@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
+    format::printable,
     geometry::PixelRect,
     imaging::image_file::{self, LoadedImage},
     recognition::{
@@ -166,14 +167,14 @@ impl Prediction {
                 ..
             } => {
                 let class = if *known { class } else { "?" };
-                line(format_args!("{path}\t{class}\t{probability:.4}"))
+                line(format_args!("{}\t{class}\t{probability:.4}", printable(path)))
             }
             Prediction::Number {
                 path,
                 number,
                 probability,
                 ..
-            } => line(format_args!("{path}\t{number}\t{probability:.4}")),
+            } => line(format_args!("{}\t{number}\t{probability:.4}", printable(path))),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use digit_pad::{
     Error,
     drawing::file::{Drawing, Drawings},
+    format::printable,
     recognition::{model::DIGITS, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer},
     teaching::{examples::Examples, fine_tuning::FineTuner},
     training::evaluation::{Answer, Metrics},
@@ -138,7 +139,10 @@ fn print(row: &Row, as_json: bool) -> Outcome {
     if as_json {
         return json(row);
     }
-    let path = row.path.as_ref().map_or_else(String::new, |path| format!("{path}\t"));
+    let path = row
+        .path
+        .as_ref()
+        .map_or_else(String::new, |path| format!("{}\t", printable(path)));
     let label = row.label.map_or_else(|| "-".to_owned(), |label| label.to_string());
     line(format_args!(
         "{path}{}\t{label}\t{}\t{:.4}",

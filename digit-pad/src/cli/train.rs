@@ -125,7 +125,7 @@ pub(super) struct Args {
     checkpoint: Option<PathBuf>,
 
     /// Plot loss and accuracy of this run
-    #[arg(long, value_name = "FILE.png|svg")]
+    #[arg(long, value_name = "FILE.png|svg", value_parser = PlotPath::parser())]
     plot: Option<PlotPath>,
 
     /// Print one JSON object per epoch, and one for the result

@@ -42,27 +42,37 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the file is not a weights file. The checkpoint of a training run is none: it names no input scaling.
+    /// If the file is not a weights file, or its class names cannot be used. The checkpoint of a training run is no
+    /// weights file: it names no input scaling.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Model::embedded() };
         FileKind::Model.expect(path)?;
-        Ok(Model {
-            content: nn_core::Model::load(path)?,
-            path: Some(path.to_owned()),
-        })
+        Model::loaded(nn_core::Model::load(path)?, path)
     }
 
     /// Loads weights for `network` from a file, whose metadata need not describe the network.
     ///
     /// # Errors
     ///
-    /// If the file is not a weights file, or is for another network.
+    /// As [`open`](Self::open), and if it is for another network.
     pub fn open_as(path: &Path, network: NetworkSpec) -> Result<Self, Error> {
         FileKind::Model.expect(path)?;
-        Ok(Model {
-            content: nn_core::Model::load_as(path, network)?,
+        Model::loaded(nn_core::Model::load_as(path, network)?, path)
+    }
+
+    /// A model from a file, after a check of its class names.
+    fn loaded(content: nn_core::Model, path: &Path) -> Result<Self, Error> {
+        let invalid = |reason| Error::InvalidModel {
+            path: path.to_owned(),
+            reason,
+        };
+        let model = Model {
+            content,
             path: Some(path.to_owned()),
-        })
+        };
+        let names = mnist_io::check_class_names(&model.content.labels);
+        names.map_err(|error| invalid(error.to_string()))?;
+        Ok(model)
     }
 
     /// Name of the model in messages.

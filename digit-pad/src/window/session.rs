@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::{
     app::{controller::Controller, settings::Settings},
     error::Error,
+    format::printable,
     recognition::model::Model,
     storage::paths::UserPaths,
     ui::Opening,
@@ -25,7 +26,7 @@ pub fn open(model: Model, paths: &UserPaths, opening: Opening, log_predictions: 
     let settings = window::run(&options, &mut controller, opening)?;
     if let Err(error) = settings.save(paths) {
         // If standard error is closed, nobody can be told.
-        let _ = writeln!(io::stderr(), "error: {error}");
+        let _ = writeln!(io::stderr(), "error: {}", printable(&error.to_string()));
     }
     Ok(())
 }
