@@ -580,3 +580,55 @@ fn fine_tuning_errors_come_before_predictions() {
         &[text(&model), "cannot be fine-tuned", "dense"],
     );
 }
+
+/// Every command that takes a model, and a model that it refuses.
+fn assert_refused_by_all(folder: &Folder, model: &str, words: &[&str]) {
+    let image = folder.write(
+        "digit.png",
+        png(&GrayImage::from_fn(9, 9, |x, _| Luma([if x == 4 { 255 } else { 0 }]))),
+    );
+    let strokes = folder.write("strokes.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
+    let onnx = folder.file("model.onnx");
+    for command in [
+        &["eval"][..],
+        &["info"],
+        &["predict", text(&image)],
+        &["predict", "--number", text(&image)],
+        &["replay", text(&strokes)],
+        &["export", "--onnx", text(&onnx)],
+        &[],
+    ] {
+        assert_fails(&[command, &["--model", model]].concat(), &[&[model], words].concat());
+    }
+    assert_fails(&["train", "--from", model], &[&[model], words].concat());
+    assert!(!onnx.exists());
+}
+
+#[test]
+fn a_scaling_that_cannot_be_used_is_refused_by_every_command() {
+    let folder = Folder::new();
+    let scaled = |name: &str, mean: f32, std: f32| {
+        let mut model = Model::new(Network::new("784 | dense 10".parse().unwrap(), 1).unwrap());
+        model.scaling = Some(nn_core::Scaling { mean, std });
+        let path = folder.file(name);
+        model.save(&path).unwrap();
+        text(&path).to_owned()
+    };
+    for key in ["mean", "std"] {
+        let path = scaled(key, 0.5, 0.25);
+        let mut bytes = fs::read(&path).unwrap();
+        let quoted = format!("\"{key}\":");
+        let at = bytes
+            .windows(quoted.len())
+            .position(|window| window == quoted.as_bytes());
+        bytes[at.unwrap() + 1] = b'x';
+        fs::write(&path, bytes).unwrap();
+        assert_refused_by_all(&folder, &path, &["without the other of `mean` and `std`"]);
+    }
+    let tiny = scaled("tiny", 0.0, 1e-45);
+    assert_refused_by_all(
+        &folder,
+        &tiny,
+        &["standard deviation 1e-45", "too large for a number of 32 bits"],
+    );
+}

@@ -372,8 +372,8 @@ pub enum Error {
 
     /// A scaling that does not give finite values.
     #[error(
-        "cannot scale pixels with mean {mean} and standard deviation {std}; both must be finite and the standard \
-         deviation above 0"
+        "cannot scale pixels with mean {mean:?} and standard deviation {std:?}: {}",
+        scaling_fault(*mean, *std)
     )]
     Scaling {
         /// The mean given.
@@ -414,6 +414,18 @@ impl Error {
             path: path.to_owned(),
             error: Box::new(self),
         }
+    }
+}
+
+/// Says why a mean and a standard deviation do not scale pixels.
+fn scaling_fault(mean: f32, std: f32) -> &'static str {
+    if !mean.is_finite() || !std.is_finite() {
+        "both must be finite"
+    } else if std <= 0.0 {
+        "the standard deviation must be above 0"
+    } else {
+        "some pixel would become too large for a number of 32 bits; the standard deviation must be larger, or the mean \
+         nearer to 0"
     }
 }
 

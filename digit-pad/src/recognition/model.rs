@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use mnist_io::ImageShape;
 use nn_core::{NetworkSpec, Shape};
 
-use crate::{error::Error, recognition::normalization::SIDE, storage::file_kind::FileKind};
+use crate::{
+    error::Error,
+    recognition::normalization::SIDE,
+    storage::file_kind::{self, FileKind},
+};
 
 /// The built-in weights, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
 const EMBEDDED: &[u8] = include_bytes!("../../models/best.safetensors");
@@ -42,8 +46,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If the file is not a weights file, or its class names cannot be used. The checkpoint of a training run is no
-    /// weights file: it names no input scaling.
+    /// If the file is not a weights file, or its scaling or class names cannot be used. The checkpoint of a training run is
+    /// no weights file: it names no input scaling.
     pub fn open(path: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = path else { return Model::embedded() };
         FileKind::Model.expect(path)?;
@@ -60,18 +64,29 @@ impl Model {
         Model::loaded(nn_core::Model::load_as(path, network)?, path)
     }
 
-    /// A model from a file, after a check of its class names.
+    /// A model from a file, after a check of its scaling and of its class names.
     fn loaded(content: nn_core::Model, path: &Path) -> Result<Self, Error> {
         let invalid = |reason| Error::InvalidModel {
             path: path.to_owned(),
             reason,
         };
+        let metadata = file_kind::metadata(path);
+        if let [Some(given), missing] | [missing, Some(given)] = ["mean", "std"].map(|key| metadata.get_key_value(key))
+            && missing.is_none()
+        {
+            return Err(invalid(format!(
+                "its metadata have {} without the other of `mean` and `std`; give the file both, or neither for \
+                 (pixel / 255)",
+                given.0
+            )));
+        }
         let model = Model {
             content,
             path: Some(path.to_owned()),
         };
         let names = mnist_io::check_class_names(&model.content.labels);
         names.map_err(|error| invalid(error.to_string()))?;
+        model.scaling().map_err(|error| invalid(error.to_string()))?;
         Ok(model)
     }
 

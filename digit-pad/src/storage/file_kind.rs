@@ -119,18 +119,26 @@ fn remedy(found: FileKind, expected: FileKind, path: &Path) -> String {
 
 /// Tells a checkpoint from another safetensors file.
 fn safetensors(start: &[u8], rest: File) -> Option<FileKind> {
-    let (length, start) = start.split_first_chunk()?;
-    let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER {
-        return None;
-    }
-    let header = io::BufReader::new(start.chain(rest)).take(length);
-    let Header { metadata } = serde_json::from_reader(header).ok()?;
+    let metadata = metadata_in(start.chain(rest))?;
     Some(if metadata.contains_key(TRAINING) {
         FileKind::Checkpoint
     } else {
         FileKind::Model
     })
+}
+
+/// The metadata of a safetensors file; empty if it is none.
+#[must_use]
+pub fn metadata(path: &Path) -> BTreeMap<String, String> {
+    File::open(path).ok().and_then(metadata_in).unwrap_or_default()
+}
+
+fn metadata_in(mut file: impl Read) -> Option<BTreeMap<String, String>> {
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = Some(u64::from_le_bytes(length)).filter(|length| *length <= MAX_HEADER)?;
+    let header: Header = serde_json::from_reader(io::BufReader::new(file.take(length))).ok()?;
+    Some(header.metadata)
 }
 
 /// Tells settings from drawings.
