@@ -632,3 +632,36 @@ fn a_scaling_that_cannot_be_used_is_refused_by_every_command() {
         &["standard deviation 1e-45", "too large for a number of 32 bits"],
     );
 }
+
+#[test]
+fn outputs_that_are_no_numbers_are_an_error() {
+    let folder = Folder::new();
+    let mut network = Network::new("784 | dense 10".parse().unwrap(), 1).unwrap();
+    let mut tensors = network.tensors();
+    tensors[0].values.fill(3e38);
+    network.set_tensors(&tensors).unwrap();
+    let path = folder.file("huge.safetensors");
+    Model::new(network).save(&path).unwrap();
+    let image = folder.write(
+        "digit.png",
+        png(&GrayImage::from_fn(9, 9, |x, _| Luma([if x == 4 { 255 } else { 0 }]))),
+    );
+    let strokes = folder.write("strokes.jsonl", "{\"label\":1,\"strokes\":[[[5,0],[5,10]]]}\n");
+    for command in [
+        &["eval"][..],
+        &["predict", text(&image)],
+        &["predict", "--number", text(&image)],
+        &["replay", text(&strokes)],
+    ] {
+        for more in [&["--model", text(&path)][..], &["--json", "--model", text(&path)]] {
+            let failed = assert_fails(
+                &[command, more].concat(),
+                &["huge.safetensors", "are not finite numbers"],
+            );
+            assert!(
+                !failed.stdout.contains("digit") && !failed.stdout.contains("NaN"),
+                "{failed:?}"
+            );
+        }
+    }
+}

@@ -125,10 +125,9 @@ impl Reader {
 }
 
 fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
-    let digits: Vec<DigitInNumber> = segment_image(&loaded.image, recognizer)
-        .iter()
-        .map(|found| DigitInNumber::new(found, loaded))
-        .collect();
+    let found = segment_image(&loaded.image, recognizer);
+    recognizer.check()?;
+    let digits: Vec<DigitInNumber> = found.iter().map(|found| DigitInNumber::new(found, loaded)).collect();
     if digits.is_empty() {
         return Err(loaded.blank(path));
     }

@@ -34,7 +34,11 @@ pub const CONFIDENCE_THRESHOLD: f32 = 0.95;
 /// # Ok::<(), digit_pad::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Recognizer(Predictor);
+pub struct Recognizer {
+    predictor: Predictor,
+    /// Why an image has no probabilities.
+    failure: Option<Error>,
+}
 
 impl Recognizer {
     /// Makes a recognizer of a model.
@@ -44,7 +48,10 @@ impl Recognizer {
     /// If the model does not take 28×28 gray pixels, its classes are not the digits, or its feature cache is damaged.
     pub fn new(model: Model) -> Result<Self, Error> {
         model.check_digits("use a model of digits, or classify images with `digit-pad predict` without --number")?;
-        Ok(Recognizer(Predictor::new(model, 1)?))
+        Ok(Recognizer {
+            predictor: Predictor::new(model, 1)?,
+            failure: None,
+        })
     }
 
     /// Makes a recognizer of the built-in model.
@@ -75,10 +82,23 @@ impl Recognizer {
         Some(self.classify(&normalize_ink(ink)?))
     }
 
+    /// Fails if the model's outputs for an image since the last call were not finite, so that the prediction for it says
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`].
+    pub fn check(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
     /// The probabilities; all are equal where the model's outputs are not finite.
     fn probabilities(&mut self, pixels: &Gray28) -> [f32; DIGITS] {
-        let logits = match self.0.logits(pixels) {
-            Err(Error::NotFinite { .. }) => return [1.0 / DIGITS as f32; DIGITS],
+        let logits = match self.predictor.logits(pixels) {
+            Err(error @ Error::NotFinite { .. }) => {
+                self.failure = Some(error);
+                return [1.0 / DIGITS as f32; DIGITS];
+            }
             logits => logits.expect("one image of the model's size"),
         };
         let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a model with ten outputs");
@@ -201,11 +221,18 @@ mod tests {
 
     #[test]
     fn outputs_that_are_not_finite_are_not_known() {
-        let prediction = pixel_reader(f32::MAX).classify(&[255; 784]);
+        let mut network = Network::zeroed("784 | dense 10".parse().unwrap()).unwrap();
+        let mut tensors = network.tensors();
+        tensors[0].values.fill(f32::MAX);
+        network.set_tensors(&tensors).unwrap();
+        let mut recognizer = recognizer(network).unwrap();
+        let prediction = recognizer.classify(&[255; 784]);
         assert!(
             !prediction.known && prediction.probabilities == [0.1; 10],
             "{prediction:?}"
         );
+        assert!(matches!(recognizer.check(), Err(Error::NotFinite { .. })));
+        recognizer.check().unwrap();
     }
 
     #[test]
