@@ -665,3 +665,104 @@ fn outputs_that_are_no_numbers_are_an_error() {
         }
     }
 }
+
+#[test]
+fn a_file_without_drawings_ends_soon() {
+    let folder = Folder::new();
+    let drawing = "{\"label\":1,\"strokes\":[[[5,0],[5,10]]]}\n";
+    let wrong = folder.write("wrong.txt", "these are words\n".repeat(10_000));
+    let failed = assert_fails(
+        &["replay", text(&wrong)],
+        &["line 10:", "the first 10 lines are no drawings"],
+    );
+    assert_eq!(
+        (&failed.stdout[..], failed.stderr.lines().count()),
+        ("", 11),
+        "{failed:?}"
+    );
+    let mixed = folder.write("mixed.jsonl", drawing.to_owned() + &"words\n".repeat(5000) + drawing);
+    let failed = assert_fails(&["replay", text(&mixed)], &["line 11:", "5,000 lines are no drawings"]);
+    assert_eq!(failed.stderr.lines().count(), 11, "{failed:?}");
+    assert!(failed.stdout.contains("5002\t1\t1\t"), "{failed:?}");
+    for content in ["", "\n\n"] {
+        let empty = folder.write("empty.jsonl", content);
+        let failed = assert_fails(&["replay", text(&empty)], &["empty.jsonl: the file is empty"]);
+        assert_eq!(failed.stdout, "");
+    }
+}
+
+/// Runs the program, which has to end by itself soon.
+#[cfg(unix)]
+fn run_soon(args: &[&str]) -> Run {
+    use std::{process::Stdio, time::Instant};
+    let mut child = program()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed().as_secs() > 60 {
+            child.kill().unwrap();
+            panic!("{args:?} waits");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_that_nobody_writes_are_refused() {
+    let folder = Folder::new();
+    folder.write_mnist(30, 10);
+    let pipe = |name: &str| {
+        let path = folder.file(name);
+        let _ = fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        path
+    };
+    let strokes = folder.write("strokes.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
+    let single = pipe("pipe");
+    let labels = pipe("train-labels-idx1-ubyte");
+    let (set, single) = (text(folder.path()), text(&single));
+    for (args, path) in [
+        (&["replay", single][..], single),
+        (&["replay", text(&strokes), "--teach", single], single),
+        (&["eval", "--data", single], single),
+        (&["train", "--data", set], text(&labels)),
+        (&["eval", "--model", single], single),
+        (&["predict", single], single),
+        (&["train", "--checkpoint", single], single),
+    ] {
+        let refused = run_soon(args);
+        assert_eq!(refused.status, 1, "{args:?}: {refused:?}");
+        assert!(refused.stderr.contains(path), "{args:?}: {refused:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn drawings_come_from_standard_input() {
+    for name in ["-", "/dev/stdin"] {
+        let mut child = program()
+            .args(["replay", name])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input
+            .write_all(b"{\"label\":1,\"strokes\":[[[5,0],[5,10]]]}\n")
+            .unwrap();
+        drop(input);
+        let replayed = Run::from(child.wait_with_output().unwrap());
+        assert!(
+            replayed.status == 0 && replayed.stdout.starts_with("1\t1\t1\t"),
+            "{replayed:?}"
+        );
+    }
+}

@@ -150,10 +150,17 @@ impl IdxFolder {
     /// Reads one split.
     ///
     /// # Errors
-    /// [`Error::FolderNotFound`], [`Error::MissingFile`], [`Error::AmbiguousFile`], [`Error::Content`] for
+    /// [`Error::FolderNotFound`], [`Error::MissingFile`], [`Error::AmbiguousFile`], [`Error::NotFile`], [`Error::Content`] for
     /// `classes.txt`, [`Error::LabelOffset`], and as for [`Dataset::open`]; the error contains the path.
     pub fn open_split(&self, split: Split) -> Result<Dataset> {
-        let find = |kind| self.find(split, kind).map_err(|error| error.at(&self.path));
+        let find = |kind| {
+            let path = self.find(split, kind).map_err(|error| error.at(&self.path))?;
+            // Opening a pipe waits for a writer.
+            match path.metadata() {
+                Ok(found) if !found.is_file() => Err(Error::NotFile.at(&path)),
+                _ => Ok(path),
+            }
+        };
         let (images, labels) = (find(Kind::Images)?, find(Kind::Labels)?);
         let dataset = Dataset::open(images, &labels)?
             .with_label_offset(self.label_offset)

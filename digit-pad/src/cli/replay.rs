@@ -1,6 +1,7 @@
 //! `replay`: draws saved strokes with the window's pen and recognizes them.
 
 use std::{
+    io::{self, BufRead},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -20,15 +21,21 @@ use super::{
     output::{Failure, Outcome, grouped, json, line, note, percent, report},
 };
 
+/// Names of standard input.
+const STANDARD_INPUT: [&[u8]; 2] = [b"-", b"/dev/stdin"];
+/// Most lines of a file that are no drawings and are reported one by one.
+const MOST_FAULTS: usize = 10;
+
 /// Draw saved strokes with the window's pen and recognize them
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Prints one line per drawing: line number, label or `-`, digit and probability, separated by tabs; \
                   then the accuracy on the labeled drawings.\n\
-                  Lines that cannot be read are reported and skipped; the exit status is then 1."
+                  Lines that cannot be read are reported, the first ten of a file, and skipped; the exit status is then 1."
 )]
 pub(super) struct Args {
-    /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale
+    /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale; `-` for
+    /// standard input
     #[arg(value_name = "STROKES", required = true)]
     files: Vec<PathBuf>,
 
@@ -66,34 +73,91 @@ struct Total {
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
-    let mut recognizer = args.recognizer()?;
-    let mut metrics = Metrics::new(DIGITS);
+    let mut replay = Replay {
+        recognizer: args.recognizer()?,
+        metrics: Metrics::new(DIGITS),
+        as_json: args.json,
+    };
     let mut outcome = Ok(());
     for path in &args.files {
-        let drawings = match Drawings::open(path) {
-            Ok(drawings) => drawings,
-            Err(error) => {
-                outcome = failed(error);
-                continue;
-            }
-        };
         let name = (args.files.len() > 1).then_some(path.as_path());
-        for drawing in drawings {
-            match drawing {
-                Ok((number, drawing)) => {
-                    let row = predict(&mut recognizer, name, number, &drawing);
-                    metrics.extend(row.answer());
-                    print(&row, args.json)?;
-                }
-                Err(error) => outcome = failed(error),
+        match replay.file(path, name) {
+            Err(failure @ Failure::Closed) => return Err(failure),
+            Err(failure) => {
+                failure.end();
+                outcome = Err(Failure::Reported);
             }
+            Ok(()) => {}
         }
     }
     // Errors stand alone, without a line about accuracy that nothing was measured for.
-    if args.json || outcome.is_ok() || metrics.confusion().count() > 0 {
-        Total::from(&metrics).print(args.json)?;
+    if args.json || outcome.is_ok() || replay.metrics.confusion().count() > 0 {
+        Total::from(&replay.metrics).print(args.json)?;
     }
     outcome
+}
+
+/// Drawings that are recognized and counted.
+struct Replay {
+    recognizer: Recognizer,
+    metrics: Metrics,
+    as_json: bool,
+}
+
+impl Replay {
+    /// Recognizes the drawings of a file, and reports its lines that are none, the first of many.
+    fn file(&mut self, path: &Path, name: Option<&Path>) -> Outcome {
+        let (mut drawn, mut faults) = (0, 0);
+        for drawing in open(path)? {
+            match drawing {
+                Ok((number, drawing)) => {
+                    drawn += 1;
+                    self.drawing(name, number, &drawing)?;
+                }
+                Err(error) => {
+                    faults += 1;
+                    if faults <= MOST_FAULTS {
+                        report(error);
+                    }
+                    if faults == MOST_FAULTS && drawn == 0 {
+                        return Err(Failure::Message(format!(
+                            "{}: the first {faults} lines are no drawings, and the others are not read; check that it is a \
+                             file of drawings",
+                            path.display()
+                        )));
+                    }
+                }
+            }
+        }
+        match faults {
+            0 if drawn == 0 => Err(Failure::Message(format!(
+                "{}: the file is empty: there is no drawing in it",
+                path.display()
+            ))),
+            0 => Ok(()),
+            1..=MOST_FAULTS => Err(Failure::Reported),
+            _ => Err(Failure::Message(format!(
+                "{}: {} lines are no drawings; the first {MOST_FAULTS} are named above",
+                path.display(),
+                grouped(faults as u64)
+            ))),
+        }
+    }
+
+    fn drawing(&mut self, name: Option<&Path>, number: usize, drawing: &Drawing) -> Outcome {
+        let row = predict(&mut self.recognizer, name, number, drawing);
+        self.recognizer.check()?;
+        self.metrics.extend(row.answer());
+        print(&row, self.as_json)
+    }
+}
+
+/// Opens a file of drawings, or standard input.
+fn open(path: &Path) -> Result<Drawings<Box<dyn BufRead>>, Error> {
+    if STANDARD_INPUT.contains(&path.as_os_str().as_encoded_bytes()) {
+        return Ok(Drawings::new(Box::new(io::stdin().lock()), path));
+    }
+    Drawings::open(path).map(Drawings::boxed)
 }
 
 impl Args {
@@ -115,11 +179,6 @@ impl Args {
         ));
         Recognizer::new(fine_tuned)
     }
-}
-
-fn failed(error: Error) -> Outcome {
-    report(error);
-    Err(Failure::Reported)
 }
 
 fn predict(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {

@@ -1,7 +1,7 @@
 //! Drawings as JSON lines: strokes with their labels.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -150,15 +150,33 @@ impl Drawings<BufReader<File>> {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] if the file cannot be opened; [`Error::WrongFile`] if it is of another known kind.
+    /// [`Error::Read`] if the file cannot be opened, or is a folder, a device or a pipe; [`Error::WrongFile`] if it is of
+    /// another known kind.
     pub fn open(path: &Path) -> Result<Self, Error> {
         FileKind::Drawings.expect(path)?;
-        let file = File::open(path).map_err(|cause| Error::Read {
+        let file = open(path).map_err(|cause| Error::Read {
             path: path.to_owned(),
             cause,
         })?;
         Ok(Drawings::new(BufReader::new(file), path))
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // Before opening it: opening a pipe waits for a writer.
+    let found = path.metadata()?;
+    if found.is_file() {
+        return File::open(path);
+    }
+    let kind = if found.is_dir() {
+        "a folder"
+    } else {
+        "a device or a pipe"
+    };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("this is {kind}; give the path of a file"),
+    ))
 }
 
 impl<R: BufRead> Drawings<R> {
@@ -170,6 +188,20 @@ impl<R: BufRead> Drawings<R> {
             line: 0,
             buffer: Vec::new(),
             finished: false,
+        }
+    }
+
+    /// The same with a reader of any type.
+    pub fn boxed<'a>(self) -> Drawings<Box<dyn BufRead + 'a>>
+    where
+        R: 'a,
+    {
+        Drawings {
+            reader: Box::new(self.reader),
+            path: self.path,
+            line: self.line,
+            buffer: self.buffer,
+            finished: self.finished,
         }
     }
 
