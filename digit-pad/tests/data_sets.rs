@@ -554,3 +554,132 @@ fn folders_that_are_no_data_set_are_named() {
     assert!(broken.status == 1 && broken.stderr.contains("broken.jpg"), "{broken:?}");
     assert_eq!(broken.stderr.matches("broken.jpg").count(), 1, "{broken:?}");
 }
+
+#[test]
+fn classes_that_lose_their_images_are_named() {
+    let folder = Folder::new();
+    let classes = (0..40).map(|index| if index < 38 { index % 3 } else { 3 });
+    let data = folder.write("rows.csv", columns(classes));
+    let test = folder.write("test.csv", columns(0..4));
+    let args = [
+        "--net",
+        "4 | dense 4",
+        "--data",
+        text(&data),
+        "--test-data",
+        text(&test),
+        "--val",
+        "0",
+    ];
+    let whole = train(&args);
+    assert!(!whole.stderr.contains("is left to train on"), "{}", whole.stderr);
+    let part = train(&[&args[..], &["--limit", "2"]].concat());
+    assert!(
+        part.stderr.contains("no image is left to train on of class"),
+        "{}",
+        part.stderr
+    );
+    assert!(part.stderr.contains("beyond the limit (--limit)"), "{}", part.stderr);
+    let refused = run(["train", "--net", "4 | dense 4", "--data", text(&data), "--val", "2000"]);
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused
+            .stderr
+            .contains("training images, and --val holds out 2000 for validation"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn only_gray_digits_get_marks() {
+    for channels in [1, 3] {
+        let folder = Folder::new();
+        for (part, count) in [("train", 40), ("t10k", 10)] {
+            let images: Vec<u8> = (0..count * 784 * channels)
+                .map(|index| (index * 7 % 251) as u8)
+                .collect();
+            let labels: Vec<u8> = (0..count).map(|index| (index % 10) as u8).collect();
+            let shape = [count as u32, 28, 28, channels as u32];
+            folder.write(&format!("{part}-images-idx4-ubyte"), idx(&shape, &images));
+            folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count as u32], &labels));
+        }
+        let trained = succeed([
+            "train",
+            "--preset",
+            "best",
+            "--data",
+            text(folder.path()),
+            "--epochs",
+            "1",
+        ]);
+        let is_noted = trained.stderr.contains("are taken for handwritten digits");
+        assert_eq!(is_noted, channels == 1, "{}", trained.stderr);
+    }
+}
+
+#[test]
+fn the_presets_adam_keeps_its_settings() {
+    let folder = Folder::new();
+    folder.write_mnist(60, 20);
+    let rate = |preset: &str, more: &[&str]| {
+        let model = folder.file("model.safetensors");
+        let args = [
+            "train",
+            "--preset",
+            preset,
+            "--data",
+            text(folder.path()),
+            "--epochs",
+            "1",
+            "--out",
+            text(&model),
+        ];
+        succeed(args.into_iter().chain(more.iter().copied()));
+        succeed(["info", "--json", "--model", text(&model)]).objects()[0]["notes"]["learning_rate"].clone()
+    };
+    let adam = ["--optimizer", "adam"];
+    assert_eq!((rate("fast", &[]), rate("fast", &adam)), (json!("0.03"), json!("0.03")));
+    assert_eq!((rate("mlp", &[]), rate("mlp", &adam)), (json!("0.1"), json!("0.001")));
+    assert_eq!(rate("mlp", &["--optimizer", "adam", "--lr", "0.5"]), json!("0.5"));
+}
+
+#[test]
+fn images_are_known_by_their_first_bytes() {
+    let folder = Folder::new();
+    for (color, value) in COLORS {
+        let class = folder.file("colors").join(color);
+        fs::create_dir_all(&class).unwrap();
+        for seed in 0..20 {
+            let path = class.join(format!("{seed}.dat"));
+            let image = RgbImage::from_pixel(9, 9, shade(value, seed));
+            image.save_with_format(path, image::ImageFormat::Png).unwrap();
+        }
+        fs::write(class.join("README"), "BM and P5 begin images, too").unwrap();
+    }
+    let data = folder.file("colors");
+    let trained = train(&["--net", COLOR_NET, "--data", text(&data), "--json"]);
+    assert_eq!(accuracy(&trained), 1.0);
+    assert!(trained.stderr.contains("6 test"), "{}", trained.stderr);
+    let floats = [&[0, 0, 0x0d, 1, 0, 0, 0, 2][..], &[0; 8]].concat();
+    folder.write_mnist(30, 10);
+    folder.write("t10k-images-idx3-ubyte", floats);
+    let refused = run(["eval", "--data", text(folder.path())]);
+    assert!(refused.stderr.contains("not f32 with 1 dimension (2);"), "{refused:?}");
+}
+
+#[test]
+fn resized_images_are_named() {
+    let folder = Folder::new();
+    let data = write_colors(&folder, "colors", 20);
+    let model = folder.file("colors.safetensors");
+    train(&["--net", COLOR_NET, "--data", &data, "--out", text(&model)]);
+    for (side, is_resized) in [(4, false), (5, true)] {
+        let image = folder.file("image.png");
+        RgbImage::from_pixel(side, side, Rgb(COLORS[1].1)).save(&image).unwrap();
+        let predicted = succeed(["predict", text(&image), "--model", text(&model)]);
+        let words = "image.png: the image has 5×5 pixels; it is resized to 4×4 pixels, RGB";
+        assert_eq!(predicted.stderr.contains(words), is_resized, "{predicted:?}");
+        assert_eq!(predicted.stdout.lines().count(), 1);
+    }
+}

@@ -285,7 +285,7 @@ fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
 }
 
 fn images_from_idx(idx: Idx) -> Result<(Vec<u8>, ImageShape)> {
-    let found = format!("{idx:?}");
+    let found = described(&idx);
     let (shape, IdxData::U8(mut images)) = idx.into_parts() else {
         return Err(Error::NotImages { found });
     };
@@ -298,8 +298,20 @@ fn images_from_idx(idx: Idx) -> Result<(Vec<u8>, ImageShape)> {
     Ok((images, shape))
 }
 
+/// Type and dimensions of an array, for messages.
+fn described(idx: &Idx) -> String {
+    let sizes: Vec<String> = idx.shape().iter().map(ToString::to_string).collect();
+    let plural = if sizes.len() == 1 { "" } else { "s" };
+    format!(
+        "{} with {} dimension{plural} ({})",
+        idx.element_type(),
+        sizes.len(),
+        sizes.join(", ")
+    )
+}
+
 fn labels_from_idx(idx: Idx) -> Result<Vec<usize>> {
-    let found = format!("{idx:?}");
+    let found = described(&idx);
     let (shape, data) = idx.into_parts();
     let columns = match shape[..] {
         [_] => 1,
@@ -493,7 +505,7 @@ mod tests {
             Idx::new(vec![2, 1, 1], vec![0i8; 2]).unwrap(),
             Idx::new(vec![2, 1, 1, 1, 1], vec![0u8; 2]).unwrap(),
         ] {
-            let named = format!("{wrong:?}");
+            let named = described(&wrong);
             let error = Dataset::from_idx(wrong, labels()).unwrap_err();
             assert!(matches!(error, Error::NotImages { .. }), "{error:?}");
             assert!(error.to_string().contains(&named), "{error}");

@@ -44,6 +44,21 @@ pub fn extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().flat_map(|format| format.extensions_str()).copied()
 }
 
+/// Returns whether a file begins like an image, of a format that text does not begin like (as it may like BMP or PNM).
+pub(crate) fn begins_like_image(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let is_file = path.metadata().is_ok_and(|found| found.is_file());
+    if !is_file
+        || File::open(path)
+            .and_then(|file| file.take(16).read_to_end(&mut start))
+            .is_err()
+    {
+        return false;
+    }
+    let textual = [ImageFormat::Bmp, ImageFormat::Pnm];
+    image::guess_format(&start).is_ok_and(|format| FORMATS.contains(&format) && !textual.contains(&format))
+}
+
 /// Reads an image file (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP; the first image of several), upright as its EXIF data
 /// say.
 ///

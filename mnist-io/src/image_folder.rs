@@ -18,8 +18,9 @@ use crate::{
 /// The images of a folder that has one folder of them for each class.
 ///
 /// The names of these folders, sorted, are the names of the classes, as in torchvision's `ImageFolder`; but numbers are
-/// sorted by their value, so that 2 is before 10. Images are the files with the extension of one (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP), sorted by name; folders and files whose
-/// names begin with a dot are skipped, and so are other files.
+/// sorted by their value, so that 2 is before 10. Images are the files with the extension of one (PNG, JPEG, BMP, GIF,
+/// PNM, TIFF or WebP), and those with another name that begin like a PNG, JPEG, GIF, TIFF or WebP file, sorted by name;
+/// folders and files whose names begin with a dot are skipped, and so are other files.
 ///
 /// ```no_run
 /// use mnist_io::{ImageFolder, ImageShape};
@@ -161,7 +162,7 @@ fn folders_in(path: &Path) -> Result<Vec<String>> {
 
 fn images_in(path: &Path) -> Result<Vec<PathBuf>> {
     let mut images = entries(path)?;
-    images.retain(|entry| !is_hidden(entry) && has_image_extension(entry) && !entry.is_dir());
+    images.retain(|entry| !is_hidden(entry) && !entry.is_dir() && is_image(entry));
     images.sort();
     Ok(images)
 }
@@ -175,6 +176,11 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>> {
 fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether a file is to be read as an image: by its extension, or else by its first bytes.
+fn is_image(path: &Path) -> bool {
+    has_image_extension(path) || image_file::begins_like_image(path)
 }
 
 fn has_image_extension(path: &Path) -> bool {

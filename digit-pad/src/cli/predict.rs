@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     args::ModelArgs,
-    output::{Failure, Outcome, json, line, report},
+    output::{Failure, Outcome, json, line, note, report},
 };
 
 /// Recognize the digit or number in each image, or its class if the model has others
@@ -119,7 +119,13 @@ impl Reader {
     fn read(&mut self, path: &Path) -> Result<Prediction, Error> {
         match self {
             Reader::Number(recognizer) => predict_number(recognizer, path, &image_file::open(path)?),
-            Reader::Class(classifier) => Ok(Prediction::of_class(path, classifier.classify(path)?)),
+            Reader::Class(classifier) => {
+                let found = classifier.classify(path)?;
+                if let Some(resized) = &found.resized {
+                    note(format_args!("{}: {resized}", path.display()));
+                }
+                Ok(Prediction::of_class(path, found))
+            }
         }
     }
 }

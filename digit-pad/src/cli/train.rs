@@ -19,7 +19,7 @@ use digit_pad::{
     training::{
         checkpoint,
         data_files::{DataFiles, Loaded},
-        data_split::{DataSplit, HeldOut},
+        data_split::{DataSplit, HeldOut, lost_classes},
         presets::{DEFAULT, PRESETS, Preset},
         session::{Evaluation, Failed, Start, StopReason, Task, Trained, train},
     },
@@ -152,7 +152,7 @@ impl Args {
 enum OptimizerName {
     /// Stochastic gradient descent with momentum
     Sgd,
-    /// Adam, with a peak learning rate of 0.001 unless --lr is given
+    /// Adam, as the preset has it, or else with a peak learning rate of 0.001
     Adam,
 }
 
@@ -174,13 +174,14 @@ pub(super) fn run(args: &Args) -> Outcome {
     let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref().or(known), args.seed))?;
     let task = task(args, model.as_ref(), &images.train, &stop)?;
     let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
+    let counts = images.train.class_counts();
     let mut data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
     if let Some(model) = &model {
         note_scaling(model);
         data.scaling = model.scaling()?;
     }
     task.check_fit(&data)?;
-    notes.iter().for_each(note);
+    notes.iter().chain(&lost_classes(&counts, &data.train)).for_each(note);
     announce(args, &task, &data);
     let signals = Signals::stopping(&stop)?;
     let mut progress = Progress::new(task.recipe.epochs, args.json);
@@ -218,7 +219,9 @@ fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a Atom
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
     match args.optimizer {
-        Some(OptimizerName::Adam) => recipe.optimizer = Adam::new(1e-3).into(),
+        Some(OptimizerName::Adam) if !matches!(recipe.optimizer, Optimizer::Adam(_)) => {
+            recipe.optimizer = Adam::new(1e-3).into();
+        }
         Some(OptimizerName::Sgd) if !matches!(recipe.optimizer, Optimizer::Sgd(_)) => {
             recipe.optimizer = DEFAULT.recipe.optimizer;
         }
@@ -300,7 +303,8 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     if args.data.is_given() {
         note(format_args!("classes     {}", class_list(data.train.class_names())));
         let augmentation = &task.recipe.augmentation;
-        if data.train.is_digits() && *augmentation != augmentation.clone().for_any_class() {
+        let is_gray = data.train.shape().channels() == 1;
+        if is_gray && data.train.is_digits() && *augmentation != augmentation.clone().for_any_class() {
             note(
                 "The classes 0 to 9 are taken for handwritten digits, and some images get slashes, bars or scribbles. If \
                  they are no digits, name them in a file classes.txt beside the IDX files, or use --no-augment.",

@@ -45,6 +45,8 @@ pub struct ImageClass {
     pub probabilities: Vec<f32>,
     /// Why the class is uncertain; `None` if it is known.
     pub doubt: Option<String>,
+    /// What was done to an image of another size than the model's, unless it was [normalized](ImageInput::digits).
+    pub resized: Option<String>,
 }
 
 impl ImageClassifier {
@@ -67,7 +69,8 @@ impl ImageClassifier {
     ///
     /// As [`ImageInput::read`].
     pub fn classify(&mut self, path: &Path) -> Result<ImageClass, Error> {
-        let mut probabilities = self.predictor.logits(&self.input.read(path)?)?.to_vec();
+        let (pixels, [height, width]) = self.input.read_sized(path)?;
+        let mut probabilities = self.predictor.logits(&pixels)?.to_vec();
         loss::softmax(&mut probabilities);
         let class = loss::argmax(&probabilities);
         let probability = probabilities[class];
@@ -76,7 +79,10 @@ impl ImageClassifier {
         } else {
             MAJORITY
         };
+        let shape = self.input.shape();
+        let is_resized = !self.input.are_digits() && [height, width] != [shape.height(), shape.width()];
         Ok(ImageClass {
+            resized: is_resized.then(|| format!("the image has {height}×{width} pixels; it is {}", self.input)),
             class,
             name: self.names[class].clone(),
             probability,
@@ -117,6 +123,13 @@ mod tests {
         let unsure = classify([0.0, 0.0, 0.5]);
         assert_eq!((unsure.class, &unsure.name[..]), (2, "cat"));
         assert!(unsure.doubt.unwrap().contains("below 0.5"));
+        let resized = unsure.resized.unwrap();
+        assert!(
+            resized.contains("10×20 pixels") && resized.contains("resized to 1×2"),
+            "{resized}"
+        );
+        GrayImage::from_pixel(2, 1, Luma([255])).save(&path).unwrap();
+        assert_eq!(classify([0.0, 2.0, 0.0]).resized, None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
         model::{Model, digit_shape, image_shape},
     },
     storage::file_kind::FileKind,
-    training::embedded,
+    training::{data_split::first_names, embedded},
 };
 
 /// The fraction of each class that is held out to test, if there are no test images.
@@ -251,8 +251,8 @@ impl Form {
         };
         if path.is_file() {
             return match FileKind::of(path) {
+                None | Some(FileKind::Gzip) => Ok(Form::Csv),
                 Some(other) => Err(unknown(&format!("this is {}", other.name()))),
-                None => Ok(Form::Csv),
             };
         }
         let entries = path.read_dir().map_err(|cause| match cause.kind() {
@@ -422,21 +422,13 @@ fn only_class(train: &Dataset) -> Option<String> {
 
 /// Says which classes have no image.
 fn missing_classes(train: &Dataset) -> Option<String> {
-    const MOST: usize = 10;
     let counts = train.class_counts().into_iter().zip(train.class_names());
-    let missing: Vec<&str> = counts
-        .filter(|(count, _)| *count == 0)
-        .map(|(_, name)| &name[..])
-        .collect();
-    let (first, shown) = (missing.first()?, &missing[..missing.len().min(MOST)]);
-    let more = if shown.len() < missing.len() { ", …" } else { "" };
+    let missing: Vec<&String> = counts.filter(|(count, _)| *count == 0).map(|(_, name)| name).collect();
+    let first = missing.first()?;
     let hint = if *first == "0" {
         "; if labels do not begin at 0, give --label-offset"
     } else {
         ""
     };
-    Some(format!(
-        "no training image is of class {}{more}{hint}",
-        shown.join(", ")
-    ))
+    Some(format!("no training image is of class {}{hint}", first_names(&missing)))
 }

@@ -47,13 +47,20 @@ impl DataSplit {
         if test.is_empty() {
             return Err(Error::NoTestImages);
         }
-        if held_out >= train.len() || limit == Some(0) {
+        let images = train.len();
+        if images == 0 {
+            return Err(Error::TooFewImages("there are 0 training images; add some".to_owned()));
+        }
+        if held_out >= images {
             return Err(Error::TooFewImages(format!(
-                "of {} training images, {held_out} are held out for validation and at most {} of the others are used: \
-                 there are none to train on; hold out fewer, or raise the limit",
-                train.len(),
-                limit.unwrap_or(train.len())
+                "there are {images} training images, and --val holds out {held_out} for validation, so that there are none \
+                 to train on; hold out fewer, or 0"
             )));
+        }
+        if limit == Some(0) {
+            return Err(Error::TooFewImages(
+                "the limit is 0, so that there are no images to train on; raise it".to_owned(),
+            ));
         }
         let remaining = train.len() - held_out;
         let (mut train, validation) = train.split_at(remaining)?;
@@ -67,6 +74,29 @@ impl DataSplit {
             scaling: SCALING,
         })
     }
+}
+
+/// Says which classes of a training set lost all images to the validation images and the limit. `before` has their numbers
+/// of images in the whole set.
+#[must_use]
+pub fn lost_classes(before: &[usize], train: &Dataset) -> Option<String> {
+    let counts = before.iter().zip(train.class_counts()).zip(train.class_names());
+    let lost = counts.filter(|((before, after), _)| **before > 0 && *after == 0);
+    let names: Vec<&String> = lost.map(|(_, name)| name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "no image is left to train on of class {}: all are held out for validation (--val) or beyond the limit (--limit)",
+            first_names(&names)
+        )
+    })
+}
+
+/// Lists names of classes, the first of many.
+pub(crate) fn first_names(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
+    let more = if shown.len() < names.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// A data set for tests: each image is a bright column whose position is the label.
@@ -125,6 +155,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn classes_that_lose_all_images_are_named() {
+        let whole = columns(25);
+        let counts = whole.class_counts();
+        let with = |validation, limit| {
+            let mnist = Mnist {
+                train: whole.clone(),
+                test: columns(9),
+            };
+            let data = DataSplit::new(mnist, HeldOut::Count(validation), limit).unwrap();
+            lost_classes(&counts, &data.train)
+        };
+        assert_eq!(with(5, None), None);
+        assert!(with(5, Some(8)).unwrap().contains("of class 8, 9: "));
+        assert!(with(18, None).unwrap().contains("of class 7, 8, 9: "));
     }
 
     #[test]
