@@ -683,3 +683,70 @@ fn resized_images_are_named() {
         assert_eq!(predicted.stdout.lines().count(), 1);
     }
 }
+
+#[test]
+fn parts_of_a_training_run_are_evaluated() {
+    let folder = Folder::new();
+    let data = folder.write("images.csv", lines(200));
+    let model = folder.file("model.safetensors");
+    let args = [
+        "train",
+        "--net",
+        "6 | dense 2",
+        "--data",
+        text(&data),
+        "--epochs",
+        "1",
+        "--lr",
+        "0.001",
+        "--seed",
+        "7",
+    ];
+    let trained = succeed(
+        args.into_iter()
+            .chain(["--val", "30", "--limit", "40", "--out", text(&model), "--json"]),
+    );
+    let info = succeed(["info", "--json", "--model", text(&model)]).objects();
+    let eval = |more: &[&str]| {
+        let args = ["eval", "--json", "--data", text(&data), "--model", text(&model)];
+        succeed(args.into_iter().chain(more.iter().copied())).objects()[0].clone()
+    };
+    let test = eval(&["--split", "test"]);
+    assert_eq!(
+        (&test["count"], test["accuracy"].as_f64()),
+        (&json!(20), Some(accuracy(&trained)))
+    );
+    let validation = eval(&["--split", "validation"]);
+    assert_eq!(validation["count"], 30);
+    assert_eq!(
+        validation["accuracy"].to_string().parse::<f64>().unwrap(),
+        info[0]["notes"]["validation_accuracy"]
+            .as_str()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    );
+    assert_eq!(eval(&["--split", "train"])["count"], 40);
+    assert_eq!(
+        eval(&["--split", "validation", "--val", "10", "--seed", "8"])["count"],
+        10
+    );
+    assert_ne!(eval(&["--split", "test", "--seed", "8"])["loss"], test["loss"]);
+    assert_eq!(eval(&[])["count"], 200);
+    assert_eq!(run(["eval", "--val", "10"]).status, 2);
+    let bare = folder.file("bare.safetensors");
+    let network = nn_core::Network::new("6 | dense 2".parse().unwrap(), 1).unwrap();
+    nn_core::Model::new(network).save(&bare).unwrap();
+    let args = [
+        "eval",
+        "--split",
+        "validation",
+        "--data",
+        text(&data),
+        "--model",
+        text(&bare),
+    ];
+    let refused = run(args);
+    assert!(refused.status == 2 && refused.stderr.contains("--val"), "{refused:?}");
+    succeed(["eval", "--split", "test", "--data", text(&data), "--model", text(&bare)]);
+}

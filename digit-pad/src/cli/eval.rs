@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::ValueEnum;
 use digit_pad::{
     Error,
     charts::confusion_chart,
     recognition::{model::Model, predictor::Predictor},
     storage::atomic_file,
     training::{
-        data_files::Loaded,
+        data_files::{DataFiles, Loaded, Part, SplitOptions},
         evaluation::{Answer, Metrics, most_confident_errors},
     },
 };
@@ -35,6 +36,18 @@ pub(super) struct Args {
     #[command(flatten)]
     data: DataArgs,
 
+    /// Part of the images as `train` divided them with the same seed [default: the test part of --data, or all]
+    #[arg(long, value_enum, value_name = "PART")]
+    split: Option<PartName>,
+
+    /// Seed of the training run, for --split [default: the model's]
+    #[arg(long, value_name = "N", requires = "split", allow_negative_numbers = true)]
+    seed: Option<u64>,
+
+    /// Number of training images that were held out for validation, for --split [default: the model's]
+    #[arg(long, value_name = "N", requires = "split", allow_negative_numbers = true)]
+    val: Option<usize>,
+
     /// Write a CSV file with one line per test image: index, label, predicted class (`digit`) and all probabilities
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
@@ -46,6 +59,67 @@ pub(super) struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PartName {
+    /// Images that the model was trained on
+    Train,
+    /// Images that selected the best weights
+    Validation,
+    /// Images that measured the result
+    Test,
+}
+
+impl Args {
+    fn images(&self, files: &DataFiles, model: &Model) -> Result<Loaded<Dataset>, Failure> {
+        let Some(name) = self.split else {
+            return Ok(files.load_test(model)?);
+        };
+        let stored = |key: &str| {
+            model
+                .content
+                .notes
+                .get(key)
+                .and_then(|value| value.parse::<usize>().ok())
+        };
+        let validation = self.val.or_else(|| stored("validation_images"));
+        let part = match name {
+            PartName::Train => Part::Train,
+            PartName::Validation => Part::Validation,
+            PartName::Test => Part::Test,
+        };
+        if validation.is_none() && part != Part::Test {
+            return Err(Failure::Usage(format!(
+                "{} does not say how many images were held out for validation; give it with --val",
+                model.name()
+            )));
+        }
+        let seed = self
+            .seed
+            .or_else(|| stored("seed").map(|seed| seed as u64))
+            .unwrap_or(1);
+        let split = SplitOptions {
+            seed,
+            validation: validation.unwrap_or(0),
+            limit: stored("train_images"),
+        };
+        let mut loaded = files.load_part(model, part, split)?;
+        if loaded.images.is_empty() {
+            return Err(Failure::Message(
+                "this part has no images: none were held out for validation; give --val, or another part".to_owned(),
+            ));
+        }
+        loaded.notes.push(format!(
+            "evaluated on the images that `train` with --seed {seed} has in its {} part",
+            match part {
+                Part::Train => "training",
+                Part::Validation => "validation",
+                Part::Test => "test",
+            }
+        ));
+        Ok(loaded)
+    }
 }
 
 #[derive(Serialize)]
@@ -72,7 +146,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         .writes("--confusion", confusion)
         .check()?;
     let model = args.model.load()?;
-    let Loaded { images, notes } = files.load_test(&model)?;
+    let Loaded { images, notes } = args.images(&files, &model)?;
     notes.iter().for_each(note);
     if confusion.is_some() && images.classes() > confusion_chart::MAX_CLASSES {
         return Err(Failure::Message(format!(

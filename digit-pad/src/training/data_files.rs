@@ -16,7 +16,10 @@ use crate::{
         model::{Model, digit_shape, image_shape},
     },
     storage::file_kind::FileKind,
-    training::{data_split::first_names, embedded},
+    training::{
+        data_split::{DataSplit, HeldOut, first_names},
+        embedded,
+    },
 };
 
 /// The fraction of each class that is held out to test, if there are no test images.
@@ -70,7 +73,15 @@ impl DataFiles {
     ///
     /// If the files cannot be read, or training and test images or their classes differ.
     pub fn load(&self, network: Option<&NetworkSpec>, seed: u64) -> Result<Loaded<Mnist>, Error> {
-        let mut reading = Reading::new(network.map_or(Target::Preset, Target::Network));
+        let target = network.map_or(Target::Preset, Target::Network);
+        let Loaded { images, mut notes } = self.load_parts(target, seed)?;
+        notes.extend(missing_classes(&images.train));
+        notes.extend(only_class(&images.train));
+        Ok(Loaded { images, notes })
+    }
+
+    fn load_parts(&self, target: Target<'_>, seed: u64) -> Result<Loaded<Mnist>, Error> {
+        let mut reading = Reading::new(target);
         let test_source = self.test_path.as_deref().map(|path| self.source(path)).transpose()?;
         let source = self.path.as_deref().map(|path| self.source(path)).transpose()?;
         let train = match &source {
@@ -99,9 +110,7 @@ impl DataFiles {
             Some(path) => in_path(error, path),
             None => error.into(),
         })?;
-        let mut notes = reading.notes;
-        notes.extend(missing_classes(&images.train));
-        notes.extend(only_class(&images.train));
+        let notes = reading.notes;
         Ok(Loaded { images, notes })
     }
 
@@ -122,27 +131,41 @@ impl DataFiles {
                 let images = source.read_test(&mut reading)?;
                 if !source.has_test() {
                     reading.notes.push(format!(
-                        "{} has no test part: all {} images are used, those that the model was trained on included",
+                        "{} has no test part: all {} images are used, those that the model was trained on included; `--split \
+                         test` takes those that `train` held out",
                         path.display(),
                         images.len()
                     ));
                 }
-                let mut names = model.class_names();
-                if model.content.labels.is_empty() && is_named_beyond(&images, &names) {
-                    reading.notes.push(format!(
-                        "{} names no classes: its outputs are taken for the {} classes of {}, in order",
-                        model.name(),
-                        names.len(),
-                        path.display()
-                    ));
-                    names = images.class_names().to_vec();
-                }
-                reading.notes.extend(by_position(&images, &names, path));
-                images.with_classes_of(&names).map_err(|error| in_path(error, path))?
+                classes_of(model, images, path, &mut reading.notes)?
             }
         };
         model.check_fit(images.shape(), images.classes())?;
         let notes = reading.notes;
+        Ok(Loaded { images, notes })
+    }
+
+    /// Reads a part of the images as [`load`](Self::load) and [`DataSplit::new`] divided them to train a model, to evaluate
+    /// the model on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_test`](Self::load_test), and if there are too few images.
+    pub fn load_part(&self, model: &Model, part: Part, split: SplitOptions) -> Result<Loaded<Dataset>, Error> {
+        if self.path.is_none() {
+            model.check_digits("give images of its classes with --data")?;
+        }
+        let Loaded { images, mut notes } = self.load_parts(Target::Model(model), split.seed)?;
+        let images = match part {
+            Part::Test => images.test,
+            Part::Train => DataSplit::new(images, HeldOut::Count(split.validation), split.limit)?.train,
+            Part::Validation => DataSplit::new(images, HeldOut::Count(split.validation), split.limit)?.validation,
+        };
+        let images = match &self.path {
+            Some(path) => classes_of(model, images, path, &mut notes)?,
+            None => images,
+        };
+        model.check_fit(images.shape(), images.classes())?;
         Ok(Loaded { images, notes })
     }
 
@@ -163,6 +186,28 @@ impl DataFiles {
             options: self,
         })
     }
+}
+
+/// A part of the images of a training run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Those that the model was trained on.
+    Train,
+    /// Those that selected the best weights.
+    Validation,
+    /// Those that measured the result.
+    Test,
+}
+
+/// How a training run divided its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitOptions {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of validation images.
+    pub validation: usize,
+    /// Most training images.
+    pub limit: Option<usize>,
 }
 
 /// What images are read for.
@@ -385,6 +430,22 @@ fn input_of(class_names: &[String], shape: ImageShape) -> ImageInput {
 fn is_named_beyond(images: &Dataset, outputs: &[String]) -> bool {
     let are_words = images.class_names().iter().all(|name| name.parse::<u64>().is_err());
     images.has_class_names() && are_words && images.classes() == outputs.len()
+}
+
+/// Gives images the classes of a model, and says how.
+fn classes_of(model: &Model, images: Dataset, path: &Path, notes: &mut Vec<String>) -> Result<Dataset, Error> {
+    let mut names = model.class_names();
+    if model.content.labels.is_empty() && is_named_beyond(&images, &names) {
+        notes.push(format!(
+            "{} names no classes: its outputs are taken for the {} classes of {}, in order",
+            model.name(),
+            names.len(),
+            path.display()
+        ));
+        names = images.class_names().to_vec();
+    }
+    notes.extend(by_position(&images, &names, path));
+    images.with_classes_of(&names).map_err(|error| in_path(error, path))
 }
 
 /// Says so if numbered classes are matched with names.
