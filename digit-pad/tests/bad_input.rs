@@ -766,3 +766,56 @@ fn drawings_come_from_standard_input() {
         );
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_kernel_that_has_no_name_is_no_kernel() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let output = program()
+        .arg("info")
+        .env("NN_CORE_KERNEL", OsStr::from_bytes(b"avx\xff"))
+        .output();
+    let failed = Run::from(output.unwrap());
+    assert_eq!((failed.status, &failed.stdout[..]), (1, ""), "{failed:?}");
+    assert!(
+        failed.stderr.contains("avx\u{fffd}") && failed.stderr.contains("portable"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn no_more_threads_are_started_than_there_are_processors() {
+    let train = [
+        "train",
+        "--net",
+        "784 | dense 10",
+        "--limit",
+        "50",
+        "--val",
+        "0",
+        "--epochs",
+        "1",
+    ];
+    let limited = succeed(train.into_iter().chain(["--threads", "1024"]));
+    assert!(
+        limited
+            .stderr
+            .contains("--threads 1024 is more than there are processors"),
+        "{limited:?}"
+    );
+    assert!(
+        !succeed(train.into_iter().chain(["--threads", "1"]))
+            .stderr
+            .contains("processors")
+    );
+    for args in [&train[..], &["info"]] {
+        let output = program().args(args).env("RAYON_NUM_THREADS", "5000").output();
+        let limited = Run::from(output.unwrap());
+        assert_eq!(limited.status, 0, "{limited:?}");
+        assert_eq!(
+            limited.stderr.matches("RAYON_NUM_THREADS 5000 is more").count(),
+            1,
+            "{limited:?}"
+        );
+    }
+}

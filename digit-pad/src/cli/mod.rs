@@ -10,6 +10,7 @@ mod predict;
 mod progress;
 mod replay;
 mod signals;
+mod threads;
 mod train;
 #[cfg(feature = "window")]
 mod window;
@@ -49,6 +50,9 @@ enum Command {
 /// Runs the command of the command line and returns its exit status.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| exit(&error));
+    if let Err(error) = threads::limit() {
+        return output::Failure::from(error).end();
+    }
     let outcome = match cli.command {
         None => run_window(&cli),
         Some(Command::Train(args)) => train::run(&args),

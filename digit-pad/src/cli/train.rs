@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, atomic::AtomicBool},
@@ -29,7 +28,6 @@ use nn_core::{
     LayerSpec, Network, NetworkSpec,
     optim::{Adam, Optimizer},
 };
-use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
 use super::{
@@ -38,6 +36,7 @@ use super::{
     output::{Failure, Outcome, class_list, grouped, json, note, percent, report, row},
     progress::Progress,
     signals::Signals,
+    threads,
 };
 
 /// Train a network and save its weights
@@ -167,8 +166,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let files = args.data.files(args.test_data.as_deref());
     args.check_files(&files)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let pool = ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Error::Thread(io::Error::other(error)))?;
+    let pool = threads::pool(args.threads)?;
     let model = args.from.as_deref().map(|path| Model::open(Some(path))).transpose()?;
     let known = model.as_ref().map(|model| model.content.network.spec());
     let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref().or(known), args.seed))?;

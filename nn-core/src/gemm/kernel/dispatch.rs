@@ -53,9 +53,10 @@ impl Kernel {
         if let Some(kernel) = ACTIVE.get() {
             return Ok(*kernel);
         }
-        let kernel = match std::env::var("NN_CORE_KERNEL") {
-            Ok(name) => name.parse()?,
-            Err(_) => Self::available().next().unwrap_or(Self::PORTABLE),
+        let kernel = match std::env::var_os("NN_CORE_KERNEL") {
+            // A name that is not UTF-8 is that of no kernel.
+            Some(name) => name.to_string_lossy().parse()?,
+            None => Self::available().next().unwrap_or(Self::PORTABLE),
         };
         Ok(*ACTIVE.get_or_init(|| kernel))
     }
