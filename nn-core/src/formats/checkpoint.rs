@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    file::{FileTensor, TRAINING, in_file, read, reason, write},
+    file::{FileTensor, Input, TRAINING, in_file, reason, write},
     rules_json::RulesJson,
     training_json::TrainingJson,
 };
@@ -128,8 +128,7 @@ impl Trainer {
     /// # Errors
     /// If the file cannot be read or is not a valid checkpoint, or `batch` is out of range.
     pub fn resume(path: impl AsRef<Path>, batch: usize) -> Result<(Self, Cursor)> {
-        let path = path.as_ref();
-        Self::resume_from(&read(path)?, batch).map_err(|error| in_file(error, path))
+        Self::resume_with(path, batch, &LayerRegistry::new(), None)
     }
 
     /// As [`resume`](Self::resume), for a run with layers or a loss that are not built in: the checkpoint has only the
@@ -169,7 +168,7 @@ impl Trainer {
         loss: Option<Arc<dyn Loss>>,
     ) -> Result<(Self, Cursor)> {
         let path = path.as_ref();
-        let resumed = Self::resume_from_bytes(&read(path)?, batch, registry, loss);
+        let resumed = Self::resume_input(&Input::open(path)?, batch, registry, loss);
         resumed.map_err(|error| in_file(error, path))
     }
 
@@ -178,16 +177,16 @@ impl Trainer {
     /// # Errors
     /// If the bytes are not a valid checkpoint, or `batch` is out of range.
     pub fn resume_from(bytes: &[u8], batch: usize) -> Result<(Self, Cursor)> {
-        Self::resume_from_bytes(bytes, batch, &LayerRegistry::new(), None)
+        Self::resume_input(&Input::Bytes(bytes), batch, &LayerRegistry::new(), None)
     }
 
-    fn resume_from_bytes(
-        bytes: &[u8],
+    fn resume_input(
+        input: &Input<'_>,
         batch: usize,
         registry: &LayerRegistry,
         loss: Option<Arc<dyn Loss>>,
     ) -> Result<(Self, Cursor)> {
-        let (model, training, mut tensors) = Model::parse_with(bytes, None, registry)?;
+        let (model, training, mut tensors) = Model::parse_with(input, None, registry)?;
         let (settings, rules, progress, next) = parse(training.as_deref(), loss, &model.network)?;
         let mut trainer = Self::with_settings(model.network.clone(), settings, batch)?;
         trainer.restore(progress, rules);
@@ -255,10 +254,17 @@ fn parse(
 /// Fills an arena from its tensors, whose names have its prefix.
 fn import(network: &Network, arena: &str, tensors: Vec<FileTensor<'_>>, values: &mut [f32]) -> Result<()> {
     let prefix = prefix(arena);
+    let slots = Network::slots(network.spec());
+    let shapes: BTreeMap<_, _> = slots.iter().map(|slot| (slot.name.as_str(), &slot.shape)).collect();
     let tensors = tensors.iter().map(|tensor| {
-        let mut tensor = tensor.read()?;
-        tensor.name.drain(..prefix.len());
-        Ok(tensor)
+        let name = &tensor.name[prefix.len()..];
+        // Other values are not read, since they may be far larger than the network; `Network::import` refuses the tensor.
+        let fits = shapes.get(name).is_some_and(|&shape| *shape == tensor.shape);
+        Ok(Tensor {
+            name: name.to_owned(),
+            shape: tensor.shape.clone(),
+            values: if fits { tensor.values()? } else { Vec::new() },
+        })
     });
     let tensors: Vec<Tensor> = tensors.collect::<Result<_>>()?;
     let imported = network

@@ -1,16 +1,20 @@
 //! The safetensors container: its bytes, tensors, metadata and size limits, without a network.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     fs::File,
-    io::Read,
+    io::{Read, Seek, SeekFrom},
     path::Path,
 };
 
-use safetensors::{SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
 
-use super::values;
+use super::{
+    header::{Header, MAX_HEADER, MAX_METADATA},
+    values,
+};
 use crate::{
     atomic_file,
     error::{Error, Result},
@@ -23,14 +27,21 @@ const FORMAT_VERSION: &str = "1";
 pub(super) const VERSION_KEY: &str = "format_version";
 /// Metadata key of a checkpoint's training state, and prefix of its tensors.
 pub(super) const TRAINING: &str = "training";
-/// Largest header that the safetensors crate reads.
-const MAX_HEADER: u64 = 100_000_000;
+/// Bytes of the length of the header, which a file begins with.
+const LENGTH: usize = 8;
 /// Largest file: parameters, running statistics, optimizer state and average of the largest network.
 const MAX_FILE: u64 = MAX_HEADER + 5 * 4 * MAX_VALUES as u64;
 
+/// Where a file's bytes are. Of a file on disk, only the header is read at first, and then the values of one tensor
+/// after the other.
+pub(super) enum Input<'a> {
+    Bytes(&'a [u8]),
+    File { file: File, path: &'a Path, length: u64 },
+}
+
 /// The content of a file, whose values are not read yet.
 pub(super) struct Content<'a> {
-    pub(super) metadata: HashMap<String, String>,
+    pub(super) metadata: BTreeMap<String, String>,
     pub(super) tensors: Vec<FileTensor<'a>>,
     /// A checkpoint's training state, if the file is one, with its tensors.
     pub(super) training: Option<String>,
@@ -40,34 +51,105 @@ pub(super) struct Content<'a> {
 /// A tensor of a file.
 pub(super) struct FileTensor<'a> {
     pub(super) name: String,
-    pub(super) view: TensorView<'a>,
+    pub(super) dtype: Dtype,
+    pub(super) shape: Vec<usize>,
+    /// Position of the first byte in the file.
+    start: u64,
+    /// In bytes.
+    length: usize,
+    input: &'a Input<'a>,
+}
+
+impl<'a> Input<'a> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is a folder, a device or a pipe.
+    pub(super) fn open(path: &'a Path) -> Result<Self> {
+        // Before opening it: opening a pipe waits for a writer.
+        let status = std::fs::metadata(path).map_err(|cause| read_error(path, cause))?;
+        if !status.is_file() {
+            let reason = "not a file; give the path of a .safetensors file".to_owned();
+            return Err(in_file(Error::weights(reason), path));
+        }
+        let file = File::open(path).map_err(|cause| read_error(path, cause))?;
+        let length = status.len();
+        Ok(Self::File { file, path, length })
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+
+    /// `length` bytes from `start`, which are within the file's length.
+    fn bytes(&self, start: u64, length: usize) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(&bytes[start as usize..][..length])),
+            Self::File { file, path, .. } => {
+                let mut bytes = Vec::new();
+                let mut file: &File = file;
+                file.seek(SeekFrom::Start(start))
+                    .and_then(|_| file.take(length as u64).read_to_end(&mut bytes))
+                    .map_err(|cause| read_error(path, cause))?;
+                if bytes.len() < length {
+                    let end = start + bytes.len() as u64;
+                    return Err(Error::weights(format!(
+                        "the file ended at byte {end} while it was read"
+                    )));
+                }
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
 }
 
 impl<'a> Content<'a> {
-    /// Parses the header of a file.
+    /// Reads the header of a file.
     ///
     /// # Errors
-    /// If it is damaged, or of a later version.
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let damaged = |error| Error::weights(format!("not a safetensors file, or a damaged one: {error}"));
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let mut metadata = header.metadata().clone().unwrap_or_default();
+    /// If it is damaged, does not fit the length of the file, or is of a later version.
+    pub(super) fn parse(input: &'a Input<'a>) -> Result<Self> {
+        let whole = input.length();
+        let start = input.bytes(0, LENGTH.min(whole as usize))?;
+        let header = start.as_array().map(|start| u64::from_le_bytes(*start));
+        let behind = whole.saturating_sub(LENGTH as u64);
+        let Some(header) = header.filter(|&header| header <= MAX_HEADER && header <= behind) else {
+            return Err(Error::weights(format!(
+                "not a safetensors file ({whole} bytes, and the first 8 are not the length of a header of at most \
+                 {MAX_HEADER} bytes)"
+            )));
+        };
+        if whole > MAX_FILE {
+            return Err(Error::weights(format!(
+                "the file has {whole} bytes; no network takes more than {MAX_FILE}"
+            )));
+        }
+        let text = input.bytes(LENGTH as u64, header as usize)?;
+        Self::of(Header::parse(&text, behind - header)?, LENGTH as u64 + header, input)
+    }
+
+    /// The content by a header, whose values begin at `start`.
+    fn of(header: Header, start: u64, input: &'a Input<'a>) -> Result<Self> {
+        let Header { mut metadata, tensors } = header;
         if let Some(version) = metadata.remove(VERSION_KEY).filter(|version| version != FORMAT_VERSION) {
             return Err(Error::weights(format!(
                 "{VERSION_KEY} is {version:?}, and only {FORMAT_VERSION:?} is supported; a newer program wrote the file"
             )));
         }
         let training = metadata.remove(TRAINING);
-        let tensor = |(name, view): (&str, _)| FileTensor {
-            name: name.to_owned(),
-            view,
-        };
-        let mut tensors: Vec<_> = file.iter().map(tensor).collect();
-        // Their order is that of a hash map, and messages list them.
-        tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let is_training = |tensor: &FileTensor<'_>| training.is_some() && tensor.name.starts_with(TRAINING);
-        let (training_tensors, tensors) = tensors.into_iter().partition(is_training);
+        let tensors = tensors.into_iter().map(|(name, info)| FileTensor {
+            name,
+            dtype: info.dtype,
+            shape: info.shape,
+            start: start + info.data_offsets.0 as u64,
+            length: info.data_offsets.1 - info.data_offsets.0,
+            input,
+        });
+        let (training_tensors, tensors) = tensors.partition(is_training);
         Ok(Self {
             metadata,
             tensors,
@@ -78,28 +160,30 @@ impl<'a> Content<'a> {
 }
 
 impl FileTensor<'_> {
-    /// The tensor with its values.
+    /// The tensor's values.
     ///
     /// # Errors
-    /// If they are of a type that cannot be read, or not finite.
-    pub(super) fn read(&self) -> Result<Tensor> {
-        Ok(Tensor {
-            name: self.name.clone(),
-            shape: self.view.shape().to_vec(),
-            values: values::read(&self.name, &self.view)?,
-        })
+    /// If the file cannot be read, or they are of a type that cannot be read, or not finite.
+    pub(super) fn values(&self) -> Result<Vec<f32>> {
+        values::read(&self.name, self.dtype, &self.input.bytes(self.start, self.length)?)
     }
 }
 
 /// The bytes of a file.
 ///
 /// # Errors
-/// If a value is not finite.
+/// If a value is not finite, or there are too many tensors or metadata for a header.
 pub(super) fn to_bytes(tensors: &[Tensor], mut metadata: HashMap<String, String>) -> Result<Vec<u8>> {
     for tensor in tensors {
         check_finite(&tensor.name, &tensor.values)?;
     }
     metadata.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_owned());
+    if metadata.len() > MAX_METADATA {
+        return Err(Error::weights(format!(
+            "there are {} entries of metadata; a file holds at most {MAX_METADATA}",
+            metadata.len()
+        )));
+    }
     let data: Vec<_> = tensors.iter().map(values::to_bytes).collect();
     let views = tensors.iter().zip(&data).map(|(tensor, bytes)| {
         let view = TensorView::new(values::dtype(&tensor.name), tensor.shape.clone(), bytes)?;
@@ -124,6 +208,12 @@ fn in_order(bytes: &[u8]) -> Result<Vec<u8>> {
     while !header.len().is_multiple_of(8) {
         header.push(' ');
     }
+    if header.len() as u64 > MAX_HEADER {
+        return Err(Error::weights(format!(
+            "the header with the names of all tensors has {} bytes; a file holds at most {MAX_HEADER}",
+            header.len()
+        )));
+    }
     Ok([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
 }
 
@@ -136,40 +226,12 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Reads a file, after checking that its size is plausible.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = |cause| Error::Io {
+fn read_error(path: &Path, cause: std::io::Error) -> Error {
+    Error::Io {
         path: path.to_owned(),
         action: "cannot read the weights",
         cause,
-    };
-    let refuse = |reason| Err(in_file(Error::weights(reason), path));
-    // Before opening it: opening a pipe waits for a writer.
-    let status = std::fs::metadata(path).map_err(failed)?;
-    if !status.is_file() {
-        return refuse("not a file; give the path of a .safetensors file".to_owned());
     }
-    let mut file = File::open(path).map_err(failed)?;
-    let mut start = [0; 8];
-    let header = file.read_exact(&mut start).map(|()| u64::from_le_bytes(start));
-    let whole = status.len();
-    let plausible = header.is_ok_and(|header| header <= MAX_HEADER && header <= whole.saturating_sub(8));
-    if !plausible {
-        return refuse(format!(
-            "not a safetensors file ({whole} bytes, and the first 8 are not the length of a header)"
-        ));
-    }
-    if whole > MAX_FILE {
-        return refuse(format!(
-            "the file has {whole} bytes; no network takes more than {MAX_FILE}"
-        ));
-    }
-    let mut bytes = start.to_vec();
-    // No more than the reported size: the file may grow, or the size be wrong.
-    file.take(whole.saturating_sub(8))
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(bytes)
 }
 
 /// Adds the path to an error about the content of a file. Errors of the caller or the system are returned as they are.

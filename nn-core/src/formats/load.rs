@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use super::{
-    file::{Content, FileTensor, in_file, read},
+    file::{Content, FileTensor, Input, in_file},
     values,
 };
 use crate::{
@@ -131,7 +131,7 @@ impl LoadOptions {
     /// if nothing matches.
     pub fn load_into(&self, network: &mut Network, path: impl AsRef<Path>) -> Result<LoadReport> {
         let path = path.as_ref();
-        self.load_bytes_into(network, &read(path)?)
+        self.load_input_into(network, &Input::open(path)?)
             .map_err(|error| in_file(error, path))
     }
 
@@ -140,7 +140,11 @@ impl LoadOptions {
     /// # Errors
     /// As [`load_into`](Self::load_into).
     pub fn load_bytes_into(&self, network: &mut Network, bytes: &[u8]) -> Result<LoadReport> {
-        let content = Content::parse(bytes)?;
+        self.load_input_into(network, &Input::Bytes(bytes))
+    }
+
+    fn load_input_into(&self, network: &mut Network, input: &Input<'_>) -> Result<LoadReport> {
+        let content = Content::parse(input)?;
         let matching = self.matching(&Network::slots(network.spec()), content.tensors, network.spec())?;
         matching.load(network)?;
         Ok(matching.report)
@@ -196,13 +200,13 @@ pub(super) fn load_network(spec: NetworkSpec, tensors: Vec<FileTensor<'_>>) -> R
 /// Checks that a large network does not have more parameters than the file: it would take memory before its tensors are
 /// found to be missing.
 fn check_size(spec: &NetworkSpec, tensors: &[FileTensor<'_>]) -> Result<()> {
-    let len = |tensor: &FileTensor<'_>| tensor.view.shape().iter().product::<usize>();
+    let len = |tensor: &FileTensor<'_>| tensor.shape.iter().product::<usize>();
     let (needed, found) = (spec.parameter_count(), tensors.iter().map(len).sum::<usize>());
     if needed <= SMALL.max(found) {
         return Ok(());
     }
     let tensors = tensors.iter().map(|tensor| {
-        let (dtype, shape) = (tensor.view.dtype(), tensor.view.shape());
+        let (dtype, shape) = (tensor.dtype, &tensor.shape);
         format!("{} ({dtype:?}, {shape:?})", tensor.name)
     });
     Err(Error::weights(format!(
@@ -245,14 +249,14 @@ impl<'a> Matching<'a> {
                 }
                 continue;
             };
-            values::check_type(&slot.name, tensor.view.dtype())?;
-            if tensor.view.shape() == slot.shape {
+            values::check_type(&slot.name, tensor.dtype)?;
+            if tensor.shape == slot.shape {
                 report.loaded.push((slot.name.clone(), tensor.name.clone()));
                 sources.push((index, tensor));
             } else {
                 report.mismatched.push(ShapeMismatch {
                     name: slot.name.clone(),
-                    in_file: tensor.view.shape().to_vec(),
+                    in_file: tensor.shape.clone(),
                     in_network: slot.shape.clone(),
                 });
             }
@@ -291,7 +295,7 @@ impl<'a> Matching<'a> {
     fn load(&self, network: &mut Network) -> Result<()> {
         let mut tensors = network.tensors();
         for (index, source) in &self.sources {
-            tensors[*index].values = values::read(&source.name, &source.view)?;
+            tensors[*index].values = source.values()?;
         }
         network.set_tensors(&tensors)
     }
@@ -358,7 +362,7 @@ fn match_shapes(
             .any(|slot| slot.optional && split(&slot.name).1 == split(name).1)
     };
     let found = names.iter().flatten().zip(tensors).filter(|(name, _)| !optional(name));
-    let theirs = alike(found.map(|(name, tensor)| (name.as_str(), tensor.view.shape())));
+    let theirs = alike(found.map(|(name, tensor)| (name.as_str(), &tensor.shape[..])));
     let mut layers = BTreeMap::new();
     for (signature, ours) in &ours {
         let theirs = theirs.get(signature).map_or(&[][..], Vec::as_slice);

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod file;
+mod header;
 mod load;
 mod loss_json;
 mod onnx;

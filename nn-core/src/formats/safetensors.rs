@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    file::{self, Content, FileTensor, TRAINING, VERSION_KEY, in_file, read, write},
+    file::{self, Content, FileTensor, Input, TRAINING, VERSION_KEY, in_file, write},
     load::load_network,
 };
 use crate::{
@@ -91,8 +91,7 @@ impl Model {
     /// # Errors
     /// If the file cannot be read or is not a valid weights file; the message names the file and the fault.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        Self::from_bytes(&read(path)?).map_err(|error| in_file(error, path))
+        Self::load_with(path, &LayerRegistry::new())
     }
 
     /// Reads a weights file from another program, such as PyTorch, as the network `spec`. Metadata that the file lacks
@@ -102,7 +101,7 @@ impl Model {
     /// As [`load`](Self::load), and if the file names another network.
     pub fn load_as(path: impl AsRef<Path>, spec: NetworkSpec) -> Result<Self> {
         let path = path.as_ref();
-        Self::parse(&read(path)?, Some(spec), &LayerRegistry::new()).map_err(|error| in_file(error, path))
+        Self::parse(&Input::open(path)?, Some(spec), &LayerRegistry::new()).map_err(|error| in_file(error, path))
     }
 
     /// As [`load`](Self::load), of a network with layers of the user's own, which `registry` knows by name.
@@ -111,7 +110,7 @@ impl Model {
     /// As [`load`](Self::load).
     pub fn load_with(path: impl AsRef<Path>, registry: &LayerRegistry) -> Result<Self> {
         let path = path.as_ref();
-        Self::parse(&read(path)?, None, registry).map_err(|error| in_file(error, path))
+        Self::parse(&Input::open(path)?, None, registry).map_err(|error| in_file(error, path))
     }
 
     /// As [`load`](Self::load), from the bytes of the file.
@@ -119,20 +118,20 @@ impl Model {
     /// # Errors
     /// If the bytes are not a valid weights file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::parse(bytes, None, &LayerRegistry::new())
+        Self::parse(&Input::Bytes(bytes), None, &LayerRegistry::new())
     }
 
-    fn parse(bytes: &[u8], spec: Option<NetworkSpec>, registry: &LayerRegistry) -> Result<Self> {
-        Ok(Self::parse_with(bytes, spec, registry)?.0)
+    fn parse(input: &Input<'_>, spec: Option<NetworkSpec>, registry: &LayerRegistry) -> Result<Self> {
+        Ok(Self::parse_with(input, spec, registry)?.0)
     }
 
     /// The model, and the training state of a checkpoint with its tensors.
     pub(super) fn parse_with<'a>(
-        bytes: &'a [u8],
+        input: &'a Input<'a>,
         spec: Option<NetworkSpec>,
         registry: &LayerRegistry,
     ) -> Result<(Self, Option<String>, Vec<FileTensor<'a>>)> {
-        let mut content = Content::parse(bytes)?;
+        let mut content = Content::parse(input)?;
         let mut take = |key: &str| content.metadata.remove(key);
         let spec = network(take("network"), spec, registry)?;
         let scaling = match (take("mean"), take("std")) {
@@ -150,7 +149,7 @@ impl Model {
             network,
             scaling,
             labels,
-            notes: content.metadata.into_iter().collect(),
+            notes: content.metadata,
         };
         Ok((model, content.training, content.training_tensors))
     }
