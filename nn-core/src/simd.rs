@@ -5,7 +5,7 @@
 //! one of the choices was loaded from the same place.
 #![allow(clippy::needless_range_loop)] // Closures are not always inlined into code compiled for another CPU.
 
-use std::ops::{Add, Mul, Range, Sub};
+use std::ops::{Add, Div, Mul, Range, Sub};
 
 /// Values in the narrowest vector.
 pub(crate) const MIN_WIDTH: usize = 8;
@@ -161,6 +161,30 @@ impl<const W: usize> Sub for Vector<W> {
     fn sub(mut self, other: Self) -> Self {
         for i in 0..W {
             self.0[i] -= other.0[i];
+        }
+        self
+    }
+}
+
+impl<const W: usize> Mul for Vector<W> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(mut self, other: Self) -> Self {
+        for i in 0..W {
+            self.0[i] *= other.0[i];
+        }
+        self
+    }
+}
+
+impl<const W: usize> Div<f32> for Vector<W> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn div(mut self, divisor: f32) -> Self {
+        for i in 0..W {
+            self.0[i] /= divisor;
         }
         self
     }

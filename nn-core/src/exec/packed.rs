@@ -36,7 +36,10 @@ impl PackedParameters {
                 let mut affine = vec![0.0; norm.packed.len()];
                 pack_node(kernel, norm, &parameters[norm.parameters.clone()], state, &mut affine);
                 let own = &parameters[node.parameters.clone()];
-                fold(&affine, own, &mut this.folded[range.clone()]);
+                // Scale and shift come first, each as long as the weight and the bias.
+                let padded = norm.parameters.len() / 2;
+                let affine = affine[..2 * padded].split_at(padded);
+                fold(affine, own, &mut this.folded[range.clone()]);
             }
             let Self { folded, packed } = &mut this;
             let parameters = parameters_of(node, folded, parameters);

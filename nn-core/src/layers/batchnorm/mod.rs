@@ -3,14 +3,18 @@
 //! `y = weight·x̂ + bias` with `x̂ = (x - mean) / √(variance + ε)` for each channel. Mean and variance are those of the
 //! batch in training, and running averages of them in prediction.
 
+mod loops;
+
 use std::ops::Range;
 
+use self::loops::{AddGradients, AddStatistics, Affine, InputGradient, PACKED};
 use super::{
     Backward, CrossSample, Forward, GradientMethod, Layer, Parameters, PoolGeometry, StateSpec, StatisticsPass,
     TensorSpec, add, max_pool, max_pool_backward, shard_sums::PartialSums,
 };
 use crate::{
-    gemm::{Kernel, MatMut, MatRef, NR, Vectorize},
+    aligned::{parts, parts_len},
+    gemm::{Kernel, MatMut, MatRef, NR},
     initialization::Initializer,
 };
 
@@ -18,12 +22,8 @@ use crate::{
 pub(crate) const EPSILON: f64 = 1e-5;
 /// The weight of the newest batch in the running averages, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
-/// Pixels of a tile, which is read twice: the second time from the L1 cache.
-const TILE_PIXELS: usize = 64;
-/// Packed rows, each of the padded channels: scale and shift; then, in training, the mean, the inverse standard deviation,
-/// the mean of `dy`, the mean of `dy·x̂` over the standard deviation, and the variance for the running average.
-const PACKED: usize = 7;
-
+/// The longest row that is made of several pixels.
+const MAX_ROW: usize = 128;
 /// Parameters: the weight, padded to whole panels, then the bias likewise. State: the running mean, the running variance
 /// and the number of batches, unpadded. An f32 counts to 2²⁴, and nothing depends on the count.
 #[derive(Debug)]
@@ -31,48 +31,22 @@ pub(crate) struct BatchNorm {
     channels: usize,
     /// Pixels of a sample, which are the values of a channel; 1 for a vector.
     area: usize,
+    /// Pixels of a row. The loops see the channels of each pixel of a row as channels of their own, so that few channels
+    /// fill vectors too. It divides the area.
+    row_pixels: usize,
     relu: bool,
     pool: Option<PoolGeometry>,
 }
 
-/// `y = scale·x + shift` of a sample, with the ReLU if there is one.
-struct Affine<'a> {
-    norm: &'a BatchNorm,
-    x: &'a [f32],
-    y: &'a mut [f32],
-    packed: [&'a [f32]; 2],
-}
-
-/// Adds a sample to each channel's mean and sum of squared deviations, by Chan, Golub and LeVeque (1979), "Updating
-/// Formulae and a Pairwise Algorithm for Computing Sample Variances".
-struct AddStatistics<'a> {
-    norm: &'a BatchNorm,
-    x: &'a [f32],
-    /// Values of each channel that have been added before.
-    before: usize,
-    means: &'a mut [f32],
-    squares: &'a mut [f32],
-    /// Scratch: mean and squared deviations of a tile.
-    tile: [&'a mut [f32]; 2],
-}
-
-/// Adds a sample to the gradients: `dweight = Σ dy·x̂` and `dbias = Σ dy`.
-struct AddGradients<'a> {
-    norm: &'a BatchNorm,
-    x: &'a [f32],
-    dy: &'a [f32],
-    packed: [&'a [f32]; PACKED],
-    dweight: &'a mut [f32],
-    dbias: &'a mut [f32],
-}
-
-/// `dx = scale·(dy - mean(dy) - x̂·mean(dy·x̂))` of a sample, the means over the batch.
-struct InputGradient<'a> {
-    norm: &'a BatchNorm,
-    x: &'a [f32],
-    dy: &'a [f32],
-    packed: [&'a [f32]; PACKED],
-    dx: &'a mut [f32],
+/// The number of pixels of a row: the divisor of `area` that leaves the fewest places of vectors empty.
+fn pixels_of_row(channels: usize, area: usize) -> usize {
+    let filled = |pixels: usize| {
+        let row = pixels * channels;
+        (row as f64 / row.next_multiple_of(NR) as f64, std::cmp::Reverse(pixels))
+    };
+    let divisors = (1..=MAX_ROW / channels.max(1)).filter(|&pixels| area.is_multiple_of(pixels));
+    let best = divisors.max_by(|&a, &b| filled(a).partial_cmp(&filled(b)).expect("shares of vectors are finite"));
+    best.unwrap_or(1)
 }
 
 impl BatchNorm {
@@ -80,6 +54,7 @@ impl BatchNorm {
         Self {
             channels,
             area,
+            row_pixels: pixels_of_row(channels, area),
             relu,
             pool,
         }
@@ -87,6 +62,36 @@ impl BatchNorm {
 
     fn padded(&self) -> usize {
         self.channels.next_multiple_of(NR)
+    }
+
+    /// Values of a row.
+    fn row(&self) -> usize {
+        self.row_pixels * self.channels
+    }
+
+    /// The packed values of each channel of a row.
+    fn packed_rows<'a>(&self, packed: &'a [f32]) -> [&'a [f32]; PACKED] {
+        let (channels, repeated) = packed.split_at(PACKED * self.padded());
+        let (values, len) = if self.row_pixels == 1 {
+            (channels, self.padded())
+        } else {
+            (repeated, self.row().next_multiple_of(NR))
+        };
+        std::array::from_fn(|index| &values[index * len..(index + 1) * len])
+    }
+
+    /// Repeats the packed values for each pixel of a row.
+    fn repeat(&self, packed: &mut [f32]) {
+        if self.row_pixels == 1 {
+            return;
+        }
+        let (channels, repeated) = packed.split_at_mut(PACKED * self.padded());
+        let rows = repeated.chunks_exact_mut(self.row().next_multiple_of(NR));
+        for (values, row) in channels.chunks_exact(self.padded()).zip(rows) {
+            for pixel in row.chunks_exact_mut(self.channels).take(self.row_pixels) {
+                pixel.copy_from_slice(&values[..self.channels]);
+            }
+        }
     }
 
     /// The first `N` rows of `values`, each of the padded channels.
@@ -100,11 +105,41 @@ impl BatchNorm {
         std::array::from_fn(|_| rows.next().expect("a row for each use"))
     }
 
+    /// Scratch memory: a sample before pooling, and two sums for each channel of a row.
+    fn scratch_lens(&self) -> [usize; 3] {
+        let sums = if self.row_pixels == 1 { 0 } else { self.row() };
+        [self.pool.map_or(0, |pool| pool.input.len()), sums, sums]
+    }
+
+    /// Adds the statistics of each channel of a row of one sample to those of the channels.
+    fn merge_statistics(
+        &self,
+        [row_means, row_squares]: [&[f32]; 2],
+        before: usize,
+        [means, squares]: [&mut [f32]; 2],
+    ) {
+        let (mut before, count) = (before as f32, (self.area / self.row_pixels) as f32);
+        let pixels = row_means
+            .chunks_exact(self.channels)
+            .zip(row_squares.chunks_exact(self.channels));
+        for (pixel_means, pixel_squares) in pixels {
+            let share = count / (before + count);
+            let new = pixel_means.iter().zip(pixel_squares);
+            for ((mean, squares), (new_mean, new_squares)) in means.iter_mut().zip(squares.iter_mut()).zip(new) {
+                let delta = new_mean - *mean;
+                *mean += delta * share;
+                *squares += new_squares + delta * delta * before * share;
+            }
+            before += count;
+        }
+    }
+
     /// The gradient of a sample before pooling.
     fn unpooled<'a>(&self, kernel: Kernel, dy: &'a [f32], argmax: &[f32], scratch: &'a mut [f32]) -> &'a [f32] {
         let Some(pool) = &self.pool else { return dy };
-        max_pool_backward(kernel, pool, dy, argmax, scratch);
-        scratch
+        let before = &mut scratch[..pool.input.len()];
+        max_pool_backward(kernel, pool, dy, argmax, before);
+        before
     }
 
     /// Scale and shift of a channel for a mean and a variance.
@@ -115,132 +150,26 @@ impl BatchNorm {
     }
 }
 
-// The loops over the channels of a pixel are functions, so that the compiler knows that their slices do not overlap.
-
-#[inline(always)]
-fn affine(x: &[f32], [scale, shift]: [&[f32]; 2], relu: bool, y: &mut [f32]) {
-    for (((y, x), scale), shift) in y.iter_mut().zip(x).zip(scale).zip(shift) {
-        let value = x * scale + shift;
-        // NaN is propagated.
-        *y = if relu & (value < 0.0) { 0.0 } else { value };
-    }
-}
-
-#[inline(always)]
-fn add_squares(sums: &mut [f32], x: &[f32], means: &[f32]) {
-    for ((sum, x), mean) in sums.iter_mut().zip(x).zip(means) {
-        *sum += (x - mean) * (x - mean);
-    }
-}
-
-/// The gradient before the ReLU. The arithmetic is that of [`affine`], so that the sign is that of the output.
-#[inline(always)]
-fn mask(relu: bool, dy: f32, x: f32, scale: f32, shift: f32) -> f32 {
-    if !relu | (x * scale + shift > 0.0) { dy } else { 0.0 }
-}
-
-#[inline(always)]
-fn add_gradients(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PACKED], dweight: &mut [f32], dbias: &mut [f32]) {
-    let [scale, shift, mean, inverse_deviation, ..] = packed;
-    let sums = dweight.iter_mut().zip(dbias);
-    let constants = scale.iter().zip(shift).zip(mean).zip(inverse_deviation);
-    for (((dweight, dbias), (&x, &dy)), (((scale, shift), mean), inverse)) in sums.zip(x.iter().zip(dy)).zip(constants)
-    {
-        let dy = mask(relu, dy, x, *scale, *shift);
-        *dweight += dy * ((x - mean) * inverse);
-        *dbias += dy;
-    }
-}
-
-#[inline(always)]
-fn input_gradient(relu: bool, x: &[f32], dy: &[f32], packed: [&[f32]; PACKED], dx: &mut [f32]) {
-    let [scale, shift, mean, _, mean_dy, slope, _] = packed;
-    let constants = scale.iter().zip(shift).zip(mean).zip(mean_dy.iter().zip(slope));
-    for ((dx, (&x, &dy)), (((scale, shift), mean), (mean_dy, slope))) in
-        dx.iter_mut().zip(x.iter().zip(dy)).zip(constants)
-    {
-        *dx = scale * (mask(relu, dy, x, *scale, *shift) - mean_dy - (x - mean) * slope);
-    }
-}
-
-impl Vectorize for Affine<'_> {
-    #[inline(always)]
-    fn run<const W: usize>(self) {
-        let channels = self.norm.channels;
-        for (x, y) in self.x.chunks_exact(channels).zip(self.y.chunks_exact_mut(channels)) {
-            affine(x, self.packed, self.norm.relu, y);
-        }
-    }
-}
-
-impl Vectorize for AddStatistics<'_> {
-    #[inline(always)]
-    fn run<const W: usize>(self) {
-        let channels = self.norm.channels;
-        let [tile_means, tile_squares] = self.tile;
-        let mut before = self.before as f32;
-        for tile in self.x.chunks(TILE_PIXELS * channels) {
-            let count = (tile.len() / channels) as f32;
-            tile_means.fill(0.0);
-            tile_squares.fill(0.0);
-            for x in tile.chunks_exact(channels) {
-                add(tile_means, x);
-            }
-            for mean in &mut *tile_means {
-                *mean /= count;
-            }
-            for x in tile.chunks_exact(channels) {
-                add_squares(tile_squares, x, tile_means);
-            }
-            let share = count / (before + count);
-            let sums = self.means.iter_mut().zip(self.squares.iter_mut());
-            for ((mean, squares), (tile_mean, tile_squares)) in sums.zip(tile_means.iter().zip(&*tile_squares)) {
-                let delta = tile_mean - *mean;
-                *mean += delta * share;
-                *squares += tile_squares + delta * delta * before * share;
-            }
-            before += count;
-        }
-    }
-}
-
-impl Vectorize for AddGradients<'_> {
-    #[inline(always)]
-    fn run<const W: usize>(self) {
-        let BatchNorm { channels, relu, .. } = *self.norm;
-        for (x, dy) in self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels)) {
-            add_gradients(relu, x, dy, self.packed, self.dweight, self.dbias);
-        }
-    }
-}
-
-impl Vectorize for InputGradient<'_> {
-    #[inline(always)]
-    fn run<const W: usize>(self) {
-        let BatchNorm { channels, relu, .. } = *self.norm;
-        let pixels = self.x.chunks_exact(channels).zip(self.dy.chunks_exact(channels));
-        for ((x, dy), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {
-            input_gradient(relu, x, dy, self.packed, dx);
-        }
-    }
-}
-
 impl Layer for BatchNorm {
     fn forward(&self, mut pass: Forward<'_>, mut y: MatMut<'_>) {
-        let packed = self.channel_rows(pass.packed);
-        for row in 0..y.rows() {
-            let (norm, x, y) = (self, pass.x.row(row), y.row_mut(row));
-            let Some(pool) = &self.pool else {
-                pass.kernel.vectorize(Affine { norm, x, y, packed });
-                continue;
-            };
-            let before = &mut *pass.scratch;
+        let packed = self.packed_rows(pass.packed);
+        let affine = |x: &[f32], y: &mut [f32]| {
             pass.kernel.vectorize(Affine {
-                norm,
+                row: self.row(),
+                relu: self.relu,
                 x,
-                y: before,
+                y,
                 packed,
             });
+        };
+        for row in 0..y.rows() {
+            let (x, y) = (pass.x.row(row), y.row_mut(row));
+            let Some(pool) = &self.pool else {
+                affine(x, y);
+                continue;
+            };
+            let before = &mut pass.scratch[..pool.input.len()];
+            affine(x, before);
             max_pool(pass.kernel, pool, before, y, pass.saved.row_mut(row));
         }
     }
@@ -250,10 +179,11 @@ impl Layer for BatchNorm {
         for row in 0..dx.rows() {
             let dy = dy.as_ref().row(row);
             pass.kernel.vectorize(InputGradient {
-                norm: self,
+                row: self.row(),
+                relu: self.relu,
                 x: pass.x.row(row),
                 dy: self.unpooled(pass.kernel, dy, pass.saved.row(row), pass.scratch),
-                packed: self.channel_rows(pass.packed),
+                packed: self.packed_rows(pass.packed),
                 dx: dx.row_mut(row),
             });
         }
@@ -272,10 +202,8 @@ impl Layer for BatchNorm {
         self.pool.map_or(0, |pool| pool.output.len())
     }
 
-    /// A sample before pooling, or mean and squared deviations of a tile.
     fn scratch_len(&self, _training: bool) -> usize {
-        let pooled = self.pool.map_or(0, |pool| pool.input.len());
-        pooled.max(2 * self.padded())
+        parts_len(self.scratch_lens())
     }
 }
 
@@ -315,7 +243,12 @@ impl Parameters for BatchNorm {
     }
 
     fn packed_len(&self) -> usize {
-        PACKED * self.padded()
+        let repeated = if self.row_pixels == 1 {
+            0
+        } else {
+            self.row().next_multiple_of(NR)
+        };
+        PACKED * (self.padded() + repeated)
     }
 }
 
@@ -353,14 +286,28 @@ impl CrossSample for BatchNorm {
                 means.fill(0.0);
                 squares.fill(0.0);
             }
+            let (x, before) = (pass.x.row(row), samples * self.area);
+            if self.row_pixels == 1 {
+                pass.kernel.vectorize(AddStatistics {
+                    row: self.channels,
+                    x,
+                    before,
+                    means,
+                    squares,
+                });
+                continue;
+            }
+            let [_, row_means, row_squares] = parts(pass.scratch, self.scratch_lens());
+            row_means.fill(0.0);
+            row_squares.fill(0.0);
             pass.kernel.vectorize(AddStatistics {
-                norm: self,
-                x: pass.x.row(row),
-                before: samples * self.area,
-                means,
-                squares,
-                tile: self.channel_rows_mut(pass.scratch),
+                row: self.row(),
+                x,
+                before: 0,
+                means: row_means,
+                squares: row_squares,
             });
+            self.merge_statistics([row_means, row_squares], before, [means, squares]);
         }
     }
 
@@ -383,6 +330,7 @@ impl CrossSample for BatchNorm {
             inverse_deviation[channel] = (1.0 / (variance + EPSILON).sqrt()) as f32;
             variances[channel] = (squares / (count - 1.0)) as f32;
         }
+        self.repeat(packed);
     }
 
     fn partial_gradient_statistics(&self, mut pass: Backward<'_>, dy: MatRef<'_>) {
@@ -393,14 +341,30 @@ impl CrossSample for BatchNorm {
                 dweight.fill(0.0);
                 dbias.fill(0.0);
             }
-            pass.kernel.vectorize(AddGradients {
-                norm: self,
-                x: pass.x.row(row),
-                dy: self.unpooled(pass.kernel, dy.row(row), pass.saved.row(row), pass.scratch),
-                packed: self.channel_rows(pass.packed),
-                dweight,
-                dbias,
-            });
+            let [before, row_dweight, row_dbias] = parts(pass.scratch, self.scratch_lens());
+            let mut add_gradients = |dweight: &mut [f32], dbias: &mut [f32]| {
+                pass.kernel.vectorize(AddGradients {
+                    row: self.row(),
+                    relu: self.relu,
+                    x: pass.x.row(row),
+                    dy: self.unpooled(pass.kernel, dy.row(row), pass.saved.row(row), before),
+                    packed: self.packed_rows(pass.packed),
+                    dweight,
+                    dbias,
+                });
+            };
+            if self.row_pixels == 1 {
+                add_gradients(dweight, dbias);
+                continue;
+            }
+            row_dweight.fill(0.0);
+            row_dbias.fill(0.0);
+            add_gradients(row_dweight, row_dbias);
+            for (sums, row) in [(dweight, &*row_dweight), (dbias, &*row_dbias)] {
+                for pixel in row.chunks_exact(self.channels) {
+                    add(&mut sums[..self.channels], pixel);
+                }
+            }
         }
     }
 
@@ -417,6 +381,7 @@ impl CrossSample for BatchNorm {
             mean_dy[channel] = (dbias / count) as f32;
             slope[channel] = (f64::from(inverse_deviation[channel]) * dweight / count) as f32;
         }
+        self.repeat(packed);
     }
 
     fn update_running_statistics(&self, packed: &[f32], state: &mut [f32]) {
@@ -438,15 +403,14 @@ impl CrossSample for BatchNorm {
         for (channel, (&mean, &variance)) in means.iter().zip(rest).take(self.channels).enumerate() {
             (scale[channel], shift[channel]) = self.affine(parameters, channel, mean.into(), variance.into());
         }
+        self.repeat(packed);
     }
 }
 
 /// Folds a normalization into the layer before it: `folded` gets that layer's weights and bias, scaled and shifted.
-/// `packed` is what [`CrossSample::pack_running_statistics`] wrote; `parameters` are weights in panels,
-/// `[channels / 16, rows, 16]`, and a bias, which may be missing.
-pub(crate) fn fold(packed: &[f32], parameters: &[f32], folded: &mut [f32]) {
-    let (scale, rest) = packed.split_at(packed.len() / PACKED);
-    let shift = &rest[..scale.len()];
+/// Both are of the padded channels, from what [`CrossSample::pack_running_statistics`] wrote; `parameters` are weights in
+/// panels, `[channels / 16, rows, 16]`, and a bias, which may be missing.
+pub(crate) fn fold((scale, shift): (&[f32], &[f32]), parameters: &[f32], folded: &mut [f32]) {
     let (weights, bias) = folded.split_at_mut(folded.len() - scale.len());
     let panel = weights.len() / (scale.len() / NR);
     let old = parameters.chunks_exact(NR);
