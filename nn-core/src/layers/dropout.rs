@@ -13,6 +13,14 @@ use crate::{gemm::MatMut, rng};
 /// Separates dropout's random numbers from those of initial weights with the same seed.
 const SEED_SALT: u64 = u64::from_le_bytes(*b"dropouts");
 
+/// Random numbers that are drawn at once.
+const BLOCK: usize = 64;
+
+/// A number of `0..1` from 24 random bits.
+fn unit(random: u32) -> f32 {
+    (random >> 8) as f32 / (1 << 24) as f32
+}
+
 /// A dropout layer. Seed, step, sample and layer alone decide what is dropped, so that neither the number of threads nor
 /// resuming from a checkpoint changes it.
 #[derive(Debug)]
@@ -46,9 +54,16 @@ impl Layer for Dropout {
             // No batch has more than 2^32 samples.
             let sample = (context.first_sample + row) as u64;
             let mut generator = rng::stream(seed, (context.step << 32) | sample);
-            for ((y, x), mask) in y.iter_mut().zip(x).zip(pass.saved.row_mut(row)) {
-                let dropped = generator.random::<f32>() < self.probability;
-                *mask = if dropped { 0.0 } else { scale };
+            let mask = pass.saved.row_mut(row);
+            for mask in mask.chunks_mut(BLOCK) {
+                let mut random = [0_u32; BLOCK];
+                generator.fill(&mut random[..mask.len()]);
+                for (mask, random) in mask.iter_mut().zip(random) {
+                    let dropped = unit(random) < self.probability;
+                    *mask = if dropped { 0.0 } else { scale };
+                }
+            }
+            for ((y, x), mask) in y.iter_mut().zip(x).zip(mask) {
                 *y = x * *mask;
             }
         }
@@ -74,6 +89,18 @@ mod tests {
     };
 
     const LEN: usize = 4000;
+
+    #[test]
+    fn numbers_drawn_at_once_are_those_drawn_one_by_one() {
+        let mut random = [0_u32; BLOCK];
+        rng::stream(1, 2).fill(&mut random[..]);
+        let mut generator = rng::stream(1, 2);
+        assert!(
+            random
+                .into_iter()
+                .all(|random| unit(random) == generator.random::<f32>())
+        );
+    }
 
     /// Outputs and masks of two samples whose values are all 1.
     fn forward(training: Option<StepContext>) -> (Vec<f32>, Vec<f32>) {

@@ -4,7 +4,10 @@ use super::{
     range::{check_fraction, check_not_negative},
     state::{Arenas, State},
 };
-use crate::error::Result;
+use crate::{
+    error::Result,
+    gemm::{Kernel, Vectorize},
+};
 
 /// Adam (Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization") and AdamW (Loshchilov and Hutter, 2019,
 /// "Decoupled Weight Decay Regularization"), as PyTorch's `torch.optim.Adam` and `torch.optim.AdamW`.
@@ -61,27 +64,59 @@ impl Adam {
     }
 
     /// `step` counts from 0.
-    pub(super) fn update(&self, step: u64, arenas: Arenas<'_>) {
+    pub(super) fn update(&self, kernel: Kernel, step: u64, arenas: Arenas<'_>) {
         let t = (step + 1) as f64;
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(t);
-        let step_size = (f64::from(self.learning_rate) / correction(self.beta1)) as f32;
-        let root = correction(self.beta2).sqrt() as f32;
+        let root = correction(self.beta2).sqrt();
+        // Both sides of the quotient times the root, as at the end of section 2 of the paper: one division is saved.
+        let step_size = (f64::from(self.learning_rate) * root / correction(self.beta1)) as f32;
+        let epsilon = (f64::from(self.epsilon) * root) as f32;
         let keep = if self.decoupled {
             1.0 - self.learning_rate * self.weight_decay
         } else {
             1.0
         };
         let decay = if self.decoupled { 0.0 } else { self.weight_decay };
-        let values = arenas
-            .parameters
-            .iter_mut()
-            .zip(arenas.gradients)
-            .zip(arenas.exp_avg.iter_mut().zip(arenas.exp_avg_sq));
-        for ((parameter, gradient), (exp_avg, exp_avg_sq)) in values {
-            let gradient = *gradient + decay * *parameter;
-            *exp_avg = self.beta1 * *exp_avg + (1.0 - self.beta1) * gradient;
-            *exp_avg_sq = self.beta2 * *exp_avg_sq + (1.0 - self.beta2) * (gradient * gradient);
-            *parameter = keep * *parameter - step_size * *exp_avg / (exp_avg_sq.sqrt() / root + self.epsilon);
+        kernel.vectorize(Update {
+            betas: (self.beta1, self.beta2),
+            step_size,
+            epsilon,
+            keep,
+            decay,
+            arenas,
+        });
+    }
+}
+
+/// One step, with the factors that do not depend on the parameter.
+struct Update<'a> {
+    betas: (f32, f32),
+    step_size: f32,
+    epsilon: f32,
+    /// The share of a weight that decoupled decay leaves.
+    keep: f32,
+    /// Weight decay that is added to the gradient.
+    decay: f32,
+    arenas: Arenas<'a>,
+}
+
+impl Vectorize for Update<'_> {
+    #[inline(always)]
+    fn run<const W: usize>(self) {
+        let Arenas {
+            parameters,
+            gradients,
+            exp_avg,
+            exp_avg_sq,
+            ..
+        } = self.arenas;
+        let (beta1, beta2) = self.betas;
+        let averages = exp_avg.iter_mut().zip(exp_avg_sq);
+        for ((parameter, gradient), (exp_avg, exp_avg_sq)) in parameters.iter_mut().zip(gradients).zip(averages) {
+            let gradient = *gradient + self.decay * *parameter;
+            *exp_avg = beta1 * *exp_avg + (1.0 - beta1) * gradient;
+            *exp_avg_sq = beta2 * *exp_avg_sq + (1.0 - beta2) * (gradient * gradient);
+            *parameter = self.keep * *parameter - self.step_size * *exp_avg / (exp_avg_sq.sqrt() + self.epsilon);
         }
     }
 }

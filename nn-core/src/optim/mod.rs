@@ -16,7 +16,7 @@ pub(crate) use schedule::{Curve, WarmUp};
 pub use sgd::Sgd;
 pub(crate) use state::{Arenas, State};
 
-use crate::error::Result;
+use crate::{error::Result, gemm::Kernel};
 
 /// The optimizer of a [`Trainer`](crate::Trainer), with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +104,7 @@ impl Optimizer {
     }
 
     /// Updates a range of the parameters. `step` counts from 0 the steps that these parameters took part in.
-    pub(crate) fn update(&self, step: u64, arenas: Arenas<'_>) {
+    pub(crate) fn update(&self, kernel: Kernel, step: u64, arenas: Arenas<'_>) {
         if let Some((alpha, beta)) = self.linear() {
             for (parameter, gradient) in arenas.parameters.iter_mut().zip(arenas.gradients) {
                 *parameter = beta * *parameter + alpha * *gradient;
@@ -113,7 +113,7 @@ impl Optimizer {
         }
         match self {
             Self::Sgd(sgd) => sgd.update(arenas),
-            Self::Adam(adam) => adam.update(step, arenas),
+            Self::Adam(adam) => adam.update(kernel, step, arenas),
         }
     }
 }

@@ -197,12 +197,12 @@ impl Update {
                 _ if parameter_rule.frozen => {}
                 (None, _) => {
                     arenas.gradients.iter_mut().for_each(|gradient| *gradient *= scale);
-                    rule.update(step, arenas.reborrow());
+                    rule.update(kernel, step, arenas.reborrow());
                 }
                 (Some(gradients), Some(factors)) => gradients.compute(block, factors, arenas.parameters),
                 (Some(gradients), None) => {
                     gradients.compute(block, (1.0, 0.0), arenas.gradients);
-                    rule.update(step, arenas.reborrow());
+                    rule.update(kernel, step, arenas.reborrow());
                 }
             }
             self.update_average(arenas);

@@ -84,11 +84,39 @@ fn constants<const W: usize, const FULL: bool, const N: usize>(
     )
 }
 
+/// Sums over rows: four of each side by side, since each addition waits for the one before it.
+#[inline(always)]
+fn sums_over_rows<const W: usize, const N: usize>(
+    rows: usize,
+    add: impl Fn(usize, &mut [Vector<W>; N]),
+) -> [Vector<W>; N] {
+    let mut sums = [[Vector::ZERO; N]; 4];
+    let full = rows / sums.len() * sums.len();
+    for row in (0..full).step_by(sums.len()) {
+        for (index, sums) in sums.iter_mut().enumerate() {
+            add(row + index, sums);
+        }
+    }
+    for row in full..rows {
+        add(row, &mut sums[0]);
+    }
+    let [a, b, c, d] = sums;
+    std::array::from_fn(
+        #[inline(always)]
+        |i| (a[i] + b[i]) + (c[i] + d[i]),
+    )
+}
+
+/// Loads some channels of the row that begins at `start`.
+#[inline(always)]
+fn load_row<const W: usize, const FULL: bool>(values: &[f32], start: usize, range: &Range<usize>) -> Vector<W> {
+    Vector::load::<FULL>(&values[start + range.start..][..range.len()])
+}
+
 impl Vectorize for Affine<'_> {
     #[inline(always)]
     fn run<const W: usize>(self) {
-        let tile = TILE_ROWS * self.row;
-        for (x, y) in self.x.chunks(tile).zip(self.y.chunks_mut(tile)) {
+        for (x, y) in self.x.chunks_exact(self.row).zip(self.y.chunks_exact_mut(self.row)) {
             Affine { x, y, ..self }.for_each_chunk::<W>(self.row);
         }
     }
@@ -99,10 +127,8 @@ impl Chunked for Affine<'_> {
     fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
         let [scale, shift, ..] = self.packed;
         let constants = constants::<W, FULL, 2>([scale, shift], &range);
-        for (x, y) in self.x.chunks_exact(self.row).zip(self.y.chunks_exact_mut(self.row)) {
-            let x = Vector::load::<FULL>(&x[range.clone()]);
-            affine(x, constants, self.relu).store::<FULL>(&mut y[range.clone()]);
-        }
+        let x = Vector::load::<FULL>(&self.x[range.clone()]);
+        affine(x, constants, self.relu).store::<FULL>(&mut self.y[range]);
     }
 }
 
@@ -127,17 +153,22 @@ impl Vectorize for AddStatistics<'_> {
 impl Chunked for AddStatistics<'_> {
     #[inline(always)]
     fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
-        let (before, count) = (self.before as f32, (self.x.len() / self.row) as f32);
-        let mut sum = Vector::<W>::ZERO;
-        for x in self.x.chunks_exact(self.row) {
-            sum = sum + Vector::load::<FULL>(&x[range.clone()]);
-        }
+        let rows = self.x.len() / self.row;
+        let [sum] = sums_over_rows(
+            rows,
+            #[inline(always)]
+            |row, [sum]| *sum = *sum + load_row::<W, FULL>(self.x, row * self.row, &range),
+        );
+        let (before, count) = (self.before as f32, rows as f32);
         let tile_mean = sum / count;
-        let mut tile_squares = Vector::ZERO;
-        for x in self.x.chunks_exact(self.row) {
-            let difference = Vector::load::<FULL>(&x[range.clone()]) - tile_mean;
-            tile_squares = tile_squares + difference * difference;
-        }
+        let [tile_squares] = sums_over_rows(
+            rows,
+            #[inline(always)]
+            |row, [sum]| {
+                let difference = load_row::<W, FULL>(self.x, row * self.row, &range) - tile_mean;
+                *sum = *sum + difference * difference;
+            },
+        );
         let (means, squares) = (&mut self.means[range.clone()], &mut self.squares[range]);
         let (mean, share) = (Vector::load::<FULL>(means), count / (before + count));
         let delta = tile_mean - mean;
@@ -169,25 +200,33 @@ impl Chunked for AddGradients<'_> {
     fn chunk<const W: usize, const FULL: bool>(&mut self, range: Range<usize>) {
         let [scale, shift, mean, inverse, ..] = self.packed;
         let [scale, shift, mean, inverse] = constants::<W, FULL, 4>([scale, shift, mean, inverse], &range);
-        let (dweight, dbias) = (&mut self.dweight[range.clone()], &mut self.dbias[range.clone()]);
-        let (mut product, mut sum) = (Vector::load::<FULL>(dweight), Vector::load::<FULL>(dbias));
-        for (x, dy) in self.x.chunks_exact(self.row).zip(self.dy.chunks_exact(self.row)) {
-            let x = Vector::load::<FULL>(&x[range.clone()]);
-            let dy = masked(Vector::load::<FULL>(&dy[range.clone()]), x, [scale, shift], self.relu);
-            product = product + dy * ((x - mean) * inverse);
-            sum = sum + dy;
-        }
-        product.store::<FULL>(dweight);
-        sum.store::<FULL>(dbias);
+        let (x, dy) = (self.x, &self.dy[..self.x.len()]);
+        let [product, sum] = sums_over_rows(
+            x.len() / self.row,
+            #[inline(always)]
+            |row, [product, sum]| {
+                let x = load_row::<W, FULL>(x, row * self.row, &range);
+                let dy = masked(
+                    load_row::<W, FULL>(dy, row * self.row, &range),
+                    x,
+                    [scale, shift],
+                    self.relu,
+                );
+                *product = *product + dy * ((x - mean) * inverse);
+                *sum = *sum + dy;
+            },
+        );
+        let (dweight, dbias) = (&mut self.dweight[range.clone()], &mut self.dbias[range]);
+        (Vector::load::<FULL>(dweight) + product).store::<FULL>(dweight);
+        (Vector::load::<FULL>(dbias) + sum).store::<FULL>(dbias);
     }
 }
 
 impl Vectorize for InputGradient<'_> {
     #[inline(always)]
     fn run<const W: usize>(self) {
-        let tile = TILE_ROWS * self.row;
-        let tiles = self.x.chunks(tile).zip(self.dy.chunks(tile));
-        for ((x, dy), dx) in tiles.zip(self.dx.chunks_mut(tile)) {
+        let rows = self.x.chunks_exact(self.row).zip(self.dy.chunks_exact(self.row));
+        for ((x, dy), dx) in rows.zip(self.dx.chunks_exact_mut(self.row)) {
             InputGradient { x, dy, dx, ..self }.for_each_chunk::<W>(self.row);
         }
     }
@@ -199,12 +238,14 @@ impl Chunked for InputGradient<'_> {
         let [scale, shift, mean, _, mean_dy, slope, _] = self.packed;
         let [scale, shift, mean, mean_dy, slope] =
             constants::<W, FULL, 5>([scale, shift, mean, mean_dy, slope], &range);
-        let rows = self.x.chunks_exact(self.row).zip(self.dy.chunks_exact(self.row));
-        for ((x, dy), dx) in rows.zip(self.dx.chunks_exact_mut(self.row)) {
-            let x = Vector::load::<FULL>(&x[range.clone()]);
-            let dy = masked(Vector::load::<FULL>(&dy[range.clone()]), x, [scale, shift], self.relu);
-            let dx = &mut dx[range.clone()];
-            (scale * (dy - mean_dy - (x - mean) * slope)).store::<FULL>(dx);
-        }
+        let x = Vector::load::<FULL>(&self.x[range.clone()]);
+        let dy = masked(
+            Vector::load::<FULL>(&self.dy[range.clone()]),
+            x,
+            [scale, shift],
+            self.relu,
+        );
+        let dx = &mut self.dx[range];
+        (scale * (dy - mean_dy - (x - mean) * slope)).store::<FULL>(dx);
     }
 }
