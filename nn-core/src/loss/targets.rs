@@ -78,14 +78,25 @@ impl<'a, const N: usize> From<&'a [f32; N]> for Target<'a> {
     }
 }
 
-/// Of a reference, as iterators over slices give them.
-impl<'a, 'b, T: ?Sized> From<&'a &'b T> for Target<'a>
-where
-    &'a T: Into<Self>,
-{
-    fn from(target: &'a &'b T) -> Self {
-        let target: &'a T = target;
-        target.into()
+// Of references to targets, as iterators over slices give them. One impl for all types would keep `Target::from(&[0.5])` from
+// compiling, where the type of the number has to be found.
+macro_rules! from_references {
+    ($($target:ty),*) => {
+        $(
+            impl<'a> From<&'a &$target> for Target<'a> {
+                fn from(target: &'a &$target) -> Self {
+                    Self::from(*target)
+                }
+            }
+        )*
+    };
+}
+
+from_references!(usize, f32, [f32], Vec<f32>);
+
+impl<'a, const N: usize> From<&'a &[f32; N]> for Target<'a> {
+    fn from(values: &'a &[f32; N]) -> Self {
+        Self::from(*values)
     }
 }
 
