@@ -319,7 +319,7 @@ impl Trainer {
         callback: &mut (impl FitCallback + ?Sized),
     ) -> Result<FitReport> {
         fit.check(validation.is_some())?;
-        let report = Run::new(self, validation, fit)?.to_end(self, train, callback)?;
+        let report = Run::new(self, validation, fit)?.finish(self, train, callback)?;
         if fit.restores_best {
             self.restore_network(&report.best.network)?;
         }
@@ -361,7 +361,8 @@ impl<'a, 's> Run<'a, 's> {
         Ok(run)
     }
 
-    fn to_end<S: Source + ?Sized>(
+    /// Trains all epochs that remain, or until training ends early.
+    fn finish<S: Source + ?Sized>(
         mut self,
         trainer: &mut Trainer,
         train: &mut S,
