@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 
 use common::{Folder, Run, idx, run, succeed};
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use mnist_io::{Mnist, Split};
 use serde_json::json;
 
 const COLORS: [(&str, [u8; 3]); 3] = [
@@ -749,4 +750,29 @@ fn parts_of_a_training_run_are_evaluated() {
     let refused = run(args);
     assert!(refused.status == 2 && refused.stderr.contains("--val"), "{refused:?}");
     succeed(["eval", "--split", "test", "--data", text(&data), "--model", text(&bare)]);
+}
+
+#[test]
+fn few_images_are_learned_with_the_defaults() {
+    let folder = Folder::new();
+    for (part, split, count) in [("train", Split::Train, 200), ("t10k", Split::Test, 1000)] {
+        let digits = Mnist::embedded_split(split).unwrap();
+        let labels: Vec<u8> = digits.labels()[..count].iter().map(|&label| label as u8).collect();
+        let images = &digits.images()[..count * 784];
+        folder.write(
+            &format!("{part}-images-idx3-ubyte"),
+            idx(&[count as u32, 28, 28], images),
+        );
+        folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count as u32], &labels));
+    }
+    let data = text(folder.path());
+    let trained = succeed(["train", "--data", data, "--json"]);
+    assert!(accuracy(&trained) > 0.86, "{}", accuracy(&trained));
+    for words in ["epochs      1,250 in place of 20", "200 training, 0 validation"] {
+        assert!(trained.stderr.contains(words), "{}", trained.stderr);
+    }
+    let usual = succeed(["train", "--data", data, "--json", "--epochs", "20", "--val", "17"]);
+    assert!(accuracy(&usual) < 0.84 && !usual.stderr.contains("in place of"));
+    let patient = succeed(["train", "--data", data, "--epochs", "3", "--patience", "2"]);
+    assert!(patient.stderr.contains("17 validation"), "{}", patient.stderr);
 }

@@ -70,7 +70,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH")]
     test_data: Option<PathBuf>,
 
-    /// Number of epochs [default: from the preset]
+    /// Number of epochs [default: from the preset, or more for few images]
     #[arg(long, value_name = "N", value_parser = count::<100_000>, allow_negative_numbers = true)]
     epochs: Option<usize>,
 
@@ -99,7 +99,7 @@ pub(super) struct Args {
     limit: Option<usize>,
 
     /// Hold out the last N training images for validation, to keep the weights of the best epoch; with 0, those of the
-    /// last epoch [default: from the preset]
+    /// last epoch [default: from the preset; without --epochs, 0 where that is fewer than 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     val: Option<usize>,
 
@@ -170,10 +170,21 @@ pub(super) fn run(args: &Args) -> Outcome {
     let model = args.from.as_deref().map(|path| Model::open(Some(path))).transpose()?;
     let known = model.as_ref().map(|model| model.content.network.spec());
     let Loaded { images, notes } = pool.install(|| files.load(args.net.as_ref().or(known), args.seed))?;
-    let task = task(args, model.as_ref(), &images.train, &stop)?;
-    let held_out = args.val.map_or(HeldOut::Share(task.recipe.validation), HeldOut::Count);
+    let mut task = task(args, model.as_ref(), &images.train, &stop)?;
+    let is_default = args.epochs.is_none() && args.from.is_none();
+    let held_out = match args.val {
+        Some(count) => HeldOut::Count(count),
+        // Patience waits for what validation says.
+        None if is_default && args.patience.is_none() => {
+            HeldOut::Count(task.recipe.validation_images(images.train.len()))
+        }
+        None => HeldOut::Share(task.recipe.validation),
+    };
     let counts = images.train.class_counts();
     let mut data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
+    if is_default {
+        task.recipe.epochs = task.recipe.epochs_for(data.train.len());
+    }
     if let Some(model) = &model {
         note_scaling(model);
         data.scaling = model.scaling()?;
@@ -211,8 +222,12 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
 }
 
+fn preset(args: &Args) -> &'static Preset {
+    Preset::named(&args.preset).unwrap_or(DEFAULT)
+}
+
 fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a AtomicBool) -> Result<Task<'a>, Failure> {
-    let preset = Preset::named(&args.preset).unwrap_or(DEFAULT);
+    let preset = preset(args);
     let mut recipe = preset.recipe.clone();
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
@@ -298,6 +313,13 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
         images(&data.validation),
         images(&data.test)
     ));
+    let usual = preset(args).recipe.epochs;
+    if args.epochs.is_none() && task.recipe.epochs > usual {
+        note(format_args!(
+            "epochs      {} in place of {usual}, since the images are few",
+            grouped(task.recipe.epochs as u64)
+        ));
+    }
     if args.data.is_given() {
         note(format_args!("classes     {}", class_list(data.train.class_names())));
         let augmentation = &task.recipe.augmentation;

@@ -7,6 +7,11 @@ use nn_core::{
     optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
+/// Fewest steps of a run, whatever the number of its images, unless the preset has fewer on all of MNIST.
+const FEWEST_STEPS: usize = 2_500;
+/// Fewest images that tell which epoch is the best; if fewer would be held out, none are, and the last epoch is.
+const FEWEST_VALIDATION: usize = 100;
+
 /// A named network with its training recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
@@ -70,6 +75,25 @@ impl Recipe {
             // 5,000 MNIST images.
             validation: 1.0 / 12.0,
         }
+    }
+
+    /// Number of epochs for a number of training images: with few, more than [`epochs`](Self::epochs), since a network learns
+    /// by steps.
+    #[must_use]
+    pub fn epochs_for(&self, images: usize) -> usize {
+        const MNIST: usize = 60_000;
+        let steps = |images: usize| images.div_ceil(self.batch).max(1);
+        let own = (MNIST as f64 * (1.0 - self.validation)) as usize;
+        let on_mnist = self.epochs * steps(self.images.unwrap_or(own));
+        let wanted = FEWEST_STEPS.min(on_mnist);
+        wanted.div_ceil(steps(images)).max(self.epochs)
+    }
+
+    /// Number of training images to hold out for validation, of all.
+    #[must_use]
+    pub fn validation_images(&self, images: usize) -> usize {
+        let count = (images as f64 * self.validation).round() as usize;
+        if count < FEWEST_VALIDATION { 0 } else { count }
     }
 
     /// Makes a trainer for batches of that size, with a constant learning rate.
@@ -234,6 +258,29 @@ mod tests {
             assert_eq!(preset.network_for(digits, 10).unwrap(), network);
         }
         assert_eq!(Preset::named("MLP"), None);
+    }
+
+    #[test]
+    fn few_images_get_more_epochs_and_no_validation() {
+        for preset in &PRESETS {
+            let recipe = &preset.recipe;
+            let held_out = recipe.validation_images(60_000);
+            assert_eq!(held_out, (60_000.0 * recipe.validation).round() as usize);
+            let train = recipe.images.unwrap_or(60_000 - held_out);
+            assert_eq!(recipe.epochs_for(train), recipe.epochs, "{}", preset.name);
+            for images in [1, 100, 169, 1000] {
+                let steps = recipe.epochs_for(images) * images.div_ceil(recipe.batch);
+                assert!(
+                    steps >= FEWEST_STEPS || preset.name == "fast" && steps >= 516,
+                    "{}: {steps}",
+                    preset.name
+                );
+            }
+            assert!(recipe.epochs_for(0) >= recipe.epochs);
+        }
+        assert_eq!(DEFAULT.recipe.epochs_for(169), 1250);
+        assert_eq!(DEFAULT.recipe.validation_images(1180), 0);
+        assert_eq!(DEFAULT.recipe.validation_images(1200), 100);
     }
 
     #[test]
