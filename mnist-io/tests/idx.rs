@@ -362,6 +362,23 @@ fn failed_save_leaves_existing_files() {
 
 #[cfg(unix)]
 #[test]
+fn saving_keeps_links_and_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    std::fs::write(&file, "old").unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    symlink("file", &link).unwrap();
+    let idx = Idx::from_bytes(&valid()).unwrap();
+    idx.save(&link).unwrap();
+    assert!(link.is_symlink() && !file.is_symlink());
+    assert_eq!(Idx::open(&file).unwrap(), idx);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[cfg(unix)]
+#[test]
 fn saved_file_has_the_permissions_of_a_new_file() {
     use std::os::unix::fs::PermissionsExt;
 

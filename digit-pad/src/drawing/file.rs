@@ -50,7 +50,8 @@ struct SavedDrawing {
 
 impl Drawing {
     /// Parses one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`. The label is optional, points have any
-    /// scale, and other keys are ignored.
+    /// scale, and other keys are ignored. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
+    /// as long as the drawing, points are dropped.
     ///
     /// # Errors
     ///
@@ -70,10 +71,9 @@ impl Drawing {
             .iter()
             .enumerate()
             .map(|(index, points)| checked_stroke(index, points));
-        Ok(Drawing {
-            label,
-            ink: strokes.collect::<Result<_, _>>()?,
-        })
+        let mut ink: Ink = strokes.collect::<Result<_, _>>()?;
+        ink.limit();
+        Ok(Drawing { label, ink })
     }
 
     /// Formats the line that [`Drawing::from_json`] parses, without a line break. It rejects the line of empty ink.

@@ -20,6 +20,15 @@ const MIN_STEP: f32 = 2.5;
 /// How far outside the canvas points are kept, so that a stroke that leaves it returns at the right angle.
 const OVERSHOOT: f32 = CANVAS;
 
+/// Most samples of a drawing, far more than those of a page full of digits.
+const MAX_POINTS: usize = 16_384;
+
+/// Longest path of a drawing, for a longest side of [`NATURAL_SIZE`], in canvas units.
+const MAX_LENGTH: f32 = 100_000.0;
+
+/// Number of samples after which a stroke is compared with [`MAX_POINTS`] and [`MAX_LENGTH`] again.
+const CHECKED: usize = 1024;
+
 /// Rectangle of the whole canvas.
 pub const CANVAS_BOUNDS: Bounds = Bounds {
     left: 0.0,
@@ -76,6 +85,21 @@ impl Stroke {
 
     fn last(&self) -> Point {
         self.points[self.points.len() - 1]
+    }
+
+    /// Length of the path through the samples.
+    fn length(&self) -> f32 {
+        self.points.windows(2).map(|pair| pair[0].distance(pair[1])).sum()
+    }
+
+    /// Drops every second sample between the first and the last.
+    fn halve(&mut self) {
+        let last = self.points.len() - 1;
+        let mut index = 0;
+        self.points.retain(|_| {
+            index += 1;
+            index % 2 == 1 || index == last + 1
+        });
     }
 
     /// The parts of the stroke outside a disc, in drawing order.
@@ -233,6 +257,21 @@ impl Ink {
         self.strokes.iter().map(|stroke| stroke.points.len()).sum()
     }
 
+    /// Drops samples until there are at most [`MAX_POINTS`] and the path is at most [`MAX_LENGTH`] long, so that any
+    /// scribble is drawn, read and taught in little time. Other drawings stay as they are.
+    pub(super) fn limit(&mut self) {
+        let Some(bounds) = self.bounds() else { return };
+        let unit = NATURAL_SIZE / bounds.longest_side();
+        loop {
+            let length: f32 = self.strokes.iter().map(Stroke::length).sum();
+            let is_within = self.point_count() <= MAX_POINTS && (length * unit <= MAX_LENGTH || length == 0.0);
+            if is_within || self.strokes.iter().all(|stroke| stroke.points.len() <= 2) {
+                return;
+            }
+            self.strokes.iter_mut().for_each(Stroke::halve);
+        }
+    }
+
     /// Whether there are no strokes.
     pub fn is_empty(&self) -> bool {
         self.strokes.is_empty()
@@ -287,6 +326,9 @@ impl Ink {
         let moved = stroke.last().distance(point) >= min_step;
         if moved {
             stroke.points.push(point);
+            if stroke.points.len().is_multiple_of(CHECKED) {
+                self.limit();
+            }
         }
         moved
     }
@@ -357,6 +399,66 @@ mod tests {
         assert!(!ink.is_drawing());
         assert!(!ink.pen_move(Point::new(99.0, 99.0)), "the pen is up");
         assert_eq!(ink, drawn(&[&[(10.0, 10.0), (20.0, 10.0), (30.0, 40.0)]]));
+    }
+
+    fn length(ink: &Ink) -> f32 {
+        ink.fit().strokes.iter().map(Stroke::length).sum()
+    }
+
+    #[test]
+    fn a_scribble_stays_within_its_budget() {
+        let corners = [(0.0, 0.0), (560.0, 560.0), (0.0, 560.0), (560.0, 0.0), (0.0, 1.0)];
+        let mut ink = Ink::new();
+        ink.pen_down(Point::new(1.0, 1.0));
+        for i in 0..100_000 {
+            let (x, y) = corners[i % corners.len()];
+            ink.pen_move(Point::new(x, y));
+        }
+        assert!(ink.pen_up(Point::new(280.0, 280.0)));
+        assert!(ink.point_count() <= MAX_POINTS, "{}", ink.point_count());
+        let most = MAX_LENGTH + CHECKED as f32 * 2.0 * CANVAS;
+        assert!(length(&ink) <= most, "{}", length(&ink));
+        let stroke = &ink.strokes()[0];
+        assert_eq!(
+            (stroke.points()[0], stroke.last()),
+            (Point::new(1.0, 1.0), Point::new(280.0, 280.0))
+        );
+    }
+
+    #[test]
+    fn long_paths_are_limited_and_ordinary_drawings_stay_as_they_are() {
+        let spiral = |count: usize, step: f32| -> Vec<Point> {
+            let point = |i: usize| {
+                let (sin, cos) = (step * i as f32).sin_cos();
+                Point::new(1e4 * i as f32 * cos, 1e4 * i as f32 * sin)
+            };
+            (0..count).map(point).collect()
+        };
+        for (count, step, is_ordinary) in [
+            (1, 0.1, true),
+            (2, 3.0, true),
+            (400, 0.1, true),
+            (MAX_POINTS, 1e-3, true),
+            (MAX_POINTS + 1, 1e-3, false),
+            (5000, 1.0, false),
+        ] {
+            let mut ink = Ink::from_iter([stroke_of(spiral(count, step)), stroke_of(vec![Point::new(3.0, 4.0)])]);
+            let before = ink.clone();
+            if count == MAX_POINTS {
+                ink.strokes.pop();
+            }
+            ink.limit();
+            assert!(ink.point_count() <= MAX_POINTS && length(&ink) <= 1.01 * MAX_LENGTH);
+            assert_eq!(ink.strokes[0] == before.strokes[0], is_ordinary, "{count} points");
+            assert_eq!(ink.strokes[0].last(), before.strokes[0].last());
+        }
+        let dots = (0..MAX_POINTS + 9).map(|i| stroke_of(vec![Point::new(i as f32, 0.0)]));
+        let mut dots = Ink::from_iter(dots);
+        dots.limit();
+        assert_eq!(dots.strokes.len(), MAX_POINTS + 9);
+        let mut same = Ink::from_iter([stroke_of(vec![Point::new(5.0, 5.0); 3 * MAX_POINTS])]);
+        same.limit();
+        assert!(same.point_count() <= MAX_POINTS);
     }
 
     #[test]

@@ -38,16 +38,18 @@ fn write_elements<W: Write, T>(writer: &mut W, values: &[T], encode: impl Fn(&[T
 
 /// Writes an IDX file, gzipped if the extension is `.gz`.
 ///
-/// Writes to a temporary file in the same folder and renames it when complete.
+/// Writes to a temporary file in the same folder and renames it when complete. A symbolic link stays one.
 pub(super) fn save(path: &Path, shape: &[usize], data: &IdxData) -> io::Result<()> {
     let gzip = path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    // The file that links lead to, if it exists.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = temporary_file(folder)?;
+    let mut file = temporary_file(folder, &path)?;
     let mut writer = BufWriter::new(file.as_file_mut());
     if gzip {
         let mut encoder = GzEncoder::new(&mut writer, Compression::default());
@@ -59,18 +61,29 @@ pub(super) fn save(path: &Path, shape: &[usize], data: &IdxData) -> io::Result<(
     writer.flush()?;
     drop(writer);
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist(&path)?;
+    // The folder's new entry, too. Not every system can.
+    #[cfg(unix)]
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
-/// Creates a temporary file with the permissions of an ordinary new file.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Creates a temporary file with the permissions of the file that it will replace, or of an ordinary new file.
+///
+/// Its name and lock are those of nn-core's atomic files, which removes what killed processes leave.
+fn temporary_file(folder: &Path, replaced: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".idx-");
+    builder.prefix(".unfinished-");
     #[cfg(unix)]
     {
         use std::{fs::Permissions, os::unix::fs::PermissionsExt};
         builder.permissions(Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    let _ = file.as_file().try_lock();
+    #[cfg(unix)]
+    if let Ok(replaced) = replaced.metadata() {
+        file.as_file().set_permissions(replaced.permissions())?;
+    }
+    Ok(file)
 }
