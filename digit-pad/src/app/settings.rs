@@ -13,6 +13,9 @@ use crate::{
 /// Largest width or height of a new window, in pixels.
 const MAX_SIDE: usize = 8_192;
 
+/// Largest settings file, in bytes.
+const MAX_FILE: u64 = 1 << 16;
+
 /// Window size, theme and zoom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,10 +45,13 @@ impl Default for Settings {
 impl Settings {
     /// Loads the saved settings, with defaults for anything missing, damaged or out of range.
     pub fn load(paths: &UserPaths) -> Self {
-        let text = path(paths).and_then(|path| std::fs::read_to_string(path).ok());
-        let settings: Settings = text
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let text = path(paths).and_then(|path| read(&path));
+        text.map_or_else(Settings::default, |text| Settings::from_json(&text))
+    }
+
+    /// The settings in the text of a file, with defaults for anything missing, damaged or out of range.
+    pub fn from_json(text: &str) -> Self {
+        let settings: Settings = serde_json::from_str(text).unwrap_or_default();
         Settings {
             width: settings.width.clamp(MIN_SIZE.0, MAX_SIDE),
             height: settings.height.clamp(MIN_SIZE.1, MAX_SIDE),
@@ -70,6 +76,13 @@ impl Settings {
     }
 }
 
+/// The text of a file, if it is one of at most [`MAX_FILE`] bytes. A pipe is not opened, which would wait for a writer.
+fn read(path: &Path) -> Option<String> {
+    let found = path.metadata().ok()?;
+    let is_small = found.is_file() && found.len() <= MAX_FILE;
+    is_small.then(|| std::fs::read_to_string(path).ok()).flatten()
+}
+
 fn path(paths: &UserPaths) -> Option<PathBuf> {
     Some(paths.data()?.join("settings.json"))
 }
@@ -91,6 +104,18 @@ mod tests {
         };
         settings.save(&paths).unwrap();
         assert_eq!(Settings::load(&paths), settings);
+    }
+
+    #[test]
+    fn a_large_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = UserPaths::all_in(folder.path());
+        let path = path(&paths).unwrap();
+        for (length, zoom_index) in [(MAX_FILE, 0), (MAX_FILE + 1, Settings::default().zoom_index)] {
+            let text = format!("{:length$}", r#"{"zoom":0}"#, length = length as usize);
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(Settings::load(&paths).zoom_index, zoom_index, "{length} bytes");
+        }
     }
 
     #[test]

@@ -128,14 +128,18 @@ fn mismatch(path: &Path, difference: String) -> Error {
 
 /// Describes a difference in the number of steps, which comes from another batch size or other images.
 fn step_difference(saved: &Trainer, position: Cursor, batches: usize) -> Option<String> {
-    let expected = position.epoch * batches as u64 + position.batches;
+    // The epoch of a damaged file may be any number.
+    let expected = position
+        .epoch
+        .saturating_mul(batches as u64)
+        .saturating_add(position.batches);
     let differs = saved.steps() != expected || position.batches > batches as u64;
     differs.then(|| {
         format!(
             "it took {} steps to epoch {}, step {}, and this run would take {expected} at {batches} steps per epoch; \
              the batch size or the images differ",
             saved.steps(),
-            position.epoch + 1,
+            position.epoch.saturating_add(1),
             position.batches
         )
     })
@@ -185,4 +189,28 @@ fn frozen(trainer: &Trainer) -> Vec<bool> {
 
 fn cross_entropy(trainer: &Trainer) -> Option<&CrossEntropy> {
     trainer.loss().downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use nn_core::optim::Sgd;
+
+    use super::*;
+
+    #[test]
+    fn an_impossible_epoch_is_a_difference() {
+        let network = Network::new("2 | dense 2".parse().unwrap(), 1).unwrap();
+        let trainer = Trainer::new(network, Sgd::new(0.1), 4).unwrap();
+        let start = Cursor::default();
+        assert_eq!(step_difference(&trainer, start, 2), None);
+        // Epoch 2⁶³ of two batches each would be step 0 if the product wrapped.
+        for (epoch, batches) in [(1 << 63, 0), (u64::MAX, 0), (u64::MAX, u64::MAX), (0, u64::MAX)] {
+            let position = Cursor { epoch, batches };
+            let difference = step_difference(&trainer, position, 2);
+            assert!(
+                difference.is_some_and(|text| text.contains("it took 0 steps")),
+                "{position:?}"
+            );
+        }
+    }
 }
