@@ -10,7 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-from workloads import WORKLOADS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -56,14 +55,11 @@ class Failed(Exception):
 
 def arguments(run, seconds):
     """Arguments that all programs understand."""
-    net, batch, optimizer = run.net, run.batch, run.optimizer
-    if run.workload == "lenet5":
-        net, batch, optimizer, _ = WORKLOADS["lenet5"]
     tail = ["--seconds", str(seconds), "--threads", str(run.threads)]
-    if not net:
+    if not run.net:
         return ["--workload", run.workload, *tail]
-    lr = "0.001" if optimizer == "adam" else "0.05"
-    return ["--net", net, "--batch", str(batch), "--optimizer", optimizer, "--lr", lr, *tail]
+    lr = "0.001" if run.optimizer == "adam" else "0.05"
+    return ["--net", run.net, "--batch", str(run.batch), "--optimizer", run.optimizer, "--lr", lr, *tail]
 
 
 def our_program(run, workload):

@@ -52,7 +52,7 @@ impl OptimizerKind {
 const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
 
 /// Training workloads.
-pub const WORKLOADS: [Workload; 5] = [
+pub const WORKLOADS: [Workload; 6] = [
     Workload {
         name: "mlp-s",
         net: MLP_S,
@@ -85,6 +85,14 @@ pub const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "cnn-basic",
         net: "28x28x1 | conv 32 3x3 | relu | conv 64 3x3 | relu | maxpool 2 | dense 128 | relu | dense 10",
+        batch: 64,
+        optimizer: OptimizerKind::Sgd,
+        learning_rate: 0.05,
+    },
+    Workload {
+        name: "lenet5",
+        net: "28x28x1 | conv 6 5x5 pad 2 | tanh | avgpool 2 | conv 16 5x5 | tanh | avgpool 2 | dense 120 | tanh | dense 84 \
+              | tanh | dense 10",
         batch: 64,
         optimizer: OptimizerKind::Sgd,
         learning_rate: 0.05,

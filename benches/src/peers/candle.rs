@@ -245,7 +245,11 @@ fn model(network: &Network, mut parameter: impl FnMut(Tensor) -> Result<Tensor>)
             LayerSpec::MaxPool(pool) if pool.padding == (0, 0) => {
                 model.add_fn(move |x| x.max_pool2d_with_stride(pool.size, pool.stride))
             }
+            LayerSpec::AvgPool(pool) if pool.padding == (0, 0) => {
+                model.add_fn(move |x| x.avg_pool2d_with_stride(pool.size, pool.stride))
+            }
             LayerSpec::Relu => model.add_fn(Tensor::relu),
+            LayerSpec::Tanh => model.add_fn(Tensor::tanh),
             LayerSpec::Flatten => model.add_fn(|x| x.flatten_from(1)),
             ref other => bail!("no workload has {other:?}"),
         };
@@ -278,7 +282,7 @@ mod tests {
         learning_rate: 0.001,
     };
 
-    fn has_pooling(network: &Network) -> bool {
+    fn has_max_pooling(network: &Network) -> bool {
         let mut layers = network.spec().layers().iter();
         layers.any(|layer| matches!(layer, LayerSpec::MaxPool(_)))
     }
@@ -292,7 +296,7 @@ mod tests {
             let network = workload.network();
             let mut theirs = Training::of(&workload, &data).unwrap();
             let mut ours = workload.trainer();
-            let steps = if has_pooling(&network) { 1 } else { 4 };
+            let steps = if has_max_pooling(&network) { 1 } else { 4 };
             for index in 0..steps {
                 let (images, labels) = resident.batch(index, workload.batch);
                 let loss = ours.step(images, labels).unwrap().loss;
