@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the machine code of every microkernel: its innermost loop spills no vector and stays within a budget.
 
-    check.py [--target x86-64|aarch64] [--verbose] FILE     FILE is an object, an archive or a program
+    check.py [--target x86-64|aarch64|wasm32] [--verbose] FILE     FILE is an object, an archive or a program
 
 The names of functions must tell types apart:
 
@@ -22,6 +22,7 @@ SPARSE_ROWS = 3
 TILES = {  # target: instruction set: rows of a full tile; panels of a tile of 1, 2, 3 and more rows; vectors of a panel
     "x86-64": {"Avx512": (14, (4, 4, 4, 2), 1), "Avx2": (6, (4, 3, 2, 1), 2), "Portable": (2, (1, 1, 1, 1), 4)},
     "aarch64": {"Portable": (6, (1, 1, 1, 1), 4)},
+    "wasm32": {"Portable": (2, (1, 1, 1, 1), 4)},
 }
 
 
@@ -41,16 +42,16 @@ class Tile:
         """In a step of k."""
         return self.rows * self.panels * self.vectors
 
-    def budget(self, steps, is_sse):
+    def budget(self, steps, is_fused):
         """The most instructions of each kind in a turn of the loop, which takes `steps` steps of k."""
         # Offsets of panels, pointers to rows that registers have no room for, the index of a nonzero column.
         others = self.panels + max((self.rows + 1) // 2, self.rows * 2 // 3) + (3 if self.access == "Sparse" else 0)
-        if is_sse:
-            # A broadcast is a load and a shuffle, and a product overwrites one of its factors.
+        if not is_fused:
+            # With SSE a broadcast is a load and a shuffle, and a product overwrites one of its factors.
             others += self.rows + self.multiply_adds() // 2
         return {
             "multiply-adds": steps * self.multiply_adds(),
-            "products": steps * self.multiply_adds() if is_sse else 0,
+            "products": steps * self.multiply_adds() if not is_fused else 0,
             "loads of B": steps * self.panels * self.vectors,
             "broadcasts of A": steps * self.rows,
             # Counter, pointers, comparison and jump.
@@ -74,16 +75,22 @@ def parse_tile(name):
 
 
 def is_multiply_add(instruction):
-    return re.match(r"vfn?m(add|sub)\d+ps|addps|fml[as]", instruction.mnemonic)
+    return re.match(r"vfn?m(add|sub)\d+ps|addps|f32x4.add|fml[as]", instruction.mnemonic)
 
 
 def kinds(instruction):
     """What an instruction counts as: an instruction of x86-64 may load and multiply."""
+    if re.match("local|i32.const", instruction.mnemonic):
+        # The engine keeps locals and constants in registers and operands.
+        return
+    if re.match("v128.load", instruction.mnemonic):
+        yield "broadcasts of A" if "splat" in instruction.mnemonic else "loads of B"
+        return
     accesses_memory = re.search(r"\(|\[(x|sp)", instruction.operands) and not instruction.mnemonic.startswith("prf")
     has_vector = re.search(r"%[xyz]mm|\b[vqds]\d+\b", instruction.operands)
     if is_multiply_add(instruction):
         yield "multiply-adds"
-    elif re.match("mulps|fmul", instruction.mnemonic):
+    elif re.match("mulps|f32x4.mul|fmul", instruction.mnemonic):
         yield "products"
     elif not (accesses_memory and has_vector):
         yield "others"
@@ -98,6 +105,8 @@ def spills(body, loop):
     if any(re.search(r"%rsp,%rbp|^x29, sp", instruction.operands) for instruction in body):
         frame += r"|\(%rbp|\[x29"
     vector = r"%[xyz]mm|\b[vqds]\d+\b"
+    if stores := [i for i in loop if i.mnemonic == "v128.store"]:
+        return stores
     return [i for i in loop if re.search(frame, i.operands) and re.search(vector, i.operands)]
 
 
@@ -118,20 +127,24 @@ def faults_of(tile, body):
     if steps == 0 or rest:
         yield f"{tile}: {counts['multiply-adds']} multiply-adds in its innermost loop, and a step takes {tile.multiply_adds()}"
         return
-    for kind, most in tile.budget(steps, is_sse=any(i.mnemonic == "addps" for i in loop)).items():
+    for kind, most in tile.budget(steps, is_fused=all(i.mnemonic not in ("addps", "f32x4.add") for i in loop)).items():
         if counts[kind] > most:
             yield f"{tile}: {counts[kind]} {kind} in a loop of {steps} steps, at most {most} are allowed"
 
 
 def disassemble(file, target):
-    native = {"x86-64": "x86_64-linux-gnu-objdump", "aarch64": "aarch64-linux-gnu-objdump"}[target]
-    program = native if shutil.which(native) else "objdump"
-    command = [program, "--disassemble", "--demangle", "--no-show-raw-insn", "--wide", file]
+    names = {
+        "x86-64": ["x86_64-linux-gnu-objdump", "objdump"],
+        "aarch64": ["aarch64-linux-gnu-objdump", "objdump"],
+        "wasm32": [f"llvm-objdump-{version}" for version in range(40, 13, -1)] + ["llvm-objdump"],
+    }[target]
+    program = next(filter(shutil.which, names), names[-1])
+    command = [program, "--disassemble", "--demangle", "--no-show-raw-insn", *([] if target == "wasm32" else ["--wide"]), file]
     try:
         # What an archive holds beside objects, it names on standard error.
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except FileNotFoundError:
-        sys.exit(f"{program}: not found; install binutils, for aarch64 binutils-aarch64-linux-gnu")
+        sys.exit(f"{program}: not found; install binutils, for aarch64 binutils-aarch64-linux-gnu, for wasm32 LLVM")
     except subprocess.CalledProcessError as error:
         sys.exit(error.stderr.strip())
 

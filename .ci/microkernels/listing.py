@@ -18,7 +18,7 @@ def parse_instruction(line):
     match = re.match(r"\s+([0-9a-f]+):\s+(?:(?:data16|[cd]s|notrack|bnd) )*([a-z][\w.]*)\s*(.*)", line)
     if not match:
         return None
-    mnemonic, operands = match[2], re.sub(r"\s*(#|//).*", "", match[3]).strip()
+    mnemonic, operands = match[2], re.sub(r"\s*(# |//).*", "", match[3]).strip()
     # "jne 4a0 <function+0x40>", "cbnz x8, 4a0 <function+0x40>"
     target = re.search(r"(?:^|\s)([0-9a-f]+) <", operands) if re.match(r"j|b$|b\.|cbn?z$|tbn?z$", mnemonic) else None
     return Instruction(int(match[1], 16), mnemonic, operands, int(target[1], 16) if target else None)
@@ -40,9 +40,25 @@ def functions(listing, is_wanted):
 
 def innermost_loops(body, is_inside):
     """The loops that hold an instruction of which `is_inside` is true, and no smaller loop that does."""
+    if any(instruction.mnemonic == "loop" for instruction in body):
+        return structured_loops(body, is_inside)
     index = {instruction.address: i for i, instruction in enumerate(body)}
     edges = {(i, j) for i in range(len(body)) for j in successors(i, body, index)}
     return [[body[i] for i in loop] for loop in leaves(edges, lambda loop: any(is_inside(body[i]) for i in loop))]
+
+
+def structured_loops(body, is_inside):
+    """As `innermost_loops`, for WebAssembly."""
+    found, begun = [], []
+    for i, instruction in enumerate(body):
+        if instruction.mnemonic in ("block", "if", "loop"):
+            begun.append(i)
+        elif instruction.mnemonic == "end" and begun:
+            start = begun.pop()
+            has_smaller = any(start < other for other, _ in found)
+            if body[start].mnemonic == "loop" and not has_smaller and any(map(is_inside, body[start:i])):
+                found.append((start, i))
+    return [body[start:i] for start, i in found]
 
 
 def successors(i, body, index):

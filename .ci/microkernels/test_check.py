@@ -59,6 +59,20 @@ class Microkernels(unittest.TestCase):
         self.assertIn("no such function", check("", [TILE])[0])
         self.assertIn("unknown tile", check(listing(), [])[0])
 
+    def test_loops_of_webassembly_are_found_by_their_ends(self):
+        step = ["v128.load\t0", "v128.load32_splat\t0", "f32x4.mul", "f32x4.add", "local.set\t1"]
+        lines = ["loop", "block", "loop", *step, "br_if\t0", "end", "end", "br_if\t0", "end", "v128.store\t0"]
+        tile = Tile("Portable", 1, 1, 1, "RowMajor")
+
+        def faults(lines):
+            name = "<Tile<isa::Portable, 1, 1, 1, microkernel::RowMajor>>"
+            text = "\n".join([f"0000000000000010 {name}:", *(f"  {i + 16:x}:      \t{line}" for i, line in enumerate(lines))])
+            return list(faults_of(tile, read_tiles(text)[tile]))
+
+        self.assertEqual(faults(lines), [])
+        self.assertIn("on the stack", faults([*lines[:7], "v128.store\t16", *lines[7:]])[0])
+        self.assertIn("loads of B", faults([*lines[:7], "v128.load\t16", *lines[7:]])[0])
+
     def test_only_wanted_functions_are_read(self):
         text = listing() + listing(name="<other>")
         self.assertEqual([name for name, _ in functions(text, lambda name: "Tile<" in name)], [NAME[1:-1]])

@@ -546,7 +546,13 @@ mod tests {
     fn huge_matrices_have_no_lists() {
         const HUGE: usize = usize::MAX;
         let mut room = memory(9, 9);
-        for (rows, cols) in [(HUGE, 9), (HUGE / 18 * 3 + 3, 9), (1, HUGE), (HUGE, HUGE), (3 << 62, 4)] {
+        for (rows, cols) in [
+            (HUGE, 9),
+            (HUGE / 18 * 3 + 3, 9),
+            (1, HUGE),
+            (HUGE, HUGE),
+            (3 << (usize::BITS - 2), 4),
+        ] {
             assert_eq!(room.columns.get(..NonzeroColumns::columns_len(rows, cols)), None);
             let a = MatRef::new(&[0.0], rows, cols, 0, 0).unwrap();
             let nonzero = nonzero_columns(Kernel::PORTABLE, a, (&mut room.columns, &mut room.values));
