@@ -52,6 +52,9 @@ def cycles(lines, cpu, target, program):
 def source(loop):
     """The instructions of a loop as source text."""
     def line(i):
+        if i.mnemonic == "fmla":
+            # The models of some CPUs lack the limits of multiply-adds by an element.
+            return f"fmla {re.sub(r'[.]s.[0-3].$', '.4s', i.operands)}"
         return f"{i.mnemonic} {i.operands}" if i.target is None else i.mnemonic + " " + re.sub(r"[0-9a-f]+ <.*", ".", i.operands)
     return [line(instruction) for instruction in loop]
 
