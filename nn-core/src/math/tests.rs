@@ -135,10 +135,10 @@ fn larger(a: (f64, f32), b: (f64, f32)) -> (f64, f32) {
 }
 
 /// Checks blocks of values, each of them `step` bit patterns apart from the next.
-fn check_all<F: Function>(step: usize) {
-    const BLOCK: usize = 1 << 16;
-    let blocks = (1usize << 32).div_ceil(step * BLOCK);
-    let block = |index: usize| {
+fn check_all<F: Function>(step: u64) {
+    const BLOCK: u64 = 1 << 16;
+    let blocks = (1_u64 << 32).div_ceil(step * BLOCK);
+    let block = |index: u64| {
         let bits = (index * BLOCK..(index + 1) * BLOCK).map(|i| u32::try_from(i * step));
         let inputs: Vec<f32> = bits.map_while(Result::ok).map(f32::from_bits).collect();
         largest_errors::<F>(&inputs)
