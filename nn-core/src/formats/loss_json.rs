@@ -60,6 +60,14 @@ impl From<&dyn Loss> for LossJson {
 }
 
 impl LossJson {
+    /// The loss in messages.
+    fn text(&self) -> String {
+        match self {
+            Self::Own { name } => name.clone(),
+            built_in => format!("{built_in:?}"),
+        }
+    }
+
     /// The loss; `given` is the one that the caller gives.
     ///
     /// # Errors
@@ -71,8 +79,10 @@ impl LossJson {
                 return Ok(given);
             }
             return Err(format!(
-                "the run was trained with the loss {self:?}, and {given_json:?} was given; resume it with its own loss, \
-                 and change it by `with_loss`"
+                "the run was trained with the loss {}, and {} was given; resume it with its own loss, and change it by \
+                 `with_loss`",
+                self.text(),
+                given_json.text()
             ));
         }
         Ok(match self {
@@ -152,10 +162,10 @@ mod tests {
         let own = r#"{"Own":{"name":"Focal"}}"#;
         assert!(read(own, Some(Arc::new(Focal))).is_ok());
         assert!(read(own, None).unwrap_err().contains("resume_with"));
+        let error = read(own, Some(Arc::new(MeanSquaredError))).unwrap_err();
         assert!(
-            read(own, Some(Arc::new(MeanSquaredError)))
-                .unwrap_err()
-                .contains("Focal")
+            error.contains("the loss Focal, and MeanSquaredError was given"),
+            "{error}"
         );
         assert!(read(r#""MeanSquaredError""#, Some(Arc::new(Focal))).is_err());
         assert!(read(r#""MeanSquaredError""#, Some(Arc::new(MeanSquaredError))).is_ok());
