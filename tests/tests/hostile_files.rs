@@ -36,7 +36,7 @@ fn refused<T>(what: &str, outcome: Result<T, impl std::fmt::Display>) {
 }
 
 /// A weights file with its JSON header edited: its length and the header, and the values.
-fn edited<'a>(bytes: &'a [u8], edit: impl FnOnce(&mut Value, u64)) -> (Vec<u8>, &'a [u8]) {
+fn edited(bytes: &[u8], edit: impl FnOnce(&mut Value, u64)) -> (Vec<u8>, &[u8]) {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let (header, values) = bytes[8..].split_at(length);
     let mut header = serde_json::from_slice(header).unwrap();

@@ -49,7 +49,7 @@ impl FileKind {
     #[must_use]
     pub fn of(path: &Path) -> Option<FileKind> {
         // Before opening it: opening a pipe waits for a writer.
-        path.metadata().ok().filter(|found| found.is_file())?;
+        path.metadata().ok().filter(std::fs::Metadata::is_file)?;
         let mut file = File::open(path).ok()?;
         let mut start = Vec::new();
         file.by_ref().take(START as u64).read_to_end(&mut start).ok()?;

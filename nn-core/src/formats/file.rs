@@ -114,7 +114,7 @@ impl<'a> Content<'a> {
     pub(super) fn parse(input: &'a Input<'a>) -> Result<Self> {
         let whole = input.length();
         let start = input.bytes(0, LENGTH.min(whole as usize))?;
-        let header = start.as_array().map(|start| u64::from_le_bytes(*start));
+        let header = start.first_chunk().map(|start| u64::from_le_bytes(*start));
         let behind = whole.saturating_sub(LENGTH as u64);
         let Some(header) = header.filter(|&header| header <= MAX_HEADER && header <= behind) else {
             return Err(Error::weights(format!(

@@ -151,7 +151,7 @@ fn check_all<F: Function>(step: u64) {
     }
 }
 
-fn check_every_function(step: usize) {
+fn check_every_function(step: u64) {
     check_all::<ExpFunction>(step);
     check_all::<ExpM1>(step);
     check_all::<Ln1p>(step);
