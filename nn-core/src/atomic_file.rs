@@ -121,8 +121,8 @@ fn temporary_file(path: &Path) -> io::Result<NamedTempFile> {
     let file = builder.tempfile_in(folder)?;
     // Not every file system has locks; without one, the file's age tells that it is in use.
     let _ = file.as_file().try_lock();
-    #[cfg(unix)]
-    if let Ok(replaced) = path.metadata() {
+    let replaced = if cfg!(unix) { path.metadata().ok() } else { None };
+    if let Some(replaced) = replaced {
         file.as_file().set_permissions(replaced.permissions())?;
     }
     Ok(file)

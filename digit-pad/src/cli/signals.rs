@@ -1,12 +1,8 @@
 //! Signals that stop training: Ctrl-C, and what the system sends to end a program or a session.
 
-use std::{
-    fs, io,
-    io::IsTerminal,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 #[cfg(unix)]
@@ -53,18 +49,24 @@ impl Signals {
     }
 }
 
+#[cfg(unix)]
 fn watched() -> Vec<i32> {
-    let mut signals = vec![SIGINT, SIGTERM];
-    #[cfg(unix)]
-    if !is_ignored(SIGHUP) {
-        signals.push(SIGHUP);
-    }
-    signals
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    [SIGINT, SIGTERM].into_iter().chain(hangup).collect()
+}
+
+#[cfg(not(unix))]
+fn watched() -> Vec<i32> {
+    vec![SIGINT, SIGTERM]
 }
 
 /// Whether the program was started to ignore a signal, as `nohup` does, so that it outlives its terminal.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
+    use std::{
+        fs,
+        io::{self, IsTerminal},
+    };
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     match mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) {

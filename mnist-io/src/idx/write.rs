@@ -81,8 +81,8 @@ fn temporary_file(folder: &Path, replaced: &Path) -> io::Result<tempfile::NamedT
     }
     let file = builder.tempfile_in(folder)?;
     let _ = file.as_file().try_lock();
-    #[cfg(unix)]
-    if let Ok(replaced) = replaced.metadata() {
+    let replaced = if cfg!(unix) { replaced.metadata().ok() } else { None };
+    if let Some(replaced) = replaced {
         file.as_file().set_permissions(replaced.permissions())?;
     }
     Ok(file)
