@@ -112,7 +112,8 @@ mod tests {
         let paths = UserPaths::all_in(folder.path());
         let path = path(&paths).unwrap();
         for (length, zoom_index) in [(MAX_FILE, 0), (MAX_FILE + 1, Settings::default().zoom_index)] {
-            let text = format!("{:length$}", r#"{"zoom":0}"#, length = length as usize);
+            let mut text = r#"{"zoom":0}"#.to_owned();
+            text.push_str(&" ".repeat(length as usize - text.len()));
             std::fs::write(&path, text).unwrap();
             assert_eq!(Settings::load(&paths).zoom_index, zoom_index, "{length} bytes");
         }
