@@ -111,26 +111,21 @@ impl BatchNorm {
         [self.pool.map_or(0, |pool| pool.input.len()), sums, sums]
     }
 
-    /// Adds the statistics of each channel of a row of one sample to those of the channels.
+    /// Adds the statistics of each channel of a row of one sample to those of the channels, in f64, which rounds once.
     fn merge_statistics(
         &self,
         [row_means, row_squares]: [&[f32]; 2],
         before: usize,
         [means, squares]: [&mut [f32]; 2],
     ) {
-        let (mut before, count) = (before as f32, (self.area / self.row_pixels) as f32);
-        let pixels = row_means
-            .chunks_exact(self.channels)
-            .zip(row_squares.chunks_exact(self.channels));
-        for (pixel_means, pixel_squares) in pixels {
-            let share = count / (before + count);
-            let new = pixel_means.iter().zip(pixel_squares);
-            for ((mean, squares), (new_mean, new_squares)) in means.iter_mut().zip(squares.iter_mut()).zip(new) {
-                let delta = new_mean - *mean;
-                *mean += delta * share;
-                *squares += new_squares + delta * delta * before * share;
+        let more = (self.area / self.row_pixels) as f64;
+        for (channel, (mean, squares)) in means.iter_mut().zip(squares).take(self.channels).enumerate() {
+            let mut merged = (before as f64, f64::from(*mean), f64::from(*squares));
+            let pixels = row_means.iter().zip(row_squares).skip(channel).step_by(self.channels);
+            for (&mean, &squares) in pixels {
+                merged = merge(merged, (more, mean.into(), squares.into()));
             }
-            before += count;
+            (*mean, *squares) = (merged.1 as f32, merged.2 as f32);
         }
     }
 
@@ -318,11 +313,8 @@ impl CrossSample for BatchNorm {
             for (samples, sums) in partial.shards() {
                 let [_, _, shard_mean, shard_squares] = self.channel_rows(sums);
                 let more = (samples * self.area) as f64;
-                let delta = f64::from(shard_mean[channel]) - mean;
-                let share = more / (count + more);
-                mean += delta * share;
-                squares += f64::from(shard_squares[channel]) + delta * delta * count * share;
-                count += more;
+                let shard = (more, shard_mean[channel].into(), shard_squares[channel].into());
+                (count, mean, squares) = merge((count, mean, squares), shard);
             }
             let variance = squares / count;
             (scale[channel], shift[channel]) = self.affine(parameters, channel, mean, variance);
@@ -405,6 +397,13 @@ impl CrossSample for BatchNorm {
         }
         self.repeat(packed);
     }
+}
+
+/// Merges the count, mean and sum of squared deviations of two sets of values, as [`AddStatistics`] does.
+fn merge((count, mean, squares): (f64, f64, f64), (more, new_mean, new_squares): (f64, f64, f64)) -> (f64, f64, f64) {
+    let (delta, share) = (new_mean - mean, more / (count + more));
+    let squares = squares + (new_squares + delta * delta * count * share);
+    (count + more, mean + delta * share, squares)
 }
 
 /// Folds a normalization into the layer before it: `folded` gets that layer's weights and bias, scaled and shifted.
