@@ -6,6 +6,7 @@
 
 pub mod close;
 pub mod data;
+pub mod fuzzing;
 pub mod golden;
 pub mod gradcheck;
 pub mod naive;

@@ -1,0 +1,4 @@
+//! Runs `tests::fuzzing::checkpoint` on any bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tests::fuzzing::checkpoint(data));
