@@ -6,6 +6,7 @@
 
 pub mod close;
 pub mod data;
+#[cfg(not(target_family = "wasm"))]
 pub mod fuzzing;
 pub mod golden;
 pub mod gradcheck;
