@@ -16,9 +16,9 @@
 //!                   store the sums in C
 //! ```
 //!
-//! Loops 5 to 3 are here, in this order; loops 2 and 1 and all unsafe code are in `kernel`. Threads share the blocks of
-//! loop 3, or, where C is wide enough, each takes some columns through all five loops. KC alone decides the order of
-//! sums, so the bits of the result do not depend on the number of threads.
+//! Loops 5 to 3 are here, in this order; loops 2 and 1 and all unsafe code are in `kernel`. Each thread takes a part of C
+//! through all five loops. KC alone decides the order of sums, so the bits of the result do not depend on the number of
+//! threads.
 //!
 //! From top to bottom, each file imports only from those below it: this one, `fused` (products for layers), `pack`,
 //! `blocks` (block sizes), `kernel`.
@@ -53,12 +53,8 @@ const IN_PLACE: usize = 8 * 1024;
 /// but not if C has more than [`FEW_VALUES`] values, since the rows of B are then far apart.
 const FEW_ROWS: usize = 16;
 const FEW_VALUES: usize = 32 * 1024;
-/// Minimum multiply-adds per thread; distributing fewer takes longer than doing them.
-const THREAD_WORK: usize = 130_000;
-/// Minimum columns per thread that runs all five loops.
-const THREAD_COLS: usize = 64;
-/// Minimum columns per thread where a block is divided by columns.
-const SPLIT_COLS: usize = 2 * NR;
+/// Minimum columns per thread, where threads share columns.
+const THREAD_COLS: usize = 2 * NR;
 
 /// Computes `c = alpha·a·b + beta·c` on the threads of the current rayon pool.
 ///
@@ -120,7 +116,7 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
     }
     let (row_stride, col_stride) = c.strides();
     let work = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols());
-    let threads = rayon::current_num_threads().min(work / THREAD_WORK);
+    let threads = rayon::current_num_threads().min(work / kernel.thread_work());
     if c.cols() <= 1 || col_stride == 1 {
         product(kernel, (alpha, beta), a, b, c, threads);
     } else if c.rows() <= 1 || row_stride == 1 {
@@ -147,33 +143,35 @@ pub fn gemm_with(kernel: Kernel, alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta:
     Ok(())
 }
 
-/// The product, where the rows of C are contiguous. If C is wide, each thread takes some columns through all five
-/// loops, so that none waits for blocks that another packs.
-fn product(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, threads: usize) {
-    let (n, k) = (c.cols(), a.cols());
-    if threads < 2 || n < 2 * THREAD_COLS {
-        return loops_5_and_4(kernel, (alpha, beta), a, b, c, threads);
+/// The product, where the rows of C are contiguous. Each thread takes some columns or rows of C through all five loops, so
+/// that none waits for blocks that another packs.
+fn product(kernel: Kernel, scale: (f32, f32), a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, threads: usize) {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    let (first, second) = (threads / 2, threads - threads / 2);
+    let half = |len: usize| len * first / threads;
+    if first == 0 {
+        loops_5_to_3(kernel, scale, a, b, c);
+    } else if n >= 2 * THREAD_COLS && n > m / 2 {
+        let cut = half(n).next_multiple_of(NR);
+        let (left, right) = c.split_at_col(cut);
+        rayon::join(
+            || product(kernel, scale, a, b.block(0..k, 0..cut), left, first),
+            || product(kernel, scale, a, b.block(0..k, cut..n), right, second),
+        );
+    } else {
+        let cut = half(m);
+        let (top, bottom) = c.split_at_row(cut);
+        rayon::join(
+            || product(kernel, scale, a.block(0..cut, 0..k), b, top, first),
+            || product(kernel, scale, a.block(cut..m, 0..k), b, bottom, second),
+        );
     }
-    let cut = (n * (threads / 2) / threads).next_multiple_of(SPLIT_COLS);
-    let (left, right) = c.split_at_col(cut);
-    let part = |cols, c, threads| product(kernel, (alpha, beta), a, b.block(0..k, cols), c, threads);
-    rayon::join(
-        || part(0..cut, left, threads / 2),
-        || part(cut..n, right, threads - threads / 2),
-    );
 }
 
-/// Loops 5 and 4: over blocks of columns of B, and in each over blocks of its rows, which all threads pack together.
-fn loops_5_and_4(
-    kernel: Kernel,
-    (alpha, beta): (f32, f32),
-    a: MatRef<'_>,
-    b: MatRef<'_>,
-    mut c: MatMut<'_>,
-    threads: usize,
-) {
+/// Loops 5 to 3: over blocks of columns of B, in each over blocks of its rows, which are packed, and in each of these over
+/// blocks of rows of A.
+fn loops_5_to_3(kernel: Kernel, (alpha, beta): (f32, f32), a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>) {
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
-    let parts = if threads > 1 { threads } else { 0 };
     let in_place = b.as_slice().map(|values| Panels::row_major(values, k, n));
     let in_place =
         in_place.filter(|_| n.is_multiple_of(NR) && (k * n <= IN_PLACE || (m <= FEW_ROWS && m * n <= FEW_VALUES)));
@@ -186,65 +184,23 @@ fn loops_5_and_4(
             for (index, range) in k_blocks(k).enumerate() {
                 let panels = match in_place {
                     Some(b) => b.rows(range.clone()).cols(cols.clone()),
-                    None => pack::panels(b.block(range.clone(), cols.clone()), packed, parts > 0),
+                    None => pack::panels(b.block(range.clone(), cols.clone()), packed),
                 };
                 let epilogue = Epilogue {
                     alpha,
                     beta: if index == 0 { beta } else { 1.0 },
                     ..Epilogue::STORE
                 };
+                // Loop 3: MC rows.
                 let a = a.block(0..m, range);
-                loop_3(kernel, (a, 0..m), panels, c.reborrow(), epilogue, parts);
+                for rows in even_blocks(m, MC) {
+                    let (_, c) = c.reborrow().split_at_row(rows.start);
+                    let (c, _) = c.split_at_row(rows.len());
+                    loops_2_and_1(kernel, (a, rows), panels, c, epilogue);
+                }
             }
         }
     });
-}
-
-/// Loop 3: over blocks of at most MC rows of A, made by halving. Threads share the blocks, which are divided further
-/// into at least `parts` parts, by columns if there are enough. If `parts` is 0, one thread takes all of them.
-fn loop_3(
-    kernel: Kernel,
-    (a, rows): (MatRef<'_>, Range<usize>),
-    b: Panels<'_>,
-    c: MatMut<'_>,
-    epilogue: Epilogue<'_>,
-    parts: usize,
-) {
-    let (m, n) = (c.rows(), c.cols());
-    let (first, second) = if parts > 1 {
-        (parts / 2, parts - parts / 2)
-    } else {
-        (parts, parts)
-    };
-    let cut = |len: usize| len * first.max(1) / (first + second).max(2);
-    if m <= MC && parts > 1 && n >= 2 * SPLIT_COLS {
-        let cut = cut(n).next_multiple_of(SPLIT_COLS);
-        let (left, right) = c.split_at_col(cut);
-        fork(
-            parts > 0,
-            || loop_3(kernel, (a, rows.clone()), b.cols(0..cut), left, epilogue, first),
-            || loop_3(kernel, (a, rows.clone()), b.cols(cut..n), right, epilogue, second),
-        );
-    } else if m > MC || (parts > 1 && m > 1) {
-        let (top, bottom) = c.split_at_row(cut(m));
-        let cut = rows.start + cut(m);
-        fork(
-            parts > 0,
-            || loop_3(kernel, (a, rows.start..cut), b, top, epilogue, first),
-            || loop_3(kernel, (a, cut..rows.end), b, bottom, epilogue, second),
-        );
-    } else {
-        loops_2_and_1(kernel, (a, rows), b, c, epilogue);
-    }
-}
-
-fn fork(parallel: bool, left: impl FnOnce() + Send, right: impl FnOnce() + Send) {
-    if parallel {
-        rayon::join(left, right);
-    } else {
-        left();
-        right();
-    }
 }
 
 /// Loops 2 and 1, over panels of B and tiles of A, in the kernel. A block of A is packed first where that makes it

@@ -1,7 +1,5 @@
 //! Packing: copies blocks of A and B into the order in which the kernel reads them.
 
-use rayon::prelude::*;
-
 use super::kernel::{MatRef, NR, Panels, prefetch_slice};
 use crate::aligned::Buffer;
 
@@ -10,20 +8,14 @@ const PANEL_GROUP: usize = 8;
 /// Prefetch distance in rows: where each row lies in a page of its own, the CPU does not prefetch the next one.
 const PREFETCH_ROWS: usize = 4;
 
-/// Packs `b` into panels, `[panels, rows, NR]`, on the threads of the current rayon pool if `parallel`.
-pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer, parallel: bool) -> Panels<'a> {
+/// Packs `b` into panels, `[panels, rows, NR]`.
+pub(super) fn panels<'a>(b: MatRef<'_>, packed: &'a mut Buffer) -> Panels<'a> {
     let (k, n) = (b.rows(), b.cols());
     let packed = packed.at_least(n.div_ceil(NR) * k * NR);
-    let pack = |(index, group): (usize, &mut [f32])| {
+    // Without rows there is nothing to copy, and chunks of length 0 are not allowed.
+    for (index, group) in packed.chunks_mut((PANEL_GROUP * k * NR).max(1)).enumerate() {
         let first = index * PANEL_GROUP * NR;
         pack_group(b.block(0..k, first..n.min(first + PANEL_GROUP * NR)), group);
-    };
-    if k == 0 {
-        // Nothing to copy, and chunks of length 0 are not allowed.
-    } else if parallel {
-        packed.par_chunks_mut(PANEL_GROUP * k * NR).enumerate().for_each(pack);
-    } else {
-        packed.chunks_mut(PANEL_GROUP * k * NR).enumerate().for_each(pack);
     }
     Panels::packed(packed, k, n)
 }

@@ -85,6 +85,17 @@ impl Kernel {
         }
     }
 
+    /// Minimum multiply-adds per thread.
+    pub(crate) fn thread_work(self) -> usize {
+        match self.0 {
+            Isa::Portable(_) => Portable::THREAD_WORK,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(_) => Avx2::THREAD_WORK,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(_) => Avx512::THREAD_WORK,
+        }
+    }
+
     pub(super) fn isa(self) -> Isa {
         self.0
     }

@@ -33,6 +33,7 @@ unsafe impl Simd for Avx2 {
     // 6 rows of 2 vectors: 12 sums hide the latency of two multiply-adds a cycle.
     const PANELS: [usize; 4] = [4, 3, 2, 1];
     const UNROLL: usize = 4;
+    const THREAD_WORK: usize = 130_000;
 
     #[inline(always)]
     fn vectorize(self, work: impl Vectorize) {

@@ -35,6 +35,7 @@ unsafe impl Simd for Avx512 {
     // With 4, no tile spills either, but by llvm-mca's models full tiles gain nothing: 28 multiply-adds hide the loop's other
     // instructions.
     const UNROLL: usize = 1;
+    const THREAD_WORK: usize = 260_000;
 
     #[inline(always)]
     fn vectorize(self, work: impl Vectorize) {

@@ -22,6 +22,7 @@ unsafe impl Simd for Portable {
     const PANELS: [usize; 4] = [1; 4];
     // With 32 registers, LLVM loads operands of later steps early, and spills sums of 6 rows.
     const UNROLL: usize = if cfg!(target_arch = "aarch64") { 1 } else { 4 };
+    const THREAD_WORK: usize = 50_000;
 
     #[inline(never)]
     fn vectorize(self, work: impl Vectorize) {
