@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::slice::BatchSlice;
+use super::slice::{BatchSlice, columns};
 use crate::{
     aligned::Buffer,
     error::{Error, Result},
@@ -92,6 +92,12 @@ impl BatchMemory {
     /// The output of a node other than the last one for the sample `row`.
     pub(super) fn activation(&self, layout: &MemoryLayout, node: usize, row: usize) -> &[f32] {
         &self.activations[row * layout.activation_stride..][layout.outputs[node].clone()]
+    }
+
+    /// The output of a node other than the last one for the first `batch` samples, `[batch, outputs]`.
+    pub(super) fn output_mut(&mut self, layout: &MemoryLayout, node: usize, batch: usize) -> Result<MatMut<'_>> {
+        let activations = MatMut::row_major(&mut self.activations, batch, layout.activation_stride)?;
+        Ok(columns(activations, &layout.outputs[node]))
     }
 
     /// Some gradients of the sample `row`.

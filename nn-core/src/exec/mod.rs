@@ -1,6 +1,7 @@
 //! Running a graph for a batch: memory, the forward and backward passes, and their distribution over threads.
 
 mod memory;
+mod output_split;
 mod packed;
 mod pass;
 mod shard;

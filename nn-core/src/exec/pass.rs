@@ -77,9 +77,6 @@ impl BatchSlice<'_> {
         for index in nodes {
             let node = &bound.graph.nodes[index];
             let parameters = (bound.parameters(node), &derived.packed[node.packed.clone()]);
-            if node.skips_zero_inputs() {
-                self.flag_nonzero_inputs(bound.kernel, index, node.input());
-            }
             self.forward_node(bound, index, parameters, Some(context));
         }
     }
@@ -117,20 +114,6 @@ impl BatchSlice<'_> {
                 scratch: &mut self.scratch[self.layout.scratch[index].clone()],
             };
             node.layer.forward(pass, y.reborrow());
-        }
-    }
-
-    /// Flags a node's nonzero inputs; after the pass, they are listed from these flags.
-    fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize, source: Option<usize>) {
-        let range = &self.layout.nonzero_flags[index];
-        let (before, rest) = self.activations.reborrow().split_at_col(range.start);
-        let (mut flags, _) = rest.split_at_col(range.len());
-        for row in 0..self.inputs.rows() {
-            let x = match source {
-                None => self.inputs.row(row),
-                Some(source) => &before.as_ref().row(row)[self.layout.outputs[source].clone()],
-            };
-            row_group_flags(kernel, x, flags.row_mut(row));
         }
     }
 
@@ -177,6 +160,9 @@ impl BatchSlice<'_> {
     ) {
         for index in (to.map_or(0, |to| to + 1)..end).rev() {
             let node = &bound.graph.nodes[index];
+            if node.skips_zero_inputs() {
+                self.flag_nonzero_inputs(bound.kernel, index);
+            }
             for input in 0..node.inputs.len() {
                 let (pass, dy, dx) = self.backward_pass(bound, (index, input), derived);
                 node.layer.backward(pass, dy, dx);
@@ -188,6 +174,14 @@ impl BatchSlice<'_> {
         if let Some(to) = to {
             let (pass, dy, _) = self.backward_pass(bound, (to, 0), derived);
             bound.cross_sample(to).partial_gradient_statistics(pass, dy.as_ref());
+        }
+    }
+
+    /// Flags the nonzero inputs of a node that reads the network's; after the pass, they are listed from these flags.
+    fn flag_nonzero_inputs(&mut self, kernel: Kernel, index: usize) {
+        let mut flags = columns(self.activations.reborrow(), &self.layout.nonzero_flags[index]);
+        for row in 0..self.inputs.rows() {
+            row_group_flags(kernel, self.inputs.row(row), flags.row_mut(row));
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn for_blocks(
     arenas: Arenas<'_>,
     work: &(impl Fn(&ParameterBlock, Arenas<'_>) + Sync),
 ) {
-    let Some((middle, parallel)) = cut_blocks(blocks, min_parameters) else {
+    let Some((middle, smaller)) = cut_blocks(blocks) else {
         if let [block] = blocks {
             work(block, arenas);
         }
@@ -51,7 +51,7 @@ pub(crate) fn for_blocks(
     let (left_arenas, right_arenas) = arenas.split_at(parameters_of(left), left.len());
     let left_work = || for_blocks(left, min_parameters, left_arenas, work);
     let right_work = || for_blocks(right, min_parameters, right_arenas, work);
-    if parallel {
+    if smaller >= min_parameters {
         rayon::join(left_work, right_work);
     } else {
         left_work();
@@ -59,9 +59,9 @@ pub(crate) fn for_blocks(
     }
 }
 
-/// Divides blocks in two, as evenly as possible: returns the first block of the second part, and whether each part has
-/// at least `min_parameters` parameters; `None` for a single block.
-pub(super) fn cut_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Option<(usize, bool)> {
+/// Divides blocks in two, as evenly as possible: returns the first block of the second part, and the parameters of each
+/// part, if the division is even; `None` for a single block.
+pub(super) fn cut_blocks(blocks: &[ParameterBlock]) -> Option<(usize, usize)> {
     let total = parameters_of(blocks);
     let ends = blocks.iter().scan(0, |end, block| {
         *end += block.len;
@@ -69,7 +69,7 @@ pub(super) fn cut_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Op
     });
     let in_first_half = ends.take_while(|end| *end <= total.div_ceil(2)).count();
     let middle = in_first_half.clamp(1, blocks.len().max(2) - 1);
-    (blocks.len() > 1).then_some((middle, total / 2 >= min_parameters))
+    (blocks.len() > 1).then_some((middle, total / 2))
 }
 
 /// Minimum parameters whose gradients a thread computes for a batch of `batch` samples.

@@ -4,6 +4,7 @@ use std::{cmp::Reverse, ops::Range};
 
 use super::{
     memory::check_memory,
+    output_split::first_layer,
     shard::{cut_blocks, cut_shards, min_block_parameters, parameters_of, training_shards},
 };
 use crate::{
@@ -15,8 +16,9 @@ use crate::{
 ///
 /// A step has two parallel sections. In the first, threads take samples: forward, loss, the gradients of the outputs,
 /// and those of convolutions' parameters. In the second they take parameters: the gradients of dense layers'
-/// parameters, the sums of those of convolutions, and the optimizer. Clipping by the gradients' norm adds a third
-/// section, which is not counted. The distribution does not change the bits of the result.
+/// parameters, the sums of those of convolutions, and the optimizer. A first dense layer that has most of the parameters
+/// is computed before that, divided by its outputs, so that threads read the weights that they updated. Clipping by the
+/// gradients' norm adds a section, which is not counted. The distribution does not change the bits of the result.
 ///
 /// ```
 /// use nn_core::Network;
@@ -34,7 +36,7 @@ pub struct ThreadPlan {
     /// Parameters of each thread that takes part in the second section, padding included, if the largest tasks are
     /// taken first, each by the thread with the least work.
     pub parameters: Vec<usize>,
-    /// Number of forks and joins in both sections; batch normalizations interrupt the first. Not counted are the
+    /// Number of forks and joins in all sections; batch normalizations interrupt the first. Not counted are the
     /// parallel transposition of large weights before it and the listing of nonzero inputs after it.
     pub joins: usize,
     /// Speedup over a single thread, counted in multiply-adds of the busiest thread. Joins and memory take additional
@@ -96,7 +98,7 @@ impl<'a> Counts<'a> {
             batch,
             shards: sharding.shards,
             // Each cross-sample node interrupts the section twice, in the forward and in the backward pass.
-            joins: (parts.len() - 1) * (1 + 2 * graph.cross_sample.len()),
+            joins: (parts.len() - 1) * (1 + usize::from(first_layer(graph).is_some()) + 2 * graph.cross_sample.len()),
             sample_parts: parts
                 .into_iter()
                 .map(|shards| (shards.len(), sharding.samples(&shards).len()))
@@ -181,8 +183,8 @@ fn split_shards(shards: Range<usize>, threads: usize) -> Vec<Range<usize>> {
 
 /// The blocks of each task of one thread.
 fn split_blocks(blocks: &[ParameterBlock], min_parameters: usize) -> Vec<&[ParameterBlock]> {
-    match cut_blocks(blocks, min_parameters) {
-        Some((middle, true)) => {
+    match cut_blocks(blocks) {
+        Some((middle, half)) if half >= min_parameters => {
             let (left, right) = blocks.split_at(middle);
             let mut tasks = split_blocks(left, min_parameters);
             tasks.extend(split_blocks(right, min_parameters));

@@ -2,6 +2,7 @@
 
 use super::{
     memory::{BatchMemory, check_memory},
+    output_split::FirstLayer,
     packed::{PackedParameters, pack_for_training},
     pass::{BoundGraph, DerivedParameters},
     shard::{threads_for, training_shards},
@@ -169,7 +170,7 @@ impl Workspace {
         let batch = inputs.len() / graph.inputs();
         let threads = self.training_threads(graph, batch);
         let stops = &graph.cross_sample;
-        let mut start = 0;
+        let mut start = self.forward_by_outputs(bound, threads, inputs)?;
         for &stop in stops {
             self.section(bound, threads, (inputs, targets), &|slice, derived| {
                 slice.forward(bound, start..stop, context, derived);
@@ -190,6 +191,18 @@ impl Workspace {
             })?;
         }
         Ok(())
+    }
+
+    /// Computes the first layer by its outputs, if that is faster. Returns the number of nodes that have been computed.
+    fn forward_by_outputs(&mut self, bound: BoundGraph<'_>, threads: usize, inputs: &[f32]) -> Result<usize> {
+        let (graph, layout) = (bound.graph, training_layout(&self.training));
+        let batch = inputs.len() / graph.inputs();
+        let inputs = MatRef::row_major(inputs, batch, graph.inputs())?;
+        let Some(first) = FirstLayer::new(graph, bound.kernel, bound.parameters, inputs).filter(|_| threads > 1) else {
+            return Ok(0);
+        };
+        first.forward(&graph.blocks, 0, self.memory.output_mut(layout, 0, batch)?, threads);
+        Ok(1)
     }
 
     /// A parallel section over the samples of a batch.

@@ -5,10 +5,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    Backward, BlockGradient, Forward, GradientInputs, GradientMethod, Layer, Layout, Parameters, TensorSpec, activation,
+    Backward, BlockGradient, Forward, GradientInputs, GradientMethod, Layer, Layout, Parameters, SplitOutputs,
+    TensorSpec, activation,
 };
 use crate::{
-    gemm::{Kernel, MatMut, NR, Panels, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed},
+    gemm::{Kernel, MatMut, MatRef, NR, Panels, SPARSE_MIN_COLS, multiply_sparse, multiply_transposed},
     initialization::{Fan, Initializer},
     shape::HwcShape,
 };
@@ -81,10 +82,7 @@ impl Dense {
 
 impl Layer for Dense {
     fn forward(&self, pass: Forward<'_>, y: MatMut<'_>) {
-        let (weights, bias) = pass.parameters.split_at(self.weight_len());
-        let weights = Panels::packed(weights, self.inputs, self.outputs);
-        let bias = self.bias.then(|| &bias[..self.outputs]);
-        multiply_sparse(pass.kernel, pass.x, weights, y, bias, self.relu);
+        self.forward_outputs(pass.kernel, pass.parameters, pass.x, 0, y);
     }
 
     fn backward(&self, pass: Backward<'_>, mut dy: MatMut<'_>, dx: Option<MatMut<'_>>) {
@@ -99,6 +97,25 @@ impl Layer for Dense {
 
     fn parameters(&self) -> Option<&dyn Parameters> {
         Some(self)
+    }
+
+    fn split_outputs(&self) -> Option<&dyn SplitOutputs> {
+        Some(self)
+    }
+}
+
+impl SplitOutputs for Dense {
+    fn first_output(&self, block: usize) -> usize {
+        self.block_panels(block)
+            .map_or(self.outputs, |panels| panels.start * NR)
+    }
+
+    fn forward_outputs(&self, kernel: Kernel, parameters: &[f32], x: MatRef<'_>, start: usize, y: MatMut<'_>) {
+        let (weights, bias) = parameters.split_at(self.weight_len());
+        let outputs = start..start + y.cols();
+        let weights = Panels::packed(weights, self.inputs, self.outputs).cols(outputs.clone());
+        let bias = self.bias.then(|| &bias[outputs]);
+        multiply_sparse(kernel, x, weights, y, bias, self.relu);
     }
 }
 

@@ -62,6 +62,11 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The layer as one whose outputs may be divided among threads, if that is worth it.
+    fn split_outputs(&self) -> Option<&dyn SplitOutputs> {
+        None
+    }
+
     /// Whether it is a layer of the user's own, whose values are checked.
     fn is_own(&self) -> bool {
         false
@@ -142,6 +147,16 @@ pub(crate) trait BlockGradient {
     /// `out = beta·out + alpha·gradient` of block `block`. With `alpha` the negative learning rate and `out` the
     /// parameters, this is a step of SGD.
     fn gradient(&self, kernel: Kernel, block: usize, pass: GradientInputs<'_>, alpha: f32, beta: f32, out: &mut [f32]);
+}
+
+/// A layer each of whose parameter blocks belongs to some of its outputs.
+pub(crate) trait SplitOutputs: Sync {
+    /// The first output whose parameters are in block `block` or behind it.
+    fn first_output(&self, block: usize) -> usize;
+
+    /// Computes `y`, the outputs from `start` on, which is one of [`first_output`](Self::first_output), from the inputs of all
+    /// samples.
+    fn forward_outputs(&self, kernel: Kernel, parameters: &[f32], x: MatRef<'_>, start: usize, y: MatMut<'_>);
 }
 
 /// A layer whose outputs depend, in training, on all samples of the batch.
