@@ -374,12 +374,7 @@ fn append(list: &mut [Column], cols: &Range<usize>, mask: u64) {
 fn masks_of_rows(a: MatRef<'_>) -> [u64; BLOCK] {
     let mut masks = [0; BLOCK];
     for (mask, first) in masks.iter_mut().zip((0..a.rows()).step_by(ROW_GROUP)) {
-        let mut all = [0; BLOCK];
-        for row in first..a.rows().min(first + ROW_GROUP) {
-            for (all, x) in all.iter_mut().zip(a.row(row)) {
-                *all |= x.to_bits();
-            }
-        }
+        let all = bits_of_any(std::array::from_fn(|row| a.row((first + row).min(a.rows() - 1))));
         let flags = all.map(|bits| u8::from(bits != 0));
         for (byte, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
             // The product moves each of the eight flags to its bit of the highest byte.
@@ -388,6 +383,22 @@ fn masks_of_rows(a: MatRef<'_>) -> [u64; BLOCK] {
         }
     }
     masks
+}
+
+/// The bits that are set in any value of a column, for at most 64 columns.
+#[inline(always)]
+fn bits_of_any(group: [&[f32]; ROW_GROUP]) -> [u32; BLOCK] {
+    let mut all = [0; BLOCK];
+    // The rows of a whole block have a length that is known, so that no value goes through memory.
+    if let [Some(first), Some(second), Some(third)] = group.map(|row| row.first_chunk::<BLOCK>()) {
+        return std::array::from_fn(|col| first[col].to_bits() | second[col].to_bits() | third[col].to_bits());
+    }
+    for row in group {
+        for (all, x) in all.iter_mut().zip(row) {
+            *all |= x.to_bits();
+        }
+    }
+    all
 }
 
 /// The same from flags, which have a row for each column.
