@@ -6,8 +6,9 @@
     compare.py net --net SPEC --batch B --optimizer sgd|adam
 
 Prints the median of each, and the median of the ratios of each round: above 1, ours is faster. WORKLOAD: mlp-s,
-mlp-s-128, mlp-l, cnn-seed, cnn-basic, lenet5 (training); infer-1 (prediction, batch 1 and 1,000); gemm (matrix
-products); time-to-99 (seconds of training to 99%); net (training of any network in text form, beside PyTorch).
+mlp-s-128, mlp-l, cnn-seed, cnn-basic, lenet5, lenet5-gelu, -sigmoid, -leakyrelu, -batchnorm (training); infer-1
+(prediction in batches of 1, 2, 4, 8, 16 and 1,000); gemm (matrix products); time-to-99 (seconds of training to 99%);
+net (training of any network in text form, beside PyTorch).
 
 With --against, another build of our own program is the peer, to compare before and after a change.
 

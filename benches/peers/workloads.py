@@ -1,6 +1,8 @@
 """Training workloads: network in text form, batch size, optimizer, learning rate. The same as in benches/src/lib.rs."""
 
 _MLP_S = "784 | dense 128 | relu | dense 64 | relu | dense 10"
+_LENET5 = ("28x28x1 | conv 6 5x5 pad 2 | ACT | avgpool 2 | conv 16 5x5 | ACT | avgpool 2 | dense 120 | ACT | dense 84 | ACT"
+           " | dense 10")
 
 WORKLOADS = {
     "mlp-s": (_MLP_S, 32, "sgd", 0.1),
@@ -11,11 +13,14 @@ WORKLOADS = {
         " | dense 64 | relu | dense 32 | relu | dense 10", 32, "adam", 1e-3),
     "cnn-basic": (
         "28x28x1 | conv 32 3x3 | relu | conv 64 3x3 | relu | maxpool 2 | dense 128 | relu | dense 10", 64, "sgd", 0.05),
-    "lenet5": (
-        "28x28x1 | conv 6 5x5 pad 2 | tanh | avgpool 2 | conv 16 5x5 | tanh | avgpool 2 | dense 120 | tanh | dense 84"
-        " | tanh | dense 10", 64, "sgd", 0.05),
+    "lenet5": (_LENET5.replace("ACT", "tanh"), 64, "sgd", 0.05),
+    "lenet5-gelu": (_LENET5.replace("ACT", "gelu"), 64, "sgd", 0.05),
+    "lenet5-sigmoid": (_LENET5.replace("ACT", "sigmoid"), 64, "sgd", 0.05),
+    "lenet5-leakyrelu": (_LENET5.replace("ACT", "leakyrelu 0.01"), 64, "sgd", 0.05),
+    "lenet5-batchnorm": (_LENET5.replace("ACT", "batchnorm | tanh"), 64, "sgd", 0.05),
 }
 PREDICTIONS = ["mlp-s", "cnn-seed"]
+PREDICTION_BATCHES = [1, 2, 4, 8, 16, 1000]
 # (m, n, k): cubes, then the dense layers' forward products (batch, outputs, inputs)
 GEMM = [(n, n, n) for n in (64, 128, 256, 512, 1024, 2048)] + [
     (32, 128, 784), (128, 128, 784), (256, 1024, 784), (256, 1024, 1024)]

@@ -51,8 +51,19 @@ impl OptimizerKind {
 
 const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
 
+/// LeNet-5, or the same with other layers between.
+const fn lenet5(name: &'static str, net: &'static str) -> Workload {
+    Workload {
+        name,
+        net,
+        batch: 64,
+        optimizer: OptimizerKind::Sgd,
+        learning_rate: 0.05,
+    }
+}
+
 /// Training workloads.
-pub const WORKLOADS: [Workload; 6] = [
+pub const WORKLOADS: [Workload; 10] = [
     Workload {
         name: "mlp-s",
         net: MLP_S,
@@ -89,21 +100,38 @@ pub const WORKLOADS: [Workload; 6] = [
         optimizer: OptimizerKind::Sgd,
         learning_rate: 0.05,
     },
-    Workload {
-        name: "lenet5",
-        net: "28x28x1 | conv 6 5x5 pad 2 | tanh | avgpool 2 | conv 16 5x5 | tanh | avgpool 2 | dense 120 | tanh | dense 84 \
-              | tanh | dense 10",
-        batch: 64,
-        optimizer: OptimizerKind::Sgd,
-        learning_rate: 0.05,
-    },
+    lenet5(
+        "lenet5",
+        "28x28x1 | conv 6 5x5 pad 2 | tanh | avgpool 2 | conv 16 5x5 | tanh | avgpool 2 | dense 120 | tanh | dense 84 \
+         | tanh | dense 10",
+    ),
+    lenet5(
+        "lenet5-gelu",
+        "28x28x1 | conv 6 5x5 pad 2 | gelu | avgpool 2 | conv 16 5x5 | gelu | avgpool 2 | dense 120 | gelu | dense 84 \
+         | gelu | dense 10",
+    ),
+    lenet5(
+        "lenet5-sigmoid",
+        "28x28x1 | conv 6 5x5 pad 2 | sigmoid | avgpool 2 | conv 16 5x5 | sigmoid | avgpool 2 | dense 120 | sigmoid \
+         | dense 84 | sigmoid | dense 10",
+    ),
+    lenet5(
+        "lenet5-leakyrelu",
+        "28x28x1 | conv 6 5x5 pad 2 | leakyrelu 0.01 | avgpool 2 | conv 16 5x5 | leakyrelu 0.01 | avgpool 2 | dense 120 \
+         | leakyrelu 0.01 | dense 84 | leakyrelu 0.01 | dense 10",
+    ),
+    lenet5(
+        "lenet5-batchnorm",
+        "28x28x1 | conv 6 5x5 pad 2 | batchnorm | tanh | avgpool 2 | conv 16 5x5 | batchnorm | tanh | avgpool 2 \
+         | dense 120 | batchnorm | tanh | dense 84 | batchnorm | tanh | dense 10",
+    ),
 ];
 
 /// Workloads whose networks are timed in prediction.
 pub const PREDICTIONS: [&str; 2] = ["mlp-s", "cnn-seed"];
 
-/// Batch sizes of prediction: one image, and many.
-pub const PREDICTION_BATCHES: [usize; 2] = [1, 1_000];
+/// Batch sizes of prediction: one image, what a server collects, and many.
+pub const PREDICTION_BATCHES: [usize; 6] = [1, 2, 4, 8, 16, 1_000];
 
 /// Matrix products to time, as (m, n, k): cubes, then the forward products of dense layers (batch, outputs, inputs).
 pub const GEMM_SHAPES: [(usize, usize, usize); 10] = [

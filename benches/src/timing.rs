@@ -87,8 +87,8 @@ struct Arguments {
     /// Library to time, where the program knows several
     #[arg(long)]
     peer: Option<String>,
-    /// Short for a network, a batch size and a learning rate: mlp-s, mlp-s-128, mlp-l, cnn-seed, cnn-basic, lenet5; or
-    /// infer-1 (prediction) or gemm (matrix products)
+    /// Short for a network, a batch size and a learning rate: mlp-s, mlp-s-128, mlp-l, cnn-seed, cnn-basic, lenet5,
+    /// lenet5-gelu, -sigmoid, -leakyrelu or -batchnorm; or infer-1 (prediction) or gemm (matrix products)
     #[arg(long)]
     workload: Option<String>,
     /// Network in text form

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from workloads import PREDICTIONS, WORKLOADS  # noqa: E402
+from workloads import PREDICTION_BATCHES, PREDICTIONS, WORKLOADS  # noqa: E402
 
 PEERS_DIR = os.environ.get("PEERS_DIR", os.path.expanduser("~/.cache/nn-core-peers"))
 MNIST = os.environ.get("MNIST_DIR", os.path.join(PEERS_DIR, "mnist"))
@@ -142,26 +142,26 @@ def run_infer(peer, version, a, make):
     """Times prediction of each network with each variant of a library, and prints the fastest variant.
 
     `make(net)` returns (to_input, {variant: call}), where `call(x)` returns when the logits are ready. Instead of a
-    call there may be the exception that says why the variant is missing. Prints a line for batch 1 (latency) and one
-    for batch 1000 (images per second), with the figures of every variant in `all`.
+    call there may be the exception that says why the variant is missing. Prints a line for each batch size (for batch 1
+    latency, else images per second), with the figures of every variant in `all`.
     """
     import numpy as np
     x = idx("t10k")[0].astype(np.float32) / 255.0
     for name in PREDICTIONS:
         to_input, variants = make(WORKLOADS[name][0])
-        singles = [to_input(x[i:i + 1]) for i in range(500)]
-        thousands = [to_input(x[i:i + 1000]) for i in range(0, 10000, 1000)]
-        latencies, rates, failed, expected = {}, {}, {}, None
+        inputs = {n: [to_input(x[i:i + n]) for i in range(0, min(len(x), 500 * n), n)] for n in PREDICTION_BATCHES}
+        latencies, rates, failed, expected = {}, {n: {} for n in PREDICTION_BATCHES[1:]}, {}, None
         share = max(0.5, a.seconds / max(1, len(variants)))
         for variant, call in variants.items():
             try:
                 if isinstance(call, Exception):
                     raise call
-                logits = np.asarray(call(thousands[0]))
+                logits = np.asarray(call(inputs[1000][0]))
                 expected = logits if expected is None else expected
                 assert np.allclose(logits, expected, atol=1e-3), "it disagrees with the first variant"
-                latencies[variant] = latency(lambda i: call(singles[i % 500]), limit=max(2.0, 4 * share))
-                rates[variant] = throughput(lambda i: call(thousands[i % 10]), share, 1000)
+                latencies[variant] = latency(lambda i: call(inputs[1][i % 500]), limit=max(2.0, 4 * share))
+                for n, of_variant in rates.items():
+                    of_variant[variant] = throughput(lambda i: call(inputs[n][i % len(inputs[n])]), share, n)
             except Exception as e:  # the installed version cannot run this variant
                 failed[variant] = f"{type(e).__name__}: {e}"[:200]
         if not latencies:
@@ -171,6 +171,7 @@ def run_infer(peer, version, a, make):
         best = min(latencies, key=lambda variant: latencies[variant][0])
         emit(**same, batch=1, images_per_s=1e6 / latencies[best][0], latency_us=latencies[best][0],
              calls=latencies[best][1], variant=best, all={k: round(v[0], 1) for k, v in latencies.items()})
-        best = max(rates, key=rates.get)
-        emit(**same, batch=1000, images_per_s=rates[best], variant=best, all={k: round(v) for k, v in rates.items()})
+        for n, of_variant in rates.items():
+            best = max(of_variant, key=of_variant.get)
+            emit(**same, batch=n, images_per_s=of_variant[best], variant=best, all={k: round(v) for k, v in of_variant.items()})
 
