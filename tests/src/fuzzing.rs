@@ -30,17 +30,20 @@ use crate::{
     naive::{self, Layout},
 };
 
+/// What checks any bytes.
+pub type Target = fn(&[u8]);
+
 /// Names of the targets, and what they call.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("checkpoint", checkpoint),
     ("csv", csv),
-    ("examples", examples),
     ("idx", idx),
     ("photo", photo),
     ("product", product),
     ("safetensors", safetensors),
     ("settings", settings),
     ("strokes", strokes),
+    ("teaching", teaching),
     ("text", text),
 ];
 
@@ -166,7 +169,7 @@ pub fn strokes(data: &[u8]) {
 }
 
 /// A file of examples.
-pub fn examples(data: &[u8]) {
+pub fn teaching(data: &[u8]) {
     FOLDER.with(|folder| {
         let path = folder.path().join("examples.jsonl");
         fs::write(&path, data).expect("a file");

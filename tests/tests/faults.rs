@@ -160,7 +160,7 @@ fn kills_leave_whole_files_and_the_next_save_removes_what_they_left() {
         }
         // Any writer cleans up.
         nn_core::atomic_file::write(parent.join("other"), |_| Ok(())).unwrap();
-        assert_eq!(unfinished(&parent), [PathBuf::new(); 0], "{kind:?}");
+        assert_eq!(unfinished(&parent), Vec::<PathBuf>::new(), "{kind:?}");
     }
 }
 
@@ -178,7 +178,7 @@ fn a_full_disk_leaves_the_old_file() {
             "{kind:?}: {text}"
         );
         assert_eq!(fs::read(kind.path(folder.path())).unwrap(), before, "{kind:?}");
-        assert_eq!(unfinished(folder.path()), [PathBuf::new(); 0], "{kind:?}");
+        assert_eq!(unfinished(folder.path()), Vec::<PathBuf>::new(), "{kind:?}");
     }
 }
 

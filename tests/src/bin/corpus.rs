@@ -22,13 +22,13 @@ fn main() -> io::Result<()> {
     for (name, files) in [
         ("checkpoint", checkpoints()),
         ("csv", csv()),
-        ("examples", examples()),
         ("idx", idx()),
         ("photo", photos()),
         ("product", products()),
         ("safetensors", weights()),
         ("settings", settings()),
         ("strokes", strokes()),
+        ("teaching", examples()),
         ("text", texts()),
     ] {
         let folder = Path::new(&folder).join(name);

@@ -1,4 +1,0 @@
-//! Runs `tests::fuzzing::examples` on any bytes.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| tests::fuzzing::examples(data));
