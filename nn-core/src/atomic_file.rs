@@ -42,14 +42,23 @@ const MAX_LINKS: usize = 40;
 /// # Errors
 /// What `write` returns, and the errors of [`check_writable`]. None of them names `path`; add it to the message.
 pub fn write(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let path = destination(path.as_ref())?;
+    write_and_sync(path.as_ref(), write, File::sync_all)
+}
+
+/// As [`write()`]; `sync` flushes the file, and then its folder, to disk.
+fn write_and_sync(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    sync: impl Fn(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let path = destination(path)?;
     remove_abandoned(folder_of(&path));
     let mut writer = BufWriter::new(temporary_file(&path)?);
     write(&mut writer)?;
     let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
+    sync(file.as_file())?;
     file.persist(&path).map_err(|error| error.error)?;
-    sync_folder(folder_of(&path))
+    sync_folder(folder_of(&path), sync)
 }
 
 /// Checks that [`write()`] can write to `path`; call it before a long computation. An existing file is left unchanged.
@@ -158,12 +167,12 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
 }
 
 /// Flushes the entries of a folder to disk, without which a renamed file may be lost if the power fails.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+fn sync_folder(folder: &Path, sync: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
     // Windows has no such call, and a folder that can be written to may still not be readable.
     let Some(folder) = cfg!(unix).then(|| File::open(folder).ok()).flatten() else {
         return Ok(());
     };
-    match folder.sync_all() {
+    match sync(&folder) {
         // Some file systems cannot.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         outcome => outcome,
@@ -199,6 +208,36 @@ mod tests {
         assert_eq!(error.unwrap_err().to_string(), "the disk is full");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Of the file, the old one stays; of the folder, the new one is whole but may be lost if the power fails.
+    #[test]
+    fn a_failing_flush_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "old").unwrap();
+        let fails = |is_folder: bool, kind: ErrorKind| {
+            write_and_sync(
+                &path,
+                |file| file.write_all(b"new"),
+                |file| match file.metadata()?.is_dir() == is_folder {
+                    true => Err(Error::new(kind, "the disk does not answer")),
+                    false => Ok(()),
+                },
+            )
+        };
+        let expect = |outcome: io::Result<()>, content: &str| {
+            assert_eq!(outcome.unwrap_err().to_string(), "the disk does not answer");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        };
+        expect(fails(false, ErrorKind::Other), "old");
+        expect(fails(false, ErrorKind::Unsupported), "old");
+        if cfg!(unix) {
+            expect(fails(true, ErrorKind::Other), "new");
+        }
+        // Some file systems cannot flush folders.
+        fails(true, ErrorKind::Unsupported).unwrap();
     }
 
     #[test]

@@ -11,17 +11,24 @@ use std::{
 };
 
 use digit_pad::{
-    app::settings::Settings, drawing::strokes::Ink, geometry::Point, recognition::example::Example,
-    storage::paths::UserPaths, teaching::examples::Examples,
+    app::settings::Settings,
+    drawing::strokes::Ink,
+    geometry::Point,
+    recognition::example::Example,
+    storage::{atomic_file, paths::UserPaths},
+    teaching::examples::Examples,
 };
 use mnist_io::Idx;
-use nn_core::{Cursor, Model, Network, Trainer, optim::Adam};
+use nn_core::{Cursor, Model, Network, Trainer, formats::OnnxOptions, optim::Adam};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 /// Environment variables of a process that saves: what, into which folder, and how often.
 const KIND: &str = "FAULTS_KIND";
 const FOLDER: &str = "FAULTS_FOLDER";
 const TIMES: &str = "FAULTS_TIMES";
+/// Side of an image, in pixels, and lines of a text.
+const SIDE: usize = 200;
+const LINES: usize = 20_000;
 /// Kills for each kind of file.
 const KILLS: usize = 12;
 
@@ -33,9 +40,21 @@ enum Kind {
     Examples,
     Settings,
     Idx,
+    Onnx,
+    Image,
+    Text,
 }
 
-const KINDS: [Kind; 5] = [Kind::Model, Kind::Checkpoint, Kind::Examples, Kind::Settings, Kind::Idx];
+const KINDS: [Kind; 8] = [
+    Kind::Model,
+    Kind::Checkpoint,
+    Kind::Examples,
+    Kind::Settings,
+    Kind::Idx,
+    Kind::Onnx,
+    Kind::Image,
+    Kind::Text,
+];
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -74,6 +93,16 @@ impl Kind {
                 settings.save(&UserPaths::all_in(folder))?;
             }
             Self::Idx => Idx::new(vec![300, 300], vec![version as u8; 90_000])?.save(path)?,
+            Self::Onnx => Model::new(network(version)).save_onnx(path, OnnxOptions::default())?,
+            Self::Image => {
+                let rgb: Vec<u8> = (0..3 * SIDE * SIDE)
+                    .map(|index| (index * index / 7 + version) as u8)
+                    .collect();
+                atomic_file::replace_png(&path, &rgb, SIDE, SIDE)?;
+            }
+            Self::Text => atomic_file::replace(&path, |file| {
+                (0..LINES).try_for_each(|line| writeln!(file, "{line},{version}"))
+            })?,
         }
         Ok(())
     }
@@ -87,6 +116,15 @@ impl Kind {
             Self::Examples => Examples::load(&path)?.len() == 299,
             Self::Settings => Settings::load(&UserPaths::all_in(folder)).width >= 1000,
             Self::Idx => Idx::open(path)?.shape() == [300, 300],
+            // Nothing here reads it; its length does not depend on the weights.
+            Self::Onnx => {
+                fs::metadata(path)?.len() == Model::new(network(0)).to_onnx(OnnxOptions::default())?.len() as u64
+            }
+            Self::Image => image::load_from_memory(&fs::read(path)?)?.width() as usize == SIDE,
+            Self::Text => {
+                let text = fs::read_to_string(path)?;
+                text.ends_with('\n') && text.lines().count() == LINES
+            }
         };
         if is_whole {
             Ok(())
@@ -166,11 +204,13 @@ fn kills_leave_whole_files_and_the_next_save_removes_what_they_left() {
 
 #[test]
 fn a_full_disk_leaves_the_old_file() {
-    for kind in KINDS.into_iter().filter(|&kind| kind != Kind::Settings) {
+    for kind in KINDS {
         let folder = tempfile::tempdir().unwrap();
         kind.save(folder.path(), 0).unwrap();
         let before = fs::read(kind.path(folder.path())).unwrap();
-        let mut command = saving(kind, folder.path(), 1, "16");
+        // Settings are smaller than a block.
+        let limit = if kind == Kind::Settings { "0" } else { "16" };
+        let mut command = saving(kind, folder.path(), 1, limit);
         let output = command.stdout(Stdio::piped()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(
@@ -178,13 +218,14 @@ fn a_full_disk_leaves_the_old_file() {
             "{kind:?}: {text}"
         );
         assert_eq!(fs::read(kind.path(folder.path())).unwrap(), before, "{kind:?}");
-        assert_eq!(unfinished(folder.path()), Vec::<PathBuf>::new(), "{kind:?}");
+        let parent = kind.path(folder.path()).parent().unwrap().to_owned();
+        assert_eq!(unfinished(&parent), Vec::<PathBuf>::new(), "{kind:?}");
     }
 }
 
 #[test]
 fn two_processes_may_write_one_file() {
-    for kind in [Kind::Model, Kind::Examples, Kind::Settings] {
+    for kind in KINDS {
         let folder = tempfile::tempdir().unwrap();
         kind.save(folder.path(), 0).unwrap();
         let writers = [start(kind, folder.path()), start(kind, folder.path())];
@@ -200,6 +241,44 @@ fn two_processes_may_write_one_file() {
     }
 }
 
+/// A clock that is set back or forward by days makes files old, or of the future; one that is being written stays.
+#[test]
+fn clocks_that_jump_end_no_save() {
+    const DAYS: Duration = Duration::from_secs(3 * 24 * 3600);
+    for kind in [Kind::Checkpoint, Kind::Idx] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = saving(kind, folder.path(), 300, "unlimited")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut jumps = 0;
+        while writer.try_wait().unwrap().is_none() {
+            for path in unfinished(folder.path()) {
+                let Ok(file) = fs::File::options().write(true).open(path) else {
+                    continue;
+                };
+                // Not before its writer has the lock.
+                if file.try_lock().is_ok() {
+                    continue;
+                }
+                let time = if jumps % 2 == 0 {
+                    SystemTime::now() - DAYS
+                } else {
+                    SystemTime::now() + DAYS
+                };
+                file.set_modified(time).unwrap();
+                jumps += 1;
+            }
+            nn_core::atomic_file::write(folder.path().join("other"), |_| Ok(())).unwrap();
+        }
+        let output = writer.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && !text.contains("refused"), "{kind:?}: {text}");
+        assert!(jumps > 0, "{kind:?}");
+        kind.load(folder.path()).unwrap();
+    }
+}
+
 /// The kernel's folder refuses files from everyone; a folder without the permission only from others than root.
 #[test]
 fn a_folder_that_cannot_be_written_to_is_named() {
@@ -211,7 +290,7 @@ fn a_folder_that_cannot_be_written_to_is_named() {
         folders.push(folder.path());
     }
     for folder in folders.into_iter().filter(|folder| folder.exists()) {
-        for kind in [Kind::Model, Kind::Checkpoint, Kind::Idx] {
+        for kind in KINDS.into_iter().filter(|&kind| kind != Kind::Settings) {
             let message = kind.save(folder, 0).unwrap_err().to_string();
             let path = kind.path(folder).display().to_string();
             assert!(message.contains(&path), "{message}");
