@@ -331,15 +331,54 @@ fn a_closed_standard_output_is_no_panic() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = program().arg("info").stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .starts_with("error: cannot write to standard output")
-    );
+fn a_full_standard_output_is_an_error_of_every_command_and_loses_no_weights() {
+    let folder = Folder::new();
+    let strokes = folder.write("one.jsonl", "{\"strokes\":[[[5,0],[5,10]]]}\n");
+    let (image, weights) = (folder.file("one.png"), folder.file("weights.safetensors"));
+    GrayImage::from_fn(28, 28, |x, _| Luma([if x == 14 { 255 } else { 0 }]))
+        .save(&image)
+        .unwrap();
+    let training = tiny_training(&["--json", "--out", text(&weights)]);
+    let short = [
+        &["info"][..],
+        &["predict", text(&image)],
+        &["replay", text(&strokes), "--json"],
+    ]
+    .map(|args| args.iter().map(|&arg| arg.to_owned()).collect());
+    for args in short.into_iter().chain([training]) {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program().args(&args).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains("error: cannot write to standard output"),
+            "{args:?}: {stderr}"
+        );
+    }
+    succeed(["info", "--model", text(&weights)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_standard_output_a_missed_goal_is_still_a_failure() {
+    let folder = Folder::new();
+    let weights = folder.file("weights.safetensors");
+    for (more, status) in [(&[][..], 0), (&["--until-accuracy", "1"], 1)] {
+        let more = [&["--json", "--out", text(&weights)], more].concat();
+        let mut child = program()
+            .args(tiny_training(&more))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let run = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(status), "{more:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        succeed(["info", "--model", text(&weights)]);
+        fs::remove_file(&weights).unwrap();
+    }
 }
 
 #[test]
