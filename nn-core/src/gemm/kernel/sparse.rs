@@ -218,7 +218,7 @@ fn least_blocks(parallel: bool) -> usize {
 
 /// Whether so few of the columns are nonzero that skipping the others gains more than the lists cost.
 fn is_worth_it(nonzero: usize, columns: usize) -> bool {
-    8 * nonzero <= 7 * columns
+    4 * nonzero <= 3 * columns
 }
 
 impl<'a> NonzeroRef<'a> {
