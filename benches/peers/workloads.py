@@ -15,7 +15,7 @@ WORKLOADS = {
         "28x28x1 | conv 32 3x3 | relu | conv 64 3x3 | relu | maxpool 2 | dense 128 | relu | dense 10", 64, "sgd", 0.05),
     "lenet5": (_LENET5.replace("ACT", "tanh"), 64, "sgd", 0.05),
     "lenet5-gelu": (_LENET5.replace("ACT", "gelu"), 64, "sgd", 0.05),
-    "lenet5-sigmoid": (_LENET5.replace("ACT", "sigmoid"), 64, "sgd", 0.05),
+    "lenet5-sigmoid": (_LENET5.replace("ACT", "sigmoid"), 64, "adam", 0.002),  # SGD needs epochs before the loss falls
     "lenet5-leakyrelu": (_LENET5.replace("ACT", "leakyrelu 0.01"), 64, "sgd", 0.05),
     "lenet5-batchnorm": (_LENET5.replace("ACT", "batchnorm | tanh"), 64, "sgd", 0.05),
 }

@@ -110,11 +110,16 @@ pub const WORKLOADS: [Workload; 10] = [
         "28x28x1 | conv 6 5x5 pad 2 | gelu | avgpool 2 | conv 16 5x5 | gelu | avgpool 2 | dense 120 | gelu | dense 84 \
          | gelu | dense 10",
     ),
-    lenet5(
-        "lenet5-sigmoid",
-        "28x28x1 | conv 6 5x5 pad 2 | sigmoid | avgpool 2 | conv 16 5x5 | sigmoid | avgpool 2 | dense 120 | sigmoid \
-         | dense 84 | sigmoid | dense 10",
-    ),
+    Workload {
+        // SGD needs epochs before the loss falls.
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 0.002,
+        ..lenet5(
+            "lenet5-sigmoid",
+            "28x28x1 | conv 6 5x5 pad 2 | sigmoid | avgpool 2 | conv 16 5x5 | sigmoid | avgpool 2 | dense 120 | sigmoid \
+             | dense 84 | sigmoid | dense 10",
+        )
+    },
     lenet5(
         "lenet5-leakyrelu",
         "28x28x1 | conv 6 5x5 pad 2 | leakyrelu 0.01 | avgpool 2 | conv 16 5x5 | leakyrelu 0.01 | avgpool 2 | dense 120 \
