@@ -149,9 +149,10 @@ fn product(kernel: Kernel, scale: (f32, f32), a: MatRef<'_>, b: MatRef<'_>, c: M
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
     let (first, second) = (threads / 2, threads - threads / 2);
     let half = |len: usize| len * first / threads;
-    if first == 0 {
+    let by_columns = n >= 2 * THREAD_COLS && n > m / 2;
+    if first == 0 || (m < 2 && !by_columns) {
         loops_5_to_3(kernel, scale, a, b, c);
-    } else if n >= 2 * THREAD_COLS && n > m / 2 {
+    } else if by_columns {
         let cut = half(n).next_multiple_of(NR);
         let (left, right) = c.split_at_col(cut);
         rayon::join(
