@@ -51,15 +51,27 @@ impl OptimizerKind {
 
 const MLP_S: &str = "784 | dense 128 | relu | dense 64 | relu | dense 10";
 
-/// LeNet-5, or the same with other layers between.
-const fn lenet5(name: &'static str, net: &'static str) -> Workload {
-    Workload {
-        name,
-        net,
-        batch: 64,
-        optimizer: OptimizerKind::Sgd,
-        learning_rate: 0.05,
-    }
+/// LeNet-5 with `$activation` in place of tanh.
+macro_rules! lenet5 {
+    ($name:literal, $activation:literal) => {
+        Workload {
+            name: $name,
+            net: concat!(
+                "28x28x1 | conv 6 5x5 pad 2 | ",
+                $activation,
+                " | avgpool 2 | conv 16 5x5 | ",
+                $activation,
+                " | avgpool 2 | dense 120 | ",
+                $activation,
+                " | dense 84 | ",
+                $activation,
+                " | dense 10"
+            ),
+            batch: 64,
+            optimizer: OptimizerKind::Sgd,
+            learning_rate: 0.05,
+        }
+    };
 }
 
 /// Training workloads.
@@ -100,36 +112,16 @@ pub const WORKLOADS: [Workload; 10] = [
         optimizer: OptimizerKind::Sgd,
         learning_rate: 0.05,
     },
-    lenet5(
-        "lenet5",
-        "28x28x1 | conv 6 5x5 pad 2 | tanh | avgpool 2 | conv 16 5x5 | tanh | avgpool 2 | dense 120 | tanh | dense 84 \
-         | tanh | dense 10",
-    ),
-    lenet5(
-        "lenet5-gelu",
-        "28x28x1 | conv 6 5x5 pad 2 | gelu | avgpool 2 | conv 16 5x5 | gelu | avgpool 2 | dense 120 | gelu | dense 84 \
-         | gelu | dense 10",
-    ),
+    lenet5!("lenet5", "tanh"),
+    lenet5!("lenet5-gelu", "gelu"),
     Workload {
         // SGD needs epochs before the loss falls.
         optimizer: OptimizerKind::Adam,
         learning_rate: 0.002,
-        ..lenet5(
-            "lenet5-sigmoid",
-            "28x28x1 | conv 6 5x5 pad 2 | sigmoid | avgpool 2 | conv 16 5x5 | sigmoid | avgpool 2 | dense 120 | sigmoid \
-             | dense 84 | sigmoid | dense 10",
-        )
+        ..lenet5!("lenet5-sigmoid", "sigmoid")
     },
-    lenet5(
-        "lenet5-leakyrelu",
-        "28x28x1 | conv 6 5x5 pad 2 | leakyrelu 0.01 | avgpool 2 | conv 16 5x5 | leakyrelu 0.01 | avgpool 2 | dense 120 \
-         | leakyrelu 0.01 | dense 84 | leakyrelu 0.01 | dense 10",
-    ),
-    lenet5(
-        "lenet5-batchnorm",
-        "28x28x1 | conv 6 5x5 pad 2 | batchnorm | tanh | avgpool 2 | conv 16 5x5 | batchnorm | tanh | avgpool 2 \
-         | dense 120 | batchnorm | tanh | dense 84 | batchnorm | tanh | dense 10",
-    ),
+    lenet5!("lenet5-leakyrelu", "leakyrelu 0.01"),
+    lenet5!("lenet5-batchnorm", "batchnorm | tanh"),
 ];
 
 /// Workloads whose networks are timed in prediction.
