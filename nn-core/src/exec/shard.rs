@@ -41,7 +41,7 @@ pub(crate) fn for_blocks(
     arenas: Arenas<'_>,
     work: &(impl Fn(&ParameterBlock, Arenas<'_>) + Sync),
 ) {
-    let Some((middle, smaller)) = cut_blocks(blocks) else {
+    let Some((middle, half)) = cut_blocks(blocks) else {
         if let [block] = blocks {
             work(block, arenas);
         }
@@ -51,7 +51,7 @@ pub(crate) fn for_blocks(
     let (left_arenas, right_arenas) = arenas.split_at(parameters_of(left), left.len());
     let left_work = || for_blocks(left, min_parameters, left_arenas, work);
     let right_work = || for_blocks(right, min_parameters, right_arenas, work);
-    if smaller >= min_parameters {
+    if half >= min_parameters {
         rayon::join(left_work, right_work);
     } else {
         left_work();
@@ -59,8 +59,8 @@ pub(crate) fn for_blocks(
     }
 }
 
-/// Divides blocks in two, as evenly as possible: returns the first block of the second part, and the parameters of each
-/// part, if the division is even; `None` for a single block.
+/// Divides blocks in two, as evenly as possible: returns the first block of the second part, and half of all parameters;
+/// `None` for a single block.
 pub(super) fn cut_blocks(blocks: &[ParameterBlock]) -> Option<(usize, usize)> {
     let total = parameters_of(blocks);
     let ends = blocks.iter().scan(0, |end, block| {

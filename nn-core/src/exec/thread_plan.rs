@@ -17,8 +17,9 @@ use crate::{
 /// A step has two parallel sections. In the first, threads take samples: forward, loss, the gradients of the outputs,
 /// and those of convolutions' parameters. In the second they take parameters: the gradients of dense layers'
 /// parameters, the sums of those of convolutions, and the optimizer. A first dense layer that has most of the parameters
-/// is computed before that, divided by its outputs, so that threads read the weights that they updated. Clipping by the
-/// gradients' norm adds a section, which is not counted. The distribution does not change the bits of the result.
+/// is computed before that if the batch is small, divided by its outputs, so that threads read the weights that they
+/// updated. Clipping by the gradients' norm adds a section, which is not counted. The distribution does not change the
+/// bits of the result.
 ///
 /// ```
 /// use nn_core::Network;
@@ -98,7 +99,8 @@ impl<'a> Counts<'a> {
             batch,
             shards: sharding.shards,
             // Each cross-sample node interrupts the section twice, in the forward and in the backward pass.
-            joins: (parts.len() - 1) * (1 + usize::from(first_layer(graph).is_some()) + 2 * graph.cross_sample.len()),
+            joins: (parts.len() - 1)
+                * (1 + usize::from(first_layer(graph, batch).is_some()) + 2 * graph.cross_sample.len()),
             sample_parts: parts
                 .into_iter()
                 .map(|shards| (shards.len(), sharding.samples(&shards).len()))

@@ -61,7 +61,8 @@ pub(super) unsafe trait Simd: Copy {
     const PANELS: [usize; 4];
     /// Steps of the innermost loop that are unrolled.
     const UNROLL: usize;
-    /// Minimum multiply-adds per thread: those of 3 µs. To give fewer to another thread takes longer than to do them.
+    /// Minimum multiply-adds per thread: those of about 3 µs on an Intel Xeon, where to give fewer to another thread took longer
+    /// than to do them.
     const THREAD_WORK: usize;
     /// Rows of a full tile. Registers hold its sums, one row of its panels, and one value of A.
     const MR: usize = (Self::REGISTERS - 1) * Self::WIDTH / (Self::PANELS[3] * NR) - 1;
