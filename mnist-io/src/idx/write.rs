@@ -1,6 +1,7 @@
 //! Writing of IDX: header and big-endian elements to a writer, or atomically to a file.
 
 use std::{
+    fs::File,
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -62,10 +63,18 @@ pub(super) fn save(path: &Path, shape: &[usize], data: &IdxData) -> io::Result<(
     drop(writer);
     file.as_file().sync_all()?;
     file.persist(&path)?;
-    // The folder's new entry, too. Not every system can.
-    #[cfg(unix)]
-    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
+    sync_folder(folder)
+}
+
+/// Flushes the folder's new entry to disk, where the system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let Some(folder) = cfg!(unix).then(|| File::open(folder).ok()).flatten() else {
+        return Ok(());
+    };
+    match folder.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Creates a temporary file with the permissions of the file that it will replace, or of an ordinary new file.
