@@ -212,6 +212,10 @@ pub enum Error {
     #[error("cannot start a thread: {0}; close other programs and try again")]
     Thread(io::Error),
 
+    /// A background thread ended by a panic, which is an error of this program.
+    #[error("what ran in the background failed by an error of this program; try again")]
+    WorkerEnded,
+
     /// An error of nn-core: the network cannot be built, loaded, saved or trained.
     #[error(transparent)]
     Network(#[from] nn_core::Error),

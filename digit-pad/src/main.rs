@@ -27,8 +27,8 @@ fn main() -> ExitCode {
     }
     let open = || -> Result<(), Error> {
         let opening = match &image {
-            Some(path) => Opening::Image(image_file::open(path.as_ref())?.image),
-            None => Opening::Blank,
+            Some(path) => image_file::open(path.as_ref()).map(|loaded| Opening::Image(loaded.image)),
+            None => Ok(Opening::Blank),
         };
         session::open(Model::embedded()?, &UserPaths::of_user(), opening, false)
     };

@@ -166,7 +166,7 @@ impl Display {
 
 impl Pad {
     fn open(args: &[&str]) -> Option<Self> {
-        Display::x11().map(|display| Pad::start(display, args, ["--name", "digit-pad"]))
+        Display::x11().map(|display| Pad::start(display, args, ["--name", "Digits"]))
     }
 
     /// Under Wayland, input needs delays and goes to the compositor's window.
@@ -177,7 +177,10 @@ impl Pad {
     }
 
     fn start(display: Display, args: &[&str], window: [&str; 2]) -> Self {
-        let home = tempfile::tempdir().expect("a folder");
+        Pad::start_in(tempfile::tempdir().expect("a folder"), display, args, window)
+    }
+
+    fn start_in(home: TempDir, display: Display, args: &[&str], window: [&str; 2]) -> Self {
         let mut process = common::program()
             .arg("--log-predictions")
             .arg("--home")
@@ -331,6 +334,87 @@ fn a_one_is_recognized_on_wayland() {
     pad.assert_exits();
 }
 
+#[test]
+fn an_input_method_without_a_server_does_not_matter() {
+    let Some(mut display) = Display::x11() else { return };
+    display.variables.push(("XMODIFIERS", "@im=nowhere".into()));
+    let mut pad = Pad::start(display, &[], ["--name", "Digits"]);
+    pad.draw(one());
+    pad.wait_for("reading: digit=1 ");
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[test]
+fn a_signal_closes_the_window_and_the_drawing_is_there_again() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    for signal in ["TERM", "HUP"] {
+        pad.press("c");
+        pad.draw(zero());
+        pad.wait_for("reading: digit=0 ");
+        // The last points of the stroke may still be on their way.
+        thread::sleep(Duration::from_millis(300));
+        let sent = Command::new("kill")
+            .args(["-s", signal, &pad.process.0.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        pad.assert_exits();
+        let Pad {
+            home,
+            _display: display,
+            ..
+        } = pad;
+        pad = Pad::start_in(home, display, &[], ["--name", "Digits"]);
+        let is_zero = |line: &String| line.starts_with("reading: digit=0 ");
+        assert!(pad.startup.iter().any(is_zero), "{signal}: {:?}", pad.startup);
+    }
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[test]
+fn shortcuts_work_on_every_layout() {
+    // Key codes of the places of Z and C, and of the 7 in the upper row and of the keypad.
+    let [z, c, seven, keypad_seven] = ["52", "54", "16", "79"];
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    for layout in ["ru", "gr", "ara", "us"] {
+        let set = Command::new("setxkbmap")
+            .arg(layout)
+            .env("DISPLAY", &pad.display)
+            .status();
+        if !set.is_ok_and(|status| status.success()) {
+            skip("setxkbmap");
+            break;
+        }
+        pad.draw(one());
+        pad.wait_for("reading: digit=1 ");
+        pad.press(z);
+        pad.wait_for("reading: none");
+        pad.draw(one());
+        pad.wait_for("reading: digit=1 ");
+        pad.press(seven);
+        pad.wait_for("message: Labeled as 7");
+        pad.press(keypad_seven);
+        pad.wait_for("message: Labeled as 7");
+        pad.press("Escape");
+        pad.press(c);
+        pad.wait_for("reading: none");
+    }
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_told_in_the_window() {
+    let Some(mut pad) = Pad::open(&["no-such-file.png"]) else {
+        return;
+    };
+    let is_told = |line: &String| line.starts_with("message: ") && line.contains("no-such-file.png");
+    assert!(pad.startup.iter().any(is_told), "{:?}", pad.startup);
+    pad.press("q");
+    pad.assert_exits();
+}
+
 /// Writes an image of a one into a folder.
 fn image_of_a_one(folder: &TempDir) -> PathBuf {
     let path = folder.path().join("one.png");
@@ -376,7 +460,7 @@ fn an_image_is_chosen_in_the_dialog_and_recognized() {
         // Without the session bus, a desktop's own dialog is not used.
         ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()),
     ]);
-    let mut pad = Pad::start(display, &[], ["--name", "digit-pad"]);
+    let mut pad = Pad::start(display, &[], ["--name", "Digits"]);
     pad.press("o");
     pad.wait_for("reading: digit=1 ");
     let asked = std::fs::read_to_string(folder.path().join("asked")).expect("the dialog was asked");

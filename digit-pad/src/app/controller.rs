@@ -1,6 +1,7 @@
 //! The controller: runs the window's commands and predictions, and owns the model, the workers and the user's examples.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 use nn_core::Network;
@@ -11,7 +12,7 @@ use crate::{
         fine_tuning_worker::FineTuningWorker,
         open_dialog::OpenDialog,
         saving,
-        test_digits::TestDigits,
+        test_digits::{TestDigit, TestDigits},
         training_worker::{self, TrainingUpdate, TrainingWorker},
     },
     drawing::{
@@ -20,7 +21,6 @@ use crate::{
     },
     error::Error,
     format::{counted, percent},
-    imaging::image_file,
     recognition::{
         activations::{ActivationRecorder, LayerActivation},
         example::{Example, ExampleInput},
@@ -30,8 +30,8 @@ use crate::{
         recognizer::ReadyModel,
         segmentation::{segment_image, segment_ink},
     },
-    storage::{exports, paths::UserPaths},
-    teaching::examples::Examples,
+    storage::paths::UserPaths,
+    teaching::example_store::ExampleStore,
     training::{presets::Preset, session::digit_model},
     ui::{Command, Effects, ExampleView, RecognizedDigit, State},
 };
@@ -54,9 +54,9 @@ pub struct Controller {
     training_threads: Option<ThreadPool>,
     /// Started with the first example.
     fine_tuning_worker: Option<FineTuningWorker>,
-    examples: Examples,
-    /// Why the saved examples could not be loaded. Their file is set aside before a new one is written.
-    load_error: Option<String>,
+    examples: ExampleStore,
+    /// What is wrong with the saved examples.
+    load_warning: Option<String>,
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
     digit_inks: Vec<Ink>,
     /// The file dialog, while it is open.
@@ -72,7 +72,8 @@ impl Controller {
     /// If the model does not take images of 28×28 pixels.
     pub fn new(model: Model, paths: UserPaths) -> Result<Self, Error> {
         let initial_model = Arc::new(model.clone());
-        let mut controller = Controller {
+        let (examples, load_warning) = ExampleStore::open(paths.examples());
+        Ok(Controller {
             current: ReadyModel::new(model)?,
             base_model: Arc::clone(&initial_model),
             initial_model,
@@ -80,30 +81,25 @@ impl Controller {
             training_worker: None,
             training_threads: None,
             fine_tuning_worker: None,
-            examples: Examples::new(),
-            load_error: None,
+            examples,
+            load_warning,
             digit_inks: Vec::new(),
             dialog: None,
             test_digits: TestDigits::new(),
             paths,
-        };
-        match controller.paths.examples().map(|path| Examples::load(&path)) {
-            None => {}
-            Some(Ok(examples)) => controller.examples = examples,
-            Some(Err(error)) => controller.load_error = Some(error.to_string()),
-        }
-        Ok(controller)
+        })
     }
 
     /// Shows the saved examples and starts fine-tuning on them.
     pub fn open(&mut self, state: &mut State) {
         self.show_examples(state);
-        if let Some(error) = &self.load_error {
-            state.show_message(error);
-        } else if !self.examples.is_empty()
+        if !self.examples.examples().is_empty()
             && let Err(error) = self.request_fine_tuning()
         {
             state.show_message(error.to_string());
+        }
+        if let Some(warning) = &self.load_warning {
+            state.show_message(warning);
         }
     }
 
@@ -167,8 +163,8 @@ impl Controller {
             Command::Open => self.open_dialog(),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
-            Command::RandomDigit => self.show_test_digit(state, false),
-            Command::NextMisclassified => self.show_test_digit(state, true),
+            Command::RandomDigit => self.test_digits.random().map(|digit| show_test_digit(digit, state)),
+            Command::NextMisclassified => self.search_misclassified(state),
             Command::Train => self.start_training(state),
             Command::Pause => {
                 if let Some(worker) = &self.training_worker {
@@ -185,16 +181,15 @@ impl Controller {
             Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label) => self.add_example(label, state),
             Command::UndoExample => {
-                let example = self.examples.undo();
-                self.examples_removed(example.is_some(), state)
+                let count = self.examples.examples().len();
+                self.remove_examples(count.saturating_sub(1)..count, state)
             }
-            Command::RemoveExample(index) => {
-                let example = self.examples.remove(index);
-                self.examples_removed(example.is_some(), state)
-            }
-            Command::RemoveAllExamples => {
-                self.examples.clear();
-                self.examples_removed(true, state)
+            Command::RemoveExample(index) => self.remove_examples(index..index + 1, state),
+            Command::RemoveAllExamples => self.remove_examples(0..self.examples.examples().len(), state),
+            Command::RestoreExamples => {
+                let saved = self.examples.restore();
+                state.show_message("Back again");
+                self.examples_changed(saved, state)
             }
         };
         effects_or_message(outcome, state)
@@ -202,7 +197,7 @@ impl Controller {
 
     /// Takes over what the workers and the file dialog have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state);
+        let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state) | self.poll_search(state);
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
             effects |= self.show_training(update, state);
         }
@@ -212,7 +207,7 @@ impl Controller {
     /// Whether a worker or the file dialog is still running.
     pub fn is_busy(&self) -> bool {
         let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
-        is_fine_tuning || self.training_worker.is_some() || self.dialog.is_some()
+        is_fine_tuning || self.training_worker.is_some() || self.dialog.is_some() || self.test_digits.is_searching()
     }
 
     fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
@@ -263,7 +258,7 @@ impl Controller {
         self.training_worker = None;
         self.cancel_fine_tuning();
         let mut effects = self.use_model(ReadyModel::new(Model::clone(&self.base_model))?);
-        if !self.examples.is_empty() {
+        if !self.examples.examples().is_empty() {
             effects |= effects_or_message(self.request_fine_tuning(), state);
         }
         Ok(effects)
@@ -283,41 +278,44 @@ impl Controller {
                 state.show_message(fault.to_string());
                 return Ok(Effects::REPAINT);
             }
-            Some(Ok(example)) => self.examples.add(example),
-        }
-        state.show_message(match self.training_worker {
-            None => format!("Labeled as {label}; fine-tuning…"),
-            Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
-        });
-        self.examples_changed(state)
-    }
-
-    fn examples_removed(&mut self, any: bool, state: &mut State) -> Result<Effects, Error> {
-        if any {
-            state.show_message(match self.examples.len() {
-                0 => "Removed; no examples left".to_owned(),
-                count => format!("Removed; {} left", counted(count, "example")),
-            });
-            return self.examples_changed(state);
-        }
-        Ok(Effects::REPAINT)
-    }
-
-    /// Saves and shows the examples, and fine-tunes on them unless training is under way; then that follows it.
-    fn examples_changed(&mut self, state: &mut State) -> Result<Effects, Error> {
-        self.show_examples(state);
-        if let Some(path) = self.paths.examples() {
-            if self.load_error.is_some() {
-                exports::put_aside(&path)?;
-                self.load_error = None;
+            Some(Ok(example)) => {
+                let saved = self.examples.add(example);
+                state.show_message(match self.training_worker {
+                    None => format!("Labeled as {label}; fine-tuning…"),
+                    Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
+                });
+                self.examples_changed(saved, state)
             }
-            self.examples.save(&path)?;
         }
-        match (&self.training_worker, self.examples.is_empty()) {
+    }
+
+    /// Removes the examples at these places, and offers to undo that.
+    fn remove_examples(&mut self, places: Range<usize>, state: &mut State) -> Result<Effects, Error> {
+        let before = self.examples.examples().len();
+        if places.start >= before.min(places.end) {
+            return Ok(Effects::REPAINT);
+        }
+        let saved = self.examples.remove(places.clone());
+        let removed = counted(places.len(), "example");
+        state.show_message(match self.examples.examples().len() {
+            0 => format!("Removed {removed}; none left"),
+            left => format!("Removed {removed}; {left} left"),
+        });
+        state.offer_restore();
+        self.examples_changed(saved, state)
+    }
+
+    /// Shows the examples, and fine-tunes on them unless training is under way; then that follows it. If they could not be
+    /// saved, they are still there until the window closes, and the message says why.
+    fn examples_changed(&mut self, saved: Result<(), Error>, state: &mut State) -> Result<Effects, Error> {
+        self.show_examples(state);
+        let effects = match (&self.training_worker, self.examples.examples().is_empty()) {
             (None, true) => self.restart_from_base(state),
             (None, false) => self.request_fine_tuning(),
             (Some(_), _) => Ok(Effects::REPAINT),
-        }
+        };
+        saved?;
+        effects
     }
 
     fn request_fine_tuning(&mut self) -> Result<Effects, Error> {
@@ -325,7 +323,7 @@ impl Controller {
             Some(worker) => worker,
             none => none.insert(FineTuningWorker::start()?),
         };
-        worker.request(&self.base_model, &self.examples)?;
+        worker.request(&self.base_model, self.examples.examples())?;
         Ok(Effects::REPAINT)
     }
 
@@ -340,8 +338,15 @@ impl Controller {
         let Some(outcome) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
             return Effects::default();
         };
+        if let Err(Error::WorkerEnded) = outcome {
+            // The next request starts another.
+            self.fine_tuning_worker = None;
+        }
         let outcome = outcome.map(|model| {
-            state.show_message(format!("Fine-tuned on {}", counted(self.examples.len(), "example")));
+            state.show_message(format!(
+                "Fine-tuned on {}",
+                counted(self.examples.examples().len(), "example")
+            ));
             self.use_model(model)
         });
         effects_or_message(outcome, state)
@@ -352,7 +357,7 @@ impl Controller {
             pixels: example.image(),
             label: example.label(),
         };
-        state.show_examples(Arc::new(self.examples.iter().map(view).collect()));
+        state.show_examples(Arc::new(self.examples.examples().iter().map(view).collect()));
     }
 
     fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
@@ -380,12 +385,11 @@ impl Controller {
             return Effects::default();
         };
         self.dialog = None;
-        let Some(path) = choice else {
+        let Some(image) = choice else {
             state.show_message("No image selected; an image can also be opened with: digit-pad IMAGE");
             return Effects::REPAINT;
         };
-        let outcome = image_file::open(&path).map(|loaded| state.place_image(loaded.image));
-        effects_or_message(outcome, state)
+        effects_or_message(image.map(|image| state.place_image(image)), state)
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
@@ -400,21 +404,33 @@ impl Controller {
         Ok(Effects::REPAINT)
     }
 
-    /// Places a test digit on the canvas: a random one, or the next misclassified one.
-    fn show_test_digit(&mut self, state: &mut State, misclassified: bool) -> Result<Effects, Error> {
-        let digit = if misclassified {
-            self.test_digits.misclassified(&mut self.current.recognizer)?
-        } else {
-            self.test_digits.random()?
-        };
-        let Some(digit) = digit else {
-            state.show_message("No test digit is misclassified");
-            return Ok(Effects::REPAINT);
-        };
-        let effects = state.place_image(digit.image);
-        state.show_message(format!("Test digit {}: label {}", digit.index + 1, digit.label));
-        Ok(effects)
+    /// Starts to search the next test digit that the network misclassifies.
+    fn search_misclassified(&mut self, state: &mut State) -> Result<Effects, Error> {
+        self.test_digits.search_misclassified(&self.current.model)?;
+        state.show_message("Searching…");
+        Ok(Effects::REPAINT)
     }
+
+    fn poll_search(&mut self, state: &mut State) -> Effects {
+        let Some(found) = self.test_digits.poll_search() else {
+            return Effects::default();
+        };
+        let effects = found.map(|digit| match digit {
+            Some(digit) => show_test_digit(digit, state),
+            None => {
+                state.show_message("No test digit is misclassified");
+                Effects::REPAINT
+            }
+        });
+        effects_or_message(effects, state)
+    }
+}
+
+/// Places a test digit on the canvas.
+fn show_test_digit(digit: TestDigit, state: &mut State) -> Effects {
+    let effects = state.place_image(digit.image);
+    state.show_message(format!("Test digit {}: label {}", digit.index + 1, digit.label));
+    effects
 }
 
 /// The effects of an outcome; an error is shown as a message.

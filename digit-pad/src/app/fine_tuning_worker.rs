@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, Sender, TryRecvError, channel},
     },
     thread,
 };
@@ -51,6 +51,12 @@ impl FineTuningWorker {
     /// # Errors
     /// [`Error::Thread`] if no thread can be started.
     pub fn start() -> Result<Self, Error> {
+        FineTuningWorker::serving(serve)
+    }
+
+    fn serving(
+        serve: impl Fn(&ThreadPool, &Receiver<Request>, &Sender<Response>) + Send + 'static,
+    ) -> Result<Self, Error> {
         let (requests, request_receiver) = channel();
         let (response_sender, responses) = channel();
         // A pool with a single thread, which leaves the other cores to drawing and recognition.
@@ -96,14 +102,22 @@ impl FineTuningWorker {
     /// The model of the newest request, once it is ready; never waits.
     ///
     /// # Errors
-    /// As [`FineTuner::new`] and [`FineTuner::fine_tune`].
+    /// As [`FineTuner::new`] and [`FineTuner::fine_tune`]; [`Error::WorkerEnded`] if the thread has panicked.
     pub fn poll(&mut self) -> Option<Result<ReadyModel, Error>> {
-        let response = self
-            .responses
-            .try_iter()
-            .find(|response| response.number == self.newest)?;
-        self.completed = response.number;
-        Some(response.model)
+        loop {
+            match self.responses.try_recv() {
+                Ok(response) if response.number == self.newest => {
+                    self.completed = response.number;
+                    return Some(response.model);
+                }
+                Ok(_) => {}
+                Err(TryRecvError::Disconnected) if self.is_busy() => {
+                    self.cancel();
+                    return Some(Err(Error::WorkerEnded));
+                }
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Whether a request is pending.
@@ -227,6 +241,26 @@ mod tests {
         worker.request(&model, &examples(2)).unwrap();
         let expected = FineTuner::new(&model).unwrap().fine_tune(&examples(2)).unwrap();
         assert!(worker.is_busy() && wait(&mut worker) == tensors(&expected));
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_not_endless_work() {
+        let mut worker = FineTuningWorker::serving(|_, requests, _| {
+            let _ = requests.recv();
+            panic!("on purpose");
+        })
+        .unwrap();
+        worker.request(&model(3), &examples(1)).unwrap();
+        let start = Instant::now();
+        let error = loop {
+            if let Some(outcome) = worker.poll() {
+                break outcome.unwrap_err();
+            }
+            assert!(start.elapsed() < Duration::from_secs(60));
+            thread::sleep(Duration::from_millis(1));
+        };
+        assert!(matches!(error, Error::WorkerEnded));
+        assert!(!worker.is_busy() && worker.poll().is_none());
     }
 
     #[test]

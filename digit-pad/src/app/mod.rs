@@ -2,6 +2,7 @@
 
 pub mod controller;
 pub mod fine_tuning_worker;
+pub mod kept_drawing;
 mod open_dialog;
 pub mod saving;
 pub mod settings;

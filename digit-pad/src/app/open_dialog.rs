@@ -1,14 +1,16 @@
-//! The system's file dialog for images, on a thread of its own so that the window stays responsive.
+//! The system's file dialog for images, which are then read: on a thread of its own, so that the window stays responsive.
 
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use crate::{error::Error, imaging::image_file};
+use crate::{
+    error::Error,
+    imaging::{gray_image::GrayImage, image_file},
+};
 
 /// An open dialog.
 #[derive(Debug)]
 pub(super) struct OpenDialog {
-    choice: Receiver<Option<PathBuf>>,
+    choice: Receiver<Option<Result<GrayImage, Error>>>,
 }
 
 impl OpenDialog {
@@ -23,8 +25,9 @@ impl OpenDialog {
             let dialog = dialog
                 .add_filter("Images", &image_file::extensions())
                 .add_filter("All files", &["*"]);
+            let image = |path: std::path::PathBuf| image_file::open(&path).map(|loaded| loaded.image);
             // The receiver is gone if the window was closed meanwhile.
-            let _ = sender.send(dialog.pick_file());
+            let _ = sender.send(dialog.pick_file().map(image));
         };
         if cfg!(target_os = "macos") {
             // macOS allows dialogs on the main thread only.
@@ -36,8 +39,8 @@ impl OpenDialog {
         Ok(OpenDialog { choice })
     }
 
-    /// The chosen path once the dialog is closed, `None` in it if it was canceled; never waits.
-    pub(super) fn poll(&self) -> Option<Option<PathBuf>> {
+    /// The chosen image once the dialog is closed and it is read, `None` in it if the dialog was canceled; never waits.
+    pub(super) fn poll(&self) -> Option<Option<Result<GrayImage, Error>>> {
         match self.choice.try_recv() {
             Ok(choice) => Some(choice),
             Err(TryRecvError::Disconnected) => Some(None),

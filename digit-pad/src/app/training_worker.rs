@@ -1,5 +1,6 @@
 //! Background training from scratch, with progress, pause and stop.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -84,7 +85,9 @@ impl TrainingWorker {
         let shared = Arc::new(Shared::default());
         let worker_shared = Arc::clone(&shared);
         threads.spawn(move || {
-            let outcome = run(preset, seed, &worker_shared);
+            // A panic would otherwise end the program.
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(preset, seed, &worker_shared)));
+            let outcome = outcome.unwrap_or(Err(Error::WorkerEnded));
             let mut status = worker_shared.status();
             status.progress.finished = true;
             status.has_changed = true;

@@ -2,12 +2,9 @@
 
 use std::{ffi::OsStr, path::PathBuf};
 
-use digit_pad::{imaging::image_file, storage::paths::UserPaths, ui::Opening, window::session};
+use digit_pad::{Error, imaging::image_file, storage::paths::UserPaths, ui::Opening, window::session};
 
-use super::{
-    args::ModelArgs,
-    output::{Failure, Outcome},
-};
+use super::{args::ModelArgs, output::Outcome};
 
 /// Options of the window.
 #[derive(Debug, clap::Args)]
@@ -44,10 +41,10 @@ impl Args {
 pub(super) fn run(args: &Args) -> Outcome {
     let paths = args.home.as_deref().map_or_else(UserPaths::of_user, UserPaths::all_in);
     let model = args.model.load()?;
-    Ok(session::open(model, &paths, opening(args)?, args.log_predictions)?)
+    Ok(session::open(model, &paths, opening(args), args.log_predictions)?)
 }
 
-fn opening(args: &Args) -> Result<Opening, Failure> {
+fn opening(args: &Args) -> Result<Opening, Error> {
     let Some(path) = &args.image else {
         return Ok(Opening::Blank);
     };

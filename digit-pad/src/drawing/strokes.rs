@@ -46,7 +46,7 @@ pub struct Stroke {
 
 impl Stroke {
     /// Makes a stroke of at least one point.
-    pub(super) fn new(points: Vec<Point>, width: f32) -> Stroke {
+    pub(crate) fn new(points: Vec<Point>, width: f32) -> Stroke {
         Stroke { points, width }
     }
 

@@ -24,9 +24,20 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// # Errors
 /// As [`replace`].
 pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Result<(), Error> {
+    encode_png(path, rgb, (width, height), ExtendedColorType::Rgb8)
+}
+
+/// The same with gray pixels, of a byte each.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_gray_png(path: &Path, pixels: &[u8], width: usize, height: usize) -> Result<(), Error> {
+    encode_png(path, pixels, (width, height), ExtendedColorType::L8)
+}
+
+fn encode_png(path: &Path, pixels: &[u8], size: (usize, usize), color: ExtendedColorType) -> Result<(), Error> {
     replace(path, |file| {
-        let encoder = PngEncoder::new(file);
-        let written = encoder.write_image(rgb, width as u32, height as u32, ExtendedColorType::Rgb8);
+        let written = PngEncoder::new(file).write_image(pixels, size.0 as u32, size.1 as u32, color);
         written.map_err(io::Error::other)
     })
 }

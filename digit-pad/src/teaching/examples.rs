@@ -48,6 +48,18 @@ impl Examples {
         (index < self.0.len()).then(|| self.0.remove(index))
     }
 
+    /// Puts an example at that place, or at the end if there are fewer. It replaces an earlier one with the same input.
+    pub(crate) fn insert(&mut self, index: usize, example: Example) {
+        self.add(example);
+        let index = index.min(self.0.len() - 1);
+        self.0[index..].rotate_right(1);
+    }
+
+    /// Removes every example that equals one of these.
+    pub(crate) fn remove_equal(&mut self, removed: &[Example]) {
+        self.0.retain(|example| !removed.contains(example));
+    }
+
     /// Removes all examples.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -79,6 +91,28 @@ impl Examples {
         match Examples::parse_lines(path, |line| Example::from_labeled(line).map(Some)) {
             Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(Examples::new()),
             examples => examples,
+        }
+    }
+
+    /// Loads the lines of a file of examples that are not damaged, with what is wrong with the others. A missing file has
+    /// none of both.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn load_undamaged(path: &Path) -> Result<(Self, Vec<Error>), Error> {
+        let mut lines = match Drawings::open(path) {
+            Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
+            lines => lines?,
+        };
+        let (mut examples, mut faults) = (Examples::new(), Vec::new());
+        loop {
+            match lines.next_with(Example::from_labeled) {
+                Ok(None) => return Ok((examples, faults)),
+                Ok(Some((_, example))) => examples.add(example),
+                Err(fault @ Error::Drawing { .. }) => faults.push(fault),
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Action {
     UndoExample,
     /// Remove all examples.
     RemoveAllExamples,
+    /// Put back the examples that were removed last.
+    RestoreExamples,
     /// Switch between the light and the dark theme.
     Theme,
     /// Enlarge the interface.
@@ -49,13 +51,13 @@ pub enum Action {
     ZoomOut,
     /// Show or hide the keyboard shortcuts.
     Help,
-    /// Close the overlay, or else the window.
+    /// Close the window; the drawing is kept.
     Quit,
 }
 
 impl Action {
     /// All actions, in the order of the help overlay.
-    pub const ALL: [Action; 24] = [
+    pub const ALL: [Action; 25] = [
         Action::Undo,
         Action::Redo,
         Action::Eraser,
@@ -71,6 +73,7 @@ impl Action {
         Action::Examples,
         Action::UndoExample,
         Action::RemoveAllExamples,
+        Action::RestoreExamples,
         Action::Train,
         Action::Pause,
         Action::Stop,
@@ -119,11 +122,12 @@ impl Action {
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
             Action::RemoveAllExamples => "Remove all examples",
+            Action::RestoreExamples => "Undo removal of examples",
             Action::Theme => "Switch light and dark theme",
             Action::ZoomIn => "Zoom in",
             Action::ZoomOut => "Zoom out",
             Action::Help => "Help",
-            Action::Quit => "Close or quit",
+            Action::Quit => "Quit",
         }
     }
 
@@ -149,6 +153,7 @@ impl Action {
             Action::Examples => "N",
             Action::UndoExample => "U",
             Action::RemoveAllExamples => "F",
+            Action::RestoreExamples => "V",
             Action::Theme => "D",
             Action::ZoomIn => "Ctrl +",
             Action::ZoomOut => "Ctrl −",
@@ -164,7 +169,8 @@ impl Action {
             Action::ALL.into_iter().find(is_letter)
         };
         match (key, modifiers.control) {
-            (Key::Escape, _) => Some(Action::Quit),
+            // It closes what is open, which is no action.
+            (Key::Escape, _) => None,
             (Key::Delete | Key::Backspace, _) => Some(Action::Clear),
             (Key::Space, _) => Some(Action::Pause),
             (Key::Help, _) => Some(Action::Help),
@@ -225,7 +231,7 @@ mod tests {
         let labels: HashSet<_> = Action::ALL.map(Action::label).into();
         let keys: HashSet<_> = Action::ALL.map(Action::key).into();
         let actions: HashSet<_> = Action::ALL.into();
-        assert_eq!((labels.len(), keys.len(), actions.len()), (24, 24, 24));
+        assert_eq!((labels.len(), keys.len(), actions.len()), (25, 25, 25));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Command {
     RemoveExample(usize),
     /// Remove all examples.
     RemoveAllExamples,
+    /// Put back the examples that were removed last.
+    RestoreExamples,
     /// Train a network from scratch.
     Train,
     /// Pause or resume training.

@@ -14,6 +14,9 @@ use crate::{
 /// Factor by which a key changes the pen's width.
 const PEN_STEP: f32 = 1.25;
 
+/// Within this distance of pixels, the pointer has not moved on.
+const SAME_PLACE: f32 = 4.0;
+
 impl State {
     /// Handles an event and returns what must follow.
     pub fn apply(&mut self, event: Event) -> Effects {
@@ -87,10 +90,6 @@ impl State {
                 self.show_panel(panel);
                 Effects::RECOGNIZE
             }
-            Action::Quit if self.overlay.is_some() => {
-                self.overlay = None;
-                Effects::REPAINT
-            }
             Action::Quit => Effects::QUIT,
             Action::Open => self.send(Command::Open),
             Action::Save => self.send(Command::Save),
@@ -99,6 +98,7 @@ impl State {
             Action::NextMisclassified => self.send(Command::NextMisclassified),
             Action::UndoExample => self.send(Command::UndoExample),
             Action::RemoveAllExamples => self.send(Command::RemoveAllExamples),
+            Action::RestoreExamples => self.send(Command::RestoreExamples),
             Action::Train => self.send(Command::Train),
             Action::Pause => self.send(Command::Pause),
             Action::Stop => self.send(Command::Stop),
@@ -135,6 +135,17 @@ impl State {
         Effects::REPAINT
     }
 
+    /// Closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
+    /// way; and the message.
+    fn close(&mut self) -> Effects {
+        self.message = None;
+        let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
+        if self.overlay.take().is_none() && is_other_panel {
+            self.show_panel(Panel::Prediction);
+        }
+        Effects::REPAINT
+    }
+
     fn set_pen(&mut self, width: f32) -> Effects {
         self.document.ink.set_pen(width);
         Effects::REPAINT
@@ -147,6 +158,9 @@ impl State {
             }
             self.message = None;
             return self.send(Command::AddExample(digit));
+        }
+        if key == Key::Escape {
+            return self.close();
         }
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
@@ -164,6 +178,7 @@ impl State {
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
         let before = self.pointer_dependents();
         self.pointer = Some((x, y));
+        self.removed_at = self.removed_at.filter(|at| (x - at.0).hypot(y - at.1) <= SAME_PLACE);
         let point = self.layout.canvas_point(x, y);
         if self.document.ink.pen_move(point) {
             return Effects::RECOGNIZE;
@@ -237,7 +252,12 @@ impl State {
     fn activate(&mut self, target: HitTarget) -> Effects {
         match target {
             HitTarget::Action(action) => self.act(action),
-            HitTarget::Example(index) => self.send(Command::RemoveExample(index)),
+            // A second click at the same place is not meant for the example that has come there.
+            HitTarget::Example(_) if self.removed_at.is_some() => Effects::default(),
+            HitTarget::Example(index) => {
+                self.removed_at = self.pointer;
+                self.send(Command::RemoveExample(index))
+            }
         }
     }
 

@@ -184,6 +184,18 @@ impl Layout {
         enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
     }
 
+    /// The button that puts back removed examples: at the end of the status line, or of the head of the overlay.
+    pub fn restore_button(&self, is_over_examples: bool) -> Rect {
+        let (width, height) = (self.scaled(64.0).round() as i32, self.scaled(26.0).round() as i32);
+        let (right, middle) = if is_over_examples {
+            let inner = self.overlay.inset(self.scaled(28.0) as i32);
+            (inner.right(), inner.y + height / 2)
+        } else {
+            (self.status.right(), self.status.y + self.status.height / 2)
+        };
+        Rect::new(right - width, middle - height / 2, width, height)
+    }
+
     /// The track of the slider's knob: left end, right end and y.
     pub fn slider_track(&self) -> (f32, f32, f32) {
         let (inset, rect) = (0.5 * self.scaled(22.0), self.slider);

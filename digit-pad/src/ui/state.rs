@@ -9,6 +9,7 @@ use crate::{
         strokes::{Ink, PENS},
     },
     geometry::{Bounds, Point},
+    graphics::canvas::Rect,
     imaging::gray_image::GrayImage,
     recognition::{
         activations::LayerActivation,
@@ -57,6 +58,8 @@ pub enum Opening {
     Blank,
     /// A drawing in canvas coordinates; see [`Ink::fit`].
     Ink(Ink),
+    /// Strokes over an image, such as the canvas of the last session.
+    Document(Document),
     /// An image with bright ink on a dark background.
     Image(GrayImage),
 }
@@ -117,6 +120,10 @@ pub struct State {
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
+    /// Whether the message offers to put back removed examples.
+    pub(super) offers_restore: bool,
+    /// Where a click has removed an example, until the pointer moves on: the next one has come to its place.
+    pub(super) removed_at: Option<(f32, f32)>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
     pub(super) commands: Vec<Command>,
@@ -125,16 +132,20 @@ pub struct State {
 impl State {
     /// The state of a new window of the given size, in pixels.
     pub fn new(width: usize, height: usize, opening: Opening) -> Self {
-        let (ink, image) = match opening {
-            Opening::Blank => (Ink::new(), None),
-            Opening::Ink(ink) => (ink, None),
-            Opening::Image(image) => (Ink::new(), Some(Arc::new(image))),
+        let document = match opening {
+            Opening::Blank => Document::default(),
+            Opening::Ink(ink) => Document { ink, image: None },
+            Opening::Document(document) => document,
+            Opening::Image(image) => Document {
+                image: Some(Arc::new(image)),
+                ..Document::default()
+            },
         };
         State {
             layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
             zoom_index: 1,
             dark: true,
-            document: Document { ink, image },
+            document,
             history: History::default(),
             tool: Tool::Pen,
             digits: Vec::new(),
@@ -143,6 +154,8 @@ impl State {
             examples: Arc::default(),
             overlay: None,
             message: None,
+            offers_restore: false,
+            removed_at: None,
             pointer: None,
             held: None,
             commands: Vec::new(),
@@ -152,6 +165,11 @@ impl State {
     /// The layout of the window.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The content of the canvas.
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
     /// The drawing.
@@ -288,6 +306,7 @@ impl State {
             Action::Thinner => self.ink().pen() > PENS.0,
             Action::Thicker => self.ink().pen() < PENS.1,
             Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
+            Action::RestoreExamples => self.offers_restore(),
             Action::Pause | Action::Stop => self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),
@@ -337,6 +356,17 @@ impl State {
     /// Shows a message in the status line until the next action.
     pub fn show_message(&mut self, message: impl Into<String>) {
         self.message = Some(message.into());
+        self.offers_restore = false;
+    }
+
+    /// Adds to the message a button that puts back the examples that were removed last.
+    pub fn offer_restore(&mut self) {
+        self.offers_restore = true;
+    }
+
+    /// Whether the message has that button.
+    pub fn offers_restore(&self) -> bool {
+        self.offers_restore && self.message.is_some()
     }
 
     /// Replaces the content of the canvas by an image.
@@ -367,8 +397,17 @@ impl State {
         self.lay_out(self.layout.window, self.layout.active_panel);
     }
 
+    /// The place of the button that puts back removed examples: in the status line, or in the head of the examples.
+    pub(super) fn restore_button(&self) -> Rect {
+        let is_over_examples = self.overlay == Some(Overlay::Examples);
+        self.layout.restore_button(is_over_examples)
+    }
+
     /// The target at a window position; an open overlay hides the buttons behind it.
     pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        if self.offers_restore() && self.restore_button().contains(x, y) {
+            return Some(HitTarget::Action(Action::RestoreExamples));
+        }
         match self.overlay {
             None => self.layout.target_at(x, y),
             Some(Overlay::Help) => None,

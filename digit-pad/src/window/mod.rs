@@ -1,24 +1,40 @@
 //! The window on the screen: passes events to the user interface and shows its pixels.
 //!
-//! minifb reports every key by a callback, but only the current position and buttons of the pointer: clicks shorter than
-//! the polling interval are lost, and fast strokes have few points. On X11, `window/x11.rs` therefore receives pointer
-//! events directly and wakes the event loop; elsewhere the loop polls several hundred times a second. Frames are painted
-//! at most sixty times a second, and only if something changed.
+//! minifb reports only the current position and buttons of the pointer: clicks shorter than the polling interval are lost,
+//! and fast strokes have few points. Of keys it tells the symbol alone, so that layouts without Latin letters have no
+//! shortcuts. On X11, `window/x11.rs` therefore receives events directly and wakes the event loop; elsewhere the loop polls
+//! several hundred times a second. Frames are painted at most sixty times a second, and only if something changed.
 
+#[cfg(all(unix, not(target_os = "macos")))]
+mod environment;
+mod input;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod key_map;
 mod keyboard;
-mod pointer;
 pub mod session;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
 
-use std::io::Write;
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use minifb::{CursorStyle, ScaleMode, UseGPU};
+#[cfg(unix)]
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+};
 
-use self::{keyboard::Keyboard, pointer::Pointer};
+use self::{input::Input, keyboard::Keyboard};
 use crate::{
     app::{controller::Controller, settings::Settings},
+    drawing::history::Document,
     error::Error,
     recognition::prediction::Prediction,
     ui::{Effects, Event, HitTarget, Opening, Painter, RecognizedDigit, State, Theme},
@@ -51,22 +67,38 @@ pub struct WindowOptions {
 impl Default for WindowOptions {
     fn default() -> Self {
         WindowOptions {
-            title: "digit-pad".to_owned(),
+            title: "Digits".to_owned(),
             settings: Settings::default(),
             log_predictions: false,
         }
     }
 }
 
-/// Opens the window, runs it until it is closed, and returns its final settings.
+/// What a closed window leaves for the next session.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its final settings.
+    pub settings: Settings,
+    /// What was on the canvas.
+    pub document: Document,
+    /// Why the display refused a frame, if that closed it.
+    pub failure: Option<Error>,
+}
+
+/// Opens the window and runs it until it is closed. What cannot be opened is told in a message.
 ///
 /// # Errors
 ///
-/// [`Error::NoDisplay`] if there is no display, [`Error::Window`] if the display refuses the window or a frame.
-pub fn run(options: &WindowOptions, controller: &mut Controller, opening: Opening) -> Result<Settings, Error> {
+/// [`Error::NoDisplay`] if there is no display, [`Error::Window`] if the display refuses the window.
+pub fn run(
+    options: &WindowOptions,
+    controller: &mut Controller,
+    opening: Result<Opening, Error>,
+) -> Result<Closed, Error> {
     if display_is_missing() {
-        return Err(Error::NoDisplay);
+        return opening.and(Err(Error::NoDisplay));
     }
+    let (opening, failure) = opening.map_or_else(|error| (Opening::Blank, Some(error)), |opening| (opening, None));
     let Settings {
         width,
         height,
@@ -76,33 +108,56 @@ pub fn run(options: &WindowOptions, controller: &mut Controller, opening: Openin
     let mut state = State::new(width, height, opening);
     state.set_appearance(dark, zoom_index);
     controller.open(&mut state);
+    if let Some(failure) = failure {
+        state.show_message(failure.to_string());
+    }
     let mut window = open(options)?;
     let keyboard = Keyboard::default();
-    window.set_input_callback(Box::new(keyboard.clone()));
-    let pointer = Pointer::new(&window);
+    let input = Input::new(&window);
+    if let Input::Polled(_) = input {
+        window.set_input_callback(Box::new(keyboard.clone()));
+    }
     let mut event_loop = EventLoop {
         window,
         keyboard,
-        pointer,
+        input,
         state,
         painter: Painter::new(),
         controller,
         log: options.log_predictions,
+        ended: end_signals()?,
         last_frame: None,
         last_event: Instant::now(),
     };
     if let Some(message) = event_loop.state.message() {
         event_loop.log(&format!("message: {message}"));
     }
-    event_loop.run()?;
+    let failure = event_loop.run().err();
     let state = &event_loop.state;
     let (width, height) = state.layout().window;
-    Ok(Settings {
-        width,
-        height,
-        zoom_index: state.zoom_index(),
-        dark: state.is_dark(),
+    Ok(Closed {
+        settings: Settings {
+            width,
+            height,
+            zoom_index: state.zoom_index(),
+            dark: state.is_dark(),
+        },
+        document: state.document().clone(),
+        failure,
     })
+}
+
+/// Is set when the system asks the program to end, at which the window closes as by its button.
+fn end_signals() -> Result<Arc<AtomicBool>, Error> {
+    let ended = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [SIGTERM, SIGHUP, SIGINT] {
+        let watched = flag::register(signal, Arc::clone(&ended));
+        watched.map_err(|error| Error::Window {
+            reason: format!("signals cannot be handled: {error}"),
+        })?;
+    }
+    Ok(ended)
 }
 
 /// Whether the system selects displays by environment variables and none is set.
@@ -151,11 +206,13 @@ fn window_error(error: minifb::Error) -> Error {
 struct EventLoop<'a> {
     window: minifb::Window,
     keyboard: Keyboard,
-    pointer: Pointer,
+    input: Input,
     state: State,
     painter: Painter,
     controller: &'a mut Controller,
     log: bool,
+    /// Whether a signal asks the program to end.
+    ended: Arc<AtomicBool>,
     /// When the last frame was shown.
     last_frame: Option<Instant>,
     /// When the last pointer event came.
@@ -175,7 +232,7 @@ impl EventLoop<'_> {
                 pending = Effects::default();
             }
             pending |= self.handle_events(pending.repaint);
-            if pending.quit || !self.window.is_open() {
+            if pending.quit || !self.window.is_open() || self.ended.load(Ordering::Relaxed) {
                 return Ok(());
             }
         }
@@ -189,23 +246,23 @@ impl EventLoop<'_> {
     /// Waits for events, but no longer than a pending repaint may wait, and handles them.
     fn handle_events(&mut self, repaint_pending: bool) -> Effects {
         let mut events = Vec::new();
-        let mut timeout = self.pointer.max_wait(self.last_event.elapsed() < ACTIVE_TIME);
+        let mut timeout = self.input.max_wait(self.last_event.elapsed() < ACTIVE_TIME);
         if self.controller.is_busy() {
             timeout = timeout.min(BUSY_INTERVAL);
         }
         if repaint_pending {
             timeout = timeout.min(self.time_to_next_frame());
         }
-        let exposed = self.pointer.wait(timeout, &mut events);
+        let exposed = self.input.wait(timeout, &mut events);
         let was_active = self.window.is_active();
         self.window.update();
-        let stale = match &mut self.pointer {
-            Pointer::Polled(pointer) => {
+        let stale = match &mut self.input {
+            Input::Polled(pointer) => {
                 pointer.poll(&self.window, &mut events);
                 self.last_frame.is_some_and(|shown| shown.elapsed() >= REFRESH_INTERVAL)
             }
             #[cfg(all(unix, not(target_os = "macos")))]
-            Pointer::X11(_) => false,
+            Input::X11(_) => false,
         };
         if !events.is_empty() {
             self.last_event = Instant::now();

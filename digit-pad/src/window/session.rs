@@ -1,32 +1,52 @@
-//! A session of the window: opens it with the user's settings, and saves them when it closes.
+//! A session of the window: opens it with the user's settings and drawing, and saves them when it closes.
 
 use std::io::{self, Write};
 
 use crate::{
-    app::{controller::Controller, settings::Settings},
+    app::{controller::Controller, kept_drawing, settings::Settings},
     error::Error,
     format::printable,
     recognition::model::Model,
     storage::paths::UserPaths,
     ui::Opening,
-    window::{self, WindowOptions},
+    window::{self, Closed, WindowOptions},
 };
 
-/// Opens the window, and returns when it is closed.
+/// Opens the window, and returns when it is closed. What cannot be opened is told in the window.
+///
+/// On Linux, the program starts again, in its place, where the window needs another environment: before anything else.
 ///
 /// # Errors
-/// As [`Controller::new`] and [`run`](window::run). Settings that cannot be saved are reported on standard error.
-pub fn open(model: Model, paths: &UserPaths, opening: Opening, log_predictions: bool) -> Result<(), Error> {
+/// As [`Controller::new`] and [`run`](window::run). Settings or a drawing that cannot be saved are reported on
+/// standard error.
+pub fn open(
+    model: Model,
+    paths: &UserPaths,
+    opening: Result<Opening, Error>,
+    log_predictions: bool,
+) -> Result<(), Error> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    window::environment::prepare();
     let mut controller = Controller::new(model, paths.clone())?;
     let options = WindowOptions {
         log_predictions,
         settings: Settings::load(paths),
         ..WindowOptions::default()
     };
-    let settings = window::run(&options, &mut controller, opening)?;
-    if let Err(error) = settings.save(paths) {
-        // If standard error is closed, nobody can be told.
-        let _ = writeln!(io::stderr(), "error: {}", printable(&error.to_string()));
+    let opening = opening.map(|opening| match opening {
+        Opening::Blank => Opening::Document(kept_drawing::load(paths)),
+        given => given,
+    });
+    let Closed {
+        settings,
+        document,
+        failure,
+    } = window::run(&options, &mut controller, opening)?;
+    for saved in [settings.save(paths), kept_drawing::save(&document, paths)] {
+        if let Err(error) = saved {
+            // If standard error is closed, nobody can be told.
+            let _ = writeln!(io::stderr(), "error: {}", printable(&error.to_string()));
+        }
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }

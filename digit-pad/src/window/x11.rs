@@ -1,8 +1,7 @@
-//! Pointer events directly from an X11 display.
+//! Pointer and key events directly from an X11 display.
 //!
 //! A second connection creates an invisible window over minifb's that receives all pointer events, each with its
-//! position. Keys still go to minifb's window; this connection also receives key and expose events, to wake the event
-//! loop.
+//! position. Keys go to minifb's window, whose key and expose events this connection receives too.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -11,12 +10,14 @@ use minifb::HasWindowHandle;
 use raw_window_handle::RawWindowHandle;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event as XEvent;
+use x11rb::protocol::xkb::ConnectionExt as _;
 use x11rb::protocol::xproto::{
     ChangeWindowAttributesAux, ConnectionExt, CreateWindowAux, EventMask, NotifyMode, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
+use super::key_map::KeyMap;
 use crate::ui::Event;
 
 /// The primary pointer button.
@@ -29,35 +30,40 @@ const OVERLAY_SIDE: u16 = 32_767;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Disconnected;
 
-/// Pointer events of a window, received by a thread of their own.
+/// Pointer and key events of a window, received by a thread of their own.
 #[derive(Debug)]
-pub(super) struct PointerEvents {
+pub(super) struct DisplayEvents {
     signals: Receiver<Signal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Signal {
-    /// A pointer event.
-    Pointer(Event),
+    /// An event of the pointer or a key.
+    Input(Event),
     /// The window has to be redrawn.
     Exposed,
     /// An event for minifb.
     Other,
 }
 
-impl PointerEvents {
+impl DisplayEvents {
     /// Starts to listen to minifb's window, if it is an X11 window.
-    pub(super) fn connect(window: &minifb::Window) -> Option<PointerEvents> {
+    pub(super) fn connect(window: &minifb::Window) -> Option<DisplayEvents> {
         let RawWindowHandle::Xlib(handle) = window.window_handle().ok()?.as_raw() else {
             return None;
         };
         let parent = Window::try_from(handle.window).ok()?;
         let (connection, _) = x11rb::connect(None).ok()?;
         let overlay = create_overlay(&connection, parent).ok()?;
+        // Without the keyboard extension, events do not say which of several layouts is in use.
+        let _ = connection.xkb_use_extension(1, 0).ok()?.reply();
+        let keys = key_map(&connection)?;
         let (sender, signals) = channel();
         let listener = std::thread::Builder::new().name("x11-events".to_owned());
-        listener.spawn(move || listen(&connection, overlay, &sender)).ok()?;
-        Some(PointerEvents { signals })
+        listener
+            .spawn(move || listen(&connection, overlay, keys, &sender))
+            .ok()?;
+        Some(DisplayEvents { signals })
     }
 
     /// Waits for an event, no longer than `timeout`, and takes all that have arrived; returns whether the window has to be
@@ -71,7 +77,7 @@ impl PointerEvents {
         let mut exposed = false;
         for signal in std::iter::once(first).chain(self.signals.try_iter()) {
             match signal {
-                Signal::Pointer(event) => events.push(event),
+                Signal::Input(event) => events.push(event),
                 Signal::Exposed => exposed = true,
                 Signal::Other => {}
             }
@@ -115,36 +121,54 @@ fn create_overlay(connection: &RustConnection, parent: Window) -> Result<Window,
 }
 
 /// Forwards events until the window or the receiver is gone.
-fn listen(connection: &RustConnection, overlay: Window, sender: &Sender<Signal>) {
+fn listen(connection: &RustConnection, overlay: Window, mut keys: KeyMap, sender: &Sender<Signal>) {
     while let Ok(event) = connection.wait_for_event() {
+        if let XEvent::MappingNotify(_) = event {
+            keys = key_map(connection).unwrap_or(keys);
+        }
         let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == overlay);
-        if destroyed || signal(&event).is_some_and(|signal| sender.send(signal).is_err()) {
+        if destroyed || signal(&event, &keys).is_some_and(|signal| sender.send(signal).is_err()) {
             return;
         }
     }
 }
 
-fn signal(event: &XEvent) -> Option<Signal> {
+/// The symbols of all keys.
+fn key_map(connection: &RustConnection) -> Option<KeyMap> {
+    let setup = connection.setup();
+    let (first, last) = (setup.min_keycode, setup.max_keycode);
+    let count = last.checked_sub(first)?.saturating_add(1);
+    let mapping = connection.get_keyboard_mapping(first, count).ok()?.reply().ok()?;
+    Some(KeyMap::new(first, mapping.keysyms_per_keycode, mapping.keysyms))
+}
+
+fn signal(event: &XEvent, keys: &KeyMap) -> Option<Signal> {
     let position = |x: i16, y: i16| (f32::from(x), f32::from(y));
     match event {
         XEvent::MotionNotify(e) => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Pointer(Event::PointerMoved { x, y }))
+            Some(Signal::Input(Event::PointerMoved { x, y }))
         }
         XEvent::LeaveNotify(e) if e.mode == NotifyMode::NORMAL => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Pointer(Event::PointerMoved { x, y }))
+            Some(Signal::Input(Event::PointerMoved { x, y }))
         }
         XEvent::ButtonPress(e) if e.detail == PRIMARY_BUTTON => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Pointer(Event::PointerPressed { x, y }))
+            Some(Signal::Input(Event::PointerPressed { x, y }))
         }
         XEvent::ButtonRelease(e) if e.detail == PRIMARY_BUTTON => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Pointer(Event::PointerReleased { x, y }))
+            Some(Signal::Input(Event::PointerReleased { x, y }))
+        }
+        XEvent::KeyPress(e) => {
+            let pressed = keys.key(e.detail, u16::from(e.state));
+            Some(pressed.map_or(Signal::Other, |(key, modifiers)| {
+                Signal::Input(Event::KeyPressed { key, modifiers })
+            }))
         }
         XEvent::Expose(_) => Some(Signal::Exposed),
-        XEvent::KeyPress(_) | XEvent::KeyRelease(_) | XEvent::ConfigureNotify(_) => Some(Signal::Other),
+        XEvent::ConfigureNotify(_) => Some(Signal::Other),
         _ => None,
     }
 }

@@ -42,6 +42,9 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         Some(Overlay::Help) => scene.help(),
         Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
     }
+    if state.offers_restore() && state.overlay() != Some(Overlay::Help) {
+        scene.restore_button(state);
+    }
     scene.items
 }
 

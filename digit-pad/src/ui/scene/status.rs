@@ -17,7 +17,12 @@ impl SceneBuilder<'_> {
     /// The status line.
     pub(super) fn status(&mut self, state: &State) {
         if let Some(message) = state.message() {
-            return self.message(message);
+            let button = if state.offers_restore() {
+                state.restore_button().width
+            } else {
+                0
+            };
+            return self.message(message, button);
         }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
@@ -36,9 +41,11 @@ impl SceneBuilder<'_> {
         self.text(rect, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);
     }
 
-    /// A message in as many lines as it takes, the last one in the status line and the others over the panel.
-    fn message(&mut self, message: &str) {
-        let last = self.layout.status;
+    /// A message in as many lines as it takes, the last one in the status line and the others over the panel. A button of
+    /// that width may follow it.
+    fn message(&mut self, message: &str, button: i32) {
+        let mut last = self.layout.status;
+        last.width -= button;
         let lines = wrapped(message, last.width as f32 / self.layout.scaled(13.0));
         let above = lines.len().saturating_sub(1) as i32;
         if above > 0 {

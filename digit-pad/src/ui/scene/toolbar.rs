@@ -91,6 +91,18 @@ impl SceneBuilder<'_> {
         });
     }
 
+    /// The button that undoes a removal.
+    pub(super) fn restore_button(&mut self, state: &State) {
+        let (rect, target) = (state.restore_button(), Some(HitTarget::Action(Action::RestoreExamples)));
+        let color = match () {
+            () if state.pressed() == target => self.theme.button_pressed,
+            () if state.hovered() == target => self.theme.button_hover,
+            () => self.theme.button,
+        };
+        self.bordered_box(rect, self.layout.scaled(7.0), color);
+        self.text(rect, "Undo", Face::SemiBold, 13.0, Align::Center, self.theme.accent);
+    }
+
     /// The label and the key of the button under the pointer, in a box above it.
     pub(super) fn tooltip(&mut self, state: &State) {
         let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {

@@ -1,4 +1,4 @@
-//! Pointer input: events from the X11 display where there is one, else by polling minifb.
+//! Input: events of pointer and keys from the X11 display where there is one; else the pointer, by polling minifb.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ const ACTIVE_INTERVAL: Duration = Duration::from_millis(2);
 /// Polling interval while the pointer is idle.
 const IDLE_INTERVAL: Duration = Duration::from_millis(8);
 
-/// A source of pointer events.
+/// A source of events.
 #[derive(Debug)]
-pub(super) enum Pointer {
+pub(super) enum Input {
     /// Each event as the display reports it.
     #[cfg(all(unix, not(target_os = "macos")))]
-    X11(x11::PointerEvents),
-    /// Events derived from the polled position and button.
+    X11(x11::DisplayEvents),
+    /// Events of the pointer derived from the polled position and button; keys are reported by minifb's callback.
     Polled(PolledPointer),
 }
 
@@ -35,24 +35,24 @@ pub(super) struct PolledPointer {
     down: bool,
 }
 
-impl Pointer {
+impl Input {
     /// The best source for the window.
     pub(super) fn new(window: &minifb::Window) -> Self {
         #[cfg(all(unix, not(target_os = "macos")))]
-        if let Some(events) = x11::PointerEvents::connect(window) {
-            return Pointer::X11(events);
+        if let Some(events) = x11::DisplayEvents::connect(window) {
+            return Input::X11(events);
         }
         let _ = window;
-        Pointer::Polled(PolledPointer::default())
+        Input::Polled(PolledPointer::default())
     }
 
     /// The longest time to wait between two updates.
     pub(super) fn max_wait(&self, is_active: bool) -> Duration {
         match self {
             #[cfg(all(unix, not(target_os = "macos")))]
-            Pointer::X11(_) => EVENT_TIMEOUT,
-            Pointer::Polled(_) if is_active => ACTIVE_INTERVAL,
-            Pointer::Polled(_) => IDLE_INTERVAL,
+            Input::X11(_) => EVENT_TIMEOUT,
+            Input::Polled(_) if is_active => ACTIVE_INTERVAL,
+            Input::Polled(_) => IDLE_INTERVAL,
         }
     }
 
@@ -60,11 +60,11 @@ impl Pointer {
     pub(super) fn wait(&mut self, timeout: Duration, events: &mut Vec<Event>) -> bool {
         match self {
             #[cfg(all(unix, not(target_os = "macos")))]
-            Pointer::X11(source) => match source.wait(timeout, events) {
+            Input::X11(source) => match source.wait(timeout, events) {
                 Ok(exposed) => return exposed,
-                Err(x11::Disconnected) => *self = Pointer::Polled(PolledPointer::default()),
+                Err(x11::Disconnected) => *self = Input::Polled(PolledPointer::default()),
             },
-            Pointer::Polled(_) => std::thread::sleep(timeout),
+            Input::Polled(_) => std::thread::sleep(timeout),
         }
         let _ = events;
         false

@@ -1,0 +1,283 @@
+//! The user's examples in their file, which several windows share: each change is made to what the file has by then.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{error::Error, recognition::example::Example, storage::exports, teaching::examples::Examples};
+
+/// Longest wait for another window's change, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Time between two attempts.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The examples, and their file if there is one.
+///
+/// A change that cannot be saved is kept in memory, and saved with the next one.
+#[derive(Debug, Default)]
+pub struct ExampleStore {
+    path: Option<PathBuf>,
+    examples: Examples,
+    /// Changes that the file does not have yet.
+    unsaved: Vec<Change>,
+    /// What the last removal took, with the places.
+    removed: Vec<(usize, Example)>,
+}
+
+/// A change of the list.
+#[derive(Debug, Clone)]
+enum Change {
+    /// Puts examples at places, or at the end if there are fewer.
+    Insert(Vec<(usize, Example)>),
+    Remove(Vec<Example>),
+}
+
+impl Change {
+    fn apply(&self, examples: &mut Examples) {
+        match self {
+            Change::Insert(added) => {
+                for (place, example) in added {
+                    examples.insert(*place, example.clone());
+                }
+            }
+            Change::Remove(removed) => examples.remove_equal(removed),
+        }
+    }
+}
+
+impl ExampleStore {
+    /// The examples of a file, or none without one; and what is wrong with it, in words for the user. The file is left as
+    /// it is.
+    pub fn open(path: Option<PathBuf>) -> (Self, Option<String>) {
+        let (examples, warning) = match path.as_deref().map(Examples::load_undamaged) {
+            None => (Examples::new(), None),
+            Some(Ok((examples, faults))) => (examples, faults.first().map(|first| told(&faults, first))),
+            Some(Err(error)) => (Examples::new(), Some(error.to_string())),
+        };
+        let store = ExampleStore {
+            path,
+            examples,
+            ..ExampleStore::default()
+        };
+        (store, warning)
+    }
+
+    /// The examples, with those of other windows as of the last change.
+    pub fn examples(&self) -> &Examples {
+        &self.examples
+    }
+
+    /// Adds an example; see [`Examples::add`].
+    ///
+    /// # Errors
+    /// If it cannot be saved. It is added all the same.
+    pub fn add(&mut self, example: Example) -> Result<(), Error> {
+        self.change(Change::Insert(vec![(usize::MAX, example)]))
+    }
+
+    /// Removes the examples at these places, in ascending order.
+    ///
+    /// # Errors
+    /// If the list cannot be saved. They are removed all the same.
+    pub fn remove(&mut self, places: impl IntoIterator<Item = usize>) -> Result<(), Error> {
+        let at = |place: usize| Some((place, self.examples.iter().nth(place)?.clone()));
+        self.removed = places.into_iter().filter_map(at).collect();
+        let removed = self.removed.iter().map(|(_, example)| example.clone()).collect();
+        self.change(Change::Remove(removed))
+    }
+
+    /// Puts back what the last removal took.
+    ///
+    /// # Errors
+    /// If the list cannot be saved. They are back all the same.
+    pub fn restore(&mut self) -> Result<(), Error> {
+        let removed = std::mem::take(&mut self.removed);
+        self.change(Change::Insert(removed))
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Error> {
+        self.unsaved.push(change.clone());
+        match self.save() {
+            Ok(()) => {
+                self.unsaved.clear();
+                Ok(())
+            }
+            Err(error) => {
+                change.apply(&mut self.examples);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the unsaved changes to the list that the file has.
+    fn save(&mut self) -> Result<(), Error> {
+        let Some(path) = &self.path else {
+            // Without a file, the changes are made here, once.
+            for change in self.unsaved.drain(..) {
+                change.apply(&mut self.examples);
+            }
+            return Ok(());
+        };
+        let _lock = lock(path).map_err(|cause| Error::Write {
+            path: path.clone(),
+            cause,
+        })?;
+        let (mut examples, is_damaged) = match Examples::load_undamaged(path) {
+            Ok((examples, faults)) => (examples, !faults.is_empty()),
+            Err(_) => (Examples::new(), true),
+        };
+        self.unsaved.iter().for_each(|change| change.apply(&mut examples));
+        if is_damaged {
+            exports::put_aside(path)?;
+        }
+        examples.save(path)?;
+        self.examples = examples;
+        Ok(())
+    }
+}
+
+/// What is wrong with a file of which some lines are damaged.
+fn told(faults: &[Error], first: &Error) -> String {
+    let count = match faults.len() {
+        1 => "One example is damaged".to_owned(),
+        count => format!("{count} examples are damaged"),
+    };
+    format!("{count} and left out: {first}")
+}
+
+/// Locks the list for a change, by a file beside it. The lock ends with the value, and with the program.
+fn lock(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = File::create(path.with_extension("lock"))?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => thread::sleep(POLL),
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    ErrorKind::WouldBlock,
+                    "another window is saving its examples, and does not end; close it",
+                ));
+            }
+            // Not every file system has locks.
+            Err(TryLockError::Error(_)) => return Ok(file),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(label: u8, x: f32) -> Example {
+        let line = format!("{{\"label\":{label},\"strokes\":[[[{x},0],[10,90.5]],[[3,4]]]}}");
+        Example::from_json(&line).unwrap().unwrap()
+    }
+
+    fn labels(store: &ExampleStore) -> Vec<u8> {
+        store.examples().iter().map(Example::label).collect()
+    }
+
+    fn open(path: &Path) -> ExampleStore {
+        let (store, warning) = ExampleStore::open(Some(path.to_owned()));
+        assert_eq!(warning, None);
+        store
+    }
+
+    #[test]
+    fn two_windows_lose_nothing_of_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new").join("examples.jsonl");
+        let (mut one, mut other) = (open(&path), open(&path));
+        one.add(example(1, 1.0)).unwrap();
+        other.add(example(2, 2.0)).unwrap();
+        one.add(example(3, 3.0)).unwrap();
+        assert_eq!((labels(&one), labels(&other)), (vec![1, 2, 3], vec![1, 2]));
+        // A removal takes what this window showed, and leaves what the other has added.
+        other.remove(0..2).unwrap();
+        assert_eq!(labels(&other), [3]);
+        other.restore().unwrap();
+        assert_eq!((labels(&other), labels(&open(&path))), (vec![1, 2, 3], vec![1, 2, 3]));
+        other.restore().unwrap();
+        assert_eq!(labels(&other), [1, 2, 3]);
+    }
+
+    #[test]
+    fn two_threads_lose_nothing_of_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("examples.jsonl");
+        thread::scope(|scope| {
+            for half in 0..2 {
+                let mut store = open(&path);
+                scope.spawn(move || {
+                    for index in 0..20 {
+                        store
+                            .add(example(half, (2 * index + usize::from(half)) as f32))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(open(&path).examples().len(), 40);
+    }
+
+    #[test]
+    fn removed_examples_come_back_to_their_places() {
+        let (mut store, warning) = ExampleStore::open(None);
+        assert_eq!(warning, None);
+        for label in 0..5 {
+            store.add(example(label, f32::from(label))).unwrap();
+        }
+        store.remove([1, 3, 9]).unwrap();
+        assert_eq!(labels(&store), [0, 2, 4]);
+        store.restore().unwrap();
+        assert_eq!(labels(&store), [0, 1, 2, 3, 4]);
+        store.restore().unwrap();
+        assert_eq!(store.examples().len(), 5);
+    }
+
+    #[test]
+    fn what_cannot_be_saved_is_kept_and_saved_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("blocked");
+        fs::write(&blocked, "a file where the folder would be").unwrap();
+        let path = blocked.join("examples.jsonl");
+        let (mut store, _) = ExampleStore::open(Some(path.clone()));
+        assert!(store.add(example(1, 1.0)).is_err());
+        assert!(store.add(example(2, 2.0)).is_err());
+        assert!(store.remove([0]).is_err());
+        assert_eq!(labels(&store), [2]);
+        fs::remove_file(&blocked).unwrap();
+        store.add(example(3, 3.0)).unwrap();
+        assert_eq!((labels(&store), labels(&open(&path))), (vec![2, 3], vec![2, 3]));
+    }
+
+    #[test]
+    fn a_damaged_line_costs_one_example() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("examples.jsonl");
+        let text = format!(
+            "{}\nnonsense\n\u{7f}\n{}\n",
+            example(1, 1.0).to_json(),
+            example(2, 2.0).to_json()
+        );
+        fs::write(&path, &text).unwrap();
+        let (mut store, warning) = ExampleStore::open(Some(path.clone()));
+        let warning = warning.unwrap();
+        assert!(
+            warning.starts_with("2 examples are damaged") && warning.contains("line 2"),
+            "{warning}"
+        );
+        store.add(example(3, 3.0)).unwrap();
+        assert_eq!(labels(&open(&path)), [1, 2, 3]);
+        let aside = folder.path().join("examples-damaged-1.jsonl");
+        assert_eq!(fs::read_to_string(aside).unwrap(), text);
+    }
+}
