@@ -57,12 +57,9 @@ impl DisplayEvents {
         let overlay = create_overlay(&connection, parent).ok()?;
         // Without the keyboard extension, events do not say which of several layouts is in use.
         let _ = connection.xkb_use_extension(1, 0).ok()?.reply();
-        let keys = key_map(&connection)?;
         let (sender, signals) = channel();
         let listener = std::thread::Builder::new().name("x11-events".to_owned());
-        listener
-            .spawn(move || listen(&connection, overlay, keys, &sender))
-            .ok()?;
+        listener.spawn(move || listen(&connection, overlay, &sender)).ok()?;
         Some(DisplayEvents { signals })
     }
 
@@ -121,9 +118,11 @@ fn create_overlay(connection: &RustConnection, parent: Window) -> Result<Window,
 }
 
 /// Forwards events until the window or the receiver is gone.
-fn listen(connection: &RustConnection, overlay: Window, mut keys: KeyMap, sender: &Sender<Signal>) {
+fn listen(connection: &RustConnection, overlay: Window, sender: &Sender<Signal>) {
+    let mut keys = KeyMap::default();
     while let Ok(event) = connection.wait_for_event() {
-        if let XEvent::MappingNotify(_) = event {
+        if let XEvent::KeyPress(_) = event {
+            // The layout may have changed. Keys are pressed so seldom that asking each time costs nothing.
             keys = key_map(connection).unwrap_or(keys);
         }
         let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == overlay);
