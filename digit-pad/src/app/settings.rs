@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     storage::{atomic_file, paths::UserPaths},
-    ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS},
+    ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS, text_scale},
 };
 
 /// Largest width or height of a new window, in pixels.
@@ -43,10 +43,37 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Loads the saved settings, with defaults for anything missing, damaged or out of range.
-    pub fn load(paths: &UserPaths) -> Self {
-        let text = path(paths).and_then(|path| read(&path));
-        text.map_or_else(Settings::default, |text| Settings::from_json(&text))
+    /// Loads the saved settings, with defaults for anything missing, damaged or out of range; `None` at the first start.
+    pub fn load(paths: &UserPaths) -> Option<Self> {
+        let text = path(paths).and_then(|path| read(&path))?;
+        Some(Settings::from_json(&text))
+    }
+
+    /// The settings of the first start on a display of that scale: with everything as large as at scale 1.
+    #[must_use]
+    pub fn at_scale(scale: f32) -> Self {
+        let scaled = |side: usize| ((side as f32 * scale) as usize).min(MAX_SIDE);
+        let (width, height) = (scaled(DEFAULT_SIZE.0), scaled(DEFAULT_SIZE.1));
+        // Of a larger window, text grows less than the canvas.
+        let wanted = scale / text_scale(scale);
+        let off = |index: &usize| (ZOOMS[*index] - wanted).abs();
+        let nearest = (0..ZOOMS.len()).min_by(|a, b| off(a).total_cmp(&off(b)));
+        Settings {
+            width,
+            height,
+            zoom_index: nearest.unwrap_or(1),
+            ..Settings::default()
+        }
+    }
+
+    /// With a window that is no larger than the room for it, in pixels.
+    #[must_use]
+    pub fn within(self, (width, height): (usize, usize)) -> Self {
+        Settings {
+            width: self.width.min(width.max(1)),
+            height: self.height.min(height.max(1)),
+            ..self
+        }
     }
 
     /// The settings in the text of a file, with defaults for anything missing, damaged or out of range.
@@ -95,7 +122,7 @@ mod tests {
     fn saved_settings_load_again() {
         let folder = tempfile::tempdir().unwrap();
         let paths = UserPaths::all_in(&folder.path().join("new"));
-        assert_eq!(Settings::load(&paths), Settings::default());
+        assert_eq!(Settings::load(&paths), None);
         let settings = Settings {
             width: 1200,
             height: 800,
@@ -103,7 +130,20 @@ mod tests {
             dark: false,
         };
         settings.save(&paths).unwrap();
-        assert_eq!(Settings::load(&paths), settings);
+        assert_eq!(Settings::load(&paths), Some(settings));
+    }
+
+    #[test]
+    fn the_first_window_has_the_scale_of_the_display_and_fits_on_it() {
+        assert_eq!(Settings::at_scale(1.0), Settings::default());
+        let twice = Settings::at_scale(2.0);
+        assert_eq!((twice.width, twice.height, ZOOMS[twice.zoom_index]), (1920, 1280, 1.25));
+        let fitted = twice.within((1366, 700));
+        assert_eq!(
+            (fitted.width, fitted.height, fitted.zoom_index),
+            (1366, 700, twice.zoom_index)
+        );
+        assert_eq!(Settings::default().within((4000, 4000)), Settings::default());
     }
 
     #[test]
@@ -115,7 +155,8 @@ mod tests {
             let mut text = r#"{"zoom":0}"#.to_owned();
             text.push_str(&" ".repeat(length as usize - text.len()));
             std::fs::write(&path, text).unwrap();
-            assert_eq!(Settings::load(&paths).zoom_index, zoom_index, "{length} bytes");
+            let loaded = Settings::load(&paths).unwrap_or_default();
+            assert_eq!(loaded.zoom_index, zoom_index, "{length} bytes");
         }
     }
 
@@ -129,7 +170,7 @@ mod tests {
             ("{\"width\":100000,\"other\":1}", MAX_SIDE, 1),
         ] {
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
-            let settings = Settings::load(&paths);
+            let settings = Settings::load(&paths).unwrap();
             assert_eq!((settings.width, settings.zoom_index), (width, zoom_index), "{text}");
         }
     }

@@ -20,6 +20,12 @@ const MAX_SIDE: usize = 32_767;
 /// Smallest scale of text and gaps, relative to a window of [`DEFAULT_SIZE`].
 const MIN_SCALE: f32 = 0.85;
 
+/// The scale of text and gaps in a window that is `ratio` times as large as one of [`DEFAULT_SIZE`]. They grow more slowly
+/// than the window, which leaves more room for the canvas.
+pub fn text_scale(ratio: f32) -> f32 {
+    1.0 + 0.6 * (ratio - 1.0)
+}
+
 /// The row of one digit in the bar chart of probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarRow {
@@ -247,11 +253,10 @@ impl Grid {
     fn new(width: usize, height: usize, zoom: f32) -> Self {
         let fit = |size: (usize, usize)| (width as f32 / size.0 as f32).min(height as f32 / size.1 as f32);
         let ratio = fit(DEFAULT_SIZE);
-        // Text and buttons grow more slowly than the window, which leaves more room for the canvas.
         let scale = if ratio < 1.0 {
             ratio.max(MIN_SCALE)
         } else {
-            1.0 + 0.6 * (ratio - 1.0)
+            text_scale(ratio)
         };
         Grid {
             width: width as i32,

@@ -6,6 +6,8 @@
 //! several hundred times a second. Frames are painted at most sixty times a second, and only if something changed.
 
 #[cfg(all(unix, not(target_os = "macos")))]
+mod desktop;
+#[cfg(all(unix, not(target_os = "macos")))]
 mod environment;
 mod input;
 #[cfg(all(unix, not(target_os = "macos")))]

@@ -30,7 +30,7 @@ pub fn open(
     let mut controller = Controller::new(model, paths.clone())?;
     let options = WindowOptions {
         log_predictions,
-        settings: Settings::load(paths),
+        settings: first_or_saved(Settings::load(paths)),
         ..WindowOptions::default()
     };
     let opening = opening.map(|opening| match opening {
@@ -49,4 +49,15 @@ pub fn open(
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// The saved settings, or those of the first start, for the display that there is.
+fn first_or_saved(saved: Option<Settings>) -> Settings {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if let Some(desktop) = window::desktop::Desktop::look() {
+        return saved
+            .unwrap_or_else(|| Settings::at_scale(desktop.scale))
+            .within(desktop.room);
+    }
+    saved.unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
-use super::key_map::KeyMap;
+use super::{desktop::describe, key_map::KeyMap};
 use crate::ui::Event;
 
 /// The primary pointer button.
@@ -55,6 +55,8 @@ impl DisplayEvents {
         let parent = Window::try_from(handle.window).ok()?;
         let (connection, _) = x11rb::connect(None).ok()?;
         let overlay = create_overlay(&connection, parent).ok()?;
+        // Without it, the window has no icon.
+        let _ = describe(&connection, parent);
         // Without the keyboard extension, events do not say which of several layouts is in use.
         let _ = connection.xkb_use_extension(1, 0).ok()?.reply();
         let (sender, signals) = channel();
