@@ -110,7 +110,16 @@ impl Display {
         }
         let mut xvfb = Command::new("Xvfb");
         let screen = format!("{}x{}x24", SCREEN.0, SCREEN.1);
-        xvfb.args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp"]);
+        xvfb.args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            &screen,
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]);
         let Ok(mut xvfb) = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
             skip("Xvfb");
             return None;

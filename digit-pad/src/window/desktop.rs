@@ -29,12 +29,14 @@ const TITLE_BAR: f32 = 40.0;
 const ICON: usize = 64;
 
 /// The scale of a desktop, and the room that it has for the content of a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Desktop {
     /// Pixels for one of a display of 96 pixels an inch.
     pub(super) scale: f32,
     /// Width and height in pixels.
     pub(super) room: (usize, usize),
+    /// Kept while the window opens: a server starts anew when its last client has gone, and refuses others meanwhile.
+    _connection: Option<RustConnection>,
 }
 
 impl Desktop {
@@ -44,7 +46,11 @@ impl Desktop {
         let screen = connection.setup().roots.get(screen)?;
         let resources = resource_manager::new_from_default(&connection).ok();
         let dpi = resources.and_then(|resources| resources.get_value::<f32>("Xft.dpi", "").ok().flatten());
-        Some(Desktop::new(dpi, work_area(&connection, screen)))
+        let desktop = Desktop::new(dpi, work_area(&connection, screen));
+        Some(Desktop {
+            _connection: Some(connection),
+            ..desktop
+        })
     }
 
     fn new(dpi: Option<f32>, (width, height): (usize, usize)) -> Self {
@@ -54,6 +60,7 @@ impl Desktop {
         Desktop {
             scale,
             room: (width, height.saturating_sub(title_bar)),
+            _connection: None,
         }
     }
 }

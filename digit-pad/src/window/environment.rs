@@ -28,8 +28,10 @@ pub(super) fn prepare() {
     if env::var_os(STARTED_AGAIN).is_some() {
         return;
     }
-    let has_x11 = is_set("DISPLAY") && x11rb::connect(None).is_ok();
-    let Some(mut again) = corrected(has_x11, is_set(WAYLAND), env::var_os(INPUT_METHOD).as_deref()) else {
+    let has_wayland = is_set(WAYLAND);
+    // Without Wayland there is no choice, and no need to ask the server.
+    let has_x11 = is_set("DISPLAY") && (!has_wayland || x11rb::connect(None).is_ok());
+    let Some(mut again) = corrected(has_x11, has_wayland, env::var_os(INPUT_METHOD).as_deref()) else {
         return;
     };
     // What `exec` returns is an error.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+#[cfg(all(unix, not(target_os = "macos")))]
+use crate::window::desktop::Desktop;
 use crate::{
     app::{controller::Controller, kept_drawing, settings::Settings},
     error::Error,
@@ -28,9 +30,14 @@ pub fn open(
     #[cfg(all(unix, not(target_os = "macos")))]
     window::environment::prepare();
     let mut controller = Controller::new(model, paths.clone())?;
+    let settings = Settings::load(paths);
+    #[cfg(all(unix, not(target_os = "macos")))]
+    let desktop = Desktop::look();
+    #[cfg(all(unix, not(target_os = "macos")))]
+    let settings = Some(settings_for(settings, desktop.as_ref()));
     let options = WindowOptions {
         log_predictions,
-        settings: first_or_saved(Settings::load(paths)),
+        settings: settings.unwrap_or_default(),
         ..WindowOptions::default()
     };
     let opening = opening.map(|opening| match opening {
@@ -51,13 +58,13 @@ pub fn open(
     failure.map_or(Ok(()), Err)
 }
 
-/// The saved settings, or those of the first start, for the display that there is.
-fn first_or_saved(saved: Option<Settings>) -> Settings {
-    #[cfg(all(unix, not(target_os = "macos")))]
-    if let Some(desktop) = window::desktop::Desktop::look() {
-        return saved
-            .unwrap_or_else(|| Settings::at_scale(desktop.scale))
-            .within(desktop.room);
-    }
-    saved.unwrap_or_default()
+/// The saved settings, or those of the first start, for the desktop if it tells of itself.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn settings_for(saved: Option<Settings>, desktop: Option<&Desktop>) -> Settings {
+    let Some(desktop) = desktop else {
+        return saved.unwrap_or_default();
+    };
+    saved
+        .unwrap_or_else(|| Settings::at_scale(desktop.scale))
+        .within(desktop.room)
 }
