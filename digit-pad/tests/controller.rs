@@ -182,17 +182,61 @@ fn damaged_examples_are_reported_and_never_lost() {
     std::fs::write(&path, "{\"label\":1,\"strokes\":[[[0,0],[0,9]]]}\nno drawing\n").unwrap();
     let (mut controller, mut state) = open(home.path());
     let message = state.message().expect("an error message");
-    assert!(message.contains("lessons.jsonl, line 2"), "{message}");
+    assert!(
+        message.contains("One example is damaged") && message.contains("lessons.jsonl, line 2"),
+        "{message}"
+    );
     assert!(std::fs::read_to_string(&path).unwrap().contains("no drawing"));
-    // New examples go into a new file.
+    // The undamaged one is there, and goes into a new file with those that are added.
+    assert_eq!(state.examples().len(), 1);
     for (digit, x) in [(1, 0.4), (7, 0.6)] {
         add_stroke_example(&mut controller, &mut state, digit, x);
     }
     let aside = std::fs::read_to_string(home.path().join("lessons-damaged-1.jsonl")).unwrap();
     assert!(aside.contains("no drawing"), "{aside}");
     let saved = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(saved.lines().count(), 2, "{saved}");
+    assert_eq!(saved.lines().count(), 3, "{saved}");
     assert!(!home.path().join("lessons-damaged-2.jsonl").exists());
+}
+
+#[test]
+fn removed_examples_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut controller, mut state) = open(home.path());
+    for (digit, x) in [(1, 0.4), (4, 0.5), (7, 0.6)] {
+        add_stroke_example(&mut controller, &mut state, digit, x);
+    }
+    let before = state.examples().clone();
+    for action in [Action::RemoveAllExamples, Action::UndoExample] {
+        assert!(!state.is_enabled(Action::RestoreExamples));
+        act(&mut controller, &mut state, action);
+        assert!(state.examples().len() < 3 && state.offers_restore());
+        act(&mut controller, &mut state, Action::RestoreExamples);
+        assert_eq!(state.examples(), &before);
+    }
+    let (_, again) = open(home.path());
+    assert_eq!(again.examples(), &before);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_does_not_stop_teaching() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("a-file");
+    std::fs::write(&home, "").unwrap();
+    let (mut controller, mut state) = open(&home);
+    symbol(&mut state);
+    controller.recognize(&mut state);
+    let label = (predicted(&state) + 3) % 10;
+    let modifiers = Modifiers::default();
+    state.apply(Event::KeyPressed {
+        key: Key::Digit(label),
+        modifiers,
+    });
+    run(&mut controller, &mut state);
+    let message = state.message().unwrap().to_owned();
+    assert!(message.contains("a-file"), "{message}");
+    wait(&mut controller, &mut state);
+    assert_eq!((predicted(&state), state.examples().len()), (label, 1));
 }
 
 #[test]
@@ -200,6 +244,7 @@ fn images_can_be_examples() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
     act(&mut controller, &mut state, Action::NextMisclassified);
+    wait(&mut controller, &mut state);
     let pixels = state.digits()[0].pixels;
     let label = (predicted(&state) + 1) % 10;
     add_example(&mut controller, &mut state, label);
@@ -221,6 +266,7 @@ fn the_next_misclassified_digit_is_misclassified() {
     let mut messages = Vec::new();
     for _ in 0..3 {
         act(&mut controller, &mut state, Action::NextMisclassified);
+        wait(&mut controller, &mut state);
         let message = state.message().unwrap().to_owned();
         let label: u8 = message.chars().last().unwrap().to_digit(10).unwrap() as u8;
         assert_ne!(predicted(&state), label, "{message}");
