@@ -50,7 +50,8 @@
 //! # Features
 //!
 //! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and
-//! `embedded` (MNIST inside the program, which training and fine-tuning use unless they are given other images).
+//! `embedded` (MNIST and drawings with a pen inside the program, which training and fine-tuning use unless they are given
+//! other images).
 //! Without them, the library still recognizes, fine-tunes and trains.
 //!
 //! # Layout

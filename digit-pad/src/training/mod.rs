@@ -34,6 +34,8 @@ pub mod embedded;
 pub mod evaluation;
 mod fingerprint;
 mod outcome;
+#[cfg(any(feature = "embedded", test))]
+pub mod pen_strokes;
 pub mod presets;
 pub mod progress;
 mod report;
