@@ -1,6 +1,6 @@
 //! Batches of a data set: seeded shuffle, augmentation and scaling, on several threads.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use rand::{SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use rayon::prelude::*;
@@ -133,6 +133,26 @@ impl<'a> Batches<'a> {
             let augmenter = Augmenter::new(augmentation.clone(), shape, self.seed)?;
             loader.augmenter = is_augmented.then_some(augmenter);
             loader.image = vec![0; shape.len()];
+        }
+        Ok(self)
+    }
+
+    /// Takes most distractors of the augmentation from these images, whatever their labels; call it after
+    /// [`with_augmentation`](Self::with_augmentation).
+    ///
+    /// # Errors
+    /// [`Error::DistractorShape`] if they have another shape than the samples.
+    pub fn with_distractors(mut self, images: &Dataset) -> Result<Self> {
+        if images.shape() != self.dataset.shape() {
+            return Err(Error::DistractorShape {
+                train: self.dataset.shape().to_string(),
+                distractors: images.shape().to_string(),
+            });
+        }
+        let pixels: Arc<[u8]> = images.images().into();
+        for loader in &mut self.loaders {
+            let augmenter = loader.augmenter.take();
+            loader.augmenter = augmenter.map(|augmenter| augmenter.with_distractor_images(Arc::clone(&pixels)));
         }
         Ok(self)
     }
@@ -406,6 +426,40 @@ mod tests {
         plain.start_epoch(0);
         let mut unchanged = Batches::new(&dataset, 6, 9, Scaling::MNIST).unwrap();
         assert_eq!(epoch(&mut plain), epoch(&mut unchanged));
+    }
+
+    #[test]
+    fn most_distractors_are_taken_from_images() {
+        let digits = dataset(10, 28, 28);
+        let images = Dataset::new(vec![200; 2 * 784], vec![0; 2], gray(28, 28)).unwrap();
+        let taken = |distractors: f32| {
+            let batches = Batches::new(&digits, 8, 1, Scaling::UNIT).unwrap();
+            let batches = batches
+                .with_augmentation(Augmentation::none().distractors(distractors))
+                .unwrap();
+            let mut batches = batches.with_distractors(&images).unwrap();
+            let mut count = 0;
+            for number in 0..50 {
+                batches.start_epoch(number);
+                let bright = (200.0_f32 / 255.0).to_bits();
+                count += epoch(&mut batches)
+                    .iter()
+                    .filter(|(_, image)| image.iter().all(|&bits| bits == bright))
+                    .count();
+            }
+            count
+        };
+        assert!((360..440).contains(&taken(1.0)), "of 500");
+        assert_eq!(taken(0.0), 0);
+        let other = dataset(3, 5, 5);
+        let error = Batches::new(&digits, 8, 1, Scaling::UNIT)
+            .unwrap()
+            .with_distractors(&other)
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("28×28 pixels but distractors 5×5"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -321,6 +321,15 @@ pub enum Error {
         test: String,
     },
 
+    /// Training images and distractors differ in shape.
+    #[error("training images have {train} pixels but distractors {distractors}; make both alike")]
+    DistractorShape {
+        /// The shape of the training images.
+        train: String,
+        /// The shape of the distractors.
+        distractors: String,
+    },
+
     /// The path of a data set is not a folder.
     #[error("no such folder; give the folder that contains the four MNIST files")]
     FolderNotFound,

@@ -152,7 +152,8 @@ fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
         return Err(Error::StoppedBeforeFirstStep);
     }
     let recipe = preset.recipe.clone();
-    let data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    let mut data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    embedded::add_pen_drawings(&mut data, &recipe, seed)?;
     let task = Task::new(preset.network(), recipe, seed, &shared.stop);
     let mut monitor = Monitor::new(&data.validation);
     let trained = train(&task, &data, &mut |event, network| {

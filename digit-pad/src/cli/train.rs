@@ -19,6 +19,7 @@ use digit_pad::{
         checkpoint,
         data_files::{DataFiles, Loaded},
         data_split::{DataSplit, HeldOut, lost_classes},
+        embedded,
         presets::{DEFAULT, PRESETS, Preset},
         session::{Evaluation, Failed, Start, StopReason, Task, Trained, train},
     },
@@ -182,6 +183,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let counts = images.train.class_counts();
     let mut data = DataSplit::new(images, held_out, args.limit.or(task.recipe.images))?;
+    // With fewer images or none changed, the user asks for just those.
+    if !args.data.is_given() && args.limit.is_none() && !args.no_augment {
+        embedded::add_pen_drawings(&mut data, &task.recipe, task.seed)?;
+    }
     if is_default {
         task.recipe.epochs = task.recipe.epochs_for(data.train.len());
     }

@@ -134,9 +134,14 @@ pub fn difference(before: &Ink, after: &Ink) -> Option<Bounds> {
 /// Draws the image that normalization starts from: the visible ink, 160 pixels long, with a pen of [`RECOGNITION_PEN`].
 /// `None` if nothing is visible. A stroke that leaves the canvas ends half a pen's width beyond its edge.
 pub fn draw_for_recognition(ink: &Ink) -> Option<GrayImage> {
+    draw_with_pen(ink, RECOGNITION_PEN)
+}
+
+/// Draws the same with a pen of another width, as a fraction of the digit's longest side, pen included.
+pub(crate) fn draw_with_pen(ink: &Ink, width: f32) -> Option<GrayImage> {
     let curves = ink.strokes().iter().flat_map(|stroke| curve(stroke, 1.0));
     let visible = Bounds::around(curves)?.intersection(&CANVAS_BOUNDS)?;
-    let pen = (visible.longest_side() * RECOGNITION_PEN / (1.0 - RECOGNITION_PEN)).max(MIN_RECOGNITION_PEN);
+    let pen = (visible.longest_side() * width / (1.0 - width)).max(MIN_RECOGNITION_PEN);
     let scale = RECOGNITION_SIZE / (visible.longest_side() + pen);
     let drawn = visible.grown(0.5 * pen + 1.0 / scale);
     let pixels = |units: f32| ((units * scale).ceil() as usize).max(1);

@@ -44,6 +44,9 @@ const REPLAYED: usize = 10_000;
 /// Number of hard ones among them: those that the base model is least sure of, which are forgotten first.
 const HARD: usize = 4_000;
 
+/// The fraction of augmented ones that are distractors.
+const DISTRACTORS: f32 = 0.06;
+
 /// Samples of a batch: hard replayed images, any replayed images, and variants of examples. With these, 49 or 50
 /// examples of one writer cost the built-in model 5 to 8 of MNIST's 10,000 test images (four writers).
 const HARD_PER_BATCH: usize = 192;
@@ -263,6 +266,7 @@ fn smoothing(mut confidences: Vec<f32>) -> f32 {
 fn half_augmented(images: &Dataset) -> Result<Vec<u8>, Error> {
     let augmentation =
         Preset::named("best").map_or_else(Augmentation::default, |best| best.recipe.augmentation.clone());
+    let augmentation = augmentation.distractors(DISTRACTORS);
     let mut augmenter = Augmenter::new(augmentation, digit_shape(), 1)?;
     let mut pixels = images.images().to_vec();
     for (index, augmented) in pixels.chunks_exact_mut(PIXELS).enumerate().step_by(2) {

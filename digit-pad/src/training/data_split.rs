@@ -21,6 +21,8 @@ pub struct DataSplit {
     pub test: Dataset,
     /// Scaling of pixels.
     pub scaling: Scaling,
+    /// Images of no class, which the network should not be sure of.
+    pub distractors: Option<Dataset>,
 }
 
 /// Number of training images held out for validation.
@@ -72,6 +74,7 @@ impl DataSplit {
             validation,
             test,
             scaling: SCALING,
+            distractors: None,
         })
     }
 }

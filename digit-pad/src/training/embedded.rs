@@ -1,8 +1,11 @@
-//! The MNIST data set built into the program by the `embedded` feature.
+//! What the `embedded` feature builds into the program: the MNIST data set, and drawings with a pen.
 
 use mnist_io::{Dataset, Mnist, Split};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    training::{data_split::DataSplit, presets::Recipe},
+};
 
 /// Training and test images.
 ///
@@ -25,6 +28,24 @@ pub fn split(split: Split) -> Result<Dataset, Error> {
     #[cfg(not(any(feature = "embedded", test)))]
     {
         let _ = split;
+        Err(Error::NotEmbedded)
+    }
+}
+
+/// Adds the images of pen drawings that a recipe wants to MNIST's, as
+/// [`DataSplit::add_pen_drawings`].
+///
+/// # Errors
+/// [`Error::NotEmbedded`] without the `embedded` feature, if the recipe wants any.
+pub fn add_pen_drawings(data: &mut DataSplit, recipe: &Recipe, seed: u64) -> Result<(), Error> {
+    if recipe.pen_copies == 0 {
+        return Ok(());
+    }
+    #[cfg(any(feature = "embedded", test))]
+    return data.add_pen_drawings(recipe.pen_copies, seed);
+    #[cfg(not(any(feature = "embedded", test)))]
+    {
+        let _ = (data, seed);
         Err(Error::NotEmbedded)
     }
 }

@@ -53,7 +53,7 @@ impl Fingerprint {
             format!("mean {}, std {}", data.scaling.mean(), data.scaling.std()).into(),
             images(&data.train).into(),
             images(&data.validation).into(),
-            format!("{:?}", recipe.augmentation).into(),
+            augmentation(recipe, data).into(),
             batch.into(),
         ];
         let names = PROPERTIES.iter().map(|(name, _)| (*name).to_owned());
@@ -93,6 +93,13 @@ impl Fingerprint {
             None => String::new(),
         }
     }
+}
+
+/// The augmentation, with the images that distractors are taken from.
+fn augmentation(recipe: &Recipe, data: &DataSplit) -> String {
+    let distractors = data.distractors.as_ref().map(images);
+    let distractors = distractors.map_or_else(String::new, |images| format!(", distractors from {images}"));
+    format!("{:?}{distractors}", recipe.augmentation)
 }
 
 /// Number, shape and digest of images with their labels.

@@ -35,7 +35,11 @@ pub mod evaluation;
 mod fingerprint;
 mod outcome;
 #[cfg(any(feature = "embedded", test))]
+pub mod pen_images;
+#[cfg(any(feature = "embedded", test))]
 pub mod pen_strokes;
+#[cfg(any(feature = "embedded", test))]
+mod pen_styles;
 pub mod presets;
 pub mod progress;
 mod report;

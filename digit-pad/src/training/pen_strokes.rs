@@ -19,7 +19,7 @@ const FILE: &[u8] = include_bytes!("../../data/strokes.jsonl.gz");
 const NAME: &str = "strokes.jsonl.gz";
 
 /// What a drawing shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Symbol {
     /// A digit, 0 to 9.
     Digit(usize),

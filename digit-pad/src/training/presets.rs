@@ -44,6 +44,9 @@ pub struct Recipe {
     pub average: Option<f32>,
     /// Augmentation of training images.
     pub augmentation: Augmentation,
+    /// Number of images drawn of each pen digit in the program, as further training images; 0 for none. With them come
+    /// distractors of letters, signs and several digits.
+    pub pen_copies: usize,
     /// Fraction of the training images held out for validation.
     pub validation: f64,
 }
@@ -72,6 +75,7 @@ impl Recipe {
             label_smoothing: 0.0,
             average: None,
             augmentation: Augmentation::none(),
+            pen_copies: 0,
             // 5,000 MNIST images.
             validation: 1.0 / 12.0,
         }
@@ -178,7 +182,8 @@ pub const PRESETS: [Preset; 4] = [
                 .stroke_width(0.5, 0.7)
                 .contrast(4.0)
                 .digit_styles(0.25)
-                .distractors(0.06),
+                .distractors(0.2),
+            pen_copies: 10,
             ..Recipe::new(
                 24,
                 128,

@@ -167,6 +167,9 @@ pub fn train(
     let recipe = &task.recipe;
     let mut samples = Batches::new(&data.train, recipe.batch, task.seed, data.scaling)?
         .with_augmentation(recipe.augmentation.clone())?;
+    if let Some(images) = &data.distractors {
+        samples = samples.with_distractors(images)?;
+    }
     let (batch, steps) = (samples.batch_size(), samples.batches_per_epoch());
     let total_steps = steps as u64 * recipe.epochs as u64;
     let fresh = task.trainer(batch, total_steps)?;

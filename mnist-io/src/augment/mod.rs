@@ -11,7 +11,7 @@ mod params;
 mod resample;
 mod stroke;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
@@ -33,6 +33,9 @@ const MIN_STROKE_WIDTH: f32 = 1.8;
 
 /// The maximum stroke width after thickening in pixels; thicker strokes close the loops of an eight.
 const MAX_STROKE_WIDTH: f32 = 4.5;
+
+/// The fraction of distractors that are taken from images, if there are any.
+const TAKEN_DISTRACTORS: f32 = 0.8;
 
 /// The number of words of the random stream reserved for each sample.
 const WORDS_PER_SAMPLE: u128 = 1 << 16;
@@ -66,6 +69,8 @@ pub struct Augmenter {
     /// `None` without elastic distortion.
     elastic: Option<Elastic>,
     resampler: Resampler,
+    /// Images to take distractors from, `[count, height, width]`; may be empty.
+    distractor_images: Arc<[u8]>,
 }
 
 impl Augmenter {
@@ -93,7 +98,14 @@ impl Augmenter {
             morphology: Morphology::new(width),
             elastic: is_elastic.then(|| Elastic::new(height, width)),
             resampler: Resampler::new(height, width),
+            distractor_images: Arc::from([]),
         })
+    }
+
+    /// Takes most distractors from these images, `[count, channels, height, width]`, and draws the others.
+    pub(crate) fn with_distractor_images(mut self, images: Arc<[u8]>) -> Self {
+        self.distractor_images = images;
+        self
     }
 
     /// Writes the augmented image to `output` and returns its label.
@@ -119,7 +131,7 @@ impl Augmenter {
             elastic.draw(&mut self.rng, self.augmentation.elastic);
         }
         self.image.copy_from_slice(image);
-        if appearance.distractor.is_some() {
+        if appearance.distractor.is_some() && !self.take_distractor() {
             distractors::draw(&mut self.rng, label, &mut self.image, width, &mut self.scratch);
         }
         self.restyle(label, &appearance);
@@ -132,6 +144,18 @@ impl Augmenter {
             stroke::increase_contrast(output, appearance.contrast);
         }
         appearance.distractor.unwrap_or(label)
+    }
+
+    /// Takes a distractor from the images, unless it is to be drawn.
+    fn take_distractor(&mut self) -> bool {
+        let images = self.distractor_images.len() / self.shape.len();
+        if images == 0 || self.rng.random::<f32>() >= TAKEN_DISTRACTORS {
+            return false;
+        }
+        let index = self.rng.random_range(0..images as u32) as usize;
+        self.image
+            .copy_from_slice(&self.distractor_images[index * self.shape.len()..][..self.shape.len()]);
+        true
     }
 
     /// Draws whether the sample is augmented.
