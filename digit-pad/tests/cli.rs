@@ -780,6 +780,11 @@ fn strokes() -> String {
     drawings.map(|drawing| drawing.to_string() + "\n").concat()
 }
 
+/// The number of drawings that are known.
+fn known(rows: &[Value]) -> usize {
+    rows.iter().filter(|row| row["known"] == true).count()
+}
+
 #[test]
 fn strokes_are_drawn_and_recognized() {
     let folder = Folder::new();
@@ -803,7 +808,7 @@ fn strokes_are_drawn_and_recognized() {
     assert!((0.0..0.5).contains(&error.as_f64().unwrap()), "{error}");
     assert_eq!(
         total,
-        &json!({"count": 2, "correct": 2, "accuracy": 1.0, "calibration_error": error})
+        &json!({"count": 2, "correct": 2, "accuracy": 1.0, "calibration_error": error, "drawings": 3, "known": known(&objects), "known_correct": known(&objects[..2])})
     );
 
     let table = succeed(["replay", text(&file)]).stdout;
@@ -875,7 +880,10 @@ fn strokes_without_labels_have_no_accuracy() {
     let objects = succeed(["replay", "--json", text(&file)]).objects();
     assert_eq!(
         objects[1],
-        json!({"count": 0, "correct": 0, "accuracy": null, "calibration_error": null})
+        json!({
+            "count": 0, "correct": 0, "accuracy": null, "calibration_error": null,
+            "drawings": 1, "known": known(&objects), "known_correct": 0
+        })
     );
     assert!(
         succeed(["replay", text(&file)])

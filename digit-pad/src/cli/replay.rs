@@ -63,19 +63,39 @@ struct Row {
     known: bool,
 }
 
-/// The result over all labeled drawings.
+/// The result over all labeled drawings, and how many of all are known.
 #[derive(Serialize)]
 struct Total {
     count: u64,
     correct: u64,
     accuracy: Option<f64>,
     calibration_error: Option<f64>,
+    drawings: u64,
+    known: u64,
+    known_correct: u64,
+}
+
+/// Counts of drawings, labeled or not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    drawings: u64,
+    known: u64,
+    known_correct: u64,
+}
+
+impl Counts {
+    fn add(&mut self, row: &Row) {
+        self.drawings += 1;
+        self.known += u64::from(row.known);
+        self.known_correct += u64::from(row.known && row.label == Some(row.digit));
+    }
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let mut replay = Replay {
         recognizer: args.recognizer()?,
         metrics: Metrics::new(DIGITS),
+        counts: Counts::default(),
         as_json: args.json,
     };
     let mut outcome = Ok(());
@@ -92,7 +112,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     // Errors stand alone, without a line about accuracy that nothing was measured for.
     if args.json || outcome.is_ok() || replay.metrics.confusion().count() > 0 {
-        Total::from(&replay.metrics).print(args.json)?;
+        Total::new(&replay.metrics, replay.counts).print(args.json)?;
     }
     outcome
 }
@@ -101,6 +121,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 struct Replay {
     recognizer: Recognizer,
     metrics: Metrics,
+    counts: Counts,
     as_json: bool,
 }
 
@@ -148,6 +169,7 @@ impl Replay {
         let row = predict(&mut self.recognizer, name, number, drawing);
         self.recognizer.check()?;
         self.metrics.extend(row.answer());
+        self.counts.add(&row);
         print(&row, self.as_json)
     }
 }
@@ -221,19 +243,20 @@ impl Row {
     }
 }
 
-impl From<&Metrics> for Total {
-    fn from(metrics: &Metrics) -> Self {
+impl Total {
+    fn new(metrics: &Metrics, counts: Counts) -> Self {
         let confusion = metrics.confusion();
         Total {
             count: confusion.count(),
             correct: confusion.correct(),
             accuracy: confusion.accuracy(),
             calibration_error: metrics.calibration_error(),
+            drawings: counts.drawings,
+            known: counts.known,
+            known_correct: counts.known_correct,
         }
     }
-}
 
-impl Total {
     fn print(&self, as_json: bool) -> Outcome {
         if as_json {
             return json(self);
