@@ -592,8 +592,22 @@ fn classes_that_lose_their_images_are_named() {
     );
 }
 
+/// Trains the preset `best` on IDX files of the folder, and returns whether some images become marked digits.
+fn gets_marks(folder: &Folder) -> bool {
+    let trained = succeed([
+        "train",
+        "--preset",
+        "best",
+        "--data",
+        text(folder.path()),
+        "--epochs",
+        "1",
+    ]);
+    trained.stderr.contains("as handwritten digits: some get slashes")
+}
+
 #[test]
-fn only_gray_digits_get_marks() {
+fn only_handwritten_digits_get_marks() {
     for channels in [1, 3] {
         let folder = Folder::new();
         for (part, count) in [("train", 40), ("t10k", 10)] {
@@ -605,7 +619,40 @@ fn only_gray_digits_get_marks() {
             folder.write(&format!("{part}-images-idx4-ubyte"), idx(&shape, &images));
             folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count as u32], &labels));
         }
-        let trained = succeed([
+        assert!(!gets_marks(&folder));
+    }
+    let folder = Folder::new();
+    let digits = Mnist::embedded_split(Split::Test).unwrap();
+    for (part, count) in [("train", 40), ("t10k", 10)] {
+        let labels: Vec<u8> = digits.labels()[..count].iter().map(|&label| label as u8).collect();
+        let images = &digits.images()[..count * 784];
+        folder.write(
+            &format!("{part}-images-idx3-ubyte"),
+            idx(&[count as u32, 28, 28], images),
+        );
+        folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count as u32], &labels));
+    }
+    assert!(gets_marks(&folder));
+}
+
+#[test]
+fn a_preset_says_what_to_use_for_images_it_does_not_take() {
+    let folder = Folder::new();
+    let write = |side: usize| {
+        for (part, count) in [("train", 20), ("t10k", 10)] {
+            let labels: Vec<u8> = (0..count).map(|index| (index % 10) as u8).collect();
+            let images = vec![9; count * side * side];
+            let shape = [count as u32, side as u32, side as u32];
+            folder.write(&format!("{part}-images-idx3-ubyte"), idx(&shape, &images));
+            folder.write(&format!("{part}-labels-idx1-ubyte"), idx(&[count as u32], &labels));
+        }
+    };
+    for (side, advice) in [
+        (8, "use --preset mlp, which takes images of any size"),
+        (300, "| globalavgpool | dense 10"),
+    ] {
+        write(side);
+        let failed = run([
             "train",
             "--preset",
             "best",
@@ -614,9 +661,44 @@ fn only_gray_digits_get_marks() {
             "--epochs",
             "1",
         ]);
-        let is_noted = trained.stderr.contains("are taken for handwritten digits");
-        assert_eq!(is_noted, channels == 1, "{}", trained.stderr);
+        assert_eq!(failed.status, 1);
+        assert!(failed.stderr.contains(advice), "{}", failed.stderr);
     }
+    write(8);
+    succeed([
+        "train",
+        "--preset",
+        "mlp",
+        "--data",
+        text(folder.path()),
+        "--epochs",
+        "1",
+    ]);
+}
+
+#[test]
+fn training_that_learns_nothing_fails_with_advice() {
+    let folder = Folder::new();
+    folder.write_mnist(2000, 10);
+    let data = text(folder.path());
+    let net = "784 | dense 16 | relu | dense 16 | relu | dense 10";
+    let args = [
+        "train",
+        "--net",
+        net,
+        "--data",
+        data,
+        "--epochs",
+        "2",
+        "--batch",
+        "10",
+        "--no-augment",
+    ];
+    let failed = run([&args[..], &["--lr", "5"]].concat());
+    assert_eq!(failed.status, 1, "{failed:?}");
+    assert!(failed.stderr.contains("lower learning rate (now 5)"), "{}", failed.stderr);
+    let learned = succeed([&args[..], &["--lr", "0.05"]].concat());
+    assert!(!learned.stderr.contains("learned nothing"), "{}", learned.stderr);
 }
 
 #[test]

@@ -202,6 +202,7 @@ mod tests {
                     step: report,
                     validation_accuracy: Some(0.75),
                     validation_loss: Some(0.5),
+                    guesses: false,
                 }));
             }
         }

@@ -10,6 +10,7 @@ mod predict;
 mod progress;
 mod replay;
 mod signals;
+mod start;
 mod threads;
 mod train;
 #[cfg(feature = "window")]

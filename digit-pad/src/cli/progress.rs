@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use digit_pad::training::session::{EpochReport, StepReport, TrainingEvent};
+use digit_pad::training::{
+    presets::Recipe,
+    session::{EpochReport, StepReport, TrainingEvent},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -16,6 +19,9 @@ pub(super) struct Progress {
     bar: ProgressBar,
     start: Instant,
     outcome: Outcome,
+    learning_rate: f32,
+    /// The last epoch, if it taught nothing.
+    guessing: Option<EpochReport>,
 }
 
 #[derive(Serialize)]
@@ -28,15 +34,17 @@ struct Epoch {
 }
 
 impl Progress {
-    pub(super) fn new(epochs: usize, as_json: bool) -> Self {
+    pub(super) fn new(recipe: &Recipe, as_json: bool) -> Self {
         let style = ProgressStyle::with_template("{msg}  {wide_bar}  {eta} left").expect("the template is valid");
         let bar = ProgressBar::new(0).with_style(style.progress_chars("━━─"));
         Progress {
-            epochs,
+            epochs: recipe.epochs,
             as_json,
             bar,
             start: Instant::now(),
             outcome: Ok(()),
+            learning_rate: recipe.optimizer.learning_rate(),
+            guessing: None,
         }
     }
 
@@ -48,9 +56,29 @@ impl Progress {
     }
 
     /// Removes the bar; fails if a line could not be written.
-    pub(super) fn finish(self) -> Outcome {
+    pub(super) fn finish(&mut self) -> Outcome {
         self.bar.finish_and_clear();
-        self.outcome
+        std::mem::replace(&mut self.outcome, Ok(()))
+    }
+
+    /// Fails if the last epoch taught nothing.
+    pub(super) fn learned(&self) -> Outcome {
+        self.guessing
+            .map_or(Ok(()), |report| Err(Failure::Message(self.advice(&report))))
+    }
+
+    /// What to do about an epoch that taught nothing.
+    fn advice(&self, report: &EpochReport) -> String {
+        format!(
+            "the network learned nothing in epoch {}: with a loss of {:.4e} and an accuracy of {}, it does no better than \
+             guessing. Training has probably diverged; use a lower learning rate (now {}), such as --lr {}, or check that \
+             the labels belong to the images",
+            report.step.epoch,
+            report.step.loss,
+            percent(report.step.accuracy),
+            self.learning_rate,
+            self.learning_rate / 10.0
+        )
     }
 
     fn show_step(&self, step: &StepReport) {
@@ -75,6 +103,11 @@ impl Progress {
             note(line);
         } else {
             self.bar.println(line);
+        }
+        let was_guessing = self.guessing.is_some();
+        self.guessing = report.guesses.then_some(*report);
+        if self.guessing.is_some() && !was_guessing {
+            self.bar.suspend(|| note(self.advice(report)));
         }
         if self.as_json && self.outcome.is_ok() {
             let written = self.bar.suspend(|| json(&Epoch::from(report)));

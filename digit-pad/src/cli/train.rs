@@ -12,13 +12,13 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser},
 };
 use digit_pad::{
-    Error,
     charts::{Curves, training_curves},
     recognition::model::Model,
     training::{
         checkpoint,
         data_files::{DataFiles, Loaded},
         data_split::{DataSplit, HeldOut, lost_classes},
+        digit_check::are_handwritten_digits,
         embedded,
         presets::{DEFAULT, PRESETS, Preset},
         session::{Evaluation, Failed, Start, StopReason, Task, Trained, train},
@@ -26,7 +26,7 @@ use digit_pad::{
 };
 use mnist_io::{Augmentation, Dataset};
 use nn_core::{
-    LayerSpec, Network, NetworkSpec,
+    NetworkSpec,
     optim::{Adam, Optimizer},
 };
 use serde::Serialize;
@@ -37,6 +37,7 @@ use super::{
     output::{Failure, Outcome, class_list, grouped, json, note, percent, report, row},
     progress::Progress,
     signals::Signals,
+    start::{for_classes, network_of},
     threads,
 };
 
@@ -198,7 +199,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     notes.iter().chain(&lost_classes(&counts, &data.train)).for_each(note);
     announce(args, &task, &data);
     let signals = Signals::stopping(&stop)?;
-    let mut progress = Progress::new(task.recipe.epochs, args.json);
+    let mut progress = Progress::new(&task.recipe, args.json);
     let mut curves = Curves::default();
     let trained = pool.install(|| {
         train(&task, &data, &mut |event, _| {
@@ -206,7 +207,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             curves.add(&event);
         })
     });
-    let shown = progress.finish();
+    let (shown, learned) = (progress.finish(), progress.learned());
     let (trained, reason) = match trained {
         Ok(trained) => (trained, signals.reason().map(str::to_owned)),
         Err(Failed { error, best: None }) => return Err(error.into()),
@@ -227,7 +228,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     match reason {
         Some(_) => Err(Failure::Reported),
-        None => check_goal(&task, &trained),
+        None => learned.and_then(|()| check_goal(&task, &trained)),
     }
 }
 
@@ -254,6 +255,8 @@ fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a Atom
     }
     if args.no_augment {
         recipe.augmentation = Augmentation::none();
+    } else if args.data.is_given() && !are_handwritten_digits(images)? {
+        recipe = recipe.for_any_images();
     }
     let start = match (model, &args.net) {
         (Some(model), _) => Start::Pretrained(for_classes(model, images, args.seed)?),
@@ -269,43 +272,6 @@ fn task<'a>(args: &Args, model: Option<&Model>, images: &Dataset, stop: &'a Atom
         until_accuracy: args.until_accuracy,
         checkpoint: args.checkpoint.clone(),
         stop,
-    })
-}
-
-/// A model's network, with a new last layer if the classes of these images are not the model's.
-fn for_classes(model: &Model, images: &Dataset, seed: u64) -> Result<Network, Failure> {
-    let network = &model.content.network;
-    if model.class_names() == images.class_names() {
-        return Ok(network.clone());
-    }
-    let layers = network.spec().layers();
-    let [.., _, LayerSpec::Dense { .. }] = layers else {
-        return Err(Failure::Message(format!(
-            "{}: the classes of the data differ from the model's ({}), and its last layer, which would be replaced, is \
-             not a dense layer behind others",
-            model.name(),
-            class_list(&model.class_names())
-        )));
-    };
-    note(format_args!(
-        "The model's classes are {}; a new last layer learns those of the data.",
-        class_list(&model.class_names())
-    ));
-    let backbone = network.cut_after(layers.len() - 2).map_err(Error::from)?;
-    let head = format!("dense {}", images.classes());
-    Ok(backbone.with_head(&head, seed).map_err(Error::from)?)
-}
-
-/// The network of a preset for these images and their classes.
-fn network_of(preset: &Preset, images: &Dataset) -> Result<NetworkSpec, Failure> {
-    // No image has a class; that is another error.
-    let classes = images.classes().max(1);
-    preset.network_for(images.shape(), classes).map_err(|error| {
-        Failure::Message(format!(
-            "the network of the preset {} does not take images of {} pixels: {error}; describe another with --net",
-            preset.name,
-            images.shape()
-        ))
     })
 }
 
@@ -332,11 +298,10 @@ fn announce(args: &Args, task: &Task<'_>, data: &DataSplit) {
     if args.data.is_given() {
         note(format_args!("classes     {}", class_list(data.train.class_names())));
         let augmentation = &task.recipe.augmentation;
-        let is_gray = data.train.shape().channels() == 1;
-        if is_gray && data.train.is_digits() && *augmentation != augmentation.clone().for_any_class() {
+        if *augmentation != augmentation.clone().for_any_class() {
             note(
-                "The classes 0 to 9 are taken for handwritten digits, and some images get slashes, bars or scribbles. If \
-                 they are no digits, name them in a file classes.txt beside the IDX files, or use --no-augment.",
+                "The built-in network reads these images as handwritten digits: some get slashes, bars or scribbles; \
+                 --no-augment leaves them as they are.",
             );
         }
     }

@@ -30,6 +30,7 @@ pub mod calibration;
 pub mod checkpoint;
 pub mod data_files;
 pub mod data_split;
+pub mod digit_check;
 pub mod embedded;
 pub mod evaluation;
 mod fingerprint;

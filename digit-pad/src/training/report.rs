@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mnist_io::Dataset;
 use nn_core::BatchReport;
 
 /// Evaluation of a network on labeled images.
@@ -58,6 +59,8 @@ pub struct EpochReport {
     pub validation_accuracy: Option<f64>,
     /// Mean loss on the validation images, if there are any.
     pub validation_loss: Option<f64>,
+    /// Whether the network does no better than one that gives each image the frequencies of the classes.
+    pub guesses: bool,
 }
 
 /// An event of a training run.
@@ -75,6 +78,7 @@ pub(super) struct EpochTotals {
     resumed_steps: u64,
     total_steps: u64,
     pub(super) images: usize,
+    steps: usize,
     loss: f64,
     correct: usize,
     pub(super) time: Duration,
@@ -87,6 +91,7 @@ impl EpochTotals {
             resumed_steps,
             total_steps,
             images: 0,
+            steps: 0,
             loss: 0.0,
             correct: 0,
             time: Duration::ZERO,
@@ -100,9 +105,27 @@ impl EpochTotals {
 
     pub(super) fn add(&mut self, step: &BatchReport, time: Duration) {
         self.images += step.samples;
+        self.steps += 1;
         self.loss += f64::from(step.loss) * step.samples as f64;
         self.correct += step.correct.unwrap_or_default();
         self.time += time;
+    }
+
+    /// Whether a whole epoch of many steps taught nothing: its loss is that of the best constant answer, the entropy of
+    /// the classes, and its accuracy that of naming the most frequent class.
+    pub(super) fn guesses(&self, train: &Dataset) -> bool {
+        const FEWEST_STEPS: usize = 100;
+        let frequencies = train
+            .class_counts()
+            .into_iter()
+            .map(|count| count as f64 / train.len() as f64);
+        let (entropy, highest) = frequencies
+            .filter(|share| *share > 0.0)
+            .fold((0.0, 0.0_f64), |(entropy, highest), share| {
+                (entropy - share * share.ln(), highest.max(share))
+            });
+        let (loss, accuracy) = (self.loss / self.images as f64, self.correct as f64 / self.images as f64);
+        self.steps >= FEWEST_STEPS && entropy > 0.0 && loss > 0.98 * entropy && accuracy < 1.2 * highest
     }
 
     /// The report after that many steps of the run.

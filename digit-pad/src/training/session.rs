@@ -345,6 +345,7 @@ impl Session<'_> {
             step: self.totals.report(progress.trainer.steps()),
             validation_accuracy: validation.map(|evaluation| evaluation.accuracy),
             validation_loss: validation.map(|evaluation| evaluation.loss),
+            guesses: self.totals.guesses(&self.data.train),
         };
         // A run that was stopped after an epoch's last step has nothing left to report of it.
         if self.totals.images > 0 {
@@ -867,6 +868,25 @@ mod tests {
             let error = train(&task, &data(50, 10), &mut |_, _| ()).unwrap_err().to_string();
             assert!(error.contains(network) && error.contains("10x12x1 or 120"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_network_that_only_guesses_is_noticed() {
+        let guesses = |net: &str, learning_rate: f32, images| {
+            let mut task = task(2);
+            task.start = Start::Random(net.parse().unwrap());
+            task.recipe.optimizer.set_learning_rate(learning_rate);
+            let events = watched(&task, &data(images, 10)).1;
+            epochs(&events).iter().map(|report| report.guesses).collect::<Vec<_>>()
+        };
+        let network = "10x12x1 | flatten | dense 16 | relu | dense 10";
+        assert_eq!(guesses(network, 0.01, 1000), [false, false]);
+        assert_eq!(guesses(network, 0.0, 1000), [true, true]);
+        // Too few steps to tell.
+        assert_eq!(guesses(network, 0.0, 100), [false, false]);
+        // So high a rate leaves every ReLU at zero.
+        let deep = "10x12x1 | flatten | dense 16 | relu | dense 16 | relu | dense 10";
+        assert_eq!(guesses(deep, 3.0, 2000)[1], true);
     }
 
     #[test]
