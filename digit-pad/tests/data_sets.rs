@@ -696,7 +696,11 @@ fn training_that_learns_nothing_fails_with_advice() {
     ];
     let failed = run([&args[..], &["--lr", "5"]].concat());
     assert_eq!(failed.status, 1, "{failed:?}");
-    assert!(failed.stderr.contains("lower learning rate (now 5)"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("lower learning rate (now 5)"),
+        "{}",
+        failed.stderr
+    );
     let learned = succeed([&args[..], &["--lr", "0.05"]].concat());
     assert!(!learned.stderr.contains("learned nothing"), "{}", learned.stderr);
 }
