@@ -1,6 +1,6 @@
 //! Training images drawn from strokes: digits as various hands and pens would draw them, and what is no single digit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mnist_io::Dataset;
 use rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
@@ -32,6 +32,10 @@ const LETTER_IMAGES: usize = 300;
 const MOST_COPIES: usize = 10;
 /// Images of several digits, and of a digit beside a part of another.
 const GROUPS: usize = 8_000;
+/// Of so many writers, the digits of one are held out for validation.
+const HELD_OUT: usize = 10;
+/// Images of each of these.
+const VALIDATION_COPIES: usize = 8;
 /// The fraction of drawings in another style.
 const RESTYLED: f32 = 0.6;
 /// Keeps the random numbers apart from others of the same seed.
@@ -39,7 +43,8 @@ const SEED_SALT: u64 = u64::from_le_bytes(*b"penimage");
 
 impl DataSplit {
     /// Adds images of the [pen drawings](pen_drawings) to the training images: so many of each digit, and distractors of
-    /// letters, signs and several digits.
+    /// letters, signs and several digits. The digits of some writers are held out: some images of each are added to the
+    /// validation images, if there are any.
     ///
     /// # Errors
     /// If the images of the split are not digits of 28×28 pixels.
@@ -57,13 +62,43 @@ impl DataSplit {
         let none = (0..groups.len() + letters.len()).map(|_| 0).collect();
         let pixels = letters.into_iter().chain(groups).flatten().collect();
         self.distractors = Some(Dataset::new(pixels, none, digit_shape())?);
-        let (pixels, labels): (Vec<Gray28>, Vec<usize>) = digits(drawings, copies, &mut rng).into_iter().unzip();
-        let pixels = self.train.images().iter().copied().chain(pixels.into_iter().flatten());
-        let labels = self.train.labels().iter().copied().chain(labels);
-        let names = self.train.class_names().to_vec();
-        self.train = Dataset::new(pixels.collect(), labels.collect(), self.train.shape())?.with_class_names(names)?;
+        let held_out = held_out_writers(drawings);
+        let is_held_out = |drawing: &&PenDrawing| held_out.contains(drawing.writer.as_str());
+        if self.validation.is_empty() {
+            self.train = with_images(&self.train, digits(drawings.iter(), copies, Styles::Any, &mut rng))?;
+            return Ok(());
+        }
+        let train = drawings.iter().filter(|drawing| !is_held_out(drawing));
+        self.train = with_images(&self.train, digits(train, copies, Styles::Any, &mut rng))?;
+        let validation = drawings.iter().filter(is_held_out);
+        let validation = digits(validation, VALIDATION_COPIES, Styles::Own, &mut rng);
+        self.validation = with_images(&self.validation, validation)?;
         Ok(())
     }
+}
+
+/// Each tenth of the writers.
+fn held_out_writers(drawings: &[PenDrawing]) -> BTreeSet<&str> {
+    let writers: BTreeSet<&str> = drawings.iter().map(|drawing| drawing.writer.as_str()).collect();
+    writers.into_iter().step_by(HELD_OUT).collect()
+}
+
+/// A data set and further images.
+fn with_images(dataset: &Dataset, images: Vec<(Gray28, usize)>) -> Result<Dataset, Error> {
+    let (pixels, labels): (Vec<Gray28>, Vec<usize>) = images.into_iter().unzip();
+    let pixels = dataset.images().iter().copied().chain(pixels.into_iter().flatten());
+    let labels = dataset.labels().iter().copied().chain(labels);
+    let all = Dataset::new(pixels.collect(), labels.collect(), dataset.shape())?;
+    Ok(all.with_class_names(dataset.class_names().to_vec())?)
+}
+
+/// Which styles digits are drawn in.
+#[derive(Clone, Copy, PartialEq)]
+enum Styles {
+    /// That of their writer.
+    Own,
+    /// Also others.
+    Any,
 }
 
 fn check_digits(images: &Dataset) -> Result<(), Error> {
@@ -78,14 +113,19 @@ fn check_digits(images: &Dataset) -> Result<(), Error> {
 }
 
 /// Images of each digit, with their labels: the first of each as it was drawn, the others varied.
-fn digits(drawings: &[PenDrawing], copies: usize, rng: &mut impl Rng) -> Vec<(Gray28, usize)> {
+fn digits<'a>(
+    drawings: impl Iterator<Item = &'a PenDrawing>,
+    copies: usize,
+    styles: Styles,
+    rng: &mut impl Rng,
+) -> Vec<(Gray28, usize)> {
     let mut images = Vec::new();
     for drawing in drawings {
         let Symbol::Digit(digit) = drawing.symbol else { continue };
         for copy in 0..copies {
             let mut strokes = strokes_of(&drawing.ink);
             if copy > 0 {
-                if rng.random::<f32>() < RESTYLED {
+                if styles == Styles::Any && rng.random::<f32>() < RESTYLED {
                     restyle(digit, &mut strokes, rng);
                 }
                 vary(&mut strokes, rng);
@@ -207,11 +247,12 @@ mod tests {
     use super::*;
     use crate::training::data_split::{HeldOut, columns};
 
-    /// Some of the drawings: ten digits, and letters with signs that are like a one.
+    /// Some of the drawings: ten digits each of two writers, and letters with signs that are like a one.
     fn drawings() -> Vec<PenDrawing> {
         let mut drawings = pen_drawings().unwrap();
         let letters = drawings.split_off(1738);
-        drawings.truncate(10);
+        drawings.drain(10..20);
+        drawings.truncate(20);
         let is_one = |drawing: &&PenDrawing| drawing.symbol == Symbol::Other("|".to_owned());
         drawings.extend(letters.iter().find(is_one).cloned());
         drawings.extend(letters.into_iter().take(20));
@@ -229,7 +270,8 @@ mod tests {
     #[test]
     fn digits_are_added_and_distractors_are_apart() {
         let data = with_drawings(3, 1);
-        assert_eq!((data.train.len(), data.validation.len()), (180 + 3 * 10, 20));
+        assert_eq!(data.train.len(), 180 + 3 * 10);
+        assert_eq!(data.validation.len(), 20 + VALIDATION_COPIES * 10);
         let distractors = data.distractors.as_ref().unwrap();
         assert_eq!(distractors.len(), 30 + MOST_COPIES * 20);
         for images in [&data.train, distractors] {
@@ -237,10 +279,16 @@ mod tests {
             assert!((0..images.len()).all(|index| images.image(index).iter().any(|&pixel| pixel >= 250)));
         }
         // The first copy is what the window would show to the network.
-        let first = drawings().swap_remove(0);
+        let drawings = drawings();
+        let held_out = held_out_writers(&drawings);
+        let is_learned = |drawing: &&PenDrawing| !held_out.contains(drawing.writer.as_str());
+        let first = drawings.iter().find(is_learned).unwrap();
+        assert_eq!(first, &drawings[10]);
         let seen = crate::recognition::normalization::normalize_ink(&first.ink).unwrap();
         assert_eq!(data.train.image(180), seen);
         assert_eq!(Symbol::Digit(data.train.label(180)), first.symbol);
+        let seen_first = crate::recognition::normalization::normalize_ink(&drawings[0].ink).unwrap();
+        assert_eq!(data.validation.image(20), seen_first);
         assert_ne!(data.train.image(181), seen);
     }
 

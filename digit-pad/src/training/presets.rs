@@ -7,6 +7,8 @@ use nn_core::{
     optim::{Adam, Optimizer, Schedule, Sgd},
 };
 
+use crate::recognition::model::DIGITS;
+
 /// Fewest steps of a run, whatever the number of its images, unless the preset has fewer on all of MNIST.
 const FEWEST_STEPS: usize = 2_500;
 /// Fewest images that tell which epoch is the best; if fewer would be held out, none are, and the last epoch is.
@@ -124,7 +126,8 @@ impl Recipe {
     ///
     /// If a setting is out of range, or memory is insufficient.
     pub fn trainer(&self, network: Network, batch: usize) -> nn_core::Result<Trainer> {
-        let loss = CrossEntropy::new().with_label_smoothing(self.label_smoothing);
+        let mut loss = CrossEntropy::new().with_label_smoothing(self.label_smoothing);
+        loss.uniform_class = self.augmentation.label_of_distractors();
         let trainer = Trainer::new(network, self.optimizer, batch)?.with_loss(loss)?;
         match self.average {
             Some(decay) => trainer.with_average(decay),
@@ -200,10 +203,11 @@ pub const PRESETS: [Preset; 4] = [
                 .stroke_width(0.5, 0.7)
                 .contrast(4.0)
                 .digit_styles(0.25)
-                .distractors(0.2),
+                .distractors(0.12)
+                .distractor_label(DIGITS),
             pen_copies: 10,
             ..Recipe::new(
-                24,
+                32,
                 128,
                 Optimizer::Adam(Adam {
                     weight_decay: 0.02,

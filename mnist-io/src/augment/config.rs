@@ -41,6 +41,7 @@ pub struct Augmentation {
     pub(super) contrast: f32,
     pub(super) digit_styles: f32,
     pub(super) distractors: f32,
+    pub(super) distractor_label: Option<usize>,
     pub(super) probability: f32,
 }
 
@@ -69,6 +70,7 @@ impl Augmentation {
             contrast: 1.0,
             digit_styles: 0.0,
             distractors: 0.0,
+            distractor_label: None,
             probability: 1.0,
         }
     }
@@ -147,6 +149,19 @@ impl Augmentation {
         self
     }
 
+    /// Sets the label of every distractor, in place of a random one: for a loss that knows what to do with it.
+    #[must_use]
+    pub const fn distractor_label(mut self, label: usize) -> Self {
+        self.distractor_label = Some(label);
+        self
+    }
+
+    /// The label of every distractor, if it is not random.
+    #[must_use]
+    pub const fn label_of_distractors(&self) -> Option<usize> {
+        self.distractor_label
+    }
+
     /// Sets the probability that an image is augmented at all: 0 to 1.
     #[must_use]
     pub const fn probability(mut self, probability: f32) -> Self {
@@ -156,7 +171,8 @@ impl Augmentation {
 
     /// Returns the augmentation without what is made for digits: digit styles and distractors.
     #[must_use]
-    pub const fn for_any_class(self) -> Self {
+    pub const fn for_any_class(mut self) -> Self {
+        self.distractor_label = None;
         self.digit_styles(0.0).distractors(0.0)
     }
 

@@ -269,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn distractors_may_have_a_label_of_their_own() {
+        let random = Augmentation::none().distractors(0.5);
+        let labeled = random.clone().distractor_label(10);
+        assert_eq!(
+            (random.label_of_distractors(), labeled.label_of_distractors()),
+            (None, Some(10))
+        );
+        assert_eq!(labeled.clone().for_any_class().label_of_distractors(), None);
+        let (mut random, mut labeled) = (augmenter(random, 28, 28, 5), augmenter(labeled, 28, 28, 5));
+        let image = vec![0; 784];
+        let mut distractors = 0;
+        for index in 0..200 {
+            let (mut first, mut second) = (vec![0; 784], vec![0; 784]);
+            random.apply(1, index, 3, &image, &mut first);
+            let label = labeled.apply(1, index, 3, &image, &mut second);
+            assert_eq!(first, second);
+            assert_eq!(label, if second == image { 3 } else { 10 });
+            distractors += usize::from(label == 10);
+        }
+        assert!((70..130).contains(&distractors), "{distractors}");
+    }
+
+    #[test]
     fn thicker_stroke_darkens_no_pixel() {
         // A ring. A slash that extends beyond it shrinks the ring, and the thinner stroke has to be compensated.
         let ring = |i: usize| {

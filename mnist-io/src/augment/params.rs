@@ -17,7 +17,7 @@ pub(super) struct Params {
 /// The parameters of the transforms before and after resampling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Appearance {
-    /// The random label of a distractor, if one replaces the image.
+    /// The label of a distractor, if one replaces the image.
     pub(super) distractor: Option<usize>,
     pub(super) style: Option<Style>,
     /// Increase of the stroke width on each side in pixels; negative for a thinner stroke.
@@ -62,7 +62,7 @@ impl Appearance {
         let label = usize::from(rng.random_range(0..DIGITS as u8));
         let style = Style::draw(rng);
         Self {
-            distractor: is_distractor.then_some(label),
+            distractor: is_distractor.then_some(augmentation.distractor_label.unwrap_or(label)),
             style: is_styled.then_some(style),
             thicker,
             contrast,

@@ -17,6 +17,8 @@ pub(super) enum LossJson {
         class_weights: Vec<f32>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ignored_class: Option<usize>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uniform_class: Option<usize>,
     },
     BinaryCrossEntropy {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -39,6 +41,7 @@ impl From<&dyn Loss> for LossJson {
                 label_smoothing: loss.label_smoothing,
                 class_weights: loss.class_weights.clone(),
                 ignored_class: loss.ignored_class,
+                uniform_class: loss.uniform_class,
             };
         }
         if let Some(loss) = loss.downcast_ref::<BinaryCrossEntropy>() {
@@ -90,10 +93,12 @@ impl LossJson {
                 label_smoothing,
                 class_weights,
                 ignored_class,
+                uniform_class,
             } => Arc::new(CrossEntropy {
                 label_smoothing,
                 class_weights,
                 ignored_class,
+                uniform_class,
             }),
             Self::BinaryCrossEntropy { positive_weights } => Arc::new(BinaryCrossEntropy { positive_weights }),
             Self::MeanSquaredError => Arc::new(MeanSquaredError),

@@ -30,16 +30,21 @@ pub struct CrossEntropy {
     pub class_weights: Vec<f32>,
     /// A class whose samples do not count; it need not be the index of an output. PyTorch's `ignore_index`.
     pub ignored_class: Option<usize>,
+    /// A class whose samples belong to none of the network's; it need not be the index of an output. The target of each
+    /// class is the same, so that the network learns to be sure of none, as in outlier exposure (Hendrycks et al., 2019, "Deep
+    /// Anomaly Detection with Outlier Exposure").
+    pub uniform_class: Option<usize>,
 }
 
 impl CrossEntropy {
-    /// Without label smoothing, class weights and an ignored class.
+    /// Without label smoothing, class weights, an ignored and a uniform class.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             label_smoothing: 0.0,
             class_weights: Vec::new(),
             ignored_class: None,
+            uniform_class: None,
         }
     }
 
@@ -62,6 +67,25 @@ impl CrossEntropy {
     pub fn with_ignored_class(mut self, class: usize) -> Self {
         self.ignored_class = Some(class);
         self
+    }
+
+    /// Sets a class whose samples belong to none of the network's classes.
+    ///
+    /// ```
+    /// use nn_core::{Loss, Target, loss::CrossEntropy};
+    /// let mut gradient = [0.0; 2];
+    /// let loss = CrossEntropy::new().with_uniform_class(2);
+    /// loss.of_sample(&[4.0, 4.0], Target::Class(2), &mut gradient);
+    /// assert_eq!(gradient, [0.0, 0.0]);
+    /// ```
+    #[must_use]
+    pub fn with_uniform_class(mut self, class: usize) -> Self {
+        self.uniform_class = Some(class);
+        self
+    }
+
+    fn is_uniform(&self, target: Target<'_>) -> bool {
+        self.uniform_class.is_some() && target.class() == self.uniform_class
     }
 
     fn class_weight(&self, class: usize) -> f32 {
@@ -104,6 +128,10 @@ impl Loss for CrossEntropy {
                 gradient.fill(0.0);
                 0.0
             }
+            target if self.is_uniform(target) => {
+                let factor = |index| self.class_weight(index) / classes;
+                Self::of_factors(outputs, factor, scale, gradient)
+            }
             Target::Class(class) if self.class_weights.is_empty() && smoothing == 0.0 => {
                 cross_entropy(outputs, class, scale, gradient)
             }
@@ -131,6 +159,7 @@ impl Loss for CrossEntropy {
     fn weight(&self, target: Target<'_>) -> f32 {
         match target {
             target if self.is_ignored(target) => 0.0,
+            target if self.is_uniform(target) => 1.0,
             Target::Class(class) => self.class_weight(class),
             Target::Values(_) => 1.0,
         }
@@ -140,6 +169,7 @@ impl Loss for CrossEntropy {
     fn check_target(&self, target: Target<'_>, outputs: usize) -> std::result::Result<(), String> {
         match target {
             target if self.is_ignored(target) => Ok(()),
+            target if self.is_uniform(target) && outputs > 1 => Ok(()),
             _ if outputs == 1 => Err(
                 "CrossEntropy compares the outputs of a sample, and a single output always has a loss of 0; give the network \
                  an output for each class, or pass targets as f32 and use BinaryCrossEntropy for a yes or no, and a loss of \
@@ -247,5 +277,21 @@ mod tests {
         assert_eq!(loss.check_target(target, 2), Ok(()));
         assert_eq!(loss.of_sample(&[1.0, 0.0], target, &mut gradient), 0.0);
         assert_eq!((gradient, loss.weight(target)), ([0.0; 2], 0.0));
+    }
+
+    #[test]
+    fn a_uniform_class_has_the_same_target_for_every_class() {
+        let logits = [2.0, -1.0, 0.5, 0.25];
+        for weights in [Vec::new(), vec![1.0, 2.0, 0.5, 3.0]] {
+            let plain = CrossEntropy::new().with_class_weights(weights);
+            let loss = plain.clone().with_label_smoothing(0.1).with_uniform_class(4);
+            let (mut own, mut expected) = ([0.0; 4], [0.0; 4]);
+            let value = loss.of_scaled_sample(&logits, Target::Class(4), 0.5, &mut own);
+            let uniform = plain.of_scaled_sample(&logits, Target::Values(&[0.25; 4]), 0.5, &mut expected);
+            assert_eq!((value, own), (uniform, expected));
+            assert_eq!(loss.weight(Target::Class(4)), 1.0);
+            assert_eq!(loss.check_target(Target::Class(4), 4), Ok(()));
+            assert!(loss.check_target(Target::Class(5), 4).is_err());
+        }
     }
 }
