@@ -91,6 +91,7 @@ fn heading(name: &str) -> String {
         "learning_rate" => "peak learning rate",
         "seed" => "random seed",
         "train_images" => "training images",
+        "pen_images" => "drawings with a pen",
         "validation_accuracy" => "accuracy (validation)",
         _ => return name.replace('_', " "),
     };

@@ -396,6 +396,8 @@ fn summary(trained: &Trained) -> String {
 /// Metadata about the training. It does not vary between runs, so that the same training gives the same file.
 fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> BTreeMap<String, String> {
     let accuracy = |evaluation: &Evaluation| evaluation.accuracy.to_string();
+    // Those that `eval --split` finds again.
+    let of_set = |all: usize, drawn: usize| (all - drawn).to_string();
     let from_preset = args.net.is_none() && args.from.is_none();
     let notes = [
         ("preset", from_preset.then(|| args.preset.clone())),
@@ -404,8 +406,15 @@ fn notes(args: &Args, task: &Task<'_>, data: &DataSplit, trained: &Trained) -> B
         ("best_epoch", Some(trained.epoch.to_string())),
         ("batch", Some(task.recipe.batch.to_string())),
         ("learning_rate", Some(task.recipe.optimizer.learning_rate().to_string())),
-        ("train_images", Some(data.train.len().to_string())),
-        ("validation_images", Some(data.validation.len().to_string())),
+        ("train_images", Some(of_set(data.train.len(), data.drawn.train))),
+        (
+            "validation_images",
+            Some(of_set(data.validation.len(), data.drawn.validation)),
+        ),
+        (
+            "pen_images",
+            (data.drawn.train > 0).then(|| data.drawn.train.to_string()),
+        ),
         ("validation_accuracy", trained.validation.as_ref().map(accuracy)),
         (
             "temperature",

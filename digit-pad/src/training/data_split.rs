@@ -23,6 +23,17 @@ pub struct DataSplit {
     pub scaling: Scaling,
     /// Images of no class, which the network should not be sure of.
     pub distractors: Option<Dataset>,
+    /// How many of the images are drawings with a pen, which come after those of the data set.
+    pub drawn: Drawn,
+}
+
+/// Numbers of images that are drawings with a pen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// Among the training images.
+    pub train: usize,
+    /// Among the validation images.
+    pub validation: usize,
 }
 
 /// Number of training images held out for validation.
@@ -75,6 +86,7 @@ impl DataSplit {
             test,
             scaling: SCALING,
             distractors: None,
+            drawn: Drawn::default(),
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         normalization::{Gray28, SIDE, normalize},
     },
     training::{
-        data_split::DataSplit,
+        data_split::{DataSplit, Drawn},
         pen_strokes::{PenDrawing, Symbol, pen_drawings},
         pen_styles::{Strokes, restyle},
     },
@@ -62,16 +62,21 @@ impl DataSplit {
         let none = (0..groups.len() + letters.len()).map(|_| 0).collect();
         let pixels = letters.into_iter().chain(groups).flatten().collect();
         self.distractors = Some(Dataset::new(pixels, none, digit_shape())?);
-        let held_out = held_out_writers(drawings);
+        let held_out = if self.validation.is_empty() {
+            BTreeSet::new()
+        } else {
+            held_out_writers(drawings)
+        };
         let is_held_out = |drawing: &&PenDrawing| held_out.contains(drawing.writer.as_str());
-        if self.validation.is_empty() {
-            self.train = with_images(&self.train, digits(drawings.iter(), copies, Styles::Any, &mut rng))?;
-            return Ok(());
-        }
         let train = drawings.iter().filter(|drawing| !is_held_out(drawing));
-        self.train = with_images(&self.train, digits(train, copies, Styles::Any, &mut rng))?;
+        let train = digits(train, copies, Styles::Any, &mut rng);
         let validation = drawings.iter().filter(is_held_out);
         let validation = digits(validation, VALIDATION_COPIES, Styles::Own, &mut rng);
+        self.drawn = Drawn {
+            train: train.len(),
+            validation: validation.len(),
+        };
+        self.train = with_images(&self.train, train)?;
         self.validation = with_images(&self.validation, validation)?;
         Ok(())
     }
