@@ -278,7 +278,8 @@ mod tests {
         );
         assert_eq!(labeled.clone().for_any_class().label_of_distractors(), None);
         let (mut random, mut labeled) = (augmenter(random, 28, 28, 5), augmenter(labeled, 28, 28, 5));
-        let image = vec![0; 784];
+        let mut image = vec![0; 784];
+        image[14 * 28 + 8..14 * 28 + 20].fill(255);
         let mut distractors = 0;
         for index in 0..200 {
             let (mut first, mut second) = (vec![0; 784], vec![0; 784]);
