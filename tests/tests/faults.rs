@@ -114,7 +114,7 @@ impl Kind {
             Self::Model => Model::load(path)?.network.parameter_count() == network(0).parameter_count(),
             Self::Checkpoint => Trainer::resume(path, 1).is_ok(),
             Self::Examples => Examples::load(&path)?.len() == 299,
-            Self::Settings => Settings::load(&UserPaths::all_in(folder)).width >= 1000,
+            Self::Settings => Settings::load(&UserPaths::all_in(folder)).is_some_and(|settings| settings.width >= 1000),
             Self::Idx => Idx::open(path)?.shape() == [300, 300],
             // Nothing here reads it; its length does not depend on the weights.
             Self::Onnx => {

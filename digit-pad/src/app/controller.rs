@@ -273,10 +273,10 @@ impl Controller {
         let pixels = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
         let input = ink.map(ExampleInput::from).or(pixels);
         match input.map(|input| Example::new(label, input)) {
-            None => return Ok(Effects::REPAINT),
+            None => Ok(Effects::REPAINT),
             Some(Err(fault)) => {
                 state.show_message(fault.to_string());
-                return Ok(Effects::REPAINT);
+                Ok(Effects::REPAINT)
             }
             Some(Ok(example)) => {
                 let saved = self.examples.add(example);

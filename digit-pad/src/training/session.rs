@@ -886,7 +886,7 @@ mod tests {
         assert_eq!(guesses(network, 0.0, 100), [false, false]);
         // So high a rate leaves every ReLU at zero.
         let deep = "10x12x1 | flatten | dense 16 | relu | dense 16 | relu | dense 10";
-        assert_eq!(guesses(deep, 3.0, 2000)[1], true);
+        assert!(guesses(deep, 3.0, 2000)[1]);
     }
 
     #[test]

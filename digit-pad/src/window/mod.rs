@@ -116,7 +116,7 @@ pub fn run(
     let mut window = open(options)?;
     let keyboard = Keyboard::default();
     let input = Input::new(&window);
-    if let Input::Polled(_) = input {
+    if matches!(input, Input::Polled(_)) {
         window.set_input_callback(Box::new(keyboard.clone()));
     }
     let mut event_loop = EventLoop {

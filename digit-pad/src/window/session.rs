@@ -30,14 +30,15 @@ pub fn open(
     #[cfg(all(unix, not(target_os = "macos")))]
     window::environment::prepare();
     let mut controller = Controller::new(model, paths.clone())?;
-    let settings = Settings::load(paths);
     #[cfg(all(unix, not(target_os = "macos")))]
     let desktop = Desktop::look();
     #[cfg(all(unix, not(target_os = "macos")))]
-    let settings = Some(settings_for(settings, desktop.as_ref()));
+    let settings = settings_for(Settings::load(paths), desktop.as_ref());
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    let settings = Settings::load(paths).unwrap_or_default();
     let options = WindowOptions {
         log_predictions,
-        settings: settings.unwrap_or_default(),
+        settings,
         ..WindowOptions::default()
     };
     let opening = opening.map(|opening| match opening {
