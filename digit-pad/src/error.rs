@@ -256,7 +256,7 @@ pub enum DrawingFault {
     /// The line is not JSON, or the JSON is not a drawing.
     #[error(
         "not a drawing: {reason} (column {column}); expected {{\"label\":3,\"strokes\":[[[x,y],…],…]}}, \
-         where the label is optional"
+         where the label is optional, or \"number\":\"405\" in its place"
     )]
     Form {
         /// The message of the JSON parser.
@@ -282,6 +282,17 @@ pub enum DrawingFault {
         /// The label in the file.
         label: i64,
     },
+
+    /// The number has other characters than digits, marks and blanks, or none.
+    #[error("the number is {number:?}; expected its digits in quotes, as in \"405\", perhaps with -, . or ,")]
+    Number {
+        /// The number in the file.
+        number: String,
+    },
+
+    /// A drawing has a label and a number.
+    #[error("the drawing has both a label and a number; give the label of one digit, or the number of several")]
+    LabelAndNumber,
 
     /// A drawing that is an example has no label.
     #[error("the drawing has no label; an example needs its digit: {{\"label\":3,\"strokes\":…}}")]

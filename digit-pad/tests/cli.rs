@@ -824,6 +824,28 @@ fn strokes_are_drawn_and_recognized() {
 }
 
 #[test]
+fn drawn_numbers_are_read_as_the_window_reads_them() {
+    let folder = Folder::new();
+    let seventeen = json!({"number": "17", "strokes": [[[60, 40], [60, 160]], [[120, 40], [200, 40], [150, 160]]]});
+    let wrong = json!({"number": "71", "strokes": [[[60, 40], [60, 160]], [[120, 40], [200, 40], [150, 160]]]});
+    let file = folder.write("numbers.jsonl", format!("{seventeen}\n{wrong}\n{}", strokes()));
+    let objects = succeed(["replay", "--json", text(&file)]).objects();
+    assert_eq!(keys(&objects[0]), ["known", "line", "number", "probability", "truth"]);
+    for (object, truth) in objects.iter().zip(["17", "71"]) {
+        assert_eq!((&object["truth"], &object["number"]), (&json!(truth), &json!("17")));
+        assert!((0.5..=1.0).contains(&object["probability"].as_f64().unwrap()));
+    }
+    assert_eq!(objects[2]["digit"], 1);
+    // Two digits have a label too.
+    assert_eq!((&objects[5]["count"], &objects[5]["correct"]), (&json!(4), &json!(3)));
+    assert_eq!(objects[5]["accuracy"], 0.75);
+
+    let table = succeed(["replay", text(&file)]).stdout;
+    assert!(table.starts_with("1\t17\t17\t"), "{table}");
+    assert!(table.contains("3 of 4 labeled drawings correct"), "{table}");
+}
+
+#[test]
 fn rows_name_their_file_if_there_are_several() {
     let folder = Folder::new();
     let (one, two) = (

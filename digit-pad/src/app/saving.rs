@@ -41,6 +41,7 @@ pub fn save_drawing(folder: &Path, ink: &Ink, image: Option<&Arc<GrayImage>>) ->
     if !ink.is_empty() {
         let drawing = Drawing {
             label: None,
+            number: None,
             ink: ink.clone(),
         };
         atomic_file::replace(&path.with_extension("jsonl"), |file| {

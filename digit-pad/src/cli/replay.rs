@@ -10,7 +10,10 @@ use digit_pad::{
     Error,
     drawing::file::{Drawing, Drawings},
     format::printable,
-    recognition::{model::DIGITS, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer},
+    recognition::{
+        model::DIGITS, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer,
+        segmentation::segment_ink,
+    },
     teaching::{examples::Examples, fine_tuning::FineTuner},
     training::evaluation::{Answer, Metrics},
 };
@@ -30,12 +33,13 @@ const MOST_FAULTS: usize = 10;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Prints one line per drawing: line number, label or `-`, digit and probability, separated by tabs; \
-                  then the accuracy on the labeled drawings.\n\
+                  then the accuracy on the labeled drawings. A drawing with a number in place of its label is read as \
+                  a number, as the window does.\n\
                   Lines that cannot be read are reported, the first ten of a file, and skipped; the exit status is then 1."
 )]
 pub(super) struct Args {
-    /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale; `-` for
-    /// standard input
+    /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale, or
+    /// "number":"405" in place of the label; `-` for standard input
     #[arg(value_name = "STROKES", required = true)]
     files: Vec<PathBuf>,
 
@@ -51,19 +55,28 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The result for one drawing.
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     /// The file, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     line: usize,
-    label: Option<u8>,
-    digit: u8,
+    #[serde(flatten)]
+    found: Found<'a>,
     probability: f32,
     known: bool,
 }
 
-/// The result over all labeled drawings, and how many of all are known.
+/// What was meant and what was read.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found<'a> {
+    Digit { label: Option<u8>, digit: u8 },
+    Number { truth: &'a str, number: String },
+}
+
+/// The result over all labeled drawings, of digits and of numbers, and how many of all are known.
 #[derive(Serialize)]
 struct Total {
     count: u64,
@@ -81,13 +94,22 @@ struct Counts {
     drawings: u64,
     known: u64,
     known_correct: u64,
+    /// Of the drawings, those of numbers.
+    numbers: u64,
+    numbers_correct: u64,
 }
 
 impl Counts {
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: &Row<'_>) {
+        let (is_number, is_correct) = match &row.found {
+            Found::Digit { label, digit } => (false, *label == Some(*digit)),
+            Found::Number { truth, number } => (true, number == truth),
+        };
         self.drawings += 1;
         self.known += u64::from(row.known);
-        self.known_correct += u64::from(row.known && row.label == Some(row.digit));
+        self.known_correct += u64::from(row.known && is_correct);
+        self.numbers += u64::from(is_number);
+        self.numbers_correct += u64::from(is_number && is_correct);
     }
 }
 
@@ -111,8 +133,9 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     // Errors stand alone, without a line about accuracy that nothing was measured for.
-    if args.json || outcome.is_ok() || replay.metrics.confusion().count() > 0 {
-        Total::new(&replay.metrics, replay.counts).print(args.json)?;
+    let total = Total::new(&replay.metrics, replay.counts);
+    if args.json || outcome.is_ok() || total.count > 0 {
+        total.print(args.json)?;
     }
     outcome
 }
@@ -120,6 +143,7 @@ pub(super) fn run(args: &Args) -> Outcome {
 /// Drawings that are recognized and counted.
 struct Replay {
     recognizer: Recognizer,
+    /// Of the labeled digits.
     metrics: Metrics,
     counts: Counts,
     as_json: bool,
@@ -203,20 +227,40 @@ impl Args {
     }
 }
 
-fn predict(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &Drawing) -> Row {
-    let seen = normalize_ink(&drawing.ink.fit()).expect("a drawing has ink in the middle of the canvas");
-    let prediction = recognizer.classify(&seen);
+fn predict<'a>(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, drawing: &'a Drawing) -> Row<'a> {
+    let ink = drawing.ink.fit();
+    let (found, probability, known) = match &drawing.number {
+        None => {
+            let seen = normalize_ink(&ink).expect("a drawing has ink in the middle of the canvas");
+            let prediction = recognizer.classify(&seen);
+            let (label, digit) = (drawing.label, prediction.digit());
+            (
+                Found::Digit { label, digit },
+                prediction.probability(),
+                prediction.known,
+            )
+        }
+        Some(truth) => {
+            let digits = segment_ink(&ink, recognizer);
+            let number = digits
+                .iter()
+                .map(|digit| digit.prediction.digit().to_string())
+                .collect();
+            let probability = digits.iter().map(|digit| digit.prediction.probability()).product();
+            let known = digits.iter().all(|digit| digit.prediction.known);
+            (Found::Number { truth, number }, probability, known)
+        }
+    };
     Row {
         path: path.map(|path| path.display().to_string()),
         line,
-        label: drawing.label,
-        digit: prediction.digit(),
-        probability: prediction.probability(),
-        known: prediction.known,
+        found,
+        probability,
+        known,
     }
 }
 
-fn print(row: &Row, as_json: bool) -> Outcome {
+fn print(row: &Row<'_>, as_json: bool) -> Outcome {
     if as_json {
         return json(row);
     }
@@ -224,33 +268,47 @@ fn print(row: &Row, as_json: bool) -> Outcome {
         .path
         .as_ref()
         .map_or_else(String::new, |path| format!("{}\t", printable(path)));
-    let label = row.label.map_or_else(|| "-".to_owned(), |label| label.to_string());
+    let (truth, read) = match &row.found {
+        Found::Digit { label, digit } => (
+            label.map_or_else(|| "-".to_owned(), |label| label.to_string()),
+            digit.to_string(),
+        ),
+        Found::Number { truth, number } => ((*truth).to_owned(), number.clone()),
+    };
     line(format_args!(
-        "{path}{}\t{label}\t{}\t{:.4}",
-        row.line, row.digit, row.probability
+        "{path}{}\t{truth}\t{read}\t{:.4}",
+        row.line, row.probability
     ))
 }
 
-impl Row {
+impl Row<'_> {
     /// The answer to measure, if the drawing has a label.
     fn answer(&self) -> Option<Answer> {
-        self.label.map(|label| Answer {
+        let Found::Digit {
+            label: Some(label),
+            digit,
+        } = self.found
+        else {
+            return None;
+        };
+        Some(Answer {
             index: self.line,
             label: label.into(),
-            predicted: self.digit.into(),
+            predicted: digit.into(),
             probability: self.probability,
         })
     }
 }
 
 impl Total {
-    fn new(metrics: &Metrics, counts: Counts) -> Self {
-        let confusion = metrics.confusion();
+    fn new(digits: &Metrics, counts: Counts) -> Self {
+        let confusion = digits.confusion();
+        let (count, correct) = (confusion.count() + counts.numbers, confusion.correct() + counts.numbers_correct);
         Total {
-            count: confusion.count(),
-            correct: confusion.correct(),
-            accuracy: confusion.accuracy(),
-            calibration_error: metrics.calibration_error(),
+            count,
+            correct,
+            accuracy: (count > 0).then(|| correct as f64 / count as f64),
+            calibration_error: digits.calibration_error(),
             drawings: counts.drawings,
             known: counts.known,
             known_correct: counts.known_correct,

@@ -15,6 +15,8 @@ use crate::{
 
 const MAX_POINTS: usize = 100_000;
 const MAX_LINE: usize = 8 << 20;
+/// Most characters of a number.
+const MAX_NUMBER: usize = 256;
 const MAX_COORDINATE: u32 = 10_000_000;
 
 /// A drawing and its label, one JSON object a line in a file.
@@ -31,6 +33,8 @@ const MAX_COORDINATE: u32 = 10_000_000;
 pub struct Drawing {
     /// The digit that was meant, 0 to 9, if known.
     pub label: Option<u8>,
+    /// The number that was meant, if it is one of several digits, marks or lines: lines are separated by blanks.
+    pub number: Option<String>,
     /// The strokes in the units of the file; [`Ink::fit`] converts them to canvas units.
     pub ink: Ink,
 }
@@ -38,28 +42,33 @@ pub struct Drawing {
 #[derive(Deserialize)]
 struct LoadedDrawing {
     label: Option<i64>,
+    number: Option<String>,
     strokes: Vec<Vec<[f64; 2]>>,
 }
 
 #[derive(Serialize)]
-struct SavedDrawing {
+struct SavedDrawing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<&'a str>,
     strokes: Vec<Vec<[f32; 2]>>,
 }
 
 impl Drawing {
     /// Parses one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`. The label is optional, points have any
-    /// scale, and other keys are ignored. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
+    /// scale, and other keys are ignored. In place of the label, a drawing of a number has `"number":"405"`. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
     /// as long as the drawing, points are dropped.
     ///
     /// # Errors
     ///
-    /// If the line is not JSON of that form, the label is not a digit, there are no strokes, a stroke has no points, a
+    /// If the line is not JSON of that form, the label is not a digit, the number has other characters than digits,
+    /// marks and blanks, or stands beside a label, there are no strokes, a stroke has no points, a
     /// coordinate exceeds ±10,000,000, or there are more than 100,000 points.
     pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
         let form: LoadedDrawing = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
         let label = checked_label(form.label)?;
+        let number = checked_number(form.number, label)?;
         if form.strokes.is_empty() {
             return Err(DrawingFault::NoStrokes);
         }
@@ -73,13 +82,14 @@ impl Drawing {
             .map(|(index, points)| checked_stroke(index, points));
         let mut ink: Ink = strokes.collect::<Result<_, _>>()?;
         ink.limit();
-        Ok(Drawing { label, ink })
+        Ok(Drawing { label, number, ink })
     }
 
     /// Formats the line that [`Drawing::from_json`] parses, without a line break. It rejects the line of empty ink.
     pub fn to_json(&self) -> String {
         let saved = SavedDrawing {
             label: self.label,
+            number: self.number.as_deref(),
             strokes: self
                 .ink
                 .strokes()
@@ -97,6 +107,21 @@ pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFau
         Some(label @ 0..=9) => Ok(Some(label as u8)),
         Some(label) => Err(DrawingFault::Label { label }),
     }
+}
+
+fn checked_number(number: Option<String>, label: Option<u8>) -> Result<Option<String>, DrawingFault> {
+    let Some(number) = number else { return Ok(None) };
+    let is_number = |text: &str| {
+        text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || "-., ".contains(c))
+    };
+    if label.is_some() {
+        return Err(DrawingFault::LabelAndNumber);
+    }
+    if number.len() > MAX_NUMBER || !is_number(&number) {
+        let number = number.chars().take(MAX_NUMBER).collect();
+        return Err(DrawingFault::Number { number });
+    }
+    Ok(Some(number))
 }
 
 pub(crate) fn json_fault(error: &serde_json::Error) -> DrawingFault {
@@ -275,8 +300,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn saved_drawings_are_loaded_unchanged(ink in inks(), label in proptest::option::of(0..=9u8)) {
-            let drawing = Drawing { label, ink };
+        fn saved_drawings_are_loaded_unchanged(
+            ink in inks(),
+            label in proptest::option::of(0..=9u8),
+            number in proptest::option::of("-?[0-9]{1,9}([.,][0-9]{1,9})?( [0-9]{1,9})?"),
+        ) {
+            let number = number.filter(|_| label.is_none());
+            let drawing = Drawing { label, number, ink };
             let line = drawing.to_json();
             prop_assert!(!line.contains('\n'));
             prop_assert_eq!(Drawing::from_json(&line).unwrap(), drawing);
@@ -318,6 +348,13 @@ mod tests {
             (r#"{"label":"3","strokes":[[[0,0]]]}"#, "invalid type: string"),
             (r#"{"label":10,"strokes":[[[0,0]]]}"#, "the label is 10"),
             (r#"{"label":-1,"strokes":[[[0,0]]]}"#, "the label is -1"),
+            (r#"{"number":405,"strokes":[[[0,0]]]}"#, "invalid type: integer"),
+            (r#"{"number":"","strokes":[[[0,0]]]}"#, "the number is \"\""),
+            (r#"{"number":"4o5","strokes":[[[0,0]]]}"#, "the number is \"4o5\""),
+            (
+                r#"{"number":"4","label":4,"strokes":[[[0,0]]]}"#,
+                "both a label and a number",
+            ),
             (r#"{"strokes":[]}"#, "no strokes"),
             (r#"{"strokes":[[[0,0]],[]]}"#, "stroke 1 has no points"),
             (

@@ -115,6 +115,7 @@ impl Example {
         match &self.input {
             ExampleInput::Strokes(ink) => Drawing {
                 label: Some(self.label),
+                number: None,
                 ink: ink.clone(),
             }
             .to_json(),
