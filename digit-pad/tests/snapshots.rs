@@ -50,6 +50,8 @@ fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
             right: 180.0 + (i + 1) as f32 * width,
             bottom: 430.0,
         },
+        line: 0,
+        mark: None,
     };
     state.show_digits(predictions.iter().enumerate().map(digit).collect());
     state

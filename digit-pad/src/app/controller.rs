@@ -125,7 +125,9 @@ impl Controller {
             self.digit_inks = digits.iter().map(|digit| digit.ink.clone()).collect();
             let digits = digits.into_iter();
             return digits
-                .map(|digit| RecognizedDigit::new(digit.pixels, digit.prediction, digit.bounds))
+                .map(|digit| {
+                    RecognizedDigit::new(digit.pixels, digit.prediction, digit.bounds).placed(digit.line, digit.mark)
+                })
                 .collect();
         };
         let side = CANVAS as usize;
@@ -139,7 +141,10 @@ impl Controller {
             // The canvas image has one pixel per canvas unit.
             let digits = digits.into_iter();
             return digits
-                .map(|digit| RecognizedDigit::new(digit.pixels, digit.prediction, digit.rect.bounds()))
+                .map(|digit| {
+                    let bounds = digit.rect.bounds();
+                    RecognizedDigit::new(digit.pixels, digit.prediction, bounds).placed(digit.line, digit.mark)
+                })
                 .collect();
         }
         // A single digit is recognized from the image itself rather than from the image scaled to the canvas.

@@ -10,7 +10,7 @@ use digit_pad::{
     recognition::{
         image_classifier::{ImageClass, ImageClassifier},
         recognizer::Recognizer,
-        segmentation::{ImageDigit, segment_image},
+        segmentation::{ImageDigit, numbers, segment_image},
     },
 };
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Read all digits of an image as one number
+    /// Read all digits of an image as one number, with -, . and ,; ? is what cannot be read; lines are separated by blanks
     #[arg(long)]
     number: bool,
 
@@ -61,10 +61,16 @@ enum Prediction {
     },
     Number {
         path: String,
+        /// The numbers of all lines, joined with blanks.
         number: String,
+        /// The number of each line from top to bottom, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        numbers: Option<Vec<String>>,
         probability: f32,
         known: bool,
         digits: Vec<DigitInNumber>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        marks: Vec<MarkInNumber>,
     },
 }
 
@@ -74,6 +80,13 @@ struct DigitInNumber {
     probability: f32,
     probabilities: [f32; 10],
     known: bool,
+    r#box: PixelBox,
+}
+
+#[derive(Serialize)]
+struct MarkInNumber {
+    /// `-`, `.` or `,`; `?` is neither a digit nor a known mark.
+    mark: char,
     r#box: PixelBox,
 }
 
@@ -133,16 +146,20 @@ impl Reader {
 fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage) -> Result<Prediction, Error> {
     let found = segment_image(&loaded.image, recognizer);
     recognizer.check()?;
-    let digits: Vec<DigitInNumber> = found.iter().map(|found| DigitInNumber::new(found, loaded)).collect();
-    if digits.is_empty() {
+    if found.is_empty() {
         return Err(loaded.blank(path));
     }
+    let lines = numbers(found.iter().map(|found| (found.line, found.symbol())));
+    let known = found.iter().all(|found| found.prediction.known);
+    let (digits, marks): (Vec<&ImageDigit>, Vec<&ImageDigit>) = found.iter().partition(|found| found.mark.is_none());
     Ok(Prediction::Number {
         path: path.display().to_string(),
-        number: digits.iter().map(|digit| digit.digit.to_string()).collect(),
-        probability: digits.iter().map(|digit| digit.probability).product(),
-        known: digits.iter().all(|digit| digit.known),
-        digits,
+        number: lines.join(" "),
+        numbers: (lines.len() > 1).then_some(lines),
+        probability: digits.iter().map(|digit| digit.prediction.probability()).product(),
+        known,
+        digits: digits.iter().map(|found| DigitInNumber::new(found, loaded)).collect(),
+        marks: marks.iter().map(|found| MarkInNumber::new(found, loaded)).collect(),
     })
 }
 
@@ -186,23 +203,38 @@ impl Prediction {
 
 impl DigitInNumber {
     fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
+        DigitInNumber {
+            digit: found.prediction.digit(),
+            probability: found.prediction.probability(),
+            probabilities: found.prediction.probabilities,
+            known: found.prediction.known,
+            r#box: PixelBox::new(found, loaded),
+        }
+    }
+}
+
+impl MarkInNumber {
+    fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
+        MarkInNumber {
+            mark: found.symbol(),
+            r#box: PixelBox::new(found, loaded),
+        }
+    }
+}
+
+impl PixelBox {
+    fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
         let PixelRect {
             left,
             top,
             width,
             height,
         } = loaded.source_rect(found.rect);
-        DigitInNumber {
-            digit: found.prediction.digit(),
-            probability: found.prediction.probability(),
-            probabilities: found.prediction.probabilities,
-            known: found.prediction.known,
-            r#box: PixelBox {
-                x: left,
-                y: top,
-                width,
-                height,
-            },
+        PixelBox {
+            x: left,
+            y: top,
+            width,
+            height,
         }
     }
 }

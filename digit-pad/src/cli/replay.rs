@@ -11,8 +11,11 @@ use digit_pad::{
     drawing::file::{Drawing, Drawings},
     format::printable,
     recognition::{
-        model::DIGITS, normalization::normalize_ink, prediction::Classifier, recognizer::Recognizer,
-        segmentation::segment_ink,
+        model::DIGITS,
+        normalization::normalize_ink,
+        prediction::Classifier,
+        recognizer::Recognizer,
+        segmentation::{numbers, segment_ink},
     },
     teaching::{examples::Examples, fine_tuning::FineTuner},
     training::evaluation::{Answer, Metrics},
@@ -242,11 +245,9 @@ fn predict<'a>(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, dr
         }
         Some(truth) => {
             let digits = segment_ink(&ink, recognizer);
-            let number = digits
-                .iter()
-                .map(|digit| digit.prediction.digit().to_string())
-                .collect();
-            let probability = digits.iter().map(|digit| digit.prediction.probability()).product();
+            let number = numbers(digits.iter().map(|digit| (digit.line, digit.symbol()))).join(" ");
+            let read = digits.iter().filter(|digit| digit.mark.is_none());
+            let probability = read.map(|digit| digit.prediction.probability()).product();
             let known = digits.iter().all(|digit| digit.prediction.known);
             (Found::Number { truth, number }, probability, known)
         }

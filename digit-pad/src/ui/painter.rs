@@ -376,6 +376,8 @@ mod tests {
             pixels,
             prediction,
             bounds,
+            line: 0,
+            mark: None,
         });
         // Every third digit is shown as part of a number.
         let count = if digit.is_multiple_of(3) { 2 } else { 1 };

@@ -15,6 +15,7 @@ use crate::{
         activations::LayerActivation,
         normalization::{Gray28, normalize, normalize_ink},
         prediction::Prediction,
+        segmentation::{Mark, symbol},
     },
     training::progress::Progress,
     ui::{
@@ -37,15 +38,36 @@ pub struct RecognizedDigit {
     pub prediction: Prediction,
     /// The digit's bounding box on the canvas.
     pub bounds: Bounds,
+    /// The line that it stands in, from 0 at the top.
+    pub line: usize,
+    /// The mark that it is, if it is no digit.
+    pub mark: Option<Mark>,
 }
 
 impl RecognizedDigit {
-    /// A digit from its parts.
+    /// A digit that stands alone.
     pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
         RecognizedDigit {
             pixels,
             prediction,
             bounds,
+            line: 0,
+            mark: None,
+        }
+    }
+
+    /// A digit or a mark at its place in a number.
+    #[must_use]
+    pub fn placed(self, line: usize, mark: Option<Mark>) -> Self {
+        RecognizedDigit { line, mark, ..self }
+    }
+
+    /// The character shown for it: a digit, a mark, or `?` where the network is not sure.
+    pub(super) fn symbol(&self) -> char {
+        match self.mark {
+            Some(mark) => mark.symbol(),
+            None if self.prediction.known => symbol(&self.prediction, None),
+            None => '?',
         }
     }
 }

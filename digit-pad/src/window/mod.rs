@@ -371,6 +371,8 @@ mod tests {
             pixels: [0; 784],
             prediction,
             bounds: crate::drawing::strokes::CANVAS_BOUNDS,
+            line: 0,
+            mark: None,
         };
         let fields = "digit=4 probability=0.993 known=true";
         assert_eq!(prediction_line(&[]), "reading: none");

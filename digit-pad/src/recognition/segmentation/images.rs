@@ -1,12 +1,18 @@
 //! Segmentation of an image into digits.
 
 use crate::{
-    geometry::PixelRect,
+    geometry::{PixelRect, Point},
     imaging::{components, gray_image::GrayImage},
     recognition::{
         normalization::{BACKGROUND, BLANK, Gray28, normalize},
         prediction::{Classifier, Prediction},
-        segmentation::grouping::{CERTAIN, Layout},
+        segmentation::{
+            cuts::{self, Cut},
+            grouping::{CERTAIN, Layout, Row},
+            lines::Frame,
+            marks::Mark,
+            rules,
+        },
     },
 };
 
@@ -18,19 +24,16 @@ const MAX_PIXELS: usize = 1 << 21;
 const SOLID: f32 = 0.25;
 
 /// A component wider than this fraction of the digits' height may be several digits.
-const WIDE: f32 = 0.5;
+const WIDE: f32 = 0.45;
 
-/// A component is cut only in columns with less ink than this fraction of the digits' height.
-const THIN: f32 = 0.35;
-
-/// Least distance of a cut from the ends of a component and from other cuts, as a fraction of the digits' height.
-const MIN_WIDTH: f32 = 0.15;
+/// A component lower than this fraction of the digits' height is not cut.
+const MIN_HEIGHT: f32 = 0.45;
 
 /// Log odds of a cut through a column with hardly any ink.
-const CUT: f32 = -3.0;
+const CUT: f32 = -1.0;
 
 /// Change of the log odds for a cut through ink as high as the digits.
-const CUT_INK: f32 = -10.0;
+const CUT_INK: f32 = -8.0;
 
 /// A digit in an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +46,17 @@ pub struct ImageDigit {
     pub pixels: Gray28,
     /// The prediction for it.
     pub prediction: Prediction,
+    /// The line that it stands in, from 0 at the top.
+    pub line: usize,
+    /// The mark that it is, if it is no digit.
+    pub mark: Option<Mark>,
 }
 
-/// Divides an image of bright ink on black into digits, left to right. All ink except specks is part of one of them; a
-/// blank image has none.
+/// Divides an image of bright ink on black into digits and marks, line by line from top to bottom, and left to right.
+/// All ink except specks and the boxes of forms is part of one of them; a blank image has none.
 ///
 /// Components above each other are one digit, components side by side are several. The classifier decides where they
-/// overlap a little or nearly touch, and whether and where to cut a wide component into digits that touch.
+/// overlap or nearly touch, and whether and where to cut a wide component into digits that touch.
 pub fn segment_image(image: &GrayImage, classifier: &mut dyn Classifier) -> Vec<ImageDigit> {
     if image.pixels().iter().all(|&pixel| pixel <= BLANK) {
         return Vec::new();
@@ -71,6 +78,8 @@ struct Parts<'a> {
     /// The part of each pixel, or [`components::NONE`].
     labels: Vec<u32>,
     parts: Vec<Part>,
+    /// Least brightness of solid pixels.
+    solid: f32,
     /// Height of the highest part; the unit of widths and heights.
     height: f32,
 }
@@ -81,7 +90,7 @@ struct Part {
     solid: PixelRect,
     /// The component, and the index of the part in it.
     origin: (usize, usize),
-    /// Number of ink pixels in the column where the part was cut off.
+    /// Number of ink pixels along the line where the part was cut off.
     ink_at_cut: usize,
 }
 
@@ -92,20 +101,34 @@ impl<'a> Parts<'a> {
             image,
             labels: Vec::new(),
             parts: Vec::new(),
+            // A part must not be blank by itself.
+            solid: (peak * SOLID).max(f32::from(BLANK) + 1.0),
             height: 0.0,
         };
-        // A part must not be blank by itself.
-        parts.find_components((peak * SOLID).max(f32::from(BLANK) + 1.0));
-        parts.height = parts.layout().height;
+        parts.find_components(&[]);
+        let rules = rules::of_boxes(
+            &parts.labels,
+            image.width(),
+            &Vec::from_iter(parts.parts.iter().map(|part| part.solid)),
+        );
+        if !rules.is_empty() {
+            parts.parts.clear();
+            parts.find_components(&rules);
+        }
+        parts.height = parts
+            .parts
+            .iter()
+            .map(|part| part.solid.height as f32)
+            .fold(0.0, f32::max);
         parts.cut_wide();
-        parts.add_faint(peak * BACKGROUND);
+        parts.add_faint(peak * BACKGROUND, &rules);
         parts
     }
 
-    /// Finds the components of pixels of at least `threshold`.
-    fn find_components(&mut self, threshold: f32) {
-        let (pixels, width) = (self.image.pixels(), self.image.width());
-        let is_solid = |at: usize| f32::from(pixels[at]) >= threshold;
+    /// Finds the components of solid pixels, without those in `rules`, which are sorted.
+    fn find_components(&mut self, rules: &[usize]) {
+        let (pixels, width, threshold) = (self.image.pixels(), self.image.width(), self.solid);
+        let is_solid = |at: usize| f32::from(pixels[at]) >= threshold && rules.binary_search(&at).is_err();
         let mut extents: Vec<Extent> = Vec::new();
         self.labels = components::label(width, self.image.height(), is_solid, |component, at| {
             if component == extents.len() {
@@ -121,8 +144,8 @@ impl<'a> Parts<'a> {
         self.parts.extend(parts);
     }
 
-    /// Adds pixels of at least `threshold` to the nearest part, by breadth-first search.
-    fn add_faint(&mut self, threshold: f32) {
+    /// Adds pixels of at least `threshold` to the nearest part, by breadth-first search. Pixels in `rules` belong to none.
+    fn add_faint(&mut self, threshold: f32, rules: &[usize]) {
         let pixels = self.image.pixels();
         let mut frontier: Vec<usize> = (0..pixels.len())
             .filter(|&at| self.labels[at] != components::NONE)
@@ -131,7 +154,8 @@ impl<'a> Parts<'a> {
             let mut added = Vec::new();
             for at in frontier {
                 for next in components::neighbors(self.image.width(), self.image.height(), at) {
-                    if f32::from(pixels[next]) >= threshold && self.labels[next] == components::NONE {
+                    let is_free = self.labels[next] == components::NONE && rules.binary_search(&next).is_err();
+                    if f32::from(pixels[next]) >= threshold && is_free {
                         self.labels[next] = self.labels[at];
                         added.push(next);
                     }
@@ -141,78 +165,112 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Cuts wide components in their thin columns.
+    /// Cuts wide components along thin lines.
     fn cut_wide(&mut self) {
-        let height = self.height;
         for index in 0..self.parts.len() {
-            let part = self.parts[index];
-            if part.solid.width as f32 > WIDE * height {
-                let ink = self.column_ink(index);
-                let mut rest = index;
-                for at in valleys(&ink, height) {
-                    rest = self.cut(rest, part.solid.left + at, ink[at]);
+            let rect = self.parts[index].solid;
+            if rect.width as f32 > WIDE * self.height && rect.height as f32 > MIN_HEIGHT * self.height {
+                let found = cuts::find(&self.pixels_of(index), rect, self.height);
+                if !found.is_empty() {
+                    self.cut(index, &found);
                 }
             }
         }
     }
 
-    /// Number of solid pixels in each column of a part.
-    fn column_ink(&self, index: usize) -> Vec<usize> {
+    /// The solid pixels of a part.
+    fn pixels_of(&self, index: usize) -> Vec<(usize, usize)> {
         let rect = self.parts[index].solid;
-        let mut ink = vec![0; rect.width];
-        for y in rect.top..rect.top + rect.height {
-            let start = y * self.image.width() + rect.left;
-            for (ink, &label) in ink.iter_mut().zip(&self.labels[start..start + rect.width]) {
-                *ink += usize::from(label == index as u32);
-            }
-        }
-        ink
+        let columns = rect.left..rect.left + rect.width;
+        let rows = rect.top..rect.top + rect.height;
+        let all = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
+        all.filter(|(x, y)| self.labels[y * self.image.width() + x] == index as u32)
+            .collect()
     }
 
-    /// Makes the pixels of a part from column `left` on a part of their own. Returns its index.
-    fn cut(&mut self, index: usize, left: usize, ink_at_cut: usize) -> usize {
-        let Part {
-            solid: rect, origin, ..
-        } = self.parts[index];
-        let new = self.parts.len();
-        let (mut kept, mut moved) = (Extent::default(), Extent::default());
-        for y in rect.top..rect.top + rect.height {
-            for x in rect.left..rect.left + rect.width {
-                let label = &mut self.labels[y * self.image.width() + x];
-                if *label != index as u32 {
-                    continue;
-                }
-                if x < left {
-                    kept.add(x, y);
-                } else {
-                    moved.add(x, y);
-                    *label = new as u32;
-                }
-            }
+    /// Divides a part along cuts, left to right, into parts of their own.
+    fn cut(&mut self, index: usize, cuts: &[Cut]) {
+        let mut extents = vec![Extent::default(); cuts.len() + 1];
+        let pixels: Vec<_> = self
+            .pixels_of(index)
+            .into_iter()
+            .map(|(x, y)| (x, y, cuts.iter().filter(|cut| cut.is_left_of(x, y)).count()))
+            .collect();
+        for &(x, y, piece) in &pixels {
+            extents[piece].add(x, y);
         }
-        self.parts[index].solid = kept.rect();
-        self.parts.push(Part {
-            solid: moved.rect(),
-            origin: (origin.0, origin.1 + 1),
-            ink_at_cut,
-        });
-        new
+        let component = self.parts[index].origin.0;
+        let mut labels = vec![index as u32; extents.len()];
+        let mut count = 0;
+        for (piece, extent) in extents.iter().enumerate().filter(|(_, extent)| extent.0.is_some()) {
+            let part = Part {
+                solid: extent.rect(),
+                origin: (component, count),
+                ink_at_cut: piece.checked_sub(1).map_or(0, |before| cuts[before].ink),
+            };
+            if count == 0 {
+                self.parts[index] = part;
+            } else {
+                labels[piece] = self.parts.len() as u32;
+                self.parts.push(part);
+            }
+            count += 1;
+        }
+        for (x, y, piece) in pixels {
+            self.labels[y * self.image.width() + x] = labels[piece];
+        }
     }
 
     fn layout(&self) -> Layout {
-        let bounds = |part: &Part| part.solid.bounds();
-        Layout::new(self.parts.iter().map(bounds).collect())
+        let parts = self.parts.iter().enumerate();
+        let outlines = parts.map(|(index, part)| (self.outline(index), part.origin.0));
+        Layout::new(outlines, self.pen())
+    }
+
+    /// The ends of each row and each column of a part, and points between them where it is wide.
+    fn outline(&self, index: usize) -> Vec<Point> {
+        let rect = self.parts[index].solid;
+        let mut ends = vec![(usize::MAX, 0); rect.height];
+        for (x, y) in self.pixels_of(index) {
+            let end = &mut ends[y - rect.top];
+            *end = (end.0.min(x), end.1.max(x));
+        }
+        let rows = ends.iter().enumerate().filter(|(_, (first, last))| first <= last);
+        let points = rows.flat_map(|(y, &(first, last))| {
+            let (top, left, right) = ((rect.top + y) as f32, first as f32, last as f32 + 1.0);
+            [(left, top), (right, top), (left, top + 1.0), (right, top + 1.0)]
+        });
+        points.map(|(x, y)| Point::new(x, y)).collect()
+    }
+
+    /// Width of the pen, in pixels: the median length of solid runs along rows.
+    fn pen(&self) -> f32 {
+        let mut runs: Vec<usize> = self
+            .labels
+            .chunks(self.image.width().max(1))
+            .flat_map(|row| row.chunk_by(|a, b| a == b))
+            .filter(|run| run[0] != components::NONE)
+            .map(<[u32]>::len)
+            .collect();
+        runs.sort_unstable();
+        runs.get(runs.len() / 2)
+            .map_or(0.0, |&run| run as f32)
+            .min(0.12 * self.height)
     }
 
     fn digits(&self, classifier: &mut dyn Classifier) -> Vec<ImageDigit> {
-        let layout = self.layout();
         let extents = self.extents();
-        let mut classify = |group: &[usize]| {
-            let pixels = normalize(&self.crop(group, &extents).0)?;
+        let mut classify = |group: &[usize], row: &Row| {
+            let image = self.crop(group, &extents).0;
+            let pixels = if row.frame.is_level() {
+                normalize(&image)?
+            } else {
+                normalize(&leveled(&image, row.frame))?
+            };
             let prediction = classifier.classify(&pixels);
             Some((pixels, prediction))
         };
-        let groups = layout.group(&|a, b| self.cut_odds(a, b), &mut classify);
+        let groups = self.layout().group(false, &|a, b| self.cut_odds(a, b), &mut classify);
         let digits = groups.into_iter().map(|group| {
             let (image, rect) = self.crop(&group.parts, &extents);
             ImageDigit {
@@ -220,6 +278,8 @@ impl<'a> Parts<'a> {
                 rect,
                 pixels: group.pixels,
                 prediction: group.prediction,
+                line: group.line,
+                mark: group.mark,
             }
         });
         digits.collect()
@@ -268,22 +328,33 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The columns before which a component may be cut, left to right: thin ones, the thinnest first where they are too
-/// close together.
-fn valleys(ink: &[usize], height: f32) -> Vec<usize> {
-    let distance = ((MIN_WIDTH * height) as usize).max(1);
-    let mut thin: Vec<usize> = (distance..ink.len().saturating_sub(distance - 1))
-        .filter(|&at| (ink[at] as f32) < THIN * height)
-        .collect();
-    thin.sort_by_key(|&at| ink[at]);
-    let mut found: Vec<usize> = Vec::new();
-    for at in thin {
-        if found.iter().all(|other| other.abs_diff(at) >= distance) {
-            found.push(at);
+/// The image of a part turned so that its line is level.
+fn leveled(image: &GrayImage, frame: Frame) -> GrayImage {
+    let (width, height) = (image.width() as f32, image.height() as f32);
+    let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)].map(|(x, y)| Point::new(x, y));
+    let bounds = frame.bounds(&corners);
+    let mut turned = GrayImage::blank(bounds.width().ceil() as usize, bounds.height().ceil() as usize);
+    let gray = |x: isize, y: isize| {
+        let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
+            return 0.0;
+        };
+        if x < image.width() && y < image.height() {
+            f32::from(image.row(y)[x])
+        } else {
+            0.0
+        }
+    };
+    for y in 0..turned.height() {
+        for (x, pixel) in turned.row_mut(y).iter_mut().enumerate() {
+            let there = Point::new(bounds.left + x as f32 + 0.5, bounds.top + y as f32 + 0.5);
+            let at = frame.page(there);
+            let (left, top) = ((at.x - 0.5).floor(), (at.y - 0.5).floor());
+            let (right, down) = (at.x - 0.5 - left, at.y - 0.5 - top);
+            let row = |y: isize| (1.0 - right) * gray(left as isize, y) + right * gray(left as isize + 1, y);
+            *pixel = ((1.0 - down) * row(top as isize) + down * row(top as isize + 1)).round() as u8;
         }
     }
-    found.sort_unstable();
-    found
+    turned
 }
 
 /// Bounding rectangle of pixels, grown one by one.
@@ -361,14 +432,6 @@ mod tests {
                     prop_assert_eq!(count, usize::from(expected));
                 }
             }
-        }
-
-        #[test]
-        fn cuts_are_apart_and_inside(ink in proptest::collection::vec(1..40usize, 1..90), height in 1f32..60.0) {
-            let found = valleys(&ink, height);
-            prop_assert!(found.iter().all(|&at| 0 < at && at < ink.len()));
-            let apart = MIN_WIDTH * height;
-            prop_assert!(found.windows(2).all(|pair| (pair[1] - pair[0]) as f32 >= apart.floor().max(1.0)));
         }
     }
 

@@ -15,14 +15,61 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cuts;
 mod grouping;
 mod images;
+mod lines;
+mod marks;
+mod profile;
+mod rules;
 mod strokes;
+
+use crate::recognition::prediction::Prediction;
 
 pub use self::{
     images::{ImageDigit, segment_image},
+    marks::Mark,
     strokes::{InkDigit, segment_ink},
 };
+
+impl ImageDigit {
+    /// The character that it reads as: a digit, or a mark.
+    pub fn symbol(&self) -> char {
+        symbol(&self.prediction, self.mark)
+    }
+}
+
+impl InkDigit {
+    /// The character that it reads as: a digit, or a mark.
+    pub fn symbol(&self) -> char {
+        symbol(&self.prediction, self.mark)
+    }
+}
+
+/// The character of a digit or a mark.
+pub fn symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
+    mark.map_or(char::from(b'0' + prediction.digit()), Mark::symbol)
+}
+
+/// The numbers that symbols make, each given with its line, line by line.
+///
+/// ```
+/// use digit_pad::recognition::segmentation::numbers;
+///
+/// assert_eq!(numbers([(0, '4'), (0, '0'), (1, '-'), (1, '5')]), ["40", "-5"]);
+/// ```
+pub fn numbers(symbols: impl IntoIterator<Item = (usize, char)>) -> Vec<String> {
+    let mut numbers: Vec<String> = Vec::new();
+    let mut last = None;
+    for (line, symbol) in symbols {
+        if last != Some(line) {
+            numbers.push(String::new());
+        }
+        last = Some(line);
+        numbers.last_mut().expect("a number").push(symbol);
+    }
+    numbers
+}
 
 /// A classifier for tests whose answer depends on the first bright pixel.
 #[cfg(test)]
@@ -177,6 +224,90 @@ mod tests {
             let ink = drawn(&digits.iter().copied().zip(lefts).collect::<Vec<_>>());
             let [strokes, components] = read(&ink);
             assert_eq!(if pen > 0.0 { components } else { strokes }, name);
+        }
+    }
+
+    /// What strokes read as, with marks and lines.
+    fn text(ink: &Ink) -> String {
+        let digits = segment_ink(ink, &mut Recognizer::embedded().unwrap());
+        numbers(digits.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
+    }
+
+    /// The same for an image of the strokes, with more lines as strokes of the same pen.
+    fn image_text(ink: &Ink, rules: &[Line]) -> String {
+        let rules = drawn(
+            &rules
+                .iter()
+                .map(|line| (std::slice::from_ref(line), 0.0))
+                .collect::<Vec<_>>(),
+        );
+        let strokes: Vec<Stroke> = ink.strokes().iter().chain(rules.strokes()).cloned().collect();
+        let blank = GrayImage::blank(560, 560);
+        let image = draw(&strokes, Pen::Width(8.0), &View::whole_canvas(560), blank);
+        let digits = segment_image(&image, &mut Recognizer::embedded().unwrap());
+        numbers(digits.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
+    }
+
+    fn moved(ink: &Ink, to: impl Fn(Point) -> Point) -> Ink {
+        ink.map(to)
+    }
+
+    #[test]
+    fn lines_are_read_from_top_to_bottom() {
+        let first = moved(&drawn(&[(FOUR, 60.0), (SEVEN, 170.0)]), |p| Point::new(p.x, p.y - 60.0));
+        let second = moved(&drawn(&[(FIVE, 60.0), (ONE, 170.0), (ZERO, 220.0)]), |p| {
+            Point::new(p.x, p.y + 140.0)
+        });
+        let both: Ink = first.strokes().iter().chain(second.strokes()).cloned().collect();
+        assert_eq!([text(&both), image_text(&both, &[])], ["47 510", "47 510"]);
+    }
+
+    #[test]
+    fn sloping_lines_are_read() {
+        let row = drawn(&[(FIVE, 60.0), (SEVEN, 160.0), (ZERO, 260.0), (FOUR, 360.0)]);
+        for degrees in [-15f32, 15.0] {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let turned = moved(&row, |p| {
+                let (x, y) = (p.x - 280.0, p.y - 160.0);
+                Point::new(280.0 + x * cos - y * sin, 280.0 + x * sin + y * cos)
+            });
+            assert_eq!(
+                [text(&turned), image_text(&turned, &[])],
+                ["5704", "5704"],
+                "at {degrees}°"
+            );
+        }
+    }
+
+    #[test]
+    fn marks_are_read() {
+        let minus: Line = &[(0.0, 0.5), (0.35, 0.5)];
+        let comma: Line = &[(0.06, 0.93), (0.0, 1.15)];
+        let point: Line = &[(0.0, 1.0)];
+        for (mark, number) in [(comma, "5,7"), (point, "5.7")] {
+            let ink = drawn(&[(FIVE, 60.0), (&[mark], 160.0), (SEVEN, 195.0)]);
+            assert_eq!([text(&ink), image_text(&ink, &[])], [number, number]);
+        }
+        let ink = drawn(&[(&[minus], 60.0), (SEVEN, 130.0), (ZERO, 240.0)]);
+        assert_eq!([text(&ink), image_text(&ink, &[])], ["-70", "-70"]);
+    }
+
+    #[test]
+    fn the_boxes_of_a_form_are_no_digits() {
+        let ink = drawn(&[(FIVE, 60.0), (SEVEN, 240.0)]);
+        // In units of 120, from (0, 100) on.
+        let frame: Line = &[(0.3, -0.3), (3.3, -0.3), (3.3, 1.3), (0.3, 1.3), (0.3, -0.3)];
+        let middle: Line = &[(1.8, -0.3), (1.8, 1.3)];
+        assert_eq!(image_text(&ink, &[frame, middle]), "57");
+    }
+
+    #[test]
+    fn plain_strokes_and_taps_are_not_cut() {
+        let dash: Line = &[(0.0, 0.5), (0.5, 0.51), (1.5, 0.5)];
+        let tap: Line = &[(0.0, 0.0), (0.02, 0.001), (0.003, 0.0), (0.015, 0.002)];
+        for line in [dash, tap] {
+            let digits = segment_ink(&drawn(&[(&[line], 200.0)]), &mut Recognizer::embedded().unwrap());
+            assert_eq!(digits.len(), 1);
         }
     }
 

@@ -1,17 +1,32 @@
 //! Segmentation of strokes into digits.
 
 use crate::{
-    drawing::strokes::{Ink, Stroke},
+    drawing::strokes::{CANVAS, CANVAS_BOUNDS, Ink, Stroke},
     geometry::{Bounds, Point},
     recognition::{
         normalization::{Gray28, normalize_ink},
         prediction::{Classifier, Prediction},
-        segmentation::grouping::{CERTAIN, Layout},
+        segmentation::{
+            grouping::{CERTAIN, Layout, Row},
+            marks::Mark,
+        },
     },
 };
 
 /// Log odds of a cut inside a stroke.
-const CUT: f32 = -2.0;
+const CUT: f32 = -3.0;
+
+/// A stroke is cut only if its path is longer than this multiple of its longest side: straight lines are not.
+const WINDING: f32 = 1.6;
+
+/// Strokes smaller than this, in canvas units, are taps that trembled, and are not cut.
+const TAP: f32 = 12.0;
+
+/// Height to which the digits of a number are enlarged before they are drawn for the network, in canvas units.
+const NATURAL_HEIGHT: f32 = 0.5 * CANVAS;
+
+/// Largest distance between two points of an outline, as a fraction of the longest side of the drawing.
+const STEP: f32 = 0.01;
 
 /// A stroke lower than this fraction of the highest is not cut.
 const MIN_HEIGHT: f32 = 0.8;
@@ -30,24 +45,28 @@ pub struct InkDigit {
     pub pixels: Gray28,
     /// The prediction for it.
     pub prediction: Prediction,
+    /// The line that it stands in, from 0 at the top.
+    pub line: usize,
+    /// The mark that it is, if it is no digit.
+    pub mark: Option<Mark>,
 }
 
-/// Divides the strokes of a drawing into digits, left to right. Only specks and what lies outside the canvas are part
-/// of none.
+/// Divides the strokes of a drawing into digits and marks, line by line from top to bottom, and left to right. Only
+/// specks and what lies outside the canvas are part of none.
 ///
 /// Strokes above each other are one digit, whichever was drawn first; strokes side by side are several. The classifier
-/// decides where they overlap a little or nearly touch, and whether one stroke is several digits, which then each have
-/// a part of it.
+/// decides where they overlap or nearly touch, and whether one stroke is several digits, which then each have a part of
+/// it.
 pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
     let parts = parts(ink);
-    let layout = Layout::new(parts.iter().map(|part| part.bounds).collect());
+    let layout = layout(&parts);
     let cut_odds = |a: usize, b: usize| parts[a].cut_odds(&parts[b]);
-    let mut classify = |group: &[usize]| {
-        let pixels = normalize_ink(&join(group, &parts))?;
+    let mut classify = |group: &[usize], row: &Row| {
+        let pixels = normalize_ink(&upright(&join(group, &parts), row))?;
         let prediction = classifier.classify(&pixels);
         Some((pixels, prediction))
     };
-    let groups = layout.group(&cut_odds, &mut classify);
+    let groups = layout.group(true, &cut_odds, &mut classify);
     let digits = groups.into_iter().filter_map(|group| {
         let ink = join(&group.parts, &parts);
         let bounds = ink.bounds()?;
@@ -56,9 +75,41 @@ pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> 
             bounds,
             pixels: group.pixels,
             prediction: group.prediction,
+            line: group.line,
+            mark: group.mark,
         })
     });
     digits.collect()
+}
+
+fn layout(parts: &[Part]) -> Layout {
+    let whole = parts.iter().map(|part| part.bounds).reduce(|a, b| a.union(&b));
+    let step = STEP * whole.map_or(0.0, |whole| whole.longest_side());
+    Layout::new(parts.iter().map(|part| (part.outline(step), part.origin.0)), 0.0)
+}
+
+/// A digit of a line of digits as it would be drawn alone: level, and large enough that the pen is not too thick for it.
+fn upright(ink: &Ink, row: &Row) -> Ink {
+    let inside = |bounds: &Bounds| bounds.intersection(&CANVAS_BOUNDS).as_ref() == Some(bounds);
+    let Some(bounds) = ink.bounds().filter(inside) else {
+        return ink.clone();
+    };
+    let scale = if row.large > 1 {
+        (NATURAL_HEIGHT / row.height).max(1.0)
+    } else {
+        1.0
+    };
+    if row.frame.is_level() && scale == 1.0 {
+        return ink.clone();
+    }
+    let center = row.frame.level(bounds.center());
+    ink.map(|point| {
+        let level = row.frame.level(point);
+        Point::new(
+            0.5 * CANVAS + scale * (level.x - center.x),
+            0.5 * CANVAS + scale * (level.y - center.y),
+        )
+    })
 }
 
 /// A stroke, or a part of one.
@@ -70,6 +121,16 @@ struct Part {
 }
 
 impl Part {
+    /// Points along the stroke, at most `step` apart.
+    fn outline(&self, step: f32) -> Vec<Point> {
+        let points = self.stroke.points();
+        let between = points.windows(2).flat_map(|pair| {
+            let count = (pair[0].distance(pair[1]) / step.max(f32::MIN_POSITIVE)).clamp(0.0, 200.0) as usize;
+            (1..=count).map(move |i| pair[0].lerp(pair[1], i as f32 / (count + 1) as f32))
+        });
+        points.iter().copied().chain(between).collect()
+    }
+
     /// Log odds of a cut between two parts of one stroke.
     fn cut_odds(&self, other: &Part) -> Option<f32> {
         let ((a, i), (b, j)) = (self.origin, other.origin);
@@ -134,7 +195,9 @@ fn join(group: &[usize], parts: &[Part]) -> Ink {
 fn cuts(stroke: &Stroke) -> Vec<usize> {
     const COLUMNS: usize = 32;
     let bounds = stroke.bounds();
-    if bounds.width() <= WIDE * bounds.height() {
+    let length: f32 = stroke.points().windows(2).map(|pair| pair[0].distance(pair[1])).sum();
+    let is_plain = length < WINDING * bounds.longest_side() || bounds.longest_side() < TAP;
+    if is_plain || bounds.width() <= WIDE * bounds.height() {
         return Vec::new();
     }
     let column = |point: &Point| ((point.x - bounds.left) / bounds.width() * COLUMNS as f32) as usize;
@@ -199,8 +262,7 @@ mod tests {
         fn every_stroke_except_specks_is_in_one_digit(strokes in strokes()) {
             let ink = drawn(&strokes);
             let parts = parts(&ink);
-            let layout = Layout::new(parts.iter().map(|part| part.bounds).collect());
-            let kept = layout.without_specks().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
+            let kept = layout(&parts).without_specks().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
             let digits = segment_ink(&ink, &mut fickle);
             let found = digits.iter().flat_map(|digit| points(&digit.ink)).collect();
             prop_assert_eq!(sorted(found), sorted(kept));

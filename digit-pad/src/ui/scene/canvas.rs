@@ -7,7 +7,7 @@ use crate::{
         text::{Align, Face},
     },
     ui::{
-        scene::{builder::SceneBuilder, item::Item, prediction::symbol},
+        scene::{builder::SceneBuilder, item::Item},
         state::{RecognizedDigit, State},
     },
 };
@@ -74,12 +74,13 @@ impl SceneBuilder<'_> {
                 rect.y + 3
             };
             let label_rect = Rect::new(rect.x, y, rect.width, height);
-            let symbol = symbol(&digit.prediction);
+            let symbol = digit.symbol();
             // Boxes of neighboring digits may overlap, so a label must fit above its own digit.
-            let label = if self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0) {
+            let is_wide = self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0);
+            let label = if is_wide && digit.mark.is_none() {
                 format!("{symbol}  {}", percent(digit.prediction.probability()))
             } else {
-                symbol
+                symbol.to_string()
             };
             self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
         }

@@ -89,6 +89,8 @@ mod tests {
             pixels: state.network_input().unwrap_or([0; 784]),
             prediction,
             bounds: CANVAS_BOUNDS.grown(-264.0),
+            line: 0,
+            mark: None,
         });
         state.show_digits(digit.into_iter().collect());
         state

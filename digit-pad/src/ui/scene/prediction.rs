@@ -10,6 +10,7 @@ use crate::{
     recognition::{
         normalization::{Gray28, SIDE},
         prediction::Prediction,
+        segmentation::numbers,
     },
     ui::{
         layout::BarRow,
@@ -92,7 +93,7 @@ impl SceneBuilder<'_> {
     /// The digits of a number side by side, as large as fits beside the network input.
     fn number(&mut self, digits: &[RecognizedDigit], beside: bool, align: Align) {
         let (layout, theme) = (self.layout, self.theme);
-        let number: String = digits.iter().map(|digit| symbol(&digit.prediction)).collect();
+        let number = numbers(digits.iter().map(|digit| (digit.line, digit.symbol()))).join(" ");
         let room = (layout.network_input.x - layout.prediction.x) as f32 - layout.scaled(12.0);
         // A digit of the display face is about 0.68 em wide.
         let fitting = room / (0.68 * number.chars().count() as f32);
@@ -106,7 +107,8 @@ impl SceneBuilder<'_> {
         };
         let number_rect = Rect::new(layout.prediction.x, layout.prediction.y, room as i32, height);
         self.text(number_rect, &number, Face::Display, size, Align::Left, color);
-        let probability: f32 = digits.iter().map(|digit| digit.prediction.probability()).product();
+        let read = || digits.iter().filter(|digit| digit.mark.is_none());
+        let probability: f32 = read().map(|digit| digit.prediction.probability()).product();
         let (confidence_rect, remark_rect) = if beside {
             let line = layout.scaled(24.0) as i32;
             let y = layout.prediction.bottom() - line;
@@ -127,7 +129,7 @@ impl SceneBuilder<'_> {
             theme.text,
         );
         let remark = if known {
-            format!("{} digits", digits.len())
+            format!("{} digits", read().count())
         } else {
             "Not sure".to_owned()
         };
@@ -200,7 +202,7 @@ impl SceneBuilder<'_> {
 }
 
 /// The predicted digit, or `?` where the network is not sure.
-pub(super) fn symbol(prediction: &Prediction) -> String {
+fn symbol(prediction: &Prediction) -> String {
     if prediction.known {
         prediction.digit().to_string()
     } else {
