@@ -2,6 +2,7 @@
 
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod pictures;
 pub mod timing;
 
 use std::time::{Duration, Instant};
