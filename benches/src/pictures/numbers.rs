@@ -60,7 +60,7 @@ pub fn pen_digits(path: &Path, sites: &[&str]) -> Result<Vec<PenDigit>, Error> {
     })?;
     let lines = text.lines().filter(|line| {
         sites.iter().any(|site| {
-            line.contains(&format!("\"writer\":\"{site}/")) || line.contains(&format!("\"writer\": \"{site}/"))
+            line.contains(&format!("\"writer\":\"{site}")) || line.contains(&format!("\"writer\": \"{site}"))
         })
     });
     let digits = lines.filter_map(|line| {

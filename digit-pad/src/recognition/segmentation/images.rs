@@ -8,10 +8,12 @@ use crate::{
         prediction::{Classifier, Prediction},
         segmentation::{
             cuts::{self, Cut},
-            grouping::{CERTAIN, Layout, Row},
+            grouping::Layout,
             lines::Frame,
             marks::Mark,
+            row::Row,
             rules,
+            search::CERTAIN,
         },
     },
 };
@@ -224,7 +226,7 @@ impl<'a> Parts<'a> {
     fn layout(&self) -> Layout {
         let parts = self.parts.iter().enumerate();
         let outlines = parts.map(|(index, part)| (self.outline(index), part.origin.0));
-        Layout::new(outlines, self.pen())
+        Layout::new(outlines, Some(self.pen()))
     }
 
     /// The ends of each row and each column of a part, and points between them where it is wide.
@@ -426,7 +428,7 @@ mod tests {
             prop_assert_eq!(digits.is_empty(), peak <= BLANK);
             if peak > BLANK {
                 let parts = Parts::new(&image);
-                let kept = parts.layout().without_specks();
+                let kept = parts.layout().without_dust();
                 for (at, &count) in counts.iter().enumerate() {
                     let expected = image.pixels()[at] > 0 && kept.contains(&(parts.labels[at] as usize));
                     prop_assert_eq!(count, usize::from(expected));

@@ -6,10 +6,7 @@ use crate::{
     recognition::{
         normalization::{Gray28, normalize_ink},
         prediction::{Classifier, Prediction},
-        segmentation::{
-            grouping::{CERTAIN, Layout, Row},
-            marks::Mark,
-        },
+        segmentation::{grouping::Layout, marks::Mark, row::Row, search::CERTAIN},
     },
 };
 
@@ -27,6 +24,9 @@ const NATURAL_HEIGHT: f32 = 0.5 * CANVAS;
 
 /// Largest distance between two points of an outline, as a fraction of the longest side of the drawing.
 const STEP: f32 = 0.01;
+
+/// Outlines have about this many points in all, however much is drawn.
+const MAX_POINTS: usize = 10_000;
 
 /// A stroke lower than this fraction of the highest is not cut.
 const MIN_HEIGHT: f32 = 0.8;
@@ -84,8 +84,14 @@ pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> 
 
 fn layout(parts: &[Part]) -> Layout {
     let whole = parts.iter().map(|part| part.bounds).reduce(|a, b| a.union(&b));
-    let step = STEP * whole.map_or(0.0, |whole| whole.longest_side());
-    Layout::new(parts.iter().map(|part| (part.outline(step), part.origin.0)), 0.0)
+    let length: f32 = parts.iter().map(|part| length(&part.stroke)).sum();
+    let samples: usize = parts.iter().map(|part| part.stroke.points().len()).sum();
+    let step = (STEP * whole.map_or(0.0, |whole| whole.longest_side())).max(length / MAX_POINTS as f32);
+    let every = samples / MAX_POINTS + 1;
+    Layout::new(
+        parts.iter().map(|part| (part.outline(step, every), part.origin.0)),
+        None,
+    )
 }
 
 /// A digit of a line of digits as it would be drawn alone: level, and large enough that the pen is not too thick for it.
@@ -95,7 +101,9 @@ fn upright(ink: &Ink, row: &Row) -> Ink {
         return ink.clone();
     };
     let scale = if row.large > 1 {
-        (NATURAL_HEIGHT / row.height).max(1.0)
+        // What is enlarged stays on the canvas.
+        let largest = 0.9 * CANVAS / bounds.longest_side().max(f32::MIN_POSITIVE);
+        (NATURAL_HEIGHT / row.height).min(largest).max(1.0)
     } else {
         1.0
     };
@@ -121,14 +129,15 @@ struct Part {
 }
 
 impl Part {
-    /// Points along the stroke, at most `step` apart.
-    fn outline(&self, step: f32) -> Vec<Point> {
-        let points = self.stroke.points();
+    /// Points along the stroke, at most `step` apart where samples are farther apart, and one of `every` samples.
+    fn outline(&self, step: f32, every: usize) -> Vec<Point> {
+        let samples = self.stroke.points();
+        let points: Vec<Point> = samples.iter().step_by(every).chain(samples.last()).copied().collect();
         let between = points.windows(2).flat_map(|pair| {
             let count = (pair[0].distance(pair[1]) / step.max(f32::MIN_POSITIVE)).clamp(0.0, 200.0) as usize;
             (1..=count).map(move |i| pair[0].lerp(pair[1], i as f32 / (count + 1) as f32))
         });
-        points.iter().copied().chain(between).collect()
+        between.chain(points.iter().copied()).collect()
     }
 
     /// Log odds of a cut between two parts of one stroke.
@@ -191,12 +200,16 @@ fn join(group: &[usize], parts: &[Part]) -> Ink {
     strokes.into_iter().collect()
 }
 
+/// The length of a stroke's path.
+fn length(stroke: &Stroke) -> f32 {
+    stroke.points().windows(2).map(|pair| pair[0].distance(pair[1])).sum()
+}
+
 /// The samples before which a wide stroke may be cut: in the middle of each range of columns that it crosses only once.
 fn cuts(stroke: &Stroke) -> Vec<usize> {
     const COLUMNS: usize = 32;
     let bounds = stroke.bounds();
-    let length: f32 = stroke.points().windows(2).map(|pair| pair[0].distance(pair[1])).sum();
-    let is_plain = length < WINDING * bounds.longest_side() || bounds.longest_side() < TAP;
+    let is_plain = length(stroke) < WINDING * bounds.longest_side() || bounds.longest_side() < TAP;
     if is_plain || bounds.width() <= WIDE * bounds.height() {
         return Vec::new();
     }
@@ -262,7 +275,7 @@ mod tests {
         fn every_stroke_except_specks_is_in_one_digit(strokes in strokes()) {
             let ink = drawn(&strokes);
             let parts = parts(&ink);
-            let kept = layout(&parts).without_specks().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
+            let kept = layout(&parts).without_dust().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
             let digits = segment_ink(&ink, &mut fickle);
             let found = digits.iter().flat_map(|digit| points(&digit.ink)).collect();
             prop_assert_eq!(sorted(found), sorted(kept));
