@@ -13,10 +13,10 @@ use crate::{
 const MAX_PARTS: usize = 128;
 
 /// Two parts above each other are one digit if its probability is at least this.
-const STACKED: f32 = 0.5;
+const STACKED: f32 = 0.8;
 
 /// Two parts above each other with a larger gap than this are never one digit, in heights.
-const STACKED_GAP: f32 = 0.35;
+const STACKED_GAP: f32 = 0.6;
 
 /// A line lower than this fraction of the highest is of dust or marks.
 const LOWEST: f32 = 0.2;
@@ -126,30 +126,36 @@ impl Layout {
         }))
     }
 
-    /// Joins two lines of one part each that are one digit to the classifier, such as an eight of two rings.
+    /// Joins two lines of one stroke or component each that are one digit to the classifier, such as an eight of two rings.
     fn join_stacked(&mut self, classify: &mut Classify) {
         let [above, below] = &self.rows[..] else { return };
-        let ([a], [b]) = (&above.parts[..], &below.parts[..]) else {
+        let (Some(first), Some(second)) = (self.only(above), self.only(below)) else {
             return;
         };
-        let gap = b.bounds.top - a.bounds.bottom;
-        if gap > STACKED_GAP * above.height.max(below.height) || !above.marks.is_empty() || !below.marks.is_empty() {
+        let bottom = above
+            .parts
+            .iter()
+            .map(|part| part.bounds.bottom)
+            .fold(f32::MIN, f32::max);
+        let top = below.parts.iter().map(|part| part.bounds.top).fold(f32::MAX, f32::min);
+        if top - bottom > STACKED_GAP * above.height.max(below.height) {
             return;
         }
-        let (parts, both) = ([a.index, b.index], (0..self.wholes.len()).collect::<Vec<_>>());
-        let wholes = both
-            .into_iter()
-            .filter(|&whole| parts.iter().any(|part| self.wholes[whole].contains(part)));
-        let joined = self.row(
-            &Line {
-                parts: wholes.collect(),
-                frame: Frame::LEVEL,
-            },
-            0.0,
-        );
-        let is_digit = classify(&parts, &joined).is_some_and(|(_, found)| found.probability() >= STACKED);
-        if is_digit {
+        let line = Line {
+            parts: vec![first, second],
+            frame: Frame::LEVEL,
+        };
+        let joined = self.row(&line, 0.0);
+        let parts = [&self.wholes[first][..], &self.wholes[second]].concat();
+        if classify(&parts, &joined).is_some_and(|(_, found)| found.probability() >= STACKED) {
             self.rows = vec![joined];
         }
+    }
+
+    /// The only stroke or component of a row without marks.
+    fn only(&self, row: &Row) -> Option<usize> {
+        let first = row.parts.first().filter(|_| row.marks.is_empty())?.index;
+        let whole = self.wholes.iter().position(|parts| parts.contains(&first))?;
+        (self.wholes[whole].len() == row.parts.len()).then_some(whole)
     }
 }

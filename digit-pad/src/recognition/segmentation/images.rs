@@ -203,8 +203,8 @@ impl<'a> Parts<'a> {
         }
         let component = self.parts[index].origin.0;
         let mut labels = vec![index as u32; extents.len()];
-        let mut count = 0;
-        for (piece, extent) in extents.iter().enumerate().filter(|(_, extent)| extent.0.is_some()) {
+        let pieces = extents.iter().enumerate().filter(|(_, extent)| extent.0.is_some());
+        for (count, (piece, extent)) in pieces.enumerate() {
             let part = Part {
                 solid: extent.rect(),
                 origin: (component, count),
@@ -216,7 +216,6 @@ impl<'a> Parts<'a> {
                 labels[piece] = self.parts.len() as u32;
                 self.parts.push(part);
             }
-            count += 1;
         }
         for (x, y, piece) in pixels {
             self.labels[y * self.image.width() + x] = labels[piece];

@@ -74,7 +74,11 @@ impl Row {
             let found = band
                 .filter(|_| is_small)
                 .and_then(|band| mark(&whole.bounds, &band, pen.unwrap_or(0.0)));
-            let found = found.filter(|&mark| whole.is_alone(&large, mark, height, pen.unwrap_or(0.0)));
+            let is_alone = |mark: &Mark| {
+                let is_near = || whole.is_near(&wholes, NEAR * height - pen.unwrap_or(0.0));
+                whole.is_alone(&large, *mark, height) && (*mark == Mark::Minus || !is_near())
+            };
+            let found = found.filter(is_alone);
             let parts = whole
                 .parts
                 .iter()
@@ -118,7 +122,7 @@ impl Whole<'_> {
     }
 
     /// Whether a mark stands beside all digits.
-    fn is_alone(&self, large: &[&Whole], kind: Mark, height: f32, pen: f32) -> bool {
+    fn is_alone(&self, large: &[&Whole], kind: Mark, height: f32) -> bool {
         let allowed = match kind {
             Mark::Minus => -0.06,
             Mark::Comma | Mark::Point | Mark::Unknown => 0.12,
@@ -127,9 +131,14 @@ impl Whole<'_> {
             let (mark, digit_bounds) = (&self.bounds, &digit.bounds);
             let inside = (mark.left..=mark.right).contains(&digit_bounds.center().x);
             let overlap = mark.right.min(digit_bounds.right) - mark.left.max(digit_bounds.left);
-            let is_far = || kind == Mark::Minus || self.distance(digit) + pen >= NEAR * height;
-            !inside && overlap <= allowed * height && is_far()
+            !inside && overlap <= allowed * height
         })
+    }
+
+    /// Whether it belongs to something else: the foot of a 1 may look like a point or a comma.
+    fn is_near(&self, others: &[Whole], distance: f32) -> bool {
+        let mut others = others.iter().filter(|other| !std::ptr::eq(*other, self));
+        others.any(|other| self.distance(other) < distance)
     }
 
     /// The least distance between points.

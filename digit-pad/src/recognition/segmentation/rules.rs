@@ -31,7 +31,7 @@ fn frame(labels: &[u32], width: usize, rects: &[PixelRect], index: usize) -> Vec
     let rect = rects[index];
     let is_ink = |x: usize, y: usize| labels[(rect.top + y) * width + rect.left + x] == index as u32;
     let reach = ((LEAN * rect.height as f32) as usize).max(1);
-    let rows = long_lines(rect.height, rect.width, reach, |along, at| is_ink(along, at));
+    let rows = long_lines(rect.height, rect.width, reach, is_ink);
     let columns = long_lines(rect.width, rect.height, reach, is_ink_at(&is_ink));
     let edge = 2 * reach + rect.height / 12;
     let has_sides =

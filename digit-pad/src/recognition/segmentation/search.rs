@@ -62,7 +62,7 @@ const TOO_LOW: f32 = 12.0;
 const FLATTEST: f32 = 0.4;
 
 /// Weight of the classifier's log probability against the layout.
-const CLASSIFIER: f32 = 4.0;
+const CLASSIFIER: f32 = 6.0;
 
 /// A group smaller than this fraction of the digits' height that the classifier does not know is no digit.
 const UNKNOWN: f32 = 0.4;
