@@ -97,6 +97,7 @@ fn json(ink: &Ink) -> String {
     let widths = serde_json::to_string(&Widths { pens }).expect("numbers serialize");
     let drawing = Drawing {
         label: None,
+        number: None,
         ink: ink.clone(),
     }
     .to_json();

@@ -59,7 +59,7 @@ pub fn pen_drawings() -> Result<Vec<PenDrawing>, Error> {
 
 fn parse(line: &str) -> Result<PenDrawing, crate::DrawingFault> {
     let Keys { symbol, writer } = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
-    let Drawing { label, ink } = Drawing::from_json(line)?;
+    let Drawing { label, ink, .. } = Drawing::from_json(line)?;
     Ok(PenDrawing {
         symbol: label.map_or(Symbol::Other(symbol), |digit| Symbol::Digit(digit.into())),
         writer,
