@@ -304,7 +304,10 @@ impl Row<'_> {
 impl Total {
     fn new(digits: &Metrics, counts: Counts) -> Self {
         let confusion = digits.confusion();
-        let (count, correct) = (confusion.count() + counts.numbers, confusion.correct() + counts.numbers_correct);
+        let (count, correct) = (
+            confusion.count() + counts.numbers,
+            confusion.correct() + counts.numbers_correct,
+        );
         Total {
             count,
             correct,
