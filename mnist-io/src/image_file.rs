@@ -163,16 +163,93 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
+/// Image that was read as far as possible.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduced {
+    /// The image, upright.
+    pub image: DynamicImage,
+    /// Width and height of the upright image in the file, in pixels.
+    pub size: [usize; 2],
+    /// Whether the end of the file is missing, so that rows are.
+    pub is_truncated: bool,
+}
+
+/// Reads an image file, and reduces it until neither side is longer than `side`. Less memory is needed than by [`open`],
+/// since the image is reduced before it is rotated; and a JPEG without its end is read as far as it goes.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_reduced(path: impl AsRef<Path>, side: u32) -> Result<Reduced> {
+    let path = path.as_ref();
+    read(path)
+        .and_then(|bytes| decode_reduced(&bytes, side))
+        .map_err(|error| error.at(path))
+}
+
+/// Decodes an image file in memory, like [`open_reduced`].
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_reduced(bytes: &[u8], side: u32) -> Result<Reduced> {
+    let read = |reason| Error::Image { reason };
+    let is_truncated =
+        image::guess_format(bytes).is_ok_and(|format| format == ImageFormat::Jpeg) && !is_complete_jpeg(bytes);
+    let (mut image, orientation) = decode_stored(bytes).map_err(read)?;
+    if is_truncated {
+        image = without_missing_rows(image).ok_or_else(|| read(END_IS_MISSING.to_owned()))?;
+    }
+    let size = [image.width() as usize, image.height() as usize];
+    let mut image = if image.width().max(image.height()) > side {
+        image.thumbnail(side, side)
+    } else {
+        image
+    };
+    image.apply_orientation(orientation);
+    let is_turned = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    Ok(Reduced {
+        image,
+        size: if is_turned { [size[1], size[0]] } else { size },
+        is_truncated,
+    })
+}
+
+/// Removes the rows at the bottom for which the file has no data: the decoder fills them with one color. `None` if
+/// nothing remains.
+fn without_missing_rows(image: DynamicImage) -> Option<DynamicImage> {
+    let (width, height) = image.dimensions();
+    let is_plain = |y: u32| (1..width).all(|x| image.get_pixel(x, y) == image.get_pixel(0, y));
+    let last = (0..height).rev().find(|&y| !is_plain(y))?;
+    Some(image.crop_imm(0, 0, width, last + 1))
+}
+
+/// Why a truncated JPEG is refused.
+const END_IS_MISSING: &str = "the image is damaged: its end is missing";
+
 /// Decodes an image and rotates it upright, or says why that is impossible.
 fn decode_or_reason(bytes: &[u8]) -> std::result::Result<DynamicImage, String> {
+    let is_jpeg = image::guess_format(bytes).is_ok_and(|format| format == ImageFormat::Jpeg);
+    if is_jpeg && !is_complete_jpeg(bytes) {
+        return Err(END_IS_MISSING.to_owned());
+    }
+    let (mut image, orientation) = decode_stored(bytes)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// Decodes an image as it is stored, with the orientation in which it is upright.
+fn decode_stored(bytes: &[u8]) -> std::result::Result<(DynamicImage, Orientation), String> {
     let format = image::guess_format(bytes).ok();
     let Some(format) = format.filter(|format| FORMATS.contains(format)) else {
-        return Err(format!("not a {FORMAT_NAMES} file; convert it to one of them"));
+        return Err(if is_heif(bytes) {
+            "this is a HEIC or AVIF image, which cannot be read; convert it to JPEG or PNG".to_owned()
+        } else {
+            format!("not a {FORMAT_NAMES} file; convert it to one of them")
+        });
     };
     let damaged = |error: ImageError| format!("the image is damaged: {error}");
-    if format == ImageFormat::Jpeg && !is_complete_jpeg(bytes) {
-        return Err("the image is damaged: its end is missing".to_owned());
-    }
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .map_err(damaged)?;
@@ -186,9 +263,13 @@ fn decode_or_reason(bytes: &[u8]) -> std::result::Result<DynamicImage, String> {
     decoder.set_limits(limits()).map_err(damaged)?;
     // Without a readable orientation, the image is taken as it is stored.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
-    Ok(image)
+    Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+}
+
+/// Whether a file begins with the box of the HEIF formats, as phones save them.
+fn is_heif(bytes: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 8] = [b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif"];
+    bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
 }
 
 /// Limits of a decoder: memory for four channels of 16 bits for the most pixels.
@@ -280,6 +361,7 @@ mod tests {
             (&b""[..], "not a PNG"),
             (b"GIF89a", "damaged"),
             (b"\xFF\xD8\xFF\xE0", "end is missing"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "this is a HEIC"),
         ] {
             let error = decode(bytes).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
@@ -306,6 +388,37 @@ mod tests {
                 assert!(decode(&whole[..length]).is_err(), "{format:?} of {length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn a_truncated_jpeg_is_read_as_far_as_it_goes() {
+        let image = GrayImage::from_fn(160, 200, |x, y| Luma([((x * 7 + y * 5) % 251) as u8]));
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
+        let bytes = bytes.into_inner();
+        let whole = decode_reduced(&bytes, 500).unwrap();
+        assert!(!whole.is_truncated && whole.size == [160, 200]);
+        let half = decode_reduced(&bytes[..bytes.len() / 2], 500).unwrap();
+        assert!(half.is_truncated && half.size[0] == 160, "{:?}", half.size);
+        assert!((60..140).contains(&half.size[1]), "{:?}", half.size);
+        let (first, again) = (whole.image.into_luma8(), half.image.into_luma8());
+        assert_eq!(
+            first.rows().next().unwrap().collect::<Vec<_>>(),
+            again.rows().next().unwrap().collect::<Vec<_>>()
+        );
+        assert!(decode_reduced(&bytes[..20], 500).is_err());
+    }
+
+    #[test]
+    fn images_are_reduced_upright() {
+        let image = GrayImage::from_fn(300, 100, |x, _| Luma([if x < 150 { 0 } else { 255 }]));
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        let found = decode_reduced(&bytes.into_inner(), 60).unwrap();
+        assert_eq!(
+            (found.image.width(), found.image.height(), found.size),
+            (60, 20, [300, 100])
+        );
     }
 
     proptest! {

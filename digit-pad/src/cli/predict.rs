@@ -131,11 +131,21 @@ impl Reader {
 
     fn read(&mut self, path: &Path) -> Result<Prediction, Error> {
         match self {
-            Reader::Number(recognizer) => predict_number(recognizer, path, &image_file::open(path)?),
+            Reader::Number(recognizer) => {
+                let loaded = image_file::open(path)?;
+                if loaded.is_truncated {
+                    note(format_args!(
+                        "{}: {}",
+                        path.display(),
+                        image_file::truncated(loaded.height)
+                    ));
+                }
+                predict_number(recognizer, path, &loaded)
+            }
             Reader::Class(classifier) => {
                 let found = classifier.classify(path)?;
-                if let Some(resized) = &found.resized {
-                    note(format_args!("{}: {resized}", path.display()));
+                if let Some(about) = &found.note {
+                    note(format_args!("{}: {about}", path.display()));
                 }
                 Ok(Prediction::of_class(path, found))
             }

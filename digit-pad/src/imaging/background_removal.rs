@@ -1,6 +1,10 @@
 //! Background removal: keeps the ink of a photograph, without shadows, noise, ruled lines and dust.
 
-use crate::imaging::components;
+use crate::imaging::{
+    components,
+    marks::{Component, Keep, choices},
+    plane::{Plane, histogram, quantile},
+};
 
 /// Smaller images do not count as photographs.
 pub(crate) const MIN_SIDE: usize = 64;
@@ -10,266 +14,286 @@ const MAX_STROKE: f32 = 0.16;
 /// Radius of the window that estimates the illumination, as a fraction of the shorter side.
 const ILLUMINATION_RADIUS: f32 = 0.25;
 /// Multiple of the median absolute deviation that still counts as background.
-const NOISE: f32 = 4.0;
+const NOISE: u8 = 4;
 /// Least ink of a stroke, as a fraction of the darkest. Ruled lines and the edges of shadows are fainter.
-const STROKE_THRESHOLD: f32 = 0.42;
-/// Least ink of a component, as a fraction of the largest component's. Less is dust.
-const DUST: f32 = 0.03;
-/// Least number of pixels of a component, if there is any larger one. Fewer are dust.
-const MIN_PIXELS: usize = 16;
+const STRONG: f32 = 0.42;
+/// Least ink of faint parts of a stroke, which reach to a strong part.
+const FAINT: f32 = 0.2;
 /// Least contrast of ink, of 255.
-const MIN_CONTRAST: f32 = 20.0;
+const MIN_CONTRAST: u8 = 20;
+/// Light is at least this, of 255, where contrast is relative to it: noise has no contrast in the dark.
+const MIN_LIGHT: u16 = 60;
+/// Fraction of the border that is darker than paper, where ink touches it.
+const PAPER: f32 = 0.7;
+/// Least share of black and white in a scan, which needs no estimate of the light.
+const CRISP: f32 = 0.65;
+/// Least share of a component's ink that is ink also if the border's gray continues beyond it.
+const INSIDE: f32 = 0.25;
+/// Most that faint ink enlarges the rectangle of the ink: more are lines and shadows that reach to it.
+const MAX_GROWTH: f32 = 1.6;
+/// Radius in which faint strokes are brightened to the strongest ink, as a fraction of the shorter side.
+const STROKE_RADIUS: f32 = 0.02;
+/// Doubt of ink of the polarity that the gray values speak against.
+const OTHER_POLARITY: f32 = 0.02;
+/// Doubt of an image without its faint strokes, and of one whose border continues beyond it.
+const SECOND: f32 = 0.01;
 
-/// Gray values, row by row.
-#[derive(Debug, Clone)]
-struct Plane {
-    width: usize,
-    height: usize,
-    values: Vec<f32>,
+/// One way to see the ink of an image.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    /// 0 for background, 255 for ink, row by row.
+    pub(super) ink: Vec<u8>,
+    /// How much less likely this way is than the first one, as a probability.
+    pub(super) doubt: f32,
+    /// Area of the rectangle around the ink, in pixels.
+    pub(super) area: f32,
 }
 
-/// Extracts the ink of a photograph: 0 for background, 255 where the ink is darkest, or lightest on a dark background.
-/// `None` without ink.
+/// Extracts the ink of a photograph in the ways that are possible, the most likely first; none without ink.
 ///
 /// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by
 /// more than the noise, in connected components that are not dust.
-pub(crate) fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
-    let height = pixels.len().checked_div(width).filter(|&height| height > 0)?;
-    let plane = Plane {
-        width,
-        height,
-        values: pixels.iter().map(|&pixel| f32::from(pixel)).collect(),
-    };
-    let mut smooth = plane.blurred(1);
-    if is_light_on_dark(&smooth) {
-        smooth.values.iter_mut().for_each(|value| *value = 255.0 - *value);
+pub(super) fn readings(plane: &Plane) -> Vec<Reading> {
+    if plane.values.is_empty() {
+        return Vec::new();
     }
-    let radius = ((MAX_STROKE * width.min(height) as f32) as usize).max(4);
-    let background = smooth.closed(radius);
-    let depth = smooth.zip(&background, |value, background| background - value);
-    let typical = median(&depth.values);
-    let deviations: Vec<f32> = depth.values.iter().map(|depth| (depth - typical).abs()).collect();
-    let noise = NOISE * median(&deviations);
-    let depth = depth.map(|depth| (depth - typical - noise).max(0.0));
-    let darkest = depth.blurred(1).values.into_iter().fold(0.0, f32::max);
-    if darkest < MIN_CONTRAST {
-        return None;
+    let smooth = plane.blurred();
+    let (by_skew, by_border) = (is_light_on_dark(&smooth), has_dark_border(&smooth));
+    let mut found = dark_readings(&with_polarity(&smooth, by_skew), 0.0);
+    if found.is_empty() || by_skew != by_border {
+        found.extend(dark_readings(&with_polarity(&smooth, !by_skew), OTHER_POLARITY));
     }
-    let components = Components::find(&depth, STROKE_THRESHOLD * darkest);
-    let kept = components.without_dust()?;
-    Some(components.draw(&depth, &kept))
+    found
+}
+
+fn with_polarity(smooth: &Plane, is_light_on_dark: bool) -> Plane {
+    if is_light_on_dark {
+        smooth.clone().inverted()
+    } else {
+        smooth.clone()
+    }
 }
 
 /// Ink covers less area than the background, so gray values far from their surroundings are ink. The sign of the third
 /// moment says whether they are lighter or darker.
 fn is_light_on_dark(plane: &Plane) -> bool {
-    let radius = (ILLUMINATION_RADIUS * plane.width.min(plane.height) as f32) as usize;
-    let illumination = plane.blurred(radius);
-    let differences = plane.zip(&illumination, |value, light| value - light).values;
-    differences
-        .iter()
-        .map(|&difference| f64::from(difference).powi(3))
-        .sum::<f64>()
-        > 0.0
+    plane.skew((ILLUMINATION_RADIUS * plane.width.min(plane.height) as f32) as usize) > 0.0
 }
 
-impl Plane {
-    fn map(&self, f: impl Fn(f32) -> f32) -> Plane {
-        Plane {
-            values: self.values.iter().map(|&value| f(value)).collect(),
-            ..*self
-        }
-    }
+/// Whether the border is nearer to the darkest gray than to the lightest.
+fn has_dark_border(plane: &Plane) -> bool {
+    let counts = plane.histogram();
+    let (darkest, lightest) = (quantile(&counts, 0.01), quantile(&counts, 0.99));
+    let border = quantile(&histogram(plane.border()), 0.5);
+    border.saturating_sub(darkest) < lightest.saturating_sub(border)
+}
 
-    fn zip(&self, other: &Plane, f: impl Fn(f32, f32) -> f32) -> Plane {
-        Plane {
-            values: self.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect(),
-            ..*self
-        }
-    }
+/// Readings of dark ink on light paper.
+fn dark_readings(smooth: &Plane, doubt: f32) -> Vec<Reading> {
+    let radius = ((MAX_STROKE * smooth.width.min(smooth.height) as f32) as usize).max(4);
+    let bounded = if is_crisp(smooth) {
+        Depth::of(smooth, &smooth.clone().map(|_| 255))
+    } else {
+        let paper = quantile(&histogram(smooth.border()), PAPER);
+        Depth::bounded(smooth, radius, Some(paper))
+    };
+    let Some(bounded) = bounded else {
+        return Vec::new();
+    };
+    let size = (smooth.width, smooth.height);
+    let components = Components::find(&bounded, FAINT);
+    let touches = components.found.iter().any(|component| component.touches(size));
+    let continued = (touches && !is_crisp(smooth))
+        .then(|| Depth::bounded(smooth, radius, None))
+        .flatten();
+    let Some(continued) = continued else {
+        return faint_and_strong(&bounded, doubt);
+    };
+    let Some(merged) = components.without_shadows(&bounded, &continued) else {
+        let mut found = faint_and_strong(&bounded, doubt);
+        found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND));
+        return found;
+    };
+    let mut found = faint_and_strong(&merged, doubt);
+    found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND));
+    found.extend(faint_and_strong(&bounded, doubt + SECOND));
+    found
+}
 
-    /// Applies a filter to each row in place, then to each column.
-    fn filtered(&self, filter: impl Fn(&mut [f32])) -> Plane {
-        let mut rows = self.clone();
-        rows.values.chunks_exact_mut(self.width).for_each(&filter);
-        let mut columns = rows.transposed();
-        columns.values.chunks_exact_mut(self.height).for_each(&filter);
-        columns.transposed()
-    }
+/// Readings with the faint parts of strokes, and without them.
+fn faint_and_strong(depth: &Depth, doubt: f32) -> Vec<Reading> {
+    let faint = Components::find(depth, FAINT).readings(depth, doubt);
+    let strong = Components::find(depth, STRONG).readings(depth, doubt);
+    let area = |readings: &[Reading]| readings.first().map_or(0.0, |reading| reading.area);
+    let (mut first, second) = if area(&faint) <= MAX_GROWTH * area(&strong) {
+        (faint, strong)
+    } else {
+        (strong, faint)
+    };
+    first.extend(second.into_iter().map(|reading| Reading {
+        doubt: reading.doubt + SECOND,
+        ..reading
+    }));
+    first
+}
 
-    fn transposed(&self) -> Plane {
-        let value = |i: usize| self.values[i % self.height * self.width + i / self.height];
-        Plane {
-            width: self.height,
-            height: self.width,
-            values: (0..self.values.len()).map(value).collect(),
-        }
-    }
+/// Whether the image has hardly any gray but black and white, as a scan has: no light has to be estimated.
+fn is_crisp(plane: &Plane) -> bool {
+    let counts = plane.histogram();
+    let extreme: usize = counts[..4].iter().chain(&counts[252..]).sum();
+    extreme as f32 >= CRISP * plane.values.len() as f32 && counts[252..].iter().sum::<usize>() > 0
+}
 
-    /// Box blur: the mean of the values up to `radius` away along each axis.
-    fn blurred(&self, radius: usize) -> Plane {
-        self.filtered(|line| {
-            let mut sums = vec![0.0f64];
-            for &value in line.iter() {
-                sums.push(sums[sums.len() - 1] + f64::from(value));
-            }
-            for (i, value) in line.iter_mut().enumerate() {
-                let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(sums.len() - 1));
-                *value = ((sums[to] - sums[from]) / (to - from) as f64) as f32;
-            }
-        })
-    }
+/// How much darker each pixel is than its background, in shares of the light there, from 0 to 255.
+struct Depth {
+    plane: Plane,
+    /// The most, without single pixels.
+    darkest: u8,
+}
 
-    /// Morphological closing: raises what is darker than its surroundings within `radius`. Values continue beyond the
-    /// edge of the image, as a shadow does.
-    fn closed(&self, radius: usize) -> Plane {
-        let dilate = |line: &mut [f32]| sliding_extreme(line, radius, f32::max);
-        let erode = |line: &mut [f32]| sliding_extreme(line, radius, f32::min);
+impl Depth {
+    /// `None` without ink. Beyond the border, the image is `paper`, or continues.
+    fn bounded(smooth: &Plane, radius: usize, paper: Option<u8>) -> Option<Self> {
         let margin = 2 * radius;
-        self.padded(margin).filtered(dilate).filtered(erode).cropped(margin)
+        Depth::of(smooth, &smooth.padded(margin, paper).closed(radius).cropped(margin))
     }
 
-    /// Adds a margin on each side that repeats the outermost values.
-    fn padded(&self, margin: usize) -> Plane {
-        let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
-        let inside = |at: usize, len: usize| at.saturating_sub(margin).min(len - 1);
-        let value = |i: usize| self.values[inside(i / width, self.height) * self.width + inside(i % width, self.width)];
-        Plane {
-            width,
-            height,
-            values: (0..width * height).map(value).collect(),
-        }
+    /// `None` without ink on this background.
+    fn of(smooth: &Plane, background: &Plane) -> Option<Self> {
+        let plane = smooth.zip(background, |value, light| {
+            let depth = u16::from(light.saturating_sub(value));
+            (depth * 255 / u16::from(light).max(MIN_LIGHT)).min(255) as u8
+        });
+        let typical = quantile(&plane.histogram(), 0.5);
+        let deviation = plane.clone().map(|depth| depth.abs_diff(typical));
+        let noise = quantile(&deviation.histogram(), 0.5).saturating_mul(NOISE);
+        let plane = plane.map(|depth| depth.saturating_sub(typical).saturating_sub(noise));
+        let darkest = plane.blurred().values.into_iter().max().unwrap_or(0);
+        (darkest >= MIN_CONTRAST).then_some(Depth { plane, darkest })
     }
 
-    /// Removes a margin on each side.
-    fn cropped(&self, margin: usize) -> Plane {
-        let (width, height) = (self.width - 2 * margin, self.height - 2 * margin);
-        let row = |y: usize| &self.values[(y + margin) * self.width + margin..][..width];
-        Plane {
-            width,
-            height,
-            values: (0..height).flat_map(row).copied().collect(),
-        }
+    fn is_strong(&self, at: usize) -> bool {
+        f32::from(self.plane.values[at]) >= STRONG * f32::from(self.darkest)
     }
-}
-
-/// Replaces each value by the extreme one within `radius`, block by block (van Herk, 1992; Gil and Werman, 1993).
-fn sliding_extreme(line: &mut [f32], radius: usize, pick: impl Fn(f32, f32) -> f32) {
-    let (len, block) = (line.len(), 2 * radius + 1);
-    if len == 0 {
-        return;
-    }
-    let mut forward = line.to_vec();
-    let mut backward = line.to_vec();
-    for i in 1..len {
-        if i % block != 0 {
-            forward[i] = pick(forward[i], forward[i - 1]);
-        }
-        let j = len - 1 - i;
-        if (j + 1) % block != 0 {
-            backward[j] = pick(backward[j], backward[j + 1]);
-        }
-    }
-    for (i, value) in line.iter_mut().enumerate() {
-        let (from, to) = (i.saturating_sub(radius), (i + radius).min(len - 1));
-        // At the ends, a window is shorter than a block and may lie within one.
-        *value = if from / block == to / block {
-            if from.is_multiple_of(block) {
-                forward[to]
-            } else {
-                backward[from]
-            }
-        } else {
-            pick(backward[from], forward[to])
-        };
-    }
-}
-
-fn median(values: &[f32]) -> f32 {
-    let mut values = values.to_vec();
-    let middle = values.len() / 2;
-    if values.is_empty() {
-        return 0.0;
-    }
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 /// Connected components of ink.
 struct Components {
-    width: usize,
-    height: usize,
     /// The component of each pixel, or [`components::NONE`].
     labels: Vec<u32>,
-    components: Vec<Component>,
-}
-
-/// Area and total ink of a component.
-#[derive(Debug, Clone, Copy)]
-struct Component {
-    pixels: usize,
-    ink: f32,
+    found: Vec<Component>,
 }
 
 impl Components {
-    /// Finds the components of pixels with at least `threshold` ink.
-    fn find(depth: &Plane, threshold: f32) -> Self {
-        let (width, height) = (depth.width, depth.height);
-        let mut components: Vec<Component> = Vec::new();
-        let is_ink = |at: usize| depth.values[at] >= threshold;
+    /// Finds the components of pixels that have at least that share of the darkest ink.
+    fn find(depth: &Depth, share: f32) -> Self {
+        let (width, height) = (depth.plane.width, depth.plane.height);
+        let mut found: Vec<Component> = Vec::new();
+        let least = (share * f32::from(depth.darkest)) as u8;
+        let is_ink = |at: usize| depth.plane.values[at] >= least.max(1);
         let labels = components::label(width, height, is_ink, |component, at| {
-            if component == components.len() {
-                components.push(Component { pixels: 0, ink: 0.0 });
+            if component == found.len() {
+                found.push(Component::at(at % width, at / width));
             }
-            components[component].pixels += 1;
-            components[component].ink += depth.values[at];
+            found[component].add((at % width, at / width), depth.plane.values[at], depth.is_strong(at));
         });
-        Components {
+        Components { labels, found }
+    }
+
+    /// The depth without shadows and the border of the paper, if there are any: components that reach to a corner of the
+    /// image, and are ink only if the image does not continue beyond it.
+    fn without_shadows(&self, depth: &Depth, continued: &Depth) -> Option<Depth> {
+        let (width, height) = (depth.plane.width, depth.plane.height);
+        let mut inside = vec![0usize; self.found.len()];
+        for (at, &label) in self.labels.iter().enumerate() {
+            if label != components::NONE && continued.is_strong(at) {
+                inside[label as usize] += 1;
+            }
+        }
+        let corners = [0, width - 1, (height - 1) * width, height * width - 1].map(|at| self.labels[at]);
+        let is_shadow = |label: u32| {
+            let index = label as usize;
+            let least = |component: &Component| INSIDE * component.strong as f32;
+            corners.contains(&label)
+                && self
+                    .found
+                    .get(index)
+                    .is_some_and(|found| (inside[index] as f32) < least(found))
+        };
+        let shadows: Vec<bool> = (0..self.found.len() as u32).map(is_shadow).collect();
+        if !shadows.contains(&true) {
+            return None;
+        }
+        let value = |at: usize| {
+            let is_shadow = shadows.get(self.labels[at] as usize) == Some(&true);
+            let source = if is_shadow { continued } else { depth };
+            source.plane.values[at]
+        };
+        let plane = Plane {
             width,
             height,
-            labels,
-            components,
-        }
-    }
-
-    /// Whether each component is more than dust; `None` without components.
-    fn without_dust(&self) -> Option<Vec<bool>> {
-        let most = self
-            .components
-            .iter()
-            .map(|component| component.ink)
-            .fold(0.0, f32::max);
-        let any_large = self.components.iter().any(|component| component.pixels >= MIN_PIXELS);
-        let is_kept =
-            |component: &Component| component.ink >= DUST * most && (!any_large || component.pixels >= MIN_PIXELS);
-        (!self.components.is_empty()).then(|| self.components.iter().map(is_kept).collect())
-    }
-
-    /// Draws the kept components with their soft edges.
-    fn draw(&self, depth: &Plane, kept: &[bool]) -> Vec<u8> {
-        const EDGE: usize = 2;
-        let is_kept = |i: usize| kept.get(self.labels[i] as usize) == Some(&true);
-        let mut levels: Vec<f32> = (0..depth.values.len())
-            .filter(|&i| is_kept(i))
-            .map(|i| depth.values[i])
-            .collect();
-        let rank = levels.len() * 3 / 5;
-        let full = *levels.select_nth_unstable_by(rank, f32::total_cmp).1;
-        let is_near = |i: usize| {
-            let (x, y) = (i % self.width, i / self.width);
-            let rows = y.saturating_sub(EDGE)..=(y + EDGE).min(self.height - 1);
-            rows.into_iter().any(|y| {
-                let columns = x.saturating_sub(EDGE)..=(x + EDGE).min(self.width - 1);
-                columns.into_iter().any(|x| is_kept(y * self.width + x))
-            })
+            values: (0..depth.plane.values.len()).map(value).collect(),
         };
-        let value = |i: usize| {
-            if depth.values[i] > 0.0 && is_near(i) {
-                (255.0 * depth.values[i] / full).min(255.0) as u8
-            } else {
-                0
+        let darkest = plane.blurred().values.into_iter().max().unwrap_or(0);
+        (darkest >= MIN_CONTRAST).then_some(Depth { plane, darkest })
+    }
+
+    /// The readings that keep these components or some of them.
+    fn readings(&self, depth: &Depth, doubt: f32) -> Vec<Reading> {
+        let (width, height) = (depth.plane.width, depth.plane.height);
+        let found = &self.found;
+        let draw = |choice: Keep| {
+            let kept = found.iter().zip(&choice.kept).filter(|&(_, &kept)| kept);
+            let extent = kept.map(|(component, _)| *component).reduce(Component::union);
+            let extent = extent.unwrap_or(Component::at(0, 0));
+            Reading {
+                ink: self.draw(&depth.plane, &choice.kept, &extent),
+                doubt: doubt + choice.doubt,
+                area: extent.area(),
             }
         };
-        (0..depth.values.len()).map(value).collect()
+        choices(found, (width, height)).into_iter().map(draw).collect()
+    }
+
+    /// Draws the kept components with their soft edges, given the rectangle around them.
+    fn draw(&self, depth: &Plane, kept: &[bool], extent: &Component) -> Vec<u8> {
+        const EDGE: usize = 2;
+        let (left, top) = (extent.left.saturating_sub(EDGE), extent.top.saturating_sub(EDGE));
+        let width = (extent.right + EDGE + 1).min(depth.width) - left;
+        let height = (extent.bottom + EDGE + 1).min(depth.height) - top;
+        let row = |y: usize| (top + y) * depth.width + left..(top + y) * depth.width + left + width;
+        let is_kept = |&label: &u32| kept.get(label as usize) == Some(&true);
+        let mask = Plane {
+            width,
+            height,
+            values: (0..height)
+                .flat_map(|y| self.labels[row(y)].iter().map(|label| 255 * u8::from(is_kept(label))))
+                .collect(),
+        };
+        let inside = Plane {
+            values: (0..height).flat_map(|y| depth.values[row(y)].iter().copied()).collect(),
+            ..mask
+        };
+        let strokes = mask.zip(&inside, u8::min);
+        let mut levels = strokes.histogram();
+        levels[0] = 0;
+        let full = quantile(&levels, 0.6).max(1);
+        let near = mask.dilated(EDGE);
+        let radius = ((STROKE_RADIUS * depth.width.min(depth.height) as f32) as usize).max(2);
+        let strongest = strokes.dilated(radius).map(|strongest| strongest.clamp(1, full));
+        let level = |at: usize| {
+            if near.values[at] == 0 {
+                return 0;
+            }
+            (255 * u16::from(inside.values[at]) / u16::from(strongest.values[at])).min(255) as u8
+        };
+        let mut ink = vec![0; depth.values.len()];
+        for y in 0..height {
+            for (x, value) in ink[row(y)].iter_mut().enumerate() {
+                *value = level(y * width + x);
+            }
+        }
+        ink
     }
 }
 
@@ -281,6 +305,15 @@ mod tests {
 
     const WIDTH: usize = 160;
     const HEIGHT: usize = 120;
+
+    fn ink(pixels: &[u8], width: usize) -> Option<Vec<u8>> {
+        let plane = Plane {
+            width,
+            height: pixels.len() / width.max(1),
+            values: pixels.to_vec(),
+        };
+        readings(&plane).into_iter().next().map(|reading| reading.ink)
+    }
 
     /// An image of a thick bar, with these gray values of background and ink.
     fn bar(background: impl Fn(usize, usize) -> f32, ink: f32) -> Vec<u8> {
@@ -356,16 +389,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn extremes_are_those_of_the_window(line in proptest::collection::vec(-9.0..9.0f32, 0..60), radius in 0..20usize) {
-            let mut found = line.clone();
-            sliding_extreme(&mut found, radius, f32::max);
-            for (i, &value) in found.iter().enumerate() {
-                let window = &line[i.saturating_sub(radius)..(i + radius + 1).min(line.len())];
-                prop_assert_eq!(value, window.iter().copied().fold(f32::MIN, f32::max));
-            }
-        }
-
         #[test]
         fn any_image_is_accepted(pixels in proptest::collection::vec(any::<u8>(), 0..900), width in 1..40usize) {
             let whole = pixels.len() / width * width;

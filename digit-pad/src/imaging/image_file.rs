@@ -2,18 +2,26 @@
 
 use std::path::Path;
 
-use image::DynamicImage;
-use mnist_io::image_file;
+use image::{DynamicImage, RgbImage};
+use mnist_io::image_file::{self, Reduced};
 
 use crate::{
     error::Error,
     geometry::PixelRect,
-    imaging::{background_removal, gray_image::GrayImage, polarity},
+    imaging::{
+        background_removal::{self, Reading},
+        gray_image::GrayImage,
+        polarity, projection,
+    },
     storage::file_kind::FileKind,
 };
 
 /// Longest side to which photographs are reduced, in pixels.
 const MAX_PHOTO_SIDE: u32 = 1024;
+/// Images with at least this shorter side may be photographs.
+const MAY_BE_PHOTO: usize = 24;
+/// Doubt that a small image is a photograph.
+const SMALL_PHOTO: f32 = 0.03;
 
 /// The ink of an image file, and the size of the image.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +32,21 @@ pub struct LoadedImage {
     pub width: usize,
     /// Height of the upright image in the file, in pixels.
     pub height: usize,
+    /// Whether the end of the file is missing, so that only its first rows were read.
+    pub is_truncated: bool,
+}
+
+/// The ink of an image file in the ways that are possible.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readings {
+    /// The ink, bright on black, and how much less likely it is than the first one, as a probability.
+    pub images: Vec<(GrayImage, f32)>,
+    /// Width of the upright image in the file, in pixels.
+    pub width: usize,
+    /// Height of the upright image in the file, in pixels.
+    pub height: usize,
+    /// Whether the end of the file is missing, so that only its first rows were read.
+    pub is_truncated: bool,
 }
 
 impl LoadedImage {
@@ -43,6 +66,11 @@ impl LoadedImage {
     }
 }
 
+/// The note on an image file without its end, of which this many rows were read.
+pub fn truncated(rows: usize) -> String {
+    format!("the end of the file is missing; its first {rows} rows of pixels were read")
+}
+
 /// File extensions of the supported formats, in lower and in upper case.
 pub fn extensions() -> Vec<String> {
     image_file::extensions()
@@ -52,15 +80,16 @@ pub fn extensions() -> Vec<String> {
 
 /// Reads an image file (PNG, JPEG, BMP, GIF, PNM, TIFF or WebP; the first image of several) and extracts its ink.
 ///
-/// The image is rotated as its EXIF data say, transparency becomes white, and colors become gray. From 64×64 pixels on,
-/// an image counts as a photograph: shadows, noise, ruled lines and dust are removed. In a smaller one, the background
+/// The image is rotated as its EXIF data say, transparency becomes white, and colors become gray: brightness, or the
+/// direction of colors with the most contrast where ink is as bright as its paper. From 64×64 pixels on, an image counts
+/// as a photograph: shadows, noise, ruled lines, rings, underlines and dust are removed. In a smaller one, the background
 /// is the median gray of the border, and ink is what differs from it, darker or lighter, whichever weighs more.
 ///
 /// # Errors
 ///
 /// If the file is not such an image, is damaged or too large, or contains no ink.
 pub fn open(path: &Path) -> Result<LoadedImage, Error> {
-    extract_ink(image_file::open(path).map_err(|error| with_path(error, path))?, path)
+    Ok(open_readings(path)?.into_first())
 }
 
 /// Extracts the ink of an image file in memory, like [`open`]; errors name `path`.
@@ -69,7 +98,49 @@ pub fn open(path: &Path) -> Result<LoadedImage, Error> {
 ///
 /// As [`open`], except for reading the file.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
-    extract_ink(image_file::decode(bytes).map_err(|error| with_path(error, path))?, path)
+    let image = image_file::decode_reduced(bytes, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))?;
+    Ok(Readings::new(image, path)?.into_first())
+}
+
+/// Reads an image file and extracts its ink in the ways that are possible, at least one: what touches the border may be
+/// ink or not, faint strokes, rings and lines may be part of the digit or not, ink may be darker or lighter than paper.
+/// The first one is that of [`open`].
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_readings(path: &Path) -> Result<Readings, Error> {
+    let image = image_file::open_reduced(path, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))?;
+    Readings::new(image, path)
+}
+
+impl Readings {
+    fn new(found: Reduced, path: &Path) -> Result<Self, Error> {
+        let [width, height] = found.size;
+        let images = readings(found.image);
+        if images.is_empty() {
+            return Err(Error::BlankImage {
+                path: path.to_owned(),
+                width,
+                height,
+            });
+        }
+        Ok(Readings {
+            images,
+            width,
+            height,
+            is_truncated: found.is_truncated,
+        })
+    }
+
+    fn into_first(mut self) -> LoadedImage {
+        LoadedImage {
+            image: self.images.swap_remove(0).0,
+            width: self.width,
+            height: self.height,
+            is_truncated: self.is_truncated,
+        }
+    }
 }
 
 /// An error of reading an image file.
@@ -88,61 +159,50 @@ pub(crate) fn with_path(error: mnist_io::Error, path: &Path) -> Error {
     }
 }
 
-fn extract_ink(image: DynamicImage, path: &Path) -> Result<LoadedImage, Error> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    match ink(image) {
-        Some(image) => Ok(LoadedImage { image, width, height }),
-        None => Err(Error::BlankImage {
-            path: path.to_owned(),
-            width,
-            height,
-        }),
+/// Extracts the ink in the ways that are possible; none without ink.
+fn readings(image: DynamicImage) -> Vec<(GrayImage, f32)> {
+    let side = image.width().min(image.height()) as usize;
+    let is_photo = side >= background_removal::MIN_SIDE;
+    let plane = projection::gray(opaque(image));
+    let mut found = Vec::new();
+    if !is_photo {
+        found = polarity::readings(&plane);
     }
+    if is_photo || side >= MAY_BE_PHOTO {
+        let doubt = if is_photo { 0.0 } else { SMALL_PHOTO };
+        found.extend(background_removal::readings(&plane).into_iter().map(|reading| Reading {
+            doubt: reading.doubt + doubt,
+            ..reading
+        }));
+    }
+    found.dedup_by(|later, earlier| later.ink == earlier.ink);
+    let image = |reading: Reading| (GrayImage::new(plane.width, plane.height, reading.ink), reading.doubt);
+    found.into_iter().map(image).collect()
 }
 
-/// Extracts the ink; `None` without any.
-fn ink(image: DynamicImage) -> Option<GrayImage> {
-    let is_photo = image.width().min(image.height()) as usize >= background_removal::MIN_SIDE;
-    let image = if is_photo { reduced(image) } else { image };
-    let (pixels, width, height) = to_gray(image);
-    let pixels = if is_photo {
-        background_removal::ink(&pixels, width)?
-    } else {
-        polarity::ink(&pixels, width)?
-    };
-    Some(GrayImage::new(width, height, pixels))
-}
-
-/// Reduces an image to [`MAX_PHOTO_SIDE`], which is enough to recognize digits.
-fn reduced(image: DynamicImage) -> DynamicImage {
-    if image.width().max(image.height()) <= MAX_PHOTO_SIDE {
+/// The image without opacity: on white, or on black if nothing is visible on white.
+fn opaque(image: DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
         return image;
     }
-    image.thumbnail(MAX_PHOTO_SIDE, MAX_PHOTO_SIDE)
-}
-
-/// Converts an image to gray pixels, row by row, with its width and height. Transparency becomes white, or black if
-/// nothing is visible on white.
-fn to_gray(image: DynamicImage) -> (Vec<u8>, usize, usize) {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    if !image.color().has_alpha() {
-        return (image.into_luma8().into_raw(), width, height);
-    }
-    let image = image.into_luma_alpha8();
-    let on = |background: u8| -> Vec<u8> {
-        let blend = |gray: u8, alpha: u8| {
-            let (gray, background, alpha) = (u32::from(gray), u32::from(background), u32::from(alpha));
-            ((gray * alpha + background * (255 - alpha) + 127) / 255) as u8
+    let image = image.into_rgba8();
+    let on = |background: u8| {
+        let blend = |value: u8, alpha: u8| {
+            let (value, background, alpha) = (u32::from(value), u32::from(background), u32::from(alpha));
+            ((value * alpha + background * (255 - alpha) + 127) / 255) as u8
         };
-        image.pixels().map(|pixel| blend(pixel.0[0], pixel.0[1])).collect()
+        let blended = image.pixels().flat_map(|pixel| {
+            let [red, green, blue, alpha] = pixel.0;
+            [red, green, blue].map(|value| blend(value, alpha))
+        });
+        RgbImage::from_raw(image.width(), image.height(), blended.collect()).expect("three values per pixel")
     };
     let on_white = on(255);
-    let pixels = if polarity::contrast(&on_white) >= polarity::MIN_CONTRAST {
-        on_white
+    if polarity::contrast(on_white.as_raw()) >= polarity::MIN_CONTRAST {
+        on_white.into()
     } else {
-        on(0)
-    };
-    (pixels, width, height)
+        on(0).into()
+    }
 }
 
 #[cfg(test)]

@@ -4,4 +4,7 @@ mod background_removal;
 pub(crate) mod components;
 pub mod gray_image;
 pub mod image_file;
+mod marks;
+mod plane;
 mod polarity;
+mod projection;

@@ -6,7 +6,10 @@ use nn_core::loss;
 
 use crate::{
     error::Error,
-    recognition::{image_input::ImageInput, model::Model, predictor::Predictor, recognizer::CONFIDENCE_THRESHOLD},
+    imaging::image_file,
+    recognition::{
+        image_input::ImageInput, model::Model, predictor::Predictor, recognizer::CONFIDENCE_THRESHOLD, surest,
+    },
 };
 
 /// Least probability of the most probable class to count as known, if the classes are not digits: it is more probable
@@ -45,8 +48,8 @@ pub struct ImageClass {
     pub probabilities: Vec<f32>,
     /// Why the class is uncertain; `None` if it is known.
     pub doubt: Option<String>,
-    /// What was done to an image of another size than the model's, unless it was [normalized](ImageInput::digits).
-    pub resized: Option<String>,
+    /// What to know about the image: that it was resized to the model's input, or that the end of the file is missing.
+    pub note: Option<String>,
 }
 
 impl ImageClassifier {
@@ -69,26 +72,58 @@ impl ImageClassifier {
     ///
     /// As [`ImageInput::read`].
     pub fn classify(&mut self, path: &Path) -> Result<ImageClass, Error> {
-        let (pixels, [height, width]) = self.input.read_sized(path)?;
-        let mut probabilities = self.predictor.logits(&pixels)?.to_vec();
+        if self.input.are_digits() {
+            return self.classify_digit(path);
+        }
+        let (pixels, size) = self.input.read_resized(path)?;
+        let probabilities = self.probabilities(&pixels)?;
+        let shape = self.input.shape();
+        let [height, width] = size;
+        let is_resized = size != [shape.height(), shape.width()];
+        Ok(ImageClass {
+            note: is_resized.then(|| format!("the image has {height}×{width} pixels; it is {}", self.input)),
+            ..self.class(probabilities, MAJORITY, 0.0)
+        })
+    }
+
+    /// Classifies the digit in an image file, in the way to see its ink that makes the model surest.
+    fn classify_digit(&mut self, path: &Path) -> Result<ImageClass, Error> {
+        let found = image_file::open_readings(path)?;
+        let surest = surest::find(&found.images, |pixels| self.probabilities(pixels))?;
+        let surest = surest.ok_or_else(|| Error::BlankImage {
+            path: path.to_owned(),
+            width: found.width,
+            height: found.height,
+        })?;
+        Ok(ImageClass {
+            note: found.is_truncated.then(|| image_file::truncated(found.height)),
+            ..self.class(surest.probabilities, CONFIDENCE_THRESHOLD, surest.doubt)
+        })
+    }
+
+    fn probabilities(&mut self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
+        let mut probabilities = self.predictor.logits(pixels)?.to_vec();
         loss::softmax(&mut probabilities);
+        Ok(probabilities)
+    }
+
+    /// The most probable class, which is known from a probability of `least` on, beside a doubt.
+    fn class(&self, probabilities: Vec<f32>, least: f32, doubt: f32) -> ImageClass {
         let class = loss::argmax(&probabilities);
         let probability = probabilities[class];
-        let least = if self.input.are_digits() {
-            CONFIDENCE_THRESHOLD
+        let why = if probability < least {
+            Some(format!("the probability is below {least}"))
         } else {
-            MAJORITY
+            (probability - doubt < least).then(|| "the image can be read in several ways".to_owned())
         };
-        let shape = self.input.shape();
-        let is_resized = !self.input.are_digits() && [height, width] != [shape.height(), shape.width()];
-        Ok(ImageClass {
-            resized: is_resized.then(|| format!("the image has {height}×{width} pixels; it is {}", self.input)),
+        ImageClass {
             class,
             name: self.names[class].clone(),
             probability,
             probabilities,
-            doubt: (probability < least).then(|| format!("the probability is below {least}")),
-        })
+            doubt: why,
+            note: None,
+        }
     }
 }
 
@@ -123,13 +158,13 @@ mod tests {
         let unsure = classify([0.0, 0.0, 0.5]);
         assert_eq!((unsure.class, &unsure.name[..]), (2, "cat"));
         assert!(unsure.doubt.unwrap().contains("below 0.5"));
-        let resized = unsure.resized.unwrap();
+        let resized = unsure.note.unwrap();
         assert!(
             resized.contains("10×20 pixels") && resized.contains("resized to 1×2"),
             "{resized}"
         );
         GrayImage::from_pixel(2, 1, Luma([255])).save(&path).unwrap();
-        assert_eq!(classify([0.0, 2.0, 0.0]).resized, None);
+        assert_eq!(classify([0.0, 2.0, 0.0]).note, None);
     }
 
     #[test]

@@ -78,23 +78,19 @@ impl ImageInput {
     ///
     /// If the file is not an image, or contains no ink where it should contain a digit.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        Ok(self.read_sized(path)?.0)
+        if self.are_digits {
+            let loaded = ink_file::open(path)?;
+            let pixels = normalize(&loaded.image).ok_or_else(|| loaded.blank(path))?;
+            return Ok(pixels.to_vec());
+        }
+        Ok(self.read_resized(path)?.0)
     }
 
-    /// As [`read`](Self::read), with the image's height and width in the file.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn read_sized(&self, path: &Path) -> Result<(Vec<u8>, [usize; 2]), Error> {
-        if !self.are_digits {
-            let image = image_file::open(path).map_err(|error| ink_file::with_path(error, path))?;
-            let size = [image.height() as usize, image.width() as usize];
-            return Ok((image_file::values(image, self.shape), size));
-        }
-        let loaded = ink_file::open(path)?;
-        let pixels = normalize(&loaded.image).ok_or_else(|| loaded.blank(path))?;
-        Ok((pixels.to_vec(), [loaded.height, loaded.width]))
+    /// As [`read`](Self::read) for images that are not digits, with the image's height and width in the file.
+    pub(super) fn read_resized(&self, path: &Path) -> Result<(Vec<u8>, [usize; 2]), Error> {
+        let image = image_file::open(path).map_err(|error| ink_file::with_path(error, path))?;
+        let size = [image.height() as usize, image.width() as usize];
+        Ok((image_file::values(image, self.shape), size))
     }
 }
 

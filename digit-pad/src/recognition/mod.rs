@@ -27,3 +27,4 @@ pub mod prediction;
 pub mod predictor;
 pub mod recognizer;
 pub mod segmentation;
+mod surest;

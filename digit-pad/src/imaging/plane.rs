@@ -1,0 +1,302 @@
+//! A plane of bytes, with the filters of background removal. Filters run down the columns, a row at a time, so that the
+//! compiler vectorizes them.
+
+/// Side of the blocks in which a plane is transposed, and from which its illumination is estimated.
+const BLOCK: usize = 16;
+
+/// Values row by row.
+#[derive(Clone, Debug)]
+pub(super) struct Plane {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) values: Vec<u8>,
+}
+
+impl Plane {
+    pub(super) fn map(mut self, change: impl Fn(u8) -> u8) -> Self {
+        self.values.iter_mut().for_each(|value| *value = change(*value));
+        self
+    }
+
+    pub(super) fn zip(&self, other: &Plane, combine: impl Fn(u8, u8) -> u8) -> Self {
+        Plane {
+            values: self
+                .values
+                .iter()
+                .zip(&other.values)
+                .map(|(&a, &b)| combine(a, b))
+                .collect(),
+            ..*self
+        }
+    }
+
+    pub(super) fn inverted(self) -> Self {
+        self.map(|value| 255 - value)
+    }
+
+    fn row(&self, y: usize) -> &[u8] {
+        &self.values[y * self.width..(y + 1) * self.width]
+    }
+
+    pub(super) fn transposed(&self) -> Self {
+        let mut values = vec![0; self.values.len()];
+        for top in (0..self.height).step_by(BLOCK) {
+            for left in (0..self.width).step_by(BLOCK) {
+                for y in top..(top + BLOCK).min(self.height) {
+                    for x in left..(left + BLOCK).min(self.width) {
+                        values[x * self.height + y] = self.values[y * self.width + x];
+                    }
+                }
+            }
+        }
+        Plane {
+            width: self.height,
+            height: self.width,
+            values,
+        }
+    }
+
+    /// The mean of 3×3 values; those at the edge continue beyond it.
+    pub(super) fn blurred(&self) -> Self {
+        self.blurred_down().transposed().blurred_down().transposed()
+    }
+
+    fn blurred_down(&self) -> Self {
+        let mut values = Vec::with_capacity(self.values.len());
+        for y in 0..self.height {
+            let (above, below) = (self.row(y.saturating_sub(1)), self.row((y + 1).min(self.height - 1)));
+            let rows = above.iter().zip(self.row(y)).zip(below);
+            values.extend(rows.map(|((&a, &b), &c)| ((u16::from(a) + u16::from(b) + u16::from(c) + 1) / 3) as u8));
+        }
+        Plane { values, ..*self }
+    }
+
+    /// Morphological dilation: the largest value within `radius` along each axis.
+    pub(super) fn dilated(&self, radius: usize) -> Self {
+        let down = |plane: &Plane| plane.extreme_down(radius, u8::max);
+        down(&down(self).transposed()).transposed()
+    }
+
+    /// Morphological closing: raises what is darker than its surroundings within `radius`.
+    pub(super) fn closed(&self, radius: usize) -> Self {
+        let dilated = self.extreme_down(radius, u8::max).transposed();
+        let across = dilated.extreme_down(radius, u8::max).extreme_down(radius, u8::min);
+        across.transposed().extreme_down(radius, u8::min)
+    }
+
+    /// Replaces each value by the extreme one of its column within `radius`, block by block (van Herk, 1992; Gil and
+    /// Werman, 1993).
+    fn extreme_down(&self, radius: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> Self {
+        let (width, height, block) = (self.width, self.height, 2 * radius + 1);
+        let (mut forward, mut backward) = (self.values.clone(), self.values.clone());
+        for y in 1..height {
+            if !y.is_multiple_of(block) {
+                let (before, here) = forward.split_at_mut(y * width);
+                combine(here, &before[(y - 1) * width..], width, pick);
+            }
+            let up = height - 1 - y;
+            if !(up + 1).is_multiple_of(block) {
+                let (here, after) = backward.split_at_mut((up + 1) * width);
+                combine(&mut here[up * width..], after, width, pick);
+            }
+        }
+        let mut values = Vec::with_capacity(self.values.len());
+        for y in 0..height {
+            let (from, to) = (y.saturating_sub(radius), (y + radius).min(height - 1));
+            let last = &forward[to * width..(to + 1) * width];
+            let first = &backward[from * width..(from + 1) * width];
+            // At the ends, a window is shorter than a block and may lie within one.
+            if from / block != to / block {
+                values.extend(first.iter().zip(last).map(|(&a, &b)| pick(a, b)));
+            } else if from.is_multiple_of(block) {
+                values.extend_from_slice(last);
+            } else {
+                values.extend_from_slice(first);
+            }
+        }
+        Plane { values, ..*self }
+    }
+
+    /// Adds a margin on each side: of this value, or of the outermost values repeated.
+    pub(super) fn padded(&self, margin: usize, value: Option<u8>) -> Self {
+        let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
+        let mut values = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let row = self.row(y.saturating_sub(margin).min(self.height - 1));
+            let is_outside = y < margin || y >= self.height + margin;
+            if let (true, Some(value)) = (is_outside, value) {
+                values.extend(std::iter::repeat_n(value, width));
+                continue;
+            }
+            values.extend(std::iter::repeat_n(value.unwrap_or(row[0]), margin));
+            values.extend_from_slice(row);
+            values.extend(std::iter::repeat_n(value.unwrap_or(row[self.width - 1]), margin));
+        }
+        Plane { width, height, values }
+    }
+
+    /// Removes a margin on each side.
+    pub(super) fn cropped(&self, margin: usize) -> Self {
+        let (width, height) = (self.width - 2 * margin, self.height - 2 * margin);
+        let rows = (margin..margin + height).flat_map(|y| &self.row(y)[margin..margin + width]);
+        Plane {
+            width,
+            height,
+            values: rows.copied().collect(),
+        }
+    }
+
+    /// Number of values of each level.
+    pub(super) fn histogram(&self) -> [usize; 256] {
+        histogram(self.values.iter().copied())
+    }
+
+    /// The outermost values.
+    pub(super) fn border(&self) -> impl Iterator<Item = u8> + '_ {
+        let last = self.height.saturating_sub(1);
+        self.values
+            .chunks_exact(self.width.max(1))
+            .enumerate()
+            .flat_map(move |(y, row)| {
+                let step = if y == 0 || y == last {
+                    1
+                } else {
+                    (self.width - 1).max(1)
+                };
+                row.iter().copied().step_by(step)
+            })
+    }
+
+    /// The sum of the third powers of the differences from the mean of the surroundings, about `radius` away, which is
+    /// estimated in blocks of 16×16.
+    pub(super) fn skew(&self, radius: usize) -> f64 {
+        let columns = self.width.div_ceil(BLOCK);
+        let light = self.illumination(radius);
+        let mut sum = 0.0;
+        for y in 0..self.height {
+            let light = &light[y / BLOCK * columns..][..columns];
+            for (values, light) in self.row(y).chunks(BLOCK).zip(light) {
+                let cubes = values.iter().map(|&value| (f32::from(value) - light).powi(3));
+                sum += f64::from(cubes.sum::<f32>());
+            }
+        }
+        sum
+    }
+
+    /// The mean of the surroundings of each block.
+    fn illumination(&self, radius: usize) -> Vec<f32> {
+        let (columns, rows) = (self.width.div_ceil(BLOCK), self.height.div_ceil(BLOCK));
+        let mut sums = vec![0.0f64; columns * rows];
+        for y in 0..self.height {
+            let row = self.row(y).chunks(BLOCK).zip(&mut sums[y / BLOCK * columns..]);
+            row.for_each(|(values, sum)| *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>());
+        }
+        let area = |x: usize, y: usize| {
+            let side = |at: usize, length: usize| (length - at * BLOCK).min(BLOCK);
+            (side(x, self.width) * side(y, self.height)) as f64
+        };
+        let radius = radius.div_ceil(BLOCK);
+        let range = |at: usize, count: usize| at.saturating_sub(radius)..(at + radius + 1).min(count);
+        let mean = |at: usize| {
+            let (mut sum, mut pixels) = (0.0, 0.0);
+            for y in range(at / columns, rows) {
+                for x in range(at % columns, columns) {
+                    sum += sums[y * columns + x];
+                    pixels += area(x, y);
+                }
+            }
+            (sum / pixels) as f32
+        };
+        (0..columns * rows).map(mean).collect()
+    }
+}
+
+/// Combines a row with another one, in place.
+fn combine(into: &mut [u8], with: &[u8], width: usize, pick: impl Fn(u8, u8) -> u8) {
+    for (value, &other) in into[..width].iter_mut().zip(&with[..width]) {
+        *value = pick(*value, other);
+    }
+}
+
+/// Number of values of each level.
+pub(super) fn histogram(values: impl Iterator<Item = u8>) -> [usize; 256] {
+    let mut counts = [0; 256];
+    values.for_each(|value| counts[usize::from(value)] += 1);
+    counts
+}
+
+/// The level below or at which this fraction of values lies; 0 without values.
+pub(super) fn quantile(counts: &[usize; 256], fraction: f32) -> u8 {
+    let rank = (counts.iter().sum::<usize>() as f32 * fraction).ceil().max(1.0) as usize;
+    let mut seen = 0;
+    let reached = |count: &usize| {
+        seen += count;
+        seen >= rank
+    };
+    counts.iter().position(reached).unwrap_or(0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn planes() -> impl Strategy<Value = Plane> {
+        (1..50usize, 1..50usize).prop_flat_map(|(width, height)| {
+            proptest::collection::vec(any::<u8>(), width * height).prop_map(move |values| Plane {
+                width,
+                height,
+                values,
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn extremes_are_those_of_the_window(plane in planes(), radius in 0..20usize) {
+            let found = plane.extreme_down(radius, u8::max);
+            for y in 0..plane.height {
+                for x in 0..plane.width {
+                    let window = y.saturating_sub(radius)..=(y + radius).min(plane.height - 1);
+                    let expected = window.map(|y| plane.row(y)[x]).max();
+                    prop_assert_eq!(Some(found.row(y)[x]), expected);
+                }
+            }
+        }
+
+        #[test]
+        fn planes_are_padded_cropped_and_transposed(plane in planes(), margin in 0..20usize) {
+            for value in [None, Some(7)] {
+                let padded = plane.padded(margin, value);
+                prop_assert_eq!(&padded.cropped(margin).values, &plane.values);
+                let corner = if margin == 0 { plane.values[0] } else { value.unwrap_or(plane.values[0]) };
+                prop_assert_eq!(padded.values[0], corner);
+            }
+            prop_assert_eq!(&plane.transposed().transposed().values, &plane.values);
+            prop_assert_eq!(plane.transposed().row(plane.width - 1)[0], plane.row(0)[plane.width - 1]);
+        }
+
+        #[test]
+        fn the_median_is_the_middle_value(values in proptest::collection::vec(any::<u8>(), 1..50)) {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(quantile(&histogram(values.into_iter()), 0.5), sorted[(sorted.len() - 1) / 2]);
+        }
+
+        #[test]
+        fn the_border_is_the_outermost_pixels(width in 1usize..9, height in 1usize..9) {
+            let inside = |x: usize, y: usize| x > 0 && x + 1 < width && y > 0 && y + 1 < height;
+            let values: Vec<u8> = (0..width * height).map(|i| u8::from(inside(i % width, i / width))).collect();
+            let plane = Plane { width, height, values };
+            prop_assert!(plane.border().all(|pixel| pixel == 0));
+            prop_assert_eq!(plane.border().count(), plane.values.iter().filter(|&&pixel| pixel == 0).count());
+        }
+
+        #[test]
+        fn illumination_is_the_mean_of_everything_within_a_large_radius(plane in planes()) {
+            let mean = plane.values.iter().map(|&value| f64::from(value)).sum::<f64>() / plane.values.len() as f64;
+            prop_assert!(plane.illumination(60).iter().all(|&light| (f64::from(light) - mean).abs() < 1e-3));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The surest of several ways to see one digit: of the ink found in an image, and of its rotation.
+
+use crate::{
+    imaging::gray_image::GrayImage,
+    recognition::normalization::{ink_rect, normalize},
+};
+
+/// From this probability on, no other way is tried.
+const SURE: f32 = 0.99;
+/// Rotations that are tried, in degrees, and the doubt of each, as a probability.
+const ROTATIONS: [(f32, f32); 8] = [
+    (-20.0, 0.03),
+    (20.0, 0.03),
+    (-35.0, 0.06),
+    (35.0, 0.06),
+    (-45.0, 0.06),
+    (45.0, 0.06),
+    (-55.0, 0.1),
+    (55.0, 0.1),
+];
+/// Longest side of the ink before it is rotated, in pixels: twice what the network sees.
+const ROTATED_SIDE: f32 = 40.0;
+
+/// A way to see a digit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Surest {
+    /// Probability of each class.
+    pub(super) probabilities: Vec<f32>,
+    /// How much less likely this way is than the first one, as a probability.
+    pub(super) doubt: f32,
+}
+
+impl Surest {
+    fn score(&self) -> f32 {
+        self.probabilities.iter().copied().fold(0.0, f32::max) - self.doubt
+    }
+}
+
+/// Finds the way, of images each with a doubt, that gets the highest probability less its doubt; `None` if all images
+/// are blank.
+pub(super) fn find<E>(
+    images: &[(GrayImage, f32)],
+    mut classify: impl FnMut(&[u8]) -> Result<Vec<f32>, E>,
+) -> Result<Option<Surest>, E> {
+    let mut best: Option<(usize, Surest)> = None;
+    let is_better = |best: &Option<(usize, Surest)>, found: &Surest| {
+        best.as_ref().is_none_or(|(_, best)| found.score() > best.score())
+    };
+    for (index, (image, doubt)) in images.iter().enumerate() {
+        let Some(pixels) = normalize(image) else {
+            continue;
+        };
+        let probabilities = classify(&pixels)?;
+        let found = Surest {
+            probabilities,
+            doubt: *doubt,
+        };
+        if is_better(&best, &found) {
+            best = Some((index, found));
+        }
+        if best.as_ref().is_some_and(|(_, best)| best.score() >= SURE) {
+            break;
+        }
+    }
+    let Some((index, mut surest)) = best else {
+        return Ok(None);
+    };
+    if surest.score() >= SURE {
+        return Ok(Some(surest));
+    }
+    let (image, doubt) = &images[index];
+    for (degrees, more) in ROTATIONS {
+        let Some(pixels) = normalize(&rotated(image, degrees)) else {
+            continue;
+        };
+        let found = Surest {
+            probabilities: classify(&pixels)?,
+            doubt: doubt + more,
+        };
+        if found.score() > surest.score() {
+            surest = found;
+        }
+    }
+    Ok(Some(surest))
+}
+
+/// The ink, reduced and rotated clockwise.
+fn rotated(image: &GrayImage, degrees: f32) -> GrayImage {
+    let Some(rect) = ink_rect(image) else {
+        return GrayImage::blank(0, 0);
+    };
+    let scale = (ROTATED_SIDE / rect.width.max(rect.height) as f32).min(1.0);
+    let small = image.resampled(rect, scale).to_image(1.0);
+    let side = ((small.width().pow(2) + small.height().pow(2)) as f32).sqrt().ceil() as usize + 2;
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let middle = 0.5 * (side - 1) as f32;
+    let center = [0.5 * (small.width() as f32 - 1.0), 0.5 * (small.height() as f32 - 1.0)];
+    let mut turned = GrayImage::blank(side, side);
+    for y in 0..side {
+        for (x, pixel) in turned.row_mut(y).iter_mut().enumerate() {
+            let (dx, dy) = (x as f32 - middle, y as f32 - middle);
+            let at = [center[0] + dx * cos + dy * sin, center[1] + dy * cos - dx * sin];
+            *pixel = interpolated(&small, at);
+        }
+    }
+    turned
+}
+
+/// The gray between the middles of four pixels; 0 outside the image.
+fn interpolated(image: &GrayImage, [x, y]: [f32; 2]) -> u8 {
+    let (left, top) = (x.floor(), y.floor());
+    let (right, below) = (x - left, y - top);
+    let gray = |x: f32, y: f32| {
+        let is_inside = x >= 0.0 && y >= 0.0 && x < image.width() as f32 && y < image.height() as f32;
+        if is_inside {
+            f32::from(image.row(y as usize)[x as usize])
+        } else {
+            0.0
+        }
+    };
+    let above = gray(left, top) * (1.0 - right) + gray(left + 1.0, top) * right;
+    let under = gray(left, top + 1.0) * (1.0 - right) + gray(left + 1.0, top + 1.0) * right;
+    (above * (1.0 - below) + under * below).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(width: usize, height: usize) -> GrayImage {
+        GrayImage::new(width, height, vec![255; width * height])
+    }
+
+    #[test]
+    fn the_surest_image_counts() {
+        let images = [(bar(4, 40), 0.0), (GrayImage::blank(9, 9), 0.0), (bar(40, 4), 0.02)];
+        let is_lying = |pixels: &[u8]| pixels[14 * 28 + 5] > 100;
+        let classify = |lying: f32| {
+            move |pixels: &[u8]| -> Result<Vec<f32>, ()> {
+                let first = if is_lying(pixels) { lying } else { 0.6 };
+                Ok(vec![first, 1.0 - first])
+            }
+        };
+        let found = find(&images, classify(0.9)).unwrap().unwrap();
+        assert_eq!((found.probabilities[0], found.doubt), (0.9, 0.02));
+        assert_eq!(find(&images, classify(0.61)).unwrap().unwrap().doubt, 0.0);
+        assert_eq!(find(&images[1..2], classify(0.9)), Ok(None));
+        assert_eq!(find(&images, |_| Err::<Vec<f32>, _>("broken")), Err("broken"));
+    }
+
+    #[test]
+    fn ink_is_rotated_clockwise() {
+        // A bar from the left to the right, thick at its left end.
+        let mut image = GrayImage::blank(60, 60);
+        for y in 28..32 {
+            image.row_mut(y)[10..50].fill(255);
+        }
+        for y in 24..36 {
+            image.row_mut(y)[10..16].fill(255);
+        }
+        let turned = rotated(&image, 90.0);
+        let mass = |rows: std::ops::Range<usize>| -> u32 {
+            rows.flat_map(|y| turned.row(y)).map(|&pixel| u32::from(pixel)).sum()
+        };
+        let half = turned.height() / 2;
+        assert!(
+            mass(0..half) > mass(half..turned.height()),
+            "the thick end is not above"
+        );
+        assert_eq!(rotated(&GrayImage::blank(5, 5), 20.0).width(), 0);
+    }
+}
