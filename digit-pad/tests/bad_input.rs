@@ -390,7 +390,8 @@ fn images_that_cannot_be_read_are_named() {
         ("empty.png", &b""[..], "the file is empty"),
         ("words.png", b"these are words", "not a PNG, JPEG"),
         ("short.png", &whole[..whole.len() / 2], "damaged"),
-        ("short.jpg", &jpeg[..jpeg.len() - 50], "damaged"),
+        ("short.jpg", &jpeg[..jpeg.len() / 4], "damaged"),
+        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "this is a HEIC"),
         ("1x1.png", &blank(1, 1, 0), "the image is blank"),
         ("white.png", &blank(300, 200, 255), "the image is blank"),
         ("black.png", &blank(300, 200, 0), "the image is blank"),
@@ -405,6 +406,20 @@ fn images_that_cannot_be_read_are_named() {
         &["predict", text(folder.path())],
         &[text(folder.path()), "this is a folder"],
     );
+}
+
+#[test]
+fn a_truncated_jpeg_is_read_with_a_word() {
+    let folder = Folder::new();
+    let line = GrayImage::from_fn(40, 40, |x, y| Luma([if x == 20 && y > 5 && y < 35 { 0 } else { 255 }]));
+    let mut jpeg = Cursor::new(Vec::new());
+    DynamicImage::from(line).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    let jpeg = jpeg.into_inner();
+    let path = folder.write("short.jpg", &jpeg[..jpeg.len() - 50]);
+    let run = run(&["predict", text(&path)]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("\t1\t"), "{run:?}");
+    assert!(run.stderr.contains("the end of the file is missing"), "{run:?}");
 }
 
 #[test]

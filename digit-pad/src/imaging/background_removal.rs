@@ -13,6 +13,14 @@ pub(crate) const MIN_SIDE: usize = 64;
 const MAX_STROKE: f32 = 0.16;
 /// Radius of the window that estimates the illumination, as a fraction of the shorter side.
 const ILLUMINATION_RADIUS: f32 = 0.25;
+/// Least shorter side of the reduced image in which strokes are looked for.
+const STROKE_SIDE: usize = 96;
+/// Half of the widths up to which something counts as thin, in pixels of the reduced image.
+const THIN_RADII: [usize; 4] = [1, 2, 4, 8];
+/// How much the evidence of light ink has to prevail: dark ink is more common.
+const LIGHT_INK: f32 = 0.3;
+/// Least contrast of what is thin, as a share of the image's.
+const THIN_CONTRAST: f32 = 0.1;
 /// Multiple of the median absolute deviation that still counts as background.
 const NOISE: u8 = 4;
 /// Least ink of a stroke, as a fraction of the darkest. Ruled lines and the edges of shadows are fainter.
@@ -58,10 +66,10 @@ pub(super) fn readings(plane: &Plane) -> Vec<Reading> {
         return Vec::new();
     }
     let smooth = plane.blurred();
-    let (by_skew, by_border) = (is_light_on_dark(&smooth), has_dark_border(&smooth));
-    let mut found = dark_readings(&with_polarity(&smooth, by_skew), 0.0);
-    if found.is_empty() || by_skew != by_border {
-        found.extend(dark_readings(&with_polarity(&smooth, !by_skew), OTHER_POLARITY));
+    let (likely, by_border) = (is_light_on_dark(&smooth), has_dark_border(&smooth));
+    let mut found = dark_readings(&with_polarity(&smooth, likely), 0.0);
+    if found.is_empty() || likely != by_border {
+        found.extend(dark_readings(&with_polarity(&smooth, !likely), OTHER_POLARITY));
     }
     found
 }
@@ -74,10 +82,32 @@ fn with_polarity(smooth: &Plane, is_light_on_dark: bool) -> Plane {
     }
 }
 
-/// Ink covers less area than the background, so gray values far from their surroundings are ink. The sign of the third
-/// moment says whether they are lighter or darker.
+/// Ink covers less area than the background, so gray values far from their surroundings are ink: the sign of the third
+/// moment says whether they are lighter or darker. And ink is thin, while what the light does is not.
 fn is_light_on_dark(plane: &Plane) -> bool {
-    plane.skew((ILLUMINATION_RADIUS * plane.width.min(plane.height) as f32) as usize) > 0.0
+    let radius = (ILLUMINATION_RADIUS * plane.width.min(plane.height) as f32) as usize;
+    plane.skew(radius) > darkness_of_strokes(&plane.shrunk(STROKE_SIDE)) + LIGHT_INK
+}
+
+/// From −1, where all that is thin is lighter than its surroundings, to 1, where all is darker.
+fn darkness_of_strokes(plane: &Plane) -> f32 {
+    let counts = plane.histogram();
+    let least = (THIN_CONTRAST * f32::from(quantile(&counts, 1.0) - quantile(&counts, 0.0))) as u8;
+    let inverted = plane.clone().inverted();
+    let energy = |plane: &Plane| -> f32 {
+        let filled = |radius| plane.padded(2 * radius, None).closed(radius).cropped(2 * radius);
+        let squares = |radius| -> f32 {
+            let depths = filled(radius).zip(plane, |filled, value| (filled - value).saturating_sub(least));
+            depths.values.iter().map(|&depth| f32::from(depth).powi(2)).sum()
+        };
+        THIN_RADII.map(squares).iter().sum()
+    };
+    let (darker, lighter) = (energy(plane), energy(&inverted));
+    if darker + lighter > 0.0 {
+        (darker - lighter) / (darker + lighter)
+    } else {
+        0.0
+    }
 }
 
 /// Whether the border is nearer to the darkest gray than to the lightest.

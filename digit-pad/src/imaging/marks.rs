@@ -12,6 +12,8 @@ const IN_RING: (f32, f32) = (0.25, 0.92);
 const LINE: f32 = 6.0;
 /// A ruled line or margin reaches over this share of the image.
 const RULED: f32 = 0.6;
+/// Thickness of a ruled line or margin at most, as a share of the shorter side of the image.
+const RULED_THICKNESS: f32 = 0.05;
 /// Ruled lines are removed if the other ink is more than this share of theirs: a 1 may reach over the image, too.
 const BESIDE_RULED: f32 = 0.1;
 /// Doubt of a reading with its ring or line, which was taken for ink.
@@ -104,7 +106,9 @@ impl Component {
 
     fn is_ruled(&self, (width, height): (usize, usize)) -> bool {
         let share = (self.width() / width as f32).max(self.height() / height as f32);
-        self.is_line() && share >= RULED
+        let length = self.width().max(self.height());
+        let is_thin = self.pixels as f32 <= RULED_THICKNESS * width.min(height) as f32 * length;
+        self.is_line() && is_thin && share >= RULED
     }
 
     /// Whether another component lies in it as in a ring or a box.

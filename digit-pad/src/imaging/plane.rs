@@ -167,20 +167,39 @@ impl Plane {
             })
     }
 
-    /// The sum of the third powers of the differences from the mean of the surroundings, about `radius` away, which is
-    /// estimated in blocks of 16×16.
-    pub(super) fn skew(&self, radius: usize) -> f64 {
+    /// The skew of the differences from the mean of the surroundings, about `radius` away, which is estimated in blocks
+    /// of 16×16: the sum of their third powers, divided by that of the absolute ones, from −1 to 1.
+    pub(super) fn skew(&self, radius: usize) -> f32 {
         let columns = self.width.div_ceil(BLOCK);
         let light = self.illumination(radius);
-        let mut sum = 0.0;
+        let (mut sum, mut absolute) = (0.0, 0.0);
         for y in 0..self.height {
             let light = &light[y / BLOCK * columns..][..columns];
             for (values, light) in self.row(y).chunks(BLOCK).zip(light) {
-                let cubes = values.iter().map(|&value| (f32::from(value) - light).powi(3));
-                sum += f64::from(cubes.sum::<f32>());
+                let cube = |&value: &u8| (f32::from(value) - light).powi(3);
+                sum += f64::from(values.iter().map(cube).sum::<f32>());
+                absolute += f64::from(values.iter().map(|value| cube(value).abs()).sum::<f32>());
             }
         }
-        sum
+        if absolute > 0.0 { (sum / absolute) as f32 } else { 0.0 }
+    }
+
+    /// The means of square blocks, as large as the shorter side stays at least `side`.
+    pub(super) fn shrunk(&self, side: usize) -> Self {
+        let block = (self.width.min(self.height) / side).max(1);
+        let (width, height) = (self.width / block, self.height / block);
+        let mut values = Vec::with_capacity(width * height);
+        let mut sums = vec![0u32; width];
+        for rows in self.values.chunks_exact(self.width * block) {
+            sums.fill(0);
+            for row in rows.chunks_exact(self.width) {
+                for (sum, values) in sums.iter_mut().zip(row.chunks_exact(block)) {
+                    *sum += values.iter().map(|&value| u32::from(value)).sum::<u32>();
+                }
+            }
+            values.extend(sums.iter().map(|sum| (sum / (block * block) as u32) as u8));
+        }
+        Plane { width, height, values }
     }
 
     /// The mean of the surroundings of each block.
@@ -275,6 +294,18 @@ mod tests {
             }
             prop_assert_eq!(&plane.transposed().transposed().values, &plane.values);
             prop_assert_eq!(plane.transposed().row(plane.width - 1)[0], plane.row(0)[plane.width - 1]);
+        }
+
+        #[test]
+        fn blocks_are_averaged(plane in planes(), side in 1usize..30) {
+            let small = plane.shrunk(side);
+            prop_assert_eq!(small.values.len(), small.width * small.height);
+            let block = (plane.width.min(plane.height) / side).max(1);
+            let mut sum = 0;
+            for y in 0..block {
+                sum += plane.row(y)[..block].iter().map(|&value| usize::from(value)).sum::<usize>();
+            }
+            prop_assert_eq!(usize::from(small.values[0]), sum / (block * block));
         }
 
         #[test]

@@ -178,7 +178,7 @@ mod tests {
             .unwrap()
             .classify(path)
             .unwrap();
-        let loaded = crate::imaging::image_file::open(path).unwrap();
+        let loaded = image_file::open(path).unwrap();
         let mut recognizer = crate::recognition::recognizer::Recognizer::embedded().unwrap();
         let expected = recognizer.read_image(&loaded.image).unwrap();
         assert_eq!(found.probabilities, expected.probabilities);
