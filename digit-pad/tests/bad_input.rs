@@ -416,7 +416,7 @@ fn a_truncated_jpeg_is_read_with_a_word() {
     DynamicImage::from(line).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
     let jpeg = jpeg.into_inner();
     let path = folder.write("short.jpg", &jpeg[..jpeg.len() - 50]);
-    let run = run(&["predict", text(&path)]);
+    let run = run(["predict", text(&path)]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.contains("\t1\t"), "{run:?}");
     assert!(run.stderr.contains("the end of the file is missing"), "{run:?}");

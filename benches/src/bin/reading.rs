@@ -8,12 +8,12 @@ use std::{
     time::Instant,
 };
 
-use benches::pictures::{Picture, photos};
+use benches::pictures::{Picture, canvas::Canvas, photos};
 use clap::{Parser, Subcommand};
 use digit_pad::recognition::{image_classifier::ImageClassifier, model::Model};
 use image::{DynamicImage, GrayImage, imageops::FilterType};
 use mnist_io::{Dataset, Mnist, Split};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Measures how well image files are read, and prints a line for each kind
 #[derive(Debug, Parser)]
@@ -63,6 +63,17 @@ enum Source {
         #[arg(long)]
         negative: bool,
     },
+    /// Digits or letters as people drew them, one JSON object per line, drawn as images with a pen
+    Strokes {
+        /// File with `strokes` and a `label` or `symbol` in each line
+        file: PathBuf,
+        /// Width of the pen, as a share of the longer side
+        #[arg(long, default_value_t = 0.04)]
+        pen: f32,
+        /// Read every so many lines
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        every: u32,
+    },
     /// Image files of a folder whose truth.csv has the columns file, command, truth and kind
     Cases {
         /// The folder
@@ -103,6 +114,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             let scans = open_scans(folder)?;
             let picture = |index| scan(&scans, index, *scale, *margin, *negative);
             reader.measure("scans", (0..scans.len()).map(picture))?;
+        }
+        Source::Strokes { file, pen, every } => {
+            let text = fs::read_to_string(file)?;
+            let lines = text.lines().step_by(*every as usize);
+            let pictures: Vec<Picture> = lines.map(|line| drawn(line, *pen)).collect::<Result<_, _>>()?;
+            reader.measure("strokes", pictures.into_iter())?;
         }
         Source::Cases { folder } => {
             for (kind, pictures) in cases(folder)? {
@@ -169,6 +186,39 @@ fn scan(scans: &Dataset, index: usize, scale: u32, margin: f32, negative: bool) 
     Picture::png(&image, scans.label(index).to_string())
 }
 
+/// Draws strokes in black on white, 200 pixels large with a margin of 40.
+fn drawn(line: &str, pen: f32) -> Result<Picture, Failure> {
+    const SIZE: f32 = 200.0;
+    const MARGIN: f32 = 40.0;
+    let mut drawn: Value = serde_json::from_str(line)?;
+    let strokes: Vec<Vec<[f32; 2]>> = serde_json::from_value(drawn["strokes"].take())?;
+    let points = || strokes.iter().flatten();
+    let bound = |axis: usize| {
+        points().fold((f32::MAX, f32::MIN), |(low, high), point| {
+            (low.min(point[axis]), high.max(point[axis]))
+        })
+    };
+    let (across, down) = (bound(0), bound(1));
+    let scale = SIZE / (across.1 - across.0).max(down.1 - down.0).max(1.0);
+    let side = |(low, high): (f32, f32)| ((high - low).max(0.0) * scale + 2.0 * MARGIN) as usize;
+    let mut canvas = Canvas::new(side(across), side(down), [255.0; 3]);
+    let at = |point: [f32; 2]| {
+        [
+            (point[0] - across.0) * scale + MARGIN,
+            (point[1] - down.0) * scale + MARGIN,
+        ]
+    };
+    for stroke in &strokes {
+        let ends = stroke.iter().skip(1).chain(stroke.last());
+        for (from, to) in stroke.iter().zip(ends) {
+            canvas.line([0.0; 3], pen * SIZE, at(*from), at(*to));
+        }
+    }
+    let symbol = drawn.get("symbol").unwrap_or(&drawn["label"]);
+    let truth = symbol.as_str().map_or_else(|| symbol.to_string(), str::to_owned);
+    Ok(Picture::png(&canvas.image(0.0), truth))
+}
+
 /// The image files of a folder that show single digits, by kind.
 fn cases(folder: &Path) -> Result<BTreeMap<String, Vec<Picture>>, Failure> {
     let mut kinds: BTreeMap<String, Vec<Picture>> = BTreeMap::new();
@@ -229,7 +279,8 @@ impl<'a> Reader<'a> {
         }
         fs::create_dir_all(folder)?;
         let found = found.map_or("refused", |found| found);
-        let name = format!("{kind}-{index:04}-{}-{found}.{}", picture.truth, picture.extension);
+        let truth = picture.truth.replace('/', "slash");
+        let name = format!("{kind}-{index:04}-{truth}-{found}.{}", picture.extension);
         fs::write(folder.join(name), &picture.bytes)?;
         Ok(())
     }

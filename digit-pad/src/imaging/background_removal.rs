@@ -27,6 +27,8 @@ const NOISE: u8 = 4;
 const STRONG: f32 = 0.42;
 /// Least ink of faint parts of a stroke, which reach to a strong part.
 const FAINT: f32 = 0.2;
+/// The same for the faintest parts. They are as faint as ruled lines, and count where they do not reach far.
+const FAINTEST: f32 = 0.09;
 /// Least contrast of ink, of 255.
 const MIN_CONTRAST: u8 = 20;
 /// Light is at least this, of 255, where contrast is relative to it: noise has no contrast in the dark.
@@ -37,12 +39,24 @@ const PAPER: f32 = 0.7;
 const CRISP: f32 = 0.65;
 /// Least share of a component's ink that is ink also if the border's gray continues beyond it.
 const INSIDE: f32 = 0.25;
+/// Shadows are at most this deep, as a fraction of the ink's mean depth.
+const SHADOW: f32 = 0.85;
+/// Least share of other ink beside a shadow.
+const OTHER_INK: f32 = 0.2;
 /// Most that faint ink enlarges the rectangle of the ink: more are lines and shadows that reach to it.
 const MAX_GROWTH: f32 = 1.6;
 /// Radius in which faint strokes are brightened to the strongest ink, as a fraction of the shorter side.
 const STROKE_RADIUS: f32 = 0.02;
 /// Doubt of ink of the polarity that the gray values speak against.
 const OTHER_POLARITY: f32 = 0.02;
+/// Least light of glare, of 255.
+const GLARE: u8 = 245;
+/// Most light of paper for glare to be told from it.
+const PAPER_IN_GLARE: u8 = 225;
+/// Most by which glare reduces contrast and leaves something.
+const MAX_GAIN: f32 = 10.0;
+/// Doubt of what is a shadow or the border of the paper, if the image continues beyond its border.
+const WITH_SHADOWS: f32 = 0.05;
 /// Doubt of an image without its faint strokes, and of one whose border continues beyond it.
 const SECOND: f32 = 0.01;
 
@@ -122,7 +136,7 @@ fn has_dark_border(plane: &Plane) -> bool {
 fn dark_readings(smooth: &Plane, doubt: f32) -> Vec<Reading> {
     let radius = ((MAX_STROKE * smooth.width.min(smooth.height) as f32) as usize).max(4);
     let bounded = if is_crisp(smooth) {
-        Depth::of(smooth, &smooth.clone().map(|_| 255))
+        Depth::of(smooth, smooth.clone().map(|_| 255))
     } else {
         let paper = quantile(&histogram(smooth.border()), PAPER);
         Depth::bounded(smooth, radius, Some(paper))
@@ -137,34 +151,15 @@ fn dark_readings(smooth: &Plane, doubt: f32) -> Vec<Reading> {
         .then(|| Depth::bounded(smooth, radius, None))
         .flatten();
     let Some(continued) = continued else {
-        return faint_and_strong(&bounded, doubt);
+        return bounded.readings(doubt);
     };
-    let Some(merged) = components.without_shadows(&bounded, &continued) else {
-        let mut found = faint_and_strong(&bounded, doubt);
-        found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND));
-        return found;
-    };
-    let mut found = faint_and_strong(&merged, doubt);
+    let without_shadows = components.without_shadows(&bounded, &continued);
+    let mut found = without_shadows.as_ref().unwrap_or(&bounded).readings(doubt);
     found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND));
-    found.extend(faint_and_strong(&bounded, doubt + SECOND));
+    if without_shadows.is_some() {
+        found.extend(bounded.readings(doubt + WITH_SHADOWS));
+    }
     found
-}
-
-/// Readings with the faint parts of strokes, and without them.
-fn faint_and_strong(depth: &Depth, doubt: f32) -> Vec<Reading> {
-    let faint = Components::find(depth, FAINT).readings(depth, doubt);
-    let strong = Components::find(depth, STRONG).readings(depth, doubt);
-    let area = |readings: &[Reading]| readings.first().map_or(0.0, |reading| reading.area);
-    let (mut first, second) = if area(&faint) <= MAX_GROWTH * area(&strong) {
-        (faint, strong)
-    } else {
-        (strong, faint)
-    };
-    first.extend(second.into_iter().map(|reading| Reading {
-        doubt: reading.doubt + SECOND,
-        ..reading
-    }));
-    first
 }
 
 /// Whether the image has hardly any gray but black and white, as a scan has: no light has to be estimated.
@@ -177,6 +172,8 @@ fn is_crisp(plane: &Plane) -> bool {
 /// How much darker each pixel is than its background, in shares of the light there, from 0 to 255.
 struct Depth {
     plane: Plane,
+    /// The background.
+    light: Plane,
     /// The most, without single pixels.
     darkest: u8,
 }
@@ -185,25 +182,113 @@ impl Depth {
     /// `None` without ink. Beyond the border, the image is `paper`, or continues.
     fn bounded(smooth: &Plane, radius: usize, paper: Option<u8>) -> Option<Self> {
         let margin = 2 * radius;
-        Depth::of(smooth, &smooth.padded(margin, paper).closed(radius).cropped(margin))
+        Depth::of(smooth, smooth.padded(margin, paper).closed(radius).cropped(margin))
     }
 
     /// `None` without ink on this background.
-    fn of(smooth: &Plane, background: &Plane) -> Option<Self> {
-        let plane = smooth.zip(background, |value, light| {
+    fn of(smooth: &Plane, light: Plane) -> Option<Self> {
+        let plane = smooth.zip(&light, |value, light| {
             let depth = u16::from(light.saturating_sub(value));
             (depth * 255 / u16::from(light).max(MIN_LIGHT)).min(255) as u8
         });
-        let typical = quantile(&plane.histogram(), 0.5);
-        let deviation = plane.clone().map(|depth| depth.abs_diff(typical));
-        let noise = quantile(&deviation.histogram(), 0.5).saturating_mul(NOISE);
+        let (typical, noise) = background_noise(plane.histogram());
         let plane = plane.map(|depth| depth.saturating_sub(typical).saturating_sub(noise));
+        Depth::with_ink(plane, light)
+    }
+
+    /// `None` without ink.
+    fn with_ink(plane: Plane, light: Plane) -> Option<Self> {
         let darkest = plane.blurred().values.into_iter().max().unwrap_or(0);
-        (darkest >= MIN_CONTRAST).then_some(Depth { plane, darkest })
+        (darkest >= MIN_CONTRAST).then_some(Depth { plane, light, darkest })
     }
 
     fn is_strong(&self, at: usize) -> bool {
         f32::from(self.plane.values[at]) >= STRONG * f32::from(self.darkest)
+    }
+
+    /// Readings without glare if there is any, then with it.
+    fn readings(&self, doubt: f32) -> Vec<Reading> {
+        let Some(dull) = self.without_glare() else {
+            return self.by_strength(doubt);
+        };
+        let mut found = dull.by_strength(doubt);
+        found.extend(self.by_strength(doubt + SECOND));
+        found
+    }
+
+    /// Readings with the faintest parts of strokes, and without them; those that reach to lines and shadows are last.
+    fn by_strength(&self, doubt: f32) -> Vec<Reading> {
+        let (mut near, mut far, mut area) = (Vec::new(), Vec::new(), 0.0);
+        for share in [STRONG, FAINT, FAINTEST] {
+            let mut found = Components::find(self, share).readings(self, doubt);
+            let grown = found.first().map_or(0.0, |reading| reading.area);
+            if area > 0.0 && grown > MAX_GROWTH * area {
+                far.append(&mut found);
+            } else {
+                area = grown;
+                found.append(&mut near);
+                near = found;
+            }
+        }
+        near.append(&mut far);
+        near.iter_mut().skip(1).for_each(|reading| reading.doubt += SECOND);
+        near
+    }
+
+    /// Glare adds white, so what remains of the ink's contrast is what remains from the light to white. `None` without
+    /// any glare.
+    fn without_glare(&self) -> Option<Self> {
+        let counts = self.light.histogram();
+        let (typical, brightest) = (quantile(&counts, 0.5), quantile(&counts, 1.0));
+        if brightest < GLARE || typical > PAPER_IN_GLARE {
+            return None;
+        }
+        let gain: [f32; 256] = std::array::from_fn(|light| {
+            let remaining = (255.0 - light as f32) / f32::from(255 - typical);
+            1.0 / remaining.clamp(1.0 / MAX_GAIN, 1.0)
+        });
+        let plane = self.plane.zip(&self.light, |depth, light| {
+            let gained = f32::from(depth) * gain[usize::from(light)];
+            gained.min(f32::from(self.darkest.max(depth))) as u8
+        });
+        Depth::with_ink(plane, self.light.clone())
+    }
+}
+
+/// Typical depth of what is not ink, that is, less than half as deep as the deepest; and how much it deviates.
+fn background_noise(mut counts: [usize; 256]) -> (u8, u8) {
+    let deepest = quantile(&counts, 1.0);
+    counts[usize::from(deepest) / 2 + 1..].fill(0);
+    let typical = quantile(&counts, 0.5);
+    let mut deviations = [0; 256];
+    for (depth, count) in counts.iter().enumerate() {
+        deviations[depth.abs_diff(usize::from(typical))] += count;
+    }
+    (typical, quantile(&deviations, 0.5).saturating_mul(NOISE))
+}
+
+/// Sum of depths.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    count: f32,
+    sum: f32,
+}
+
+impl Sum {
+    fn add(&mut self, depth: u8) {
+        self.count += 1.0;
+        self.sum += f32::from(depth);
+    }
+
+    fn plus(self, other: Sum) -> Sum {
+        Sum {
+            count: self.count + other.count,
+            sum: self.sum + other.sum,
+        }
+    }
+
+    fn mean(self) -> f32 {
+        self.sum / self.count.max(1.0)
     }
 }
 
@@ -230,25 +315,33 @@ impl Components {
         Components { labels, found }
     }
 
-    /// The depth without shadows and the border of the paper, if there are any: components that reach to a corner of the
-    /// image, and are ink only if the image does not continue beyond it.
+    /// The depth without shadows and the border of the paper, if there are any: components that reach to the border
+    /// of the image, and are ink only if the image does not continue beyond it, or are fainter there.
     fn without_shadows(&self, depth: &Depth, continued: &Depth) -> Option<Depth> {
         let (width, height) = (depth.plane.width, depth.plane.height);
-        let mut inside = vec![0usize; self.found.len()];
+        let mut inside = vec![Sum::default(); self.found.len()];
+        let mut lost = inside.clone();
         for (at, &label) in self.labels.iter().enumerate() {
-            if label != components::NONE && continued.is_strong(at) {
-                inside[label as usize] += 1;
+            if label != components::NONE && depth.is_strong(at) {
+                let sums = if continued.is_strong(at) {
+                    &mut inside
+                } else {
+                    &mut lost
+                };
+                sums[label as usize].add(depth.plane.values[at]);
             }
         }
+        let ink = inside.iter().copied().fold(Sum::default(), Sum::plus);
         let corners = [0, width - 1, (height - 1) * width, height * width - 1].map(|at| self.labels[at]);
         let is_shadow = |label: u32| {
-            let index = label as usize;
-            let least = |component: &Component| INSIDE * component.strong as f32;
-            corners.contains(&label)
-                && self
-                    .found
-                    .get(index)
-                    .is_some_and(|found| (inside[index] as f32) < least(found))
+            let at = label as usize;
+            let (inside, lost) = (inside[at], lost[at]);
+            if lost.count == 0.0 || !self.found[at].touches((width, height)) {
+                return false;
+            }
+            let is_outside = inside.count < INSIDE * (inside.count + lost.count);
+            let is_other_ink = ink.count - inside.count >= OTHER_INK * lost.count;
+            lost.mean() < SHADOW * ink.mean() || (is_outside && (is_other_ink || corners.contains(&label)))
         };
         let shadows: Vec<bool> = (0..self.found.len() as u32).map(is_shadow).collect();
         if !shadows.contains(&true) {
@@ -264,8 +357,7 @@ impl Components {
             height,
             values: (0..depth.plane.values.len()).map(value).collect(),
         };
-        let darkest = plane.blurred().values.into_iter().max().unwrap_or(0);
-        (darkest >= MIN_CONTRAST).then_some(Depth { plane, darkest })
+        Depth::with_ink(plane, depth.light.clone())
     }
 
     /// The readings that keep these components or some of them.
