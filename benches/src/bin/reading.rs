@@ -63,9 +63,9 @@ enum Source {
         #[arg(long)]
         negative: bool,
     },
-    /// Digits or letters as people drew them, one JSON object per line, drawn as images with a pen
+    /// Digits, letters or numbers as people drew them, one JSON object per line, drawn as images with a pen
     Strokes {
-        /// File with `strokes` and a `label` or `symbol` in each line
+        /// File with `strokes` and a `label`, `symbol` or `number` in each line
         file: PathBuf,
         /// Width of the pen, as a share of the longer side
         #[arg(long, default_value_t = 0.04)]
@@ -214,7 +214,8 @@ fn drawn(line: &str, pen: f32) -> Result<Picture, Failure> {
             canvas.line([0.0; 3], pen * SIZE, at(*from), at(*to));
         }
     }
-    let symbol = drawn.get("symbol").unwrap_or(&drawn["label"]);
+    let symbol = ["symbol", "label", "number"].into_iter().find_map(|key| drawn.get(key));
+    let symbol = symbol.unwrap_or(&Value::Null);
     let truth = symbol.as_str().map_or_else(|| symbol.to_string(), str::to_owned);
     Ok(Picture::png(&canvas.image(0.0), truth))
 }

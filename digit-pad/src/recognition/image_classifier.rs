@@ -95,10 +95,18 @@ impl ImageClassifier {
             width: found.width,
             height: found.height,
         })?;
-        Ok(ImageClass {
-            note: found.is_truncated.then(|| image_file::truncated(found.height)),
-            ..self.class(surest.probabilities, CONFIDENCE_THRESHOLD, surest.doubt)
-        })
+        let mut class = self.class(surest.probabilities, CONFIDENCE_THRESHOLD, surest.doubt);
+        class.note = found.is_truncated.then(|| image_file::truncated(found.height));
+        if class.doubt.is_none() {
+            class.doubt = if surest.is_several {
+                Some("the ink lies side by side as in a number; read it with --number".to_owned())
+            } else {
+                surest
+                    .is_rotated
+                    .then(|| "it is a digit only if the image is rotated".to_owned())
+            };
+        }
+        Ok(class)
     }
 
     fn probabilities(&mut self, pixels: &[u8]) -> Result<Vec<f32>, Error> {

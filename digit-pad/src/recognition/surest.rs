@@ -1,7 +1,7 @@
 //! The surest of several ways to see one digit: of the ink found in an image, and of its rotation.
 
 use crate::{
-    imaging::gray_image::GrayImage,
+    imaging::{components, gray_image::GrayImage},
     recognition::normalization::{ink_rect, normalize},
 };
 
@@ -18,6 +18,12 @@ const ROTATIONS: [(f32, f32); 8] = [
     (-55.0, 0.1),
     (55.0, 0.1),
 ];
+/// Least height of one of several digits, as a share of the height of all ink.
+const PART_HEIGHT: f32 = 0.5;
+/// Most that two of several digits overlap, as a share of the narrower one's width.
+const PART_OVERLAP: f32 = 0.3;
+/// Least gray of a part's ink.
+const PART_INK: u8 = 96;
 /// Longest side of the ink before it is rotated, in pixels: twice what the network sees.
 const ROTATED_SIDE: f32 = 40.0;
 
@@ -28,6 +34,10 @@ pub(super) struct Surest {
     pub(super) probabilities: Vec<f32>,
     /// How much less likely this way is than the first one, as a probability.
     pub(super) doubt: f32,
+    /// Whether the image was rotated: letters and other signs are then taken for digits, too.
+    pub(super) is_rotated: bool,
+    /// Whether the ink lies side by side in parts as high as digits.
+    pub(super) is_several: bool,
 }
 
 impl Surest {
@@ -54,6 +64,8 @@ pub(super) fn find<E>(
         let found = Surest {
             probabilities,
             doubt: *doubt,
+            is_rotated: false,
+            is_several: false,
         };
         if is_better(&best, &found) {
             best = Some((index, found));
@@ -65,6 +77,7 @@ pub(super) fn find<E>(
     let Some((index, mut surest)) = best else {
         return Ok(None);
     };
+    surest.is_several = has_parts_side_by_side(&images[index].0);
     if surest.score() >= SURE {
         return Ok(Some(surest));
     }
@@ -76,12 +89,43 @@ pub(super) fn find<E>(
         let found = Surest {
             probabilities: classify(&pixels)?,
             doubt: doubt + more,
+            is_rotated: true,
+            is_several: surest.is_several,
         };
         if found.score() > surest.score() {
             surest = found;
         }
     }
     Ok(Some(surest))
+}
+
+/// Whether two components of ink are at least [`PART_HEIGHT`] as high as all ink, and beside each other.
+fn has_parts_side_by_side(image: &GrayImage) -> bool {
+    let Some(rect) = ink_rect(image) else {
+        return false;
+    };
+    // Left, right, top and bottom.
+    let mut parts: Vec<[usize; 4]> = Vec::new();
+    let is_ink = |at: usize| image.pixels()[at] >= PART_INK;
+    components::label(image.width(), image.height(), is_ink, |component, at| {
+        let (x, y) = (at % image.width(), at / image.width());
+        if component == parts.len() {
+            parts.push([x, x, y, y]);
+        }
+        let [left, right, top, bottom] = &mut parts[component];
+        (*left, *right) = ((*left).min(x), (*right).max(x));
+        (*top, *bottom) = ((*top).min(y), (*bottom).max(y));
+    });
+    parts.retain(|[_, _, top, bottom]| (bottom - top + 1) as f32 >= PART_HEIGHT * rect.height as f32);
+    let is_beside = |a: &[usize; 4], b: &[usize; 4]| {
+        let overlap = (a[1].min(b[1]) + 1) as f32 - a[0].max(b[0]) as f32;
+        let narrower = (a[1] - a[0]).min(b[1] - b[0]) + 1;
+        overlap <= PART_OVERLAP * narrower as f32
+    };
+    parts
+        .iter()
+        .enumerate()
+        .any(|(index, a)| parts[..index].iter().any(|b| is_beside(a, b)))
 }
 
 /// The ink, reduced and rotated clockwise.
@@ -146,6 +190,21 @@ mod tests {
         assert_eq!(find(&images, classify(0.61)).unwrap().unwrap().doubt, 0.0);
         assert_eq!(find(&images[1..2], classify(0.9)), Ok(None));
         assert_eq!(find(&images, |_| Err::<Vec<f32>, _>("broken")), Err("broken"));
+    }
+
+    #[test]
+    fn parts_side_by_side_are_several_digits() {
+        let with = |bars: &[(usize, usize, usize)]| {
+            let mut image = GrayImage::blank(60, 40);
+            for &(left, top, bottom) in bars {
+                (top..bottom).for_each(|y| image.row_mut(y)[left..left + 6].fill(255));
+            }
+            has_parts_side_by_side(&image)
+        };
+        assert!(with(&[(10, 5, 35), (30, 8, 35)]));
+        assert!(!with(&[(10, 5, 35)]) && !with(&[]));
+        assert!(!with(&[(10, 5, 35), (30, 5, 12)]), "a detached bar");
+        assert!(!with(&[(10, 5, 18), (12, 20, 35)]), "a broken stroke");
     }
 
     #[test]
