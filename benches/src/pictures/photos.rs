@@ -163,10 +163,10 @@ fn circled(shot: &mut Shot) {
 
 fn ruled_margin(shot: &mut Shot) {
     let (pitch, tilt) = (shot.random.between(36.0, 60.0), shot.random.between(-0.04, 0.04));
-    shot.rule(mix(BLUE_LINE, INK, 0.2), 2.0, pitch, tilt);
+    shot.rule(mix(BLUE_LINE, INK, 0.1), 2.0, pitch, tilt);
     let x = shot.random.between(60.0, 120.0);
     shot.canvas
-        .line(RED_LINE, 3.5, [x, 0.0], [x - tilt * HEIGHT as f32, HEIGHT as f32]);
+        .line(RED_LINE, 3.0, [x, 0.0], [x - tilt * HEIGHT as f32, HEIGHT as f32]);
     shot.draw();
 }
 
@@ -179,7 +179,7 @@ fn equal_gray(shot: &mut Shot) {
 
 fn half_faded(shot: &mut Shot) {
     let direction = shot.random.between(0.0, TAU);
-    let faint = shot.random.between(0.12, 0.3);
+    let faint = shot.random.between(0.15, 0.3);
     let [x0, y0] = shot.digit.center;
     let half = 0.5 * shot.height();
     let (sin, cos) = direction.sin_cos();
