@@ -34,7 +34,7 @@ pub struct PenDigit {
     strokes: Vec<Line>,
 }
 
-/// A number and its strokes, whose digits are [`HEIGHT`] high, in pixels; and the lines of a form.
+/// A number and its strokes, whose digits are 100 high, in pixels; and the lines of a form.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// What was written; lines are separated by blanks.
