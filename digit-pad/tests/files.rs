@@ -297,6 +297,7 @@ fn signals_stop_training_and_keep_the_weights() {
 }
 
 /// Whether this process ignores SIGHUP, as programs that it starts then do too.
+#[cfg(unix)]
 fn hangups_are_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
