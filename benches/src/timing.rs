@@ -123,15 +123,20 @@ struct Arguments {
     k: Option<u32>,
 }
 
-/// Reads the command line and times one of the libraries: the one that `--peer` names, else the first.
-pub fn main(libraries: &[&dyn Library]) -> ExitCode {
-    match run_all(&Arguments::parse(), libraries) {
+/// The exit status of a program of the benches; a failure is told on standard error.
+pub fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads the command line and times one of the libraries: the one that `--peer` names, else the first.
+pub fn main(libraries: &[&dyn Library]) -> ExitCode {
+    exit_code(run_all(&Arguments::parse(), libraries))
 }
 
 fn run_all(arguments: &Arguments, libraries: &[&dyn Library]) -> Result<(), Failure> {

@@ -3,7 +3,10 @@
 
 use std::process::ExitCode;
 
-use benches::{median, on_threads, run_for, seconds};
+use benches::{
+    median, on_threads, run_for, seconds,
+    timing::{Failure, exit_code},
+};
 use clap::Parser;
 use digit_pad::training::{
     data_split::SCALING,
@@ -30,18 +33,10 @@ struct Arguments {
     threads: u32,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = on_threads(arguments.threads as usize, || run(&arguments));
-    match result.map_err(Into::into).and_then(|result| result) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(result.map_err(Into::into).and_then(|result| result))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -8,9 +8,12 @@ use std::{
     time::Instant,
 };
 
-use benches::pictures::{
-    Random,
-    numbers::{self, PenDigit, Written},
+use benches::{
+    pictures::{
+        Random,
+        numbers::{self, PenDigit, Written},
+    },
+    timing::{Failure, exit_code},
 };
 use clap::Parser;
 use digit_pad::{
@@ -53,19 +56,11 @@ struct Arguments {
     keep: Option<PathBuf>,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 /// Width of the pen in pictures of numbers as they were written, as a fraction of their height.
 const THIN_PEN: f64 = 0.04;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -8,7 +8,10 @@ use std::{
     time::Instant,
 };
 
-use benches::pictures::{Picture, canvas::Canvas, photos};
+use benches::{
+    pictures::{Picture, canvas::Canvas, photos},
+    timing::{Failure, exit_code},
+};
 use clap::{Parser, Subcommand};
 use digit_pad::recognition::{image_classifier::ImageClassifier, model::Model};
 use image::{DynamicImage, GrayImage, imageops::FilterType};
@@ -81,16 +84,8 @@ enum Source {
     },
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

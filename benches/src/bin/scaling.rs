@@ -2,7 +2,11 @@
 
 use std::{process::ExitCode, thread::available_parallelism};
 
-use benches::{Resident, WORKLOADS, Workload, on_threads, seconds, train_for};
+use benches::{
+    Resident, WORKLOADS, Workload, on_threads, seconds,
+    timing::{Failure, exit_code},
+    train_for,
+};
 use clap::Parser;
 
 /// Prints how training steps are distributed over threads, and images per second where there are as many cores
@@ -19,16 +23,8 @@ struct Arguments {
     batch: Option<u32>,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

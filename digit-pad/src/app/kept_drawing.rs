@@ -16,7 +16,7 @@ use crate::{
     },
     error::Error,
     imaging::gray_image::GrayImage,
-    storage::{atomic_file, paths::UserPaths},
+    storage::{atomic_file, paths::UserPaths, small_file},
 };
 
 /// Longest file of strokes that is read, in bytes.
@@ -45,7 +45,7 @@ pub fn save(document: &Document, paths: &UserPaths) -> Result<(), Error> {
     if document.is_blank() {
         return Ok(());
     }
-    create_folder(&files.strokes)?;
+    atomic_file::create_folder(&files.strokes)?;
     if !document.ink.is_empty() {
         let text = json(&document.ink);
         atomic_file::replace(&files.strokes, |file| writeln!(file, "{text}"))?;
@@ -83,14 +83,6 @@ impl Files {
     }
 }
 
-fn create_folder(file: &Path) -> Result<(), Error> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|cause| Error::Write {
-        path: folder.to_owned(),
-        cause,
-    })
-}
-
 /// A drawing's line, with the widths of its strokes.
 fn json(ink: &Ink) -> String {
     let pens = ink.strokes().iter().map(Stroke::width).collect();
@@ -105,8 +97,7 @@ fn json(ink: &Ink) -> String {
 }
 
 fn read_ink(path: &Path) -> Option<Ink> {
-    let found = path.metadata().ok()?;
-    let text = (found.is_file() && found.len() <= MAX_FILE).then(|| fs::read_to_string(path).ok())??;
+    let text = small_file::read(path, MAX_FILE)?;
     let drawing = Drawing::from_json(text.trim_end()).ok()?;
     let Widths { pens } = serde_json::from_str(&text).ok()?;
     let strokes = drawing.ink.strokes().iter().zip(pens);

@@ -1,12 +1,12 @@
 //! Window settings, saved between sessions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    storage::{atomic_file, paths::UserPaths},
+    storage::{atomic_file, paths::UserPaths, small_file},
     ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS, text_scale},
 };
 
@@ -45,7 +45,7 @@ impl Default for Settings {
 impl Settings {
     /// Loads the saved settings, with defaults for anything missing, damaged or out of range; `None` at the first start.
     pub fn load(paths: &UserPaths) -> Option<Self> {
-        let text = path(paths).and_then(|path| read(&path))?;
+        let text = path(paths).and_then(|path| small_file::read(&path, MAX_FILE))?;
         Some(Settings::from_json(&text))
     }
 
@@ -93,21 +93,10 @@ impl Settings {
     /// If the file cannot be written.
     pub fn save(&self, paths: &UserPaths) -> Result<(), Error> {
         let Some(path) = path(paths) else { return Ok(()) };
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|cause| Error::Write {
-            path: folder.to_owned(),
-            cause,
-        })?;
+        atomic_file::create_folder(&path)?;
         let text = serde_json::to_string_pretty(self).expect("settings serialize to JSON");
         atomic_file::replace(&path, |file| writeln!(file, "{text}"))
     }
-}
-
-/// The text of a file, if it is one of at most [`MAX_FILE`] bytes. A pipe is not opened, which would wait for a writer.
-fn read(path: &Path) -> Option<String> {
-    let found = path.metadata().ok()?;
-    let is_small = found.is_file() && found.len() <= MAX_FILE;
-    is_small.then(|| std::fs::read_to_string(path).ok()).flatten()
 }
 
 fn path(paths: &UserPaths) -> Option<PathBuf> {

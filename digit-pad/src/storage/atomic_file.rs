@@ -19,6 +19,15 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     atomic_file::write(path, write).map_err(|cause| write_error(path, cause))
 }
 
+/// Creates the folder of a file if there is none.
+///
+/// # Errors
+/// [`Error::Write`], with the folder.
+pub fn create_folder(file: &Path) -> Result<(), Error> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|cause| write_error(folder, cause))
+}
+
 /// Writes or replaces a PNG file of `height` rows of `width` pixels, each of red, green and blue.
 ///
 /// # Errors

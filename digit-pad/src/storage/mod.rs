@@ -5,3 +5,4 @@ pub mod exports;
 pub mod file_kind;
 #[cfg(feature = "window")]
 pub mod paths;
+pub mod small_file;

@@ -1,6 +1,6 @@
 //! The user's labeled examples, kept in a file.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use crate::{
     drawing::file::Drawings,
@@ -139,12 +139,7 @@ impl Examples {
     ///
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|cause| Error::Write {
-                path: path.to_owned(),
-                cause,
-            })?;
-        }
+        atomic_file::create_folder(path)?;
         atomic_file::replace(path, |file| {
             self.iter()
                 .try_for_each(|example| writeln!(file, "{}", example.to_json()))
@@ -171,6 +166,8 @@ impl<'a> IntoIterator for &'a Examples {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{
         drawing::strokes::Ink,
