@@ -262,6 +262,7 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
+            HitTarget::Bar(_) => Effects::default(),
         }
     }
 

@@ -46,4 +46,6 @@ pub enum HitTarget {
     Action(Action),
     /// The example at this index; a click removes it.
     Example(usize),
+    /// The row of this digit in the bar chart; a click labels the selected digit with it.
+    Bar(u8),
 }

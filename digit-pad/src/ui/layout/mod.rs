@@ -6,11 +6,11 @@ mod overlays;
 mod prediction;
 mod tool_bars;
 
+use self::grid::Grid;
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, Panel},
     grid::text_scale,
 };
-use self::grid::Grid;
 use crate::{
     drawing::strokes::{CANVAS, PENS},
     geometry::{Bounds, Point},
@@ -310,7 +310,12 @@ mod tests {
 
     #[test]
     fn buttons_have_labels_where_there_is_room() {
-        for (width, zoom, has_labels) in [(640, 1.0, false), (890, 1.0, false), (960, 1.0, true), (1920, 2.0, false)] {
+        for (width, zoom, has_labels) in [
+            (640, 1.0, false),
+            (890, 1.0, false),
+            (960, 1.0, true),
+            (1920, 2.0, false),
+        ] {
             let layout = Layout::new(width, 640.max(width * 9 / 16), zoom, Panel::Prediction);
             assert_eq!(layout.has_labels, has_labels, "{width} at {zoom}");
         }

@@ -34,7 +34,12 @@ impl Grid {
         let mut x = edge;
         for (i, group) in Action::TOP_BAR.iter().enumerate() {
             if i > 0 {
-                let line = Rect::new(x + self.px(5.0), 2 * inset, self.px(1.0).max(1), bar.rect.height - 4 * inset);
+                let line = Rect::new(
+                    x + self.px(5.0),
+                    2 * inset,
+                    self.px(1.0).max(1),
+                    bar.rect.height - 4 * inset,
+                );
                 bar.separators.push(line);
                 x += self.px(12.0);
             }
