@@ -29,6 +29,8 @@ pub fn text_scale(ratio: f32) -> f32 {
 /// The row of one digit in the bar chart of probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarRow {
+    /// The whole row, up to the next one.
+    pub row: Rect,
     /// The digit.
     pub digit: Rect,
     /// The full length of the bar.
@@ -64,6 +66,8 @@ pub enum HitTarget {
     Action(Action),
     /// The example at this index; a click removes it.
     Example(usize),
+    /// The row of this digit in the bar chart; a click labels the selected digit with it.
+    Bar(u8),
 }
 
 /// The place of every element in a window of one size.
@@ -182,6 +186,14 @@ impl Layout {
     pub fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
         let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
         button.map(|button| HitTarget::Action(button.action))
+    }
+
+    /// The digit whose row of the bar chart is at a window position.
+    pub fn bar_at(&self, x: f32, y: f32) -> Option<u8> {
+        (0..)
+            .zip(&self.bars)
+            .find(|(_, bar)| bar.row.contains(x, y))
+            .map(|(digit, _)| digit)
     }
 
     /// The grid with the largest cells that holds `count` examples, or else the one with the most cells.
@@ -455,11 +467,16 @@ impl Grid {
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
         let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
+        let track_y = |i: usize| top + (i as f32 * pitch).round() as i32;
+        let above = ((pitch - thickness) / 2.0) as i32;
         std::array::from_fn(|i| {
-            let y = top + (i as f32 * pitch).round() as i32;
+            let y = track_y(i);
+            // The last row ends above the status line.
+            let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(12.0));
             let track = Rect::new(track_x, y, percent_x - gap - track_x, thickness as i32);
             let text_y = y + (track.height - text_height) / 2;
             BarRow {
+                row: Rect::new(panel.x, y - above, panel.width, bottom - y + above),
                 digit: Rect::new(panel.x, text_y, digit_width, text_height),
                 track,
                 percent: Rect::new(percent_x, text_y, percent_width, text_height),
@@ -549,9 +566,32 @@ mod tests {
                     .all(|&example| inside(layout.overlay, example))
             );
         }
+        check_rows(&layout);
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
         for hint in layout.hint {
             assert!(inside(layout.canvas, hint));
+        }
+    }
+
+    /// Checks that each row of the bar chart holds its parts, is disjoint from all others, and is found in its middle.
+    fn check_rows(layout: &Layout) {
+        for (digit, bar) in (0..).zip(&layout.bars) {
+            assert!(
+                [bar.digit, bar.track, bar.percent]
+                    .iter()
+                    .all(|&part| inside(bar.row, part)),
+                "{bar:?}"
+            );
+            let disjoint = [layout.status, layout.confidence, layout.remark, layout.network_input];
+            assert!(
+                disjoint.iter().all(|other| bar.row.intersection(other).is_empty()),
+                "{bar:?}"
+            );
+            let (x, y) = (bar.row.x + bar.row.width / 2, bar.row.y + bar.row.height / 2);
+            assert_eq!(layout.bar_at(x as f32, y as f32), Some(digit));
+        }
+        for pair in layout.bars.windows(2) {
+            assert_eq!(pair[0].row.bottom(), pair[1].row.y);
         }
     }
 
