@@ -10,6 +10,7 @@ pub mod icons;
 mod input;
 pub mod layout;
 pub mod painter;
+mod pointer;
 mod recognized_digit;
 pub mod scene;
 pub mod state;
