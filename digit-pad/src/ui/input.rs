@@ -29,17 +29,19 @@ impl State {
         }
     }
 
-    /// Performs an action if it is available. Actions on the drawing or the network close the help overlay.
+    /// Performs an action if it is available. Actions on the drawing or the network close the menu.
     pub fn act(&mut self, action: Action) -> Effects {
         if !self.is_enabled(action) {
             return Effects::default();
         }
-        self.message = None;
-        let keeps_help_open = matches!(
+        if action != Action::Help {
+            self.message = None;
+        }
+        let keeps_menu_open = matches!(
             action,
             Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::ZoomIn | Action::ZoomOut
         );
-        if self.overlay == Some(Overlay::Help) && !keeps_help_open {
+        if self.overlay == Some(Overlay::Menu) && !keeps_menu_open {
             self.overlay = None;
             return self.perform(action) | Effects::REPAINT;
         }
@@ -79,7 +81,7 @@ impl State {
                 self.set_zoom(self.zoom_index - 1);
                 Effects::RECOGNIZE
             }
-            Action::Help => self.toggle(Overlay::Help),
+            Action::Help => self.toggle(Overlay::Menu),
             Action::Examples => self.toggle(Overlay::Examples),
             Action::Layers => {
                 let panel = match self.layout.active_panel {
@@ -204,7 +206,9 @@ impl State {
             self.held = Some(Held::Button(target));
             return Effects::REPAINT;
         }
-        if self.overlay.take().is_some() {
+        if self.overlay.is_some() {
+            // A click that misses a row or an example does not close the dialog.
+            self.overlay = self.overlay.filter(|_| self.layout.overlay.contains(x, y));
             return Effects::REPAINT;
         }
         if self.layout.slider.contains(x, y) {
@@ -277,6 +281,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -284,7 +290,10 @@ mod tests {
         drawing::strokes::CANVAS,
         imaging::gray_image::GrayImage,
         recognition::normalization::{normalize, normalize_ink},
-        ui::state::Opening,
+        ui::{
+            layout::{MenuEntry, MenuRow},
+            state::{ExampleView, Opening},
+        },
     };
 
     fn window(opening: Opening) -> State {
@@ -566,11 +575,7 @@ mod tests {
         assert_ne!(erased.strokes(), before.strokes());
         let lower = on_canvas(&state, 0.5, 0.8);
         moved(&mut state, lower);
-        assert_eq!(
-            state.ink().strokes(),
-            erased.strokes(),
-            "the help overlay covers the canvas"
-        );
+        assert_eq!(state.ink().strokes(), erased.strokes(), "the menu covers the canvas");
         assert!(!state.is_enabled(Action::Redo));
         state.act(Action::Undo);
         assert_eq!(state.ink().strokes(), before.strokes());
@@ -586,18 +591,85 @@ mod tests {
     }
 
     #[test]
-    fn help_closes_when_an_action_changes_the_drawing() {
+    fn the_menu_closes_when_an_action_changes_the_drawing() {
         let mut state = window(Opening::default());
         draw_one(&mut state);
         state.act(Action::Help);
         state.act(Action::Theme);
-        assert_eq!(state.overlay(), Some(Overlay::Help));
+        assert_eq!(state.overlay(), Some(Overlay::Menu));
         let effects = state.act(Action::Undo);
         assert_eq!(
             (effects, state.overlay()),
             (Effects::RECOGNIZE | Effects::REPAINT, None)
         );
         assert!(state.is_blank());
+    }
+
+    /// A position on the row of an action in the menu.
+    fn on_row(state: &State, action: Action) -> (f32, f32) {
+        let is_row = |row: &&MenuRow| row.entry == MenuEntry::Action(action);
+        let rect = state.layout().menu.iter().find(is_row).unwrap().rect;
+        (rect.x as f32 + 5.0, rect.y as f32 + 5.0)
+    }
+
+    #[test]
+    fn every_action_is_in_reach_of_a_click() {
+        for action in Action::all().filter(|&action| action != Action::Help) {
+            let mut state = window(Opening::Blank);
+            draw_one(&mut state);
+            draw_one(&mut state);
+            state.act(Action::Undo);
+            state.show_examples(Arc::new(vec![ExampleView {
+                pixels: [0; 784],
+                label: 3,
+            }]));
+            state.show_message("Removed 1 example");
+            state.offer_restore();
+            if matches!(action, Action::Pause | Action::Stop | Action::RestoreBuiltIn) {
+                state.show_progress(Arc::default());
+            }
+            let mut by_key = state.clone();
+            by_key.act(action);
+            click(&mut state, Action::Help);
+            let (at, is_enabled) = (on_row(&state, action), state.is_enabled(action));
+            assert!(is_enabled, "{action:?}");
+            moved(&mut state, at);
+            assert_eq!(state.hovered(), Some(HitTarget::Action(action)));
+            pressed(&mut state, at);
+            released(&mut state, at);
+            let found = (
+                state.ink(),
+                state.tool(),
+                state.is_dark(),
+                state.zoom_index(),
+                state.shows_why(),
+            );
+            let expected = (
+                by_key.ink(),
+                by_key.tool(),
+                by_key.is_dark(),
+                by_key.zoom_index(),
+                by_key.shows_why(),
+            );
+            assert_eq!(found, expected, "{action:?}");
+            assert_eq!(state.take_commands(), by_key.take_commands(), "{action:?}");
+            let stays = matches!(action, Action::Theme | Action::ZoomIn | Action::ZoomOut | Action::Quit);
+            assert_eq!(state.overlay() == Some(Overlay::Menu), stays, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_click_beside_the_menu_closes_it_and_one_on_a_disabled_row_does_nothing() {
+        let mut state = window(Opening::Blank);
+        state.act(Action::Help);
+        let disabled = on_row(&state, Action::Clear);
+        pressed(&mut state, disabled);
+        released(&mut state, disabled);
+        let heading = state.layout().menu[0].rect;
+        pressed(&mut state, (heading.x as f32, heading.y as f32));
+        assert_eq!(state.overlay(), Some(Overlay::Menu));
+        pressed(&mut state, (2.0, 2.0));
+        assert_eq!(state.overlay(), None);
     }
 
     proptest! {

@@ -17,7 +17,7 @@ pub mod theme;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, Panel, text_scale};
+pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale};
 pub use painter::Painter;
 pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};
 pub use theme::Theme;

@@ -99,8 +99,8 @@ pub enum Tool {
 /// A dialog over the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlay {
-    /// The keyboard shortcuts.
-    Help,
+    /// All actions.
+    Menu,
     /// The user's examples.
     Examples,
 }
@@ -434,12 +434,13 @@ impl State {
 
     /// The target at a window position; an open overlay hides the buttons behind it.
     pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        if self.offers_restore() && self.restore_button().contains(x, y) {
+        let is_shown = self.offers_restore() && self.overlay != Some(Overlay::Menu);
+        if is_shown && self.restore_button().contains(x, y) {
             return Some(HitTarget::Action(Action::RestoreExamples));
         }
         match self.overlay {
             None => self.layout.target_at(x, y),
-            Some(Overlay::Help) => None,
+            Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {
                 // The newest example comes first.
                 let count = self.examples.len();

@@ -40,10 +40,10 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     scene.tooltip(state);
     match state.overlay() {
         None => {}
-        Some(Overlay::Help) => scene.help(),
+        Some(Overlay::Menu) => scene.menu(state),
         Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
     }
-    if state.offers_restore() && state.overlay() != Some(Overlay::Help) {
+    if state.offers_restore() && state.overlay() != Some(Overlay::Menu) {
         scene.restore_button(state);
     }
     scene.items

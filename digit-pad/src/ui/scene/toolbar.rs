@@ -9,7 +9,7 @@ use crate::{
     ui::{
         action::Action,
         icons::{ICON, icon},
-        layout::{Button, HitTarget, MIN_SIZE, Panel},
+        layout::{BAR_ICON, BAR_LABEL_GAP, Button, HitTarget, MIN_SIZE, Panel},
         scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
@@ -76,12 +76,12 @@ impl SceneBuilder<'_> {
             let label = text_label(action, state);
             return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
-        if is_flat && self.layout.has_labels {
-            let (padding, side) = (self.layout.scaled(8.0) as i32, self.layout.scaled(20.0).round() as i32);
-            self.icon(Rect::new(rect.x + padding, rect.y, side, rect.height), lines, color);
-            let x = rect.x + padding + side + self.layout.scaled(6.0) as i32;
+        if let Some(label) = action.short_label().filter(|_| is_flat && self.layout.has_labels) {
+            let px = |length: f32| self.layout.scaled(length).round() as i32;
+            let icon_rect = Rect::new(rect.x + px(7.0), rect.y, px(BAR_ICON), rect.height);
+            let x = icon_rect.right() + px(BAR_LABEL_GAP);
             let label_rect = Rect::new(x, rect.y, rect.right() - x, rect.height);
-            let label = action.short_label();
+            self.icon(icon_rect, lines, color);
             return self.text(label_rect, label, Face::Medium, 13.0, Align::Left, text_color);
         }
         self.icon(rect, lines, color);
@@ -160,6 +160,6 @@ fn text_label(action: Action, state: &State) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
     match action {
         Action::Pause if paused => "Resume",
-        other => other.short_label(),
+        other => other.short_label().unwrap_or(other.label()),
     }
 }
