@@ -233,8 +233,8 @@ impl Action {
             Action::all().find(is_letter)
         };
         match (key, modifiers.control) {
-            // It closes what is open, which is no action.
-            (Key::Escape, _) => None,
+            // They close what is open and move the focus, which is no action.
+            (Key::Escape | Key::Tab | Key::Enter | Key::Left | Key::Right, _) => None,
             (Key::Delete | Key::Backspace, _) => Some(Action::Clear),
             (Key::Space, _) => Some(Action::Pause),
             (Key::Help, _) => Some(Action::Help),
@@ -267,6 +267,14 @@ pub enum Key {
     Backspace,
     /// The space bar.
     Space,
+    /// Tab.
+    Tab,
+    /// Enter, of the keypad too.
+    Enter,
+    /// The arrow to the left.
+    Left,
+    /// The arrow to the right.
+    Right,
     /// Plus, or equals: the same key without shift.
     Plus,
     /// Minus.

@@ -42,7 +42,7 @@ impl State {
             Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::ZoomIn | Action::ZoomOut
         );
         if self.overlay == Some(Overlay::Menu) && !keeps_menu_open {
-            self.overlay = None;
+            (self.overlay, self.focus) = (None, None);
             return self.perform(action) | Effects::REPAINT;
         }
         self.perform(action)
@@ -137,14 +137,19 @@ impl State {
             Some(overlay)
         };
         self.document.ink.lift();
-        self.held = None;
+        (self.held, self.focus, self.scrolled_rows) = (None, None, 0);
         Effects::REPAINT
     }
 
-    /// Closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
+    /// Drops the focus, or else closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
     /// way; and the message.
     fn close(&mut self) -> Effects {
         self.message = None;
+        let had_focus = self.focused().is_some();
+        self.focus = None;
+        if had_focus && self.overlay.is_none() {
+            return Effects::REPAINT;
+        }
         let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
         if self.overlay.take().is_none() && is_other_panel {
             self.show_panel(Panel::Prediction);
@@ -158,6 +163,12 @@ impl State {
     }
 
     fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
+        if key == Key::Tab {
+            return self.move_focus(modifiers.shift);
+        }
+        if let Some(effects) = self.key_on_focused(key) {
+            return effects;
+        }
         if let (Key::Digit(digit), false) = (key, modifiers.control) {
             if self.is_blank() || self.ink().is_drawing() || self.overlay.is_some() {
                 return Effects::default();
@@ -202,6 +213,9 @@ impl State {
     }
 
     fn pointer_pressed(&mut self, x: f32, y: f32) -> Effects {
+        if self.focus.take().is_some() {
+            return self.pointer_pressed(x, y) | Effects::REPAINT;
+        }
         if let Some(target) = self.target_at(x, y) {
             self.held = Some(Held::Button(target));
             return Effects::REPAINT;
@@ -257,7 +271,7 @@ impl State {
         }
     }
 
-    fn activate(&mut self, target: HitTarget) -> Effects {
+    pub(super) fn activate(&mut self, target: HitTarget) -> Effects {
         match target {
             HitTarget::Action(action) => self.act(action),
             // A second click at the same place is not meant for the example that has come there.
@@ -537,6 +551,9 @@ mod tests {
             Just(Key::Digit(7)),
             Just(Key::Plus),
             Just(Key::Escape),
+            Just(Key::Tab),
+            Just(Key::Enter),
+            Just(Key::Right),
             Just(Key::Delete),
         ];
         prop_oneof![

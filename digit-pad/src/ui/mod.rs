@@ -6,6 +6,7 @@
 pub mod action;
 pub mod command;
 pub mod event;
+pub mod focus;
 pub mod icons;
 mod input;
 pub mod layout;
@@ -17,6 +18,7 @@ pub mod theme;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
+pub use focus::Focus;
 pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale};
 pub use painter::Painter;
 pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};

@@ -22,6 +22,7 @@ use crate::{
         action::Action,
         command::Command,
         event::Effects,
+        focus::Focus,
         layout::{HitTarget, Layout, Panel},
     },
 };
@@ -149,6 +150,10 @@ pub struct State {
     pub(super) removed_at: Option<(f32, f32)>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
+    /// What Tab has moved the focus to; see [`focused`](State::focused).
+    pub(super) focus: Option<Focus>,
+    /// Rows of examples that are scrolled past.
+    pub(super) scrolled_rows: usize,
     pub(super) commands: Vec<Command>,
 }
 
@@ -182,6 +187,8 @@ impl State {
             removed_at: None,
             pointer: None,
             held: None,
+            focus: None,
+            scrolled_rows: 0,
             commands: Vec::new(),
         }
     }
@@ -442,15 +449,40 @@ impl State {
             None => self.layout.target_at(x, y),
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {
-                // The newest example comes first.
-                let count = self.examples.len();
-                let cell = self
-                    .layout
-                    .example_grid(count)
-                    .iter()
-                    .position(|rect| rect.contains(x, y))?;
-                count.checked_sub(cell + 1).map(HitTarget::Example)
+                let mut cells = self.example_cells().into_iter();
+                let hit = cells.find(|(_, rect)| rect.contains(x, y));
+                hit.map(|(index, _)| HitTarget::Example(index))
             }
         }
     }
+
+    /// The examples that the dialog shows, by index, each with its place: the newest comes first.
+    pub(super) fn example_cells(&self) -> Vec<(usize, Rect)> {
+        let count = self.examples.len();
+        let cells = self.layout.example_grid(count);
+        let past = self.scrolled_rows.min(self.max_scrolled_rows()) * columns(cells);
+        let newest_first = (0..count).rev().skip(past);
+        newest_first.zip(cells.iter().copied()).collect()
+    }
+
+    /// The rows of examples that do not fit into the dialog.
+    pub(super) fn max_scrolled_rows(&self) -> usize {
+        let (count, cells) = (self.examples.len(), self.layout.example_grid(self.examples.len()));
+        count.saturating_sub(cells.len()).div_ceil(columns(cells))
+    }
+
+    /// Scrolls the examples as far as it takes to show that one.
+    pub(super) fn reveal_example(&mut self, index: usize) {
+        let cells = self.layout.example_grid(self.examples.len());
+        let columns = columns(cells);
+        let row = self.examples.len().saturating_sub(index + 1) / columns;
+        let shown = (cells.len() / columns).max(1);
+        self.scrolled_rows = self.scrolled_rows.clamp((row + 1).saturating_sub(shown), row);
+    }
+}
+
+/// The cells in a row of a grid.
+fn columns(cells: &[Rect]) -> usize {
+    let top = cells.first().map(|cell| cell.y);
+    cells.iter().take_while(|cell| Some(cell.y) == top).count().max(1)
 }

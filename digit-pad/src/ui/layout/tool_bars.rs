@@ -55,12 +55,12 @@ impl Grid {
                 x = rect.right() + gap;
             }
         }
-        let mut right = self.width - edge;
-        for &action in Action::TOP_BAR_END.iter().rev() {
-            let width = self.bar_button_width(action, bar.has_labels);
-            let rect = Rect::new(right - width, inset, width, height);
+        let widths = Action::TOP_BAR_END.map(|action| self.bar_button_width(action, bar.has_labels));
+        let mut x = self.width - edge - widths.iter().map(|width| width + gap).sum::<i32>() + gap;
+        for (action, width) in Action::TOP_BAR_END.into_iter().zip(widths) {
+            let rect = Rect::new(x, inset, width, height);
             bar.buttons.push(Button { action, rect });
-            right = rect.x - gap;
+            x = rect.right() + gap;
         }
         bar
     }

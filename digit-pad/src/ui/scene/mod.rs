@@ -41,11 +41,12 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     match state.overlay() {
         None => {}
         Some(Overlay::Menu) => scene.menu(state),
-        Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
+        Some(Overlay::Examples) => scene.examples(state),
     }
     if state.offers_restore() && state.overlay() != Some(Overlay::Menu) {
         scene.restore_button(state);
     }
+    scene.focus_ring(state);
     scene.items
 }
 

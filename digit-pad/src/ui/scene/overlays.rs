@@ -96,41 +96,44 @@ impl SceneBuilder<'_> {
     }
 
     /// The user's examples, newest first.
-    pub(super) fn examples(&mut self, examples: &[ExampleView], hovered: Option<HitTarget>) {
+    pub(super) fn examples(&mut self, state: &State) {
         let inner = self.dialog("Your examples");
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
-        let layout = self.layout;
-        let cells = layout.example_grid(examples.len());
-        let text = match examples.len().saturating_sub(cells.len()) {
-            _ if examples.is_empty() => {
-                "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned()
-            }
+        let cells = state.example_cells();
+        let text = match state.examples().len().saturating_sub(cells.len()) {
+            _ if cells.is_empty() => "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned(),
             0 => "Click an example to remove it. U: undo last example. F: remove all.".to_owned(),
-            older => {
-                format!("Click an example to remove it. U: undo last example. F: remove all. {older} older not shown.")
-            }
+            others => format!(
+                "Click an example to remove it. U: undo last example. F: remove all. Scroll for {others} others."
+            ),
         };
         self.text(hint_rect, &text, Face::Medium, 13.0, Align::Left, self.theme.muted);
-        let newest_first = examples.iter().enumerate().rev();
-        for (&cell, (index, example)) in cells.iter().zip(newest_first) {
-            let rect = Rect::new(cell.x, cell.y, cell.width, cell.width);
-            let radius = self.layout.scaled(6.0);
-            self.items.push(Item::Pixels {
-                rect,
-                radius,
-                pixels: Box::new(example.pixels),
-            });
-            let is_hovered = hovered == Some(HitTarget::Example(index));
-            self.outline(rect, radius);
-            let label_rect = Rect::new(cell.x, rect.bottom(), cell.width, cell.height - cell.width);
-            let (label, color) = if is_hovered {
-                ("remove".to_owned(), self.theme.uncertain)
-            } else {
-                (example.label.to_string(), self.theme.text)
-            };
-            self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
+        for (index, cell) in cells {
+            if let Some(example) = state.examples().get(index) {
+                let is_hovered = state.hovered() == Some(HitTarget::Example(index));
+                self.example(example, cell, is_hovered);
+            }
         }
+    }
+
+    /// An example and under it its label, or what a click does.
+    fn example(&mut self, example: &ExampleView, cell: Rect, is_hovered: bool) {
+        let rect = Rect::new(cell.x, cell.y, cell.width, cell.width);
+        let radius = self.layout.scaled(6.0);
+        self.items.push(Item::Pixels {
+            rect,
+            radius,
+            pixels: Box::new(example.pixels),
+        });
+        self.outline(rect, radius);
+        let label_rect = Rect::new(cell.x, rect.bottom(), cell.width, cell.height - cell.width);
+        let (label, color) = if is_hovered {
+            ("remove".to_owned(), self.theme.uncertain)
+        } else {
+            (example.label.to_string(), self.theme.text)
+        };
+        self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     },
     ui::{
         action::Action,
+        focus::Focus,
         icons::{ICON, icon},
         layout::{BAR_ICON, BAR_LABEL_GAP, Button, HitTarget, MIN_SIZE, Panel},
         scene::{builder::SceneBuilder, item::Item},
@@ -113,9 +114,29 @@ impl SceneBuilder<'_> {
         self.text(rect, "Undo", Face::SemiBold, 13.0, Align::Center, self.theme.accent);
     }
 
-    /// The label and the key of the button under the pointer, in a box below a button of the top bar, and above all others.
+    /// A ring around what has the focus.
+    pub(super) fn focus_ring(&mut self, state: &State) {
+        if let Some((_, rect)) = state.focused() {
+            let (width, height) = self.layout.window;
+            self.items.push(Item::Outline {
+                rect: rect
+                    .inset(-3)
+                    .intersection(&Rect::new(0, 0, width as i32, height as i32)),
+                radius: self.layout.scaled(10.0),
+                thickness: self.layout.scaled(2.0).max(2.0),
+                color: self.theme.accent,
+            });
+        }
+    }
+
+    /// The label and the key of the button under the pointer, or else of the one with the focus, in a box below a button of the top bar, and above all others.
     pub(super) fn tooltip(&mut self, state: &State) {
-        let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
+        let focused = state.focused().and_then(|(focus, _)| match focus {
+            Focus::Target(target) => Some(target),
+            Focus::Slider => None,
+        });
+        let target = state.hovered().or(focused).filter(|_| state.overlay().is_none());
+        let Some(HitTarget::Action(action)) = target else {
             return;
         };
         let Some(button) = self.layout.buttons.iter().find(|button| button.action == action) else {
