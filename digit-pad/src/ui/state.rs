@@ -150,6 +150,8 @@ pub struct State {
     pub(super) removed_at: Option<(f32, f32)>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
+    /// Where the wheel has changed the pen's width, until the pointer moves on.
+    pub(super) pen_changed_at: Option<(f32, f32)>,
     /// What Tab has moved the focus to; see [`focused`](State::focused).
     pub(super) focus: Option<Focus>,
     /// Rows of examples that are scrolled past.
@@ -187,6 +189,7 @@ impl State {
             removed_at: None,
             pointer: None,
             held: None,
+            pen_changed_at: None,
             focus: None,
             scrolled_rows: 0,
             commands: Vec::new(),
@@ -319,8 +322,20 @@ impl State {
     pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
         let (x, y) = self
             .pointer
-            .filter(|_| self.tool == Tool::Eraser && self.pointer_acts_on_canvas())?;
+            .filter(|_| self.is_erasing() && self.pointer_acts_on_canvas())?;
         Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
+    }
+
+    /// Whether the pointer erases: with that tool, or by the secondary button.
+    fn is_erasing(&self) -> bool {
+        self.tool == Tool::Eraser || matches!(self.held, Some(Held::Eraser { .. }))
+    }
+
+    /// Position and radius of the pen in window pixels, while its width is being changed.
+    pub fn pen_circle(&self) -> Option<(f32, f32, f32)> {
+        let is_dragged = self.held == Some(Held::Slider);
+        let (x, y) = if is_dragged { self.pointer } else { self.pen_changed_at }?;
+        (!self.is_erasing() || is_dragged).then_some((x, y, 0.5 * self.ink().pen() / self.layout.canvas_unit()))
     }
 
     /// Radius of the eraser, in canvas units.

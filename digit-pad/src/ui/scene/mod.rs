@@ -38,6 +38,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     }
     scene.status(state);
     scene.tooltip(state);
+    scene.pen_ring(state);
     match state.overlay() {
         None => {}
         Some(Overlay::Menu) => scene.menu(state),
