@@ -35,6 +35,8 @@ impl State {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
                 let mut all: Vec<_> = buttons.chain(restore).collect();
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
+                let bars = (0..10).map(|digit| Focus::Target(HitTarget::Bar(digit)));
+                all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
                 all.insert(after_eraser.map_or(0, |eraser| eraser + 1), Focus::Slider);
                 all
             }
@@ -65,6 +67,7 @@ impl State {
                 let mut cells = self.example_cells().into_iter();
                 return cells.find(|&(example, _)| example == index).map(|(_, rect)| rect);
             }
+            Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
             Focus::Target(HitTarget::Action(action)) => action,
         };
         let in_menu = self

@@ -177,16 +177,21 @@ impl State {
             return effects;
         }
         if let (Key::Digit(digit), false) = (key, modifiers.control) {
-            if self.is_blank() || self.ink().is_drawing() || self.overlay.is_some() {
-                return Effects::default();
-            }
-            self.message = None;
-            return self.send(Command::AddExample(digit));
+            return self.teach(digit);
         }
         if key == Key::Escape {
             return self.close();
         }
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
+    }
+
+    /// Labels the selected digit, if that is possible.
+    fn teach(&mut self, digit: u8) -> Effects {
+        if !self.can_teach() {
+            return Effects::default();
+        }
+        self.message = None;
+        self.send(Command::AddExample(digit))
     }
 
     /// Everything in the scene that depends on the pointer.
@@ -294,15 +299,6 @@ impl State {
         }
     }
 
-    fn scroll_examples(&mut self, up: bool) -> Effects {
-        let (row, last) = (self.scrolled_rows, self.max_scrolled_rows());
-        self.scrolled_rows = if up { row.saturating_sub(1) } else { (row + 1).min(last) };
-        Effects {
-            repaint: self.scrolled_rows != row,
-            ..Effects::default()
-        }
-    }
-
     /// Erases along a line; the first change of a drag is recorded in the history.
     fn erase(&mut self, from: Point, to: Point, has_erased: bool) -> Effects {
         let before = (!has_erased).then(|| self.document.clone());
@@ -339,6 +335,7 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
+            HitTarget::Bar(digit) => self.teach(digit),
         }
     }
 
@@ -360,10 +357,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        drawing::strokes::CANVAS,
+        drawing::strokes::{CANVAS, CANVAS_BOUNDS},
         imaging::gray_image::GrayImage,
-        recognition::normalization::{normalize, normalize_ink},
+        recognition::{
+            normalization::{normalize, normalize_ink},
+            prediction::Prediction,
+            segmentation::Mark,
+        },
         ui::{
+            RecognizedDigit,
             layout::{MenuEntry, MenuRow},
             state::{ExampleView, Opening},
         },
@@ -534,6 +536,74 @@ mod tests {
         assert!(!state.is_blank(), "released elsewhere");
         assert_eq!(click(&mut state, Action::Clear), Effects::RECOGNIZE);
         assert!(state.is_blank());
+    }
+
+    /// Shows a digit for what is drawn, or a mark.
+    fn show_digit(state: &mut State, mark: Option<Mark>) {
+        let prediction = Prediction {
+            probabilities: [0.1; 10],
+            known: true,
+            microseconds: 1.0,
+        };
+        let digit = RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS);
+        state.show_digits(vec![digit.placed(0, mark)]);
+    }
+
+    fn on_bar(state: &State, digit: usize) -> (f32, f32) {
+        let row = state.layout().bars[digit].row;
+        (row.x as f32 + 1.0, (row.bottom() - 1) as f32)
+    }
+
+    #[test]
+    fn clicks_on_bars_and_digit_keys_label_the_drawing() {
+        for digit in [0, 3, 9] {
+            let mut state = window(Opening::Blank);
+            draw_one(&mut state);
+            show_digit(&mut state, None);
+            let (bar, elsewhere) = (on_bar(&state, digit), on_canvas(&state, 0.5, 0.5));
+            assert_eq!(moved(&mut state, bar), Effects::REPAINT);
+            assert_eq!(state.hovered(), Some(HitTarget::Bar(digit as u8)));
+            pressed(&mut state, bar);
+            moved(&mut state, elsewhere);
+            released(&mut state, elsewhere);
+            assert_eq!(state.take_commands(), [], "released elsewhere");
+            assert_eq!(pressed(&mut state, bar) | released(&mut state, bar), Effects::REPAINT);
+            typed(&mut state, Key::Digit(digit as u8));
+            assert_eq!(state.take_commands(), [Command::AddExample(digit as u8); 2]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_labeled_where_no_digit_is_shown() {
+        let blank = window(Opening::Blank);
+        let mut unread = blank.clone();
+        draw_one(&mut unread);
+        let mut mark = unread.clone();
+        show_digit(&mut mark, Some(Mark::Minus));
+        let mut other_panel = unread.clone();
+        show_digit(&mut other_panel, None);
+        let mut cleared = other_panel.clone();
+        cleared.act(Action::Clear);
+        let mut help = other_panel.clone();
+        help.act(Action::Help);
+        other_panel.act(Action::Layers);
+        for mut state in [blank, unread, mark, cleared, help, other_panel.clone()] {
+            let bar = on_bar(&state, 3);
+            moved(&mut state, bar);
+            assert_eq!(state.hovered(), None);
+            if state.layout().active_panel == Panel::Prediction {
+                typed(&mut state, Key::Digit(3));
+            }
+            pressed(&mut state, bar);
+            released(&mut state, bar);
+            assert_eq!(state.take_commands(), []);
+        }
+        typed(&mut other_panel, Key::Digit(3));
+        assert_eq!(
+            other_panel.take_commands(),
+            [Command::AddExample(3)],
+            "the key works beside any panel"
+        );
     }
 
     #[test]

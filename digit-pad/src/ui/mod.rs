@@ -6,14 +6,18 @@
 pub mod action;
 pub mod command;
 pub mod event;
+mod example_list;
 pub mod focus;
 pub mod icons;
 mod input;
 pub mod layout;
 pub mod painter;
+mod pointer;
+mod recognized_digit;
 pub mod scene;
 pub mod state;
 pub mod theme;
+pub mod why;
 
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
@@ -21,5 +25,6 @@ pub use event::{Effects, Event};
 pub use focus::Focus;
 pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale};
 pub use painter::Painter;
-pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};
+pub use recognized_digit::RecognizedDigit;
+pub use state::{ExampleView, Opening, Overlay, State, Tool, ZOOMS};
 pub use theme::Theme;

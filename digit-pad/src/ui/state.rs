@@ -8,14 +8,11 @@ use crate::{
         raster::draw_over,
         strokes::{Ink, PENS},
     },
-    geometry::{Bounds, Point},
-    graphics::canvas::Rect,
+    geometry::Point,
     imaging::gray_image::GrayImage,
     recognition::{
         activations::LayerActivation,
         normalization::{Gray28, normalize, normalize_ink},
-        prediction::Prediction,
-        segmentation::{Mark, symbol},
     },
     training::progress::Progress,
     ui::{
@@ -24,54 +21,13 @@ use crate::{
         event::Effects,
         focus::Focus,
         layout::{HitTarget, Layout, Panel},
+        recognized_digit::RecognizedDigit,
+        why::Why,
     },
 };
 
 /// Zoom factors of the interface, from smallest to largest.
 pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
-
-/// A digit found on the canvas, with its prediction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RecognizedDigit {
-    /// The network input.
-    pub pixels: Gray28,
-    /// The network's prediction.
-    pub prediction: Prediction,
-    /// The digit's bounding box on the canvas.
-    pub bounds: Bounds,
-    /// The line that it stands in, from 0 at the top.
-    pub line: usize,
-    /// The mark that it is, if it is no digit.
-    pub mark: Option<Mark>,
-}
-
-impl RecognizedDigit {
-    /// A digit that stands alone.
-    pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
-        RecognizedDigit {
-            pixels,
-            prediction,
-            bounds,
-            line: 0,
-            mark: None,
-        }
-    }
-
-    /// A digit or a mark at its place in a number.
-    #[must_use]
-    pub fn placed(self, line: usize, mark: Option<Mark>) -> Self {
-        RecognizedDigit { line, mark, ..self }
-    }
-
-    /// The character shown for it: a digit, a mark, or `?` where the network is not sure.
-    pub(super) fn symbol(&self) -> char {
-        match self.mark {
-            Some(mark) => mark.symbol(),
-            None if self.prediction.known => symbol(&self.prediction, None),
-            None => '?',
-        }
-    }
-}
 
 /// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -140,6 +96,7 @@ pub struct State {
     pub(super) digits: Vec<RecognizedDigit>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
     pub(super) shows_why: bool,
+    pub(super) why: Option<Arc<Why>>,
     pub(super) progress: Option<Arc<Progress>>,
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
@@ -181,6 +138,7 @@ impl State {
             digits: Vec::new(),
             activations: None,
             shows_why: false,
+            why: None,
             progress: None,
             examples: Arc::default(),
             overlay: None,
@@ -221,21 +179,13 @@ impl State {
         &self.digits
     }
 
-    /// The digit that the panel describes: the one under the pointer, or else the last.
-    pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
-        self.digits.get(self.selected_index()?)
-    }
-
-    /// Index of the selected digit among [`digits`](State::digits).
-    pub fn selected_index(&self) -> Option<usize> {
-        let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
-        let is_hovered = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
-        let hovered = self
-            .digits
-            .iter()
-            .position(is_hovered)
-            .filter(|_| !self.ink().is_drawing());
-        hovered.or(self.digits.len().checked_sub(1))
+    /// Whether the panel shows the prediction.
+    pub(super) fn shows_prediction(&self) -> bool {
+        match self.layout.active_panel {
+            Panel::Prediction => true,
+            Panel::Layers => false,
+            Panel::Training => self.progress.is_none(),
+        }
     }
 
     /// The activations of every layer, if the panel shows them.
@@ -291,51 +241,6 @@ impl State {
     /// Whether the canvas is blank.
     pub fn is_blank(&self) -> bool {
         self.document.is_blank()
-    }
-
-    /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
-    pub fn hovered(&self) -> Option<HitTarget> {
-        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
-            return None;
-        }
-        let (x, y) = self.pointer?;
-        self.target_at(x, y)
-    }
-
-    /// The target that is pressed, while the pointer is over it.
-    pub fn pressed(&self) -> Option<HitTarget> {
-        match self.held {
-            Some(Held::Button(target)) if self.hovered() == Some(target) => Some(target),
-            _ => None,
-        }
-    }
-
-    /// Whether the pointer acts on the canvas: the pen is drawing, or the pointer is over the canvas and free to draw or
-    /// erase.
-    pub fn pointer_acts_on_canvas(&self) -> bool {
-        let is_inside = self.pointer.is_some_and(|(x, y)| self.layout.canvas.contains(x, y));
-        let is_free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
-        self.ink().is_drawing() || (is_inside && is_free)
-    }
-
-    /// Position and radius of the eraser in window pixels, while it is over the canvas.
-    pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
-        let (x, y) = self
-            .pointer
-            .filter(|_| self.is_erasing() && self.pointer_acts_on_canvas())?;
-        Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
-    }
-
-    /// Whether the pointer erases: with that tool, or by the secondary button.
-    fn is_erasing(&self) -> bool {
-        self.tool == Tool::Eraser || matches!(self.held, Some(Held::Eraser { .. }))
-    }
-
-    /// Position and radius of the pen in window pixels, while its width is being changed.
-    pub fn pen_circle(&self) -> Option<(f32, f32, f32)> {
-        let is_dragged = self.held == Some(Held::Slider);
-        let (x, y) = if is_dragged { self.pointer } else { self.pen_changed_at }?;
-        (!self.is_erasing() || is_dragged).then_some((x, y, 0.5 * self.ink().pen() / self.layout.canvas_unit()))
     }
 
     /// Radius of the eraser, in canvas units.
@@ -447,57 +352,4 @@ impl State {
         self.zoom_index = zoom_index;
         self.lay_out(self.layout.window, self.layout.active_panel);
     }
-
-    /// The place of the button that puts back removed examples: in the status line, or in the head of the examples.
-    pub(super) fn restore_button(&self) -> Rect {
-        let is_over_examples = self.overlay == Some(Overlay::Examples);
-        self.layout.restore_button(is_over_examples)
-    }
-
-    /// The target at a window position; an open overlay hides the buttons behind it.
-    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        let is_shown = self.offers_restore() && self.overlay != Some(Overlay::Menu);
-        if is_shown && self.restore_button().contains(x, y) {
-            return Some(HitTarget::Action(Action::RestoreExamples));
-        }
-        match self.overlay {
-            None => self.layout.target_at(x, y),
-            Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
-            Some(Overlay::Examples) => {
-                let mut cells = self.example_cells().into_iter();
-                let hit = cells.find(|(_, rect)| rect.contains(x, y));
-                hit.map(|(index, _)| HitTarget::Example(index))
-            }
-        }
-    }
-
-    /// The examples that the dialog shows, by index, each with its place: the newest comes first.
-    pub(super) fn example_cells(&self) -> Vec<(usize, Rect)> {
-        let count = self.examples.len();
-        let cells = self.layout.example_grid(count);
-        let past = self.scrolled_rows.min(self.max_scrolled_rows()) * columns(cells);
-        let newest_first = (0..count).rev().skip(past);
-        newest_first.zip(cells.iter().copied()).collect()
-    }
-
-    /// The rows of examples that do not fit into the dialog.
-    pub(super) fn max_scrolled_rows(&self) -> usize {
-        let (count, cells) = (self.examples.len(), self.layout.example_grid(self.examples.len()));
-        count.saturating_sub(cells.len()).div_ceil(columns(cells))
-    }
-
-    /// Scrolls the examples as far as it takes to show that one.
-    pub(super) fn reveal_example(&mut self, index: usize) {
-        let cells = self.layout.example_grid(self.examples.len());
-        let columns = columns(cells);
-        let row = self.examples.len().saturating_sub(index + 1) / columns;
-        let shown = (cells.len() / columns).max(1);
-        self.scrolled_rows = self.scrolled_rows.clamp((row + 1).saturating_sub(shown), row);
-    }
-}
-
-/// The cells in a row of a grid.
-fn columns(cells: &[Rect]) -> usize {
-    let top = cells.first().map(|cell| cell.y);
-    cells.iter().take_while(|cell| Some(cell.y) == top).count().max(1)
 }

@@ -304,7 +304,7 @@ impl EventLoop<'_> {
     fn set_cursor(&mut self) {
         let is_clickable = match self.state.hovered() {
             Some(HitTarget::Action(action)) => self.state.is_enabled(action),
-            Some(HitTarget::Example(_)) => true,
+            Some(HitTarget::Example(_) | HitTarget::Bar(_)) => true,
             None => false,
         };
         self.window.set_cursor_style(if self.state.pointer_acts_on_canvas() {
@@ -370,13 +370,7 @@ mod tests {
             known: true,
             microseconds: 31.0,
         };
-        let digit = RecognizedDigit {
-            pixels: [0; 784],
-            prediction,
-            bounds: crate::drawing::strokes::CANVAS_BOUNDS,
-            line: 0,
-            mark: None,
-        };
+        let digit = RecognizedDigit::new([0; 784], prediction, crate::drawing::strokes::CANVAS_BOUNDS);
         let fields = "digit=4 probability=0.993 known=true";
         assert_eq!(prediction_line(&[]), "reading: none");
         assert_eq!(

@@ -11,6 +11,8 @@ pub const MIN_SIZE: (usize, usize) = (640, 480);
 /// The row of one digit in the bar chart of probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarRow {
+    /// The whole row, up to the next one.
+    pub row: Rect,
     /// The digit.
     pub digit: Rect,
     /// The full length of the bar.
@@ -66,4 +68,6 @@ pub enum HitTarget {
     Action(Action),
     /// The example at this index; a click removes it.
     Example(usize),
+    /// The row of this digit in the bar chart; a click labels the selected digit with it.
+    Bar(u8),
 }

@@ -156,6 +156,14 @@ impl Layout {
         })
     }
 
+    /// The digit whose row of the bar chart is at a window position.
+    pub fn bar_at(&self, x: f32, y: f32) -> Option<u8> {
+        (0..)
+            .zip(&self.bars)
+            .find(|(_, bar)| bar.row.contains(x, y))
+            .map(|(digit, _)| digit)
+    }
+
     /// The grid with the largest cells that holds `count` examples, or else the one with the most cells.
     pub fn example_grid(&self, count: usize) -> &[Rect] {
         let enough = self.example_grids.iter().find(|grid| grid.len() >= count);
@@ -268,6 +276,7 @@ mod tests {
                     .all(|&example| inside(layout.overlay, example))
             );
         }
+        check_rows(&layout);
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
         assert!(layout.canvas.y > layout.top_bar.bottom() && layout.panel.y > layout.top_bar.bottom());
         for button in &layout.buttons {
@@ -281,6 +290,28 @@ mod tests {
         }
         for hint in layout.hint {
             assert!(inside(layout.canvas, hint));
+        }
+    }
+
+    /// Checks that each row of the bar chart holds its parts, is disjoint from all others, and is found in its middle.
+    fn check_rows(layout: &Layout) {
+        for (digit, bar) in (0..).zip(&layout.bars) {
+            assert!(
+                [bar.digit, bar.track, bar.percent]
+                    .iter()
+                    .all(|&part| inside(bar.row, part)),
+                "{bar:?}"
+            );
+            let disjoint = [layout.status, layout.confidence, layout.remark, layout.network_input];
+            assert!(
+                disjoint.iter().all(|other| bar.row.intersection(other).is_empty()),
+                "{bar:?}"
+            );
+            let (x, y) = (bar.row.x + bar.row.width / 2, bar.row.y + bar.row.height / 2);
+            assert_eq!(layout.bar_at(x as f32, y as f32), Some(digit));
+        }
+        for pair in layout.bars.windows(2) {
+            assert_eq!(pair[0].row.bottom(), pair[1].row.y);
         }
     }
 

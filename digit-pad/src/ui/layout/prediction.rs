@@ -75,11 +75,16 @@ impl Grid {
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
         let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
+        let track_y = |i: usize| top + (i as f32 * pitch).round() as i32;
+        let above = ((pitch - thickness) / 2.0) as i32;
         std::array::from_fn(|i| {
-            let y = top + (i as f32 * pitch).round() as i32;
+            let y = track_y(i);
+            // The last row ends above the status line.
+            let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(12.0));
             let track = Rect::new(track_x, y, percent_x - gap - track_x, thickness as i32);
             let text_y = y + (track.height - text_height) / 2;
             BarRow {
+                row: Rect::new(panel.x, y - above, panel.width, bottom - y + above),
                 digit: Rect::new(panel.x, text_y, digit_width, text_height),
                 track,
                 percent: Rect::new(percent_x, text_y, percent_width, text_height),

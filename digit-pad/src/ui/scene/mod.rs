@@ -9,6 +9,7 @@ mod prediction;
 mod status;
 mod toolbar;
 mod training;
+mod why;
 
 use crate::ui::{
     layout::Panel,
@@ -25,6 +26,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         theme,
     };
     scene.canvas(state);
+    scene.suggested_stroke(state);
     scene.digit_boxes(state.digits());
     scene.top_bar();
     scene.slider(state.ink().pen());
@@ -64,10 +66,7 @@ mod tests {
         graphics::{canvas::Rect, color::Color, text::Text},
         recognition::prediction::Prediction,
         training::progress::Progress,
-        ui::{
-            scene::status::wrapped,
-            state::{Opening, RecognizedDigit},
-        },
+        ui::{event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 
     const THEME: Theme = Theme::DARK;
@@ -88,12 +87,12 @@ mod tests {
             ink.pen_up(Point::new(280.0, 280.0));
         }
         let mut state = State::new(width, height, Opening::Ink(ink));
-        let digit = prediction.map(|prediction| RecognizedDigit {
-            pixels: state.network_input().unwrap_or([0; 784]),
-            prediction,
-            bounds: CANVAS_BOUNDS.grown(-264.0),
-            line: 0,
-            mark: None,
+        let digit = prediction.map(|prediction| {
+            RecognizedDigit::new(
+                state.network_input().unwrap_or([0; 784]),
+                prediction,
+                CANVAS_BOUNDS.grown(-264.0),
+            )
         });
         state.show_digits(digit.into_iter().collect());
         state
@@ -139,16 +138,20 @@ mod tests {
     /// The first text that does not fit its rectangle.
     fn overflow(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
         static TEXT: LazyLock<Text> = LazyLock::new(Text::new);
-        scene(&window(width, height, prediction), &THEME)
-            .into_iter()
-            .find_map(|item| match item {
-                Item::Text { rect, text, style, .. }
-                    if TEXT.width(&text, style) > rect.width as f32 || TEXT.cap_height(style) > rect.height as f32 =>
-                {
-                    Some(format!("{text:?} in {rect:?} at {width}×{height}"))
-                }
-                _ => None,
-            })
+        let mut state = window(width, height, prediction);
+        let row = state.layout().bars[8].row;
+        state.apply(Event::PointerMoved {
+            x: row.x as f32,
+            y: row.y as f32,
+        });
+        scene(&state, &THEME).into_iter().find_map(|item| match item {
+            Item::Text { rect, text, style, .. }
+                if TEXT.width(&text, style) > rect.width as f32 || TEXT.cap_height(style) > rect.height as f32 =>
+            {
+                Some(format!("{text:?} in {rect:?} at {width}×{height}"))
+            }
+            _ => None,
+        })
     }
 
     #[test]
@@ -179,7 +182,10 @@ mod tests {
             width in 640..=3840usize, height in 480..=2160usize, prediction in proptest::option::of(predictions()),
         ) {
             let window_rect = Rect::new(0, 0, width as i32, height as i32);
-            for item in scene(&window(width, height, prediction), &THEME) {
+            let mut state = window(width, height, prediction);
+            let row = state.layout().bars[9].row;
+            state.apply(Event::PointerMoved { x: row.x as f32, y: row.y as f32 });
+            for item in scene(&state, &THEME) {
                 prop_assert_eq!(item.rect().intersection(&window_rect), item.rect());
             }
         }
@@ -257,6 +263,38 @@ mod tests {
         }
         assert!(texts.contains(&("Recognized in 43 µs", THEME.muted)));
         assert!(!texts.iter().any(|(text, _)| *text == "Draw a digit"));
+    }
+
+    #[test]
+    fn the_row_under_the_pointer_says_what_a_click_labels() {
+        for (digit, label) in [(3, "It's a 3"), (8, "It's an 8")] {
+            let mut state = window(960, 640, Some(prediction(true, [0.1; 10])));
+            let row = state.layout().bars[digit].row;
+            let (x, y) = (row.x as f32, row.y as f32);
+            let colors = [
+                None,
+                Some(Event::PointerMoved { x, y }),
+                Some(Event::PointerPressed { x, y }),
+            ]
+            .map(|event| {
+                event.map(|event| state.apply(event));
+                let items = scene(&state, &THEME);
+                let labels = texts(&items).iter().filter(|(text, _)| *text == label).count();
+                let background = items.iter().find_map(|item| match *item {
+                    Item::Fill { rect, color, .. } if rect.intersection(&row) == row && rect.height == row.height => {
+                        Some(color)
+                    }
+                    _ => None,
+                });
+                (labels, background)
+            });
+            let expected = [
+                (0, None),
+                (1, Some(THEME.button_hover)),
+                (1, Some(THEME.button_pressed)),
+            ];
+            assert_eq!(colors, expected);
+        }
     }
 
     #[test]

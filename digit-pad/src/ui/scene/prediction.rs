@@ -13,9 +13,10 @@ use crate::{
         segmentation::numbers,
     },
     ui::{
-        layout::BarRow,
+        layout::{BarRow, HitTarget},
+        recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item},
-        state::{RecognizedDigit, State},
+        state::State,
     },
 };
 
@@ -26,7 +27,12 @@ impl SceneBuilder<'_> {
         self.predicted_digits(state.digits());
         self.network_input(selected.map(|digit| &digit.pixels));
         for (digit, row) in state.layout().bars.iter().enumerate() {
-            self.bar(digit, row, selected.map(|digit| &digit.prediction));
+            let target = Some(HitTarget::Bar(digit as u8));
+            let is_hovered = state.hovered() == target;
+            if is_hovered {
+                self.row_highlight(row, state.pressed() == target);
+            }
+            self.bar(digit, row, selected.map(|digit| &digit.prediction), is_hovered);
         }
     }
 
@@ -154,8 +160,27 @@ impl SceneBuilder<'_> {
         self.outline(rect, radius);
     }
 
-    /// The row of a digit in the bar chart.
-    fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>) {
+    /// The background of a row that a click would act on.
+    fn row_highlight(&mut self, row: &BarRow, is_pressed: bool) {
+        let (theme, margin) = (self.theme, self.layout.scaled(8.0) as i32);
+        self.items.push(Item::Fill {
+            rect: Rect::new(
+                row.row.x - margin,
+                row.row.y,
+                row.row.width + 2 * margin,
+                row.row.height,
+            ),
+            radius: self.layout.scaled(7.0),
+            color: if is_pressed {
+                theme.button_pressed
+            } else {
+                theme.button_hover
+            },
+        });
+    }
+
+    /// The row of a digit in the bar chart: its percentage, or under the pointer what a click would label.
+    fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>, is_hovered: bool) {
         let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
         let is_predicted = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
         let text_color = if is_predicted { theme.text } else { theme.muted };
@@ -196,6 +221,10 @@ impl SceneBuilder<'_> {
                 color,
             });
         }
+        if is_hovered {
+            let label = label(digit);
+            return self.text(row.percent, &label, Face::SemiBold, 13.0, Align::Right, theme.text);
+        }
         let face = if is_predicted { Face::SemiBold } else { Face::Medium };
         self.text(row.percent, &percent(probability), face, 14.0, Align::Right, text_color);
     }
@@ -208,6 +237,12 @@ fn symbol(prediction: &Prediction) -> String {
     } else {
         "?".to_owned()
     }
+}
+
+/// What a click on a digit's row says of the drawing.
+fn label(digit: usize) -> String {
+    let article = if digit == 8 { "an" } else { "a" };
+    format!("It's {article} {digit}")
 }
 
 /// Smallest probability that is drawn as a bar.

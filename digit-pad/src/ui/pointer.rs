@@ -1,0 +1,111 @@
+//! What the pointer is over: the selected digit, the target of a click, the canvas.
+
+use crate::{
+    graphics::canvas::Rect,
+    ui::{
+        action::Action,
+        layout::HitTarget,
+        recognized_digit::RecognizedDigit,
+        state::{Held, Overlay, State, Tool},
+    },
+};
+
+impl State {
+    /// The digit that the panel describes: the one under the pointer, or else the last.
+    pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
+        self.digits.get(self.selected_index()?)
+    }
+
+    /// Index of the selected digit among [`digits`](State::digits).
+    pub fn selected_index(&self) -> Option<usize> {
+        let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
+        let is_hovered = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
+        let hovered = self
+            .digits
+            .iter()
+            .position(is_hovered)
+            .filter(|_| !self.ink().is_drawing());
+        hovered.or(self.digits.len().checked_sub(1))
+    }
+
+    /// Whether the selected digit can be labeled: there is one, it is no mark, and nothing covers or changes it.
+    pub fn can_teach(&self) -> bool {
+        let is_digit = self.selected_digit().is_some_and(|digit| digit.mark.is_none());
+        is_digit && !self.is_blank() && !self.ink().is_drawing() && self.overlay.is_none()
+    }
+
+    /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
+    pub fn hovered(&self) -> Option<HitTarget> {
+        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
+            return None;
+        }
+        let (x, y) = self.pointer?;
+        self.target_at(x, y)
+    }
+
+    /// The target that is pressed, while the pointer is over it.
+    pub fn pressed(&self) -> Option<HitTarget> {
+        match self.held {
+            Some(Held::Button(target)) if self.hovered() == Some(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Whether the pointer acts on the canvas: the pen is drawing, or the pointer is over the canvas and free to draw or
+    /// erase.
+    pub fn pointer_acts_on_canvas(&self) -> bool {
+        let is_inside = self.pointer.is_some_and(|(x, y)| self.layout.canvas.contains(x, y));
+        let is_free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
+        self.ink().is_drawing() || (is_inside && is_free)
+    }
+
+    /// Position and radius of the eraser in window pixels, while it is over the canvas.
+    pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
+        let (x, y) = self
+            .pointer
+            .filter(|_| self.is_erasing() && self.pointer_acts_on_canvas())?;
+        Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
+    }
+
+    /// Whether the pointer erases: with that tool, or by the secondary button.
+    fn is_erasing(&self) -> bool {
+        self.tool == Tool::Eraser || matches!(self.held, Some(Held::Eraser { .. }))
+    }
+
+    /// Position and radius of the pen in window pixels, while its width is being changed.
+    pub fn pen_circle(&self) -> Option<(f32, f32, f32)> {
+        let is_dragged = self.held == Some(Held::Slider);
+        let (x, y) = if is_dragged { self.pointer } else { self.pen_changed_at }?;
+        let radius = 0.5 * self.ink().pen() / self.layout.canvas_unit();
+        (!self.is_erasing() || is_dragged).then_some((x, y, radius))
+    }
+
+    /// The place of the button that puts back removed examples: in the status line, or in the head of the examples.
+    pub(super) fn restore_button(&self) -> Rect {
+        let is_over_examples = self.overlay == Some(Overlay::Examples);
+        self.layout.restore_button(is_over_examples)
+    }
+
+    /// The target at a window position; an open overlay hides the buttons behind it.
+    pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let is_shown = self.offers_restore() && self.overlay != Some(Overlay::Menu);
+        if is_shown && self.restore_button().contains(x, y) {
+            return Some(HitTarget::Action(Action::RestoreExamples));
+        }
+        match self.overlay {
+            None => self.layout.target_at(x, y).or_else(|| self.bar_at(x, y)),
+            Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
+            Some(Overlay::Examples) => {
+                let mut cells = self.example_cells().into_iter();
+                let hit = cells.find(|(_, rect)| rect.contains(x, y));
+                hit.map(|(index, _)| HitTarget::Example(index))
+            }
+        }
+    }
+
+    /// The row of the bar chart at a window position, while a click on it can label the selected digit.
+    fn bar_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let digit = self.layout.bar_at(x, y)?;
+        (self.shows_prediction() && self.can_teach()).then_some(HitTarget::Bar(digit))
+    }
+}
