@@ -143,6 +143,9 @@ impl State {
     /// way; and the message.
     fn close(&mut self) -> Effects {
         self.message = None;
+        if self.overlay.is_none() && self.shows_activations() && self.opened_layer.take().is_some() {
+            return Effects::REPAINT;
+        }
         let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
         if self.overlay.take().is_none() && is_other_panel {
             self.show_panel(Panel::Prediction);
@@ -268,6 +271,11 @@ impl State {
                 self.send(Command::RemoveExample(index))
             }
             HitTarget::Bar(digit) => self.teach(digit),
+            HitTarget::Layer(layer) => {
+                self.open_layer(layer);
+                Effects::REPAINT
+            }
+            HitTarget::Map { .. } => Effects::REPAINT,
         }
     }
 

@@ -79,7 +79,10 @@ impl State {
             return Some(HitTarget::Action(Action::RestoreExamples));
         }
         match self.overlay {
-            None => self.layout.target_at(x, y).or_else(|| self.bar_at(x, y)),
+            None => {
+                let button = self.layout.target_at(x, y);
+                button.or_else(|| self.bar_at(x, y)).or_else(|| self.layer_at(x, y))
+            }
             Some(Overlay::Help) => None,
             Some(Overlay::Examples) => {
                 // The newest example comes first.

@@ -2,6 +2,7 @@
 
 mod elements;
 mod grid;
+mod layers;
 mod overlays;
 mod prediction;
 mod tool_bars;
@@ -10,6 +11,7 @@ use self::grid::Grid;
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, Panel},
     grid::text_scale,
+    layers::LayerRow,
 };
 use crate::{
     drawing::strokes::{CANVAS, PENS},
