@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    drawing::strokes::{PEN, PENS},
     error::Error,
     storage::{atomic_file, paths::UserPaths, small_file},
     ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS, text_scale},
@@ -16,8 +17,8 @@ const MAX_SIDE: usize = 8_192;
 /// Largest settings file, in bytes.
 const MAX_FILE: u64 = 1 << 16;
 
-/// Window size, theme and zoom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Window size, theme, zoom and width of the pen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// Width of the window, in pixels.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub zoom_index: usize,
     /// Whether the dark theme is on.
     pub dark: bool,
+    /// Width of the pen, in canvas units.
+    pub pen: f32,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             height: DEFAULT_SIZE.1,
             zoom_index: 1,
             dark: true,
+            pen: PEN,
         }
     }
 }
@@ -84,6 +88,11 @@ impl Settings {
             height: settings.height.clamp(MIN_SIZE.1, MAX_SIDE),
             zoom_index: settings.zoom_index.min(ZOOMS.len() - 1),
             dark: settings.dark,
+            pen: if settings.pen.is_finite() {
+                settings.pen.clamp(PENS.0, PENS.1)
+            } else {
+                PEN
+            },
         }
     }
 
@@ -117,6 +126,7 @@ mod tests {
             height: 800,
             zoom_index: 3,
             dark: false,
+            pen: 12.5,
         };
         settings.save(&paths).unwrap();
         assert_eq!(Settings::load(&paths), Some(settings));
@@ -146,6 +156,18 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let loaded = Settings::load(&paths).unwrap_or_default();
             assert_eq!(loaded.zoom_index, zoom_index, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_width_of_the_pen_is_within_its_limits() {
+        for (text, pen) in [
+            ("{}", PEN),
+            (r#"{"pen":20}"#, 20.0),
+            (r#"{"pen":1e30}"#, PENS.1),
+            (r#"{"pen":-4}"#, PENS.0),
+        ] {
+            assert_eq!(Settings::from_json(text).pen, pen, "{text}");
         }
     }
 

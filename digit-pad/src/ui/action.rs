@@ -57,36 +57,66 @@ pub enum Action {
     Quit,
 }
 
+/// A group of the menu: its heading and its actions.
+pub type MenuGroup = (&'static str, &'static [Action]);
+
 impl Action {
-    /// All actions, in the order of the help overlay.
-    pub const ALL: [Action; 26] = [
-        Action::Undo,
-        Action::Redo,
-        Action::Eraser,
-        Action::Thinner,
-        Action::Thicker,
-        Action::Clear,
-        Action::Open,
-        Action::Save,
-        Action::SaveNetwork,
-        Action::RandomDigit,
-        Action::NextMisclassified,
-        Action::Layers,
-        Action::Why,
-        Action::Examples,
-        Action::UndoExample,
-        Action::RemoveAllExamples,
-        Action::RestoreExamples,
-        Action::Train,
-        Action::Pause,
-        Action::Stop,
-        Action::RestoreBuiltIn,
-        Action::Theme,
-        Action::ZoomIn,
-        Action::ZoomOut,
-        Action::Help,
-        Action::Quit,
+    /// The menu: three columns of groups. Destructive actions come last in their group.
+    pub const MENU: [[MenuGroup; 2]; 3] = [
+        [
+            (
+                "Draw",
+                &[
+                    Action::Undo,
+                    Action::Redo,
+                    Action::Eraser,
+                    Action::Thinner,
+                    Action::Thicker,
+                    Action::Clear,
+                ],
+            ),
+            ("Look inside", &[Action::Layers, Action::Why]),
+        ],
+        [
+            (
+                "Try",
+                &[
+                    Action::Open,
+                    Action::Save,
+                    Action::SaveNetwork,
+                    Action::RandomDigit,
+                    Action::NextMisclassified,
+                ],
+            ),
+            (
+                "Train",
+                &[Action::Train, Action::Pause, Action::Stop, Action::RestoreBuiltIn],
+            ),
+        ],
+        [
+            (
+                "Teach",
+                &[
+                    Action::Examples,
+                    Action::UndoExample,
+                    Action::RestoreExamples,
+                    Action::RemoveAllExamples,
+                ],
+            ),
+            ("View", &[Action::Theme, Action::ZoomIn, Action::ZoomOut, Action::Quit]),
+        ],
     ];
+
+    /// All actions: those of the menu, and the menu itself.
+    pub fn all() -> impl Iterator<Item = Action> {
+        let in_menu = Action::MENU.into_iter().flatten().flat_map(|(_, actions)| actions);
+        in_menu.copied().chain([Action::Help])
+    }
+
+    /// Whether it removes what the user has made; there is an action that undoes it.
+    pub fn is_destructive(self) -> bool {
+        matches!(self, Action::Clear | Action::RemoveAllExamples)
+    }
 
     /// The buttons under the canvas, beside the pen slider.
     pub const TOOLBAR: [Action; 4] = [Action::Undo, Action::Redo, Action::Eraser, Action::Clear];
@@ -113,27 +143,26 @@ impl Action {
         groups.chain(&Action::TOP_BAR_END).any(|&action| action == self)
     }
 
-    /// The label on a button.
-    pub fn short_label(self) -> &'static str {
+    /// The label on a button, if it may have one: the theme's speaks for itself.
+    pub fn short_label(self) -> Option<&'static str> {
         match self {
-            Action::Open => "Open",
-            Action::Save => "Save",
-            Action::RandomDigit => "Random digit",
-            Action::NextMisclassified => "Misread",
-            Action::Layers => "Look inside",
-            Action::Why => "Why",
-            Action::Examples => "My digits",
-            Action::Train => "Train",
-            Action::Theme => "Theme",
-            Action::Help => "Menu",
-            Action::Pause => "Pause",
-            Action::Stop => "Stop",
-            Action::RestoreBuiltIn => "Restore",
-            other => other.label(),
+            Action::Open => Some("Open"),
+            Action::Save => Some("Save"),
+            Action::RandomDigit => Some("Random digit"),
+            Action::NextMisclassified => Some("Misread"),
+            Action::Layers => Some("Look inside"),
+            Action::Why => Some("Why"),
+            Action::Examples => Some("My digits"),
+            Action::Train => Some("Train"),
+            Action::Help => Some("Menu"),
+            Action::Pause => Some("Pause"),
+            Action::Stop => Some("Stop"),
+            Action::RestoreBuiltIn => Some("Restore"),
+            _ => None,
         }
     }
 
-    /// The label in help and tooltips.
+    /// The label in the menu and in tooltips.
     pub fn label(self) -> &'static str {
         match self {
             Action::Undo => "Undo",
@@ -150,14 +179,14 @@ impl Action {
             Action::Layers => "Show layer activations",
             Action::Why => "Why this digit",
             Action::Train => "Train from scratch",
-            Action::Pause => "Pause or resume training",
-            Action::Stop => "Stop training, keep network",
+            Action::Pause => "Pause or resume",
+            Action::Stop => "Stop, keep network",
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
             Action::RemoveAllExamples => "Remove all examples",
             Action::RestoreExamples => "Undo removal of examples",
-            Action::Theme => "Switch light and dark theme",
+            Action::Theme => "Light or dark theme",
             Action::ZoomIn => "Zoom in",
             Action::ZoomOut => "Zoom out",
             Action::Help => "Menu",
@@ -165,7 +194,7 @@ impl Action {
         }
     }
 
-    /// The shortcut, as help and tooltips show it.
+    /// The shortcut, as the menu and tooltips show it.
     pub fn key(self) -> &'static str {
         match self {
             Action::Undo => "Z",
@@ -201,11 +230,11 @@ impl Action {
     pub(super) fn for_key(key: Key, modifiers: Modifiers) -> Option<Action> {
         let by_letter = |letter: char| {
             let is_letter = |action: &Action| action.key().chars().eq([letter]);
-            Action::ALL.into_iter().find(is_letter)
+            Action::all().find(is_letter)
         };
         match (key, modifiers.control) {
-            // It closes what is open, which is no action.
-            (Key::Escape, _) => None,
+            // They close what is open and move the focus, which is no action.
+            (Key::Escape | Key::Tab | Key::Enter | Key::Left | Key::Right, _) => None,
             (Key::Delete | Key::Backspace, _) => Some(Action::Clear),
             (Key::Space, _) => Some(Action::Pause),
             (Key::Help, _) => Some(Action::Help),
@@ -238,6 +267,14 @@ pub enum Key {
     Backspace,
     /// The space bar.
     Space,
+    /// Tab.
+    Tab,
+    /// Enter, of the keypad too.
+    Enter,
+    /// The arrow to the left.
+    Left,
+    /// The arrow to the right.
+    Right,
     /// Plus, or equals: the same key without shift.
     Plus,
     /// Minus.
@@ -263,15 +300,17 @@ mod tests {
 
     #[test]
     fn labels_and_keys_are_unique() {
-        let labels: HashSet<_> = Action::ALL.map(Action::label).into();
-        let keys: HashSet<_> = Action::ALL.map(Action::key).into();
-        let actions: HashSet<_> = Action::ALL.into();
-        assert_eq!((labels.len(), keys.len(), actions.len()), (26, 26, 26));
+        let count = Action::all().count();
+        let labels: HashSet<_> = Action::all().map(Action::label).collect();
+        let keys: HashSet<_> = Action::all().map(Action::key).collect();
+        let actions: HashSet<_> = Action::all().collect();
+        assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
+        assert_eq!(count, 26, "every action is in the menu");
     }
 
     #[test]
     fn displayed_keys_trigger_their_actions() {
-        for action in Action::ALL {
+        for action in Action::all() {
             let control = action.key().starts_with("Ctrl ");
             let key = match action.key().trim_start_matches("Ctrl ") {
                 "Space" => Key::Space,

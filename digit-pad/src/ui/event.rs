@@ -26,6 +26,27 @@ pub enum Event {
         /// Distance from the top edge.
         y: f32,
     },
+    /// The secondary button was pressed at this position.
+    SecondaryPressed {
+        /// Distance from the left edge.
+        x: f32,
+        /// Distance from the top edge.
+        y: f32,
+    },
+    /// The secondary button was released at this position.
+    SecondaryReleased {
+        /// Distance from the left edge.
+        x: f32,
+        /// Distance from the top edge.
+        y: f32,
+    },
+    /// The wheel was turned by one notch.
+    WheelTurned {
+        /// Whether away from the user.
+        up: bool,
+        /// Whether Control is held.
+        control: bool,
+    },
     /// A key was pressed, or repeats.
     KeyPressed {
         /// The key.

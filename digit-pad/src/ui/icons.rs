@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn buttons_have_distinct_icons() {
-        let in_bar = Action::ALL.into_iter().filter(|action| action.is_in_top_bar());
+        let in_bar = Action::all().filter(|action| action.is_in_top_bar());
         let icons: Vec<_> = Action::TOOLBAR.into_iter().chain(in_bar).map(icon).collect();
         assert_eq!(icons.len(), 14);
         for (i, lines) in icons.iter().enumerate() {

@@ -14,6 +14,9 @@ use crate::{
 /// Factor by which a key changes the pen's width.
 const PEN_STEP: f32 = 1.25;
 
+/// Factor by which a notch of the wheel changes the pen's width.
+const WHEEL_STEP: f32 = 1.12;
+
 /// Within this distance of pixels, the pointer has not moved on.
 const SAME_PLACE: f32 = 4.0;
 
@@ -24,23 +27,28 @@ impl State {
             Event::PointerMoved { x, y } => self.pointer_moved(x, y),
             Event::PointerPressed { x, y } => self.pointer_moved(x, y) | self.pointer_pressed(x, y),
             Event::PointerReleased { x, y } => self.pointer_moved(x, y) | self.pointer_released(x, y),
+            Event::SecondaryPressed { x, y } => self.pointer_moved(x, y) | self.secondary_pressed(x, y),
+            Event::SecondaryReleased { x, y } => self.pointer_moved(x, y) | self.secondary_released(),
+            Event::WheelTurned { up, control } => self.wheel_turned(up, control),
             Event::KeyPressed { key, modifiers } => self.key_pressed(key, modifiers),
             Event::Resized { width, height } => self.resized(width, height),
         }
     }
 
-    /// Performs an action if it is available. Actions on the drawing or the network close the help overlay.
+    /// Performs an action if it is available. Actions on the drawing or the network close the menu.
     pub fn act(&mut self, action: Action) -> Effects {
         if !self.is_enabled(action) {
             return Effects::default();
         }
-        self.message = None;
-        let keeps_help_open = matches!(
+        if action != Action::Help {
+            self.message = None;
+        }
+        let keeps_menu_open = matches!(
             action,
             Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::ZoomIn | Action::ZoomOut
         );
-        if self.overlay == Some(Overlay::Help) && !keeps_help_open {
-            self.overlay = None;
+        if self.overlay == Some(Overlay::Menu) && !keeps_menu_open {
+            (self.overlay, self.focus) = (None, None);
             return self.perform(action) | Effects::REPAINT;
         }
         self.perform(action)
@@ -79,7 +87,7 @@ impl State {
                 self.set_zoom(self.zoom_index - 1);
                 Effects::RECOGNIZE
             }
-            Action::Help => self.toggle(Overlay::Help),
+            Action::Help => self.toggle(Overlay::Menu),
             Action::Examples => self.toggle(Overlay::Examples),
             Action::Layers => {
                 let panel = match self.layout.active_panel {
@@ -135,14 +143,19 @@ impl State {
             Some(overlay)
         };
         self.document.ink.lift();
-        self.held = None;
+        (self.held, self.focus, self.scrolled_rows) = (None, None, 0);
         Effects::REPAINT
     }
 
-    /// Closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
+    /// Drops the focus, or else closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
     /// way; and the message.
     fn close(&mut self) -> Effects {
         self.message = None;
+        let had_focus = self.focused().is_some();
+        self.focus = None;
+        if had_focus && self.overlay.is_none() {
+            return Effects::REPAINT;
+        }
         if self.overlay.is_none() && self.shows_activations() && self.opened_layer.take().is_some() {
             return Effects::REPAINT;
         }
@@ -153,12 +166,19 @@ impl State {
         Effects::REPAINT
     }
 
-    fn set_pen(&mut self, width: f32) -> Effects {
+    /// Sets the pen's width, in canvas units.
+    pub fn set_pen(&mut self, width: f32) -> Effects {
         self.document.ink.set_pen(width);
         Effects::REPAINT
     }
 
     fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
+        if key == Key::Tab {
+            return self.move_focus(modifiers.shift);
+        }
+        if let Some(effects) = self.key_on_focused(key) {
+            return effects;
+        }
         if let (Key::Digit(digit), false) = (key, modifiers.control) {
             return self.teach(digit);
         }
@@ -183,6 +203,7 @@ impl State {
             self.hovered(),
             self.pressed(),
             self.eraser_circle(),
+            self.pen_circle(),
             self.selected_index(),
         )
     }
@@ -190,7 +211,9 @@ impl State {
     fn pointer_moved(&mut self, x: f32, y: f32) -> Effects {
         let before = self.pointer_dependents();
         self.pointer = Some((x, y));
-        self.removed_at = self.removed_at.filter(|at| (x - at.0).hypot(y - at.1) <= SAME_PLACE);
+        let is_here = |at: &(f32, f32)| (x - at.0).hypot(y - at.1) <= SAME_PLACE;
+        self.removed_at = self.removed_at.filter(is_here);
+        self.pen_changed_at = self.pen_changed_at.filter(is_here);
         let point = self.layout.canvas_point(x, y);
         if self.document.ink.pen_move(point) {
             return Effects::RECOGNIZE;
@@ -208,11 +231,21 @@ impl State {
     }
 
     fn pointer_pressed(&mut self, x: f32, y: f32) -> Effects {
+        if self.focus.take().is_some() {
+            return self.pointer_pressed(x, y) | Effects::REPAINT;
+        }
+        // The secondary button erases already.
+        if matches!(self.held, Some(Held::Eraser { .. })) {
+            return Effects::default();
+        }
+        self.pen_changed_at = None;
         if let Some(target) = self.target_at(x, y) {
             self.held = Some(Held::Button(target));
             return Effects::REPAINT;
         }
-        if self.overlay.take().is_some() {
+        if self.overlay.is_some() {
+            // A click that misses a row or an example does not close the dialog.
+            self.overlay = self.overlay.filter(|_| self.layout.overlay.contains(x, y));
             return Effects::REPAINT;
         }
         if self.layout.slider.contains(x, y) {
@@ -231,6 +264,41 @@ impl State {
                 Effects::RECOGNIZE
             }
             Tool::Eraser => self.erase(point, point, false),
+        }
+    }
+
+    /// The secondary button erases while it is held, whatever the tool is.
+    fn secondary_pressed(&mut self, x: f32, y: f32) -> Effects {
+        let is_busy = self.held.is_some() || self.ink().is_drawing() || self.overlay.is_some();
+        if is_busy || !self.layout.canvas.contains(x, y) {
+            return Effects::default();
+        }
+        (self.message, self.pen_changed_at) = (None, None);
+        let point = self.layout.canvas_point(x, y);
+        self.erase(point, point, false)
+    }
+
+    fn secondary_released(&mut self) -> Effects {
+        match self.held {
+            Some(Held::Eraser { .. }) => {
+                self.held = None;
+                Effects::REPAINT
+            }
+            _ => Effects::default(),
+        }
+    }
+
+    /// Zooms with Control, scrolls the examples, or changes the width of the pen over the canvas.
+    fn wheel_turned(&mut self, up: bool, control: bool) -> Effects {
+        match (control, self.overlay) {
+            (true, _) => self.act(if up { Action::ZoomIn } else { Action::ZoomOut }),
+            (false, Some(Overlay::Examples)) => self.scroll_examples(up),
+            (false, None) if self.pointer_acts_on_canvas() && !self.ink().is_drawing() => {
+                self.pen_changed_at = self.pointer;
+                let factor = if up { WHEEL_STEP } else { 1.0 / WHEEL_STEP };
+                self.set_pen(self.ink().pen() * factor)
+            }
+            _ => Effects::default(),
         }
     }
 
@@ -261,7 +329,7 @@ impl State {
         }
     }
 
-    fn activate(&mut self, target: HitTarget) -> Effects {
+    pub(super) fn activate(&mut self, target: HitTarget) -> Effects {
         match target {
             HitTarget::Action(action) => self.act(action),
             // A second click at the same place is not meant for the example that has come there.
@@ -291,6 +359,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -302,7 +372,11 @@ mod tests {
             prediction::Prediction,
             segmentation::Mark,
         },
-        ui::{RecognizedDigit, state::Opening},
+        ui::{
+            RecognizedDigit,
+            layout::{MenuEntry, MenuRow},
+            state::{ExampleView, Opening},
+        },
     };
 
     fn window(opening: Opening) -> State {
@@ -601,6 +675,115 @@ mod tests {
         assert!(state.is_blank() && state.network_input().is_none());
     }
 
+    #[test]
+    fn the_secondary_button_erases_and_the_pen_stays() {
+        let mut state = window(Opening::Blank);
+        draw_one(&mut state);
+        let (from, to) = (on_canvas(&state, 0.3, 0.5), on_canvas(&state, 0.7, 0.5));
+        assert_eq!(
+            state.apply(Event::SecondaryPressed { x: from.0, y: from.1 }),
+            Effects::REPAINT
+        );
+        assert!(state.eraser_circle().is_some());
+        assert_eq!(
+            pressed(&mut state, from),
+            Effects::default(),
+            "no stroke begins meanwhile"
+        );
+        assert_eq!(moved(&mut state, to), Effects::RECOGNIZE);
+        assert_eq!(state.ink().strokes().len(), 2, "the stroke is cut");
+        assert_eq!(
+            state.apply(Event::SecondaryReleased { x: to.0, y: to.1 }),
+            Effects::REPAINT
+        );
+        assert_eq!((state.tool(), state.eraser_circle()), (Tool::Pen, None));
+        state.act(Action::Undo);
+        assert_eq!(state.ink().strokes().len(), 1);
+        pressed(&mut state, from);
+        let elsewhere = Event::SecondaryPressed { x: to.0, y: to.1 };
+        state.apply(elsewhere);
+        assert!(state.ink().is_drawing(), "a stroke goes on");
+        let outside = Event::SecondaryPressed { x: 2.0, y: 2.0 };
+        assert_eq!(window(Opening::Blank).apply(outside), Effects::default());
+    }
+
+    #[test]
+    fn the_wheel_changes_the_pen_and_shows_its_width() {
+        let mut state = window(Opening::Blank);
+        let turned = |state: &mut State, up| state.apply(Event::WheelTurned { up, control: false });
+        let pen = state.ink().pen();
+        assert_eq!(
+            turned(&mut state, true),
+            Effects::default(),
+            "the pointer is not over the canvas"
+        );
+        let middle = on_canvas(&state, 0.5, 0.5);
+        moved(&mut state, middle);
+        assert_eq!(turned(&mut state, true), Effects::REPAINT);
+        assert!(state.ink().pen() > pen);
+        let (x, y, radius) = state.pen_circle().unwrap();
+        assert_eq!((x, y), middle);
+        assert!((radius - 0.5 * state.ink().pen() / state.layout().canvas_unit()).abs() < 1e-3);
+        turned(&mut state, false);
+        turned(&mut state, false);
+        assert!(state.ink().pen() < pen);
+        let away = on_canvas(&state, 0.6, 0.5);
+        assert_eq!(moved(&mut state, away), Effects::REPAINT);
+        assert_eq!(state.pen_circle(), None, "the pointer has moved on");
+        let slider = state.layout().slider;
+        pressed(&mut state, (slider.x as f32 + 30.0, slider.y as f32 + 10.0));
+        assert!(state.pen_circle().is_some());
+        released(&mut state, (slider.x as f32 + 30.0, slider.y as f32 + 10.0));
+        assert_eq!(state.pen_circle(), None);
+    }
+
+    #[test]
+    fn the_wheel_zooms_with_control() {
+        let mut state = window(Opening::Blank);
+        let zoom = state.zoom_index();
+        assert_eq!(
+            state.apply(Event::WheelTurned {
+                up: true,
+                control: true
+            }),
+            Effects::RECOGNIZE
+        );
+        assert_eq!(state.zoom_index(), zoom + 1);
+        for _ in 0..9 {
+            state.apply(Event::WheelTurned {
+                up: false,
+                control: true,
+            });
+        }
+        assert_eq!(state.zoom_index(), 0);
+    }
+
+    #[test]
+    fn the_wheel_scrolls_examples_that_do_not_fit() {
+        let mut state = window(Opening::Blank);
+        let turned = |state: &mut State, up| state.apply(Event::WheelTurned { up, control: false });
+        let example = |i| ExampleView {
+            pixels: [0; 784],
+            label: (i % 10) as u8,
+        };
+        state.show_examples(Arc::new((0..3_000).map(example).collect()));
+        state.act(Action::Examples);
+        let shown = state.example_cells().len();
+        assert_eq!(state.example_cells()[0].0, 2_999, "the newest comes first");
+        assert_eq!(turned(&mut state, true), Effects::default());
+        assert_eq!(turned(&mut state, false), Effects::REPAINT);
+        let (first, rect) = state.example_cells()[0];
+        assert!(first < 2_999 && state.example_cells().len() == shown);
+        assert_eq!(
+            state.target_at(rect.x as f32 + 1.0, rect.y as f32 + 1.0),
+            Some(HitTarget::Example(first))
+        );
+        while turned(&mut state, false).repaint {}
+        assert_eq!(state.example_cells().last().unwrap().0, 0, "the oldest is in reach");
+        state.show_examples(Arc::new((0..4).map(example).collect()));
+        assert_eq!(state.example_cells().len(), 4);
+    }
+
     fn events() -> impl Strategy<Value = Event> {
         let position = || (-100.0..1100.0f32, -100.0..800.0f32);
         let key = prop_oneof![
@@ -614,12 +797,18 @@ mod tests {
             Just(Key::Digit(7)),
             Just(Key::Plus),
             Just(Key::Escape),
+            Just(Key::Tab),
+            Just(Key::Enter),
+            Just(Key::Right),
             Just(Key::Delete),
         ];
         prop_oneof![
             8 => position().prop_map(|(x, y)| Event::PointerMoved { x, y }),
             3 => position().prop_map(|(x, y)| Event::PointerPressed { x, y }),
             2 => position().prop_map(|(x, y)| Event::PointerReleased { x, y }),
+            1 => position().prop_map(|(x, y)| Event::SecondaryPressed { x, y }),
+            1 => position().prop_map(|(x, y)| Event::SecondaryReleased { x, y }),
+            1 => (any::<bool>(), any::<bool>()).prop_map(|(up, control)| Event::WheelTurned { up, control }),
             1 => (key, any::<bool>(), any::<bool>()).prop_map(|(key, control, shift)| {
                 Event::KeyPressed { key, modifiers: Modifiers { control, shift } }
             }),
@@ -652,11 +841,7 @@ mod tests {
         assert_ne!(erased.strokes(), before.strokes());
         let lower = on_canvas(&state, 0.5, 0.8);
         moved(&mut state, lower);
-        assert_eq!(
-            state.ink().strokes(),
-            erased.strokes(),
-            "the help overlay covers the canvas"
-        );
+        assert_eq!(state.ink().strokes(), erased.strokes(), "the menu covers the canvas");
         assert!(!state.is_enabled(Action::Redo));
         state.act(Action::Undo);
         assert_eq!(state.ink().strokes(), before.strokes());
@@ -672,18 +857,85 @@ mod tests {
     }
 
     #[test]
-    fn help_closes_when_an_action_changes_the_drawing() {
+    fn the_menu_closes_when_an_action_changes_the_drawing() {
         let mut state = window(Opening::default());
         draw_one(&mut state);
         state.act(Action::Help);
         state.act(Action::Theme);
-        assert_eq!(state.overlay(), Some(Overlay::Help));
+        assert_eq!(state.overlay(), Some(Overlay::Menu));
         let effects = state.act(Action::Undo);
         assert_eq!(
             (effects, state.overlay()),
             (Effects::RECOGNIZE | Effects::REPAINT, None)
         );
         assert!(state.is_blank());
+    }
+
+    /// A position on the row of an action in the menu.
+    fn on_row(state: &State, action: Action) -> (f32, f32) {
+        let is_row = |row: &&MenuRow| row.entry == MenuEntry::Action(action);
+        let rect = state.layout().menu.iter().find(is_row).unwrap().rect;
+        (rect.x as f32 + 5.0, rect.y as f32 + 5.0)
+    }
+
+    #[test]
+    fn every_action_is_in_reach_of_a_click() {
+        for action in Action::all().filter(|&action| action != Action::Help) {
+            let mut state = window(Opening::Blank);
+            draw_one(&mut state);
+            draw_one(&mut state);
+            state.act(Action::Undo);
+            state.show_examples(Arc::new(vec![ExampleView {
+                pixels: [0; 784],
+                label: 3,
+            }]));
+            state.show_message("Removed 1 example");
+            state.offer_restore();
+            if matches!(action, Action::Pause | Action::Stop | Action::RestoreBuiltIn) {
+                state.show_progress(Arc::default());
+            }
+            let mut by_key = state.clone();
+            by_key.act(action);
+            click(&mut state, Action::Help);
+            let (at, is_enabled) = (on_row(&state, action), state.is_enabled(action));
+            assert!(is_enabled, "{action:?}");
+            moved(&mut state, at);
+            assert_eq!(state.hovered(), Some(HitTarget::Action(action)));
+            pressed(&mut state, at);
+            released(&mut state, at);
+            let found = (
+                state.ink(),
+                state.tool(),
+                state.is_dark(),
+                state.zoom_index(),
+                state.shows_why(),
+            );
+            let expected = (
+                by_key.ink(),
+                by_key.tool(),
+                by_key.is_dark(),
+                by_key.zoom_index(),
+                by_key.shows_why(),
+            );
+            assert_eq!(found, expected, "{action:?}");
+            assert_eq!(state.take_commands(), by_key.take_commands(), "{action:?}");
+            let stays = matches!(action, Action::Theme | Action::ZoomIn | Action::ZoomOut | Action::Quit);
+            assert_eq!(state.overlay() == Some(Overlay::Menu), stays, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_click_beside_the_menu_closes_it_and_one_on_a_disabled_row_does_nothing() {
+        let mut state = window(Opening::Blank);
+        state.act(Action::Help);
+        let disabled = on_row(&state, Action::Clear);
+        pressed(&mut state, disabled);
+        released(&mut state, disabled);
+        let heading = state.layout().menu[0].rect;
+        pressed(&mut state, (heading.x as f32, heading.y as f32));
+        assert_eq!(state.overlay(), Some(Overlay::Menu));
+        pressed(&mut state, (2.0, 2.0));
+        assert_eq!(state.overlay(), None);
     }
 
     proptest! {

@@ -6,6 +6,8 @@
 pub mod action;
 pub mod command;
 pub mod event;
+mod example_list;
+pub mod focus;
 pub mod icons;
 mod input;
 mod layer_view;
@@ -21,7 +23,10 @@ pub mod why;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, LayerRow, Layout, MIN_SIZE, Panel, text_scale};
+pub use focus::Focus;
+pub use layout::{
+    BarRow, Button, DEFAULT_SIZE, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
+};
 pub use painter::Painter;
 pub use recognized_digit::RecognizedDigit;
 pub use state::{ExampleView, Opening, Overlay, State, Tool, ZOOMS};

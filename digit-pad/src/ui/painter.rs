@@ -418,6 +418,8 @@ mod tests {
             8 => position().prop_map(|(x, y)| Event::PointerMoved { x, y }),
             3 => position().prop_map(|(x, y)| Event::PointerPressed { x, y }),
             2 => position().prop_map(|(x, y)| Event::PointerReleased { x, y }),
+            1 => position().prop_map(|(x, y)| Event::SecondaryPressed { x, y }),
+            1 => any::<bool>().prop_map(|up| Event::WheelTurned { up, control: false }),
             2 => key.prop_map(|key| Event::KeyPressed { key, modifiers: Modifiers::default() }),
             1 => prop_oneof![Just((640, 480)), Just((700, 560)), Just((300, 200))]
                 .prop_map(|(width, height)| Event::Resized { width, height }),

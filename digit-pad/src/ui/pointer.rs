@@ -63,8 +63,21 @@ impl State {
     pub fn eraser_circle(&self) -> Option<(f32, f32, f32)> {
         let (x, y) = self
             .pointer
-            .filter(|_| self.tool == Tool::Eraser && self.pointer_acts_on_canvas())?;
+            .filter(|_| self.is_erasing() && self.pointer_acts_on_canvas())?;
         Some((x, y, self.eraser_radius() / self.layout.canvas_unit()))
+    }
+
+    /// Whether the pointer erases: with that tool, or by the secondary button.
+    fn is_erasing(&self) -> bool {
+        self.tool == Tool::Eraser || matches!(self.held, Some(Held::Eraser { .. }))
+    }
+
+    /// Position and radius of the pen in window pixels, while its width is being changed.
+    pub fn pen_circle(&self) -> Option<(f32, f32, f32)> {
+        let is_dragged = self.held == Some(Held::Slider);
+        let (x, y) = if is_dragged { self.pointer } else { self.pen_changed_at }?;
+        let radius = 0.5 * self.ink().pen() / self.layout.canvas_unit();
+        (!self.is_erasing() || is_dragged).then_some((x, y, radius))
     }
 
     /// The place of the button that puts back removed examples: in the status line, or in the head of the examples.
@@ -75,7 +88,8 @@ impl State {
 
     /// The target at a window position; an open overlay hides the buttons behind it.
     pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        if self.offers_restore() && self.restore_button().contains(x, y) {
+        let is_shown = self.offers_restore() && self.overlay != Some(Overlay::Menu);
+        if is_shown && self.restore_button().contains(x, y) {
             return Some(HitTarget::Action(Action::RestoreExamples));
         }
         match self.overlay {
@@ -83,16 +97,11 @@ impl State {
                 let button = self.layout.target_at(x, y);
                 button.or_else(|| self.bar_at(x, y)).or_else(|| self.layer_at(x, y))
             }
-            Some(Overlay::Help) => None,
+            Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {
-                // The newest example comes first.
-                let count = self.examples.len();
-                let cell = self
-                    .layout
-                    .example_grid(count)
-                    .iter()
-                    .position(|rect| rect.contains(x, y))?;
-                count.checked_sub(cell + 1).map(HitTarget::Example)
+                let mut cells = self.example_cells().into_iter();
+                let hit = cells.find(|(_, rect)| rect.contains(x, y));
+                hit.map(|(index, _)| HitTarget::Example(index))
             }
         }
     }

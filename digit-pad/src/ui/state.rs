@@ -20,6 +20,7 @@ use crate::{
         action::Action,
         command::Command,
         event::Effects,
+        focus::Focus,
         layout::{HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
         why::Why,
@@ -56,8 +57,8 @@ pub enum Tool {
 /// A dialog over the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlay {
-    /// The keyboard shortcuts.
-    Help,
+    /// All actions.
+    Menu,
     /// The user's examples.
     Examples,
 }
@@ -111,6 +112,12 @@ pub struct State {
     pub(super) removed_at: Option<(f32, f32)>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
+    /// Where the wheel has changed the pen's width, until the pointer moves on.
+    pub(super) pen_changed_at: Option<(f32, f32)>,
+    /// What Tab has moved the focus to; see [`focused`](State::focused).
+    pub(super) focus: Option<Focus>,
+    /// Rows of examples that are scrolled past.
+    pub(super) scrolled_rows: usize,
     pub(super) commands: Vec<Command>,
 }
 
@@ -147,6 +154,9 @@ impl State {
             removed_at: None,
             pointer: None,
             held: None,
+            pen_changed_at: None,
+            focus: None,
+            scrolled_rows: 0,
             commands: Vec::new(),
         }
     }

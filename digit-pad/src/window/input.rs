@@ -28,11 +28,17 @@ pub(super) enum Input {
     Polled(PolledPointer),
 }
 
-/// Position and button at the last poll.
+/// What minifb reports for a notch of the wheel, or somewhat more.
+const NOTCH: f32 = 10.0;
+
+/// Position and buttons at the last poll.
 #[derive(Debug, Default)]
 pub(super) struct PolledPointer {
     position: Option<(f32, f32)>,
     down: bool,
+    secondary_down: bool,
+    /// By how much the wheel was turned since its last notch.
+    turned: f32,
 }
 
 impl Input {
@@ -74,9 +80,19 @@ impl Input {
 impl PolledPointer {
     /// Adds the event that explains the change since the last poll, if any.
     pub(super) fn poll(&mut self, window: &minifb::Window, events: &mut Vec<Event>) {
+        self.poll_wheel(window, events);
         let position = window.get_unscaled_mouse_pos(MouseMode::Pass);
         let down = window.get_mouse_down(MouseButton::Left);
+        let secondary_down = window.get_mouse_down(MouseButton::Right);
         let Some((x, y)) = position else { return };
+        if secondary_down != self.secondary_down {
+            self.secondary_down = secondary_down;
+            events.push(if secondary_down {
+                Event::SecondaryPressed { x, y }
+            } else {
+                Event::SecondaryReleased { x, y }
+            });
+        }
         if down != self.down {
             events.push(if down {
                 Event::PointerPressed { x, y }
@@ -87,5 +103,21 @@ impl PolledPointer {
             events.push(Event::PointerMoved { x, y });
         }
         (self.position, self.down) = (position, down);
+    }
+
+    fn poll_wheel(&mut self, window: &minifb::Window, events: &mut Vec<Event>) {
+        let control = [minifb::Key::LeftCtrl, minifb::Key::RightCtrl];
+        let control = control.into_iter().any(|key| window.is_key_down(key));
+        let Some((_, turned)) = window.get_scroll_wheel() else {
+            return;
+        };
+        // Wayland counts downwards.
+        let is_downwards = cfg!(all(unix, not(target_os = "macos")));
+        self.turned += if is_downwards { -turned } else { turned };
+        if self.turned.abs() >= NOTCH {
+            let up = self.turned > 0.0;
+            self.turned = 0.0;
+            events.push(Event::WheelTurned { up, control });
+        }
     }
 }

@@ -87,6 +87,11 @@ fn keypad_key(symbol: u32) -> Option<Key> {
 fn key_of_symbol(symbol: u32) -> Option<Key> {
     match symbol {
         0xff1b => Some(Key::Escape),
+        // With Shift, most keyboards have a symbol of its own: ISO_Left_Tab.
+        0xff09 | 0xfe20 => Some(Key::Tab),
+        0xff0d | 0xff8d => Some(Key::Enter),
+        0xff51 => Some(Key::Left),
+        0xff53 => Some(Key::Right),
         0xffff | 0xff9f => Some(Key::Delete),
         0xff08 => Some(Key::Backspace),
         0xffbe => Some(Key::Help),
@@ -191,6 +196,22 @@ mod tests {
             (Some(Key::Digit(7)), Some(Key::Digit(0)))
         );
         assert_eq!(key(&keypad, 86, CONTROL), Some(Key::Plus));
+    }
+
+    #[test]
+    fn keys_that_move_and_press_the_focus_are_known() {
+        let map = key_map(&[
+            (23, [0xff09, 0xfe20, 0, 0]),
+            (36, [0xff0d, 0, 0, 0]),
+            (104, [0xff8d, 0, 0, 0]),
+            (113, [0xff51, 0, 0, 0]),
+            (114, [0xff53, 0, 0, 0]),
+        ]);
+        let (tab, modifiers) = map.key(23, SHIFT).unwrap();
+        assert_eq!((tab, modifiers.shift), (Key::Tab, true));
+        let keys = [23, 36, 104, 113, 114].map(|code| key(&map, code, 0));
+        let expected = [Key::Tab, Key::Enter, Key::Enter, Key::Left, Key::Right];
+        assert_eq!(keys, expected.map(Some));
     }
 
     #[test]

@@ -59,7 +59,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 pub struct WindowOptions {
     /// Text of the title bar.
     pub title: String,
-    /// Size, theme and zoom.
+    /// Size, theme, zoom and pen.
     pub settings: Settings,
     /// Whether to log to standard error: `ready` with the first frame, messages as `message: …`, and each prediction as
     /// `reading: digit=1 probability=0.993 known=true`, or `reading: none` for a blank canvas.
@@ -106,9 +106,11 @@ pub fn run(
         height,
         zoom_index,
         dark,
+        pen,
     } = options.settings;
     let mut state = State::new(width, height, opening);
     state.set_appearance(dark, zoom_index);
+    state.set_pen(pen);
     controller.open(&mut state);
     if let Some(failure) = failure {
         state.show_message(failure.to_string());
@@ -143,6 +145,7 @@ pub fn run(
             height,
             zoom_index: state.zoom_index(),
             dark: state.is_dark(),
+            pen: state.ink().pen(),
         },
         document: state.document().clone(),
         failure,

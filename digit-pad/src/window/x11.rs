@@ -12,7 +12,7 @@ use x11rb::connection::Connection;
 use x11rb::protocol::Event as XEvent;
 use x11rb::protocol::xkb::ConnectionExt as _;
 use x11rb::protocol::xproto::{
-    ChangeWindowAttributesAux, ConnectionExt, CreateWindowAux, EventMask, NotifyMode, Window, WindowClass,
+    ChangeWindowAttributesAux, ConnectionExt, CreateWindowAux, EventMask, KeyButMask, NotifyMode, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
@@ -20,8 +20,11 @@ use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 use super::{desktop::describe, key_map::KeyMap};
 use crate::ui::Event;
 
-/// The primary pointer button.
+/// Numbers of the pointer's buttons; those of the wheel are pressed once for each notch.
 const PRIMARY_BUTTON: u8 = 1;
+const SECONDARY_BUTTON: u8 = 3;
+const WHEEL_UP: u8 = 4;
+const WHEEL_DOWN: u8 = 5;
 
 /// Larger than any window; the part outside minifb's is clipped.
 const OVERLAY_SIDE: u16 = 32_767;
@@ -154,13 +157,28 @@ fn signal(event: &XEvent, keys: &KeyMap) -> Option<Signal> {
             let (x, y) = position(e.event_x, e.event_y);
             Some(Signal::Input(Event::PointerMoved { x, y }))
         }
-        XEvent::ButtonPress(e) if e.detail == PRIMARY_BUTTON => {
+        XEvent::ButtonPress(e) => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Input(Event::PointerPressed { x, y }))
+            let control = e.state.contains(KeyButMask::CONTROL);
+            let event = match e.detail {
+                PRIMARY_BUTTON => Event::PointerPressed { x, y },
+                SECONDARY_BUTTON => Event::SecondaryPressed { x, y },
+                WHEEL_UP | WHEEL_DOWN => Event::WheelTurned {
+                    up: e.detail == WHEEL_UP,
+                    control,
+                },
+                _ => return None,
+            };
+            Some(Signal::Input(event))
         }
-        XEvent::ButtonRelease(e) if e.detail == PRIMARY_BUTTON => {
+        XEvent::ButtonRelease(e) => {
             let (x, y) = position(e.event_x, e.event_y);
-            Some(Signal::Input(Event::PointerReleased { x, y }))
+            let event = match e.detail {
+                PRIMARY_BUTTON => Event::PointerReleased { x, y },
+                SECONDARY_BUTTON => Event::SecondaryReleased { x, y },
+                _ => return None,
+            };
+            Some(Signal::Input(event))
         }
         XEvent::KeyPress(e) => {
             let pressed = keys.key(e.detail, u16::from(e.state));

@@ -30,6 +30,26 @@ pub struct Button {
     pub rect: Rect,
 }
 
+/// What a row of the menu shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MenuEntry {
+    /// The name of the group below it.
+    Heading(&'static str),
+    /// The keys that label a digit, which have no action.
+    DigitKeys,
+    /// An action that a click triggers.
+    Action(Action),
+}
+
+/// A row of the menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MenuRow {
+    /// What it shows.
+    pub entry: MenuEntry,
+    /// Its place in the window.
+    pub rect: Rect,
+}
+
 /// The content of the panel beside the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Panel {

@@ -3,15 +3,17 @@
 mod elements;
 mod grid;
 mod layers;
+mod menu;
 mod overlays;
 mod prediction;
 mod tool_bars;
 
 use self::grid::Grid;
 pub use self::{
-    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, Panel},
+    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
     layers::LayerRow,
+    tool_bars::{BAR_ICON, BAR_LABEL_GAP},
 };
 use crate::{
     drawing::strokes::{CANVAS, PENS},
@@ -66,6 +68,8 @@ pub struct Layout {
     pub hint: [Rect; 2],
     /// The dialog over the window, while one is open.
     pub overlay: Rect,
+    /// The rows of the menu in the dialog.
+    pub menu: Vec<MenuRow>,
     /// Grids for examples in the overlay, from few large cells to many small ones.
     example_grids: Vec<Vec<Rect>>,
 }
@@ -105,6 +109,7 @@ impl Layout {
             bars: grid.bars(areas.panel, head.bottom),
             status: areas.status,
             hint: grid.hint(areas.canvas),
+            menu: grid.menu(overlay),
             example_grids: grid.example_grids(overlay),
             overlay,
         }
@@ -142,6 +147,15 @@ impl Layout {
     pub fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
         let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
         button.map(|button| HitTarget::Action(button.action))
+    }
+
+    /// The action of the menu at a window position.
+    pub fn menu_target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let row = self.menu.iter().find(|row| row.rect.contains(x, y));
+        row.and_then(|row| match row.entry {
+            MenuEntry::Action(action) => Some(HitTarget::Action(action)),
+            MenuEntry::Heading(_) | MenuEntry::DigitKeys => None,
+        })
     }
 
     /// The digit whose row of the bar chart is at a window position.
@@ -271,6 +285,11 @@ mod tests {
             let is_in_bar = inside(layout.top_bar, button.rect);
             assert_eq!(is_in_bar, Action::is_in_top_bar(button.action), "{:?}", button.action);
         }
+        for (i, row) in layout.menu.iter().enumerate() {
+            assert!(inside(layout.overlay, row.rect) && row.rect.height >= 20, "{row:?}");
+            let others = &layout.menu[i + 1..];
+            assert!(others.iter().all(|other| other.rect.intersection(&row.rect).is_empty()));
+        }
         for hint in layout.hint {
             assert!(inside(layout.canvas, hint));
         }
@@ -343,14 +362,17 @@ mod tests {
 
     #[test]
     fn buttons_have_labels_where_there_is_room() {
-        for (width, zoom, has_labels) in [
-            (640, 1.0, false),
-            (890, 1.0, false),
-            (960, 1.0, true),
-            (1920, 2.0, false),
+        for (size, zoom, has_labels) in [
+            (MIN_SIZE, 1.0, false),
+            ((760, 640), 1.0, false),
+            ((900, 640), 1.0, true),
+            ((900, 640), 1.5, false),
+            (DEFAULT_SIZE, 1.0, true),
+            ((1920, 1080), 1.0, true),
+            ((1920, 1080), 2.0, false),
         ] {
-            let layout = Layout::new(width, 640.max(width * 9 / 16), zoom, Panel::Prediction);
-            assert_eq!(layout.has_labels, has_labels, "{width} at {zoom}");
+            let layout = Layout::new(size.0, size.1, zoom, Panel::Prediction);
+            assert_eq!(layout.has_labels, has_labels, "{size:?} at {zoom}");
         }
     }
 

@@ -11,6 +11,12 @@ use crate::{
 /// Smallest width of a window whose top bar has labels, in pixels at scale 1.
 const LABELS_FROM: f32 = 900.0;
 
+/// Side of an icon beside a label, in pixels at scale 1.
+pub const BAR_ICON: f32 = 18.0;
+
+/// Gap between an icon and its label, in pixels at scale 1.
+pub const BAR_LABEL_GAP: f32 = 5.0;
+
 /// The bar over the whole width of the window.
 pub(super) struct TopBar {
     pub(super) rect: Rect,
@@ -49,12 +55,12 @@ impl Grid {
                 x = rect.right() + gap;
             }
         }
-        let mut right = self.width - edge;
-        for &action in Action::TOP_BAR_END.iter().rev() {
-            let width = self.bar_button_width(action, bar.has_labels);
-            let rect = Rect::new(right - width, inset, width, height);
+        let widths = Action::TOP_BAR_END.map(|action| self.bar_button_width(action, bar.has_labels));
+        let mut x = self.width - edge - widths.iter().map(|width| width + gap).sum::<i32>() + gap;
+        for (action, width) in Action::TOP_BAR_END.into_iter().zip(widths) {
+            let rect = Rect::new(x, inset, width, height);
             bar.buttons.push(Button { action, rect });
-            right = rect.x - gap;
+            x = rect.right() + gap;
         }
         bar
     }
@@ -64,10 +70,11 @@ impl Grid {
         self.px(48.0)
     }
 
-    fn bar_button_width(&self, action: Action, has_label: bool) -> i32 {
-        let label = action.short_label();
-        let text = if has_label { 5.0 + text_width(label) } else { 0.0 };
-        self.px(16.0 + 20.0 + text)
+    fn bar_button_width(&self, action: Action, has_labels: bool) -> i32 {
+        match action.short_label().filter(|_| has_labels) {
+            Some(label) => self.px(14.0 + BAR_ICON + BAR_LABEL_GAP + text_width(label)),
+            None => self.px(38.0),
+        }
     }
 
     /// The toolbar buttons and the pen slider. The last button, Clear, stands apart so that it is not hit by mistake.
@@ -112,11 +119,12 @@ impl Grid {
 /// Enough room for a label of size 13, in pixels at scale 1.
 fn text_width(label: &str) -> f32 {
     let width = |letter: char| match letter {
-        'i' | 'l' | 'j' | ' ' => 4.0,
-        't' | 'f' | 'r' => 5.5,
-        'm' | 'w' | 'M' | 'W' | 'O' => 12.0,
-        'A'..='Z' => 9.5,
-        _ => 8.0,
+        'i' | 'l' | 'j' | ' ' => 3.6,
+        't' | 'f' | 'r' => 5.1,
+        'm' | 'w' | 'M' | 'W' => 12.0,
+        'O' => 10.4,
+        'A'..='Z' => 9.0,
+        _ => 7.9,
     };
     label.chars().map(width).sum()
 }
@@ -134,9 +142,9 @@ mod tests {
             size: 13.0,
         };
         for &action in Action::TOP_BAR.into_iter().flatten().chain(&Action::TOP_BAR_END) {
-            let label = action.short_label();
+            let Some(label) = action.short_label() else { continue };
             let (room, width) = (text_width(label), text.width(label, style));
-            assert!((width..width + 12.0).contains(&room), "{label}: {width} in {room}");
+            assert!((width..width + 8.0).contains(&room), "{label}: {width} in {room}");
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     format::percent,
     graphics::{
         canvas::Rect,
+        color::Color,
         text::{Align, Face},
     },
     ui::{
@@ -33,12 +34,22 @@ impl SceneBuilder<'_> {
             self.text(small_line, detail, Face::Medium, 15.0, Align::Center, self.theme.muted);
         }
         if let Some((x, y, radius)) = state.eraser_circle() {
-            self.eraser_ring([x, y], radius);
+            let color = self.theme.uncertain;
+            self.ring([x, y], radius, self.layout.canvas, color);
         }
     }
 
-    /// A circle around the area that the eraser covers.
-    fn eraser_ring(&mut self, [x, y]: [f32; 2], radius: f32) {
+    /// A circle as large as the pen while its width is being changed.
+    pub(super) fn pen_ring(&mut self, state: &State) {
+        if let Some((x, y, radius)) = state.pen_circle() {
+            let (width, height) = self.layout.window;
+            let window = Rect::new(0, 0, width as i32, height as i32);
+            self.ring([x, y], radius, window, self.theme.accent);
+        }
+    }
+
+    /// A circle around a point, as far as it is inside a rectangle.
+    fn ring(&mut self, [x, y]: [f32; 2], radius: f32, inside: Rect, color: Color) {
         let reach = radius + 3.0;
         let (left, top) = ((x - reach).floor(), (y - reach).floor());
         let side = (2.0 * reach).ceil() as i32 + 1;
@@ -47,10 +58,10 @@ impl SceneBuilder<'_> {
             [x - left + radius * cos, y - top + radius * sin]
         };
         self.items.push(Item::Lines {
-            rect: Rect::new(left as i32, top as i32, side, side).intersection(&self.layout.canvas),
+            rect: Rect::new(left as i32, top as i32, side, side).intersection(&inside),
             lines: vec![(0..=32).map(point).collect()],
             thickness: self.layout.scaled(1.5),
-            color: self.theme.uncertain,
+            color,
         });
     }
 

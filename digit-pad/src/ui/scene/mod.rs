@@ -41,14 +41,16 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     scene.status(state);
     scene.close_up(state);
     scene.tooltip(state);
+    scene.pen_ring(state);
     match state.overlay() {
         None => {}
-        Some(Overlay::Help) => scene.help(),
-        Some(Overlay::Examples) => scene.examples(state.examples(), state.hovered()),
+        Some(Overlay::Menu) => scene.menu(state),
+        Some(Overlay::Examples) => scene.examples(state),
     }
-    if state.offers_restore() && state.overlay() != Some(Overlay::Help) {
+    if state.offers_restore() && state.overlay() != Some(Overlay::Menu) {
         scene.restore_button(state);
     }
+    scene.focus_ring(state);
     scene.items
 }
 

@@ -1,15 +1,16 @@
-//! Overlays: keyboard shortcuts and the user's examples.
+//! Overlays: the menu and the user's examples.
 
 use crate::{
     graphics::{
         canvas::Rect,
+        color::Color,
         text::{Align, Face},
     },
     ui::{
         action::Action,
-        layout::HitTarget,
+        layout::{HitTarget, MenuEntry},
         scene::{builder::SceneBuilder, item::Item},
-        state::ExampleView,
+        state::{ExampleView, State},
     },
 };
 
@@ -31,64 +32,142 @@ impl SceneBuilder<'_> {
         inner
     }
 
-    /// The keyboard shortcuts.
-    pub(super) fn help(&mut self) {
-        let inner = self.dialog("Keyboard shortcuts");
-        let top = inner.y + self.layout.scaled(38.0) as i32;
-        let rows = (Action::ALL.len() as i32 + 2) / 2 + 1;
-        let pitch = (inner.bottom() - top) / rows;
-        let half = inner.width / 2;
-        let entries = std::iter::once(("0–9", "Label the drawing as this digit"))
-            .chain(Action::ALL.map(|a| (a.key(), a.label())));
-        for (i, (key, label)) in entries.enumerate() {
-            let (column, row) = (i as i32 / (rows - 1), i as i32 % (rows - 1));
-            let x = inner.x + column * half;
-            let key_rect = Rect::new(x, top + row * pitch, self.layout.scaled(60.0) as i32, pitch);
-            self.text(key_rect, key, Face::SemiBold, 14.0, Align::Left, self.theme.accent);
-            let label_x = key_rect.right() + self.layout.scaled(8.0) as i32;
-            let label_rect = Rect::new(label_x, key_rect.y, x + half - label_x, pitch);
-            self.text(label_rect, label, Face::Medium, 14.0, Align::Left, self.theme.text);
+    /// The menu of all actions, each with its key.
+    pub(super) fn menu(&mut self, state: &State) {
+        let (inner, theme, layout) = (self.dialog("Menu"), self.theme, self.layout);
+        for row in &layout.menu {
+            match row.entry {
+                MenuEntry::Heading(heading) => {
+                    let color = theme.muted;
+                    self.text(
+                        self.row_text(row.rect),
+                        heading,
+                        Face::SemiBold,
+                        12.0,
+                        Align::Left,
+                        color,
+                    );
+                }
+                MenuEntry::DigitKeys => self.menu_texts(row.rect, "Label the digit", "0–9", theme.muted),
+                MenuEntry::Action(action) => self.menu_action(action, row.rect, state),
+            }
         }
-        let footer = Rect::new(inner.x, inner.bottom() - pitch, inner.width, pitch);
-        let text = "Several digits side by side are recognized as a number. Click anywhere to close.";
-        self.text(footer, text, Face::Medium, 13.0, Align::Left, self.theme.muted);
+        let line = layout.scaled(18.0) as i32;
+        let footer = Rect::new(inner.x, inner.bottom() - line, inner.width, line);
+        let text = "Several digits side by side are read as a number. Esc closes what is open.";
+        self.text(
+            self.row_text(footer),
+            text,
+            Face::Medium,
+            12.0,
+            Align::Left,
+            theme.muted,
+        );
+    }
+
+    fn menu_action(&mut self, action: Action, rect: Rect, state: &State) {
+        let (theme, target) = (self.theme, Some(HitTarget::Action(action)));
+        let enabled = state.is_enabled(action);
+        if enabled && state.hovered() == target {
+            let is_pressed = state.pressed() == target;
+            let color = if is_pressed {
+                theme.button_pressed
+            } else {
+                theme.button_hover
+            };
+            let radius = self.layout.scaled(7.0);
+            self.items.push(Item::Fill { rect, radius, color });
+        }
+        let color = if enabled { theme.text } else { theme.muted };
+        self.menu_texts(rect, action.label(), action.key(), color);
+    }
+
+    /// A label at the left and a key at the right of a row.
+    fn menu_texts(&mut self, rect: Rect, label: &str, key: &str, color: Color) {
+        let inner = self.row_text(rect);
+        self.text(inner, label, Face::Medium, 13.0, Align::Left, color);
+        self.text(inner, key, Face::SemiBold, 12.0, Align::Right, self.theme.muted);
+    }
+
+    /// The place of the text in a row.
+    fn row_text(&self, rect: Rect) -> Rect {
+        let padding = self.layout.scaled(8.0) as i32;
+        Rect::new(rect.x + padding, rect.y, rect.width - 2 * padding, rect.height)
     }
 
     /// The user's examples, newest first.
-    pub(super) fn examples(&mut self, examples: &[ExampleView], hovered: Option<HitTarget>) {
+    pub(super) fn examples(&mut self, state: &State) {
         let inner = self.dialog("Your examples");
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
-        let layout = self.layout;
-        let cells = layout.example_grid(examples.len());
-        let text = match examples.len().saturating_sub(cells.len()) {
-            _ if examples.is_empty() => {
-                "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned()
-            }
+        let cells = state.example_cells();
+        let text = match state.examples().len().saturating_sub(cells.len()) {
+            _ if cells.is_empty() => "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned(),
             0 => "Click an example to remove it. U: undo last example. F: remove all.".to_owned(),
-            older => {
-                format!("Click an example to remove it. U: undo last example. F: remove all. {older} older not shown.")
-            }
+            others => format!(
+                "Click an example to remove it. U: undo last example. F: remove all. Scroll for {others} others."
+            ),
         };
         self.text(hint_rect, &text, Face::Medium, 13.0, Align::Left, self.theme.muted);
-        let newest_first = examples.iter().enumerate().rev();
-        for (&cell, (index, example)) in cells.iter().zip(newest_first) {
-            let rect = Rect::new(cell.x, cell.y, cell.width, cell.width);
-            let radius = self.layout.scaled(6.0);
-            self.items.push(Item::Pixels {
-                rect,
-                radius,
-                pixels: Box::new(example.pixels),
-            });
-            let is_hovered = hovered == Some(HitTarget::Example(index));
-            self.outline(rect, radius);
-            let label_rect = Rect::new(cell.x, rect.bottom(), cell.width, cell.height - cell.width);
-            let (label, color) = if is_hovered {
-                ("remove".to_owned(), self.theme.uncertain)
-            } else {
-                (example.label.to_string(), self.theme.text)
-            };
-            self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
+        for (index, cell) in cells {
+            if let Some(example) = state.examples().get(index) {
+                let is_hovered = state.hovered() == Some(HitTarget::Example(index));
+                self.example(example, cell, is_hovered);
+            }
+        }
+    }
+
+    /// An example and under it its label, or what a click does.
+    fn example(&mut self, example: &ExampleView, cell: Rect, is_hovered: bool) {
+        let rect = Rect::new(cell.x, cell.y, cell.width, cell.width);
+        let radius = self.layout.scaled(6.0);
+        self.items.push(Item::Pixels {
+            rect,
+            radius,
+            pixels: Box::new(example.pixels),
+        });
+        self.outline(rect, radius);
+        let label_rect = Rect::new(cell.x, rect.bottom(), cell.width, cell.height - cell.width);
+        let (label, color) = if is_hovered {
+            ("remove".to_owned(), self.theme.uncertain)
+        } else {
+            (example.label.to_string(), self.theme.text)
+        };
+        self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        graphics::text::Text,
+        ui::{scene::scene, state::Opening, theme::Theme},
+    };
+
+    #[test]
+    fn labels_and_keys_of_the_menu_fit_side_by_side() {
+        let text = Text::new();
+        for (width, height, zoom_index) in [
+            (640, 480, 1),
+            (960, 640, 1),
+            (960, 640, 5),
+            (1920, 1080, 5),
+            (700, 1400, 2),
+        ] {
+            let mut state = State::new(width, height, Opening::Blank);
+            state.set_appearance(true, zoom_index);
+            state.act(Action::Help);
+            let items = scene(&state, &Theme::DARK);
+            for row in &state.layout().menu {
+                let of_row = |item: &&Item| matches!(item, Item::Text { rect, .. } if rect.y == row.rect.y && rect.intersection(&row.rect) == *rect);
+                let widths = items.iter().filter(of_row).map(|item| match item {
+                    Item::Text { text: shown, style, .. } => text.width(shown, *style),
+                    _ => 0.0,
+                });
+                let (needed, room) = (widths.sum::<f32>(), row.rect.width as f32 - 16.0 * state.layout().scale);
+                assert!(needed > 0.0 && needed + 6.0 < room, "{row:?}: {needed} of {room}");
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use crate::{
     },
     ui::{
         action::Action,
+        focus::Focus,
         icons::{ICON, icon},
-        layout::{Button, HitTarget, MIN_SIZE, Panel},
+        layout::{BAR_ICON, BAR_LABEL_GAP, Button, HitTarget, MIN_SIZE, Panel},
         scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
@@ -76,12 +77,12 @@ impl SceneBuilder<'_> {
             let label = text_label(action, state);
             return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
-        if is_flat && self.layout.has_labels {
-            let (padding, side) = (self.layout.scaled(8.0) as i32, self.layout.scaled(20.0).round() as i32);
-            self.icon(Rect::new(rect.x + padding, rect.y, side, rect.height), lines, color);
-            let x = rect.x + padding + side + self.layout.scaled(6.0) as i32;
+        if let Some(label) = action.short_label().filter(|_| is_flat && self.layout.has_labels) {
+            let px = |length: f32| self.layout.scaled(length).round() as i32;
+            let icon_rect = Rect::new(rect.x + px(7.0), rect.y, px(BAR_ICON), rect.height);
+            let x = icon_rect.right() + px(BAR_LABEL_GAP);
             let label_rect = Rect::new(x, rect.y, rect.right() - x, rect.height);
-            let label = action.short_label();
+            self.icon(icon_rect, lines, color);
             return self.text(label_rect, label, Face::Medium, 13.0, Align::Left, text_color);
         }
         self.icon(rect, lines, color);
@@ -113,9 +114,29 @@ impl SceneBuilder<'_> {
         self.text(rect, "Undo", Face::SemiBold, 13.0, Align::Center, self.theme.accent);
     }
 
-    /// The label and the key of the button under the pointer, in a box below a button of the top bar, and above all others.
+    /// A ring around what has the focus.
+    pub(super) fn focus_ring(&mut self, state: &State) {
+        if let Some((_, rect)) = state.focused() {
+            let (width, height) = self.layout.window;
+            self.items.push(Item::Outline {
+                rect: rect
+                    .inset(-3)
+                    .intersection(&Rect::new(0, 0, width as i32, height as i32)),
+                radius: self.layout.scaled(10.0),
+                thickness: self.layout.scaled(2.0).max(2.0),
+                color: self.theme.accent,
+            });
+        }
+    }
+
+    /// The label and the key of the button under the pointer, or else of the one with the focus, in a box below a button of the top bar, and above all others.
     pub(super) fn tooltip(&mut self, state: &State) {
-        let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
+        let focused = state.focused().and_then(|(focus, _)| match focus {
+            Focus::Target(target) => Some(target),
+            Focus::Slider => None,
+        });
+        let target = state.hovered().or(focused).filter(|_| state.overlay().is_none());
+        let Some(HitTarget::Action(action)) = target else {
             return;
         };
         let Some(button) = self.layout.buttons.iter().find(|button| button.action == action) else {
@@ -160,6 +181,6 @@ fn text_label(action: Action, state: &State) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
     match action {
         Action::Pause if paused => "Resume",
-        other => other.short_label(),
+        other => other.short_label().unwrap_or(other.label()),
     }
 }
