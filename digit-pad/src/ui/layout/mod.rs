@@ -2,6 +2,7 @@
 
 mod elements;
 mod grid;
+mod layers;
 mod menu;
 mod overlays;
 mod prediction;
@@ -11,6 +12,7 @@ use self::grid::Grid;
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
+    layers::LayerRow,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
 };
 use crate::{
