@@ -14,6 +14,7 @@ use image::{
 use crate::{
     error::{Error, Result},
     image_shape::ImageShape,
+    indexed_tiff,
 };
 
 /// Names of the supported formats, for messages.
@@ -249,21 +250,29 @@ fn decode_stored(bytes: &[u8]) -> std::result::Result<(DynamicImage, Orientation
             format!("not a {FORMAT_NAMES} file; convert it to one of them")
         });
     };
+    if let Some(image) = indexed_tiff::decode(bytes, check_size) {
+        return image;
+    }
     let damaged = |error: ImageError| format!("the image is damaged: {error}");
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(format!(
-            "the image has {width}×{height} pixels; at most {} million are supported; shrink it",
-            MAX_PIXELS / 1_000_000
-        ));
-    }
+    check_size(width, height)?;
     decoder.set_limits(limits()).map_err(damaged)?;
     // Without a readable orientation, the image is taken as it is stored.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+}
+
+fn check_size(width: u32, height: u32) -> std::result::Result<(), String> {
+    if u64::from(width) * u64::from(height) <= MAX_PIXELS {
+        return Ok(());
+    }
+    Err(format!(
+        "the image has {width}×{height} pixels; at most {} million are supported; shrink it",
+        MAX_PIXELS / 1_000_000
+    ))
 }
 
 /// Whether a file begins with the box of the HEIF formats, as phones save them.

@@ -57,6 +57,8 @@ pub mod image_file;
 #[cfg(feature = "images")]
 mod image_folder;
 mod image_shape;
+#[cfg(feature = "images")]
+mod indexed_tiff;
 mod mnist;
 mod scaling;
 #[cfg(feature = "nn-core")]

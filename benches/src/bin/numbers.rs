@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 
     fn read_file(&mut self, file: &[u8]) -> String {
-        let Ok(loaded) = image_file::from_bytes(file, Path::new("number.pgm")) else {
+        let Ok(loaded) = image_file::number_from_bytes(file, Path::new("number.pgm")) else {
             return String::new();
         };
         let found = segment_image(&loaded.image, &mut self.recognizer);

@@ -132,7 +132,7 @@ impl Reader {
     fn read(&mut self, path: &Path) -> Result<Prediction, Error> {
         match self {
             Reader::Number(recognizer) => {
-                let loaded = image_file::open(path)?;
+                let loaded = image_file::open_number(path)?;
                 if loaded.is_truncated {
                     note(format_args!(
                         "{}: {}",

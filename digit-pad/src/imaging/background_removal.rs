@@ -2,7 +2,7 @@
 
 use crate::imaging::{
     components,
-    marks::{Component, Keep, choices},
+    marks::{Component, Content, Keep, choices},
     plane::{Plane, histogram, quantile},
 };
 
@@ -75,15 +75,15 @@ pub(super) struct Reading {
 ///
 /// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by
 /// more than the noise, in connected components that are not dust.
-pub(super) fn readings(plane: &Plane) -> Vec<Reading> {
+pub(super) fn readings(plane: &Plane, content: Content) -> Vec<Reading> {
     if plane.values.is_empty() {
         return Vec::new();
     }
     let smooth = plane.blurred();
     let (likely, by_border) = (is_light_on_dark(&smooth), has_dark_border(&smooth));
-    let mut found = dark_readings(&with_polarity(&smooth, likely), 0.0);
+    let mut found = dark_readings(&with_polarity(&smooth, likely), 0.0, content);
     if found.is_empty() || likely != by_border {
-        found.extend(dark_readings(&with_polarity(&smooth, !likely), OTHER_POLARITY));
+        found.extend(dark_readings(&with_polarity(&smooth, !likely), OTHER_POLARITY, content));
     }
     found
 }
@@ -133,7 +133,7 @@ fn has_dark_border(plane: &Plane) -> bool {
 }
 
 /// Readings of dark ink on light paper.
-fn dark_readings(smooth: &Plane, doubt: f32) -> Vec<Reading> {
+fn dark_readings(smooth: &Plane, doubt: f32, content: Content) -> Vec<Reading> {
     let radius = ((MAX_STROKE * smooth.width.min(smooth.height) as f32) as usize).max(4);
     let bounded = if is_crisp(smooth) {
         Depth::of(smooth, smooth.clone().map(|_| 255))
@@ -151,13 +151,13 @@ fn dark_readings(smooth: &Plane, doubt: f32) -> Vec<Reading> {
         .then(|| Depth::bounded(smooth, radius, None))
         .flatten();
     let Some(continued) = continued else {
-        return bounded.readings(doubt);
+        return bounded.readings(doubt, content);
     };
     let without_shadows = components.without_shadows(&bounded, &continued);
-    let mut found = without_shadows.as_ref().unwrap_or(&bounded).readings(doubt);
-    found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND));
+    let mut found = without_shadows.as_ref().unwrap_or(&bounded).readings(doubt, content);
+    found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND, content));
     if without_shadows.is_some() {
-        found.extend(bounded.readings(doubt + WITH_SHADOWS));
+        found.extend(bounded.readings(doubt + WITH_SHADOWS, content));
     }
     found
 }
@@ -207,20 +207,20 @@ impl Depth {
     }
 
     /// Readings without glare if there is any, then with it.
-    fn readings(&self, doubt: f32) -> Vec<Reading> {
+    fn readings(&self, doubt: f32, content: Content) -> Vec<Reading> {
         let Some(dull) = self.without_glare() else {
-            return self.by_strength(doubt);
+            return self.by_strength(doubt, content);
         };
-        let mut found = dull.by_strength(doubt);
-        found.extend(self.by_strength(doubt + SECOND));
+        let mut found = dull.by_strength(doubt, content);
+        found.extend(self.by_strength(doubt + SECOND, content));
         found
     }
 
     /// Readings with the faintest parts of strokes, and without them; those that reach to lines and shadows are last.
-    fn by_strength(&self, doubt: f32) -> Vec<Reading> {
+    fn by_strength(&self, doubt: f32, content: Content) -> Vec<Reading> {
         let (mut near, mut far, mut area) = (Vec::new(), Vec::new(), 0.0);
         for share in [STRONG, FAINT, FAINTEST] {
-            let mut found = Components::find(self, share).readings(self, doubt);
+            let mut found = Components::find(self, share).readings(self, doubt, content);
             let grown = found.first().map_or(0.0, |reading| reading.area);
             if area > 0.0 && grown > MAX_GROWTH * area {
                 far.append(&mut found);
@@ -361,7 +361,7 @@ impl Components {
     }
 
     /// The readings that keep these components or some of them.
-    fn readings(&self, depth: &Depth, doubt: f32) -> Vec<Reading> {
+    fn readings(&self, depth: &Depth, doubt: f32, content: Content) -> Vec<Reading> {
         let (width, height) = (depth.plane.width, depth.plane.height);
         let found = &self.found;
         let draw = |choice: Keep| {
@@ -374,7 +374,7 @@ impl Components {
                 area: extent.area(),
             }
         };
-        choices(found, (width, height)).into_iter().map(draw).collect()
+        choices(found, (width, height), content).into_iter().map(draw).collect()
     }
 
     /// Draws the kept components with their soft edges, given the rectangle around them.
@@ -434,7 +434,10 @@ mod tests {
             height: pixels.len() / width.max(1),
             values: pixels.to_vec(),
         };
-        readings(&plane).into_iter().next().map(|reading| reading.ink)
+        readings(&plane, Content::Digit)
+            .into_iter()
+            .next()
+            .map(|reading| reading.ink)
     }
 
     /// An image of a thick bar, with these gray values of background and ink.

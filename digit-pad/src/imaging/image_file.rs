@@ -11,6 +11,7 @@ use crate::{
     imaging::{
         background_removal::{self, Reading},
         gray_image::GrayImage,
+        marks::Content,
         polarity, projection,
     },
     storage::file_kind::FileKind,
@@ -92,14 +93,36 @@ pub fn open(path: &Path) -> Result<LoadedImage, Error> {
     Ok(open_readings(path)?.into_first())
 }
 
+/// Reads an image file of a number, like [`open`]; smaller specks than beside a single digit count as ink, as a decimal
+/// point is one.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_number(path: &Path) -> Result<LoadedImage, Error> {
+    Ok(Readings::new(reduced(path)?, path, Content::Number)?.into_first())
+}
+
 /// Extracts the ink of an image file in memory, like [`open`]; errors name `path`.
 ///
 /// # Errors
 ///
 /// As [`open`], except for reading the file.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
-    let image = image_file::decode_reduced(bytes, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))?;
-    Ok(Readings::new(image, path)?.into_first())
+    Ok(Readings::new(decoded(bytes, path)?, path, Content::Digit)?.into_first())
+}
+
+/// Extracts the ink of an image file of a number in memory, like [`open_number`]; errors name `path`.
+///
+/// # Errors
+///
+/// As [`open`], except for reading the file.
+pub fn number_from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
+    Ok(Readings::new(decoded(bytes, path)?, path, Content::Number)?.into_first())
+}
+
+fn decoded(bytes: &[u8], path: &Path) -> Result<Reduced, Error> {
+    image_file::decode_reduced(bytes, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))
 }
 
 /// Reads an image file and extracts its ink in the ways that are possible, at least one: what touches the border may be
@@ -110,14 +133,17 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<LoadedImage, Error> {
 ///
 /// As [`open`].
 pub fn open_readings(path: &Path) -> Result<Readings, Error> {
-    let image = image_file::open_reduced(path, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))?;
-    Readings::new(image, path)
+    Readings::new(reduced(path)?, path, Content::Digit)
+}
+
+fn reduced(path: &Path) -> Result<Reduced, Error> {
+    image_file::open_reduced(path, MAX_PHOTO_SIDE).map_err(|error| with_path(error, path))
 }
 
 impl Readings {
-    fn new(found: Reduced, path: &Path) -> Result<Self, Error> {
+    fn new(found: Reduced, path: &Path, content: Content) -> Result<Self, Error> {
         let [width, height] = found.size;
-        let images = readings(found.image);
+        let images = readings(found.image, content);
         if images.is_empty() {
             return Err(Error::BlankImage {
                 path: path.to_owned(),
@@ -160,7 +186,7 @@ pub(crate) fn with_path(error: mnist_io::Error, path: &Path) -> Error {
 }
 
 /// Extracts the ink in the ways that are possible; none without ink.
-fn readings(image: DynamicImage) -> Vec<(GrayImage, f32)> {
+fn readings(image: DynamicImage, content: Content) -> Vec<(GrayImage, f32)> {
     let side = image.width().min(image.height()) as usize;
     let is_photo = side >= background_removal::MIN_SIDE;
     let plane = projection::gray(opaque(image));
@@ -170,10 +196,14 @@ fn readings(image: DynamicImage) -> Vec<(GrayImage, f32)> {
     }
     if is_photo || side >= MAY_BE_PHOTO {
         let doubt = if is_photo { 0.0 } else { SMALL_PHOTO };
-        found.extend(background_removal::readings(&plane).into_iter().map(|reading| Reading {
-            doubt: reading.doubt + doubt,
-            ..reading
-        }));
+        found.extend(
+            background_removal::readings(&plane, content)
+                .into_iter()
+                .map(|reading| Reading {
+                    doubt: reading.doubt + doubt,
+                    ..reading
+                }),
+        );
     }
     found.dedup_by(|later, earlier| later.ink == earlier.ink);
     let image = |reading: Reading| (GrayImage::new(plane.width, plane.height, reading.ink), reading.doubt);

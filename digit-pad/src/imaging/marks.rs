@@ -1,7 +1,24 @@
 //! Which components of ink are a digit: not dust, not the border of the paper, and not the ring or the line around it.
 
-/// Least ink of a component, as a fraction of the largest component's. Less is dust.
-const DUST: f32 = 0.03;
+/// What an image is expected to show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Content {
+    /// A single digit.
+    Digit,
+    /// Several digits, perhaps with a decimal point.
+    Number,
+}
+
+impl Content {
+    /// Least ink of a component, as a fraction of the largest component's. Less is dust. A decimal point has little.
+    fn dust(self) -> f32 {
+        match self {
+            Content::Digit => 0.03,
+            Content::Number => 0.01,
+        }
+    }
+}
+
 /// Least number of strong pixels of a component, if there is any larger one. Fewer are dust.
 const MIN_PIXELS: usize = 16;
 /// A ring or box has at most this share of ink in its rectangle.
@@ -133,7 +150,7 @@ impl Component {
 }
 
 /// The ways to choose a digit's components, the most likely first; none without ink.
-pub(super) fn choices(components: &[Component], size: (usize, usize)) -> Vec<Keep> {
+pub(super) fn choices(components: &[Component], size: (usize, usize), content: Content) -> Vec<Keep> {
     let any_large = components.iter().any(|component| component.strong >= MIN_PIXELS);
     let is_ink = |component: &Component| component.strong > 0 && (!any_large || component.strong >= MIN_PIXELS);
     let mut kept: Vec<bool> = components
@@ -148,13 +165,13 @@ pub(super) fn choices(components: &[Component], size: (usize, usize)) -> Vec<Kee
     if total(&|index| kept[index]) <= BESIDE_RULED * ruled || !kept.contains(&true) {
         kept = components.iter().map(is_ink).collect();
     }
-    remove_dust(components, &mut kept);
+    remove_dust(components, &mut kept, content);
     if !kept.contains(&true) {
         return Vec::new();
     }
     let mut without_marks = kept.clone();
     remove_marks(components, &mut without_marks);
-    remove_dust(components, &mut without_marks);
+    remove_dust(components, &mut without_marks, content);
     if without_marks == kept {
         return vec![Keep { kept, doubt: 0.0 }];
     }
@@ -171,12 +188,12 @@ pub(super) fn choices(components: &[Component], size: (usize, usize)) -> Vec<Kee
 }
 
 /// Removes components with little ink beside the largest.
-fn remove_dust(components: &[Component], kept: &mut [bool]) {
+fn remove_dust(components: &[Component], kept: &mut [bool], content: Content) {
     let most = |kept: &[bool]| {
         let inks = components.iter().zip(kept).filter(|&(_, &kept)| kept);
         inks.map(|(component, _)| component.ink).max().unwrap_or(0)
     };
-    let least = DUST * most(kept) as f32;
+    let least = content.dust() * most(kept) as f32;
     for (component, kept) in components.iter().zip(kept) {
         *kept &= component.ink as f32 >= least;
     }
@@ -216,7 +233,7 @@ mod tests {
     }
 
     fn first(components: &[Component]) -> Vec<bool> {
-        choices(components, (640, 480)).swap_remove(0).kept
+        choices(components, (640, 480), Content::Digit).swap_remove(0).kept
     }
 
     #[test]
@@ -235,11 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn a_point_is_part_of_a_number_and_dust_beside_a_digit() {
+        let digit = component(300, 150, 380, 270, 2_000);
+        let point = component(400, 265, 405, 270, 36);
+        let kept = |content| choices(&[digit, point], (640, 480), content).swap_remove(0).kept;
+        assert_eq!(kept(Content::Number), [true, true]);
+        assert_eq!(kept(Content::Digit), [true, false]);
+    }
+
+    #[test]
     fn parts_of_a_digit_are_kept() {
         let five = component(300, 190, 380, 290, 2_000);
         let bar = component(310, 150, 390, 170, 900);
-        assert_eq!(choices(&[five, bar], (640, 480)).len(), 1);
+        assert_eq!(choices(&[five, bar], (640, 480), Content::Digit).len(), 1);
         assert_eq!(first(&[five, bar]), [true, true]);
-        assert!(choices(&[], (640, 480)).is_empty());
+        assert!(choices(&[], (640, 480), Content::Digit).is_empty());
     }
 }

@@ -27,6 +27,8 @@ pub enum Action {
     NextMisclassified,
     /// Show or hide the activations of every layer.
     Layers,
+    /// Show or hide why the network reads this digit.
+    Why,
     /// Train a network from scratch.
     Train,
     /// Pause or resume training.
@@ -49,7 +51,7 @@ pub enum Action {
     ZoomIn,
     /// Shrink the interface.
     ZoomOut,
-    /// Show or hide the keyboard shortcuts.
+    /// Show or hide the menu of all actions.
     Help,
     /// Close the window; the drawing is kept.
     Quit,
@@ -57,7 +59,7 @@ pub enum Action {
 
 impl Action {
     /// All actions, in the order of the help overlay.
-    pub const ALL: [Action; 25] = [
+    pub const ALL: [Action; 26] = [
         Action::Undo,
         Action::Redo,
         Action::Eraser,
@@ -70,6 +72,7 @@ impl Action {
         Action::RandomDigit,
         Action::NextMisclassified,
         Action::Layers,
+        Action::Why,
         Action::Examples,
         Action::UndoExample,
         Action::RemoveAllExamples,
@@ -88,17 +91,47 @@ impl Action {
     /// The buttons under the canvas, beside the pen slider.
     pub const TOOLBAR: [Action; 4] = [Action::Undo, Action::Redo, Action::Eraser, Action::Clear];
 
-    /// The buttons under the panel.
-    pub const FOOTER: [Action; 8] = [
-        Action::Open,
-        Action::Save,
-        Action::RandomDigit,
-        Action::Layers,
-        Action::Examples,
-        Action::Train,
-        Action::Theme,
-        Action::Help,
+    /// The groups of the top bar: try, look inside, teach, train.
+    pub const TOP_BAR: [&'static [Action]; 4] = [
+        &[
+            Action::Open,
+            Action::Save,
+            Action::RandomDigit,
+            Action::NextMisclassified,
+        ],
+        &[Action::Layers, Action::Why],
+        &[Action::Examples],
+        &[Action::Train],
     ];
+
+    /// The buttons at the right end of the top bar.
+    pub const TOP_BAR_END: [Action; 2] = [Action::Theme, Action::Help];
+
+    /// Whether the action has a button in the top bar.
+    pub fn is_in_top_bar(self) -> bool {
+        let groups = Action::TOP_BAR.into_iter().flatten();
+        groups.chain(&Action::TOP_BAR_END).any(|&action| action == self)
+    }
+
+    /// The label on a button.
+    pub fn short_label(self) -> &'static str {
+        match self {
+            Action::Open => "Open",
+            Action::Save => "Save",
+            Action::RandomDigit => "Random digit",
+            Action::NextMisclassified => "Misread",
+            Action::Layers => "Look inside",
+            Action::Why => "Why",
+            Action::Examples => "My digits",
+            Action::Train => "Train",
+            Action::Theme => "Theme",
+            Action::Help => "Menu",
+            Action::Pause => "Pause",
+            Action::Stop => "Stop",
+            Action::RestoreBuiltIn => "Restore",
+            other => other.label(),
+        }
+    }
 
     /// The label in help and tooltips.
     pub fn label(self) -> &'static str {
@@ -115,6 +148,7 @@ impl Action {
             Action::RandomDigit => "Random MNIST digit",
             Action::NextMisclassified => "Next misclassified digit",
             Action::Layers => "Show layer activations",
+            Action::Why => "Why this digit",
             Action::Train => "Train from scratch",
             Action::Pause => "Pause or resume training",
             Action::Stop => "Stop training, keep network",
@@ -126,7 +160,7 @@ impl Action {
             Action::Theme => "Switch light and dark theme",
             Action::ZoomIn => "Zoom in",
             Action::ZoomOut => "Zoom out",
-            Action::Help => "Help",
+            Action::Help => "Menu",
             Action::Quit => "Quit",
         }
     }
@@ -146,6 +180,7 @@ impl Action {
             Action::RandomDigit => "R",
             Action::NextMisclassified => "M",
             Action::Layers => "L",
+            Action::Why => "K",
             Action::Train => "T",
             Action::Pause => "Space",
             Action::Stop => "X",
@@ -231,7 +266,7 @@ mod tests {
         let labels: HashSet<_> = Action::ALL.map(Action::label).into();
         let keys: HashSet<_> = Action::ALL.map(Action::key).into();
         let actions: HashSet<_> = Action::ALL.into();
-        assert_eq!((labels.len(), keys.len(), actions.len()), (25, 25, 25));
+        assert_eq!((labels.len(), keys.len(), actions.len()), (26, 26, 26));
     }
 
     #[test]

@@ -115,19 +115,48 @@ pub fn icon(action: Action) -> Vec<Vec<[f32; 2]>> {
             &[[16.0, 7.0], [16.0, 17.0]],
             &[[18.0, 9.0], [18.0, 15.0]],
         ],
-        Action::Help => &[
+        Action::NextMisclassified => &[
             &[
-                [8.5, 9.0],
-                [8.5, 7.5],
-                [10.0, 5.2],
-                [12.0, 4.5],
-                [14.0, 5.2],
-                [15.5, 7.5],
-                [14.8, 10.0],
-                [12.0, 12.5],
-                [12.0, 15.0],
+                [11.0, 3.0],
+                [15.5, 4.5],
+                [18.0, 8.0],
+                [18.0, 11.5],
+                [16.0, 15.0],
+                [12.5, 17.0],
+                [9.0, 17.0],
+                [5.5, 15.0],
+                [3.5, 11.5],
+                [3.5, 8.0],
+                [6.0, 4.5],
+                [11.0, 3.0],
             ],
-            &[[12.0, 19.5]],
+            &[[16.0, 15.5], [21.0, 20.5]],
+            &[[8.5, 7.8], [13.0, 12.2]],
+            &[[13.0, 7.8], [8.5, 12.2]],
+        ],
+        Action::Why => &[
+            &[
+                [9.5, 17.5],
+                [9.0, 15.0],
+                [6.5, 12.5],
+                [5.5, 9.5],
+                [6.5, 6.0],
+                [9.0, 3.8],
+                [12.0, 3.0],
+                [15.0, 3.8],
+                [17.5, 6.0],
+                [18.5, 9.5],
+                [17.5, 12.5],
+                [15.0, 15.0],
+                [14.5, 17.5],
+                [9.5, 17.5],
+            ],
+            &[[10.5, 21.0], [13.5, 21.0]],
+        ],
+        Action::Help => &[
+            &[[4.0, 6.0], [20.0, 6.0]],
+            &[[4.0, 12.0], [20.0, 12.0]],
+            &[[4.0, 18.0], [20.0, 18.0]],
         ],
         _ => &[],
     };
@@ -139,9 +168,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn toolbar_and_footer_have_distinct_icons() {
-        let actions = Action::TOOLBAR.into_iter().chain(Action::FOOTER);
-        let icons: Vec<_> = actions.map(icon).collect();
+    fn buttons_have_distinct_icons() {
+        let in_bar = Action::ALL.into_iter().filter(|action| action.is_in_top_bar());
+        let icons: Vec<_> = Action::TOOLBAR.into_iter().chain(in_bar).map(icon).collect();
+        assert_eq!(icons.len(), 14);
         for (i, lines) in icons.iter().enumerate() {
             assert!(!lines.is_empty() && !icons[..i].contains(lines));
             assert!(

@@ -90,6 +90,10 @@ impl State {
                 self.show_panel(panel);
                 Effects::RECOGNIZE
             }
+            Action::Why => {
+                self.shows_why = !self.shows_why;
+                Effects::REPAINT
+            }
             Action::Quit => Effects::QUIT,
             Action::Open => self.send(Command::Open),
             Action::Save => self.send(Command::Save),

@@ -137,6 +137,7 @@ pub struct State {
     pub(super) tool: Tool,
     pub(super) digits: Vec<RecognizedDigit>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
+    pub(super) shows_why: bool,
     pub(super) progress: Option<Arc<Progress>>,
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
@@ -171,6 +172,7 @@ impl State {
             tool: Tool::Pen,
             digits: Vec::new(),
             activations: None,
+            shows_why: false,
             progress: None,
             examples: Arc::default(),
             overlay: None,
@@ -260,6 +262,11 @@ impl State {
     /// Whether the panel shows the layers' activations.
     pub fn shows_activations(&self) -> bool {
         self.layout.active_panel == Panel::Layers
+    }
+
+    /// Whether the canvas shows why the network reads this digit.
+    pub fn shows_why(&self) -> bool {
+        self.shows_why
     }
 
     /// Whether the canvas is blank.

@@ -26,6 +26,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     };
     scene.canvas(state);
     scene.digit_boxes(state.digits());
+    scene.top_bar();
     scene.slider(state.ink().pen());
     for button in &state.layout().buttons {
         scene.button(button, state);

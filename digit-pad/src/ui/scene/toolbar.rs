@@ -3,6 +3,7 @@
 use crate::{
     graphics::{
         canvas::Rect,
+        color::Color,
         text::{Align, Face},
     },
     ui::{
@@ -38,55 +39,64 @@ impl SceneBuilder<'_> {
         });
     }
 
-    /// A button with its icon, or with a label where it has none.
+    /// The line under the top bar, and those between its groups.
+    pub(super) fn top_bar(&mut self) {
+        let (bar, color) = (self.layout.top_bar, self.theme.border);
+        let height = self.layout.scale.round().max(1.0) as i32;
+        let under = Rect::new(bar.x, bar.bottom() - height, bar.width, height);
+        for &rect in [under].iter().chain(&self.layout.separators) {
+            let radius = 0.0;
+            self.items.push(Item::Fill { rect, radius, color });
+        }
+    }
+
+    /// A button: its icon, its label, or both in the top bar.
     pub(super) fn button(&mut self, button: &Button, state: &State) {
-        let (enabled, theme, target) = (
-            state.is_enabled(button.action),
-            self.theme,
-            Some(HitTarget::Action(button.action)),
-        );
-        let is_active = match button.action {
-            Action::Eraser => state.tool() == Tool::Eraser,
-            Action::Layers => state.layout().active_panel == Panel::Layers,
-            Action::Train => state.layout().active_panel == Panel::Training,
-            _ => false,
-        };
+        let (action, rect, theme) = (button.action, button.rect, self.theme);
+        let (enabled, target) = (state.is_enabled(action), Some(HitTarget::Action(action)));
+        let is_active = is_active(action, state);
+        let is_flat = action.is_in_top_bar();
+        let at_rest = if is_flat { theme.background } else { theme.button };
         let color = match () {
-            () if !enabled => theme.button,
+            () if !enabled => at_rest,
             () if state.pressed() == target => theme.button_pressed,
             () if state.hovered() == target || is_active => theme.button_hover,
-            () => theme.button,
+            () => at_rest,
         };
-        let radius = self.layout.scaled(10.0).min(0.3 * button.rect.width as f32);
-        self.items.push(Item::Fill {
-            rect: button.rect,
-            radius,
-            color,
-        });
+        let radius = self.layout.scaled(9.0).min(0.3 * rect.width as f32);
+        self.items.push(Item::Fill { rect, radius, color });
         let color = match (enabled, is_active) {
             (false, _) => theme.border,
             (true, true) => theme.accent,
             (true, false) => theme.text,
         };
-        let lines = icon(button.action);
+        let text_color = if enabled { theme.text } else { theme.muted };
+        let lines = icon(action);
         if lines.is_empty() {
-            let (label, color) = (
-                short_label(button.action, state),
-                if enabled { theme.text } else { theme.muted },
-            );
-            return self.text(button.rect, label, Face::SemiBold, 13.0, Align::Center, color);
+            let label = text_label(action, state);
+            return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
-        let rect = button.rect;
-        let side = self.layout.scaled(22.0).min(rect.width as f32 - 4.0).round();
+        if is_flat && self.layout.has_labels {
+            let (padding, side) = (self.layout.scaled(8.0) as i32, self.layout.scaled(20.0).round() as i32);
+            self.icon(Rect::new(rect.x + padding, rect.y, side, rect.height), lines, color);
+            let x = rect.x + padding + side + self.layout.scaled(6.0) as i32;
+            let label_rect = Rect::new(x, rect.y, rect.right() - x, rect.height);
+            let label = action.short_label();
+            return self.text(label_rect, label, Face::Medium, 13.0, Align::Left, text_color);
+        }
+        self.icon(rect, lines, color);
+    }
+
+    /// An icon in the middle of a rectangle.
+    fn icon(&mut self, rect: Rect, lines: Vec<Vec<[f32; 2]>>, color: Color) {
+        let side = self.layout.scaled(21.0).min(rect.width as f32).round();
         let (left, top) = (0.5 * (rect.width as f32 - side), 0.5 * (rect.height as f32 - side));
         let point = |[x, y]: [f32; 2]| [left + x * side / ICON, top + y * side / ICON];
+        let lines = lines.into_iter().map(|line| line.into_iter().map(point).collect());
         self.items.push(Item::Lines {
             rect,
-            lines: lines
-                .into_iter()
-                .map(|line| line.into_iter().map(point).collect())
-                .collect(),
-            thickness: (self.layout.scaled(1.8) * side / self.layout.scaled(22.0)).max(1.3),
+            lines: lines.collect(),
+            thickness: (1.7 * side / 21.0).max(1.3),
             color,
         });
     }
@@ -103,7 +113,7 @@ impl SceneBuilder<'_> {
         self.text(rect, "Undo", Face::SemiBold, 13.0, Align::Center, self.theme.accent);
     }
 
-    /// The label and the key of the button under the pointer, in a box above it.
+    /// The label and the key of the button under the pointer, in a box below a button of the top bar, and above all others.
     pub(super) fn tooltip(&mut self, state: &State) {
         let Some(HitTarget::Action(action)) = state.hovered().filter(|_| state.overlay().is_none()) else {
             return;
@@ -118,12 +128,13 @@ impl SceneBuilder<'_> {
         let (width, height) = (width.round() as i32, height.round() as i32);
         let x = button.rect.x + (button.rect.width - width) / 2;
         let max_x = (self.layout.window.0 as i32).max(MIN_SIZE.0 as i32) - width - 4;
-        let rect = Rect::new(
-            x.clamp(4, max_x.max(4)),
-            button.rect.y - height - self.layout.scaled(6.0) as i32,
-            width,
-            height,
-        );
+        let gap = self.layout.scaled(6.0) as i32;
+        let y = if action.is_in_top_bar() {
+            button.rect.bottom() + gap
+        } else {
+            button.rect.y - height - gap
+        };
+        let rect = Rect::new(x.clamp(4, max_x.max(4)), y, width, height);
         let radius = self.layout.scaled(7.0);
         self.bordered_box(rect, radius, self.theme.button_hover);
         let padding = self.layout.scaled(12.0) as i32;
@@ -133,14 +144,22 @@ impl SceneBuilder<'_> {
     }
 }
 
+/// Whether what the button switches is on.
+fn is_active(action: Action, state: &State) -> bool {
+    match action {
+        Action::Eraser => state.tool() == Tool::Eraser,
+        Action::Layers => state.layout().active_panel == Panel::Layers,
+        Action::Why => state.shows_why(),
+        Action::Train => state.layout().active_panel == Panel::Training,
+        _ => false,
+    }
+}
+
 /// The label of a button without an icon.
-fn short_label(action: Action, state: &State) -> &'static str {
+fn text_label(action: Action, state: &State) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
     match action {
         Action::Pause if paused => "Resume",
-        Action::Pause => "Pause",
-        Action::Stop => "Stop",
-        Action::RestoreBuiltIn => "Restore",
-        other => other.label(),
+        other => other.short_label(),
     }
 }

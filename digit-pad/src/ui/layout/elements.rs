@@ -1,0 +1,53 @@
+//! The elements of the layout: the window's sizes, buttons, rows of the bar chart, and what a click may hit.
+
+use crate::{graphics::canvas::Rect, ui::action::Action};
+
+/// Initial size of the window, in pixels.
+pub const DEFAULT_SIZE: (usize, usize) = (960, 640);
+
+/// Smallest size that is laid out, in pixels; a smaller window shows its upper left part.
+pub const MIN_SIZE: (usize, usize) = (640, 480);
+
+/// The row of one digit in the bar chart of probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BarRow {
+    /// The whole row, up to the next one.
+    pub row: Rect,
+    /// The digit.
+    pub digit: Rect,
+    /// The full length of the bar.
+    pub track: Rect,
+    /// The probability as a percentage.
+    pub percent: Rect,
+}
+
+/// A button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Button {
+    /// The action that it triggers.
+    pub action: Action,
+    /// Its place in the window.
+    pub rect: Rect,
+}
+
+/// The content of the panel beside the canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panel {
+    /// The prediction.
+    Prediction,
+    /// The activations of every layer.
+    Layers,
+    /// The progress of training.
+    Training,
+}
+
+/// Something that can be clicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitTarget {
+    /// A button.
+    Action(Action),
+    /// The example at this index; a click removes it.
+    Example(usize),
+    /// The row of this digit in the bar chart; a click labels the selected digit with it.
+    Bar(u8),
+}

@@ -1,0 +1,363 @@
+//! Layout of the window: a rectangle for each element, at any window size.
+
+mod elements;
+mod grid;
+mod overlays;
+mod prediction;
+mod tool_bars;
+
+use self::grid::Grid;
+pub use self::{
+    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, Panel},
+    grid::text_scale,
+};
+use crate::{
+    drawing::strokes::{CANVAS, PENS},
+    geometry::{Bounds, Point},
+    graphics::canvas::Rect,
+    ui::action::Action,
+};
+
+/// The place of every element in a window of one size.
+///
+/// All rectangles but the overlay and the top bar around its buttons are disjoint. All lie inside the window, or inside [`MIN_SIZE`] if the window is
+/// smaller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The window's width and height, in pixels.
+    pub window: (usize, usize),
+    /// Scale of text and gaps, relative to a window of [`DEFAULT_SIZE`].
+    pub scale: f32,
+    /// The content of the panel.
+    pub active_panel: Panel,
+    /// The bar over the whole width.
+    pub top_bar: Rect,
+    /// Whether the buttons of the top bar have labels.
+    pub has_labels: bool,
+    /// The lines between the groups of the top bar.
+    pub separators: Vec<Rect>,
+    /// The square drawing area.
+    pub canvas: Rect,
+    /// The buttons: top bar, draw tools, and those of the training panel.
+    pub buttons: Vec<Button>,
+    /// The slider for the pen's width.
+    pub slider: Rect,
+    /// The panel beside or below the canvas.
+    pub panel: Rect,
+    /// Caption of the prediction.
+    pub prediction_caption: Rect,
+    /// The predicted digit, large.
+    pub prediction: Rect,
+    /// The probability of the predicted digit.
+    pub confidence: Rect,
+    /// A remark on the prediction, such as its runner-up.
+    pub remark: Rect,
+    /// Caption of the network input.
+    pub network_input_caption: Rect,
+    /// The network input: a whole number of screen pixels for each of its own.
+    pub network_input: Rect,
+    /// The bar chart of the ten probabilities.
+    pub bars: [BarRow; 10],
+    /// The status line under the panel.
+    pub status: Rect,
+    /// The two lines of text on a blank canvas.
+    pub hint: [Rect; 2],
+    /// The dialog over the window, while one is open.
+    pub overlay: Rect,
+    /// Grids for examples in the overlay, from few large cells to many small ones.
+    example_grids: Vec<Vec<Rect>>,
+}
+
+impl Layout {
+    /// The layout of a window of `width` × `height` pixels, with text and gaps enlarged by `zoom` as far as they fit.
+    pub fn new(width: usize, height: usize, zoom: f32, active_panel: Panel) -> Self {
+        let grid = Grid::new(width, height, zoom);
+        let areas = grid.areas(active_panel);
+        let head = grid.head(areas.panel);
+        let bar = grid.top_bar();
+        let (tools, slider) = grid.tools(areas.toolbar);
+        let mut buttons = [bar.buttons, tools].concat();
+        let mut panel = areas.panel;
+        if active_panel == Panel::Training {
+            let row = grid.take_button_row(&mut panel);
+            buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::RestoreBuiltIn], row));
+        }
+        let overlay = grid.overlay();
+        Layout {
+            window: (width, height),
+            scale: grid.scale,
+            active_panel,
+            top_bar: bar.rect,
+            has_labels: bar.has_labels,
+            separators: bar.separators,
+            canvas: areas.canvas,
+            buttons,
+            slider,
+            panel,
+            prediction_caption: head.prediction_caption,
+            prediction: head.prediction,
+            confidence: head.confidence,
+            remark: head.remark,
+            network_input_caption: head.network_input_caption,
+            network_input: head.network_input,
+            bars: grid.bars(areas.panel, head.bottom),
+            status: areas.status,
+            hint: grid.hint(areas.canvas),
+            example_grids: grid.example_grids(overlay),
+            overlay,
+        }
+    }
+
+    /// Scales a length given in pixels of a window of [`DEFAULT_SIZE`].
+    pub fn scaled(&self, length: f32) -> f32 {
+        length * self.scale
+    }
+
+    /// Canvas units per window pixel.
+    pub fn canvas_unit(&self) -> f32 {
+        CANVAS / self.canvas.width as f32
+    }
+
+    /// Converts a window position to canvas units; outside the canvas too.
+    pub fn canvas_point(&self, x: f32, y: f32) -> Point {
+        let unit = self.canvas_unit();
+        Point::new((x - self.canvas.x as f32) * unit, (y - self.canvas.y as f32) * unit)
+    }
+
+    /// Converts a rectangle from canvas units to window pixels, clipped to the canvas.
+    pub fn on_canvas(&self, bounds: Bounds) -> Rect {
+        let px = |units: f32| (units / self.canvas_unit()).round() as i32;
+        let rect = Rect::new(
+            self.canvas.x + px(bounds.left),
+            self.canvas.y + px(bounds.top),
+            px(bounds.right) - px(bounds.left),
+            px(bounds.bottom) - px(bounds.top),
+        );
+        rect.intersection(&self.canvas)
+    }
+
+    /// The button at a window position.
+    pub fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let button = self.buttons.iter().find(|button| button.rect.contains(x, y));
+        button.map(|button| HitTarget::Action(button.action))
+    }
+
+    /// The digit whose row of the bar chart is at a window position.
+    pub fn bar_at(&self, x: f32, y: f32) -> Option<u8> {
+        (0..)
+            .zip(&self.bars)
+            .find(|(_, bar)| bar.row.contains(x, y))
+            .map(|(digit, _)| digit)
+    }
+
+    /// The grid with the largest cells that holds `count` examples, or else the one with the most cells.
+    pub fn example_grid(&self, count: usize) -> &[Rect] {
+        let enough = self.example_grids.iter().find(|grid| grid.len() >= count);
+        enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The button that puts back removed examples: at the end of the status line, or of the head of the overlay.
+    pub fn restore_button(&self, is_over_examples: bool) -> Rect {
+        let (width, height) = (self.scaled(64.0).round() as i32, self.scaled(26.0).round() as i32);
+        let (right, middle) = if is_over_examples {
+            let inner = self.overlay.inset(self.scaled(28.0) as i32);
+            (inner.right(), inner.y + height / 2)
+        } else {
+            (self.status.right(), self.status.y + self.status.height / 2)
+        };
+        Rect::new(right - width, middle - height / 2, width, height)
+    }
+
+    /// The track of the slider's knob: left end, right end and y.
+    pub fn slider_track(&self) -> (f32, f32, f32) {
+        let (inset, rect) = (0.5 * self.scaled(22.0), self.slider);
+        let middle = rect.y as f32 + 0.5 * rect.height as f32;
+        (rect.x as f32 + inset, rect.right() as f32 - inset, middle)
+    }
+
+    /// The pen width, in canvas units, for a slider knob at window position `x`.
+    pub fn pen_at(&self, x: f32) -> f32 {
+        let (left, right, _) = self.slider_track();
+        PENS.0 + (PENS.1 - PENS.0) * ((x - left) / (right - left)).clamp(0.0, 1.0)
+    }
+
+    /// The x position of the slider's knob for a pen width.
+    pub fn knob_at(&self, pen: f32) -> f32 {
+        let (left, right, _) = self.slider_track();
+        left + (right - left) * (pen - PENS.0) / (PENS.1 - PENS.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recognition::normalization::SIDE;
+
+    /// All rectangles that must be disjoint.
+    fn places(layout: &Layout) -> Vec<Rect> {
+        let mut places = vec![
+            layout.canvas,
+            layout.prediction_caption,
+            layout.prediction,
+            layout.confidence,
+            layout.remark,
+            layout.network_input_caption,
+            layout.network_input,
+            layout.status,
+            layout.slider,
+        ];
+        if layout.active_panel != Panel::Prediction {
+            places = vec![layout.canvas, layout.panel, layout.status, layout.slider];
+        } else {
+            places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
+        }
+        places.extend(layout.buttons.iter().map(|button| button.rect));
+        places.extend(&layout.separators);
+        places
+    }
+
+    fn laid_out(width: usize, height: usize) -> Layout {
+        Layout::new(width, height, 1.0, Panel::Prediction)
+    }
+
+    fn inside(outer: Rect, inner: Rect) -> bool {
+        !inner.is_empty() && outer.intersection(&inner) == inner
+    }
+
+    fn check(width: usize, height: usize) {
+        for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
+            for zoom in [0.85, 1.0, 1.5, 2.0] {
+                check_one(width, height, zoom, panel);
+            }
+        }
+    }
+
+    fn check_one(width: usize, height: usize, zoom: f32, panel: Panel) {
+        let layout = Layout::new(width, height, zoom, panel);
+        let window = Rect::new(0, 0, width as i32, height as i32);
+        let places = places(&layout);
+        for (i, &a) in places.iter().enumerate() {
+            assert!(inside(window, a), "{width}×{height}: {a:?} leaves the window");
+            for &b in &places[i + 1..] {
+                assert!(
+                    a.intersection(&b).is_empty(),
+                    "{width}×{height}: {a:?} and {b:?} overlap"
+                );
+            }
+        }
+        assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
+        assert_eq!(layout.network_input.width % SIDE as i32, 0);
+        assert!(
+            inside(window, layout.overlay)
+                && layout.example_grid(12).len() >= 12
+                && layout.example_grid(50).len() >= 50
+        );
+        for count in [0, 12, 50, 5_000] {
+            assert!(
+                layout
+                    .example_grid(count)
+                    .iter()
+                    .all(|&example| inside(layout.overlay, example))
+            );
+        }
+        check_rows(&layout);
+        assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
+        assert!(layout.canvas.y > layout.top_bar.bottom() && layout.panel.y > layout.top_bar.bottom());
+        for button in &layout.buttons {
+            let is_in_bar = inside(layout.top_bar, button.rect);
+            assert_eq!(is_in_bar, Action::is_in_top_bar(button.action), "{:?}", button.action);
+        }
+        for hint in layout.hint {
+            assert!(inside(layout.canvas, hint));
+        }
+    }
+
+    /// Checks that each row of the bar chart holds its parts, is disjoint from all others, and is found in its middle.
+    fn check_rows(layout: &Layout) {
+        for (digit, bar) in (0..).zip(&layout.bars) {
+            assert!(
+                [bar.digit, bar.track, bar.percent]
+                    .iter()
+                    .all(|&part| inside(bar.row, part)),
+                "{bar:?}"
+            );
+            let others = [layout.status, layout.confidence, layout.remark, layout.network_input];
+            assert!(
+                others.iter().all(|other| bar.row.intersection(other).is_empty()),
+                "{bar:?}"
+            );
+            let (x, y) = (bar.row.x + bar.row.width / 2, bar.row.y + bar.row.height / 2);
+            assert_eq!(layout.bar_at(x as f32, y as f32), Some(digit));
+        }
+        for pair in layout.bars.windows(2) {
+            assert_eq!(pair[0].row.bottom(), pair[1].row.y);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_overlaps_or_leaves_the_window(width in 640..=3840usize, height in 480..=2160usize) {
+            check(width, height);
+        }
+
+        #[test]
+        fn canvas_points_match_window_positions(x in -500.0..2500.0f32, y in -500.0..2500.0f32) {
+            let layout = Layout::new(1280, 800, 1.0, Panel::Prediction);
+            let point = layout.canvas_point(x, y);
+            let unit = layout.canvas.width as f32 / CANVAS;
+            prop_assert!((layout.canvas.x as f32 + point.x * unit - x).abs() < 0.01);
+            prop_assert!((layout.canvas.y as f32 + point.y * unit - y).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn common_and_extreme_sizes_are_laid_out() {
+        for (width, height) in [
+            (640, 480),
+            (800, 600),
+            DEFAULT_SIZE,
+            (1280, 800),
+            (1920, 1080),
+            (2560, 1440),
+            (3840, 2160),
+        ] {
+            check(width, height);
+            check(height.max(640), width.clamp(480, 2160));
+        }
+        for (width, height) in [(640, 2160), (3840, 480), (32_767, 32_767)] {
+            check(width, height);
+        }
+    }
+
+    #[test]
+    fn the_canvas_is_large() {
+        assert!(laid_out(DEFAULT_SIZE.0, DEFAULT_SIZE.1).canvas.width >= 500);
+        assert!(laid_out(640, 480).canvas.width >= 320);
+        assert!(laid_out(1920, 1080).canvas.width >= 900);
+        assert!(laid_out(1080, 1920).canvas.width >= 1000);
+    }
+
+    #[test]
+    fn buttons_have_labels_where_there_is_room() {
+        for (width, zoom, has_labels) in [
+            (640, 1.0, false),
+            (890, 1.0, false),
+            (960, 1.0, true),
+            (1920, 2.0, false),
+        ] {
+            let layout = Layout::new(width, 640.max(width * 9 / 16), zoom, Panel::Prediction);
+            assert_eq!(layout.has_labels, has_labels, "{width} at {zoom}");
+        }
+    }
+
+    #[test]
+    fn windows_below_the_minimum_use_its_layout() {
+        for (width, height) in [(0, 0), (1, 1), (639, 100)] {
+            let layout = laid_out(width, height);
+            assert_eq!(layout.canvas, laid_out(640, 480).canvas);
+            assert_eq!(layout.window, (width, height));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The prediction panel: its head and its bar chart, and the hint on a blank canvas.
+
+use crate::{
+    graphics::canvas::Rect,
+    recognition::normalization::SIDE,
+    ui::layout::{elements::BarRow, grid::Grid},
+};
+
+/// The upper part of the prediction panel.
+pub(super) struct PredictionHead {
+    pub(super) prediction_caption: Rect,
+    pub(super) prediction: Rect,
+    pub(super) confidence: Rect,
+    pub(super) remark: Rect,
+    pub(super) network_input_caption: Rect,
+    pub(super) network_input: Rect,
+    pub(super) bottom: i32,
+}
+
+impl Grid {
+    pub(super) fn head(&self, panel: Rect) -> PredictionHead {
+        let caption_height = self.px(18.0);
+        // Aligns the tops of its capitals with the top of the canvas.
+        let caption_y = panel.y - self.px(4.0);
+        let top = panel.y + self.px(22.0);
+        let side = SIDE as i32 * (self.px(112.0) / SIDE as i32);
+        let network_input = Rect::new(panel.right() - side, top, side, side);
+        let input_caption_width = side.max(self.px(116.0));
+        let network_input_caption = Rect::new(
+            panel.right() - input_caption_width,
+            caption_y,
+            input_caption_width,
+            caption_height,
+        );
+        let prediction_caption = Rect::new(panel.x, caption_y, network_input_caption.x - panel.x, caption_height);
+        let prediction = Rect::new(panel.x, top, self.px(84.0).min(side), side);
+        let gap = self.px(16.0);
+        let text_x = prediction.right() + gap;
+        let text_width = network_input.x - gap - text_x;
+        let (confidence, remark, bottom) = if text_width >= self.px(112.0) {
+            let (line, small_line) = (self.px(40.0), self.px(22.0));
+            let y = top + (side - line - small_line) / 2;
+            let confidence = Rect::new(text_x, y, text_width, line);
+            (
+                confidence,
+                Rect::new(text_x, y + line, text_width, small_line),
+                top + side,
+            )
+        } else {
+            let (y, line, half) = (top + side + self.px(10.0), self.px(24.0), panel.width * 45 / 100);
+            let confidence = Rect::new(panel.x, y, half, line);
+            (
+                confidence,
+                Rect::new(panel.x + half, y, panel.width - half, line),
+                y + line,
+            )
+        };
+        PredictionHead {
+            prediction_caption,
+            prediction,
+            confidence,
+            remark,
+            network_input_caption,
+            network_input,
+            bottom,
+        }
+    }
+
+    /// The bar chart. Its last row ends with the canvas, unless the rows would be too far apart.
+    pub(super) fn bars(&self, panel: Rect, head_bottom: i32) -> [BarRow; 10] {
+        let top = head_bottom + self.px(32.0);
+        let room = (panel.bottom() - top) as f32;
+        let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
+        let pitch = ((room - thickness) / 9.0).min(self.scaled(64.0));
+        let text_height = (pitch as i32 - 1).min(self.px(20.0));
+        let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
+        let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
+        let track_y = |i: usize| top + (i as f32 * pitch).round() as i32;
+        let above = ((pitch - thickness) / 2.0) as i32;
+        std::array::from_fn(|i| {
+            let y = track_y(i);
+            // The last row ends above the status line.
+            let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(12.0));
+            let track = Rect::new(track_x, y, percent_x - gap - track_x, thickness as i32);
+            let text_y = y + (track.height - text_height) / 2;
+            BarRow {
+                row: Rect::new(panel.x, y - above, panel.width, bottom - y + above),
+                digit: Rect::new(panel.x, text_y, digit_width, text_height),
+                track,
+                percent: Rect::new(percent_x, text_y, percent_width, text_height),
+            }
+        })
+    }
+
+    pub(super) fn hint(&self, canvas: Rect) -> [Rect; 2] {
+        let (line, small_line) = (self.px(36.0), self.px(24.0));
+        let y = canvas.y + (canvas.height - line - small_line) / 2;
+        [
+            Rect::new(canvas.x, y, canvas.width, line),
+            Rect::new(canvas.x, y + line, canvas.width, small_line),
+        ]
+    }
+}

@@ -1,0 +1,142 @@
+//! The top bar with its groups of buttons, the draw tools under the canvas, and rows of buttons in the panel.
+
+use crate::{
+    graphics::canvas::Rect,
+    ui::{
+        action::Action,
+        layout::{elements::Button, grid::Grid},
+    },
+};
+
+/// Smallest width of a window whose top bar has labels, in pixels at scale 1.
+const LABELS_FROM: f32 = 900.0;
+
+/// The bar over the whole width of the window.
+pub(super) struct TopBar {
+    pub(super) rect: Rect,
+    pub(super) has_labels: bool,
+    pub(super) buttons: Vec<Button>,
+    /// Lines between the groups.
+    pub(super) separators: Vec<Rect>,
+}
+
+impl Grid {
+    /// The top bar: the groups from the left, and what concerns the window itself at the right.
+    pub(super) fn top_bar(&self) -> TopBar {
+        let mut bar = TopBar {
+            rect: Rect::new(0, 0, self.width, self.top_bar_height()),
+            has_labels: self.width as f32 >= LABELS_FROM * self.scale,
+            buttons: Vec::new(),
+            separators: Vec::new(),
+        };
+        let (edge, gap, inset) = (self.px(10.0), self.px(2.0), self.px(6.0));
+        let height = bar.rect.height - 2 * inset;
+        let mut x = edge;
+        for (i, group) in Action::TOP_BAR.iter().enumerate() {
+            if i > 0 {
+                let line = Rect::new(
+                    x + self.px(5.0),
+                    2 * inset,
+                    self.px(1.0).max(1),
+                    bar.rect.height - 4 * inset,
+                );
+                bar.separators.push(line);
+                x += self.px(12.0);
+            }
+            for &action in *group {
+                let rect = Rect::new(x, inset, self.bar_button_width(action, bar.has_labels), height);
+                bar.buttons.push(Button { action, rect });
+                x = rect.right() + gap;
+            }
+        }
+        let mut right = self.width - edge;
+        for &action in Action::TOP_BAR_END.iter().rev() {
+            let width = self.bar_button_width(action, bar.has_labels);
+            let rect = Rect::new(right - width, inset, width, height);
+            bar.buttons.push(Button { action, rect });
+            right = rect.x - gap;
+        }
+        bar
+    }
+
+    /// The height of the top bar.
+    pub(super) fn top_bar_height(&self) -> i32 {
+        self.px(48.0)
+    }
+
+    fn bar_button_width(&self, action: Action, has_label: bool) -> i32 {
+        let label = action.short_label();
+        let text = if has_label { 5.0 + text_width(label) } else { 0.0 };
+        self.px(16.0 + 20.0 + text)
+    }
+
+    /// The toolbar buttons and the pen slider. The last button, Clear, stands apart so that it is not hit by mistake.
+    pub(super) fn tools(&self, toolbar: Rect) -> (Vec<Button>, Rect) {
+        let (gap, side) = (self.px(8.0), toolbar.height);
+        let at = |x: i32| Rect::new(x, toolbar.y, side, side);
+        let xs = [
+            toolbar.x,
+            toolbar.x + side + gap,
+            toolbar.x + 2 * (side + gap),
+            toolbar.right() - side,
+        ];
+        let buttons = Action::TOOLBAR.into_iter().zip(xs);
+        let slider_x = toolbar.x + 3 * (side + gap);
+        let room = toolbar.right() - side - gap - slider_x;
+        let slider = Rect::new(slider_x, toolbar.y, room.min(self.px(180.0)), side);
+        (
+            buttons.map(|(action, x)| Button { action, rect: at(x) }).collect(),
+            slider,
+        )
+    }
+
+    /// Buttons of equal width that fill a row.
+    pub(super) fn row(&self, actions: &[Action], area: Rect) -> Vec<Button> {
+        let (count, gap) = (actions.len() as i32, self.px(6.0));
+        let left = |i: i32| area.x + i * (area.width + gap) / count;
+        let button = |(i, &action): (i32, &Action)| Button {
+            action,
+            rect: Rect::new(left(i), area.y, left(i + 1) - gap - left(i), area.height),
+        };
+        (0..).zip(actions).map(button).collect()
+    }
+
+    /// Shortens the panel by a row of buttons at its bottom, and returns that row.
+    pub(super) fn take_button_row(&self, panel: &mut Rect) -> Rect {
+        let (height, gap) = (self.px(40.0), self.px(12.0));
+        panel.height -= height + gap;
+        Rect::new(panel.x, panel.bottom() + gap, panel.width, height)
+    }
+}
+
+/// Enough room for a label of size 13, in pixels at scale 1.
+fn text_width(label: &str) -> f32 {
+    let width = |letter: char| match letter {
+        'i' | 'l' | 'j' | ' ' => 4.0,
+        't' | 'f' | 'r' => 5.5,
+        'm' | 'w' | 'M' | 'W' | 'O' => 12.0,
+        'A'..='Z' => 9.5,
+        _ => 8.0,
+    };
+    label.chars().map(width).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphics::text::{Face, Style, Text};
+
+    #[test]
+    fn labels_have_room() {
+        let text = Text::new();
+        let style = Style {
+            face: Face::Medium,
+            size: 13.0,
+        };
+        for &action in Action::TOP_BAR.into_iter().flatten().chain(&Action::TOP_BAR_END) {
+            let label = action.short_label();
+            let (room, width) = (text_width(label), text.width(label, style));
+            assert!((width..width + 12.0).contains(&room), "{label}: {width} in {room}");
+        }
+    }
+}
