@@ -41,17 +41,14 @@ fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
     let mut state = State::new(size.0, size.1, Opening::Ink(seven(180.0)));
     let pixels = state.network_input().expect("something is drawn");
     let width = 190.0 / predictions.len() as f32;
-    let digit = |(i, prediction): (usize, &Prediction)| RecognizedDigit {
-        pixels,
-        prediction: prediction.clone(),
-        bounds: Bounds {
+    let digit = |(i, prediction): (usize, &Prediction)| {
+        let bounds = Bounds {
             left: 180.0 + i as f32 * width,
             top: 150.0,
             right: 180.0 + (i + 1) as f32 * width,
             bottom: 430.0,
-        },
-        line: 0,
-        mark: None,
+        };
+        RecognizedDigit::new(pixels, prediction.clone(), bounds)
     };
     state.show_digits(predictions.iter().enumerate().map(digit).collect());
     state

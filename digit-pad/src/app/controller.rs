@@ -9,6 +9,7 @@ use rayon::ThreadPool;
 
 use crate::{
     app::{
+        explanations::Explanations,
         fine_tuning_worker::FineTuningWorker,
         open_dialog::OpenDialog,
         saving,
@@ -16,16 +17,17 @@ use crate::{
         training_worker::{self, TrainingUpdate, TrainingWorker},
     },
     drawing::{
-        raster::{draw_over, fit_in_square},
+        raster::{draw_over, fit_in_square, recognition_bounds},
         strokes::{CANVAS, CANVAS_BOUNDS, Ink},
     },
     error::Error,
     format::{counted, percent},
+    geometry::PixelRect,
     recognition::{
         activations::{ActivationRecorder, LayerActivation},
         example::{Example, ExampleInput},
         model::Model,
-        normalization::Gray28,
+        normalization::{Gray28, ink_rect},
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{segment_image, segment_ink},
@@ -62,6 +64,7 @@ pub struct Controller {
     /// The file dialog, while it is open.
     dialog: Option<OpenDialog>,
     test_digits: TestDigits,
+    explanations: Explanations,
     paths: UserPaths,
 }
 
@@ -86,6 +89,7 @@ impl Controller {
             digit_inks: Vec::new(),
             dialog: None,
             test_digits: TestDigits::new(),
+            explanations: Explanations::default(),
             paths,
         })
     }
@@ -126,7 +130,10 @@ impl Controller {
             let digits = digits.into_iter();
             return digits
                 .map(|digit| {
-                    RecognizedDigit::new(digit.pixels, digit.prediction, digit.bounds).placed(digit.line, digit.mark)
+                    let inked = recognition_bounds(&digit.ink).unwrap_or(digit.bounds);
+                    RecognizedDigit::new(digit.pixels, digit.prediction, digit.bounds)
+                        .with_inked(inked)
+                        .placed(digit.line, digit.mark)
                 })
                 .collect();
         };
@@ -148,9 +155,10 @@ impl Controller {
                 .collect();
         }
         // A single digit is recognized from the image itself rather than from the image scaled to the canvas.
+        let inked = ink_rect(&canvas).map_or(CANVAS_BOUNDS, PixelRect::bounds);
         let digit = state
             .network_input()
-            .map(|pixels| RecognizedDigit::new(pixels, recognizer.classify(&pixels), CANVAS_BOUNDS));
+            .map(|pixels| RecognizedDigit::new(pixels, recognizer.classify(&pixels), CANVAS_BOUNDS).with_inked(inked));
         digit.into_iter().collect()
     }
 
@@ -203,6 +211,8 @@ impl Controller {
     /// Takes over what the workers and the file dialog have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
         let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state) | self.poll_search(state);
+        let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
+        effects |= effects_or_message(explained, state);
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
             effects |= self.show_training(update, state);
         }
@@ -212,7 +222,8 @@ impl Controller {
     /// Whether a worker or the file dialog is still running.
     pub fn is_busy(&self) -> bool {
         let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
-        is_fine_tuning || self.training_worker.is_some() || self.dialog.is_some() || self.test_digits.is_searching()
+        let is_searching = self.test_digits.is_searching() || self.explanations.is_busy();
+        is_fine_tuning || is_searching || self.training_worker.is_some() || self.dialog.is_some()
     }
 
     fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
@@ -248,6 +259,7 @@ impl Controller {
     fn use_model(&mut self, ready: ReadyModel) -> Effects {
         self.current = ready;
         self.activation_recorder = None;
+        self.explanations.forget();
         Effects::RECOGNIZE
     }
 

@@ -1,6 +1,8 @@
 //! The application behind the window: commands in, effects out; settings and background workers.
 
 pub mod controller;
+mod explanation_worker;
+mod explanations;
 pub mod fine_tuning_worker;
 pub mod kept_drawing;
 mod open_dialog;

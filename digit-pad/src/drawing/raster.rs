@@ -139,15 +139,28 @@ pub fn draw_for_recognition(ink: &Ink) -> Option<GrayImage> {
 
 /// Draws the same with a pen of another width, as a fraction of the digit's longest side, pen included.
 pub(crate) fn draw_with_pen(ink: &Ink, width: f32) -> Option<GrayImage> {
-    let curves = ink.strokes().iter().flat_map(|stroke| curve(stroke, 1.0));
-    let visible = Bounds::around(curves)?.intersection(&CANVAS_BOUNDS)?;
-    let pen = (visible.longest_side() * width / (1.0 - width)).max(MIN_RECOGNITION_PEN);
+    let (visible, pen) = visible(ink, width)?;
     let scale = RECOGNITION_SIZE / (visible.longest_side() + pen);
     let drawn = visible.grown(0.5 * pen + 1.0 / scale);
     let pixels = |units: f32| ((units * scale).ceil() as usize).max(1);
     let blank = GrayImage::blank(pixels(drawn.width()), pixels(drawn.height()));
     let view = View::from_corner(Point::new(drawn.left, drawn.top), scale);
     Some(draw(ink.strokes(), Pen::Width(pen), &view, blank))
+}
+
+/// The part of the canvas that the ink covers in the image for the network; `None` if nothing is visible.
+pub fn recognition_bounds(ink: &Ink) -> Option<Bounds> {
+    let (visible, pen) = visible(ink, RECOGNITION_PEN)?;
+    Some(visible.grown(0.5 * pen))
+}
+
+/// Bounds of the strokes on the canvas, without the pen, and the pen's width in canvas units, given as a fraction of the
+/// longest side.
+fn visible(ink: &Ink, width: f32) -> Option<(Bounds, f32)> {
+    let curves = ink.strokes().iter().flat_map(|stroke| curve(stroke, 1.0));
+    let visible = Bounds::around(curves)?.intersection(&CANVAS_BOUNDS)?;
+    let pen = (visible.longest_side() * width / (1.0 - width)).max(MIN_RECOGNITION_PEN);
+    Some((visible, pen))
 }
 
 /// Scales an image to fit a square of `side` pixels, centered.

@@ -16,13 +16,16 @@
 //! to what the model wants.
 
 pub mod activations;
+pub mod added_stroke;
 pub(crate) mod backbone;
 pub mod example;
+pub mod explanation;
 pub mod feature_cache;
 pub mod image_classifier;
 pub mod image_input;
 pub mod model;
 pub mod normalization;
+pub mod placement;
 pub mod prediction;
 pub mod predictor;
 pub mod recognizer;

@@ -65,7 +65,7 @@ pub fn normalize(image: &GrayImage) -> Option<Gray28> {
 }
 
 /// Bounding rectangle of the ink; `None` if the image is blank.
-pub(super) fn ink_rect(image: &GrayImage) -> Option<PixelRect> {
+pub fn ink_rect(image: &GrayImage) -> Option<PixelRect> {
     let peak = image.pixels().iter().copied().max().filter(|&peak| peak > BLANK)?;
     let is_ink = |&pixel: &u8| f32::from(pixel) >= BACKGROUND * f32::from(peak);
     let (mut left, mut right) = (image.width(), 0);

@@ -37,7 +37,7 @@ const HELD_OUT: usize = 10;
 /// Images of each of these.
 const VALIDATION_COPIES: usize = 8;
 /// The fraction of drawings in another style.
-const RESTYLED: f32 = 0.6;
+const RESTYLED: f32 = 0.5;
 /// Keeps the random numbers apart from others of the same seed.
 const SEED_SALT: u64 = u64::from_le_bytes(*b"penimage");
 

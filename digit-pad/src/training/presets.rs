@@ -188,9 +188,9 @@ pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "best",
         summary: "five convolutions, for the fewest errors: the built-in network",
-        network: "28x28x1 | conv 48 3x3 | batchnorm | relu | conv 48 3x3 | batchnorm | relu | maxpool 2 | \
-                  conv 96 3x3 | batchnorm | relu | conv 96 3x3 | batchnorm | relu | maxpool 2 | \
-                  conv 160 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
+        network: "28x28x1 | conv 40 3x3 | batchnorm | relu | conv 48 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 112 3x3 | batchnorm | relu | conv 112 3x3 | batchnorm | relu | maxpool 2 | \
+                  conv 176 3x3 | batchnorm | relu | flatten | dropout 0.4 | dense 128 | relu | dense 10",
         recipe: Recipe {
             label_smoothing: 0.05,
             average: Some(0.999),
@@ -203,7 +203,7 @@ pub const PRESETS: [Preset; 4] = [
                 .stroke_width(0.5, 0.7)
                 .contrast(4.0)
                 .digit_styles(0.25)
-                .distractors(0.12)
+                .distractors(0.10)
                 .distractor_label(DIGITS),
             pen_copies: 10,
             ..Recipe::new(

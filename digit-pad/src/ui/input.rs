@@ -294,7 +294,7 @@ mod tests {
             prediction::Prediction,
             segmentation::Mark,
         },
-        ui::state::{Opening, RecognizedDigit},
+        ui::{RecognizedDigit, state::Opening},
     };
 
     fn window(opening: Opening) -> State {

@@ -11,14 +11,17 @@ mod input;
 pub mod layout;
 pub mod painter;
 mod pointer;
+mod recognized_digit;
 pub mod scene;
 pub mod state;
 pub mod theme;
+pub mod why;
 
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
 pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, Panel, text_scale};
 pub use painter::Painter;
-pub use state::{ExampleView, Opening, Overlay, RecognizedDigit, State, Tool, ZOOMS};
+pub use recognized_digit::RecognizedDigit;
+pub use state::{ExampleView, Opening, Overlay, State, Tool, ZOOMS};
 pub use theme::Theme;

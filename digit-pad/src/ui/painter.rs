@@ -22,6 +22,7 @@ use crate::{
         scene::{item::Item, scene},
         state::State,
         theme::Theme,
+        why::Heat,
     },
 };
 
@@ -154,8 +155,9 @@ impl Renderer {
                 radius,
                 ink,
                 image,
+                heat,
             } => {
-                self.paint_canvas(frame, *rect, ink, image.as_ref());
+                self.paint_canvas(frame, *rect, ink, image.as_ref(), heat.as_ref());
                 frame.cut_corners(*rect, *radius, self.theme.background);
             }
             Item::Pixels { rect, radius, pixels } => {
@@ -179,7 +181,14 @@ impl Renderer {
         }
     }
 
-    fn paint_canvas(&mut self, frame: &mut Frame<'_>, rect: Rect, ink: &Ink, image: Option<&Arc<GrayImage>>) {
+    fn paint_canvas(
+        &mut self,
+        frame: &mut Frame<'_>,
+        rect: Rect,
+        ink: &Ink,
+        image: Option<&Arc<GrayImage>>,
+        heat: Option<&Heat>,
+    ) {
         let part = frame.clip();
         let (left, top) = ((part.x - rect.x) as usize, (part.y - rect.y) as usize);
         let (width, height) = (part.width as usize, part.height as usize);
@@ -200,6 +209,30 @@ impl Renderer {
             alpha: drawn.pixels(),
         };
         frame.blend(part.x, part.y, coverage, self.theme.ink);
+        if let Some(heat) = heat {
+            let glow = self.glow(&drawn, heat, |x, y| {
+                let at = |offset: usize, pixel: usize| (offset + pixel) as f32 + 0.5;
+                let unit = CANVAS / side as f32;
+                Point::new(at(left, x) * unit, at(top, y) * unit)
+            });
+            for (color, alpha) in [self.theme.accent, self.theme.uncertain].into_iter().zip(&glow) {
+                let (width, alpha) = (drawn.width(), alpha.as_slice());
+                frame.blend(part.x, part.y, Coverage { width, alpha }, color);
+            }
+        }
+    }
+
+    /// Where the ink speaks for a digit, and where against it: each pixel's share of that color.
+    fn glow(&self, drawn: &GrayImage, heat: &Heat, on_canvas: impl Fn(usize, usize) -> Point) -> [Vec<u8>; 2] {
+        let map = heat.map();
+        let mut glow = [0, 1].map(|_| vec![0; drawn.pixels().len()]);
+        for (i, &ink) in drawn.pixels().iter().enumerate().filter(|(_, ink)| **ink > 0) {
+            let support = map.at(on_canvas(i % drawn.width(), i / drawn.width()));
+            // The root shows weak support too.
+            let share = support.abs().min(1.0).sqrt() * f32::from(ink);
+            glow[usize::from(support < 0.0)][i] = share as u8;
+        }
+        glow
     }
 
     fn backdrop(&mut self, image: &Arc<GrayImage>, side: usize) -> &GrayImage {
@@ -312,14 +345,16 @@ fn canvas_damage(before: &Item, after: &Item) -> Option<Rect> {
                 radius: old_radius,
                 ink: old_ink,
                 image: old_image,
+                heat: old_heat,
             },
             Item::Canvas {
                 rect,
                 radius,
                 ink,
                 image,
+                heat,
             },
-        ) if (old_rect, old_radius, old_image) == (rect, radius, image) => {
+        ) if (old_rect, old_radius, old_image, old_heat) == (rect, radius, image, heat) => {
             let Some(bounds) = difference(old_ink, ink) else {
                 return Some(Rect::new(0, 0, 0, 0));
             };
@@ -343,11 +378,7 @@ mod tests {
     use crate::{
         geometry::Bounds,
         recognition::prediction::Prediction,
-        ui::{
-            Key, Modifiers,
-            event::Event,
-            state::{Opening, RecognizedDigit},
-        },
+        ui::{Key, Modifiers, event::Event, recognized_digit::RecognizedDigit, state::Opening},
     };
 
     const THEME: Theme = Theme::DARK;
@@ -372,13 +403,9 @@ mod tests {
             right: 200.0,
             bottom: 300.0,
         };
-        let recognized = state.network_input().map(|pixels| RecognizedDigit {
-            pixels,
-            prediction,
-            bounds,
-            line: 0,
-            mark: None,
-        });
+        let recognized = state
+            .network_input()
+            .map(|pixels| RecognizedDigit::new(pixels, prediction, bounds));
         // Every third digit is shown as part of a number.
         let count = if digit.is_multiple_of(3) { 2 } else { 1 };
         state.show_digits(recognized.into_iter().flat_map(|digit| vec![digit; count]).collect());

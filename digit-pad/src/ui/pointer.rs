@@ -5,7 +5,8 @@ use crate::{
     ui::{
         action::Action,
         layout::HitTarget,
-        state::{Held, Overlay, RecognizedDigit, State, Tool},
+        recognized_digit::RecognizedDigit,
+        state::{Held, Overlay, State, Tool},
     },
 };
 

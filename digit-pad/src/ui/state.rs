@@ -8,13 +8,11 @@ use crate::{
         raster::draw_over,
         strokes::{Ink, PENS},
     },
-    geometry::{Bounds, Point},
+    geometry::Point,
     imaging::gray_image::GrayImage,
     recognition::{
         activations::LayerActivation,
         normalization::{Gray28, normalize, normalize_ink},
-        prediction::Prediction,
-        segmentation::{Mark, symbol},
     },
     training::progress::Progress,
     ui::{
@@ -22,54 +20,13 @@ use crate::{
         command::Command,
         event::Effects,
         layout::{HitTarget, Layout, Panel},
+        recognized_digit::RecognizedDigit,
+        why::Why,
     },
 };
 
 /// Zoom factors of the interface, from smallest to largest.
 pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
-
-/// A digit found on the canvas, with its prediction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RecognizedDigit {
-    /// The network input.
-    pub pixels: Gray28,
-    /// The network's prediction.
-    pub prediction: Prediction,
-    /// The digit's bounding box on the canvas.
-    pub bounds: Bounds,
-    /// The line that it stands in, from 0 at the top.
-    pub line: usize,
-    /// The mark that it is, if it is no digit.
-    pub mark: Option<Mark>,
-}
-
-impl RecognizedDigit {
-    /// A digit that stands alone.
-    pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
-        RecognizedDigit {
-            pixels,
-            prediction,
-            bounds,
-            line: 0,
-            mark: None,
-        }
-    }
-
-    /// A digit or a mark at its place in a number.
-    #[must_use]
-    pub fn placed(self, line: usize, mark: Option<Mark>) -> Self {
-        RecognizedDigit { line, mark, ..self }
-    }
-
-    /// The character shown for it: a digit, a mark, or `?` where the network is not sure.
-    pub(super) fn symbol(&self) -> char {
-        match self.mark {
-            Some(mark) => mark.symbol(),
-            None if self.prediction.known => symbol(&self.prediction, None),
-            None => '?',
-        }
-    }
-}
 
 /// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -138,6 +95,7 @@ pub struct State {
     pub(super) digits: Vec<RecognizedDigit>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
     pub(super) shows_why: bool,
+    pub(super) why: Option<Arc<Why>>,
     pub(super) progress: Option<Arc<Progress>>,
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
@@ -173,6 +131,7 @@ impl State {
             digits: Vec::new(),
             activations: None,
             shows_why: false,
+            why: None,
             progress: None,
             examples: Arc::default(),
             overlay: None,

@@ -367,13 +367,7 @@ mod tests {
             known: true,
             microseconds: 31.0,
         };
-        let digit = RecognizedDigit {
-            pixels: [0; 784],
-            prediction,
-            bounds: crate::drawing::strokes::CANVAS_BOUNDS,
-            line: 0,
-            mark: None,
-        };
+        let digit = RecognizedDigit::new([0; 784], prediction, crate::drawing::strokes::CANVAS_BOUNDS);
         let fields = "digit=4 probability=0.993 known=true";
         assert_eq!(prediction_line(&[]), "reading: none");
         assert_eq!(

@@ -283,9 +283,9 @@ mod tests {
                     .all(|&part| inside(bar.row, part)),
                 "{bar:?}"
             );
-            let others = [layout.status, layout.confidence, layout.remark, layout.network_input];
+            let disjoint = [layout.status, layout.confidence, layout.remark, layout.network_input];
             assert!(
-                others.iter().all(|other| bar.row.intersection(other).is_empty()),
+                disjoint.iter().all(|other| bar.row.intersection(other).is_empty()),
                 "{bar:?}"
             );
             let (x, y) = (bar.row.x + bar.row.width / 2, bar.row.y + bar.row.height / 2);

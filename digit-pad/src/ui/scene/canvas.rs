@@ -7,8 +7,9 @@ use crate::{
         text::{Align, Face},
     },
     ui::{
+        recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item},
-        state::{RecognizedDigit, State},
+        state::State,
     },
 };
 
@@ -22,6 +23,7 @@ impl SceneBuilder<'_> {
             radius,
             ink,
             image,
+            heat: state.heat(),
         });
         self.outline(rect, radius);
         if state.is_blank() {

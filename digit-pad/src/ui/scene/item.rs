@@ -11,6 +11,7 @@ use crate::{
     },
     imaging::gray_image::GrayImage,
     recognition::{activations::Tiles, normalization::Gray28},
+    ui::why::Heat,
 };
 
 /// An item of a scene.
@@ -59,6 +60,8 @@ pub enum Item {
         ink: Ink,
         /// The image under the drawing.
         image: Option<Arc<GrayImage>>,
+        /// What the ink speaks for, if that is shown by its color.
+        heat: Option<Heat>,
     },
     /// A network input, each of its pixels a square.
     Pixels {

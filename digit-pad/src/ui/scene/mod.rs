@@ -9,6 +9,7 @@ mod prediction;
 mod status;
 mod toolbar;
 mod training;
+mod why;
 
 use crate::ui::{
     layout::Panel,
@@ -25,6 +26,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         theme,
     };
     scene.canvas(state);
+    scene.suggested_stroke(state);
     scene.digit_boxes(state.digits());
     scene.top_bar();
     scene.slider(state.ink().pen());
@@ -62,11 +64,7 @@ mod tests {
         graphics::{canvas::Rect, color::Color, text::Text},
         recognition::prediction::Prediction,
         training::progress::Progress,
-        ui::{
-            event::Event,
-            scene::status::wrapped,
-            state::{Opening, RecognizedDigit},
-        },
+        ui::{event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 
     const THEME: Theme = Theme::DARK;
@@ -87,12 +85,12 @@ mod tests {
             ink.pen_up(Point::new(280.0, 280.0));
         }
         let mut state = State::new(width, height, Opening::Ink(ink));
-        let digit = prediction.map(|prediction| RecognizedDigit {
-            pixels: state.network_input().unwrap_or([0; 784]),
-            prediction,
-            bounds: CANVAS_BOUNDS.grown(-264.0),
-            line: 0,
-            mark: None,
+        let digit = prediction.map(|prediction| {
+            RecognizedDigit::new(
+                state.network_input().unwrap_or([0; 784]),
+                prediction,
+                CANVAS_BOUNDS.grown(-264.0),
+            )
         });
         state.show_digits(digit.into_iter().collect());
         state

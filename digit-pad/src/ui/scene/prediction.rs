@@ -14,8 +14,9 @@ use crate::{
     },
     ui::{
         layout::{BarRow, HitTarget},
+        recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item},
-        state::{RecognizedDigit, State},
+        state::State,
     },
 };
 

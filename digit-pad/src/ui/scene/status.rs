@@ -24,6 +24,9 @@ impl SceneBuilder<'_> {
             };
             return self.message(message, button);
         }
+        if let Some(words) = state.why_in_words() {
+            return self.message(&words, 0);
+        }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
                 Some(accuracy) => format!("Test accuracy: {}", percent(accuracy)),

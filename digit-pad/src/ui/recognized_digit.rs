@@ -1,0 +1,62 @@
+//! A digit on the canvas as the window shows it.
+
+use crate::{
+    geometry::Bounds,
+    recognition::{
+        normalization::Gray28,
+        prediction::Prediction,
+        segmentation::{Mark, symbol},
+    },
+};
+
+/// A digit found on the canvas, with its prediction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecognizedDigit {
+    /// The network input.
+    pub pixels: Gray28,
+    /// The network's prediction.
+    pub prediction: Prediction,
+    /// The digit's bounding box on the canvas.
+    pub bounds: Bounds,
+    /// The part of the canvas that its ink covers in the network input.
+    pub inked: Bounds,
+    /// The line that it stands in, from 0 at the top.
+    pub line: usize,
+    /// The mark that it is, if it is no digit.
+    pub mark: Option<Mark>,
+}
+
+impl RecognizedDigit {
+    /// A digit that stands alone.
+    pub fn new(pixels: Gray28, prediction: Prediction, bounds: Bounds) -> Self {
+        RecognizedDigit {
+            pixels,
+            prediction,
+            bounds,
+            inked: bounds,
+            line: 0,
+            mark: None,
+        }
+    }
+
+    /// A digit whose ink covers that part of the canvas in the network input.
+    #[must_use]
+    pub fn with_inked(self, inked: Bounds) -> Self {
+        RecognizedDigit { inked, ..self }
+    }
+
+    /// A digit or a mark at its place in a number.
+    #[must_use]
+    pub fn placed(self, line: usize, mark: Option<Mark>) -> Self {
+        RecognizedDigit { line, mark, ..self }
+    }
+
+    /// The character shown for it: a digit, a mark, or `?` where the network is not sure.
+    pub(super) fn symbol(&self) -> char {
+        match self.mark {
+            Some(mark) => mark.symbol(),
+            None if self.prediction.known => symbol(&self.prediction, None),
+            None => '?',
+        }
+    }
+}
