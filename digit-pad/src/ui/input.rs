@@ -267,7 +267,11 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
-            HitTarget::Bar(digit) => self.teach(digit),
+            HitTarget::Bar(digit) | HitTarget::Answer(digit) => self.teach(digit),
+            HitTarget::Digit(index) => {
+                self.chosen = Some(index);
+                Effects::REPAINT
+            }
         }
     }
 

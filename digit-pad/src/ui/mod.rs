@@ -4,11 +4,14 @@
 //! a window system, a file, a thread or a clock, so everything can be tested without them.
 
 pub mod action;
+pub mod answer;
 pub mod command;
 pub mod event;
 pub mod icons;
 mod input;
 pub mod layout;
+mod notice;
+mod number;
 pub mod painter;
 mod pointer;
 mod recognized_digit;
