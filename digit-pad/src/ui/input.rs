@@ -104,6 +104,7 @@ impl State {
             }
             Action::Quit => Effects::QUIT,
             Action::Open => self.send(Command::Open),
+            Action::Paste => self.send(Command::Paste),
             Action::Save => self.send(Command::Save),
             Action::SaveNetwork => self.send(Command::SaveNetwork),
             Action::RandomDigit => self.send(Command::RandomDigit),

@@ -7,7 +7,7 @@ pub mod action;
 pub mod command;
 pub mod event;
 mod example_list;
-pub mod focus;
+mod focus;
 pub mod icons;
 mod input;
 pub mod layout;
@@ -22,8 +22,9 @@ pub mod why;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use focus::Focus;
-pub use layout::{BarRow, Button, DEFAULT_SIZE, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale};
+pub use layout::{
+    BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
+};
 pub use painter::Painter;
 pub use recognized_digit::RecognizedDigit;
 pub use state::{ExampleView, Opening, Overlay, State, Tool, ZOOMS};

@@ -71,3 +71,12 @@ pub enum HitTarget {
     /// The row of this digit in the bar chart; a click labels the selected digit with it.
     Bar(u8),
 }
+
+/// What can have the keyboard focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// Something that can be clicked.
+    Target(HitTarget),
+    /// The pen slider, which the arrow keys move.
+    Slider,
+}

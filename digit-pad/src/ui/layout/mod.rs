@@ -9,7 +9,7 @@ mod tool_bars;
 
 use self::grid::Grid;
 pub use self::{
-    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
+    elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
 };
