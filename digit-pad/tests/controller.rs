@@ -441,3 +441,37 @@ fn a_file_from_outside_is_placed_or_named() {
     state.act(Action::Undo);
     assert!(!state.ink().is_empty(), "the drawing under a dropped image comes back");
 }
+
+#[test]
+fn a_reading_is_explained_and_again_when_the_drawing_or_the_network_changes() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut controller, mut state) = open(home.path());
+    one(&mut state);
+    controller.recognize(&mut state);
+    wait(&mut controller, &mut state);
+    assert!(state.why().is_none(), "nobody asked");
+    act(&mut controller, &mut state, Action::Why);
+    controller.poll(&mut state);
+    wait(&mut controller, &mut state);
+    let why = state.why().expect("an explanation").clone();
+    assert_eq!(why.explanation.pixels(), &state.digits()[0].pixels);
+    let added = why.added.as_ref().expect("the search has ended");
+    assert!(added.iter().any(Option::is_some) && added[1].is_none());
+    draw(&mut state, &[(0.3, 0.2), (0.5, 0.2)]);
+    controller.recognize(&mut state);
+    controller.poll(&mut state);
+    wait(&mut controller, &mut state);
+    let again = state.why().unwrap();
+    assert_eq!(again.explanation.pixels(), &state.digits()[0].pixels);
+    assert_ne!(again.explanation, why.explanation);
+    act(&mut controller, &mut state, Action::RandomDigit);
+    controller.poll(&mut state);
+    wait(&mut controller, &mut state);
+    let image = state.why().unwrap();
+    assert_eq!(image.explanation.pixels(), &state.digits()[0].pixels);
+    assert_eq!(
+        image.added,
+        Some([const { None }; 10]),
+        "no stroke is added to an image"
+    );
+}

@@ -210,7 +210,7 @@ mod tests {
             .collect();
         let shapes = model.content.network.spec().shapes();
         let spec = model.content.network.spec();
-        assert!(sizes[0].0 == 48 && spec.to_string().contains("conv 48 3x3"), "{spec}");
+        assert!(sizes[0].0 == 40 && spec.to_string().contains("conv 40 3x3"), "{spec}");
         assert_eq!(*sizes.last().unwrap(), (10, 1, 1));
         for (activation, size) in activations.iter().zip(&sizes) {
             assert!(

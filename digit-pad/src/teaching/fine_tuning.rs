@@ -18,7 +18,7 @@
 use mnist_io::{Augmentation, Augmenter, Dataset, Split};
 use nn_core::{
     LayerSpec, Network, Trainer,
-    loss::{self, CrossEntropy},
+    loss::CrossEntropy,
     optim::{Adam, Schedule},
 };
 
@@ -51,13 +51,13 @@ const DISTRACTORS: f32 = 0.06;
 /// examples of one writer cost the built-in model 5 to 8 of MNIST's 10,000 test images (four writers).
 const HARD_PER_BATCH: usize = 192;
 const ANY_PER_BATCH: usize = 64;
-const VARIANTS_PER_BATCH: usize = 32;
+const VARIANTS_PER_BATCH: usize = 16;
 
 /// Number of training steps.
 const STEPS: u64 = 150;
 
 /// Peak learning rate; it falls along half a cosine to 0.
-const LEARNING_RATE: f32 = 1e-3;
+const LEARNING_RATE: f32 = 2e-3;
 
 /// Most label smoothing. How much is used follows the base model's confidence.
 const MAX_SMOOTHING: f32 = 0.1;
@@ -82,7 +82,8 @@ pub struct FineTuner {
 struct Samples {
     /// Output of the backbone, `[samples, features]`.
     features: Vec<f32>,
-    labels: Vec<usize>,
+    /// Probabilities of the digits, `[samples, digits]`.
+    targets: Vec<f32>,
 }
 
 impl FineTuner {
@@ -162,7 +163,8 @@ impl FineTuner {
         let mut samples = Samples::default();
         for variant in 0..VARIANTS {
             for (example, (_, features)) in examples.iter().zip(&self.features) {
-                samples.push(&features[variant * width..][..width], example.label().into());
+                let target = smoothed(example.label().into(), self.label_smoothing);
+                samples.push(&features[variant * width..][..width], &target);
             }
         }
         Ok(samples)
@@ -176,36 +178,41 @@ impl FineTuner {
         };
         let batch_size = HARD_PER_BATCH + ANY_PER_BATCH + VARIANTS_PER_BATCH;
         let mut trainer = Trainer::new(self.head.clone(), optimizer, batch_size)?
-            .with_loss(CrossEntropy::new().with_label_smoothing(self.label_smoothing))?
+            .with_loss(CrossEntropy::new())?
             .with_schedule(Schedule::cosine(STEPS as f64, 0.0))?;
-        let replayed = self.replay.labels.len();
+        let replayed = self.replay.len();
         let mut batch = Samples::default();
         for step in 0..STEPS as usize {
             batch.clear();
             batch.take_cyclic(&self.replay, HARD.min(replayed), step, HARD_PER_BATCH);
             batch.take_cyclic(&self.replay, replayed, step, ANY_PER_BATCH);
-            batch.take_cyclic(examples, examples.labels.len(), step, VARIANTS_PER_BATCH);
-            trainer.step(&batch.features, &batch.labels)?;
+            batch.take_cyclic(examples, examples.len(), step, VARIANTS_PER_BATCH);
+            trainer.step(&batch.features, &batch.targets)?;
         }
         Ok(trainer.into_network())
     }
 }
 
 impl Samples {
-    fn clear(&mut self) {
-        self.features.clear();
-        self.labels.clear();
+    fn len(&self) -> usize {
+        self.targets.len() / DIGITS
     }
 
-    fn push(&mut self, features: &[f32], label: usize) {
+    fn clear(&mut self) {
+        self.features.clear();
+        self.targets.clear();
+    }
+
+    fn push(&mut self, features: &[f32], target: &[f32]) {
         self.features.extend_from_slice(features);
-        self.labels.push(label);
+        self.targets.extend_from_slice(target);
     }
 
     /// Appends one sample of another list.
     fn push_from(&mut self, other: &Samples, index: usize) {
-        let width = other.features.len() / other.labels.len();
-        self.push(&other.features[index * width..][..width], other.labels[index]);
+        let width = other.features.len() / other.len();
+        let target = &other.targets[index * DIGITS..][..DIGITS];
+        self.push(&other.features[index * width..][..width], target);
     }
 
     /// Appends `count` samples for a step, cycling through the first `among` of another list from step to step.
@@ -234,26 +241,36 @@ fn head_start(layers: &[LayerSpec]) -> Option<usize> {
 /// Prepares the replayed images, the least certain first, and the label smoothing.
 ///
 /// Every other image is augmented as in training, since handwriting is not all like MNIST's. Targets are the base
-/// model's own predictions, right or wrong, so that only the examples change it.
+/// model's own probabilities, right or wrong, so that only the examples change it (Li and Hoiem, 2016, "Learning without
+/// Forgetting").
 fn replay(backbone: &Backbone, head: &Network, images: &Dataset) -> Result<(Samples, f32), Error> {
     let features = backbone.features(&half_augmented(images)?)?;
     let probabilities = head.probabilities(&features)?;
-    let predictions = probabilities.chunks(DIGITS);
-    let labels = predictions.clone().map(loss::argmax).collect();
-    let confidences: Vec<f32> = predictions
+    let confidences: Vec<f32> = probabilities
+        .chunks(DIGITS)
         .map(|prediction| prediction.iter().copied().fold(0.0, f32::max))
         .collect();
     let mut order: Vec<usize> = (0..confidences.len()).collect();
     order.sort_by(|&a, &b| confidences[a].total_cmp(&confidences[b]));
-    let samples = Samples { features, labels };
     let mut sorted = Samples {
-        features: Vec::with_capacity(samples.features.len()),
-        labels: Vec::with_capacity(samples.labels.len()),
+        features: Vec::with_capacity(features.len()),
+        targets: Vec::with_capacity(probabilities.len()),
+    };
+    let samples = Samples {
+        features,
+        targets: probabilities,
     };
     for index in order {
         sorted.push_from(&samples, index);
     }
     Ok((sorted, smoothing(confidences)))
+}
+
+/// The probabilities that a label asks for.
+fn smoothed(label: usize, smoothing: f32) -> [f32; DIGITS] {
+    let mut target = [smoothing / DIGITS as f32; DIGITS];
+    target[label] += 1.0 - smoothing;
+    target
 }
 
 /// Label smoothing whose target probability equals the median confidence of the base model.
@@ -496,7 +513,7 @@ mod tests {
         let batches = test.images().chunks(BATCH * PIXELS).zip(test.labels().chunks(BATCH));
         let correct = batches.map(|(images, labels)| {
             let logits = predictor.logits(images).unwrap().chunks(DIGITS);
-            let pairs = logits.map(loss::argmax).zip(labels);
+            let pairs = logits.map(nn_core::loss::argmax).zip(labels);
             pairs.filter(|&(digit, &label)| digit == label).count()
         });
         correct.sum()
