@@ -424,7 +424,9 @@ impl Controller {
             effects |= match outcome {
                 Some(image) => effects_or_message(image.map(|image| state.place_image(image)), state),
                 None => {
-                    state.show_message("No image selected; an image can also be pasted, or dropped on the window");
+                    state.show_message(
+                        "No image selected; an image can also be pasted, or opened with: digit-pad IMAGE",
+                    );
                     Effects::REPAINT
                 }
             };
