@@ -8,6 +8,7 @@ use digit_pad::{
     geometry::{Bounds, Point},
     recognition::{
         activations::{LayerActivation, Tiles},
+        layer_info::LayerInfo,
         prediction::Prediction,
     },
     training::progress::Progress,
@@ -65,18 +66,17 @@ fn tiles(count: usize, side: usize) -> Arc<Tiles> {
     })
 }
 
+const NETWORK: &str =
+    "28x28x1 | conv 16 5x5 | relu | maxpool 2 | conv 64 3x3 | batchnorm | relu | dense 128 | relu | dense 10";
+
+fn network_layers() -> Arc<Vec<LayerInfo>> {
+    Arc::new(LayerInfo::of(&NETWORK.parse().expect("a network")))
+}
+
 fn activations() -> Vec<LayerActivation> {
-    let activation = |name: &str, count, side| LayerActivation {
-        name: name.to_owned(),
-        output: tiles(count, side),
-    };
-    vec![
-        activation("conv 16 5x5 · relu → 24×24", 16, 24),
-        activation("maxpool 2 → 12×12", 16, 12),
-        activation("conv 64 3x3 · batchnorm · relu → 10×10", 64, 10),
-        activation("dense 128 · relu", 128, 1),
-        activation("dense 10", 10, 1),
-    ]
+    let layers = network_layers();
+    let activation = |layer: &LayerInfo| LayerActivation::new(Tiles::clone(&tiles(layer.count, layer.size.0)));
+    layers.iter().map(activation).collect()
 }
 
 fn progress() -> Progress {
@@ -104,6 +104,7 @@ fn states() -> Vec<(String, State)> {
         add("prediction", drawn(size, &[prediction(7, 0.993, true)]));
         let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
         layers.act(Action::Layers);
+        layers.show_layers(network_layers());
         layers.show_activations(Some(Arc::new(activations())));
         add("layers", layers);
         let mut training = drawn(size, &[prediction(7, 0.61, false)]);

@@ -25,10 +25,10 @@ use crate::{
     format::{counted, percent},
     geometry::PixelRect,
     recognition::{
-        activations::{ActivationRecorder, LayerActivation},
+        activations::ActivationRecorder,
         example::{Example, ExampleInput},
         model::Model,
-        normalization::{Gray28, ink_rect},
+        normalization::ink_rect,
         prediction::Classifier,
         recognizer::ReadyModel,
         segmentation::{segment_image, segment_ink},
@@ -115,12 +115,9 @@ impl Controller {
     pub fn recognize(&mut self, state: &mut State) {
         let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
         if state.shows_activations() {
-            let activations = digits.last().map(|digit| self.record_activations(&digit.pixels));
-            let activations = activations.transpose().unwrap_or_else(|error| {
+            if let Err(error) = self.show_layers(digits.last(), state) {
                 state.show_message(error.to_string());
-                None
-            });
-            state.show_activations(activations.map(Arc::new));
+            }
         }
         state.show_digits(digits);
     }
@@ -166,12 +163,16 @@ impl Controller {
         digit.into_iter().collect()
     }
 
-    fn record_activations(&mut self, pixels: &Gray28) -> Result<Vec<LayerActivation>, Error> {
+    /// Shows the layers of the network, and their activations for a digit.
+    fn show_layers(&mut self, digit: Option<&RecognizedDigit>, state: &mut State) -> Result<(), Error> {
+        state.show_activations(None);
         let recorder = match &mut self.activation_recorder {
             Some(recorder) => recorder,
             none => none.insert(ActivationRecorder::new(&self.current.model)?),
         };
-        Ok(recorder.record(pixels))
+        state.show_layers(Arc::clone(recorder.layers()));
+        state.show_activations(digit.map(|digit| Arc::new(recorder.record(&digit.pixels))));
+        Ok(())
     }
 
     /// Runs a command and shows its outcome in the state.

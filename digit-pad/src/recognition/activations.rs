@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
+use nn_core::{Network, Workspace};
 
 use crate::{
     error::Error,
-    recognition::{feature_cache, model::Model, normalization::Gray28, predictor::Predictor},
+    recognition::{feature_cache, layer_info::LayerInfo, model::Model, normalization::Gray28, predictor::Predictor},
 };
 
 /// Values of a layer as tiles of one size: one per channel, or one of 1×1 per neuron.
@@ -40,10 +40,42 @@ impl Tiles {
 /// Output of a layer, together with the element-wise layers after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerActivation {
-    /// Names of the layers, and the size of the output.
-    pub name: String,
     /// Output of the last of them.
     pub output: Arc<Tiles>,
+    /// Indexes of the tiles, those with the largest values first.
+    pub strongest: Vec<usize>,
+    /// Whether the user's examples add to it.
+    pub has_examples: bool,
+}
+
+impl LayerActivation {
+    /// The activation of a layer with that output.
+    #[must_use]
+    pub fn new(output: Tiles) -> Self {
+        let largest: Vec<f32> = output.tiles.iter().map(|tile| largest(tile)).collect();
+        let mut strongest: Vec<usize> = (0..largest.len()).collect();
+        strongest.sort_by(|&a, &b| largest[b].total_cmp(&largest[a]));
+        LayerActivation {
+            output: Arc::new(output),
+            strongest,
+            has_examples: false,
+        }
+    }
+
+    /// Row and column of the largest value of a tile.
+    #[must_use]
+    pub fn position_of_peak(&self, tile: usize) -> Option<(usize, usize)> {
+        let values = self.output.tiles.get(tile)?;
+        let numbers = values.iter().enumerate().filter(|(_, value)| !value.is_nan());
+        // The first of equals.
+        let (index, _) = numbers.rev().max_by(|a, b| a.1.total_cmp(b.1))?;
+        Some((index / self.output.width, index % self.output.width))
+    }
+}
+
+/// The largest value that is a number; minus infinity if none is.
+fn largest(values: &[f32]) -> f32 {
+    values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Computes the activations of every layer of a model.
@@ -51,6 +83,7 @@ pub struct LayerActivation {
 pub struct ActivationRecorder {
     scaling: mnist_io::Scaling,
     input: Vec<f32>,
+    layers: Arc<Vec<LayerInfo>>,
     prefixes: Vec<Prefix>,
     /// Computes the logits of a model with a feature cache, which adds to them.
     cached: Option<Predictor>,
@@ -59,8 +92,8 @@ pub struct ActivationRecorder {
 /// The network from its input to some layer.
 #[derive(Debug)]
 struct Prefix {
-    name: String,
-    shape: Shape,
+    /// Height and width of a tile of its output.
+    size: (usize, usize),
     network: Network,
     workspace: Workspace,
 }
@@ -73,19 +106,26 @@ impl ActivationRecorder {
     /// If the model's scaling is invalid or its feature cache is damaged.
     pub fn new(model: &Model) -> Result<Self, Error> {
         let network = &model.content.network;
+        let layers = LayerInfo::of(network.spec());
         let has_cache = model.content.notes.contains_key(feature_cache::METADATA_KEY);
         Ok(ActivationRecorder {
             scaling: model.scaling()?,
             input: vec![0.0; network.spec().input().len()],
-            prefixes: group_ends(network.spec())
-                .into_iter()
-                .map(|end| Prefix::new(network, end))
+            prefixes: layers
+                .iter()
+                .map(|layer| Prefix::new(network, layer))
                 .collect::<Result<_, _>>()?,
+            layers: Arc::new(layers),
             cached: has_cache.then(|| Predictor::new(model.clone(), 1)).transpose()?,
         })
     }
 
-    /// Computes the activations of every layer for an image, from the first to the logits.
+    /// The layers that it records, in order.
+    pub fn layers(&self) -> &Arc<Vec<LayerInfo>> {
+        &self.layers
+    }
+
+    /// Computes the activations of these layers for an image, from the first to the logits.
     ///
     /// # Panics
     ///
@@ -100,89 +140,29 @@ impl ActivationRecorder {
         if let (Some(predictor), Some(last)) = (&mut self.cached, activations.last_mut()) {
             let logits = predictor.logits(pixels).expect("one image of the network's size");
             *last = LayerActivation {
-                name: format!("{} · examples", last.name),
-                output: Arc::new(Tiles::new(logits, 1, 1)),
+                has_examples: true,
+                ..LayerActivation::new(Tiles::new(logits, 1, 1))
             };
         }
         activations
     }
 }
 
-/// The end of each group of layers that is shown together: element-wise layers belong to the one before them.
-fn group_ends(spec: &NetworkSpec) -> Vec<usize> {
-    let layers = spec.layers();
-    let ends = (1..=layers.len()).filter(|&end| layers.get(end).is_none_or(starts_group));
-    let ends = ends.filter(|&end| layers[..end].iter().any(starts_group));
-    // Layers that change nothing in prediction are not shown at the end of a group.
-    ends.map(|end| {
-        layers[..end]
-            .iter()
-            .rposition(|layer| !is_hidden(layer))
-            .map_or(end, |last| last + 1)
-    })
-    .collect()
-}
-
-fn is_hidden(layer: &LayerSpec) -> bool {
-    matches!(
-        layer,
-        LayerSpec::Flatten | LayerSpec::Reshape(_) | LayerSpec::Dropout { .. }
-    )
-}
-
 impl Prefix {
-    fn new(network: &Network, end: usize) -> Result<Self, Error> {
-        let spec = network.spec();
-        let layers = &spec.layers()[..end];
-        let shape = spec.shapes()[end - 1];
-        let prefix = network.cut_after(end - 1)?;
+    fn new(network: &Network, layer: &LayerInfo) -> Result<Self, Error> {
+        let prefix = network.cut_after(layer.end - 1)?;
         Ok(Prefix {
-            name: name(layers, shape),
-            shape,
+            size: layer.size,
             workspace: Workspace::new(&prefix, 1)?,
             network: prefix,
         })
     }
 
     fn record(&mut self, input: &[f32]) -> LayerActivation {
-        let (_, height, width) = self.shape.as_image().unwrap_or((1, 1, 1));
         let values = self.network.forward(input, &mut self.workspace);
         let values = values.expect("one sample of the network's shape");
-        LayerActivation {
-            name: self.name.clone(),
-            output: Arc::new(Tiles::new(values, height, width)),
-        }
+        LayerActivation::new(Tiles::new(values, self.size.0, self.size.1))
     }
-}
-
-/// Names of the last group of layers, and the size of its output.
-fn name(layers: &[LayerSpec], shape: Shape) -> String {
-    let start = layers.iter().rposition(starts_group).unwrap_or(0);
-    let names: Vec<_> = layers[start..]
-        .iter()
-        .filter(|layer| !is_hidden(layer))
-        .map(ToString::to_string)
-        .collect();
-    match shape.as_image() {
-        Some((_, height, width)) => format!("{} → {height}×{width}", names.join(" · ")),
-        None => names.join(" · "),
-    }
-}
-
-/// Whether a layer is more than element-wise, and so starts a group.
-fn starts_group(layer: &LayerSpec) -> bool {
-    matches!(
-        layer,
-        LayerSpec::Dense { .. }
-            | LayerSpec::Conv(_)
-            | LayerSpec::MaxPool(_)
-            | LayerSpec::AvgPool(_)
-            | LayerSpec::GlobalAvgPool
-            | LayerSpec::Upsample { .. }
-            | LayerSpec::Add { .. }
-            | LayerSpec::Concat { .. }
-            | LayerSpec::Custom(_)
-    )
 }
 
 #[cfg(test)]
@@ -212,12 +192,13 @@ mod tests {
         let spec = model.content.network.spec();
         assert!(sizes[0].0 == 40 && spec.to_string().contains("conv 40 3x3"), "{spec}");
         assert_eq!(*sizes.last().unwrap(), (10, 1, 1));
-        for (activation, size) in activations.iter().zip(&sizes) {
+        for ((activation, size), layer) in activations.iter().zip(&sizes).zip(recorder.layers().iter()) {
             assert!(
                 activation.output.tiles.iter().all(|tile| tile.len() == size.1 * size.2),
                 "{}",
-                activation.name
+                layer.name
             );
+            assert_eq!((layer.count, layer.size), (size.0, (size.1, size.2)));
             assert!(shapes.iter().any(|shape| shape.len() == size.0 * size.1 * size.2));
         }
     }
@@ -254,7 +235,7 @@ mod tests {
             let cached = ActivationRecorder::new(&model).unwrap().record(&image());
             let (last, before) = cached.split_last().unwrap();
             assert_eq!(before, &plain[..plain.len() - 1]);
-            assert_eq!(last.name, "dense 10 · examples");
+            assert!(last.has_examples && !before.iter().any(|layer| layer.has_examples));
             let logits: Vec<f32> = last.output.tiles.concat();
             let mut predictor = Predictor::new(model, 1).unwrap();
             assert_eq!(logits, predictor.logits(&image()).unwrap(), "{text}");
@@ -265,20 +246,21 @@ mod tests {
     }
 
     #[test]
-    fn element_wise_layers_belong_to_the_one_before() {
-        let model =
-            model("28x28x1 | conv 4 5x5 | batchnorm | relu | maxpool 2 | dropout 0.1 | dense 12 | relu | dense 10");
-        let activations = ActivationRecorder::new(&model).unwrap().record(&image());
-        let names: Vec<_> = activations.iter().map(|activation| activation.name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "conv 4 5x5 · batchnorm · relu → 24×24",
-                "maxpool 2 → 12×12",
-                "dense 12 · relu",
-                "dense 10"
-            ]
-        );
+    fn the_strongest_tiles_come_first() {
+        let tile = |values: [f32; 4]| values.to_vec();
+        let activation = LayerActivation::new(Tiles {
+            height: 2,
+            width: 2,
+            tiles: vec![
+                tile([0.0, -9.0, 1.0, 0.5]),
+                tile([f32::NAN; 4]),
+                tile([3.0, f32::NAN, 4.0, 4.0]),
+                tile([-1.0, -2.0, -3.0, -4.0]),
+            ],
+        });
+        assert_eq!(activation.strongest, [2, 0, 3, 1]);
+        let positions = [0, 1, 2, 3, 4].map(|tile| activation.position_of_peak(tile));
+        assert_eq!(positions, [Some((1, 0)), None, Some((1, 0)), Some((0, 0)), None]);
     }
 
     #[test]

@@ -157,6 +157,9 @@ impl State {
         if had_focus && self.overlay.is_none() {
             return Effects::REPAINT;
         }
+        if self.overlay.is_none() && self.shows_activations() && self.opened_layer.take().is_some() {
+            return Effects::REPAINT;
+        }
         let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
         if self.overlay.take().is_none() && is_other_panel {
             self.show_panel(Panel::Prediction);
@@ -337,6 +340,11 @@ impl State {
                 self.send(Command::RemoveExample(index))
             }
             HitTarget::Bar(digit) => self.teach(digit),
+            HitTarget::Layer(layer) => {
+                self.open_layer(layer);
+                Effects::REPAINT
+            }
+            HitTarget::Map { .. } => Effects::REPAINT,
         }
     }
 

@@ -10,6 +10,7 @@ mod example_list;
 mod focus;
 pub mod icons;
 mod input;
+mod layer_view;
 pub mod layout;
 pub mod painter;
 mod pointer;
@@ -23,7 +24,7 @@ pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
 pub use layout::{
-    BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
+    BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
 };
 pub use painter::Painter;
 pub use recognized_digit::RecognizedDigit;

@@ -93,7 +93,10 @@ impl State {
             return Some(HitTarget::Action(Action::RestoreExamples));
         }
         match self.overlay {
-            None => self.layout.target_at(x, y).or_else(|| self.bar_at(x, y)),
+            None => {
+                let button = self.layout.target_at(x, y);
+                button.or_else(|| self.bar_at(x, y)).or_else(|| self.layer_at(x, y))
+            }
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {
                 let mut cells = self.example_cells().into_iter();

@@ -12,6 +12,7 @@ use crate::{
     imaging::gray_image::GrayImage,
     recognition::{
         activations::LayerActivation,
+        layer_info::LayerInfo,
         normalization::{Gray28, normalize, normalize_ink},
     },
     training::progress::Progress,
@@ -94,6 +95,10 @@ pub struct State {
     pub(super) tool: Tool,
     pub(super) digits: Vec<RecognizedDigit>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
+    /// The layers of the network in use; `None` until the panel shows them.
+    pub(super) layers: Option<Arc<Vec<LayerInfo>>>,
+    /// The layer that the panel shows alone.
+    pub(super) opened_layer: Option<usize>,
     pub(super) shows_why: bool,
     pub(super) why: Option<Arc<Why>>,
     pub(super) progress: Option<Arc<Progress>>,
@@ -136,6 +141,8 @@ impl State {
             tool: Tool::Pen,
             digits: Vec::new(),
             activations: None,
+            layers: None,
+            opened_layer: None,
             shows_why: false,
             why: None,
             progress: None,

@@ -70,6 +70,15 @@ pub enum HitTarget {
     Example(usize),
     /// The row of this digit in the bar chart; a click labels the selected digit with it.
     Bar(u8),
+    /// The caption of this layer in the layers panel; a click shows it alone, or all layers again.
+    Layer(usize),
+    /// A map or neuron in the layers panel, which the pointer enlarges.
+    Map {
+        /// Index of its layer.
+        layer: usize,
+        /// Its index in the layer.
+        map: usize,
+    },
 }
 
 /// What can have the keyboard focus.

@@ -2,6 +2,7 @@
 
 mod elements;
 mod grid;
+mod layers;
 mod menu;
 mod overlays;
 mod prediction;
@@ -11,6 +12,7 @@ use self::grid::Grid;
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
+    layers::LayerRow,
     menu::MENU_PADDING,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
 };

@@ -39,6 +39,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         _ => scene.prediction(state),
     }
     scene.status(state);
+    scene.close_up(state);
     scene.tooltip(state);
     scene.pen_ring(state);
     match state.overlay() {

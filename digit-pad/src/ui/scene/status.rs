@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// Letters of the text face are that wide on average, in em.
+const LETTER: f32 = 0.56;
+
 impl SceneBuilder<'_> {
     /// The status line.
     pub(super) fn status(&mut self, state: &State) {
@@ -69,8 +72,7 @@ impl SceneBuilder<'_> {
 /// Wraps text to lines of `ems`, between words where possible; text past the last line ends in an ellipsis.
 pub(super) fn wrapped(text: &str, ems: f32) -> Vec<String> {
     const MAX_LINES: usize = 4;
-    // Letters of the text face are 0.56 em wide on average.
-    let columns = ((ems / 0.56) as usize).max(2);
+    let columns = ((ems / LETTER) as usize).max(2);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let mut word: Vec<char> = word.chars().collect();
@@ -94,6 +96,15 @@ pub(super) fn wrapped(text: &str, ems: f32) -> Vec<String> {
         *last = last.chars().take(columns - 1).chain(['…']).collect();
     }
     lines
+}
+
+/// Text that fits `ems`; what does not fit ends in an ellipsis.
+pub(super) fn elided(text: &str, ems: f32) -> String {
+    let columns = (ems / LETTER) as usize;
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// A duration in µs or ms.
