@@ -130,6 +130,7 @@ fn an_example_is_learned_saved_and_undone() {
         "{:?}",
         state.message()
     );
+    assert_eq!(state.offered_undo(), Some(Action::UndoExample));
     // The saved network gives the same predictions.
     act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
@@ -210,7 +211,7 @@ fn removed_examples_come_back() {
     for action in [Action::RemoveAllExamples, Action::UndoExample] {
         assert!(!state.is_enabled(Action::RestoreExamples));
         act(&mut controller, &mut state, action);
-        assert!(state.examples().len() < 3 && state.offers_restore());
+        assert!(state.examples().len() < 3 && state.offered_undo() == Some(Action::RestoreExamples));
         act(&mut controller, &mut state, Action::RestoreExamples);
         assert_eq!(state.examples(), &before);
     }

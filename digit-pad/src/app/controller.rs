@@ -36,7 +36,7 @@ use crate::{
     storage::paths::UserPaths,
     teaching::example_store::ExampleStore,
     training::{presets::Preset, session::digit_model},
-    ui::{Command, Effects, ExampleView, RecognizedDigit, State},
+    ui::{Action, Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
 /// The preset that the window trains.
@@ -308,6 +308,7 @@ impl Controller {
                     None => format!("Labeled as {label}; fine-tuning…"),
                     Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
                 });
+                state.offer_undo(Action::UndoExample);
                 self.examples_changed(saved, state)
             }
         }
@@ -325,7 +326,7 @@ impl Controller {
             0 => format!("Removed {removed}; none left"),
             left => format!("Removed {removed}; {left} left"),
         });
-        state.offer_restore();
+        state.offer_undo(Action::RestoreExamples);
         self.examples_changed(saved, state)
     }
 
@@ -367,10 +368,11 @@ impl Controller {
             self.fine_tuning_worker = None;
         }
         let outcome = outcome.map(|model| {
-            state.show_message(format!(
-                "Fine-tuned on {}",
-                counted(self.examples.examples().len(), "example")
-            ));
+            let offered = state.offered_undo();
+            let examples = counted(self.examples.examples().len(), "example");
+            state.show_message(format!("Fine-tuned on {examples}"));
+            // It is still the last change of the examples.
+            offered.into_iter().for_each(|action| state.offer_undo(action));
             self.use_model(model)
         });
         effects_or_message(outcome, state)

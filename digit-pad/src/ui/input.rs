@@ -339,7 +339,11 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
-            HitTarget::Bar(digit) => self.teach(digit),
+            HitTarget::Bar(digit) | HitTarget::Answer(digit) => self.teach(digit),
+            HitTarget::Digit(index) => {
+                self.chosen = Some(index);
+                Effects::REPAINT
+            }
             HitTarget::Layer(layer) => {
                 self.open_layer(layer);
                 Effects::REPAINT
@@ -888,7 +892,7 @@ mod tests {
                 label: 3,
             }]));
             state.show_message("Removed 1 example");
-            state.offer_restore();
+            state.offer_undo(Action::RestoreExamples);
             if matches!(action, Action::Pause | Action::Stop | Action::RestoreBuiltIn) {
                 state.show_progress(Arc::default());
             }

@@ -4,6 +4,7 @@
 //! a window system, a file, a thread or a clock, so everything can be tested without them.
 
 pub mod action;
+pub mod answer;
 pub mod command;
 pub mod event;
 mod example_list;
@@ -12,6 +13,8 @@ pub mod icons;
 mod input;
 mod layer_view;
 pub mod layout;
+mod notice;
+mod number;
 pub mod painter;
 mod pointer;
 mod recognized_digit;

@@ -315,7 +315,13 @@ impl EventLoop<'_> {
     fn set_cursor(&mut self) {
         let is_clickable = match self.state.hovered() {
             Some(HitTarget::Action(action)) => self.state.is_enabled(action),
-            Some(HitTarget::Example(_) | HitTarget::Bar(_) | HitTarget::Layer(_)) => true,
+            Some(
+                HitTarget::Example(_)
+                | HitTarget::Bar(_)
+                | HitTarget::Answer(_)
+                | HitTarget::Digit(_)
+                | HitTarget::Layer(_),
+            ) => true,
             Some(HitTarget::Map { .. }) | None => false,
         };
         self.window.set_cursor_style(if self.state.pointer_acts_on_canvas() {

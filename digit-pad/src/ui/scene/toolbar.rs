@@ -101,9 +101,9 @@ impl SceneBuilder<'_> {
         });
     }
 
-    /// The button that undoes a removal.
-    pub(super) fn restore_button(&mut self, state: &State) {
-        let (rect, target) = (state.restore_button(), Some(HitTarget::Action(Action::RestoreExamples)));
+    /// The button that undoes what the message tells.
+    pub(super) fn undo_button(&mut self, state: &State) {
+        let (rect, target) = (state.undo_button(), state.offered_undo().map(HitTarget::Action));
         let color = match () {
             () if state.pressed() == target => self.theme.button_pressed,
             () if state.hovered() == target => self.theme.button_hover,
