@@ -142,7 +142,7 @@ fn an_example_is_learned_saved_and_undone() {
     assert_eq!(state.digits()[0].prediction.probabilities, expected);
     // The layers panel shows the feature cache.
     act(&mut controller, &mut state, Action::Layers);
-    assert_eq!(state.activations().unwrap().last().unwrap().name, "dense 10 · examples");
+    assert!(state.activations().unwrap().last().unwrap().has_examples);
     act(&mut controller, &mut state, Action::Layers);
     // The example is there in the next session.
     let (mut again, mut later) = open(home.path());
