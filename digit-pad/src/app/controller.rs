@@ -114,10 +114,10 @@ impl Controller {
     /// Recognizes what is on the canvas and shows the predictions.
     pub fn recognize(&mut self, state: &mut State) {
         let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
-        if state.shows_activations() {
-            if let Err(error) = self.show_layers(digits.last(), state) {
-                state.show_message(error.to_string());
-            }
+        if state.shows_activations()
+            && let Err(error) = self.show_layers(digits.last(), state)
+        {
+            state.show_message(error.to_string());
         }
         state.show_digits(digits);
     }

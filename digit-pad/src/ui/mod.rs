@@ -8,6 +8,7 @@ pub mod answer;
 pub mod command;
 pub mod event;
 mod example_list;
+pub mod explained;
 mod focus;
 pub mod icons;
 mod input;
@@ -21,7 +22,7 @@ mod recognized_digit;
 pub mod scene;
 pub mod state;
 pub mod theme;
-pub mod why;
+mod why;
 
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;

@@ -19,10 +19,10 @@ use crate::{
         normalization::{Gray28, SIDE},
     },
     ui::{
+        explained::Heat,
         scene::{item::Item, scene},
         state::State,
         theme::Theme,
-        why::Heat,
     },
 };
 

@@ -20,9 +20,9 @@ use crate::{
         action::Action,
         command::Command,
         event::Effects,
+        explained::Why,
         layout::{Focus, HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
-        why::Why,
     },
 };
 

@@ -30,7 +30,7 @@ impl SceneBuilder<'_> {
             .ink()
             .strokes()
             .iter()
-            .map(|stroke| stroke.width())
+            .map(Stroke::width)
             .fold(0.0, f32::max);
         let bounds: Vec<Bounds> = digits.iter().map(|digit| digit.bounds).collect();
         let boxes = boxes(&bounds, 0.5 * pen + GAP);
