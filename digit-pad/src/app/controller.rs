@@ -186,6 +186,12 @@ impl Controller {
                 }
                 Ok(Effects::REPAINT)
             }
+            Command::SlowMotion => {
+                if let Some(worker) = &self.training_worker {
+                    worker.toggle_slow_motion();
+                }
+                Ok(Effects::REPAINT)
+            }
             Command::Stop => {
                 if let Some(worker) = &self.training_worker {
                     worker.stop();
@@ -214,6 +220,10 @@ impl Controller {
         let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state) | self.poll_search(state);
         let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
         effects |= effects_or_message(explained, state);
+        if let Some(worker) = &self.training_worker {
+            let drawing = state.selected_digit().filter(|digit| digit.mark.is_none());
+            worker.watch(drawing.map(|digit| &digit.pixels));
+        }
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
             effects |= self.show_training(update, state);
         }

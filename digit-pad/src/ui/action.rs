@@ -33,8 +33,12 @@ pub enum Action {
     Train,
     /// Pause or resume training.
     Pause,
+    /// Wait after each step of training, so that it can be watched, or no longer.
+    SlowMotion,
     /// Stop training and keep the network.
     Stop,
+    /// Keep the trained network in use and return to the prediction.
+    UseNetwork,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
     /// Show or hide the user's examples.
@@ -90,7 +94,14 @@ impl Action {
             ),
             (
                 "Train",
-                &[Action::Train, Action::Pause, Action::Stop, Action::RestoreBuiltIn],
+                &[
+                    Action::Train,
+                    Action::Pause,
+                    Action::SlowMotion,
+                    Action::Stop,
+                    Action::UseNetwork,
+                    Action::RestoreBuiltIn,
+                ],
             ),
         ],
         [
@@ -156,7 +167,9 @@ impl Action {
             Action::Train => Some("Train"),
             Action::Help => Some("Menu"),
             Action::Pause => Some("Pause"),
+            Action::SlowMotion => Some("Slow"),
             Action::Stop => Some("Stop"),
+            Action::UseNetwork => Some("Use it"),
             Action::RestoreBuiltIn => Some("Restore"),
             _ => None,
         }
@@ -181,6 +194,8 @@ impl Action {
             Action::Train => "Train from scratch",
             Action::Pause => "Pause or resume",
             Action::Stop => "Stop, keep network",
+            Action::SlowMotion => "Slow motion",
+            Action::UseNetwork => "Use this network",
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
@@ -212,7 +227,9 @@ impl Action {
             Action::Why => "K",
             Action::Train => "T",
             Action::Pause => "Space",
+            Action::SlowMotion => "G",
             Action::Stop => "X",
+            Action::UseNetwork => "I",
             Action::RestoreBuiltIn => "B",
             Action::Examples => "N",
             Action::UndoExample => "U",
@@ -305,7 +322,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 26, "every action is in the menu");
+        assert_eq!(count, 28, "every action is in the menu");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Command {
     Train,
     /// Pause or resume training.
     Pause,
+    /// Wait after each step of training, or no longer.
+    SlowMotion,
     /// Stop training and keep the network.
     Stop,
     /// Restore the network that the window opened with.

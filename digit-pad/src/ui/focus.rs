@@ -37,6 +37,8 @@ impl State {
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
                 let bars = (0..10).map(|digit| Focus::Target(HitTarget::Bar(digit)));
                 all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
+                let captions = self.layer_rows().into_iter();
+                all.extend(captions.map(|(row, ..)| Focus::Target(HitTarget::Layer(row.layer))));
                 all.insert(after_eraser.map_or(0, |eraser| eraser + 1), Focus::Slider);
                 all
             }
@@ -68,6 +70,11 @@ impl State {
                 return cells.find(|&(example, _)| example == index).map(|(_, rect)| rect);
             }
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
+            Focus::Target(HitTarget::Layer(layer)) => {
+                let row = self.layer_rows().into_iter().find(|(row, ..)| row.layer == layer);
+                return row.map(|(row, ..)| row.caption);
+            }
+            Focus::Target(HitTarget::Map { .. }) => return None,
             Focus::Target(HitTarget::Action(action)) => action,
         };
         let in_menu = self

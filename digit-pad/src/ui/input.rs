@@ -113,9 +113,14 @@ impl State {
             Action::RestoreExamples => self.send(Command::RestoreExamples),
             Action::Train => self.send(Command::Train),
             Action::Pause => self.send(Command::Pause),
+            Action::SlowMotion => self.send(Command::SlowMotion),
             Action::Stop => self.send(Command::Stop),
+            Action::UseNetwork => {
+                self.show_panel(Panel::Prediction);
+                Effects::REPAINT
+            }
             Action::RestoreBuiltIn => {
-                self.progress = None;
+                (self.progress, self.scrubbed) = (None, None);
                 self.show_panel(Panel::Prediction);
                 self.send(Command::RestoreBuiltIn)
             }
@@ -220,6 +225,10 @@ impl State {
         }
         match self.held {
             Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
+            Some(Held::Scrubber) => {
+                self.scrub(x);
+                return Effects::REPAINT;
+            }
             Some(Held::Eraser { last, has_erased }) => return self.erase(last, point, has_erased),
             _ => {}
         }
@@ -246,6 +255,10 @@ impl State {
         if self.overlay.is_some() {
             // A click that misses a row or an example does not close the dialog.
             self.overlay = self.overlay.filter(|_| self.layout.overlay.contains(x, y));
+            return Effects::REPAINT;
+        }
+        if self.is_over_scrubber(x, y) {
+            self.scrub(x);
             return Effects::REPAINT;
         }
         if self.layout.slider.contains(x, y) {

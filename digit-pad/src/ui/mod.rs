@@ -16,6 +16,7 @@ pub mod painter;
 mod pointer;
 mod recognized_digit;
 pub mod scene;
+mod scrubber;
 pub mod state;
 pub mod theme;
 pub mod why;

@@ -35,7 +35,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     }
     match (state.layout().active_panel, state.progress()) {
         (Panel::Layers, _) => scene.layers(state),
-        (Panel::Training, Some(progress)) => scene.training(progress),
+        (Panel::Training, Some(progress)) => scene.training(progress, state),
         _ => scene.prediction(state),
     }
     scene.status(state);
@@ -65,8 +65,8 @@ mod tests {
         drawing::strokes::{CANVAS_BOUNDS, Ink},
         geometry::Point,
         graphics::{canvas::Rect, color::Color, text::Text},
-        recognition::prediction::Prediction,
-        training::progress::Progress,
+        recognition::{activations::Tiles, prediction::Prediction},
+        training::progress::{Progress, Snapshot},
         ui::{event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 
@@ -212,13 +212,26 @@ mod tests {
         state.show_progress(Arc::default());
         state.show_progress(Arc::new(Progress {
             finished: true,
+            total_steps: 1,
             accuracies: vec![[1.0, 0.5]],
             test_accuracy: Some(0.25),
+            snapshots: vec![Arc::new(Snapshot {
+                step: 1,
+                seconds: 0.1,
+                loss: 2.0,
+                accuracy: 0.5,
+                filters: Arc::new(Tiles {
+                    height: 0,
+                    width: 0,
+                    tiles: Vec::new(),
+                }),
+                reading: None,
+            })],
             ..Progress::default()
         }));
         let items = scene(&state, &THEME);
         let texts: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
-        for caption in ["Accuracy (validation): 50.00%", "Test accuracy: 25.00%"] {
+        for caption in ["accuracy 50.00%", "Your network, 25.00% on the test set"] {
             assert!(texts.contains(&caption), "{texts:?}");
         }
     }
