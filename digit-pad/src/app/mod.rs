@@ -3,6 +3,7 @@
 pub mod controller;
 mod explanation_worker;
 mod explanations;
+mod film_saving;
 pub mod fine_tuning_worker;
 pub mod kept_drawing;
 mod open_dialog;

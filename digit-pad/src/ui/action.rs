@@ -39,6 +39,8 @@ pub enum Action {
     Stop,
     /// Keep the trained network in use and return to the prediction.
     UseNetwork,
+    /// Save the training as an animated GIF.
+    SaveGif,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
     /// Show or hide the user's examples.
@@ -101,6 +103,7 @@ impl Action {
                     Action::Stop,
                     Action::UseNetwork,
                     Action::RestoreBuiltIn,
+                    Action::SaveGif,
                 ],
             ),
         ],
@@ -171,6 +174,7 @@ impl Action {
             Action::Stop => Some("Stop"),
             Action::UseNetwork => Some("Use it"),
             Action::RestoreBuiltIn => Some("Restore"),
+            Action::SaveGif => Some("Save GIF"),
             _ => None,
         }
     }
@@ -196,6 +200,7 @@ impl Action {
             Action::Stop => "Stop, keep network",
             Action::SlowMotion => "Slow motion",
             Action::UseNetwork => "Use this network",
+            Action::SaveGif => "Save training as GIF",
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
@@ -230,6 +235,7 @@ impl Action {
             Action::SlowMotion => "G",
             Action::Stop => "X",
             Action::UseNetwork => "I",
+            Action::SaveGif => "J",
             Action::RestoreBuiltIn => "B",
             Action::Examples => "N",
             Action::UndoExample => "U",
@@ -322,7 +328,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 28, "every action is in the menu");
+        assert_eq!(count, 29, "every action is in the menu");
     }
 
     #[test]

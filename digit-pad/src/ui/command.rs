@@ -31,6 +31,8 @@ pub enum Command {
     SlowMotion,
     /// Stop training and keep the network.
     Stop,
+    /// Save the training as an animated GIF.
+    SaveGif,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
 }

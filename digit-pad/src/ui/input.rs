@@ -119,6 +119,7 @@ impl State {
                 self.show_panel(Panel::Prediction);
                 Effects::REPAINT
             }
+            Action::SaveGif => self.send(Command::SaveGif),
             Action::RestoreBuiltIn => {
                 (self.progress, self.scrubbed) = (None, None);
                 self.show_panel(Panel::Prediction);

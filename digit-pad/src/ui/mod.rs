@@ -7,6 +7,7 @@ pub mod action;
 pub mod command;
 pub mod event;
 mod example_list;
+pub mod film;
 pub mod focus;
 pub mod icons;
 mod input;

@@ -60,7 +60,7 @@ impl State {
     pub(super) fn offer_training_actions(&mut self) {
         let is_finished = self.progress.as_ref().is_some_and(|progress| progress.finished);
         self.layout.offer(if is_finished {
-            [Action::UseNetwork, Action::RestoreBuiltIn, Action::SaveNetwork]
+            [Action::UseNetwork, Action::RestoreBuiltIn, Action::SaveGif]
         } else {
             [Action::Pause, Action::SlowMotion, Action::Stop]
         });
@@ -225,7 +225,7 @@ mod tests {
         }));
         assert_eq!(
             actions(&state),
-            [Action::UseNetwork, Action::RestoreBuiltIn, Action::SaveNetwork]
+            [Action::UseNetwork, Action::RestoreBuiltIn, Action::SaveGif]
         );
         assert_eq!(state.network_in_use().as_deref(), Some("Your network, 98.70%"));
         state.act(Action::UseNetwork);

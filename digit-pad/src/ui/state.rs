@@ -275,6 +275,10 @@ impl State {
             Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
             Action::RestoreExamples => self.offers_restore(),
             Action::Pause | Action::SlowMotion | Action::Stop => self.is_training(),
+            Action::SaveGif => self
+                .progress
+                .as_ref()
+                .is_some_and(|progress| !progress.snapshots.is_empty()),
             Action::UseNetwork => self.layout.active_panel == Panel::Training && !self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),

@@ -11,11 +11,16 @@ mod toolbar;
 mod training;
 mod why;
 
-use crate::ui::{
-    layout::Panel,
-    scene::{builder::SceneBuilder, item::Item},
-    state::{Overlay, State},
-    theme::Theme,
+use std::sync::Arc;
+
+use crate::{
+    training::progress::Progress,
+    ui::{
+        layout::{Layout, Panel, TrainingPlaces},
+        scene::{builder::SceneBuilder, item::Item},
+        state::{Overlay, State},
+        theme::Theme,
+    },
 };
 
 /// The items of a state, from back to front, on a background of [`Theme::background`].
@@ -54,9 +59,25 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     scene.items
 }
 
+/// The items of a picture of training as it is at the last snapshot.
+pub(super) fn training_picture(
+    progress: &Progress,
+    layout: &Layout,
+    theme: &Theme,
+    places: &TrainingPlaces,
+) -> Vec<Item> {
+    let mut scene = SceneBuilder {
+        items: Vec::new(),
+        layout,
+        theme,
+    };
+    scene.training_chart(places, progress, progress.snapshots.last().map(Arc::as_ref));
+    scene.items
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, LazyLock};
+    use std::sync::LazyLock;
 
     use proptest::prelude::*;
 
@@ -66,7 +87,7 @@ mod tests {
         geometry::Point,
         graphics::{canvas::Rect, color::Color, text::Text},
         recognition::{activations::Tiles, prediction::Prediction},
-        training::progress::{Progress, Snapshot},
+        training::progress::Snapshot,
         ui::{event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 

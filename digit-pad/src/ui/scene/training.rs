@@ -27,11 +27,21 @@ impl SceneBuilder<'_> {
         let shown = state.shown_snapshot();
         let scrubbed = state.scrubbed_step().is_some();
         self.training_title(&places, progress, shown.filter(|_| scrubbed));
-        self.reading(&places, shown.and_then(|snapshot| snapshot.reading.as_ref()));
-        self.guesses(&places, progress);
-        self.chart(&places, progress, shown.map(Arc::as_ref));
+        self.reading_and_chart(&places, progress, shown.map(Arc::as_ref));
         self.scrubber(&places, progress, shown.map(Arc::as_ref), scrubbed);
         self.filters(&places, shown.map(Arc::as_ref));
+    }
+
+    /// A picture of the run at a snapshot: all but the scrubber and the filters.
+    pub(super) fn training_chart(&mut self, places: &TrainingPlaces, progress: &Progress, shown: Option<&Snapshot>) {
+        self.training_title(places, progress, None);
+        self.reading_and_chart(places, progress, shown);
+    }
+
+    fn reading_and_chart(&mut self, places: &TrainingPlaces, progress: &Progress, shown: Option<&Snapshot>) {
+        self.reading(places, shown.and_then(|snapshot| snapshot.reading.as_ref()));
+        self.guesses(places, progress);
+        self.chart(places, progress, shown);
     }
 
     /// What training does, and for how long; or which time is shown.
