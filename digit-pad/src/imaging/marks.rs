@@ -9,16 +9,12 @@ pub(super) enum Content {
     Number,
 }
 
-impl Content {
-    /// Least ink of a component, as a fraction of the largest component's. Less is dust. A decimal point has little.
-    fn dust(self) -> f32 {
-        match self {
-            Content::Digit => 0.03,
-            Content::Number => 0.01,
-        }
-    }
-}
-
+/// Least ink of a component, as a fraction of the largest component's. Less is dust.
+const DUST: f32 = 0.03;
+/// The same for a point in a number, which is as dark as the digits.
+const POINT: f32 = 0.01;
+/// A point's darkest pixel has at least this fraction of the ink of the digits' darkest.
+const POINT_DARKNESS: f32 = 0.75;
 /// Least number of strong pixels of a component, if there is any larger one. Fewer are dust.
 const MIN_PIXELS: usize = 16;
 /// A ring or box has at most this share of ink in its rectangle.
@@ -49,6 +45,8 @@ pub(super) struct Component {
     pub(super) strong: usize,
     /// Sum of the ink.
     pub(super) ink: u64,
+    /// The most ink of a pixel.
+    pub(super) peak: u8,
 }
 
 /// A choice of components, and how much less likely it is than the first one.
@@ -68,6 +66,7 @@ impl Component {
             pixels: 0,
             strong: 0,
             ink: 0,
+            peak: 0,
         }
     }
 
@@ -77,6 +76,7 @@ impl Component {
         self.pixels += 1;
         self.strong += usize::from(is_strong);
         self.ink += u64::from(ink);
+        self.peak = self.peak.max(ink);
     }
 
     pub(super) fn touches(&self, (width, height): (usize, usize)) -> bool {
@@ -93,6 +93,7 @@ impl Component {
             pixels: self.pixels + other.pixels,
             strong: self.strong + other.strong,
             ink: self.ink + other.ink,
+            peak: self.peak.max(other.peak),
         }
     }
 
@@ -187,15 +188,19 @@ pub(super) fn choices(components: &[Component], size: (usize, usize), content: C
     ]
 }
 
-/// Removes components with little ink beside the largest.
+/// Removes components with little ink beside the largest, but keeps points of a number.
 fn remove_dust(components: &[Component], kept: &mut [bool], content: Content) {
-    let most = |kept: &[bool]| {
-        let inks = components.iter().zip(kept).filter(|&(_, &kept)| kept);
-        inks.map(|(component, _)| component.ink).max().unwrap_or(0)
+    let inked = components.iter().zip(kept.iter()).filter(|&(_, &kept)| kept);
+    let Some((largest, _)) = inked.max_by_key(|(component, _)| component.ink) else {
+        return;
     };
-    let least = content.dust() * most(kept) as f32;
+    let (ink, peak) = (largest.ink as f32, f32::from(largest.peak));
+    let is_point = |component: &Component| {
+        let is_dark = f32::from(component.peak) >= POINT_DARKNESS * peak;
+        content == Content::Number && is_dark && component.ink as f32 >= POINT * ink
+    };
     for (component, kept) in components.iter().zip(kept) {
-        *kept &= component.ink as f32 >= least;
+        *kept &= component.ink as f32 >= DUST * ink || is_point(component);
     }
 }
 
@@ -229,6 +234,7 @@ mod tests {
             pixels,
             strong: pixels,
             ink: 200 * pixels as u64,
+            peak: 220,
         }
     }
 
@@ -258,6 +264,11 @@ mod tests {
         let kept = |content| choices(&[digit, point], (640, 480), content).swap_remove(0).kept;
         assert_eq!(kept(Content::Number), [true, true]);
         assert_eq!(kept(Content::Digit), [true, false]);
+        let faint = Component { peak: 120, ..point };
+        let kept = choices(&[digit, faint], (640, 480), Content::Number)
+            .swap_remove(0)
+            .kept;
+        assert_eq!(kept, [true, false], "noise of the paper is fainter than ink");
     }
 
     #[test]

@@ -37,8 +37,8 @@ impl State {
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
                 let bars = (0..10).map(|digit| Focus::Target(HitTarget::Bar(digit)));
                 all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
-                let captions = self.layer_rows().into_iter();
-                all.extend(captions.map(|(row, ..)| Focus::Target(HitTarget::Layer(row.layer))));
+                let layers = self.layer_rows().into_iter();
+                all.extend(layers.map(|(row, ..)| Focus::Target(HitTarget::Layer(row.layer))));
                 all.insert(after_eraser.map_or(0, |eraser| eraser + 1), Focus::Slider);
                 all
             }
@@ -71,9 +71,10 @@ impl State {
             }
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
             Focus::Target(HitTarget::Layer(layer)) => {
-                let row = self.layer_rows().into_iter().find(|(row, ..)| row.layer == layer);
-                return row.map(|(row, ..)| row.caption);
+                let mut rows = self.layer_rows().into_iter();
+                return rows.find(|(row, ..)| row.layer == layer).map(|(row, ..)| row.caption);
             }
+            // The pointer enlarges it, which the focus does not.
             Focus::Target(HitTarget::Map { .. }) => return None,
             Focus::Target(HitTarget::Action(action)) => action,
         };

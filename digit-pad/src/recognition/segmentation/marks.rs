@@ -27,9 +27,15 @@ impl Mark {
     }
 }
 
+/// What is drawn with a pen is at least this fraction of its width long. Less is noise of the paper.
+const SHORTEST: f32 = 0.7;
+
 /// The mark that a part is, in a level line whose digits reach from `line.top` to `line.bottom`. `pen` is the width of
 /// the pen, if the bounds include it.
 pub(super) fn mark(part: &Bounds, line: &Bounds, pen: f32) -> Option<Mark> {
+    if part.longest_side() < SHORTEST * pen {
+        return None;
+    }
     let height = line.height();
     let (wide, high) = ((part.width() - pen) / height, (part.height() - pen) / height);
     let at = |y: f32| (y - line.top) / height;
@@ -73,6 +79,24 @@ mod tests {
         assert_eq!(found(0.0, 150.0, 40.0, 3.0), Some(Mark::Minus));
         assert_eq!(found(0.0, 198.0, 2.0, 2.0), Some(Mark::Point));
         assert_eq!(found(0.0, 190.0, 9.0, 25.0), Some(Mark::Comma));
+    }
+
+    #[test]
+    fn less_than_a_dot_of_the_pen_is_no_mark() {
+        let line = Bounds {
+            left: 0.0,
+            top: 100.0,
+            right: 400.0,
+            bottom: 200.0,
+        };
+        let dot = |side: f32| Bounds {
+            left: 50.0,
+            top: 195.0,
+            right: 50.0 + side,
+            bottom: 195.0 + side,
+        };
+        assert_eq!(mark(&dot(6.0), &line, 6.0), Some(Mark::Point));
+        assert_eq!(mark(&dot(3.0), &line, 6.0), None);
     }
 
     #[test]
