@@ -67,7 +67,7 @@ impl Layout {
         }
         let heights = Heights {
             line: self.px(17.0),
-            gap: self.px(9.0),
+            gap: self.px(7.0),
             sides: (self.px(60.0), self.px(14.0), self.px(22.0)),
         };
         let room = area.height + heights.gap;

@@ -38,7 +38,7 @@ impl Layout {
         let px = |length: f32| self.scaled(length).round() as i32;
         let title = Rect::new(panel.x, panel.y, panel.width, px(24.0));
         let reading = Rect::new(panel.x, title.bottom() + px(8.0), panel.width, px(72.0));
-        let side = 28 * (px(58.0) / 28).max(1);
+        let side = 28 * (px(66.0) / 28).max(1);
         let drawing = Rect::new(reading.x, reading.y + (reading.height - side) / 2, side, side);
         let guess = Rect::new(drawing.right() + px(12.0), reading.y, px(40.0), reading.height);
         let bars_width = ((reading.right() - guess.right()) * 60 / 100).min(px(320.0));

@@ -102,11 +102,7 @@ impl SceneBuilder<'_> {
         };
         let probability = percent(reading.probability());
         self.text(upper, &probability, Face::SemiBold, 15.0, Align::Left, theme.text);
-        let what = if reading.is_test_digit {
-            "a test digit"
-        } else {
-            "your drawing"
-        };
+        let what = if reading.is_test_digit { "test digit" } else { "drawing" };
         let what = elided(what, lower.width as f32 / self.layout.scaled(12.0));
         self.text(lower, &what, Face::Medium, 12.0, Align::Left, theme.muted);
         self.small_bars(places.bars, &reading.probabilities, None);
@@ -260,8 +256,9 @@ impl SceneBuilder<'_> {
             } else {
                 (x - gap - width, Align::Right)
             };
-            // Above the curve where it is low, and below where it is high.
-            let wanted = if value > 0.5 { y + gap / 2 } else { y - line - gap / 2 };
+            // Above its end, where a curve that rises has not been, and one that falls is not for long.
+            let above = y - line - gap / 2;
+            let wanted = if above > plot.y { above } else { y + gap / 2 };
             let mut rect = Rect::new(
                 left.max(plot.x + 2),
                 wanted.clamp(plot.y + 2, plot.bottom() - line - 2),
