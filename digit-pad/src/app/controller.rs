@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nn_core::Network;
@@ -12,7 +13,7 @@ use crate::{
         explanations::Explanations,
         film_saving::FilmSaving,
         fine_tuning_worker::FineTuningWorker,
-        open_dialog::OpenDialog,
+        incoming_image::IncomingImage,
         saving,
         test_digits::{TestDigit, TestDigits},
         training_worker::{self, TrainingUpdate, TrainingWorker},
@@ -36,7 +37,7 @@ use crate::{
     storage::paths::UserPaths,
     teaching::example_store::ExampleStore,
     training::{presets::Preset, session::digit_model},
-    ui::{Command, Effects, ExampleView, RecognizedDigit, State},
+    ui::{Action, Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
 /// The preset that the window trains.
@@ -63,7 +64,9 @@ pub struct Controller {
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
     digit_inks: Vec<Ink>,
     /// The file dialog, while it is open.
-    dialog: Option<OpenDialog>,
+    dialog: Option<IncomingImage>,
+    /// An image that was pasted or dropped, until it is read.
+    incoming: Option<IncomingImage>,
     test_digits: TestDigits,
     explanations: Explanations,
     /// The film of a training run, while it is saved.
@@ -91,6 +94,7 @@ impl Controller {
             load_warning,
             digit_inks: Vec::new(),
             dialog: None,
+            incoming: None,
             test_digits: TestDigits::new(),
             explanations: Explanations::default(),
             film: None,
@@ -179,6 +183,7 @@ impl Controller {
     pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
         let outcome = match command {
             Command::Open => self.open_dialog(),
+            Command::Paste => self.paste(),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
             Command::RandomDigit => self.test_digits.random().map(|digit| show_test_digit(digit, state)),
@@ -220,9 +225,9 @@ impl Controller {
         effects_or_message(outcome, state)
     }
 
-    /// Takes over what the workers and the file dialog have finished; never waits.
+    /// Takes over what the workers, the file dialog and the clipboard have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state) | self.poll_search(state);
+        let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_search(state);
         effects |= self.poll_film(state);
         let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
         effects |= effects_or_message(explained, state);
@@ -240,7 +245,8 @@ impl Controller {
     pub fn is_busy(&self) -> bool {
         let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
         let is_searching = self.test_digits.is_searching() || self.explanations.is_busy();
-        is_fine_tuning || is_searching || self.training_worker.is_some() || self.dialog.is_some() || self.film.is_some()
+        let is_reading = self.dialog.is_some() || self.incoming.is_some() || self.film.is_some();
+        is_fine_tuning || is_searching || is_reading || self.training_worker.is_some()
     }
 
     fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
@@ -318,6 +324,7 @@ impl Controller {
                     None => format!("Labeled as {label}; fine-tuning…"),
                     Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
                 });
+                state.offer_undo(Action::UndoExample);
                 self.examples_changed(saved, state)
             }
         }
@@ -335,7 +342,7 @@ impl Controller {
             0 => format!("Removed {removed}; none left"),
             left => format!("Removed {removed}; {left} left"),
         });
-        state.offer_restore();
+        state.offer_undo(Action::RestoreExamples);
         self.examples_changed(saved, state)
     }
 
@@ -377,10 +384,11 @@ impl Controller {
             self.fine_tuning_worker = None;
         }
         let outcome = outcome.map(|model| {
-            state.show_message(format!(
-                "Fine-tuned on {}",
-                counted(self.examples.examples().len(), "example")
-            ));
+            let offered = state.offered_undo();
+            let examples = counted(self.examples.examples().len(), "example");
+            state.show_message(format!("Fine-tuned on {examples}"));
+            // It is still the last change of the examples.
+            offered.into_iter().for_each(|action| state.offer_undo(action));
             self.use_model(model)
         });
         effects_or_message(outcome, state)
@@ -409,21 +417,40 @@ impl Controller {
 
     fn open_dialog(&mut self) -> Result<Effects, Error> {
         if self.dialog.is_none() {
-            self.dialog = Some(OpenDialog::open()?);
+            self.dialog = Some(IncomingImage::from_dialog()?);
         }
         Ok(Effects::default())
     }
 
-    fn poll_dialog(&mut self, state: &mut State) -> Effects {
-        let Some(choice) = self.dialog.as_ref().and_then(OpenDialog::poll) else {
-            return Effects::default();
-        };
-        self.dialog = None;
-        let Some(image) = choice else {
-            state.show_message("No image selected; an image can also be opened with: digit-pad IMAGE");
-            return Effects::REPAINT;
-        };
-        effects_or_message(image.map(|image| state.place_image(image)), state)
+    fn paste(&mut self) -> Result<Effects, Error> {
+        self.incoming = Some(IncomingImage::from_clipboard()?);
+        Ok(Effects::default())
+    }
+
+    /// Reads an image file and places it on the canvas.
+    pub fn open_file(&mut self, path: PathBuf, state: &mut State) -> Effects {
+        let started = IncomingImage::from_file(path).map(|incoming| self.incoming = Some(incoming));
+        effects_or_message(started.map(|()| Effects::default()), state)
+    }
+
+    fn poll_images(&mut self, state: &mut State) -> Effects {
+        let mut effects = Effects::default();
+        for source in [&mut self.dialog, &mut self.incoming] {
+            let Some(outcome) = source.as_ref().and_then(IncomingImage::poll) else {
+                continue;
+            };
+            *source = None;
+            effects |= match outcome {
+                Some(image) => effects_or_message(image.map(|image| state.place_image(image)), state),
+                None => {
+                    state.show_message(
+                        "No image selected; an image can also be pasted, or opened with: digit-pad IMAGE",
+                    );
+                    Effects::REPAINT
+                }
+            };
+        }
+        effects
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {

@@ -5,19 +5,10 @@ use crate::{
     ui::{
         action::{Action, Key},
         event::Effects,
-        layout::{HitTarget, MenuEntry},
+        layout::{Focus, HitTarget, MenuEntry},
         state::{Overlay, State},
     },
 };
-
-/// What can have the focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
-    /// Something that can be clicked.
-    Target(HitTarget),
-    /// The pen slider, which the arrow keys move.
-    Slider,
-}
 
 impl State {
     /// What has the focus, with its place.
@@ -29,14 +20,18 @@ impl State {
     /// Everything that can have the focus now, in the order of Tab.
     fn focusable(&self) -> Vec<Focus> {
         let target = |action| Focus::Target(HitTarget::Action(action));
-        let restore = self.offers_restore().then_some(target(Action::RestoreExamples));
+        let undo = self.offered_undo().map(target);
         let all: Vec<Focus> = match self.overlay() {
             None => {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
-                let mut all: Vec<_> = buttons.chain(restore).collect();
+                let mut all: Vec<_> = buttons.chain(undo).collect();
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
                 let bars = (0..10).map(|digit| Focus::Target(HitTarget::Bar(digit)));
                 all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
+                let cells = self.number_cells().map_or(0, |number| number.cells.len());
+                let cells = (0..cells).map(HitTarget::Digit);
+                let answers = (0..10).map(HitTarget::Answer).filter(|_| self.asks());
+                all.extend(cells.chain(answers).map(Focus::Target));
                 let layers = self.layer_rows().into_iter();
                 all.extend(layers.map(|(row, ..)| Focus::Target(HitTarget::Layer(row.layer))));
                 all.insert(after_eraser.map_or(0, |eraser| eraser + 1), Focus::Slider);
@@ -52,7 +47,7 @@ impl State {
             Some(Overlay::Examples) => {
                 let newest_first = (0..self.examples.len()).rev();
                 let examples = newest_first.map(|index| Focus::Target(HitTarget::Example(index)));
-                restore.into_iter().chain(examples).collect()
+                undo.into_iter().chain(examples).collect()
             }
         };
         let is_enabled = |focus: &Focus| match *focus {
@@ -70,6 +65,10 @@ impl State {
                 return cells.find(|&(example, _)| example == index).map(|(_, rect)| rect);
             }
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
+            Focus::Target(HitTarget::Answer(digit)) => return Some(self.layout.answers[usize::from(digit)]),
+            Focus::Target(HitTarget::Digit(index)) => {
+                return self.number_cells()?.cells.get(index).copied();
+            }
             Focus::Target(HitTarget::Layer(layer)) => {
                 let mut rows = self.layer_rows().into_iter();
                 return rows.find(|(row, ..)| row.layer == layer).map(|(row, ..)| row.caption);
@@ -86,7 +85,7 @@ impl State {
         let button = self.layout.buttons.iter().find(|button| button.action == action);
         match self.overlay() {
             Some(Overlay::Menu) => in_menu.map(|row| row.rect),
-            _ if action == Action::RestoreExamples => Some(self.restore_button()),
+            _ if self.offered_undo() == Some(action) => Some(self.undo_button()),
             _ => button.map(|button| button.rect),
         }
     }

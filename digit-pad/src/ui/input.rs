@@ -104,6 +104,7 @@ impl State {
             }
             Action::Quit => Effects::QUIT,
             Action::Open => self.send(Command::Open),
+            Action::Paste => self.send(Command::Paste),
             Action::Save => self.send(Command::Save),
             Action::SaveNetwork => self.send(Command::SaveNetwork),
             Action::RandomDigit => self.send(Command::RandomDigit),
@@ -352,7 +353,11 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
-            HitTarget::Bar(digit) => self.teach(digit),
+            HitTarget::Bar(digit) | HitTarget::Answer(digit) => self.teach(digit),
+            HitTarget::Digit(index) => {
+                self.chosen = Some(index);
+                Effects::REPAINT
+            }
             HitTarget::Layer(layer) => {
                 self.open_layer(layer);
                 Effects::REPAINT
@@ -702,11 +707,8 @@ mod tests {
             Effects::REPAINT
         );
         assert!(state.eraser_circle().is_some());
-        assert_eq!(
-            pressed(&mut state, from),
-            Effects::default(),
-            "no stroke begins meanwhile"
-        );
+        pressed(&mut state, from);
+        assert!(!state.ink().is_drawing(), "no stroke begins meanwhile");
         assert_eq!(moved(&mut state, to), Effects::RECOGNIZE);
         assert_eq!(state.ink().strokes().len(), 2, "the stroke is cut");
         assert_eq!(
@@ -928,7 +930,7 @@ mod tests {
                 label: 3,
             }]));
             state.show_message("Removed 1 example");
-            state.offer_restore();
+            state.offer_undo(Action::RestoreExamples);
             let needs_end = matches!(action, Action::UseNetwork | Action::SaveGif);
             let steers = matches!(action, Action::Pause | Action::SlowMotion | Action::Stop);
             if needs_end || steers || action == Action::RestoreBuiltIn {

@@ -4,15 +4,18 @@
 //! a window system, a file, a thread or a clock, so everything can be tested without them.
 
 pub mod action;
+pub mod answer;
 pub mod command;
 pub mod event;
 mod example_list;
 pub mod film;
-pub mod focus;
+mod focus;
 pub mod icons;
 mod input;
 mod layer_view;
 pub mod layout;
+mod notice;
+mod number;
 pub mod painter;
 mod pointer;
 mod recognized_digit;
@@ -25,9 +28,8 @@ pub mod why;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use focus::Focus;
 pub use layout::{
-    BarRow, Button, DEFAULT_SIZE, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
+    BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
 };
 pub use painter::Painter;
 pub use recognized_digit::RecognizedDigit;

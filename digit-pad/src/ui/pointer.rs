@@ -1,17 +1,14 @@
 //! What the pointer is over: the selected digit, the target of a click, the canvas.
 
-use crate::{
-    graphics::canvas::Rect,
-    ui::{
-        action::Action,
-        layout::HitTarget,
-        recognized_digit::RecognizedDigit,
-        state::{Held, Overlay, State, Tool},
-    },
+use crate::ui::{
+    layout::HitTarget,
+    recognized_digit::RecognizedDigit,
+    state::{Held, Overlay, State, Tool},
 };
 
 impl State {
-    /// The digit that the panel describes: the one under the pointer, or else the last.
+    /// The digit that the panel describes: the one under the pointer, or else the one that was clicked in the
+    /// number, or else the last.
     pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
         self.digits.get(self.selected_index()?)
     }
@@ -25,7 +22,9 @@ impl State {
             .iter()
             .position(is_hovered)
             .filter(|_| !self.ink().is_drawing());
-        hovered.or(self.digits.len().checked_sub(1))
+        let in_number = || self.pointer.and_then(|(x, y)| self.cell_at(x, y));
+        let last = self.digits.len().checked_sub(1);
+        hovered.or_else(in_number).or(self.chosen).or(last)
     }
 
     /// Whether the selected digit can be labeled: there is one, it is no mark, and nothing covers or changes it.
@@ -80,22 +79,20 @@ impl State {
         (!self.is_erasing() || is_dragged).then_some((x, y, radius))
     }
 
-    /// The place of the button that puts back removed examples: in the status line, or in the head of the examples.
-    pub(super) fn restore_button(&self) -> Rect {
-        let is_over_examples = self.overlay == Some(Overlay::Examples);
-        self.layout.restore_button(is_over_examples)
-    }
-
     /// The target at a window position; an open overlay hides the buttons behind it.
     pub(super) fn target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        let is_shown = self.offers_restore() && self.overlay != Some(Overlay::Menu);
-        if is_shown && self.restore_button().contains(x, y) {
-            return Some(HitTarget::Action(Action::RestoreExamples));
+        if let Some(action) = self.offered_undo().filter(|_| self.undo_button().contains(x, y)) {
+            return Some(HitTarget::Action(action));
         }
         match self.overlay {
             None => {
                 let button = self.layout.target_at(x, y);
-                button.or_else(|| self.bar_at(x, y)).or_else(|| self.layer_at(x, y))
+                let in_panel = || {
+                    self.bar_at(x, y)
+                        .or_else(|| self.answer_at(x, y))
+                        .or_else(|| self.layer_at(x, y))
+                };
+                button.or_else(in_panel).or_else(|| self.number_target_at(x, y))
             }
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {

@@ -2,11 +2,7 @@
 
 use crate::{
     geometry::Bounds,
-    recognition::{
-        normalization::Gray28,
-        prediction::Prediction,
-        segmentation::{Mark, symbol},
-    },
+    recognition::{normalization::Gray28, prediction::Prediction, segmentation::Mark},
 };
 
 /// A digit found on the canvas, with its prediction.
@@ -51,12 +47,9 @@ impl RecognizedDigit {
         RecognizedDigit { line, mark, ..self }
     }
 
-    /// The character shown for it: a digit, a mark, or `?` where the network is not sure.
+    /// The character shown for it: the mark, or the most probable digit.
     pub(super) fn symbol(&self) -> char {
-        match self.mark {
-            Some(mark) => mark.symbol(),
-            None if self.prediction.known => symbol(&self.prediction, None),
-            None => '?',
-        }
+        self.mark
+            .map_or_else(|| char::from(b'0' + self.prediction.digit()), Mark::symbol)
     }
 }

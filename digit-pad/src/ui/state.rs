@@ -20,8 +20,7 @@ use crate::{
         action::Action,
         command::Command,
         event::Effects,
-        focus::Focus,
-        layout::{HitTarget, Layout, Panel},
+        layout::{Focus, HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
         why::Why,
     },
@@ -96,6 +95,8 @@ pub struct State {
     pub(super) history: History,
     pub(super) tool: Tool,
     pub(super) digits: Vec<RecognizedDigit>,
+    /// Index of the digit that was selected by a click, until the drawing changes.
+    pub(super) chosen: Option<usize>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
     /// The layers of the network in use; `None` until the panel shows them.
     pub(super) layers: Option<Arc<Vec<LayerInfo>>>,
@@ -109,8 +110,8 @@ pub struct State {
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
-    /// Whether the message offers to put back removed examples.
-    pub(super) offers_restore: bool,
+    /// The action of the message's Undo button, if it has one.
+    pub(super) offered_undo: Option<Action>,
     /// Where a click has removed an example, until the pointer moves on: the next one has come to its place.
     pub(super) removed_at: Option<(f32, f32)>,
     pub(super) pointer: Option<(f32, f32)>,
@@ -144,6 +145,7 @@ impl State {
             history: History::default(),
             tool: Tool::Pen,
             digits: Vec::new(),
+            chosen: None,
             activations: None,
             layers: None,
             opened_layer: None,
@@ -154,7 +156,7 @@ impl State {
             examples: Arc::default(),
             overlay: None,
             message: None,
-            offers_restore: false,
+            offered_undo: None,
             removed_at: None,
             pointer: None,
             held: None,
@@ -219,11 +221,6 @@ impl State {
         self.overlay
     }
 
-    /// The message in the status line.
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
     /// The current tool.
     pub fn tool(&self) -> Tool {
         self.tool
@@ -273,7 +270,7 @@ impl State {
             Action::Thinner => self.ink().pen() > PENS.0,
             Action::Thicker => self.ink().pen() < PENS.1,
             Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
-            Action::RestoreExamples => self.offers_restore(),
+            Action::RestoreExamples => self.offered_undo() == Some(Action::RestoreExamples),
             Action::Pause | Action::SlowMotion | Action::Stop => self.is_training(),
             Action::SaveGif => self
                 .progress
@@ -304,6 +301,10 @@ impl State {
 
     /// Shows recognized digits.
     pub fn show_digits(&mut self, digits: Vec<RecognizedDigit>) {
+        let ends = |digits: &[RecognizedDigit]| digits.iter().map(|digit| digit.bounds).collect::<Vec<_>>();
+        if ends(&self.digits) != ends(&digits) {
+            self.chosen = None;
+        }
         self.digits = digits;
     }
 
@@ -328,22 +329,6 @@ impl State {
     /// Shows the user's examples.
     pub fn show_examples(&mut self, examples: Arc<Vec<ExampleView>>) {
         self.examples = examples;
-    }
-
-    /// Shows a message in the status line until the next action.
-    pub fn show_message(&mut self, message: impl Into<String>) {
-        self.message = Some(message.into());
-        self.offers_restore = false;
-    }
-
-    /// Adds to the message a button that puts back the examples that were removed last.
-    pub fn offer_restore(&mut self) {
-        self.offers_restore = true;
-    }
-
-    /// Whether the message has that button.
-    pub fn offers_restore(&self) -> bool {
-        self.offers_restore && self.message.is_some()
     }
 
     /// Replaces the content of the canvas by an image.

@@ -70,6 +70,10 @@ pub enum HitTarget {
     Example(usize),
     /// The row of this digit in the bar chart; a click labels the selected digit with it.
     Bar(u8),
+    /// This digit as the answer to what the drawing is; a click labels the selected digit with it.
+    Answer(u8),
+    /// The digit or mark at this index in the number; a click selects it.
+    Digit(usize),
     /// The caption of this layer in the layers panel; a click shows it alone, or all layers again.
     Layer(usize),
     /// A map or neuron in the layers panel, which the pointer enlarges.
@@ -79,4 +83,13 @@ pub enum HitTarget {
         /// Its index in the layer.
         map: usize,
     },
+}
+
+/// What can have the keyboard focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// Something that can be clicked.
+    Target(HitTarget),
+    /// The pen slider, which the arrow keys move.
+    Slider,
 }

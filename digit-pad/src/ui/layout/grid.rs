@@ -30,7 +30,8 @@ pub(super) struct Areas {
     /// The draw tools under the canvas.
     pub(super) toolbar: Rect,
     pub(super) panel: Rect,
-    pub(super) status: Rect,
+    /// The room for messages and questions under the panel.
+    pub(super) notice: Rect,
 }
 
 impl Grid {
@@ -70,11 +71,11 @@ impl Grid {
             Panel::Layers | Panel::Training => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
         };
         let beside = (room_y - toolbar).min(room_x - gap - min_width);
-        let below = room_x.min(room_y - toolbar - gap - self.px(430.0));
+        let below = room_x.min(room_y - toolbar - gap - self.px(468.0));
         if beside >= below {
             self.panel_beside(beside, (room_x - gap - beside).min(max_width))
         } else {
-            let panel = (room_y - toolbar - gap - below).min(self.px(600.0));
+            let panel = (room_y - toolbar - gap - below).min(self.px(638.0));
             self.panel_below(below, panel)
         }
     }
@@ -93,18 +94,19 @@ impl Grid {
         top + (self.height - self.px(14.0) - top - height) / 2
     }
 
-    /// The panel ends with the canvas, and the status line is in line with the draw tools.
+    /// What stands under the panel ends with the draw tools.
     fn panel_beside(&self, side: i32, panel_width: i32) -> Areas {
         let (gap, toolbar_gap, toolbar_height) = (self.px(24.0), self.toolbar_gap(), self.toolbar_height());
         let x = (self.width - side - gap - panel_width) / 2;
         let y = self.content_y(side + toolbar_gap + toolbar_height);
-        let (panel_x, toolbar_y) = (x + side + gap, y + side + toolbar_gap);
-        let line = self.status_height();
+        let toolbar_y = y + side + toolbar_gap;
+        let beside = Rect::new(x + side + gap, y, panel_width, toolbar_y + toolbar_height - y);
+        let (panel, notice) = self.with_notice(beside);
         Areas {
             canvas: Rect::new(x, y, side, side),
             toolbar: Rect::new(x, toolbar_y, side, toolbar_height),
-            panel: Rect::new(panel_x, y, panel_width, side),
-            status: Rect::new(panel_x, toolbar_y + (toolbar_height - line) / 2, panel_width, line),
+            panel,
+            notice,
         }
     }
 
@@ -114,16 +116,26 @@ impl Grid {
         let y = self.content_y(side + toolbar_gap + toolbar_height + gap + panel_height);
         let toolbar_y = y + side + toolbar_gap;
         let panel_y = toolbar_y + toolbar_height + gap;
-        let (line, bottom) = (self.status_height(), panel_y + panel_height);
+        let (panel, notice) = self.with_notice(Rect::new(x, panel_y, side, panel_height));
         Areas {
             canvas: Rect::new(x, y, side, side),
             toolbar: Rect::new(x, toolbar_y, side, toolbar_height),
-            panel: Rect::new(x, panel_y, side, panel_height - line - self.px(14.0)),
-            status: Rect::new(x, bottom - line, side, line),
+            panel,
+            notice,
         }
     }
 
-    fn status_height(&self) -> i32 {
-        self.px(20.0)
+    /// Splits an area into the panel and the room for messages under it.
+    fn with_notice(&self, area: Rect) -> (Rect, Rect) {
+        let (height, gap) = (self.toolbar_height() + self.toolbar_gap() + self.px(14.0), self.px(6.0));
+        let notice = Rect::new(area.x, area.bottom() - height, area.width, height);
+        let panel = Rect::new(area.x, area.y, area.width, notice.y - gap - area.y);
+        (panel, notice)
+    }
+
+    /// The status line and the answers to a question are in line with the draw tools.
+    pub(super) fn notice_row(&self, notice: Rect) -> Rect {
+        let height = self.toolbar_height();
+        Rect::new(notice.x, notice.bottom() - height, notice.width, height)
     }
 }

@@ -11,9 +11,10 @@ mod training;
 
 use self::grid::Grid;
 pub use self::{
-    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
+    elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
     layers::LayerRow,
+    menu::MENU_PADDING,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
     training::TrainingPlaces,
 };
@@ -58,14 +59,26 @@ pub struct Layout {
     pub confidence: Rect,
     /// A remark on the prediction, such as its runner-up.
     pub remark: Rect,
+    /// The room for a number in place of the predicted digit.
+    pub number: Rect,
+    /// The probability of the number, and a remark on it.
+    pub number_remarks: [Rect; 2],
     /// Caption of the network input.
     pub network_input_caption: Rect,
     /// The network input: a whole number of screen pixels for each of its own.
     pub network_input: Rect,
     /// The bar chart of the ten probabilities.
     pub bars: [BarRow; 10],
-    /// The status line under the panel.
+    /// Caption of the bar chart.
+    pub bars_caption: Rect,
+    /// The room for messages and questions under the panel.
+    pub notice: Rect,
+    /// The status line in that room.
     pub status: Rect,
+    /// The question what a drawing is.
+    pub question: Rect,
+    /// The ten digits to answer it with.
+    pub answers: [Rect; 10],
     /// The two lines of text on a blank canvas.
     pub hint: [Rect; 2],
     /// The dialog over the window, while one is open.
@@ -106,10 +119,16 @@ impl Layout {
             prediction: head.prediction,
             confidence: head.confidence,
             remark: head.remark,
+            number: head.number,
+            number_remarks: head.number_remarks,
             network_input_caption: head.network_input_caption,
             network_input: head.network_input,
+            bars_caption: grid.bars_caption(areas.panel, head.bottom),
             bars: grid.bars(areas.panel, head.bottom),
-            status: areas.status,
+            notice: areas.notice,
+            status: grid.status(areas.notice),
+            question: grid.question(areas.notice),
+            answers: grid.answers(areas.notice),
             hint: grid.hint(areas.canvas),
             menu: grid.menu(overlay),
             example_grids: grid.example_grids(overlay),
@@ -184,8 +203,8 @@ impl Layout {
         enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
     }
 
-    /// The button that puts back removed examples: at the end of the status line, or of the head of the overlay.
-    pub fn restore_button(&self, is_over_examples: bool) -> Rect {
+    /// The Undo button: at the end of the status line, or of the head of the overlay.
+    pub fn undo_button(&self, is_over_examples: bool) -> Rect {
         let (width, height) = (self.scaled(64.0).round() as i32, self.scaled(26.0).round() as i32);
         let (right, middle) = if is_over_examples {
             let inner = self.overlay.inset(self.scaled(28.0) as i32);
@@ -233,11 +252,12 @@ mod tests {
             layout.remark,
             layout.network_input_caption,
             layout.network_input,
-            layout.status,
+            layout.bars_caption,
+            layout.notice,
             layout.slider,
         ];
         if layout.active_panel != Panel::Prediction {
-            places = vec![layout.canvas, layout.panel, layout.status, layout.slider];
+            places = vec![layout.canvas, layout.panel, layout.notice, layout.slider];
         } else {
             places.extend(layout.bars.iter().flat_map(|row| [row.digit, row.track, row.percent]));
         }
@@ -291,6 +311,7 @@ mod tests {
             );
         }
         check_rows(&layout);
+        check_notice(&layout);
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
         assert!(layout.canvas.y > layout.top_bar.bottom() && layout.panel.y > layout.top_bar.bottom());
         for button in &layout.buttons {
@@ -316,7 +337,13 @@ mod tests {
                     .all(|&part| inside(bar.row, part)),
                 "{bar:?}"
             );
-            let disjoint = [layout.status, layout.confidence, layout.remark, layout.network_input];
+            let disjoint = [
+                layout.notice,
+                layout.bars_caption,
+                layout.confidence,
+                layout.remark,
+                layout.network_input,
+            ];
             assert!(
                 disjoint.iter().all(|other| bar.row.intersection(other).is_empty()),
                 "{bar:?}"
@@ -326,6 +353,19 @@ mod tests {
         }
         for pair in layout.bars.windows(2) {
             assert_eq!(pair[0].row.bottom(), pair[1].row.y);
+        }
+    }
+
+    /// Checks that the status line, or the question above its answers, is in the room for it.
+    fn check_notice(layout: &Layout) {
+        assert!(inside(layout.notice, layout.status) && inside(layout.notice, layout.question));
+        for (i, &answer) in layout.answers.iter().enumerate() {
+            assert!(
+                inside(layout.notice, answer) && answer.width >= 18 && answer.height >= 26,
+                "{answer:?}"
+            );
+            let mut others = layout.answers[..i].iter().chain([&layout.question]);
+            assert!(others.all(|other| other.intersection(&answer).is_empty()), "{answer:?}");
         }
     }
 
@@ -381,7 +421,7 @@ mod tests {
             ((900, 640), 1.5, false),
             (DEFAULT_SIZE, 1.0, true),
             ((1920, 1080), 1.0, true),
-            ((1920, 1080), 2.0, false),
+            ((1000, 1400), 2.0, false),
         ] {
             let layout = Layout::new(size.0, size.1, zoom, Panel::Prediction);
             assert_eq!(layout.has_labels, has_labels, "{size:?} at {zoom}");

@@ -12,6 +12,8 @@ pub(super) struct PredictionHead {
     pub(super) prediction: Rect,
     pub(super) confidence: Rect,
     pub(super) remark: Rect,
+    pub(super) number: Rect,
+    pub(super) number_remarks: [Rect; 2],
     pub(super) network_input_caption: Rect,
     pub(super) network_input: Rect,
     pub(super) bottom: i32,
@@ -37,7 +39,9 @@ impl Grid {
         let gap = self.px(16.0);
         let text_x = prediction.right() + gap;
         let text_width = network_input.x - gap - text_x;
-        let (confidence, remark, bottom) = if text_width >= self.px(112.0) {
+        let room = network_input.x - self.px(12.0) - panel.x;
+        let beside = text_width >= self.px(112.0);
+        let (confidence, remark, bottom) = if beside {
             let (line, small_line) = (self.px(40.0), self.px(22.0));
             let y = top + (side - line - small_line) / 2;
             let confidence = Rect::new(text_x, y, text_width, line);
@@ -55,7 +59,19 @@ impl Grid {
                 y + line,
             )
         };
+        let (number, number_remarks) = if beside {
+            let line = self.px(24.0);
+            let remark = |i: i32| Rect::new(panel.x + i * (room / 2), top + side - line, room / 2, line);
+            (
+                Rect::new(panel.x, top, room, side - line - self.px(6.0)),
+                [remark(0), remark(1)],
+            )
+        } else {
+            (Rect::new(panel.x, top, room, side), [confidence, remark])
+        };
         PredictionHead {
+            number,
+            number_remarks,
             prediction_caption,
             prediction,
             confidence,
@@ -66,9 +82,15 @@ impl Grid {
         }
     }
 
-    /// The bar chart. Its last row ends with the canvas, unless the rows would be too far apart.
+    /// The caption of the bar chart, under the head.
+    pub(super) fn bars_caption(&self, panel: Rect, head_bottom: i32) -> Rect {
+        Rect::new(panel.x, head_bottom + self.px(10.0), panel.width, self.px(18.0))
+    }
+
+    /// The bar chart. Its last row ends with the panel, unless the rows would be too far apart.
     pub(super) fn bars(&self, panel: Rect, head_bottom: i32) -> [BarRow; 10] {
-        let top = head_bottom + self.px(32.0);
+        let caption = self.bars_caption(panel, head_bottom);
+        let top = caption.bottom() + self.px(8.0);
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
         let pitch = ((room - thickness) / 9.0).min(self.scaled(64.0));
@@ -79,16 +101,38 @@ impl Grid {
         let above = ((pitch - thickness) / 2.0) as i32;
         std::array::from_fn(|i| {
             let y = track_y(i);
-            // The last row ends above the status line.
-            let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(12.0));
+            let row_y = (y - above).max(caption.bottom());
+            let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(6.0));
             let track = Rect::new(track_x, y, percent_x - gap - track_x, thickness as i32);
             let text_y = y + (track.height - text_height) / 2;
             BarRow {
-                row: Rect::new(panel.x, y - above, panel.width, bottom - y + above),
+                row: Rect::new(panel.x, row_y, panel.width, bottom - row_y),
                 digit: Rect::new(panel.x, text_y, digit_width, text_height),
                 track,
                 percent: Rect::new(percent_x, text_y, percent_width, text_height),
             }
+        })
+    }
+
+    /// One line in the middle of the room for messages.
+    pub(super) fn status(&self, notice: Rect) -> Rect {
+        let (row, line) = (self.notice_row(notice), self.px(20.0));
+        Rect::new(row.x, row.y + (row.height - line) / 2, row.width, line)
+    }
+
+    /// The question above its answers.
+    pub(super) fn question(&self, notice: Rect) -> Rect {
+        let height = self.notice_row(notice).y - notice.y - self.px(4.0);
+        Rect::new(notice.x, notice.y, notice.width, height)
+    }
+
+    /// Ten buttons in a row.
+    pub(super) fn answers(&self, notice: Rect) -> [Rect; 10] {
+        let (row, gap) = (self.notice_row(notice), self.px(3.0));
+        let left = |i: i32| row.x + i * (row.width + gap) / 10;
+        std::array::from_fn(|i| {
+            let i = i as i32;
+            Rect::new(left(i), row.y, left(i + 1) - gap - left(i), row.height)
         })
     }
 

@@ -1,14 +1,12 @@
-//! The canvas, the eraser outline, and boxes around the digits of a number.
+//! The canvas and the outline of the eraser.
 
 use crate::{
-    format::percent,
     graphics::{
         canvas::Rect,
         color::Color,
         text::{Align, Face},
     },
     ui::{
-        recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item},
         state::State,
     },
@@ -63,39 +61,5 @@ impl SceneBuilder<'_> {
             thickness: self.layout.scaled(1.5),
             color,
         });
-    }
-
-    /// Boxes around the digits of a number, each with its prediction.
-    pub(super) fn digit_boxes(&mut self, digits: &[RecognizedDigit]) {
-        if digits.len() < 2 {
-            return;
-        }
-        for digit in digits {
-            let rect = self.layout.on_canvas(digit.bounds.grown(20.0));
-            let color = self.prediction_color(&digit.prediction);
-            self.items.push(Item::Outline {
-                rect,
-                radius: self.layout.scaled(8.0),
-                thickness: self.layout.scaled(1.5),
-                color,
-            });
-            let height = self.layout.scaled(18.0) as i32;
-            let above = rect.y - height - 2;
-            let y = if above > self.layout.canvas.y {
-                above
-            } else {
-                rect.y + 3
-            };
-            let label_rect = Rect::new(rect.x, y, rect.width, height);
-            let symbol = digit.symbol();
-            // Boxes of neighboring digits may overlap, so a label must fit above its own digit.
-            let is_wide = self.layout.on_canvas(digit.bounds).width as f32 > self.layout.scaled(72.0);
-            let label = if is_wide && digit.mark.is_none() {
-                format!("{symbol}  {}", percent(digit.prediction.probability()))
-            } else {
-                symbol.to_string()
-            };
-            self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
-        }
     }
 }

@@ -1,7 +1,9 @@
 //! The scene of a state: all items that the window shows, from back to front.
 
+mod bars;
 mod builder;
 mod canvas;
+mod digit_boxes;
 pub mod item;
 mod layers;
 mod overlays;
@@ -32,7 +34,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     };
     scene.canvas(state);
     scene.suggested_stroke(state);
-    scene.digit_boxes(state.digits());
+    scene.digit_boxes(state);
     scene.top_bar();
     scene.slider(state.ink().pen());
     for button in &state.layout().buttons {
@@ -52,8 +54,8 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         Some(Overlay::Menu) => scene.menu(state),
         Some(Overlay::Examples) => scene.examples(state),
     }
-    if state.offers_restore() && state.overlay() != Some(Overlay::Menu) {
-        scene.restore_button(state);
+    if state.offered_undo().is_some() && state.overlay() != Some(Overlay::Menu) {
+        scene.undo_button(state);
     }
     scene.focus_ring(state);
     scene.items
@@ -88,7 +90,7 @@ mod tests {
         graphics::{canvas::Rect, color::Color, text::Text},
         recognition::{activations::Tiles, prediction::Prediction},
         training::progress::Snapshot,
-        ui::{event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
+        ui::{action::Action, event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 
     const THEME: Theme = Theme::DARK;
@@ -333,17 +335,98 @@ mod tests {
     }
 
     #[test]
-    fn uncertain_predictions_are_marked() {
-        let mut probabilities = [0.08; 10];
-        probabilities[4] = 0.28;
-        let items = scene(&window(960, 640, Some(prediction(false, probabilities))), &THEME);
-        let texts = texts(&items);
-        for expected in [
-            ("?", THEME.uncertain),
-            ("Not sure", THEME.uncertain),
-            ("maybe 4, 28.00%", THEME.muted),
+    fn the_best_guess_is_large_and_its_color_and_words_say_how_sure_it_is() {
+        let graded = |best: f32, second: f32| {
+            let mut probabilities = [0.01; 10];
+            (probabilities[4], probabilities[9]) = (best, second);
+            prediction(false, probabilities)
+        };
+        for (prediction, expected) in [
+            (
+                graded(0.52, 0.4),
+                [
+                    ("4", THEME.uncertain),
+                    ("or 9?", THEME.uncertain),
+                    ("52.00%, 40.00%", THEME.muted),
+                ],
+            ),
+            (
+                graded(0.31, 0.3),
+                [
+                    ("4", THEME.muted),
+                    ("Not a digit?", THEME.uncertain),
+                    ("closest: 4, 31.00%", THEME.muted),
+                ],
+            ),
         ] {
-            assert!(texts.contains(&expected), "{expected:?} in {texts:?}");
+            let state = window(960, 640, Some(prediction));
+            let items = scene(&state, &THEME);
+            let texts = texts(&items);
+            assert!(expected.iter().all(|text| texts.contains(text)), "{texts:?}");
+            let is_large = |item: &Item| matches!(item, Item::Text { text, rect, .. } if text == "4" && *rect == state.layout().prediction);
+            assert!(items.iter().any(is_large));
+            assert!(texts.contains(&("What is it?", THEME.text)));
+        }
+    }
+
+    #[test]
+    fn the_bars_say_which_digit_of_a_number_they_are_of() {
+        let mut state = window(960, 640, Some(prediction(true, [0.1; 10])));
+        let caption = |state: &State| {
+            let rect = state.layout().bars_caption;
+            let items = scene(state, &THEME);
+            let texts = items.into_iter().find_map(|item| match item {
+                Item::Text { rect: place, text, .. } if place == rect => Some(text),
+                _ => None,
+            });
+            texts.unwrap()
+        };
+        assert_eq!(caption(&state), "Probabilities");
+        let digits = [0.1, 0.5, 0.9].map(|x| {
+            let mut digit = state.digits()[0].clone();
+            digit.bounds = CANVAS_BOUNDS.grown(-200.0);
+            (digit.bounds.left, digit.bounds.right) = (560.0 * x - 20.0, 560.0 * x + 20.0);
+            digit
+        });
+        state.show_digits(digits.into());
+        assert_eq!(caption(&state), "Digit 3 of 3: 0");
+        let cell = state.number_cells().unwrap().cells[1];
+        let (x, y) = (cell.x as f32 + 1.0, cell.y as f32 + 1.0);
+        state.apply(Event::PointerPressed { x, y });
+        state.apply(Event::PointerReleased { x, y });
+        state.apply(Event::PointerMoved { x: 0.0, y: 0.0 });
+        assert_eq!(caption(&state), "Digit 2 of 3: 0", "a click selects");
+        let digits = state.digits()[..2].to_vec();
+        state.show_digits(digits);
+        assert_eq!(
+            caption(&state),
+            "Digit 2 of 2: 0",
+            "another drawing selects its last digit"
+        );
+        assert_eq!(state.chosen, None);
+    }
+
+    #[test]
+    fn messages_stay_in_their_room() {
+        for (width, height) in [(640, 480), (960, 640), (700, 1400), (1920, 1080)] {
+            let mut state = window(width, height, Some(prediction(false, [0.1; 10])));
+            for words in [1, 8, 30, 100] {
+                state.show_message("message ".repeat(words));
+                state.offer_undo(Action::UndoExample);
+                let items = scene(&state, &THEME);
+                let (notice, undo) = (state.layout().notice, state.undo_button());
+                let lines = items.iter().filter_map(|item| match item {
+                    Item::Text { text, rect, .. } if text.contains("message") => Some(*rect),
+                    _ => None,
+                });
+                for line in lines {
+                    assert!(
+                        line.intersection(&notice) == line && line.intersection(&undo).is_empty(),
+                        "{line:?}"
+                    );
+                }
+                assert!(!texts(&items).iter().any(|(text, _)| *text == "What is it?"));
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use crate::{
         text::{Align, Face},
     },
     ui::{
-        layout::Panel,
-        scene::{builder::SceneBuilder, item::Item},
+        layout::{HitTarget, Panel},
+        scene::builder::SceneBuilder,
         state::State,
     },
 };
@@ -20,15 +20,14 @@ impl SceneBuilder<'_> {
     /// The status line.
     pub(super) fn status(&mut self, state: &State) {
         if let Some(message) = state.message() {
-            let button = if state.offers_restore() {
-                state.restore_button().width
-            } else {
-                0
-            };
+            let button = state.offered_undo().map_or(0, |_| state.undo_button().width);
             return self.message(message, button);
         }
         if let Some(words) = state.why_in_words() {
             return self.message(&words, 0);
+        }
+        if state.asks() {
+            return self.question(state);
         }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
@@ -50,31 +49,51 @@ impl SceneBuilder<'_> {
         self.text(rect, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);
     }
 
-    /// A message in as many lines as it takes, the last one in the status line and the others over the panel. A button of
-    /// that width may follow it.
+    /// A message in as many lines as it takes, around the status line as far as its room allows. A button of that width may
+    /// follow it.
     fn message(&mut self, message: &str, button: i32) {
-        let mut last = self.layout.status;
-        last.width -= button;
-        let lines = wrapped(message, last.width as f32 / self.layout.scaled(13.0));
-        let above = lines.len().saturating_sub(1) as i32;
-        if above > 0 {
-            let y = last.y - above * last.height;
-            self.items.push(Item::Fill {
-                rect: Rect::new(last.x, y, last.width, above * last.height),
-                radius: 0.0,
-                color: self.theme.background,
-            });
-        }
-        for (line, above) in lines.iter().zip((0..=above).rev()) {
-            let rect = Rect::new(last.x, last.y - above * last.height, last.width, last.height);
+        let (notice, status) = (self.layout.notice, self.layout.status);
+        let width = status.width - button;
+        let lines = wrapped(message, width as f32 / self.layout.scaled(13.0));
+        let height = notice.height / MAX_LINES as i32;
+        let all = height * lines.len() as i32;
+        let top = (status.y + (status.height - all) / 2).min(notice.bottom() - all);
+        for (line, i) in lines.iter().zip(0..) {
+            let rect = Rect::new(status.x, top + i * height, width, height);
             self.text(rect, line, Face::Medium, 13.0, Align::Left, self.theme.text);
+        }
+    }
+
+    /// The question what the selected digit is, with ten answers.
+    fn question(&mut self, state: &State) {
+        let (layout, theme) = (self.layout, self.theme);
+        self.text(
+            layout.question,
+            "What is it?",
+            Face::SemiBold,
+            13.0,
+            Align::Left,
+            theme.text,
+        );
+        for (digit, &rect) in (0..).zip(&layout.answers) {
+            let target = Some(HitTarget::Answer(digit));
+            let color = match () {
+                () if state.pressed() == target => theme.button_pressed,
+                () if state.hovered() == target => theme.button_hover,
+                () => theme.button,
+            };
+            self.bordered_box(rect, layout.scaled(7.0), color);
+            let text = digit.to_string();
+            self.text(rect, &text, Face::SemiBold, 15.0, Align::Center, theme.text);
         }
     }
 }
 
+/// Lines that a message may take.
+const MAX_LINES: usize = 4;
+
 /// Wraps text to lines of `ems`, between words where possible; text past the last line ends in an ellipsis.
 pub(super) fn wrapped(text: &str, ems: f32) -> Vec<String> {
-    const MAX_LINES: usize = 4;
     let columns = ((ems / LETTER) as usize).max(2);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -8,9 +8,8 @@ use crate::{
     },
     ui::{
         action::Action,
-        focus::Focus,
         icons::{ICON, icon},
-        layout::{BAR_ICON, BAR_LABEL_GAP, Button, HitTarget, MIN_SIZE, Panel},
+        layout::{BAR_ICON, BAR_LABEL_GAP, Button, Focus, HitTarget, MIN_SIZE, Panel},
         scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
@@ -106,9 +105,9 @@ impl SceneBuilder<'_> {
         });
     }
 
-    /// The button that undoes a removal.
-    pub(super) fn restore_button(&mut self, state: &State) {
-        let (rect, target) = (state.restore_button(), Some(HitTarget::Action(Action::RestoreExamples)));
+    /// The button that undoes what the message tells.
+    pub(super) fn undo_button(&mut self, state: &State) {
+        let (rect, target) = (state.undo_button(), state.offered_undo().map(HitTarget::Action));
         let color = match () {
             () if state.pressed() == target => self.theme.button_pressed,
             () if state.hovered() == target => self.theme.button_hover,

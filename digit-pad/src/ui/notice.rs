@@ -1,0 +1,138 @@
+//! What the window says and asks under the panel: a message with its Undo button, or what a drawing is that the network is
+//! not sure of.
+
+use crate::{
+    graphics::canvas::Rect,
+    ui::{
+        action::Action,
+        layout::HitTarget,
+        state::{Overlay, State},
+    },
+};
+
+impl State {
+    /// The message under the panel.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Shows a message under the panel until the next action.
+    pub fn show_message(&mut self, message: impl Into<String>) {
+        self.message = Some(message.into());
+        self.offered_undo = None;
+    }
+
+    /// Adds to the message a button that undoes what it tells, by that action.
+    pub fn offer_undo(&mut self, action: Action) {
+        self.offered_undo = Some(action);
+    }
+
+    /// The action of the message's Undo button.
+    pub fn offered_undo(&self) -> Option<Action> {
+        self.offered_undo.filter(|_| self.message.is_some())
+    }
+
+    /// The place of the Undo button: beside the message, or in the head of the examples.
+    pub(super) fn undo_button(&self) -> Rect {
+        let is_over_examples = self.overlay == Some(Overlay::Examples);
+        self.layout.undo_button(is_over_examples)
+    }
+
+    /// Whether the window asks what the selected digit is: the network is not sure of it, and no message is in the place.
+    pub fn asks(&self) -> bool {
+        let is_unsure = self.selected_digit().is_some_and(|digit| !digit.prediction.known);
+        is_unsure && self.can_teach() && self.shows_prediction() && self.message.is_none() && !self.shows_why()
+    }
+
+    /// The answer to that question at a window position.
+    pub(super) fn answer_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let answers = (0..).zip(&self.layout.answers);
+        let (digit, _) = answers.into_iter().find(|(_, rect)| rect.contains(x, y))?;
+        self.asks().then_some(HitTarget::Answer(digit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drawing::strokes::{CANVAS_BOUNDS, Ink},
+        geometry::Point,
+        recognition::{prediction::Prediction, segmentation::Mark},
+        ui::{Command, Effects, Event, Opening, RecognizedDigit},
+    };
+
+    /// A window with a dot that is read, surely or not, as a digit or as a mark.
+    fn window(known: bool, mark: Option<Mark>) -> State {
+        let mut ink = Ink::new();
+        ink.pen_down(Point::new(280.0, 280.0));
+        ink.pen_up(Point::new(280.0, 280.0));
+        let mut state = State::new(960, 640, Opening::Ink(ink));
+        let prediction = Prediction {
+            probabilities: [0.1; 10],
+            known,
+            microseconds: 1.0,
+        };
+        let digit = RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS);
+        state.show_digits(vec![digit.placed(0, mark)]);
+        state
+    }
+
+    fn click(state: &mut State, rect: Rect) -> Effects {
+        let (x, y) = (rect.x as f32 + 2.0, rect.y as f32 + 2.0);
+        state.apply(Event::PointerPressed { x, y }) | state.apply(Event::PointerReleased { x, y })
+    }
+
+    #[test]
+    fn answers_label_a_digit_that_the_network_is_not_sure_of() {
+        for digit in [0, 4, 9] {
+            let mut state = window(false, None);
+            assert!(state.asks());
+            let rect = state.layout().answers[digit];
+            assert_eq!(click(&mut state, rect), Effects::REPAINT);
+            assert_eq!(state.take_commands(), [Command::AddExample(digit as u8)]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_where_no_answer_is_needed_or_possible() {
+        let mut told = window(false, None);
+        told.show_message("Saved");
+        let mut explained = window(false, None);
+        explained.act(Action::Why);
+        let mut other_panel = window(false, None);
+        other_panel.act(Action::Layers);
+        let mut covered = window(false, None);
+        covered.act(Action::Help);
+        let (sure, mark) = (window(true, None), window(false, Some(Mark::Minus)));
+        for mut state in [sure, mark, told, explained, other_panel, covered] {
+            assert!(!state.asks());
+            let rect = state.layout().answers[3];
+            click(&mut state, rect);
+            assert_eq!(state.take_commands(), []);
+        }
+    }
+
+    #[test]
+    fn one_button_undoes_what_the_message_tells() {
+        let mut state = window(true, None);
+        assert_eq!(state.offered_undo(), None);
+        state.show_examples(std::sync::Arc::new(vec![crate::ui::ExampleView {
+            pixels: [0; 784],
+            label: 3,
+        }]));
+        for (action, command) in [
+            (Action::UndoExample, Command::UndoExample),
+            (Action::RestoreExamples, Command::RestoreExamples),
+        ] {
+            state.show_message("Done");
+            let button = state.undo_button();
+            click(&mut state, button);
+            assert_eq!(state.take_commands(), [], "nothing is offered yet");
+            state.offer_undo(action);
+            click(&mut state, button);
+            assert_eq!(state.take_commands(), [command]);
+            assert_eq!(state.offered_undo(), None, "the message is gone");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The bar chart of probabilities, whose rows are buttons.
+
+use crate::{
+    format::percent,
+    graphics::{
+        canvas::Rect,
+        text::{Align, Face},
+    },
+    recognition::prediction::Prediction,
+    ui::{
+        layout::{BarRow, HitTarget},
+        scene::{builder::SceneBuilder, item::Item},
+        state::State,
+    },
+};
+
+/// Smallest probability that is drawn as a bar.
+const MIN_BAR_PROBABILITY: f32 = 0.005;
+
+impl SceneBuilder<'_> {
+    /// The bar chart of the selected digit, with a caption that says which one that is.
+    pub(super) fn bars(&mut self, state: &State) {
+        let caption = bars_caption(state);
+        self.text(
+            self.layout.bars_caption,
+            &caption,
+            Face::Medium,
+            13.0,
+            Align::Left,
+            self.theme.muted,
+        );
+        let prediction = state.selected_digit().map(|digit| &digit.prediction);
+        for (digit, row) in self.layout.bars.iter().enumerate() {
+            let target = Some(HitTarget::Bar(digit as u8));
+            let is_hovered = state.hovered() == target;
+            if is_hovered {
+                self.row_highlight(row, state.pressed() == target);
+            }
+            self.bar(digit, row, prediction, is_hovered);
+        }
+    }
+
+    /// The background of a row that a click would act on.
+    fn row_highlight(&mut self, row: &BarRow, is_pressed: bool) {
+        let (theme, margin) = (self.theme, self.layout.scaled(8.0) as i32);
+        self.items.push(Item::Fill {
+            rect: Rect::new(
+                row.row.x - margin,
+                row.row.y,
+                row.row.width + 2 * margin,
+                row.row.height,
+            ),
+            radius: self.layout.scaled(7.0),
+            color: if is_pressed {
+                theme.button_pressed
+            } else {
+                theme.button_hover
+            },
+        });
+    }
+
+    /// The row of a digit in the bar chart: its percentage, or under the pointer what a click would label.
+    fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>, is_hovered: bool) {
+        let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
+        let is_predicted = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
+        let text_color = if is_predicted { theme.text } else { theme.muted };
+        self.text(
+            row.digit,
+            &digit.to_string(),
+            Face::SemiBold,
+            15.0,
+            Align::Left,
+            text_color,
+        );
+        self.items.push(Item::Fill {
+            rect: row.track,
+            radius,
+            color: theme.track,
+        });
+        let Some(prediction) = prediction else {
+            return self.text(row.percent, "–", Face::Medium, 14.0, Align::Right, theme.muted);
+        };
+        let probability = prediction.probabilities[digit];
+        // The shortest bar is a dot: anything narrower would look like a rendering flaw.
+        let (shortest, longest) = (row.track.height as f32, row.track.width as f32);
+        let width = if probability < MIN_BAR_PROBABILITY {
+            0.0
+        } else {
+            shortest + probability * (longest - shortest)
+        };
+        let width = width.round() as i32;
+        let color = match (is_predicted, prediction.known) {
+            (false, _) => theme.bar,
+            (true, true) => theme.accent,
+            (true, false) => theme.uncertain,
+        };
+        if width > 0 {
+            self.items.push(Item::Fill {
+                rect: Rect { width, ..row.track },
+                radius,
+                color,
+            });
+        }
+        if is_hovered {
+            let label = label(digit);
+            return self.text(row.percent, &label, Face::SemiBold, 13.0, Align::Right, theme.text);
+        }
+        let face = if is_predicted { Face::SemiBold } else { Face::Medium };
+        self.text(row.percent, &percent(probability), face, 14.0, Align::Right, text_color);
+    }
+}
+
+/// What a click on a digit's row says of the drawing.
+fn label(digit: usize) -> String {
+    let article = if digit == 8 { "an" } else { "a" };
+    format!("It's {article} {digit}")
+}
+
+/// Which digit the bar chart is of.
+fn bars_caption(state: &State) -> String {
+    match (state.selected_index(), state.digits()) {
+        (Some(index), digits) if digits.len() > 1 => {
+            let kind = if digits[index].mark.is_some() { "Mark" } else { "Digit" };
+            format!("{kind} {} of {}: {}", index + 1, digits.len(), digits[index].symbol())
+        }
+        _ => "Probabilities".to_owned(),
+    }
+}

@@ -1,0 +1,191 @@
+//! Boxes around the digits of a number on the canvas, and their labels, which cut no ink and no other box.
+
+use crate::{
+    format::percent,
+    geometry::Bounds,
+    graphics::{
+        canvas::Rect,
+        text::{Align, Face},
+    },
+    ui::{
+        scene::{builder::SceneBuilder, item::Item},
+        state::State,
+    },
+};
+
+/// Gap between the ink and its box, in canvas units.
+const GAP: f32 = 6.0;
+
+/// Half of the gap between two boxes, in canvas units, where there is room for it.
+const HALF_BETWEEN: f32 = 1.5;
+
+impl SceneBuilder<'_> {
+    /// Boxes around the digits of a number, each with its prediction; that of the selected digit stands out.
+    pub(super) fn digit_boxes(&mut self, state: &State) {
+        let digits = state.digits();
+        if digits.len() < 2 {
+            return;
+        }
+        let pen = state
+            .ink()
+            .strokes()
+            .iter()
+            .map(|stroke| stroke.width())
+            .fold(0.0, f32::max);
+        let bounds: Vec<Bounds> = digits.iter().map(|digit| digit.bounds).collect();
+        let boxes = boxes(&bounds, 0.5 * pen + GAP);
+        let boxes: Vec<Rect> = boxes.into_iter().map(|bounds| self.layout.on_canvas(bounds)).collect();
+        let long = digits.iter().map(|digit| match digit.mark {
+            None => format!("{} {}", digit.symbol(), percent(digit.prediction.probability())),
+            Some(mark) => mark.symbol().to_string(),
+        });
+        let long: Vec<String> = long.collect();
+        let widths: Vec<[i32; 2]> = long
+            .iter()
+            .map(|text| [text.chars().count(), 1].map(|letters| self.layout.scaled(8.0 * letters as f32 + 4.0) as i32))
+            .collect();
+        let labels = labels(&boxes, &widths, self.layout.scaled(17.0) as i32, self.layout.canvas);
+        for (i, digit) in digits.iter().enumerate() {
+            let is_selected = state.selected_index() == Some(i);
+            let color = self.prediction_color(&digit.prediction);
+            self.items.push(Item::Outline {
+                rect: boxes[i],
+                radius: self.layout.scaled(8.0),
+                thickness: self.layout.scaled(if is_selected { 2.5 } else { 1.0 }),
+                color: if is_selected { color } else { self.theme.bar },
+            });
+            let Some(rect) = labels[i] else { continue };
+            let symbol = digit.symbol().to_string();
+            let text = if rect.width == widths[i][0] { &long[i] } else { &symbol };
+            self.text(rect, text, Face::SemiBold, 13.0, Align::Center, color);
+        }
+    }
+}
+
+/// Each digit's bounds with a margin around them, as far as that leaves the boxes disjoint. The boxes of two digits whose
+/// bounds overlap in both directions overlap too.
+fn boxes(bounds: &[Bounds], margin: f32) -> Vec<Bounds> {
+    let mut boxes: Vec<Bounds> = bounds.iter().map(|bounds| bounds.grown(margin)).collect();
+    for (i, a) in bounds.iter().enumerate() {
+        for (j, b) in bounds.iter().enumerate() {
+            let (across, down) = (b.left - a.right, b.top - a.bottom);
+            // From a to b, rightwards or downwards, whichever way they are farther apart.
+            let other = (a.left - b.right).max(a.top - b.bottom);
+            let gap = across.max(down);
+            if i == j || gap < 0.0 || other > gap {
+                continue;
+            }
+            let half = HALF_BETWEEN.min(0.5 * gap);
+            if across >= down {
+                let middle = 0.5 * (a.right + b.left);
+                boxes[i].right = boxes[i].right.min(middle - half);
+                boxes[j].left = boxes[j].left.max(middle + half);
+            } else {
+                let middle = 0.5 * (a.bottom + b.top);
+                boxes[i].bottom = boxes[i].bottom.min(middle - half);
+                boxes[j].top = boxes[j].top.max(middle + half);
+            }
+        }
+    }
+    boxes
+}
+
+/// A place for the label of each box, above, below or beside it: on the canvas and clear of all boxes and of all other
+/// labels; `None` where there is none. Of the widths of each label, the first that fits counts.
+fn labels(boxes: &[Rect], widths: &[[i32; 2]], height: i32, canvas: Rect) -> Vec<Option<Rect>> {
+    let mut taken = boxes.to_vec();
+    let mut labels = Vec::with_capacity(boxes.len());
+    for (around, widths) in boxes.iter().zip(widths) {
+        let is_free = |label: &Rect, taken: &[Rect]| {
+            label.intersection(&canvas) == *label && taken.iter().all(|other| other.intersection(label).is_empty())
+        };
+        let places = widths
+            .iter()
+            .flat_map(|&width| places(*around, (width, height), canvas));
+        let label = { places }.find(|label| is_free(label, &taken));
+        taken.extend(label);
+        labels.push(label);
+    }
+    labels
+}
+
+/// Where the label of a box may be, the best place first.
+fn places(around: Rect, (width, height): (i32, i32), canvas: Rect) -> [Rect; 4] {
+    let centered = around.x + (around.width - width) / 2;
+    let centered = centered.min(canvas.right() - width).max(canvas.x);
+    let middle = around.y + (around.height - height) / 2;
+    [
+        (centered, around.y - height - 1),
+        (centered, around.bottom() + 1),
+        (around.right() + 1, middle),
+        (around.x - width - 1, middle),
+    ]
+    .map(|(x, y)| Rect::new(x, y, width, height))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_bounds() -> impl Strategy<Value = Vec<Bounds>> {
+        let one = (0.0..500.0f32, 0.0..500.0f32, 1.0..200.0f32, 1.0..300.0f32);
+        let one = one.prop_map(|(left, top, width, height)| Bounds {
+            left,
+            top,
+            right: left + width,
+            bottom: top + height,
+        });
+        proptest::collection::vec(one, 0..12)
+    }
+
+    fn overlap(a: &Bounds, b: &Bounds) -> bool {
+        a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+    }
+
+    proptest! {
+        #[test]
+        fn boxes_hold_their_ink_and_are_disjoint_where_the_ink_is(bounds in any_bounds(), margin in 0.0..40.0f32) {
+            let boxes = boxes(&bounds, margin);
+            for (i, (found, inner)) in boxes.iter().zip(&bounds).enumerate() {
+                prop_assert_eq!(found.grown(0.01).intersection(inner), Some(*inner));
+                for (other, outer) in boxes[..i].iter().zip(&bounds) {
+                    prop_assert!(overlap(inner, outer) || !overlap(found, other), "{:?} {:?}", found, other);
+                }
+            }
+        }
+
+        #[test]
+        fn labels_are_clear_of_all_boxes_and_of_each_other(bounds in any_bounds(), height in 8..30i32) {
+            let canvas = Rect::new(0, 0, 560, 560);
+            let rect = |b: &Bounds| Rect::new(b.left as i32, b.top as i32, b.width() as i32, b.height() as i32);
+            let boxes: Vec<Rect> = bounds.iter().map(|b| rect(b).intersection(&canvas)).collect();
+            let labels = labels(&boxes, &vec![[70, 12]; boxes.len()], height, canvas);
+            for (i, label) in labels.iter().enumerate() {
+                let Some(label) = label else { continue };
+                prop_assert_eq!(label.intersection(&canvas), *label);
+                prop_assert!(boxes.iter().all(|other| other.intersection(label).is_empty()));
+                prop_assert!(labels[..i].iter().flatten().all(|other| other.intersection(label).is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn digits_with_room_are_labeled_above_and_narrow_ones_by_their_digit_alone() {
+        let canvas = Rect::new(0, 0, 560, 560);
+        let boxes = [
+            Rect::new(40, 100, 90, 200),
+            Rect::new(132, 100, 20, 200),
+            Rect::new(154, 0, 90, 560),
+        ];
+        let labels = labels(&boxes, &[[60, 12]; 3], 17, canvas);
+        assert_eq!(labels[0], Some(Rect::new(55, 82, 60, 17)));
+        assert_eq!(labels[1], Some(Rect::new(136, 82, 12, 17)));
+        assert_eq!(
+            labels[2],
+            Some(Rect::new(245, 271, 60, 17)),
+            "beside it, where nothing is above or below"
+        );
+    }
+}
