@@ -274,6 +274,13 @@ impl SceneBuilder<'_> {
                 };
             }
             taken = Some(rect);
+            let text_width = self.width_for(&text, 11.5).min(rect.width);
+            let shift = if fits { 0 } else { rect.width - text_width };
+            self.items.push(Item::Fill {
+                rect: Rect::new(rect.x + shift, rect.y, text_width, rect.height),
+                radius: self.layout.scaled(3.0),
+                color: self.theme.canvas,
+            });
             self.text(rect, &text, Face::SemiBold, 11.5, align, color);
         }
     }
