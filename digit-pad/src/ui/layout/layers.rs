@@ -73,7 +73,7 @@ impl Layout {
         let room = area.height + heights.gap;
         let two = heights.of(layers, 2);
         let one = heights.of(layers, 1);
-        let (lines, taken) = if two + self.px(24.0) * count_maps(layers) <= room {
+        let (lines, taken) = if two + self.px(38.0) * count_maps(layers) <= room {
             (2, two)
         } else {
             (1, one)

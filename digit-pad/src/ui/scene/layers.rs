@@ -151,7 +151,8 @@ impl SceneBuilder<'_> {
         let words_width = self.width_for(&words, SIZES.0);
         let words_rect = Rect { width: room, ..first };
         self.text(words_rect, &words, Face::SemiBold, SIZES.0, Align::Left, theme.text);
-        let beside = Rect::new(first.x + words_width, first.y, room - words_width, first.height);
+        let form_x = words_width + self.layout.scaled(8.0) as i32;
+        let beside = Rect::new(first.x + form_x, first.y, room - form_x, first.height);
         let below = Rect {
             y: first.bottom(),
             ..first

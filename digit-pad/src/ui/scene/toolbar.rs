@@ -73,7 +73,7 @@ impl SceneBuilder<'_> {
         let text_color = if enabled { theme.text } else { theme.muted };
         let lines = icon(action);
         if lines.is_empty() {
-            let is_roomy = rect.width as f32 > self.layout.scaled(8.2) * action.label().chars().count() as f32;
+            let is_roomy = rect.width as f32 > self.layout.scaled(7.4) * action.label().chars().count() as f32;
             let label = match action {
                 Action::SlowMotion | Action::UseNetwork if is_roomy => action.label(),
                 _ => text_label(action, state),
