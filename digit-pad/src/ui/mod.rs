@@ -9,6 +9,7 @@ pub mod command;
 pub mod event;
 mod example_list;
 pub mod focus;
+pub mod ghost;
 pub mod icons;
 mod input;
 mod layer_view;
