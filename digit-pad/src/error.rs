@@ -208,6 +208,17 @@ pub enum Error {
         fault: DrawingFault,
     },
 
+    /// There is no image in the clipboard.
+    #[error("nothing to paste: {reason}; copy an image or an image file, then paste again")]
+    Clipboard {
+        /// What is there instead.
+        reason: String,
+    },
+
+    /// What was dropped on the window is no file.
+    #[error("what was dropped is no file of this computer; save it first, or copy the image and paste it")]
+    NotAFile,
+
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}; close other programs and try again")]
     Thread(io::Error),

@@ -142,7 +142,7 @@ fn an_example_is_learned_saved_and_undone() {
     assert_eq!(state.digits()[0].prediction.probabilities, expected);
     // The layers panel shows the feature cache.
     act(&mut controller, &mut state, Action::Layers);
-    assert_eq!(state.activations().unwrap().last().unwrap().name, "dense 10 · examples");
+    assert!(state.activations().unwrap().last().unwrap().has_examples);
     act(&mut controller, &mut state, Action::Layers);
     // The example is there in the next session.
     let (mut again, mut later) = open(home.path());
@@ -421,6 +421,26 @@ fn examples_are_kept_for_a_model_that_cannot_be_fine_tuned() {
     act(&mut controller, &mut state, Action::RemoveAllExamples);
     let saved = std::fs::read_to_string(home.path().join("lessons.jsonl")).unwrap();
     assert!(saved.is_empty() && state.examples().is_empty(), "{saved}");
+}
+
+#[test]
+fn a_file_from_outside_is_placed_or_named() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut controller, mut state) = open(home.path());
+    let path = home.path().join("one.png");
+    let is_ink = |x: u32, y: u32| (28..33).contains(&x) && (8..52).contains(&y);
+    let image = image::GrayImage::from_fn(60, 60, |x, y| image::Luma([if is_ink(x, y) { 0 } else { 255 }]));
+    image.save(&path).unwrap();
+    one(&mut state);
+    controller.open_file(path, &mut state);
+    wait(&mut controller, &mut state);
+    assert_eq!((predicted(&state), state.ink().is_empty()), (1, true));
+    controller.open_file(home.path().join("none.png"), &mut state);
+    wait(&mut controller, &mut state);
+    assert!(state.message().unwrap().contains("none.png"), "{:?}", state.message());
+    assert!(state.image().is_some(), "what was there stays");
+    state.act(Action::Undo);
+    assert!(!state.ink().is_empty(), "the drawing under a dropped image comes back");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use digit_pad::{
         prediction::Prediction,
     },
     training::progress::Progress,
-    ui::{Action, Effects, Event, ExampleView, Opening, Painter, RecognizedDigit, State},
+    ui::{Action, Effects, Event, ExampleView, Key, Modifiers, Opening, Painter, RecognizedDigit, State},
 };
 use image::{Rgb, RgbImage};
 
@@ -154,6 +154,24 @@ fn states() -> Vec<(String, State)> {
     eraser.apply(Event::PointerMoved { x, y });
     eraser.show_message("Saved /home/somebody/Pictures/digit-1.png");
     add("eraser", eraser);
+    let mut focus = drawn(size, &[prediction(7, 0.993, true)]);
+    for _ in 0..3 {
+        let (key, modifiers) = (Key::Tab, Modifiers::default());
+        focus.apply(Event::KeyPressed { key, modifiers });
+    }
+    add("focus", focus);
+    let mut pen = drawn(size, &[prediction(7, 0.993, true)]);
+    pen.apply(Event::PointerMoved { x, y });
+    let (up, control) = (true, false);
+    pen.apply(Event::WheelTurned { up, control });
+    add("pen-width", pen);
+    let mut menu = drawn((640, 480), &[prediction(7, 0.993, true)]);
+    menu.act(Action::Theme);
+    menu.act(Action::Help);
+    let row = menu.layout().menu[3].rect;
+    let (x, y) = ((row.x + 5) as f32, (row.y + 5) as f32);
+    menu.apply(Event::PointerMoved { x, y });
+    add("menu-light", menu);
     let mut zoomed = drawn((1920, 1080), &[prediction(7, 0.993, true)]);
     assert_eq!(zoomed.act(Action::ZoomIn), Effects::RECOGNIZE);
     add("zoomed", zoomed);

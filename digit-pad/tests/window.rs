@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod common;
+#[cfg(not(target_os = "macos"))]
+mod other_program;
 
 use std::{
     ffi::OsString,
@@ -478,6 +480,85 @@ fn an_image_is_chosen_in_the_dialog_and_recognized() {
     pad.wait_for("message: No image selected");
     pad.press("q");
     pad.assert_exits();
+}
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn a_dropped_file_is_opened_and_recognized() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = image_of_a_one(&folder);
+    let spaced = folder.path().join("a one.png");
+    std::fs::rename(path, &spaced).expect("the image is ours");
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    let mut source = other_program::OtherProgram::connect(&pad.display);
+    let target = pad.window.parse().expect("a number");
+    let uri = format!("file://{}\r\n", spaced.display()).replace(' ', "%20");
+    assert!(source.drop_on(target, uri.as_bytes()));
+    pad.wait_for("reading: digit=1 ");
+    assert!(!source.drop_on(target, b"https://example.org/one.png\r\n"));
+    pad.wait_for("message: what was dropped is no file");
+    assert!(source.drop_on(target, b"file:///no/such.png"));
+    pad.wait_for("message: cannot read /no/such.png");
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn images_and_names_of_files_are_pasted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = image_of_a_one(&folder);
+    let image = std::fs::read(&path).expect("the image is ours");
+    let name = path.to_str().expect("a path in UTF-8");
+    let uri = format!("file://{name}");
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    let mut owner = other_program::OtherProgram::connect(&pad.display);
+    let mut paste = |pad: &Pad, offers: &[(&str, &[u8])], expected: &str| {
+        owner.offer("CLIPBOARD", offers);
+        pad.press("ctrl+v");
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            owner.serve_until(|_| false, Duration::from_millis(20));
+            if pad.lines.try_iter().any(|line| line.starts_with(expected)) {
+                return;
+            }
+        }
+        panic!("no line {expected:?}");
+    };
+    let one = "reading: digit=1 ";
+    paste(&pad, &[("image/png", &image)], one);
+    paste(&pad, &[("text/uri-list", uri.as_bytes())], one);
+    paste(&pad, &[("UTF8_STRING", name.as_bytes())], one);
+    let told = "message: nothing to paste: the clipboard has text that names no file";
+    paste(&pad, &[("UTF8_STRING", b"Dear reader,")], told);
+    paste(
+        &pad,
+        &[("image/x-unknown", b"?")],
+        "message: nothing to paste: the clipboard has no image",
+    );
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[test]
+fn the_wheel_and_the_secondary_button_reach_the_window() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    pad.draw([(0.5, 0.5)]);
+    pad.wait_for("reading: digit=");
+    let canvas = layout().canvas;
+    let at = |x: f32| (canvas.x as f32 + x * canvas.width as f32).round().to_string();
+    let (left, right, y) = (at(0.3), at(0.7), (canvas.y + canvas.height / 2).to_string());
+    let move_to = |x: &str| pad.xdotool(&["mousemove", "--window", &pad.window, x, &y]);
+    move_to(&left);
+    pad.xdotool(&["click", "4", "click", "4", "click", "4"]);
+    pad.xdotool(&["mousedown", "3"]);
+    move_to(&right);
+    pad.xdotool(&["mouseup", "3"]);
+    pad.wait_for("reading: none");
+    pad.press("q");
+    pad.assert_exits();
+    let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are saved");
+    assert!(settings.contains("\"pen\": 44.9"), "{settings}");
 }
 
 /// Uses every feature once.

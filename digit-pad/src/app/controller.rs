@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nn_core::Network;
@@ -11,7 +12,7 @@ use crate::{
     app::{
         explanations::Explanations,
         fine_tuning_worker::FineTuningWorker,
-        open_dialog::OpenDialog,
+        incoming_image::IncomingImage,
         saving,
         test_digits::{TestDigit, TestDigits},
         training_worker::{self, TrainingUpdate, TrainingWorker},
@@ -62,7 +63,9 @@ pub struct Controller {
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
     digit_inks: Vec<Ink>,
     /// The file dialog, while it is open.
-    dialog: Option<OpenDialog>,
+    dialog: Option<IncomingImage>,
+    /// An image that was pasted or dropped, until it is read.
+    incoming: Option<IncomingImage>,
     test_digits: TestDigits,
     explanations: Explanations,
     paths: UserPaths,
@@ -88,6 +91,7 @@ impl Controller {
             load_warning,
             digit_inks: Vec::new(),
             dialog: None,
+            incoming: None,
             test_digits: TestDigits::new(),
             explanations: Explanations::default(),
             paths,
@@ -175,6 +179,7 @@ impl Controller {
     pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
         let outcome = match command {
             Command::Open => self.open_dialog(),
+            Command::Paste => self.paste(),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
             Command::RandomDigit => self.test_digits.random().map(|digit| show_test_digit(digit, state)),
@@ -209,9 +214,9 @@ impl Controller {
         effects_or_message(outcome, state)
     }
 
-    /// Takes over what the workers and the file dialog have finished; never waits.
+    /// Takes over what the workers, the file dialog and the clipboard have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_dialog(state) | self.poll_fine_tuning(state) | self.poll_search(state);
+        let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_search(state);
         let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
         effects |= effects_or_message(explained, state);
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
@@ -224,7 +229,8 @@ impl Controller {
     pub fn is_busy(&self) -> bool {
         let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
         let is_searching = self.test_digits.is_searching() || self.explanations.is_busy();
-        is_fine_tuning || is_searching || self.training_worker.is_some() || self.dialog.is_some()
+        let is_reading = self.dialog.is_some() || self.incoming.is_some();
+        is_fine_tuning || is_searching || is_reading || self.training_worker.is_some()
     }
 
     fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
@@ -395,21 +401,40 @@ impl Controller {
 
     fn open_dialog(&mut self) -> Result<Effects, Error> {
         if self.dialog.is_none() {
-            self.dialog = Some(OpenDialog::open()?);
+            self.dialog = Some(IncomingImage::from_dialog()?);
         }
         Ok(Effects::default())
     }
 
-    fn poll_dialog(&mut self, state: &mut State) -> Effects {
-        let Some(choice) = self.dialog.as_ref().and_then(OpenDialog::poll) else {
-            return Effects::default();
-        };
-        self.dialog = None;
-        let Some(image) = choice else {
-            state.show_message("No image selected; an image can also be opened with: digit-pad IMAGE");
-            return Effects::REPAINT;
-        };
-        effects_or_message(image.map(|image| state.place_image(image)), state)
+    fn paste(&mut self) -> Result<Effects, Error> {
+        self.incoming = Some(IncomingImage::from_clipboard()?);
+        Ok(Effects::default())
+    }
+
+    /// Reads an image file and places it on the canvas.
+    pub fn open_file(&mut self, path: PathBuf, state: &mut State) -> Effects {
+        let started = IncomingImage::from_file(path).map(|incoming| self.incoming = Some(incoming));
+        effects_or_message(started.map(|()| Effects::default()), state)
+    }
+
+    fn poll_images(&mut self, state: &mut State) -> Effects {
+        let mut effects = Effects::default();
+        for source in [&mut self.dialog, &mut self.incoming] {
+            let Some(outcome) = source.as_ref().and_then(IncomingImage::poll) else {
+                continue;
+            };
+            *source = None;
+            effects |= match outcome {
+                Some(image) => effects_or_message(image.map(|image| state.place_image(image)), state),
+                None => {
+                    state.show_message(
+                        "No image selected; an image can also be pasted, or opened with: digit-pad IMAGE",
+                    );
+                    Effects::REPAINT
+                }
+            };
+        }
+        effects
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {

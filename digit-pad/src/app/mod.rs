@@ -1,11 +1,12 @@
 //! The application behind the window: commands in, effects out; settings and background workers.
 
+mod clipboard;
 pub mod controller;
 mod explanation_worker;
 mod explanations;
 pub mod fine_tuning_worker;
+mod incoming_image;
 pub mod kept_drawing;
-mod open_dialog;
 pub mod saving;
 pub mod settings;
 mod test_digits;

@@ -17,6 +17,8 @@ pub enum Action {
     Clear,
     /// Choose an image file and place it on the canvas.
     Open,
+    /// Place the image in the clipboard on the canvas.
+    Paste,
     /// Save the drawing.
     Save,
     /// Save the network in use.
@@ -82,6 +84,7 @@ impl Action {
                 "Try",
                 &[
                     Action::Open,
+                    Action::Paste,
                     Action::Save,
                     Action::SaveNetwork,
                     Action::RandomDigit,
@@ -172,6 +175,7 @@ impl Action {
             Action::Thicker => "Thicker pen",
             Action::Clear => "Clear canvas",
             Action::Open => "Open image",
+            Action::Paste => "Paste image",
             Action::Save => "Save drawing",
             Action::SaveNetwork => "Save network",
             Action::RandomDigit => "Random MNIST digit",
@@ -204,6 +208,7 @@ impl Action {
             Action::Thicker => "+",
             Action::Clear => "C",
             Action::Open => "O",
+            Action::Paste => "Ctrl V",
             Action::Save => "S",
             Action::SaveNetwork => "W",
             Action::RandomDigit => "R",
@@ -243,6 +248,7 @@ impl Action {
             (Key::Minus, true) => Some(Action::ZoomOut),
             (Key::Plus, true) => Some(Action::ZoomIn),
             (Key::Digit(_), _) => None,
+            (Key::Letter('V'), true) => Some(Action::Paste),
             (Key::Letter('Z'), true) if modifiers.shift => Some(Action::Redo),
             // Other combinations of Control and a letter are left unassigned.
             (Key::Letter(letter @ ('Z' | 'Y' | 'O' | 'S' | 'Q')), true) => by_letter(letter),
@@ -305,7 +311,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 26, "every action is in the menu");
+        assert_eq!(count, 27, "every action is in the menu");
     }
 
     #[test]
@@ -328,7 +334,7 @@ mod tests {
         let (control, shift) = (true, false);
         for (key, expected) in [
             (Key::Letter('C'), None),
-            (Key::Letter('V'), None),
+            (Key::Letter('V'), Some(Action::Paste)),
             (Key::Letter('T'), None),
             (Key::Letter('Z'), Some(Action::Undo)),
             (Key::Letter('Y'), Some(Action::Redo)),

@@ -5,6 +5,8 @@
 pub enum Command {
     /// Choose an image file and place it on the canvas.
     Open,
+    /// Place the image in the clipboard on the canvas.
+    Paste,
     /// Save the drawing.
     Save,
     /// Save the network in use.

@@ -5,19 +5,10 @@ use crate::{
     ui::{
         action::{Action, Key},
         event::Effects,
-        layout::{HitTarget, MenuEntry},
+        layout::{Focus, HitTarget, MenuEntry},
         state::{Overlay, State},
     },
 };
-
-/// What can have the focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
-    /// Something that can be clicked.
-    Target(HitTarget),
-    /// The pen slider, which the arrow keys move.
-    Slider,
-}
 
 impl State {
     /// What has the focus, with its place.

@@ -104,6 +104,7 @@ impl State {
             }
             Action::Quit => Effects::QUIT,
             Action::Open => self.send(Command::Open),
+            Action::Paste => self.send(Command::Paste),
             Action::Save => self.send(Command::Save),
             Action::SaveNetwork => self.send(Command::SaveNetwork),
             Action::RandomDigit => self.send(Command::RandomDigit),
@@ -690,11 +691,8 @@ mod tests {
             Effects::REPAINT
         );
         assert!(state.eraser_circle().is_some());
-        assert_eq!(
-            pressed(&mut state, from),
-            Effects::default(),
-            "no stroke begins meanwhile"
-        );
+        pressed(&mut state, from);
+        assert!(!state.ink().is_drawing(), "no stroke begins meanwhile");
         assert_eq!(moved(&mut state, to), Effects::RECOGNIZE);
         assert_eq!(state.ink().strokes().len(), 2, "the stroke is cut");
         assert_eq!(

@@ -8,7 +8,7 @@ pub mod answer;
 pub mod command;
 pub mod event;
 mod example_list;
-pub mod focus;
+mod focus;
 pub mod ghost;
 pub mod icons;
 mod input;
@@ -27,9 +27,8 @@ pub mod why;
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;
 pub use event::{Effects, Event};
-pub use focus::Focus;
 pub use layout::{
-    BarRow, Button, DEFAULT_SIZE, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
+    BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
 };
 pub use painter::Painter;
 pub use recognized_digit::RecognizedDigit;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use minifb::{MouseButton, MouseMode};
 
+use super::received::Received;
 #[cfg(all(unix, not(target_os = "macos")))]
 use super::x11;
 use crate::ui::Event;
@@ -62,18 +63,17 @@ impl Input {
         }
     }
 
-    /// Waits for events, no longer than `timeout`; returns whether the window has to be redrawn.
-    pub(super) fn wait(&mut self, timeout: Duration, events: &mut Vec<Event>) -> bool {
+    /// Waits for events, no longer than `timeout`.
+    pub(super) fn wait(&mut self, timeout: Duration) -> Received {
         match self {
             #[cfg(all(unix, not(target_os = "macos")))]
-            Input::X11(source) => match source.wait(timeout, events) {
-                Ok(exposed) => return exposed,
+            Input::X11(source) => match source.wait(timeout) {
+                Ok(received) => return received,
                 Err(x11::Disconnected) => *self = Input::Polled(PolledPointer::default()),
             },
             Input::Polled(_) => std::thread::sleep(timeout),
         }
-        let _ = events;
-        false
+        Received::default()
     }
 }
 

@@ -2,17 +2,20 @@
 //!
 //! minifb reports only the current position and buttons of the pointer: clicks shorter than the polling interval are lost,
 //! and fast strokes have few points. Of keys it tells the symbol alone, so that layouts without Latin letters have no
-//! shortcuts. On X11, `window/x11.rs` therefore receives events directly and wakes the event loop; elsewhere the loop polls
+//! shortcuts. On X11, `window/x11.rs` therefore receives events directly, files that are dropped too, and wakes the event loop; elsewhere the loop polls
 //! several hundred times a second. Frames are painted at most sixty times a second, and only if something changed.
 
 #[cfg(all(unix, not(target_os = "macos")))]
 mod desktop;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod drop;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod environment;
 mod input;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod key_map;
 mod keyboard;
+mod received;
 pub mod session;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
@@ -256,7 +259,6 @@ impl EventLoop<'_> {
 
     /// Waits for events, but no longer than a pending repaint may wait, and handles them.
     fn handle_events(&mut self, repaint_pending: bool) -> Effects {
-        let mut events = Vec::new();
         let mut timeout = self.input.max_wait(self.last_event.elapsed() < ACTIVE_TIME);
         if self.controller.is_busy() {
             timeout = timeout.min(BUSY_INTERVAL);
@@ -267,7 +269,8 @@ impl EventLoop<'_> {
         if repaint_pending {
             timeout = timeout.min(self.time_to_next_frame());
         }
-        let exposed = self.input.wait(timeout, &mut events);
+        let received = self.input.wait(timeout);
+        let mut events = received.events;
         let was_active = self.window.is_active();
         self.window.update();
         let stale = match &mut self.input {
@@ -295,6 +298,14 @@ impl EventLoop<'_> {
         for command in self.state.take_commands() {
             effects |= self.controller.run(command, &mut self.state);
         }
+        match received.dropped {
+            Some(Ok(file)) => effects |= self.controller.open_file(file, &mut self.state),
+            Some(Err(error)) => {
+                self.state.show_message(error.to_string());
+                effects |= Effects::REPAINT;
+            }
+            None => {}
+        }
         effects |= self.controller.poll(&mut self.state);
         if let Some(message) = self
             .state
@@ -306,7 +317,7 @@ impl EventLoop<'_> {
         self.set_cursor();
         effects
             | Effects {
-                repaint: exposed || stale,
+                repaint: received.exposed || stale,
                 ..Effects::default()
             }
     }

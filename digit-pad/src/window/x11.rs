@@ -3,6 +3,7 @@
 //! A second connection creates an invisible window over minifb's that receives all pointer events, each with its
 //! position. Keys go to minifb's window, whose key and expose events this connection receives too.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
 
-use super::{desktop::describe, key_map::KeyMap};
-use crate::ui::Event;
+use super::{desktop::describe, drop::DropTarget, key_map::KeyMap, received::Received};
+use crate::{error::Error, ui::Event};
 
 /// Numbers of the pointer's buttons; those of the wheel are pressed once for each notch.
 const PRIMARY_BUTTON: u8 = 1;
@@ -39,10 +40,12 @@ pub(super) struct DisplayEvents {
     signals: Receiver<Signal>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug)]
 enum Signal {
     /// An event of the pointer or a key.
     Input(Event),
+    /// A file was dropped, or what is none.
+    Dropped(Result<PathBuf, Error>),
     /// The window has to be redrawn.
     Exposed,
     /// An event for minifb.
@@ -60,31 +63,35 @@ impl DisplayEvents {
         let overlay = create_overlay(&connection, parent).ok()?;
         // Without it, the window has no icon.
         let _ = describe(&connection, parent);
+        // Without it, no file can be dropped on the window.
+        let drop_target = DropTarget::new(&connection, parent).ok();
         // Without the keyboard extension, events do not say which of several layouts is in use.
         let _ = connection.xkb_use_extension(1, 0).ok()?.reply();
         let (sender, signals) = channel();
         let listener = std::thread::Builder::new().name("x11-events".to_owned());
-        listener.spawn(move || listen(&connection, overlay, &sender)).ok()?;
+        listener
+            .spawn(move || listen(&connection, overlay, drop_target, &sender))
+            .ok()?;
         Some(DisplayEvents { signals })
     }
 
-    /// Waits for an event, no longer than `timeout`, and takes all that have arrived; returns whether the window has to be
-    /// redrawn.
-    pub(super) fn wait(&self, timeout: Duration, events: &mut Vec<Event>) -> Result<bool, Disconnected> {
+    /// Waits for an event, no longer than `timeout`, and takes all that have arrived.
+    pub(super) fn wait(&self, timeout: Duration) -> Result<Received, Disconnected> {
         let first = match self.signals.recv_timeout(timeout) {
             Ok(signal) => signal,
-            Err(RecvTimeoutError::Timeout) => return Ok(false),
+            Err(RecvTimeoutError::Timeout) => return Ok(Received::default()),
             Err(RecvTimeoutError::Disconnected) => return Err(Disconnected),
         };
-        let mut exposed = false;
+        let mut received = Received::default();
         for signal in std::iter::once(first).chain(self.signals.try_iter()) {
             match signal {
-                Signal::Input(event) => events.push(event),
-                Signal::Exposed => exposed = true,
+                Signal::Input(event) => received.events.push(event),
+                Signal::Dropped(file) => received.dropped = Some(file),
+                Signal::Exposed => received.exposed = true,
                 Signal::Other => {}
             }
         }
-        Ok(exposed)
+        Ok(received)
     }
 }
 
@@ -123,12 +130,18 @@ fn create_overlay(connection: &RustConnection, parent: Window) -> Result<Window,
 }
 
 /// Forwards events until the window or the receiver is gone.
-fn listen(connection: &RustConnection, overlay: Window, sender: &Sender<Signal>) {
+fn listen(connection: &RustConnection, overlay: Window, mut drop_target: Option<DropTarget>, sender: &Sender<Signal>) {
     let mut keys = KeyMap::default();
     while let Ok(event) = connection.wait_for_event() {
         if let XEvent::KeyPress(_) = event {
             // The layout may have changed. Keys are pressed so seldom that asking each time costs nothing.
             keys = key_map(connection).unwrap_or(keys);
+        }
+        let dropped = drop_target
+            .as_mut()
+            .and_then(|target| target.handle(connection, &event));
+        if dropped.is_some_and(|file| sender.send(Signal::Dropped(file)).is_err()) {
+            return;
         }
         let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == overlay);
         if destroyed || signal(&event, &keys).is_some_and(|signal| sender.send(signal).is_err()) {

@@ -25,6 +25,12 @@ const MAX_PIXELS: usize = 1 << 21;
 /// [`BACKGROUND`], belong to the solid ones that they touch.
 const SOLID: f32 = 0.25;
 
+/// A component without a pixel of at least this fraction of the brightest is weak.
+const WEAK: f32 = 0.6;
+
+/// A weak component smaller than this fraction of the largest is no ink of its own, but the edge of other ink.
+const EDGE: f32 = 0.15;
+
 /// A component wider than this fraction of the digits' height may be several digits.
 const WIDE: f32 = 0.45;
 
@@ -131,19 +137,41 @@ impl<'a> Parts<'a> {
     fn find_components(&mut self, rules: &[usize]) {
         let (pixels, width, threshold) = (self.image.pixels(), self.image.width(), self.solid);
         let is_solid = |at: usize| f32::from(pixels[at]) >= threshold && rules.binary_search(&at).is_err();
-        let mut extents: Vec<Extent> = Vec::new();
+        let mut found: Vec<(Extent, u8)> = Vec::new();
         self.labels = components::label(width, self.image.height(), is_solid, |component, at| {
-            if component == extents.len() {
-                extents.push(Extent::default());
+            if component == found.len() {
+                found.push((Extent::default(), 0));
             }
-            extents[component].add(at % width, at / width);
+            let (extent, peak) = &mut found[component];
+            extent.add(at % width, at / width);
+            *peak = pixels[at].max(*peak);
         });
-        let parts = extents.iter().enumerate().map(|(component, extent)| Part {
-            solid: extent.rect(),
-            origin: (component, 0),
-            ink_at_cut: 0,
-        });
-        self.parts.extend(parts);
+        let found = found.into_iter().map(|(extent, peak)| (extent.rect(), peak));
+        self.add_components(&found.collect::<Vec<_>>());
+    }
+
+    /// Adds a part for each component, given by its rectangle and its brightest pixel, but not for the edges of other ink.
+    fn add_components(&mut self, found: &[(PixelRect, u8)]) {
+        let side = |rect: PixelRect| rect.width.max(rect.height) as f32;
+        let largest = found.iter().map(|&(rect, _)| side(rect)).fold(0.0, f32::max);
+        let strong = WEAK * self.solid / SOLID;
+        let mut labels = Vec::with_capacity(found.len());
+        for &(rect, peak) in found {
+            if f32::from(peak) < strong && side(rect) < EDGE * largest {
+                labels.push(components::NONE);
+                continue;
+            }
+            let component = self.parts.len();
+            labels.push(component as u32);
+            self.parts.push(Part {
+                solid: rect,
+                origin: (component, 0),
+                ink_at_cut: 0,
+            });
+        }
+        for label in self.labels.iter_mut().filter(|label| **label != components::NONE) {
+            *label = labels[*label as usize];
+        }
     }
 
     /// Adds pixels of at least `threshold` to the nearest part, by breadth-first search. Pixels in `rules` belong to none.
@@ -405,6 +433,18 @@ mod tests {
             }
             image
         })
+    }
+
+    #[test]
+    fn the_faint_edges_of_ink_are_no_points() {
+        let parts_with = |brightness: u8| {
+            let mut image = GrayImage::blank(60, 60);
+            (10..50).for_each(|y| image.row_mut(y)[20..26].fill(255));
+            (47..50).for_each(|y| image.row_mut(y)[30..33].fill(brightness));
+            Parts::new(&image).parts.len()
+        };
+        assert_eq!(parts_with(100), 1);
+        assert_eq!(parts_with(200), 2, "a point is as bright as the digits");
     }
 
     proptest! {

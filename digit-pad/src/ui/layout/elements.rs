@@ -84,3 +84,12 @@ pub enum HitTarget {
         map: usize,
     },
 }
+
+/// What can have the keyboard focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// Something that can be clicked.
+    Target(HitTarget),
+    /// The pen slider, which the arrow keys move.
+    Slider,
+}

@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// Gap between the edge of a row and its text, in pixels at scale 1.
+pub const MENU_PADDING: f32 = 8.0;
+
 /// Gap above a destructive action, in rows.
 const APART: f32 = 0.35;
 /// Gap above a group that is not the first of its column, in rows.
@@ -19,8 +22,11 @@ const BETWEEN: f32 = 0.6;
 impl Grid {
     /// The rows of the menu in its dialog.
     pub(super) fn menu(&self, dialog: Rect) -> Vec<MenuRow> {
+        // The text of the rows, which have a padding, begins below the title.
+        let padding = self.px(MENU_PADDING);
         let inner = dialog.inset(self.px(28.0));
-        let (top, line, gap) = (inner.y + self.px(36.0), self.px(28.0), self.px(16.0));
+        let inner = Rect::new(inner.x - padding, inner.y, inner.width + 2 * padding, inner.height);
+        let (top, line, gap) = (inner.y + self.px(36.0), self.px(28.0), self.px(12.0));
         let count = Action::MENU.len() as i32;
         let width = (inner.width - (count - 1) * gap) / count;
         let columns = Action::MENU.each_ref().map(column);

@@ -10,9 +10,10 @@ mod tool_bars;
 
 use self::grid::Grid;
 pub use self::{
-    elements::{BarRow, Button, DEFAULT_SIZE, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
+    elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
     layers::LayerRow,
+    menu::MENU_PADDING,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
 };
 use crate::{
@@ -411,7 +412,7 @@ mod tests {
             ((900, 640), 1.5, false),
             (DEFAULT_SIZE, 1.0, true),
             ((1920, 1080), 1.0, true),
-            ((1920, 1080), 2.0, false),
+            ((1000, 1400), 2.0, false),
         ] {
             let layout = Layout::new(size.0, size.1, zoom, Panel::Prediction);
             assert_eq!(layout.has_labels, has_labels, "{size:?} at {zoom}");

@@ -93,7 +93,8 @@ impl Grid {
         let top = caption.bottom() + self.px(8.0);
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
-        let pitch = ((room - thickness) / 9.0).min(self.scaled(64.0));
+        // The text of the last row is higher than its bar.
+        let pitch = ((room - thickness - self.scaled(2.0)) / 9.0).min(self.scaled(64.0));
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
         let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);

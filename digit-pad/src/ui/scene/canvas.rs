@@ -58,7 +58,7 @@ impl SceneBuilder<'_> {
         let line = ghost.line.iter().map(on_screen).collect();
         add(line, 22.0 / unit, self.theme.track);
         if let Some(tip) = &ghost.tip {
-            add(vec![on_screen(tip)], 12.0 / unit, self.theme.accent);
+            add(vec![on_screen(tip)], 12.0 / unit, self.theme.muted);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     ui::{
         action::Action,
-        layout::{HitTarget, MenuEntry},
+        layout::{HitTarget, MENU_PADDING, MenuEntry},
         scene::{builder::SceneBuilder, item::Item},
         state::{ExampleView, State},
     },
@@ -91,7 +91,7 @@ impl SceneBuilder<'_> {
 
     /// The place of the text in a row.
     fn row_text(&self, rect: Rect) -> Rect {
-        let padding = self.layout.scaled(8.0) as i32;
+        let padding = self.layout.scaled(MENU_PADDING).round() as i32;
         Rect::new(rect.x + padding, rect.y, rect.width - 2 * padding, rect.height)
     }
 

@@ -8,9 +8,8 @@ use crate::{
     },
     ui::{
         action::Action,
-        focus::Focus,
         icons::{ICON, icon},
-        layout::{BAR_ICON, BAR_LABEL_GAP, Button, HitTarget, MIN_SIZE, Panel},
+        layout::{BAR_ICON, BAR_LABEL_GAP, Button, Focus, HitTarget, MIN_SIZE, Panel},
         scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
