@@ -11,7 +11,7 @@ use digit_pad::{
         layer_info::LayerInfo,
         prediction::Prediction,
     },
-    training::progress::Progress,
+    training::progress::{Progress, Reading, Snapshot},
     ui::{Action, Effects, Event, ExampleView, Key, Modifiers, Opening, Painter, RecognizedDigit, State},
 };
 use image::{Rgb, RgbImage};
@@ -80,19 +80,38 @@ fn activations() -> Vec<LayerActivation> {
 }
 
 fn progress() -> Progress {
-    let steps = || (0..=30).map(|i| (i * 10) as f32);
-    Progress {
-        paused: false,
-        finished: false,
+    let steps = || (0..=30).map(|i| i * 10);
+    let (loss, accuracy) = (
+        |step: f32| 0.5 + 1.8 / (1.0 + step / 20.0),
+        |step: f32| 1.0 - 0.9 / (1.0 + step / 8.0),
+    );
+    let mut progress = Progress {
         steps: 300,
         total_steps: 469,
+        batch: 128,
         seconds: 0.8,
         images_per_second: 24_000.0,
-        losses: steps().map(|step| [step, 0.5 + 1.8 / (1.0 + step / 20.0)]).collect(),
-        accuracies: steps().map(|step| [step, 1.0 - 0.9 / (1.0 + step / 8.0)]).collect(),
-        test_accuracy: None,
-        filters: (5, 5, tiles(16, 5).tiles.clone()),
+        losses: steps().map(|step| [step as f32, loss(step as f32)]).collect(),
+        accuracies: steps().map(|step| [step as f32, accuracy(step as f32)]).collect(),
+        ..Progress::default()
+    };
+    let pixels = Arc::new(drawn((960, 640), &[prediction(7, 0.9, true)]).digits()[0].pixels);
+    for step in steps() {
+        let guess = if step < 30 { 2 } else { 7 };
+        progress.keep(Snapshot {
+            step,
+            seconds: step as f32 / 375.0,
+            loss: loss(step as f32),
+            accuracy: accuracy(step as f32),
+            filters: tiles(16, 5),
+            reading: Some(Reading {
+                pixels: Arc::clone(&pixels),
+                is_test_digit: false,
+                probabilities: prediction(guess, 1.0 - 0.8 / (1.0 + step as f32 / 25.0), true).probabilities,
+            }),
+        });
     }
+    progress
 }
 
 /// All states, each with the name of its snapshot.

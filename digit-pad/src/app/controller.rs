@@ -11,6 +11,7 @@ use rayon::ThreadPool;
 use crate::{
     app::{
         explanations::Explanations,
+        film_saving::FilmSaving,
         fine_tuning_worker::FineTuningWorker,
         incoming_image::IncomingImage,
         saving,
@@ -68,6 +69,8 @@ pub struct Controller {
     incoming: Option<IncomingImage>,
     test_digits: TestDigits,
     explanations: Explanations,
+    /// The film of a training run, while it is saved.
+    film: Option<FilmSaving>,
     paths: UserPaths,
 }
 
@@ -94,6 +97,7 @@ impl Controller {
             incoming: None,
             test_digits: TestDigits::new(),
             explanations: Explanations::default(),
+            film: None,
             paths,
         })
     }
@@ -114,10 +118,10 @@ impl Controller {
     /// Recognizes what is on the canvas and shows the predictions.
     pub fn recognize(&mut self, state: &mut State) {
         let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
-        if state.shows_activations() {
-            if let Err(error) = self.show_layers(digits.last(), state) {
-                state.show_message(error.to_string());
-            }
+        if state.shows_activations()
+            && let Err(error) = self.show_layers(digits.last(), state)
+        {
+            state.show_message(error.to_string());
         }
         state.show_digits(digits);
     }
@@ -191,12 +195,19 @@ impl Controller {
                 }
                 Ok(Effects::REPAINT)
             }
+            Command::SlowMotion => {
+                if let Some(worker) = &self.training_worker {
+                    worker.toggle_slow_motion();
+                }
+                Ok(Effects::REPAINT)
+            }
             Command::Stop => {
                 if let Some(worker) = &self.training_worker {
                     worker.stop();
                 }
                 Ok(Effects::REPAINT)
             }
+            Command::SaveGif => self.save_film(state),
             Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label) => self.add_example(label, state),
             Command::UndoExample => {
@@ -217,8 +228,13 @@ impl Controller {
     /// Takes over what the workers, the file dialog and the clipboard have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
         let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_search(state);
+        effects |= self.poll_film(state);
         let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
         effects |= effects_or_message(explained, state);
+        if let Some(worker) = &self.training_worker {
+            let drawing = state.selected_digit().filter(|digit| digit.mark.is_none());
+            worker.watch(drawing.map(|digit| &digit.pixels));
+        }
         if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
             effects |= self.show_training(update, state);
         }
@@ -229,7 +245,7 @@ impl Controller {
     pub fn is_busy(&self) -> bool {
         let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
         let is_searching = self.test_digits.is_searching() || self.explanations.is_busy();
-        let is_reading = self.dialog.is_some() || self.incoming.is_some();
+        let is_reading = self.dialog.is_some() || self.incoming.is_some() || self.film.is_some();
         is_fine_tuning || is_searching || is_reading || self.training_worker.is_some()
     }
 
@@ -447,6 +463,28 @@ impl Controller {
         let path = saving::save_network(&self.paths.documents(), &self.current.model)?;
         state.show_message(format!("Saved {}", path.display()));
         Ok(Effects::REPAINT)
+    }
+
+    /// Starts to save a film of the training run.
+    fn save_film(&mut self, state: &mut State) -> Result<Effects, Error> {
+        if let (None, Some(progress)) = (&self.film, state.progress()) {
+            let progress = Arc::clone(progress);
+            self.film = Some(FilmSaving::start(self.paths.pictures(), progress, state.is_dark())?);
+            state.show_message("Saving the training as a GIF…");
+        }
+        Ok(Effects::REPAINT)
+    }
+
+    fn poll_film(&mut self, state: &mut State) -> Effects {
+        let Some(saved) = self.film.as_ref().and_then(FilmSaving::poll) else {
+            return Effects::default();
+        };
+        self.film = None;
+        let shown = saved.map(|path| {
+            state.show_message(format!("Saved {}", path.display()));
+            Effects::REPAINT
+        });
+        effects_or_message(shown, state)
     }
 
     /// Starts to search the next test digit that the network misclassifies.

@@ -44,9 +44,9 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) enum Answer {
     /// What speaks for each digit.
-    Explanation(Explanation),
+    Explanation(Box<Explanation>),
     /// What would change the reading. The last part.
-    AddedStrokes([Option<AddedStroke>; DIGITS]),
+    AddedStrokes(Box<[Option<AddedStroke>; DIGITS]>),
     /// There is no answer. The last part.
     Failure(Error),
 }
@@ -148,14 +148,14 @@ impl Server {
             _ => Explainer::new(Model::clone(&reading.model))?,
         };
         let explanation = explainer.explain(&reading.pixels)?;
-        self.send(number, Answer::Explanation(explanation));
+        self.send(number, Answer::Explanation(Box::new(explanation)));
         let is_wanted = || self.newest.load(Ordering::Relaxed) == number;
         let strokes = match &reading.ink {
             Some(ink) => added_strokes(&mut explainer, ink, &is_wanted)?,
             None => Some(Default::default()),
         };
         if let Some(strokes) = strokes {
-            self.send(number, Answer::AddedStrokes(strokes));
+            self.send(number, Answer::AddedStrokes(Box::new(strokes)));
         }
         self.explainer = Some((Arc::clone(&reading.model), explainer));
         Ok(())

@@ -7,7 +7,7 @@ use crate::{
     drawing::strokes::Ink,
     error::Error,
     recognition::{model::Model, normalization::Gray28, placement::Placement},
-    ui::{Effects, State, why::Why},
+    ui::{Effects, State, explained::Why},
 };
 
 /// The worker, and what it was asked last.
@@ -46,7 +46,7 @@ impl Explanations {
             Answer::Explanation(explanation) => {
                 let placement = self.explained.map(|(_, placement)| placement);
                 let why = placement.map(|placement| Why {
-                    explanation,
+                    explanation: *explanation,
                     placement,
                     added: None,
                 });
@@ -55,7 +55,7 @@ impl Explanations {
             Answer::AddedStrokes(added) => {
                 let why = state.why().map(|why| Why::clone(why));
                 let added = why.map(|why| Why {
-                    added: Some(added),
+                    added: Some(*added),
                     ..why
                 });
                 state.show_why(added.map(Arc::new));

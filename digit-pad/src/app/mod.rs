@@ -4,6 +4,7 @@ mod clipboard;
 pub mod controller;
 mod explanation_worker;
 mod explanations;
+mod film_saving;
 pub mod fine_tuning_worker;
 mod incoming_image;
 pub mod kept_drawing;

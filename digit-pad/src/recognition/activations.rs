@@ -190,7 +190,7 @@ mod tests {
             .collect();
         let shapes = model.content.network.spec().shapes();
         let spec = model.content.network.spec();
-        assert!(sizes[0].0 == 40 && spec.to_string().contains("conv 40 3x3"), "{spec}");
+        assert!(sizes[0].0 > 10 && sizes[0].1 == 26, "{spec}");
         assert_eq!(*sizes.last().unwrap(), (10, 1, 1));
         for ((activation, size), layer) in activations.iter().zip(&sizes).zip(recorder.layers().iter()) {
             assert!(

@@ -35,8 +35,14 @@ pub enum Action {
     Train,
     /// Pause or resume training.
     Pause,
+    /// Wait after each step of training, so that it can be watched, or no longer.
+    SlowMotion,
     /// Stop training and keep the network.
     Stop,
+    /// Keep the trained network in use and return to the prediction.
+    UseNetwork,
+    /// Save the training as an animated GIF.
+    SaveGif,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
     /// Show or hide the user's examples.
@@ -93,7 +99,15 @@ impl Action {
             ),
             (
                 "Train",
-                &[Action::Train, Action::Pause, Action::Stop, Action::RestoreBuiltIn],
+                &[
+                    Action::Train,
+                    Action::Pause,
+                    Action::SlowMotion,
+                    Action::Stop,
+                    Action::UseNetwork,
+                    Action::RestoreBuiltIn,
+                    Action::SaveGif,
+                ],
             ),
         ],
         [
@@ -159,8 +173,11 @@ impl Action {
             Action::Train => Some("Train"),
             Action::Help => Some("Menu"),
             Action::Pause => Some("Pause"),
+            Action::SlowMotion => Some("Slow"),
             Action::Stop => Some("Stop"),
+            Action::UseNetwork => Some("Use it"),
             Action::RestoreBuiltIn => Some("Restore"),
+            Action::SaveGif => Some("Save GIF"),
             _ => None,
         }
     }
@@ -185,6 +202,9 @@ impl Action {
             Action::Train => "Train from scratch",
             Action::Pause => "Pause or resume",
             Action::Stop => "Stop, keep network",
+            Action::SlowMotion => "Slow motion",
+            Action::UseNetwork => "Use this network",
+            Action::SaveGif => "Save training as GIF",
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
@@ -217,7 +237,10 @@ impl Action {
             Action::Why => "K",
             Action::Train => "T",
             Action::Pause => "Space",
+            Action::SlowMotion => "G",
             Action::Stop => "X",
+            Action::UseNetwork => "I",
+            Action::SaveGif => "J",
             Action::RestoreBuiltIn => "B",
             Action::Examples => "N",
             Action::UndoExample => "U",
@@ -311,7 +334,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 27, "every action is in the menu");
+        assert_eq!(count, 30, "every action is in the menu");
     }
 
     #[test]

@@ -29,8 +29,12 @@ pub enum Command {
     Train,
     /// Pause or resume training.
     Pause,
+    /// Wait after each step of training, or no longer.
+    SlowMotion,
     /// Stop training and keep the network.
     Stop,
+    /// Save the training as an animated GIF.
+    SaveGif,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
 }

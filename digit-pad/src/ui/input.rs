@@ -114,9 +114,15 @@ impl State {
             Action::RestoreExamples => self.send(Command::RestoreExamples),
             Action::Train => self.send(Command::Train),
             Action::Pause => self.send(Command::Pause),
+            Action::SlowMotion => self.send(Command::SlowMotion),
             Action::Stop => self.send(Command::Stop),
+            Action::UseNetwork => {
+                self.show_panel(Panel::Prediction);
+                Effects::REPAINT
+            }
+            Action::SaveGif => self.send(Command::SaveGif),
             Action::RestoreBuiltIn => {
-                self.progress = None;
+                (self.progress, self.scrubbed) = (None, None);
                 self.show_panel(Panel::Prediction);
                 self.send(Command::RestoreBuiltIn)
             }
@@ -221,6 +227,10 @@ impl State {
         }
         match self.held {
             Some(Held::Slider) => return self.set_pen(self.layout.pen_at(x)),
+            Some(Held::Scrubber) => {
+                self.scrub(x);
+                return Effects::REPAINT;
+            }
             Some(Held::Eraser { last, has_erased }) => return self.erase(last, point, has_erased),
             _ => {}
         }
@@ -247,6 +257,10 @@ impl State {
         if self.overlay.is_some() {
             // A click that misses a row or an example does not close the dialog.
             self.overlay = self.overlay.filter(|_| self.layout.overlay.contains(x, y));
+            return Effects::REPAINT;
+        }
+        if self.is_over_scrubber(x, y) {
+            self.scrub(x);
             return Effects::REPAINT;
         }
         if self.layout.slider.contains(x, y) {
@@ -374,10 +388,12 @@ mod tests {
         drawing::strokes::{CANVAS, CANVAS_BOUNDS},
         imaging::gray_image::GrayImage,
         recognition::{
+            activations::Tiles,
             normalization::{normalize, normalize_ink},
             prediction::Prediction,
             segmentation::Mark,
         },
+        training::progress::{Progress, Snapshot},
         ui::{
             RecognizedDigit,
             layout::{MenuEntry, MenuRow},
@@ -604,7 +620,8 @@ mod tests {
         for mut state in [blank, unread, mark, cleared, help, other_panel.clone()] {
             let bar = on_bar(&state, 3);
             moved(&mut state, bar);
-            assert_eq!(state.hovered(), None);
+            let hovered = state.hovered();
+            assert!(!matches!(hovered, Some(HitTarget::Bar(_))), "{hovered:?}");
             if state.layout().active_panel == Panel::Prediction {
                 typed(&mut state, Key::Digit(3));
             }
@@ -881,6 +898,27 @@ mod tests {
         (rect.x as f32 + 5.0, rect.y as f32 + 5.0)
     }
 
+    /// A run that has ended after one step.
+    fn ended() -> Progress {
+        let mut progress = Progress {
+            finished: true,
+            ..Progress::default()
+        };
+        progress.keep(Snapshot {
+            step: 1,
+            seconds: 0.1,
+            loss: 2.3,
+            accuracy: 0.1,
+            filters: Arc::new(Tiles {
+                height: 0,
+                width: 0,
+                tiles: Vec::new(),
+            }),
+            reading: None,
+        });
+        progress
+    }
+
     #[test]
     fn every_action_is_in_reach_of_a_click() {
         for action in Action::all().filter(|&action| action != Action::Help) {
@@ -894,8 +932,13 @@ mod tests {
             }]));
             state.show_message("Removed 1 example");
             state.offer_undo(Action::RestoreExamples);
-            if matches!(action, Action::Pause | Action::Stop | Action::RestoreBuiltIn) {
+            let needs_end = matches!(action, Action::UseNetwork | Action::SaveGif);
+            let steers = matches!(action, Action::Pause | Action::SlowMotion | Action::Stop);
+            if needs_end || steers || action == Action::RestoreBuiltIn {
                 state.show_progress(Arc::default());
+            }
+            if needs_end {
+                state.show_progress(Arc::new(ended()));
             }
             let mut by_key = state.clone();
             by_key.act(action);

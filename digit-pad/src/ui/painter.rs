@@ -19,10 +19,10 @@ use crate::{
         normalization::{Gray28, SIDE},
     },
     ui::{
+        explained::Heat,
         scene::{item::Item, scene},
         state::State,
         theme::Theme,
-        why::Heat,
     },
 };
 
@@ -90,6 +90,17 @@ impl Painter {
                 .paint(&self.items, &mut Frame::new(&mut self.pixels, width, height, part));
         }
         !damage.is_empty()
+    }
+
+    /// Replaces the pixels by a picture of its own: items on a background.
+    pub(super) fn paint_items(&mut self, items: Vec<Item>, theme: Theme, (width, height): (usize, usize)) {
+        self.renderer.theme = theme;
+        self.size = (width, height);
+        self.pixels.resize(width * height, 0);
+        self.items = items;
+        let whole = Rect::new(0, 0, width as i32, height as i32);
+        self.renderer
+            .paint(&self.items, &mut Frame::new(&mut self.pixels, width, height, whole));
     }
 
     /// The pixels in rows from the top, each `0x00RRGGBB`.

@@ -35,7 +35,7 @@ impl State {
 
     /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
     pub fn hovered(&self) -> Option<HitTarget> {
-        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Eraser { .. })) {
+        if self.ink().is_drawing() || matches!(self.held, Some(Held::Slider | Held::Scrubber | Held::Eraser { .. })) {
             return None;
         }
         let (x, y) = self.pointer?;

@@ -20,9 +20,9 @@ use crate::{
         action::Action,
         command::Command,
         event::Effects,
+        explained::Why,
         layout::{Focus, HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
-        why::Why,
     },
 };
 
@@ -76,6 +76,7 @@ pub struct ExampleView {
 pub(super) enum Held {
     Button(HitTarget),
     Slider,
+    Scrubber,
     /// The last position, and whether anything was erased since the button was pressed.
     Eraser {
         last: Point,
@@ -109,6 +110,8 @@ pub struct State {
     pub(super) shows_why: bool,
     pub(super) why: Option<Arc<Why>>,
     pub(super) progress: Option<Arc<Progress>>,
+    /// The step that the training panel shows, if it is not the last one.
+    pub(super) scrubbed: Option<u64>,
     pub(super) examples: Arc<Vec<ExampleView>>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
@@ -157,6 +160,7 @@ impl State {
             shows_why: false,
             why: None,
             progress: None,
+            scrubbed: None,
             examples: Arc::default(),
             overlay: None,
             message: None,
@@ -275,7 +279,12 @@ impl State {
             Action::Thicker => self.ink().pen() < PENS.1,
             Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
             Action::RestoreExamples => self.offered_undo() == Some(Action::RestoreExamples),
-            Action::Pause | Action::Stop => self.is_training(),
+            Action::Pause | Action::SlowMotion | Action::Stop => self.is_training(),
+            Action::SaveGif => self
+                .progress
+                .as_ref()
+                .is_some_and(|progress| !progress.snapshots.is_empty()),
+            Action::UseNetwork => self.layout.active_panel == Panel::Training && !self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),
             Action::ZoomIn => self.zoom_index + 1 < ZOOMS.len(),
@@ -314,10 +323,15 @@ impl State {
 
     /// Shows the progress of training; a new run opens its panel.
     pub fn show_progress(&mut self, progress: Arc<Progress>) {
-        if !self.is_training() && !progress.finished {
-            self.show_panel(Panel::Training);
+        let is_new = !self.is_training() && !progress.finished;
+        if progress.snapshots.is_empty() {
+            self.scrubbed = None;
         }
         self.progress = Some(progress);
+        if is_new {
+            self.show_panel(Panel::Training);
+        }
+        self.offer_training_actions();
     }
 
     /// Shows the user's examples.
@@ -343,6 +357,7 @@ impl State {
     /// Lays out the window anew, with the given size and content of the panel, at the current zoom.
     pub(super) fn lay_out(&mut self, (width, height): (usize, usize), panel: Panel) {
         self.layout = Layout::new(width, height, ZOOMS[self.zoom_index], panel);
+        self.offer_training_actions();
     }
 
     pub(super) fn show_panel(&mut self, panel: Panel) {

@@ -67,7 +67,7 @@ impl Layout {
         }
         let heights = Heights {
             line: self.px(17.0),
-            gap: self.px(9.0),
+            gap: self.px(7.0),
             sides: (self.px(60.0), self.px(14.0), self.px(22.0)),
         };
         let room = area.height + heights.gap;
@@ -162,7 +162,7 @@ impl Layout {
         }
     }
 
-    /// Captions alone, as many as fit.
+    /// Captions, as many as fit, with a few maps beside them or without any.
     fn captions(&self, layers: &[LayerInfo], area: Rect, heights: &Heights) -> Vec<LayerRow> {
         let fitting = (area.height / heights.line).max(1) as usize;
         // The last line before the output's says how many are left out.
@@ -173,10 +173,23 @@ impl Layout {
         };
         let last = (first < layers.len()).then_some(layers.len() - 1);
         let pitch = (area.height / (layers.len().min(fitting) as i32).max(1)).max(heights.line);
+        // Maps beside the captions, where lines are high enough; the outputs' digits have no room.
+        let side = (pitch - self.px(4.0)).min(heights.sides.0);
+        let words = if side >= self.px(14.0) {
+            area.width * 7 / 10
+        } else {
+            area.width
+        };
         let row = |(place, index): (usize, usize)| {
             let place = if Some(index) == last { fitting - 1 } else { place };
-            let caption = Rect::new(area.x, area.y + place as i32 * pitch, area.width, heights.line);
-            self.row_of(index, &layers[index], caption, (1, 0))
+            let (layer, y) = (&layers[index], area.y + place as i32 * pitch);
+            let tiles = Rect::new(area.x + words, y, area.width - words, 0);
+            let rows = i32::from(words < area.width && !layer.is_output);
+            let caption_y = y + ((side - heights.line) / 2).max(0);
+            LayerRow {
+                caption: Rect::new(area.x, caption_y, words - self.px(6.0), heights.line),
+                ..self.row_of(index, layer, tiles, (side, rows))
+            }
         };
         (0..first).chain(last).enumerate().map(row).collect()
     }

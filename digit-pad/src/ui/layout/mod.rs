@@ -7,6 +7,7 @@ mod menu;
 mod overlays;
 mod prediction;
 mod tool_bars;
+mod training;
 
 use self::grid::Grid;
 pub use self::{
@@ -15,6 +16,7 @@ pub use self::{
     layers::LayerRow,
     menu::MENU_PADDING,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
+    training::TrainingPlaces,
 };
 use crate::{
     drawing::strokes::{CANVAS, PENS},
@@ -101,7 +103,7 @@ impl Layout {
         let mut panel = areas.panel;
         if active_panel == Panel::Training {
             let row = grid.take_button_row(&mut panel);
-            buttons.extend(grid.row(&[Action::Pause, Action::Stop, Action::RestoreBuiltIn], row));
+            buttons.extend(grid.row(&[Action::Pause, Action::SlowMotion, Action::Stop], row));
         }
         let overlay = grid.overlay();
         Layout {
@@ -134,6 +136,16 @@ impl Layout {
             menu: grid.menu(overlay),
             example_grids: grid.example_grids(overlay),
             overlay,
+        }
+    }
+
+    /// Changes the actions of the buttons below the training panel.
+    pub(super) fn offer(&mut self, actions: [Action; 3]) {
+        if self.active_panel != Panel::Training {
+            return;
+        }
+        for (button, action) in self.buttons.iter_mut().rev().zip(actions.into_iter().rev()) {
+            button.action = action;
         }
     }
 

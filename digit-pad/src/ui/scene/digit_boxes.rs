@@ -1,6 +1,7 @@
 //! Boxes around the digits of a number on the canvas, and their labels, which cut no ink and no other box.
 
 use crate::{
+    drawing::strokes::Stroke,
     format::percent,
     geometry::Bounds,
     graphics::{
@@ -26,12 +27,7 @@ impl SceneBuilder<'_> {
         if digits.len() < 2 {
             return;
         }
-        let pen = state
-            .ink()
-            .strokes()
-            .iter()
-            .map(|stroke| stroke.width())
-            .fold(0.0, f32::max);
+        let pen = state.ink().strokes().iter().map(Stroke::width).fold(0.0, f32::max);
         let bounds: Vec<Bounds> = digits.iter().map(|digit| digit.bounds).collect();
         let boxes = boxes(&bounds, 0.5 * pen + GAP);
         let boxes: Vec<Rect> = boxes.into_iter().map(|bounds| self.layout.on_canvas(bounds)).collect();

@@ -11,7 +11,7 @@ use crate::{
     },
     imaging::gray_image::GrayImage,
     recognition::{activations::Tiles, normalization::Gray28},
-    ui::why::Heat,
+    ui::explained::Heat,
 };
 
 /// An item of a scene.

@@ -130,7 +130,11 @@ impl SceneBuilder<'_> {
                 },
             });
         }
-        let count = shown_of(row, info, state.opened_layer().is_some());
+        let is_beside_maps = row.caption.right() < self.layout.panel.x + self.layout.panel.width * 3 / 4;
+        let count = match is_beside_maps {
+            true => String::new(),
+            false => shown_of(row, info, state.opened_layer().is_some()),
+        };
         let count_width = self.width_for(&count, SIZES.1);
         let line_height = self.layout.scaled(17.0).round() as i32;
         let first = Rect::new(
@@ -231,8 +235,14 @@ impl SceneBuilder<'_> {
         let text = elided(text, hint.width as f32 / layout.scaled(13.0));
         self.text(hint, &text, Face::Medium, 13.0, Align::Left, theme.muted);
         let top = hint.bottom() + layout.scaled(10.0) as i32;
-        let input = ("Your drawing".to_owned(), String::new(), "28×28 pixels".to_owned());
-        let boxes = layers.iter().map(|info| (info.words(), info.form.clone(), size(info)));
+        let input = (
+            vec!["Your drawing".to_owned()],
+            String::new(),
+            "28×28 pixels".to_owned(),
+        );
+        let boxes = layers
+            .iter()
+            .map(|info| (vec![info.words(), info.name.clone()], info.form.clone(), size(info)));
         let boxes: Vec<_> = std::iter::once(input).chain(boxes).collect();
         let least = layout.scaled(20.0) as i32;
         let room = panel.bottom() - top;
@@ -268,7 +278,7 @@ impl SceneBuilder<'_> {
     }
 
     /// A layer in the diagram: its words, its text form, and the size of its output.
-    fn shape_box(&mut self, rect: Rect, (words, form, size): &(String, String, String)) {
+    fn shape_box(&mut self, rect: Rect, (words, form, size): &(Vec<String>, String, String)) {
         let theme = self.theme;
         self.bordered_box(rect, self.layout.scaled(7.0), theme.button);
         let padding = self.layout.scaled(10.0) as i32;
@@ -283,7 +293,7 @@ impl SceneBuilder<'_> {
         } else {
             Rect { width: room, ..inner }
         };
-        let words = elided(words, room as f32 / self.layout.scaled(SIZES.0));
+        let words = self.longest_that_fits(words, SIZES.0, room);
         self.text(first, &words, Face::SemiBold, SIZES.0, Align::Left, theme.text);
         self.text(inner, size, Face::Medium, SIZES.1, Align::Right, theme.muted);
         if has_two_lines {
@@ -401,8 +411,8 @@ impl SceneBuilder<'_> {
     }
 
     /// Enough room for a text of that size.
-    fn width_for(&self, text: &str, size: f32) -> i32 {
-        (0.6 * text.chars().count() as f32 * self.layout.scaled(size)).ceil() as i32
+    pub(super) fn width_for(&self, text: &str, size: f32) -> i32 {
+        (0.54 * text.chars().count() as f32 * self.layout.scaled(size)).ceil() as i32
     }
 }
 

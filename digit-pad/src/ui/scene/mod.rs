@@ -13,11 +13,16 @@ mod toolbar;
 mod training;
 mod why;
 
-use crate::ui::{
-    layout::Panel,
-    scene::{builder::SceneBuilder, item::Item},
-    state::{Overlay, State},
-    theme::Theme,
+use std::sync::Arc;
+
+use crate::{
+    training::progress::Progress,
+    ui::{
+        layout::{Layout, Panel, TrainingPlaces},
+        scene::{builder::SceneBuilder, item::Item},
+        state::{Overlay, State},
+        theme::Theme,
+    },
 };
 
 /// The items of a state, from back to front, on a background of [`Theme::background`].
@@ -37,7 +42,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     }
     match (state.layout().active_panel, state.progress()) {
         (Panel::Layers, _) => scene.layers(state),
-        (Panel::Training, Some(progress)) => scene.training(progress),
+        (Panel::Training, Some(progress)) => scene.training(progress, state),
         _ => scene.prediction(state),
     }
     scene.status(state);
@@ -56,9 +61,25 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     scene.items
 }
 
+/// The items of a picture of training as it is at the last snapshot.
+pub(super) fn training_picture(
+    progress: &Progress,
+    layout: &Layout,
+    theme: &Theme,
+    places: &TrainingPlaces,
+) -> Vec<Item> {
+    let mut scene = SceneBuilder {
+        items: Vec::new(),
+        layout,
+        theme,
+    };
+    scene.training_chart(places, progress, progress.snapshots.last().map(Arc::as_ref));
+    scene.items
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, LazyLock};
+    use std::sync::LazyLock;
 
     use proptest::prelude::*;
 
@@ -67,8 +88,8 @@ mod tests {
         drawing::strokes::{CANVAS_BOUNDS, Ink},
         geometry::Point,
         graphics::{canvas::Rect, color::Color, text::Text},
-        recognition::prediction::Prediction,
-        training::progress::Progress,
+        recognition::{activations::Tiles, prediction::Prediction},
+        training::progress::Snapshot,
         ui::{action::Action, event::Event, recognized_digit::RecognizedDigit, scene::status::wrapped, state::Opening},
     };
 
@@ -214,13 +235,26 @@ mod tests {
         state.show_progress(Arc::default());
         state.show_progress(Arc::new(Progress {
             finished: true,
+            total_steps: 1,
             accuracies: vec![[1.0, 0.5]],
             test_accuracy: Some(0.25),
+            snapshots: vec![Arc::new(Snapshot {
+                step: 1,
+                seconds: 0.1,
+                loss: 2.0,
+                accuracy: 0.5,
+                filters: Arc::new(Tiles {
+                    height: 0,
+                    width: 0,
+                    tiles: Vec::new(),
+                }),
+                reading: None,
+            })],
             ..Progress::default()
         }));
         let items = scene(&state, &THEME);
         let texts: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
-        for caption in ["Accuracy (validation): 50.00%", "Test accuracy: 25.00%"] {
+        for caption in ["accuracy 50.00%", "Your network, 25.00% on the test set"] {
             assert!(texts.contains(&caption), "{texts:?}");
         }
     }

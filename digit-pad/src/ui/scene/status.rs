@@ -31,7 +31,7 @@ impl SceneBuilder<'_> {
         }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
-                Some(accuracy) => format!("Test accuracy: {}", percent(accuracy)),
+                Some(accuracy) => format!("Your network, {} on the test set", percent(accuracy)),
                 None => format!(
                     "Step {} of {} · {} images/s",
                     grouped(progress.steps),
@@ -39,8 +39,11 @@ impl SceneBuilder<'_> {
                     grouped(progress.images_per_second as u64)
                 ),
             },
-            (Some(digit), _) => format!("Recognized in {}", duration(digit.prediction.microseconds)),
-            (None, _) => "Press H for help".to_owned(),
+            (Some(digit), _) => match state.network_in_use() {
+                Some(network) => format!("{network} · {}", duration(digit.prediction.microseconds)),
+                None => format!("Recognized in {}", duration(digit.prediction.microseconds)),
+            },
+            (None, _) => state.network_in_use().unwrap_or_else(|| "Press H for help".to_owned()),
         };
         let rect = self.layout.status;
         self.text(rect, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);

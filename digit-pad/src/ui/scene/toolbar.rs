@@ -73,7 +73,11 @@ impl SceneBuilder<'_> {
         let text_color = if enabled { theme.text } else { theme.muted };
         let lines = icon(action);
         if lines.is_empty() {
-            let label = text_label(action, state);
+            let is_roomy = rect.width as f32 > self.layout.scaled(8.2) * action.label().chars().count() as f32;
+            let label = match action {
+                Action::SlowMotion | Action::UseNetwork if is_roomy => action.label(),
+                _ => text_label(action, state),
+            };
             return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
         if let Some(label) = action.short_label().filter(|_| is_flat && self.layout.has_labels) {
@@ -168,6 +172,7 @@ impl SceneBuilder<'_> {
 fn is_active(action: Action, state: &State) -> bool {
     match action {
         Action::Eraser => state.tool() == Tool::Eraser,
+        Action::SlowMotion => state.progress().is_some_and(|progress| progress.is_slow),
         Action::Layers => state.layout().active_panel == Panel::Layers,
         Action::Why => state.shows_why(),
         Action::Train => state.layout().active_panel == Panel::Training,
