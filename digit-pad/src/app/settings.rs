@@ -30,6 +30,8 @@ pub struct Settings {
     pub zoom_index: usize,
     /// Whether the dark theme is on.
     pub dark: bool,
+    /// Whether the window may move by itself.
+    pub motion: bool,
     /// Width of the pen, in canvas units.
     pub pen: f32,
 }
@@ -41,6 +43,7 @@ impl Default for Settings {
             height: DEFAULT_SIZE.1,
             zoom_index: 1,
             dark: true,
+            motion: true,
             pen: PEN,
         }
     }
@@ -88,6 +91,7 @@ impl Settings {
             height: settings.height.clamp(MIN_SIZE.1, MAX_SIDE),
             zoom_index: settings.zoom_index.min(ZOOMS.len() - 1),
             dark: settings.dark,
+            motion: settings.motion,
             pen: if settings.pen.is_finite() {
                 settings.pen.clamp(PENS.0, PENS.1)
             } else {
@@ -126,6 +130,7 @@ mod tests {
             height: 800,
             zoom_index: 3,
             dark: false,
+            motion: false,
             pen: 12.5,
         };
         settings.save(&paths).unwrap();

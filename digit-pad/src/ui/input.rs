@@ -272,6 +272,7 @@ impl State {
         }
         let point = self.layout.canvas_point(x, y);
         self.message = None;
+        self.was_touched = true;
         match self.tool {
             Tool::Pen => {
                 self.history.record(&self.document);

@@ -11,6 +11,7 @@ mod example_list;
 pub mod explained;
 pub mod film;
 mod focus;
+pub mod ghost;
 pub mod icons;
 mod input;
 mod layer_view;

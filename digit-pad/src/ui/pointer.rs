@@ -53,7 +53,8 @@ impl State {
     /// Whether the pointer acts on the canvas: the pen is drawing, or the pointer is over the canvas and free to draw or
     /// erase.
     pub fn pointer_acts_on_canvas(&self) -> bool {
-        let is_inside = self.pointer.is_some_and(|(x, y)| self.layout.canvas.contains(x, y));
+        let is_free_at = |(x, y)| self.layout.canvas.contains(x, y) && self.welcome_at(x, y).is_none();
+        let is_inside = self.pointer.is_some_and(is_free_at);
         let is_free = self.overlay.is_none() && matches!(self.held, None | Some(Held::Eraser { .. }));
         self.ink().is_drawing() || (is_inside && is_free)
     }
@@ -92,7 +93,8 @@ impl State {
                         .or_else(|| self.answer_at(x, y))
                         .or_else(|| self.layer_at(x, y))
                 };
-                button.or_else(in_panel).or_else(|| self.number_target_at(x, y))
+                let button = button.or_else(in_panel).or_else(|| self.number_target_at(x, y));
+                button.or_else(|| self.welcome_at(x, y))
             }
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Examples) => {

@@ -94,6 +94,11 @@ pub struct State {
     pub(super) document: Document,
     pub(super) history: History,
     pub(super) tool: Tool,
+    /// Whether the canvas was touched since the window opened.
+    pub(super) was_touched: bool,
+    /// Time of the ghost's animation, in seconds.
+    pub(super) ghost_seconds: f32,
+    pub(super) motion: bool,
     pub(super) digits: Vec<RecognizedDigit>,
     /// Index of the digit that was selected by a click, until the drawing changes.
     pub(super) chosen: Option<usize>,
@@ -141,9 +146,12 @@ impl State {
             layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
             zoom_index: 1,
             dark: true,
+            was_touched: !document.is_blank(),
             document,
             history: History::default(),
             tool: Tool::Pen,
+            ghost_seconds: 0.0,
+            motion: true,
             digits: Vec::new(),
             chosen: None,
             activations: None,
@@ -334,6 +342,7 @@ impl State {
     /// Replaces the content of the canvas by an image.
     pub fn place_image(&mut self, image: GrayImage) -> Effects {
         self.history.record(&self.document);
+        self.was_touched = true;
         self.document.ink.clear();
         self.document.image = Some(Arc::new(image));
         Effects::RECOGNIZE

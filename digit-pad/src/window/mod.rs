@@ -109,10 +109,12 @@ pub fn run(
         height,
         zoom_index,
         dark,
+        motion,
         pen,
     } = options.settings;
     let mut state = State::new(width, height, opening);
     state.set_appearance(dark, zoom_index);
+    state.set_motion(motion);
     state.set_pen(pen);
     controller.open(&mut state);
     if let Some(failure) = failure {
@@ -135,6 +137,7 @@ pub fn run(
         ended: end_signals()?,
         last_frame: None,
         last_event: Instant::now(),
+        opened: Instant::now(),
     };
     if let Some(message) = event_loop.state.message() {
         event_loop.log(&format!("message: {message}"));
@@ -148,6 +151,7 @@ pub fn run(
             height,
             zoom_index: state.zoom_index(),
             dark: state.is_dark(),
+            motion: state.has_motion(),
             pen: state.ink().pen(),
         },
         document: state.document().clone(),
@@ -225,6 +229,8 @@ struct EventLoop<'a> {
     last_frame: Option<Instant>,
     /// When the last pointer event came.
     last_event: Instant,
+    /// When the window opened.
+    opened: Instant,
 }
 
 impl EventLoop<'_> {
@@ -257,6 +263,9 @@ impl EventLoop<'_> {
         if self.controller.is_busy() {
             timeout = timeout.min(BUSY_INTERVAL);
         }
+        if self.state.is_animated() {
+            timeout = timeout.min(FRAME_INTERVAL);
+        }
         if repaint_pending {
             timeout = timeout.min(self.time_to_next_frame());
         }
@@ -284,6 +293,7 @@ impl EventLoop<'_> {
         let mut effects = events
             .into_iter()
             .fold(Effects::default(), |effects, event| effects | self.state.apply(event));
+        effects |= self.state.show_time(self.opened.elapsed().as_secs_f32());
         let previous = self.state.message().map(str::to_owned);
         for command in self.state.take_commands() {
             effects |= self.controller.run(command, &mut self.state);

@@ -81,6 +81,8 @@ pub struct Layout {
     pub answers: [Rect; 10],
     /// The two lines of text on a blank canvas.
     pub hint: [Rect; 2],
+    /// The invitation to draw on a blank canvas, and two buttons beside it.
+    pub welcome: [Rect; 3],
     /// The dialog over the window, while one is open.
     pub overlay: Rect,
     /// The rows of the menu in the dialog.
@@ -130,6 +132,7 @@ impl Layout {
             question: grid.question(areas.notice),
             answers: grid.answers(areas.notice),
             hint: grid.hint(areas.canvas),
+            welcome: grid.welcome(areas.canvas),
             menu: grid.menu(overlay),
             example_grids: grid.example_grids(overlay),
             overlay,
@@ -323,8 +326,8 @@ mod tests {
             let others = &layout.menu[i + 1..];
             assert!(others.iter().all(|other| other.rect.intersection(&row.rect).is_empty()));
         }
-        for hint in layout.hint {
-            assert!(inside(layout.canvas, hint));
+        for part in layout.hint.into_iter().chain(layout.welcome) {
+            assert!(inside(layout.canvas, part));
         }
     }
 

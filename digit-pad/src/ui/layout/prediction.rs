@@ -137,6 +137,22 @@ impl Grid {
         })
     }
 
+    /// Three cells in a row at the bottom of the canvas.
+    pub(super) fn welcome(&self, canvas: Rect) -> [Rect; 3] {
+        let (gap, height) = (self.px(8.0), self.px(34.0));
+        let widths = [84.0, 116.0, 116.0].map(|width| self.px(width));
+        let all: i32 = widths.iter().sum::<i32>() + 2 * gap;
+        let (y, mut x) = (
+            canvas.bottom() - canvas.height * 14 / 100 - height / 2,
+            canvas.x + (canvas.width - all) / 2,
+        );
+        widths.map(|width| {
+            let rect = Rect::new(x, y, width, height);
+            x = rect.right() + gap;
+            rect
+        })
+    }
+
     pub(super) fn hint(&self, canvas: Rect) -> [Rect; 2] {
         let (line, small_line) = (self.px(36.0), self.px(24.0));
         let y = canvas.y + (canvas.height - line - small_line) / 2;

@@ -1,12 +1,15 @@
 //! The canvas and the outline of the eraser.
 
 use crate::{
+    geometry::Point,
     graphics::{
         canvas::Rect,
         color::Color,
         text::{Align, Face},
     },
     ui::{
+        ghost::Ghost,
+        layout::HitTarget,
         scene::{builder::SceneBuilder, item::Item},
         state::State,
     },
@@ -25,7 +28,10 @@ impl SceneBuilder<'_> {
             heat: state.heat(),
         });
         self.outline(rect, radius);
-        if state.is_blank() {
+        if let Some(ghost) = state.ghost() {
+            self.ghost(&ghost);
+            self.welcome(state);
+        } else if state.is_blank() {
             let [line, small_line] = self.layout.hint;
             self.text(line, "Draw a digit", Face::Medium, 24.0, Align::Center, self.theme.text);
             let detail = "or several side by side to form a number";
@@ -34,6 +40,42 @@ impl SceneBuilder<'_> {
         if let Some((x, y, radius)) = state.eraser_circle() {
             let color = self.theme.uncertain;
             self.ring([x, y], radius, self.layout.canvas, color);
+        }
+    }
+
+    /// The ghost's line, and a dot where its pen is.
+    fn ghost(&mut self, ghost: &Ghost) {
+        let (canvas, unit) = (self.layout.canvas, self.layout.canvas_unit());
+        let on_screen = |point: &Point| [point.x / unit, point.y / unit];
+        let mut add = |line: Vec<[f32; 2]>, thickness: f32, color: Color| {
+            self.items.push(Item::Lines {
+                rect: canvas,
+                lines: vec![line],
+                thickness,
+                color,
+            });
+        };
+        let line = ghost.line.iter().map(on_screen).collect();
+        add(line, 22.0 / unit, self.theme.track);
+        if let Some(tip) = &ghost.tip {
+            add(vec![on_screen(tip)], 12.0 / unit, self.theme.muted);
+        }
+    }
+
+    /// What to do with a blank canvas.
+    fn welcome(&mut self, state: &State) {
+        let theme = self.theme;
+        let invitation = self.layout.welcome[0];
+        self.text(invitation, "Draw here", Face::Medium, 15.0, Align::Center, theme.muted);
+        for (button, label) in state.welcome_buttons().iter().zip(["Random digit", "Open a photo"]) {
+            let target = Some(HitTarget::Action(button.action));
+            let color = match () {
+                () if state.pressed() == target => theme.button_pressed,
+                () if state.hovered() == target => theme.button_hover,
+                () => theme.button,
+            };
+            self.bordered_box(button.rect, 0.5 * button.rect.height as f32, color);
+            self.text(button.rect, label, Face::Medium, 13.0, Align::Center, theme.text);
         }
     }
 

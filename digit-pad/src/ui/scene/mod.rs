@@ -277,7 +277,7 @@ mod tests {
             11,
             "one for the prediction and one for each probability"
         );
-        assert!(texts.contains(&"Draw a digit") && !texts.iter().any(|text| text.contains('%')));
+        assert!(texts.contains(&"Draw here") && !texts.iter().any(|text| text.contains('%')));
         assert!(
             items
                 .iter()
