@@ -119,7 +119,9 @@ fn states() -> Vec<(String, State)> {
     let mut states = Vec::new();
     for size in [(640, 480), (960, 640), (1920, 1080)] {
         let mut add = |name: &str, state: State| states.push((format!("{name}-{}x{}", size.0, size.1), state));
-        add("blank", State::new(size.0, size.1, Opening::Blank));
+        let mut blank = State::new(size.0, size.1, Opening::Blank);
+        blank.set_motion(false);
+        add("blank", blank);
         add("prediction", drawn(size, &[prediction(7, 0.993, true)]));
         let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
         layers.act(Action::Layers);

@@ -627,9 +627,8 @@ mod tests {
             }
             pressed(&mut state, bar);
             released(&mut state, bar);
-            let commands = state.take_commands();
-            let labels = |command: &Command| matches!(command, Command::AddExample(_));
-            assert!(!commands.iter().any(labels), "{commands:?}");
+            // Where the menu covers the bars, a click may choose from it.
+            assert!(!state.take_commands().contains(&Command::AddExample(3)));
         }
         typed(&mut other_panel, Key::Digit(3));
         assert_eq!(

@@ -317,7 +317,7 @@ mod tests {
         assert!(
             rows[..4]
                 .iter()
-                .all(|row| row.side >= 36 && (6..48).contains(&row.shown)),
+                .all(|row| row.side >= 34 && (6..48).contains(&row.shown)),
             "{rows:?}"
         );
         assert_eq!((rows[4].shown, rows[5].shown), (rows[4].shown.min(128), 10));

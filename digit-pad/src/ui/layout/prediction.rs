@@ -90,11 +90,11 @@ impl Grid {
     /// The bar chart. Its last row ends with the panel, unless the rows would be too far apart.
     pub(super) fn bars(&self, panel: Rect, head_bottom: i32) -> [BarRow; 10] {
         let caption = self.bars_caption(panel, head_bottom);
-        let top = caption.bottom() + self.px(8.0);
+        let top = caption.bottom() + self.px(11.0);
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
         // The text of the last row is higher than its bar.
-        let pitch = ((room - thickness - self.scaled(2.0)) / 9.0).min(self.scaled(64.0));
+        let pitch = ((room - thickness - self.scaled(5.0)) / 9.0).min(self.scaled(64.0));
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
         let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
