@@ -34,29 +34,10 @@ impl SceneBuilder<'_> {
             let target = Some(HitTarget::Bar(digit as u8));
             let is_hovered = state.hovered() == target;
             if is_hovered {
-                self.row_highlight(row, state.pressed() == target);
+                self.highlight(row.row, [8.0, 7.0], state.pressed() == target);
             }
             self.bar(digit, row, prediction, is_hovered);
         }
-    }
-
-    /// The background of a row that a click would act on.
-    fn row_highlight(&mut self, row: &BarRow, is_pressed: bool) {
-        let (theme, margin) = (self.theme, self.layout.scaled(8.0) as i32);
-        self.items.push(Item::Fill {
-            rect: Rect::new(
-                row.row.x - margin,
-                row.row.y,
-                row.row.width + 2 * margin,
-                row.row.height,
-            ),
-            radius: self.layout.scaled(7.0),
-            color: if is_pressed {
-                theme.button_pressed
-            } else {
-                theme.button_hover
-            },
-        });
     }
 
     /// The row of a digit in the bar chart: its percentage, or under the pointer what a click would label.

@@ -6,7 +6,12 @@ use crate::{
         color::Color,
         text::{Align, Face, Style},
     },
-    ui::{layout::Layout, scene::item::Item, theme::Theme},
+    ui::{
+        layout::{HitTarget, Layout},
+        scene::item::Item,
+        state::State,
+        theme::Theme,
+    },
 };
 
 /// The items so far, and what determines the place and the color of the next.
@@ -17,6 +22,31 @@ pub(super) struct SceneBuilder<'a> {
 }
 
 impl SceneBuilder<'_> {
+    /// The color of a button: at rest, under the pointer, or pressed.
+    pub(super) fn button_color(&self, state: &State, target: Option<HitTarget>) -> Color {
+        match () {
+            () if state.pressed() == target => self.theme.button_pressed,
+            () if state.hovered() == target => self.theme.button_hover,
+            () => self.theme.button,
+        }
+    }
+
+    /// The background of a row under the pointer, wider by a margin on either side; margin and corner radius are in pixels of
+    /// a window of the default size.
+    pub(super) fn highlight(&mut self, row: Rect, [margin, radius]: [f32; 2], is_pressed: bool) {
+        let margin = self.layout.scaled(margin) as i32;
+        let theme = self.theme;
+        self.items.push(Item::Fill {
+            rect: Rect::new(row.x - margin, row.y, row.width + 2 * margin, row.height),
+            radius: self.layout.scaled(radius),
+            color: if is_pressed {
+                theme.button_pressed
+            } else {
+                theme.button_hover
+            },
+        });
+    }
+
     /// Adds a filled rectangle with rounded corners and a border.
     pub(super) fn bordered_box(&mut self, rect: Rect, radius: f32, color: Color) {
         self.items.push(Item::Fill { rect, radius, color });

@@ -69,11 +69,7 @@ impl SceneBuilder<'_> {
         self.text(invitation, "Draw here", Face::Medium, 15.0, Align::Center, theme.muted);
         for (button, label) in state.welcome_buttons().iter().zip(["Random digit", "Open a photo"]) {
             let target = Some(HitTarget::Action(button.action));
-            let color = match () {
-                () if state.pressed() == target => theme.button_pressed,
-                () if state.hovered() == target => theme.button_hover,
-                () => theme.button,
-            };
+            let color = self.button_color(state, target);
             self.bordered_box(button.rect, 0.5 * button.rect.height as f32, color);
             self.text(button.rect, label, Face::Medium, 13.0, Align::Center, theme.text);
         }

@@ -114,21 +114,7 @@ impl SceneBuilder<'_> {
         let target = Some(HitTarget::Layer(row.layer));
         let is_hovered = state.hovered() == target;
         if is_hovered {
-            let margin = self.layout.scaled(6.0) as i32;
-            self.items.push(Item::Fill {
-                rect: Rect::new(
-                    row.caption.x - margin,
-                    row.caption.y,
-                    row.caption.width + 2 * margin,
-                    row.caption.height,
-                ),
-                radius: self.layout.scaled(5.0),
-                color: if state.pressed() == target {
-                    theme.button_pressed
-                } else {
-                    theme.button_hover
-                },
-            });
+            self.highlight(row.caption, [6.0, 5.0], state.pressed() == target);
         }
         let is_beside_maps = row.caption.right() < self.layout.panel.x + self.layout.panel.width * 3 / 4;
         let count = match is_beside_maps {

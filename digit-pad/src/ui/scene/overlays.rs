@@ -69,14 +69,7 @@ impl SceneBuilder<'_> {
         let (theme, target) = (self.theme, Some(HitTarget::Action(action)));
         let enabled = state.is_enabled(action);
         if enabled && state.hovered() == target {
-            let is_pressed = state.pressed() == target;
-            let color = if is_pressed {
-                theme.button_pressed
-            } else {
-                theme.button_hover
-            };
-            let radius = self.layout.scaled(7.0);
-            self.items.push(Item::Fill { rect, radius, color });
+            self.highlight(rect, [0.0, 7.0], state.pressed() == target);
         }
         let color = if enabled { theme.text } else { theme.muted };
         self.menu_texts(rect, action.label(), action.key(), color);

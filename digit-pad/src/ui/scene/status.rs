@@ -77,11 +77,7 @@ impl SceneBuilder<'_> {
         );
         for (digit, &rect) in (0..).zip(&layout.answers) {
             let target = Some(HitTarget::Answer(digit));
-            let color = match () {
-                () if state.pressed() == target => theme.button_pressed,
-                () if state.hovered() == target => theme.button_hover,
-                () => theme.button,
-            };
+            let color = self.button_color(state, target);
             self.bordered_box(rect, layout.scaled(7.0), color);
             let text = digit.to_string();
             self.text(rect, &text, Face::SemiBold, 15.0, Align::Center, theme.text);

@@ -108,11 +108,7 @@ impl SceneBuilder<'_> {
     /// The button that undoes what the message tells.
     pub(super) fn undo_button(&mut self, state: &State) {
         let (rect, target) = (state.undo_button(), state.offered_undo().map(HitTarget::Action));
-        let color = match () {
-            () if state.pressed() == target => self.theme.button_pressed,
-            () if state.hovered() == target => self.theme.button_hover,
-            () => self.theme.button,
-        };
+        let color = self.button_color(state, target);
         self.bordered_box(rect, self.layout.scaled(7.0), color);
         self.text(rect, "Undo", Face::SemiBold, 13.0, Align::Center, self.theme.accent);
     }
