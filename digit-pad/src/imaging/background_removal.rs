@@ -1,5 +1,7 @@
 //! Background removal: keeps the ink of a photograph, without shadows, noise, ruled lines and dust.
 
+use std::sync::Arc;
+
 use crate::imaging::{
     components,
     marks::{Component, Content, Keep, choices},
@@ -32,7 +34,7 @@ const FAINTEST: f32 = 0.09;
 /// Least contrast of ink, of 255.
 const MIN_CONTRAST: u8 = 20;
 /// Light is at least this, of 255, where contrast is relative to it: noise has no contrast in the dark.
-const MIN_LIGHT: u16 = 60;
+const MIN_LIGHT: u8 = 60;
 /// Fraction of the border that is darker than paper, where ink touches it.
 const PAPER: f32 = 0.7;
 /// Least share of black and white in a scan, which needs no estimate of the light.
@@ -67,25 +69,31 @@ pub(super) struct Reading {
     pub(super) ink: Vec<u8>,
     /// How much less likely this way is than the first one, as a probability.
     pub(super) doubt: f32,
-    /// Area of the rectangle around the ink, in pixels.
-    pub(super) area: f32,
 }
 
-/// Extracts the ink of a photograph in the ways that are possible, the most likely first; none without ink.
+/// Ways to see the ink, found when they are asked for.
+type Drafts = Box<dyn FnOnce() -> Vec<Draft> + Send>;
+
+/// Extracts the ink of a photograph in the ways that are possible, the most likely first; none without ink. Each is
+/// computed when it is asked for.
 ///
 /// The background is estimated by a morphological closing that is wider than any stroke; ink is what lies below it by
 /// more than the noise, in connected components that are not dust.
-pub(super) fn readings(plane: &Plane, content: Content) -> Vec<Reading> {
+pub(super) fn readings(plane: &Plane, content: Content) -> Box<dyn Iterator<Item = Reading> + Send> {
     if plane.values.is_empty() {
-        return Vec::new();
+        return Box::new(std::iter::empty());
     }
     let smooth = plane.blurred();
     let (likely, by_border) = (is_light_on_dark(&smooth), has_dark_border(&smooth));
-    let mut found = dark_readings(&with_polarity(&smooth, likely), 0.0, content);
-    if found.is_empty() || likely != by_border {
-        found.extend(dark_readings(&with_polarity(&smooth, !likely), OTHER_POLARITY, content));
-    }
-    found
+    let drafts = |drafts: Vec<Drafts>| drafts.into_iter().flat_map(|drafts| drafts());
+    let mut found = drafts(dark_readings(with_polarity(&smooth, likely), 0.0, content)).peekable();
+    let needs_other = found.peek().is_none() || likely != by_border;
+    let other = move || dark_readings(with_polarity(&smooth, !likely), OTHER_POLARITY, content);
+    let other = needs_other
+        .then_some(other)
+        .into_iter()
+        .flat_map(move |other| drafts(other()));
+    Box::new(found.chain(other).map(Draft::draw))
 }
 
 fn with_polarity(smooth: &Plane, is_light_on_dark: bool) -> Plane {
@@ -133,29 +141,32 @@ fn has_dark_border(plane: &Plane) -> bool {
 }
 
 /// Readings of dark ink on light paper.
-fn dark_readings(smooth: &Plane, doubt: f32, content: Content) -> Vec<Reading> {
+fn dark_readings(smooth: Plane, doubt: f32, content: Content) -> Vec<Drafts> {
     let radius = ((MAX_STROKE * smooth.width.min(smooth.height) as f32) as usize).max(4);
-    let bounded = if is_crisp(smooth) {
-        Depth::of(smooth, smooth.clone().map(|_| 255))
+    let is_crisp = is_crisp(&smooth);
+    let bounded = if is_crisp {
+        Depth::of(&smooth, smooth.clone().map(|_| 255))
     } else {
         let paper = quantile(&histogram(smooth.border()), PAPER);
-        Depth::bounded(smooth, radius, Some(paper))
+        Depth::bounded(&smooth, radius, Some(paper))
     };
-    let Some(bounded) = bounded else {
+    let Some(bounded) = bounded.map(Arc::new) else {
         return Vec::new();
     };
     let size = (smooth.width, smooth.height);
     let components = Components::find(&bounded, FAINT);
     let touches = components.found.iter().any(|component| component.touches(size));
-    let continued = (touches && !is_crisp(smooth))
-        .then(|| Depth::bounded(smooth, radius, None))
+    let continued = (touches && !is_crisp)
+        .then(|| Depth::bounded(&smooth, radius, None))
         .flatten();
-    let Some(continued) = continued else {
+    let Some(continued) = continued.map(Arc::new) else {
         return bounded.readings(doubt, content);
     };
-    let without_shadows = components.without_shadows(&bounded, &continued);
+    let without_shadows = components.without_shadows(&bounded, &continued).map(Arc::new);
     let mut found = without_shadows.as_ref().unwrap_or(&bounded).readings(doubt, content);
-    found.extend(Components::find(&continued, STRONG).readings(&continued, doubt + SECOND, content));
+    found.push(Box::new(move || {
+        Arc::new(Components::find(&continued, STRONG)).drafts(&continued, doubt + SECOND, content)
+    }));
     if without_shadows.is_some() {
         found.extend(bounded.readings(doubt + WITH_SHADOWS, content));
     }
@@ -188,8 +199,8 @@ impl Depth {
     /// `None` without ink on this background.
     fn of(smooth: &Plane, light: Plane) -> Option<Self> {
         let plane = smooth.zip(&light, |value, light| {
-            let depth = u16::from(light.saturating_sub(value));
-            (depth * 255 / u16::from(light).max(MIN_LIGHT)).min(255) as u8
+            let depth = f32::from(light.saturating_sub(value));
+            (depth * 255.0 / f32::from(light.max(MIN_LIGHT))).min(255.0) as i32 as u8
         });
         let (typical, noise) = background_noise(plane.histogram());
         let plane = plane.map(|depth| depth.saturating_sub(typical).saturating_sub(noise));
@@ -207,21 +218,24 @@ impl Depth {
     }
 
     /// Readings without glare if there is any, then with it.
-    fn readings(&self, doubt: f32, content: Content) -> Vec<Reading> {
+    fn readings(self: &Arc<Self>, doubt: f32, content: Content) -> Vec<Drafts> {
+        let by_strength = |depth: Arc<Self>, doubt| -> Drafts { Box::new(move || depth.by_strength(doubt, content)) };
+        let with_glare = Arc::clone(self);
         let Some(dull) = self.without_glare() else {
-            return self.by_strength(doubt, content);
+            return vec![by_strength(with_glare, doubt)];
         };
-        let mut found = dull.by_strength(doubt, content);
-        found.extend(self.by_strength(doubt + SECOND, content));
-        found
+        vec![
+            by_strength(Arc::new(dull), doubt),
+            by_strength(with_glare, doubt + SECOND),
+        ]
     }
 
     /// Readings with the faintest parts of strokes, and without them; those that reach to lines and shadows are last.
-    fn by_strength(&self, doubt: f32, content: Content) -> Vec<Reading> {
+    fn by_strength(self: &Arc<Self>, doubt: f32, content: Content) -> Vec<Draft> {
         let (mut near, mut far, mut area) = (Vec::new(), Vec::new(), 0.0);
         for share in [STRONG, FAINT, FAINTEST] {
-            let mut found = Components::find(self, share).readings(self, doubt, content);
-            let grown = found.first().map_or(0.0, |reading| reading.area);
+            let mut found = Arc::new(Components::find(self, share)).drafts(self, doubt, content);
+            let grown = found.first().map_or(0.0, |draft| draft.extent.area());
             if area > 0.0 && grown > MAX_GROWTH * area {
                 far.append(&mut found);
             } else {
@@ -231,7 +245,7 @@ impl Depth {
             }
         }
         near.append(&mut far);
-        near.iter_mut().skip(1).for_each(|reading| reading.doubt += SECOND);
+        near.iter_mut().skip(1).for_each(|draft| draft.keep.doubt += SECOND);
         near
     }
 
@@ -305,8 +319,8 @@ impl Components {
         let (width, height) = (depth.plane.width, depth.plane.height);
         let mut found: Vec<Component> = Vec::new();
         let least = (share * f32::from(depth.darkest)) as u8;
-        let is_ink = |at: usize| depth.plane.values[at] >= least.max(1);
-        let labels = components::label(width, height, is_ink, |component, at| {
+        let is_ink = depth.plane.values.iter().map(|&value| value >= least.max(1));
+        let labels = components::label((width, height), is_ink, |component, at| {
             if component == found.len() {
                 found.push(Component::at(at % width, at / width));
             }
@@ -361,20 +375,22 @@ impl Components {
     }
 
     /// The readings that keep these components or some of them.
-    fn readings(&self, depth: &Depth, doubt: f32, content: Content) -> Vec<Reading> {
-        let (width, height) = (depth.plane.width, depth.plane.height);
-        let found = &self.found;
-        let draw = |choice: Keep| {
-            let kept = found.iter().zip(&choice.kept).filter(|&(_, &kept)| kept);
+    fn drafts(self: &Arc<Self>, depth: &Arc<Depth>, doubt: f32, content: Content) -> Vec<Draft> {
+        let draft = |choice: Keep| {
+            let kept = self.found.iter().zip(&choice.kept).filter(|&(_, &kept)| kept);
             let extent = kept.map(|(component, _)| *component).reduce(Component::union);
-            let extent = extent.unwrap_or(Component::at(0, 0));
-            Reading {
-                ink: self.draw(&depth.plane, &choice.kept, &extent),
-                doubt: doubt + choice.doubt,
-                area: extent.area(),
+            Draft {
+                depth: Arc::clone(depth),
+                components: Arc::clone(self),
+                extent: extent.unwrap_or(Component::at(0, 0)),
+                keep: Keep {
+                    doubt: doubt + choice.doubt,
+                    ..choice
+                },
             }
         };
-        choices(found, (width, height), content).into_iter().map(draw).collect()
+        let size = (depth.plane.width, depth.plane.height);
+        choices(&self.found, size, content).into_iter().map(draft).collect()
     }
 
     /// Draws the kept components with their soft edges, given the rectangle around them.
@@ -419,6 +435,24 @@ impl Components {
     }
 }
 
+/// A reading that is not drawn yet.
+struct Draft {
+    depth: Arc<Depth>,
+    components: Arc<Components>,
+    keep: Keep,
+    /// The rectangle around the kept components.
+    extent: Component,
+}
+
+impl Draft {
+    fn draw(self) -> Reading {
+        Reading {
+            ink: self.components.draw(&self.depth.plane, &self.keep.kept, &self.extent),
+            doubt: self.keep.doubt,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -434,10 +468,7 @@ mod tests {
             height: pixels.len() / width.max(1),
             values: pixels.to_vec(),
         };
-        readings(&plane, Content::Digit)
-            .into_iter()
-            .next()
-            .map(|reading| reading.ink)
+        readings(&plane, Content::Digit).next().map(|reading| reading.ink)
     }
 
     /// An image of a thick bar, with these gray values of background and ink.

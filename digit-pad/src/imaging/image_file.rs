@@ -1,6 +1,6 @@
 //! Image files as gray images of bright ink on black.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use image::{DynamicImage, RgbImage};
 use mnist_io::image_file::{self, Reduced};
@@ -37,11 +37,11 @@ pub struct LoadedImage {
     pub is_truncated: bool,
 }
 
-/// The ink of an image file in the ways that are possible.
-#[derive(Debug, Clone, PartialEq)]
+/// The ink of an image file in the ways that are possible, each with how much less likely it is than the first one, as a
+/// probability. Each is computed when it is asked for.
 pub struct Readings {
-    /// The ink, bright on black, and how much less likely it is than the first one, as a probability.
-    pub images: Vec<(GrayImage, f32)>,
+    first: Option<(GrayImage, f32)>,
+    others: Box<dyn Iterator<Item = (GrayImage, f32)> + Send>,
     /// Width of the upright image in the file, in pixels.
     pub width: usize,
     /// Height of the upright image in the file, in pixels.
@@ -143,29 +143,46 @@ fn reduced(path: &Path) -> Result<Reduced, Error> {
 impl Readings {
     fn new(found: Reduced, path: &Path, content: Content) -> Result<Self, Error> {
         let [width, height] = found.size;
-        let images = readings(found.image, content);
-        if images.is_empty() {
-            return Err(Error::BlankImage {
-                path: path.to_owned(),
-                width,
-                height,
-            });
-        }
+        let mut images = readings(found.image, content);
+        let first = images.next().ok_or_else(|| Error::BlankImage {
+            path: path.to_owned(),
+            width,
+            height,
+        })?;
         Ok(Readings {
-            images,
+            first: Some(first),
+            others: images,
             width,
             height,
             is_truncated: found.is_truncated,
         })
     }
 
-    fn into_first(mut self) -> LoadedImage {
+    fn into_first(self) -> LoadedImage {
         LoadedImage {
-            image: self.images.swap_remove(0).0,
+            image: self.first.expect("it was not asked for yet").0,
             width: self.width,
             height: self.height,
             is_truncated: self.is_truncated,
         }
+    }
+}
+
+impl Iterator for Readings {
+    type Item = (GrayImage, f32);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.take().or_else(|| self.others.next())
+    }
+}
+
+impl fmt::Debug for Readings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readings")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .field("is_truncated", &self.is_truncated)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,28 +203,26 @@ pub(crate) fn with_path(error: mnist_io::Error, path: &Path) -> Error {
 }
 
 /// Extracts the ink in the ways that are possible; none without ink.
-fn readings(image: DynamicImage, content: Content) -> Vec<(GrayImage, f32)> {
+fn readings(image: DynamicImage, content: Content) -> Box<dyn Iterator<Item = (GrayImage, f32)> + Send> {
     let side = image.width().min(image.height()) as usize;
     let is_photo = side >= background_removal::MIN_SIDE;
     let plane = projection::gray(opaque(image));
-    let mut found = Vec::new();
-    if !is_photo {
-        found = polarity::readings(&plane);
-    }
-    if is_photo || side >= MAY_BE_PHOTO {
-        let doubt = if is_photo { 0.0 } else { SMALL_PHOTO };
-        found.extend(
-            background_removal::readings(&plane, content)
-                .into_iter()
-                .map(|reading| Reading {
-                    doubt: reading.doubt + doubt,
-                    ..reading
-                }),
-        );
-    }
-    found.dedup_by(|later, earlier| later.ink == earlier.ink);
-    let image = |reading: Reading| (GrayImage::new(plane.width, plane.height, reading.ink), reading.doubt);
-    found.into_iter().map(image).collect()
+    let (width, height) = (plane.width, plane.height);
+    let small = if is_photo {
+        Vec::new()
+    } else {
+        polarity::readings(&plane)
+    };
+    let more = if is_photo { 0.0 } else { SMALL_PHOTO };
+    let as_photo = move || {
+        background_removal::readings(&plane, content).map(move |reading| Reading {
+            doubt: reading.doubt + more,
+            ..reading
+        })
+    };
+    let as_photo = (side >= MAY_BE_PHOTO).then_some(as_photo).into_iter();
+    let found = small.into_iter().chain(as_photo.flat_map(|readings| readings()));
+    Box::new(found.map(move |reading| (GrayImage::new(width, height, reading.ink), reading.doubt)))
 }
 
 /// The image without opacity: on white, or on black if nothing is visible on white.

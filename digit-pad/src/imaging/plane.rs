@@ -1,8 +1,14 @@
 //! A plane of bytes, with the filters of background removal. Filters run down the columns, a row at a time, so that the
 //! compiler vectorizes them.
 
-/// Side of the blocks in which a plane is transposed, and from which its illumination is estimated.
+use std::ops::Range;
+
+/// Side of the blocks from which the illumination is estimated.
 const BLOCK: usize = 16;
+/// Side of the blocks in which a plane is transposed: the bytes of a word.
+const BYTES: usize = 8;
+/// Number of columns that a filter takes at once.
+const STRIP: usize = 128;
 
 /// Values row by row.
 #[derive(Clone, Debug)]
@@ -40,10 +46,14 @@ impl Plane {
 
     pub(super) fn transposed(&self) -> Self {
         let mut values = vec![0; self.values.len()];
-        for top in (0..self.height).step_by(BLOCK) {
-            for left in (0..self.width).step_by(BLOCK) {
-                for y in top..(top + BLOCK).min(self.height) {
-                    for x in left..(left + BLOCK).min(self.width) {
+        for left in (0..self.width).step_by(BYTES) {
+            for top in (0..self.height).step_by(BYTES) {
+                if top + BYTES <= self.height && left + BYTES <= self.width {
+                    self.transpose_block((left, top), &mut values);
+                    continue;
+                }
+                for y in top..(top + BYTES).min(self.height) {
+                    for x in left..(left + BYTES).min(self.width) {
                         values[x * self.height + y] = self.values[y * self.width + x];
                     }
                 }
@@ -56,9 +66,44 @@ impl Plane {
         }
     }
 
+    /// Transposes 8×8 values, each row in a word: exchanges ever larger blocks off the diagonal (Warren, 2012, "Hacker's
+    /// Delight", section 7-3).
+    fn transpose_block(&self, (left, top): (usize, usize), values: &mut [u8]) {
+        const STEPS: [(usize, u64); 3] = [
+            (1, 0x00ff_00ff_00ff_00ff),
+            (2, 0x0000_ffff_0000_ffff),
+            (4, 0x0000_0000_ffff_ffff),
+        ];
+        let mut rows: [u64; BYTES] = std::array::from_fn(|y| {
+            let at = (top + y) * self.width + left;
+            u64::from_le_bytes(self.values[at..at + BYTES].try_into().expect("eight bytes"))
+        });
+        for (step, mask) in STEPS {
+            for upper in (0..BYTES).filter(|row| row & step == 0) {
+                let differing = ((rows[upper] >> (8 * step)) ^ rows[upper + step]) & mask;
+                rows[upper] ^= differing << (8 * step);
+                rows[upper + step] ^= differing;
+            }
+        }
+        for (x, row) in rows.iter().enumerate() {
+            let at = (left + x) * self.height + top;
+            values[at..at + BYTES].copy_from_slice(&row.to_le_bytes());
+        }
+    }
+
     /// The mean of 3×3 values; those at the edge continue beyond it.
     pub(super) fn blurred(&self) -> Self {
-        self.blurred_down().transposed().blurred_down().transposed()
+        let mut plane = self.blurred_down();
+        let mut row = vec![0; plane.width + 2];
+        for values in plane.values.chunks_exact_mut(plane.width.max(1)) {
+            row[0] = values[0];
+            row[1..=values.len()].copy_from_slice(values);
+            row[values.len() + 1] = values[values.len() - 1];
+            for (value, triple) in values.iter_mut().zip(row.windows(3)) {
+                *value = mean(triple[0], triple[1], triple[2]);
+            }
+        }
+        plane
     }
 
     fn blurred_down(&self) -> Self {
@@ -66,55 +111,38 @@ impl Plane {
         for y in 0..self.height {
             let (above, below) = (self.row(y.saturating_sub(1)), self.row((y + 1).min(self.height - 1)));
             let rows = above.iter().zip(self.row(y)).zip(below);
-            values.extend(rows.map(|((&a, &b), &c)| ((u16::from(a) + u16::from(b) + u16::from(c) + 1) / 3) as u8));
+            values.extend(rows.map(|((&a, &b), &c)| mean(a, b, c)));
         }
         Plane { values, ..*self }
     }
 
     /// Morphological dilation: the largest value within `radius` along each axis.
     pub(super) fn dilated(&self, radius: usize) -> Self {
-        let down = |plane: &Plane| plane.extreme_down(radius, u8::max);
-        down(&down(self).transposed()).transposed()
+        let across = self.transposed().extreme_down(radius, u8::max);
+        across.transposed().extreme_down(radius, u8::max)
     }
 
     /// Morphological closing: raises what is darker than its surroundings within `radius`.
-    pub(super) fn closed(&self, radius: usize) -> Self {
+    pub(super) fn closed(self, radius: usize) -> Self {
         let dilated = self.extreme_down(radius, u8::max).transposed();
         let across = dilated.extreme_down(radius, u8::max).extreme_down(radius, u8::min);
         across.transposed().extreme_down(radius, u8::min)
     }
 
     /// Replaces each value by the extreme one of its column within `radius`, block by block (van Herk, 1992; Gil and
-    /// Werman, 1993).
-    fn extreme_down(&self, radius: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> Self {
-        let (width, height, block) = (self.width, self.height, 2 * radius + 1);
-        let (mut forward, mut backward) = (self.values.clone(), self.values.clone());
-        for y in 1..height {
-            if !y.is_multiple_of(block) {
-                let (before, here) = forward.split_at_mut(y * width);
-                combine(here, &before[(y - 1) * width..], width, pick);
-            }
-            let up = height - 1 - y;
-            if !(up + 1).is_multiple_of(block) {
-                let (here, after) = backward.split_at_mut((up + 1) * width);
-                combine(&mut here[up * width..], after, width, pick);
+    /// Werman, 1993). Columns are taken in strips that fit into the cache.
+    fn extreme_down(mut self, radius: usize, pick: impl Fn(u8, u8) -> u8 + Copy) -> Self {
+        let mut strip = Strip::default();
+        for left in (0..self.width).step_by(STRIP) {
+            let columns = left..(left + STRIP).min(self.width);
+            strip.load(&self, columns.clone());
+            strip.scan(2 * radius + 1, pick);
+            for y in 0..self.height {
+                let row = &mut self.values[y * self.width..][columns.clone()];
+                strip.extreme(y, radius, pick, row);
             }
         }
-        let mut values = Vec::with_capacity(self.values.len());
-        for y in 0..height {
-            let (from, to) = (y.saturating_sub(radius), (y + radius).min(height - 1));
-            let last = &forward[to * width..(to + 1) * width];
-            let first = &backward[from * width..(from + 1) * width];
-            // At the ends, a window is shorter than a block and may lie within one.
-            if from / block != to / block {
-                values.extend(first.iter().zip(last).map(|(&a, &b)| pick(a, b)));
-            } else if from.is_multiple_of(block) {
-                values.extend_from_slice(last);
-            } else {
-                values.extend_from_slice(first);
-            }
-        }
-        Plane { values, ..*self }
+        self
     }
 
     /// Adds a margin on each side: of this value, or of the outermost values repeated.
@@ -148,7 +176,17 @@ impl Plane {
 
     /// Number of values of each level.
     pub(super) fn histogram(&self) -> [usize; 256] {
-        histogram(self.values.iter().copied())
+        // In parts, as neighbors are often equal, and adding to the same count again waits for the last time.
+        const PARTS: usize = 4;
+        let mut counts = [[0; 256]; PARTS];
+        let whole = self.values.chunks_exact(PARTS);
+        let rest = histogram(whole.remainder().iter().copied());
+        for values in whole {
+            for (counts, &value) in counts.iter_mut().zip(values) {
+                counts[usize::from(value)] += 1;
+            }
+        }
+        std::array::from_fn(|level| rest[level] + counts.iter().map(|counts| counts[level]).sum::<usize>())
     }
 
     /// The outermost values.
@@ -175,11 +213,18 @@ impl Plane {
         let (mut sum, mut absolute) = (0.0, 0.0);
         for y in 0..self.height {
             let light = &light[y / BLOCK * columns..][..columns];
+            // A sum for each column of a block, so that the compiler vectorizes them.
+            let (mut sums, mut absolutes) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
             for (values, light) in self.row(y).chunks(BLOCK).zip(light) {
-                let cube = |&value: &u8| (f32::from(value) - light).powi(3);
-                sum += f64::from(values.iter().map(cube).sum::<f32>());
-                absolute += f64::from(values.iter().map(|value| cube(value).abs()).sum::<f32>());
+                for ((&value, sum), absolute) in values.iter().zip(&mut sums).zip(&mut absolutes) {
+                    let difference = f32::from(value) - light;
+                    let cube = difference * difference * difference;
+                    *sum += cube;
+                    *absolute += cube.abs();
+                }
             }
+            sum += f64::from(sums.iter().sum::<f32>());
+            absolute += f64::from(absolutes.iter().sum::<f32>());
         }
         if absolute > 0.0 { (sum / absolute) as f32 } else { 0.0 }
     }
@@ -208,7 +253,7 @@ impl Plane {
         let mut sums = vec![0.0f64; columns * rows];
         for y in 0..self.height {
             let row = self.row(y).chunks(BLOCK).zip(&mut sums[y / BLOCK * columns..]);
-            row.for_each(|(values, sum)| *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>());
+            row.for_each(|(values, sum)| *sum += f64::from(values.iter().map(|&value| u32::from(value)).sum::<u32>()));
         }
         let area = |x: usize, y: usize| {
             let side = |at: usize, length: usize| (length - at * BLOCK).min(BLOCK);
@@ -228,6 +273,66 @@ impl Plane {
         };
         (0..columns * rows).map(mean).collect()
     }
+}
+
+/// Columns of a plane, and the extremes of the blocks in them.
+#[derive(Default)]
+struct Strip {
+    width: usize,
+    height: usize,
+    /// The extreme value of a block up to each row.
+    forward: Vec<u8>,
+    /// The extreme value of a block from each row on.
+    backward: Vec<u8>,
+}
+
+impl Strip {
+    fn load(&mut self, plane: &Plane, columns: Range<usize>) {
+        (self.width, self.height) = (columns.len(), plane.height);
+        self.forward.clear();
+        for y in 0..plane.height {
+            self.forward.extend_from_slice(&plane.row(y)[columns.clone()]);
+        }
+        self.backward.clone_from(&self.forward);
+    }
+
+    fn scan(&mut self, block: usize, pick: impl Fn(u8, u8) -> u8 + Copy) {
+        let (width, height) = (self.width, self.height);
+        for y in 1..height {
+            if !y.is_multiple_of(block) {
+                let (before, here) = self.forward.split_at_mut(y * width);
+                combine(here, &before[(y - 1) * width..], width, pick);
+            }
+            let up = height - 1 - y;
+            if !(up + 1).is_multiple_of(block) {
+                let (here, after) = self.backward.split_at_mut((up + 1) * width);
+                combine(&mut here[up * width..], after, width, pick);
+            }
+        }
+    }
+
+    /// The extremes within `radius` of row `y`.
+    fn extreme(&self, y: usize, radius: usize, pick: impl Fn(u8, u8) -> u8, row: &mut [u8]) {
+        let block = 2 * radius + 1;
+        let (from, to) = (y.saturating_sub(radius), (y + radius).min(self.height - 1));
+        let last = &self.forward[to * self.width..][..self.width];
+        let first = &self.backward[from * self.width..][..self.width];
+        // At the ends, a window is shorter than a block and may lie within one.
+        if from / block != to / block {
+            for (value, (&a, &b)) in row.iter_mut().zip(first.iter().zip(last)) {
+                *value = pick(a, b);
+            }
+        } else if from.is_multiple_of(block) {
+            row.copy_from_slice(last);
+        } else {
+            row.copy_from_slice(first);
+        }
+    }
+}
+
+/// The mean, rounded.
+fn mean(a: u8, b: u8, c: u8) -> u8 {
+    ((u16::from(a) + u16::from(b) + u16::from(c) + 1) / 3) as u8
 }
 
 /// Combines a row with another one, in place.
@@ -274,7 +379,7 @@ mod tests {
     proptest! {
         #[test]
         fn extremes_are_those_of_the_window(plane in planes(), radius in 0..20usize) {
-            let found = plane.extreme_down(radius, u8::max);
+            let found = plane.clone().extreme_down(radius, u8::max);
             for y in 0..plane.height {
                 for x in 0..plane.width {
                     let window = y.saturating_sub(radius)..=(y + radius).min(plane.height - 1);
@@ -292,8 +397,28 @@ mod tests {
                 let corner = if margin == 0 { plane.values[0] } else { value.unwrap_or(plane.values[0]) };
                 prop_assert_eq!(padded.values[0], corner);
             }
-            prop_assert_eq!(&plane.transposed().transposed().values, &plane.values);
-            prop_assert_eq!(plane.transposed().row(plane.width - 1)[0], plane.row(0)[plane.width - 1]);
+            let transposed = plane.transposed();
+            for y in 0..plane.height {
+                for x in 0..plane.width {
+                    prop_assert_eq!(transposed.row(x)[y], plane.row(y)[x]);
+                }
+            }
+        }
+
+        #[test]
+        fn blurred_values_are_means_of_rows_of_means_of_columns(plane in planes()) {
+            let near = |at: usize, count: usize| [at.saturating_sub(1), at, (at + 1).min(count - 1)];
+            let down = |x: usize, y: usize| {
+                let [a, b, c] = near(y, plane.height).map(|y| plane.row(y)[x]);
+                mean(a, b, c)
+            };
+            let blurred = plane.blurred();
+            for y in 0..plane.height {
+                for x in 0..plane.width {
+                    let [a, b, c] = near(x, plane.width).map(|x| down(x, y));
+                    prop_assert_eq!(blurred.row(y)[x], mean(a, b, c));
+                }
+            }
         }
 
         #[test]
@@ -313,6 +438,11 @@ mod tests {
             let mut sorted = values.clone();
             sorted.sort_unstable();
             prop_assert_eq!(quantile(&histogram(values.into_iter()), 0.5), sorted[(sorted.len() - 1) / 2]);
+        }
+
+        #[test]
+        fn every_value_is_counted(plane in planes()) {
+            prop_assert_eq!(plane.histogram(), histogram(plane.values.iter().copied()));
         }
 
         #[test]

@@ -26,11 +26,7 @@ pub(super) fn readings(plane: &Plane) -> Vec<Reading> {
     let background = quantile(&border, 0.5);
     let contrast = contrast(&plane.values);
     let mut found: Vec<Reading> = ink(plane, background, contrast)
-        .map(|ink| Reading {
-            ink,
-            doubt: 0.0,
-            area: plane.values.len() as f32,
-        })
+        .map(|ink| Reading { ink, doubt: 0.0 })
         .into_iter()
         .collect();
     let differs = |level: usize| level.abs_diff(usize::from(background)) > usize::from(contrast) / 2;
@@ -48,7 +44,6 @@ pub(super) fn readings(plane: &Plane) -> Vec<Reading> {
         found.extend(ink(plane, other, contrast).map(|ink| Reading {
             ink,
             doubt: OTHER_BACKGROUND,
-            area: plane.values.len() as f32,
         }));
     }
     found

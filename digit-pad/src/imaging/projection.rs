@@ -25,28 +25,46 @@ pub(super) fn gray(image: DynamicImage) -> Plane {
     let rgb = image.into_rgb8();
     let colors = Colors::of(&rgb);
     let values = if colors.is_told_by_brightness() {
-        brightness(rgb, &colors)
+        brightness(&rgb, &colors)
     } else {
-        let project = |pixel: &image::Rgb<u8>| (128.0 + colors.along(pixel.0)).clamp(0.0, 255.0) as u8;
-        rgb.pixels().map(project).collect()
+        map_colors(&rgb, |color| 128.0 + colors.along(color))
     };
     Plane { width, height, values }
 }
 
 /// Brightness, where colors apart from the ink's are lightened if the ink is darker than the paper.
-fn brightness(rgb: RgbImage, colors: &Colors) -> Vec<u8> {
-    let lightens = dot(colors.axis, BRIGHTNESS) * colors.skew < 0.0;
-    let luma = |[red, green, blue]: [u8; 3]| {
-        (u32::from(red) * 2126 + u32::from(green) * 7152 + u32::from(blue) * 722) / 10_000
-    };
-    let gray = |pixel: &image::Rgb<u8>| {
-        let luma = luma(pixel.0);
-        if !lightens {
-            return luma as u8;
+fn brightness(rgb: &RgbImage, colors: &Colors) -> Vec<u8> {
+    // All terms are whole numbers, so the sum is exact, and so is the whole part of the quotient.
+    let luma = |[red, green, blue]: [f32; 3]| (red * 2126.0 + green * 7152.0 + blue * 722.0) / 10_000.0;
+    if dot(colors.axis, BRIGHTNESS) * colors.skew < 0.0 {
+        let lightened = |color| OTHER_COLOR * (colors.apart(color) - NOISE).max(0.0);
+        map_colors(rgb, |color| luma(color) as i32 as f32 + lightened(color))
+    } else {
+        map_colors(rgb, luma)
+    }
+}
+
+/// The whole part of a value of each pixel's red, green and blue, from 0 to 255. Pixels are converted block by block, so
+/// that the compiler vectorizes `value`.
+fn map_colors(rgb: &RgbImage, value: impl Fn([f32; 3]) -> f32) -> Vec<u8> {
+    const BLOCK: usize = 64;
+    let mut values = Vec::with_capacity(rgb.len() / 3);
+    for pixels in rgb.as_raw().chunks(3 * BLOCK) {
+        let mut channels = [[0.0; BLOCK]; 3];
+        for (at, pixel) in pixels.chunks_exact(3).enumerate() {
+            for (channel, &value) in channels.iter_mut().zip(pixel) {
+                channel[at] = f32::from(value);
+            }
         }
-        (luma as f32 + OTHER_COLOR * (colors.apart(pixel.0) - NOISE).max(0.0)).min(255.0) as u8
-    };
-    rgb.pixels().map(gray).collect()
+        let [red, green, blue] = &channels;
+        let mut mapped = [0.0; BLOCK];
+        for (at, mapped) in mapped.iter_mut().enumerate() {
+            *mapped = value([red[at], green[at], blue[at]]).clamp(0.0, 255.0);
+        }
+        let mapped = mapped.map(|value| value as i32 as u8);
+        values.extend_from_slice(&mapped[..pixels.len() / 3]);
+    }
+    values
 }
 
 /// The paper's color, and the direction of colors from it with the most contrast.
@@ -96,17 +114,17 @@ impl Colors {
         self.axis == BRIGHTNESS || self.share >= LEAST_SHARE * LEAST_SHARE
     }
 
-    fn difference(&self, color: [u8; 3]) -> [f32; 3] {
-        std::array::from_fn(|channel| f32::from(color[channel]) - self.paper[channel])
+    fn difference(&self, color: [f32; 3]) -> [f32; 3] {
+        std::array::from_fn(|channel| color[channel] - self.paper[channel])
     }
 
     /// Distance from the paper along the axis.
-    fn along(&self, color: [u8; 3]) -> f32 {
+    fn along(&self, color: [f32; 3]) -> f32 {
         dot(self.difference(color), self.axis)
     }
 
     /// Distance from the axis.
-    fn apart(&self, color: [u8; 3]) -> f32 {
+    fn apart(&self, color: [f32; 3]) -> f32 {
         let difference = self.difference(color);
         let along = dot(difference, self.axis);
         (dot(difference, difference) - along * along).max(0.0).sqrt()

@@ -88,8 +88,8 @@ impl ImageClassifier {
 
     /// Classifies the digit in an image file, in the way to see its ink that makes the model surest.
     fn classify_digit(&mut self, path: &Path) -> Result<ImageClass, Error> {
-        let found = image_file::open_readings(path)?;
-        let surest = surest::find(&found.images, |pixels| self.probabilities(pixels))?;
+        let mut found = image_file::open_readings(path)?;
+        let surest = surest::find(&mut found, |pixels| self.probabilities(pixels))?;
         let surest = surest.ok_or_else(|| Error::BlankImage {
             path: path.to_owned(),
             width: found.width,

@@ -47,43 +47,43 @@ impl Surest {
 }
 
 /// Finds the way, of images each with a doubt, that gets the highest probability less its doubt; `None` if all images
-/// are blank.
+/// are blank. No further image is asked for once one is sure.
 pub(super) fn find<E>(
-    images: &[(GrayImage, f32)],
+    images: impl IntoIterator<Item = (GrayImage, f32)>,
     mut classify: impl FnMut(&[u8]) -> Result<Vec<f32>, E>,
 ) -> Result<Option<Surest>, E> {
-    let mut best: Option<(usize, Surest)> = None;
-    let is_better = |best: &Option<(usize, Surest)>, found: &Surest| {
-        best.as_ref().is_none_or(|(_, best)| found.score() > best.score())
-    };
-    for (index, (image, doubt)) in images.iter().enumerate() {
-        let Some(pixels) = normalize(image) else {
+    let mut best: Option<(GrayImage, Surest)> = None;
+    let mut last = None;
+    for (image, doubt) in images {
+        let pixels = normalize(&image);
+        let Some(pixels) = pixels.filter(|_| pixels != last) else {
             continue;
         };
-        let probabilities = classify(&pixels)?;
+        last = Some(pixels);
         let found = Surest {
-            probabilities,
-            doubt: *doubt,
+            probabilities: classify(&pixels)?,
+            doubt,
             is_rotated: false,
             is_several: false,
         };
-        if is_better(&best, &found) {
-            best = Some((index, found));
-        }
-        if best.as_ref().is_some_and(|(_, best)| best.score() >= SURE) {
-            break;
+        if best.as_ref().is_none_or(|(_, best)| found.score() > best.score()) {
+            let is_sure = found.score() >= SURE;
+            best = Some((image, found));
+            if is_sure {
+                break;
+            }
         }
     }
-    let Some((index, mut surest)) = best else {
+    let Some((image, mut surest)) = best else {
         return Ok(None);
     };
-    surest.is_several = has_parts_side_by_side(&images[index].0);
+    surest.is_several = has_parts_side_by_side(&image);
     if surest.score() >= SURE {
         return Ok(Some(surest));
     }
-    let (image, doubt) = &images[index];
+    let doubt = surest.doubt;
     for (degrees, more) in ROTATIONS {
-        let Some(pixels) = normalize(&rotated(image, degrees)) else {
+        let Some(pixels) = normalize(&rotated(&image, degrees)) else {
             continue;
         };
         let found = Surest {
@@ -106,8 +106,8 @@ fn has_parts_side_by_side(image: &GrayImage) -> bool {
     };
     // Left, right, top and bottom.
     let mut parts: Vec<[usize; 4]> = Vec::new();
-    let is_ink = |at: usize| image.pixels()[at] >= PART_INK;
-    components::label(image.width(), image.height(), is_ink, |component, at| {
+    let is_ink = image.pixels().iter().map(|&gray| gray >= PART_INK);
+    components::label((image.width(), image.height()), is_ink, |component, at| {
         let (x, y) = (at % image.width(), at / image.width());
         if component == parts.len() {
             parts.push([x, x, y, y]);
@@ -185,11 +185,27 @@ mod tests {
                 Ok(vec![first, 1.0 - first])
             }
         };
-        let found = find(&images, classify(0.9)).unwrap().unwrap();
+        let find = |from: usize, lying| find(images[from..].to_vec(), classify(lying));
+        let found = find(0, 0.9).unwrap().unwrap();
         assert_eq!((found.probabilities[0], found.doubt), (0.9, 0.02));
-        assert_eq!(find(&images, classify(0.61)).unwrap().unwrap().doubt, 0.0);
-        assert_eq!(find(&images[1..2], classify(0.9)), Ok(None));
-        assert_eq!(find(&images, |_| Err::<Vec<f32>, _>("broken")), Err("broken"));
+        assert_eq!(find(0, 0.61).unwrap().unwrap().doubt, 0.0);
+        assert_eq!(super::find([images[1].clone()], classify(0.9)), Ok(None));
+        assert_eq!(
+            super::find(images.clone(), |_| Err::<Vec<f32>, _>("broken")),
+            Err("broken")
+        );
+    }
+
+    #[test]
+    fn nothing_is_asked_for_after_a_sure_image() {
+        let mut asked = 0;
+        let images = std::iter::repeat_with(|| {
+            asked += 1;
+            (bar(asked * 4, 40), 0.0)
+        });
+        let classify = |_: &[u8]| -> Result<Vec<f32>, ()> { Ok(vec![0.995, 0.005]) };
+        assert_eq!(find(images, classify).unwrap().unwrap().doubt, 0.0);
+        assert_eq!(asked, 1);
     }
 
     #[test]

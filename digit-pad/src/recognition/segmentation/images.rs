@@ -138,7 +138,8 @@ impl<'a> Parts<'a> {
         let (pixels, width, threshold) = (self.image.pixels(), self.image.width(), self.solid);
         let is_solid = |at: usize| f32::from(pixels[at]) >= threshold && rules.binary_search(&at).is_err();
         let mut found: Vec<(Extent, u8)> = Vec::new();
-        self.labels = components::label(width, self.image.height(), is_solid, |component, at| {
+        let size = (width, self.image.height());
+        self.labels = components::label(size, (0..pixels.len()).map(is_solid), |component, at| {
             if component == found.len() {
                 found.push((Extent::default(), 0));
             }
