@@ -21,10 +21,10 @@ use crate::{
     network::check_finite,
 };
 
-/// Version of the operators.
-const OPSET: i64 = 28;
-/// Version of the file format.
-const IR_VERSION: i64 = 14;
+/// Version of the operators: the first that has `Gelu`, since runtimes refuse files of later versions than their own.
+const OPSET: i64 = 20;
+/// Version of the file format: the one that came with these operators.
+const IR_VERSION: i64 = 9;
 /// Largest message of Protocol Buffers, in bytes.
 const MAX_LEN: usize = i32::MAX as usize;
 
@@ -76,7 +76,7 @@ impl Model {
     /// Its `input` is `[batch, features]` or `[batch, channels, height, width]` for any batch, and so is its `output`.
     /// Tensors have the names of [`Network::tensors`](crate::Network::tensors), and nodes the text form of their layer as
     /// documentation. The metadata are those of a weights file: `network`, `labels`, `mean` and `std`, and the
-    /// notes. The operators are those of opset 28, and the same model gives the same bytes.
+    /// notes. The operators are those of opset 20, of 2023, and the same model gives the same bytes.
     ///
     /// ```
     /// use nn_core::{Network, formats::{Model, OnnxOptions}};
