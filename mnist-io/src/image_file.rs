@@ -1,8 +1,9 @@
 //! Image files: decoding, and resizing to the shape of a data set's images (feature `images`).
 
 use std::{
+    error::Error as _,
     fs::File,
-    io::{Cursor, Read},
+    io::{self, Cursor, Read},
     path::Path,
 };
 
@@ -14,7 +15,7 @@ use image::{
 use crate::{
     error::{Error, Result},
     image_shape::ImageShape,
-    indexed_tiff,
+    indexed_tiff::{self, END_IS_MISSING},
 };
 
 /// Names of the supported formats, for messages.
@@ -226,9 +227,6 @@ fn without_missing_rows(image: DynamicImage) -> Option<DynamicImage> {
     Some(image.crop_imm(0, 0, width, last + 1))
 }
 
-/// Why a truncated JPEG is refused.
-const END_IS_MISSING: &str = "the image is damaged: its end is missing";
-
 /// Decodes an image and rotates it upright, or says why that is impossible.
 fn decode_or_reason(bytes: &[u8]) -> std::result::Result<DynamicImage, String> {
     let is_jpeg = image::guess_format(bytes).is_ok_and(|format| format == ImageFormat::Jpeg);
@@ -253,7 +251,6 @@ fn decode_stored(bytes: &[u8]) -> std::result::Result<(DynamicImage, Orientation
     if let Some(image) = indexed_tiff::decode(bytes, check_size) {
         return image;
     }
-    let damaged = |error: ImageError| format!("the image is damaged: {error}");
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .map_err(damaged)?;
@@ -263,6 +260,18 @@ fn decode_stored(bytes: &[u8]) -> std::result::Result<(DynamicImage, Orientation
     // Without a readable orientation, the image is taken as it is stored.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((DynamicImage::from_decoder(decoder).map_err(damaged)?, orientation))
+}
+
+/// Says that an image is damaged, or that its end is missing where that is why.
+fn damaged(error: ImageError) -> String {
+    let is_end = |cause: &io::Error| cause.kind() == io::ErrorKind::UnexpectedEof;
+    let ends = matches!(&error, ImageError::IoError(cause) if is_end(cause));
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    if ends || causes.any(|cause| cause.downcast_ref().is_some_and(is_end)) {
+        END_IS_MISSING.to_owned()
+    } else {
+        format!("the image is damaged: {error}")
+    }
 }
 
 fn check_size(width: u32, height: u32) -> std::result::Result<(), String> {
@@ -395,6 +404,10 @@ mod tests {
                 };
             for length in (0..end).step_by(7).chain([end - 1]) {
                 assert!(decode(&whole[..length]).is_err(), "{format:?} of {length} bytes");
+            }
+            if [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff].contains(&format) {
+                let error = decode(&whole[..end - 1]).unwrap_err().to_string();
+                assert!(error.contains(END_IS_MISSING), "{format:?}: {error}");
             }
         }
     }

@@ -8,6 +8,8 @@ use tiff::{
     tags::Tag,
 };
 
+/// Why a truncated image is refused.
+pub(crate) const END_IS_MISSING: &str = "the image is damaged: its end is missing";
 /// Tags of the TIFF 6.0 specification, section 8.
 const BITS_PER_SAMPLE: u16 = 258;
 const PHOTOMETRIC_INTERPRETATION: u16 = 262;
@@ -111,7 +113,7 @@ impl Indexed {
         };
         let levels = self.unpacked(&packed, width as usize);
         if levels.len() as u64 != u64::from(width) * u64::from(height) {
-            return Err("the image is damaged: its end is missing".to_owned());
+            return Err(END_IS_MISSING.to_owned());
         }
         let image = if self.interpretation == PALETTE {
             let colors = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(damaged)?;
@@ -120,7 +122,7 @@ impl Indexed {
         } else {
             GrayImage::from_raw(width, height, self.grays(&levels)).map(DynamicImage::from)
         };
-        let image = image.ok_or_else(|| "the image is damaged: its end is missing".to_owned())?;
+        let image = image.ok_or_else(|| END_IS_MISSING.to_owned())?;
         let orientation = decoder.find_tag_unsigned(Tag::Orientation).ok().flatten();
         let orientation = orientation.and_then(Orientation::from_exif);
         Ok((image, orientation.unwrap_or(Orientation::NoTransforms)))
