@@ -295,7 +295,7 @@ pub enum DrawingFault {
     },
 
     /// The number has other characters than digits, marks and blanks, or none.
-    #[error("the number is {number:?}; expected its digits in quotes, as in \"405\", perhaps with -, . or ,")]
+    #[error("the number is {number:?}; expected its digits in quotes, as in \"405\", perhaps with - . , + × ÷ or =")]
     Number {
         /// The number in the file.
         number: String,

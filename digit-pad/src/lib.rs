@@ -71,7 +71,7 @@
 //! | [`imaging`] | gray images, components, background removal, image files |
 //! | [`graphics`] | canvas, text, color |
 //! | [`storage`] | paths, exports |
-//! | [`format`](mod@format), [`geometry`], [`error`] | numbers as text, points and rectangles, errors |
+//! | [`arithmetic`], [`format`](mod@format), [`geometry`], [`error`] | answers to rows of digits and signs, numbers as text, points and rectangles, errors |
 //!
 //! The path of a stroke: `window` reports pointer events to [`ui`], whose state holds the strokes ([`drawing`]);
 //! [`recognition`] rasterizes, normalizes and classifies them; `ui` turns the prediction into a scene and pixels
@@ -79,6 +79,7 @@
 
 #[cfg(feature = "window")]
 pub mod app;
+pub mod arithmetic;
 #[cfg(feature = "cli")]
 pub mod charts;
 pub mod drawing;

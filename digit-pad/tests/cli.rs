@@ -824,6 +824,25 @@ fn strokes_are_drawn_and_recognized() {
 }
 
 #[test]
+fn a_row_of_arithmetic_has_a_value() {
+    let folder = Folder::new();
+    let seven = json!([[0, 0], [60, 0], [20, 100]]);
+    let plus = [json!([[110, 30], [110, 70]]), json!([[90, 50], [130, 50]])];
+    let one = json!([[170, 0], [170, 100]]);
+    let equals = [json!([[210, 40], [250, 40]]), json!([[210, 60], [250, 60]])];
+    let strokes: Vec<_> = [seven].into_iter().chain(plus).chain([one]).chain(equals).collect();
+    let row = |count: usize, number: &str| json!({"number": number, "strokes": strokes[..count]});
+    let file = folder.write("sums.jsonl", format!("{}\n{}", row(6, "7+1="), row(4, "7+1")));
+    let objects = succeed(["replay", "--json", text(&file)]).objects();
+    assert_eq!(
+        (&objects[0]["number"], &objects[0]["value"]),
+        (&json!("7+1="), &json!("8"))
+    );
+    assert_eq!(keys(&objects[1]), ["known", "line", "number", "probability", "truth"]);
+    assert_eq!(objects[1]["number"], "7+1");
+}
+
+#[test]
 fn drawn_numbers_are_read_as_the_window_reads_them() {
     let folder = Folder::new();
     let seventeen = json!({"number": "17", "strokes": [[[60, 40], [60, 160]], [[120, 40], [200, 40], [150, 160]]]});

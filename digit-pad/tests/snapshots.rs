@@ -10,6 +10,8 @@ use digit_pad::{
         activations::{LayerActivation, Tiles},
         layer_info::LayerInfo,
         prediction::Prediction,
+        recognizer::Recognizer,
+        segmentation::{InkDigit, segment_ink},
     },
     training::progress::{Progress, Reading, Snapshot},
     ui::{Action, Effects, Event, ExampleView, Key, Modifiers, Opening, Painter, RecognizedDigit, State},
@@ -52,6 +54,64 @@ fn drawn(size: (usize, usize), predictions: &[Prediction]) -> State {
         RecognizedDigit::new(pixels, prediction.clone(), bounds)
     };
     state.show_digits(predictions.iter().enumerate().map(digit).collect());
+    state
+}
+
+/// The lines of `3+4=` and of an answer 8, from the left side of each character on, 130 high.
+const CHARACTERS: [&[&[(f32, f32)]]; 5] = [
+    &[&[
+        (4.0, 14.0),
+        (30.0, 0.0),
+        (62.0, 16.0),
+        (48.0, 50.0),
+        (26.0, 60.0),
+        (58.0, 72.0),
+        (70.0, 104.0),
+        (36.0, 130.0),
+        (0.0, 112.0),
+    ]],
+    &[&[(28.0, 38.0), (28.0, 94.0)], &[(0.0, 66.0), (56.0, 66.0)]],
+    &[
+        &[(46.0, 0.0), (0.0, 84.0), (80.0, 80.0)],
+        &[(58.0, 44.0), (52.0, 130.0)],
+    ],
+    &[&[(0.0, 52.0), (52.0, 50.0)], &[(0.0, 82.0), (52.0, 80.0)]],
+    &[&[
+        (64.0, 20.0),
+        (30.0, 0.0),
+        (10.0, 24.0),
+        (60.0, 84.0),
+        (52.0, 122.0),
+        (20.0, 126.0),
+        (6.0, 96.0),
+        (46.0, 56.0),
+        (66.0, 22.0),
+    ]],
+];
+
+/// The first characters of `3+4=8` on the canvas, as they are read.
+fn sum(size: (usize, usize), count: usize) -> State {
+    let mut ink = Ink::new();
+    ink.set_pen(16.0);
+    for (lines, left) in CHARACTERS.iter().take(count).zip([34.0, 128.0, 212.0, 316.0, 392.0]) {
+        for line in *lines {
+            let at = |&(x, y): &(f32, f32)| Point::new(left + x, 200.0 + y);
+            ink.pen_down(at(&line[0]));
+            line[1..].iter().for_each(|point| {
+                ink.pen_move(at(point));
+            });
+            ink.lift();
+        }
+    }
+    let mut state = State::new(size.0, size.1, Opening::Ink(ink));
+    let found = segment_ink(state.ink(), &mut Recognizer::embedded().expect("a recognizer"));
+    let digit = |found: InkDigit| {
+        // A probability that is the same on all machines.
+        let prediction = prediction(found.prediction.digit().into(), 0.998, found.prediction.known);
+        RecognizedDigit::new(found.pixels, prediction, found.bounds).placed(found.line, found.mark)
+    };
+    state.show_digits(found.into_iter().map(digit).collect());
+    state.set_motion(false);
     state
 }
 
@@ -123,6 +183,7 @@ fn states() -> Vec<(String, State)> {
         blank.set_motion(false);
         add("blank", blank);
         add("prediction", drawn(size, &[prediction(7, 0.993, true)]));
+        add("sum", sum(size, 4));
         let mut layers = drawn(size, &[prediction(7, 0.993, true)]);
         layers.act(Action::Layers);
         layers.show_layers(network_layers());
@@ -149,12 +210,26 @@ fn states() -> Vec<(String, State)> {
     let mut light = drawn(size, &[prediction(7, 0.993, true)]);
     light.act(Action::Theme);
     add("light", light);
+    for (name, count) in [("sum-light", 4), ("sum-wrong-light", 5)] {
+        let mut light = sum(size, count);
+        light.act(Action::Theme);
+        add(name, light);
+    }
+    add("sum-wrong", sum(size, 5));
     let mut help = drawn(size, &[prediction(7, 0.993, true)]);
     help.act(Action::Help);
     add("help", help);
     let mut examples = drawn(size, &[prediction(7, 0.993, true)]);
     let pixels = examples.network_input().expect("something is drawn");
-    examples.show_examples(Arc::new((0..5).map(|label| ExampleView { pixels, label }).collect()));
+    examples.show_examples(Arc::new(
+        (0..5)
+            .map(|label| ExampleView {
+                pixels,
+                label,
+                ink: None,
+            })
+            .collect(),
+    ));
     examples.act(Action::Examples);
     add("examples", examples);
     let mut tooltip = drawn(size, &[prediction(7, 0.993, true)]);

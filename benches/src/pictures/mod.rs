@@ -2,6 +2,7 @@
 
 pub mod canvas;
 pub mod digit;
+pub mod expressions;
 pub mod numbers;
 pub mod photos;
 

@@ -25,7 +25,7 @@ pub const PEN: f64 = 0.07;
 /// Rows in which digits are compared when they are moved together.
 const ROWS: usize = 64;
 
-type Line = Vec<[f64; 2]>;
+pub(super) type Line = Vec<[f64; 2]>;
 
 /// A digit as strokes, 1 high and with its left side at 0.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Written {
     rules: Vec<Line>,
 }
 
-fn between(random: &mut Random, low: f64, high: f64) -> f64 {
+pub(super) fn between(random: &mut Random, low: f64, high: f64) -> f64 {
     f64::from(random.between(low as f32, high as f32))
 }
 
@@ -93,7 +93,7 @@ pub fn written_numbers(path: &Path) -> Result<Vec<Written>, Error> {
 }
 
 /// Strokes scaled to a height of 1, from (0, 0) on. Digits that lie are not enlarged beyond a width of 1.
-fn standing(ink: &Ink) -> Vec<Line> {
+pub(super) fn standing(ink: &Ink) -> Vec<Line> {
     let bounds = ink.bounds().expect("a drawing has a stroke");
     let size = f64::from(bounds.height())
         .max(0.2 * f64::from(bounds.width()))
@@ -114,6 +114,22 @@ fn scaled(line: &Line, by: f64) -> Line {
     line.iter().map(|&[x, y]| [x * by, y * by]).collect()
 }
 
+/// Strokes scaled and then moved.
+pub(super) fn placed(strokes: &[Line], scale: f64, y: f64) -> impl Iterator<Item = Line> + '_ {
+    strokes
+        .iter()
+        .map(move |line| line.iter().map(|&[px, py]| [scale * px, scale * py + y]).collect())
+}
+
+/// The left, top, right and bottom end of strokes.
+pub(super) fn bounds(strokes: &[Line]) -> [f64; 4] {
+    let ends = [f64::MAX, f64::MAX, f64::MIN, f64::MIN];
+    let all = strokes.iter().flatten();
+    all.fold(ends, |[left, top, right, bottom], &[x, y]| {
+        [left.min(x), top.min(y), right.max(x), bottom.max(y)]
+    })
+}
+
 fn moved(lines: &[Line], x: f64, y: f64) -> impl Iterator<Item = Line> + '_ {
     lines
         .iter()
@@ -122,7 +138,7 @@ fn moved(lines: &[Line], x: f64, y: f64) -> impl Iterator<Item = Line> + '_ {
 
 impl Written {
     /// A row of digits, `gap` heights between the nearest points of neighbors: below 0 their lines cross.
-    fn row(digits: &[&PenDigit], gap: impl FnMut() -> f64) -> Self {
+    pub(super) fn row(digits: &[&PenDigit], gap: impl FnMut() -> f64) -> Self {
         let mut gap = gap;
         let mut row = Written {
             truth: String::new(),

@@ -398,6 +398,7 @@ impl Controller {
         let view = |example: &Example| ExampleView {
             pixels: example.image(),
             label: example.label(),
+            ink: example.ink().cloned(),
         };
         state.show_examples(Arc::new(self.examples.examples().iter().map(view).collect()));
     }

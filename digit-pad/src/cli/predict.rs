@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use digit_pad::{
     Error,
+    arithmetic::answers,
     format::printable,
     geometry::PixelRect,
     imaging::image_file::{self, LoadedImage},
@@ -35,7 +36,8 @@ pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Read all digits of an image as one number, with -, . and ,; ? is what cannot be read; lines are separated by blanks
+    /// Read all digits of an image as one number, with - . , and signs of arithmetic; ? is what cannot be read; lines are
+    /// separated by blanks
     #[arg(long)]
     number: bool,
 
@@ -66,6 +68,9 @@ enum Prediction {
         /// The number of each line from top to bottom, if there are several.
         #[serde(skip_serializing_if = "Option::is_none")]
         numbers: Option<Vec<String>>,
+        /// The answers to the lines that end in `=`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
         probability: f32,
         known: bool,
         digits: Vec<DigitInNumber>,
@@ -85,7 +90,7 @@ struct DigitInNumber {
 
 #[derive(Serialize)]
 struct MarkInNumber {
-    /// `-`, `.` or `,`; `?` is neither a digit nor a known mark.
+    /// `-`, `.`, `,`, `+`, `×`, `÷` or `=`; `?` is neither a digit nor a known mark.
     mark: char,
     r#box: PixelBox,
 }
@@ -160,12 +165,14 @@ fn predict_number(recognizer: &mut Recognizer, path: &Path, loaded: &LoadedImage
         return Err(loaded.blank(path));
     }
     let lines = numbers(found.iter().map(|found| (found.line, found.symbol())));
+    let sure_lines = numbers(found.iter().map(|found| (found.line, found.sure_symbol())));
     let known = found.iter().all(|found| found.prediction.known);
     let (digits, marks): (Vec<&ImageDigit>, Vec<&ImageDigit>) = found.iter().partition(|found| found.mark.is_none());
     Ok(Prediction::Number {
         path: path.display().to_string(),
         number: lines.join(" "),
         numbers: (lines.len() > 1).then_some(lines),
+        value: answers(sure_lines),
         probability: digits.iter().map(|digit| digit.prediction.probability()).product(),
         known,
         digits: digits.iter().map(|found| DigitInNumber::new(found, loaded)).collect(),

@@ -8,6 +8,7 @@ use std::{
 
 use digit_pad::{
     Error,
+    arithmetic::answers,
     drawing::file::{Drawing, Drawings},
     format::printable,
     recognition::{
@@ -75,8 +76,17 @@ struct Row<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Found<'a> {
-    Digit { label: Option<u8>, digit: u8 },
-    Number { truth: &'a str, number: String },
+    Digit {
+        label: Option<u8>,
+        digit: u8,
+    },
+    Number {
+        truth: &'a str,
+        number: String,
+        /// The answers to the lines that end in `=`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
 }
 
 /// The result over all labeled drawings, of digits and of numbers, and how many of all are known.
@@ -106,7 +116,7 @@ impl Counts {
     fn add(&mut self, row: &Row<'_>) {
         let (is_number, is_correct) = match &row.found {
             Found::Digit { label, digit } => (false, *label == Some(*digit)),
-            Found::Number { truth, number } => (true, number == truth),
+            Found::Number { truth, number, .. } => (true, number == truth),
         };
         self.drawings += 1;
         self.known += u64::from(row.known);
@@ -246,10 +256,11 @@ fn predict<'a>(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, dr
         Some(truth) => {
             let digits = segment_ink(&ink, recognizer);
             let number = numbers(digits.iter().map(|digit| (digit.line, digit.symbol()))).join(" ");
+            let value = answers(numbers(digits.iter().map(|digit| (digit.line, digit.sure_symbol()))));
             let read = digits.iter().filter(|digit| digit.mark.is_none());
             let probability = read.map(|digit| digit.prediction.probability()).product();
             let known = digits.iter().all(|digit| digit.prediction.known);
-            (Found::Number { truth, number }, probability, known)
+            (Found::Number { truth, number, value }, probability, known)
         }
     };
     Row {
@@ -274,7 +285,7 @@ fn print(row: &Row<'_>, as_json: bool) -> Outcome {
             label.map_or_else(|| "-".to_owned(), |label| label.to_string()),
             digit.to_string(),
         ),
-        Found::Number { truth, number } => ((*truth).to_owned(), number.clone()),
+        Found::Number { truth, number, .. } => ((*truth).to_owned(), number.clone()),
     };
     line(format_args!(
         "{path}{}\t{truth}\t{read}\t{:.4}",

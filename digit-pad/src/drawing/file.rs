@@ -111,8 +111,9 @@ pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFau
 
 fn checked_number(number: Option<String>, label: Option<u8>) -> Result<Option<String>, DrawingFault> {
     let Some(number) = number else { return Ok(None) };
+    let is_mark = |c: char| "-.,+×÷= ".contains(c);
     let is_number = |text: &str| {
-        text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || "-., ".contains(c))
+        text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || is_mark(c))
     };
     if label.is_some() {
         return Err(DrawingFault::LabelAndNumber);
@@ -303,7 +304,7 @@ mod tests {
         fn saved_drawings_are_loaded_unchanged(
             ink in inks(),
             label in proptest::option::of(0..=9u8),
-            number in proptest::option::of("-?[0-9]{1,9}([.,][0-9]{1,9})?( [0-9]{1,9})?"),
+            number in proptest::option::of("-?[0-9]{1,9}([.,][0-9]{1,9})?([ +×÷=-][0-9]{1,9})?=?"),
         ) {
             let number = number.filter(|_| label.is_none());
             let drawing = Drawing { label, number, ink };

@@ -3,5 +3,5 @@
 pub mod file;
 pub mod history;
 pub mod raster;
-mod smoothing;
+pub(crate) mod smoothing;
 pub mod strokes;

@@ -24,7 +24,7 @@ fn distinct(points: &[Point]) -> Vec<Point> {
 }
 
 /// The smooth curve of a stroke, in pixels at `scale` pixels per canvas unit: a polyline of at least one segment.
-pub(super) fn curve(stroke: &Stroke, scale: f32) -> Vec<Point> {
+pub(crate) fn curve(stroke: &Stroke, scale: f32) -> Vec<Point> {
     // Segments shorter than this, in pixels, look no smoother.
     const MIN_SEGMENT: f32 = 1.5;
     let smooth = without_tremor(evenly_spaced(&spline(&distinct(stroke.points()))));

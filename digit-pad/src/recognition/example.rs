@@ -92,6 +92,14 @@ impl Example {
         &self.input
     }
 
+    /// The strokes, if it has any.
+    pub fn ink(&self) -> Option<&Ink> {
+        match &self.input {
+            ExampleInput::Strokes(ink) => Some(ink),
+            ExampleInput::Image(_) => None,
+        }
+    }
+
     /// The network input: the image, or the normalized strokes.
     pub fn image(&self) -> Gray28 {
         match &self.input {

@@ -32,4 +32,5 @@ pub mod predictor;
 pub mod receptive_field;
 pub mod recognizer;
 pub mod segmentation;
+pub mod signs;
 mod surest;

@@ -1,6 +1,6 @@
 //! Predictions, and the trait of everything that predicts.
 
-use crate::recognition::{model::DIGITS, normalization::Gray28};
+use crate::recognition::{model::DIGITS, normalization::Gray28, signs::Sign};
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,11 @@ impl Prediction {
 pub trait Classifier {
     /// Classifies one normalized image.
     fn classify(&mut self, pixels: &Gray28) -> Prediction;
+
+    /// The most probable sign of arithmetic for a normalized image, and its probability; `None` if it knows no signs.
+    fn classify_sign(&mut self, _pixels: &Gray28) -> Option<(Sign, f32)> {
+        None
+    }
 }
 
 impl<F: FnMut(&Gray28) -> Prediction> Classifier for F {

@@ -13,6 +13,7 @@ use crate::{
         normalization::{Gray28, normalize, normalize_ink},
         prediction::{Classifier, Prediction},
         predictor::Predictor,
+        signs::{Sign, SignRecognizer},
     },
 };
 
@@ -36,6 +37,7 @@ pub const CONFIDENCE_THRESHOLD: f32 = 0.95;
 #[derive(Debug)]
 pub struct Recognizer {
     predictor: Predictor,
+    signs: SignRecognizer,
     /// Why an image has no probabilities.
     failure: Option<Error>,
 }
@@ -50,6 +52,7 @@ impl Recognizer {
         model.check_digits("use a model of digits, or classify images with `digit-pad predict` without --number")?;
         Ok(Recognizer {
             predictor: Predictor::new(model, 1)?,
+            signs: SignRecognizer::embedded()?,
             failure: None,
         })
     }
@@ -117,6 +120,10 @@ impl Classifier for Recognizer {
         };
         prediction.known = prediction.probability() >= CONFIDENCE_THRESHOLD;
         prediction
+    }
+
+    fn classify_sign(&mut self, pixels: &Gray28) -> Option<(Sign, f32)> {
+        Some(self.signs.classify(pixels))
     }
 }
 

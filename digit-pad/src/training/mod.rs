@@ -45,3 +45,5 @@ pub mod presets;
 pub mod progress;
 mod report;
 pub mod session;
+#[cfg(any(feature = "embedded", test))]
+pub mod sign_images;

@@ -166,22 +166,22 @@ fn letters(drawings: &[PenDrawing], rng: &mut impl Rng) -> Vec<Gray28> {
     images
 }
 
-fn strokes_of(ink: &Ink) -> Strokes {
+pub(super) fn strokes_of(ink: &Ink) -> Strokes {
     ink.strokes().iter().map(|stroke| stroke.points().to_vec()).collect()
 }
 
 /// The width of the pen, as a fraction of the drawing: of the first copy, that for recognition.
-fn pen(copy: usize, rng: &mut impl Rng) -> f32 {
+pub(super) fn pen(copy: usize, rng: &mut impl Rng) -> f32 {
     RECOGNITION_PEN * if copy == 0 { 1.0 } else { between(rng, 0.75, 1.35) }
 }
 
-fn image(strokes: Strokes, pen: f32) -> Option<Gray28> {
+pub(super) fn image(strokes: Strokes, pen: f32) -> Option<Gray28> {
     let ink: Ink = strokes.into_iter().map(|points| Stroke::new(points, PEN)).collect();
     normalize(&draw_with_pen(&ink.fit(), pen)?)
 }
 
 /// Slants, stretches and shakes a drawing.
-fn vary(strokes: &mut Strokes, rng: &mut impl Rng) {
+pub(super) fn vary(strokes: &mut Strokes, rng: &mut impl Rng) {
     const TREMOR: f32 = 0.012 * NATURAL_SIZE;
     let (slant, width, shear) = (
         between(rng, -0.25, 0.25),
@@ -195,7 +195,7 @@ fn vary(strokes: &mut Strokes, rng: &mut impl Rng) {
     }
 }
 
-fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
+pub(super) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * rng.random::<f32>()
 }
 

@@ -67,7 +67,7 @@ pub enum LrSchedule {
 
 impl Recipe {
     /// Makes a recipe with the settings that most presets share.
-    const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
+    pub(super) const fn new(epochs: usize, batch: usize, optimizer: Optimizer) -> Self {
         Self {
             images: None,
             epochs,

@@ -255,6 +255,7 @@ mod tests {
         let example = |i| ExampleView {
             pixels: [0; 784],
             label: (i % 10) as u8,
+            ink: None,
         };
         state.show_examples(Arc::new((0..2_000).map(example).collect()));
         state.act(Action::Examples);

@@ -96,7 +96,8 @@ impl State {
 
     /// Whether the window changes by itself: the caller then calls [`show_time`](State::show_time) for each frame.
     pub fn is_animated(&self) -> bool {
-        self.motion && self.overlay.is_none() && self.welcomes() && !Ghost::rests_at(self.ghost_seconds)
+        let is_drawing = self.welcomes() && !Ghost::rests_at(self.ghost_seconds);
+        self.motion && self.overlay.is_none() && (is_drawing || self.is_writing())
     }
 
     /// Shows the animation at a time in seconds since the window opened.
@@ -105,7 +106,7 @@ impl State {
             return Effects::default();
         }
         self.ghost_seconds = seconds;
-        Effects::REPAINT
+        self.write_at(seconds)
     }
 
     /// Turns animations on or off; without them the ghost is shown finished.

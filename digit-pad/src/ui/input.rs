@@ -275,6 +275,7 @@ impl State {
         self.was_touched = true;
         match self.tool {
             Tool::Pen => {
+                self.press_answer(point);
                 self.history.record(&self.document);
                 self.document.ink.pen_down(point);
                 Effects::RECOGNIZE
@@ -334,7 +335,7 @@ impl State {
 
     fn pointer_released(&mut self, x: f32, y: f32) -> Effects {
         if self.ink().is_drawing() {
-            let added = self.document.ink.pen_up(self.layout.canvas_point(x, y));
+            let added = self.document.ink.pen_up(self.layout.canvas_point(x, y)) | self.accept_answer();
             return if added { Effects::RECOGNIZE } else { Effects::REPAINT };
         }
         let target = self.pressed();
@@ -786,6 +787,7 @@ mod tests {
         let example = |i| ExampleView {
             pixels: [0; 784],
             label: (i % 10) as u8,
+            ink: None,
         };
         state.show_examples(Arc::new((0..3_000).map(example).collect()));
         state.act(Action::Examples);
@@ -930,6 +932,7 @@ mod tests {
             state.show_examples(Arc::new(vec![ExampleView {
                 pixels: [0; 784],
                 label: 3,
+                ink: None,
             }]));
             state.show_message("Removed 1 example");
             state.offer_undo(Action::RestoreExamples);

@@ -6,12 +6,14 @@
 pub mod action;
 pub mod answer;
 pub mod command;
+mod equations;
 pub mod event;
 mod example_list;
 pub mod explained;
 pub mod film;
 mod focus;
 pub mod ghost;
+mod handwriting;
 pub mod icons;
 mod input;
 mod layer_view;
@@ -26,6 +28,7 @@ mod scrubber;
 pub mod state;
 pub mod theme;
 mod why;
+mod written_answer;
 
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;

@@ -120,6 +120,7 @@ mod tests {
         state.show_examples(std::sync::Arc::new(vec![crate::ui::ExampleView {
             pixels: [0; 784],
             label: 3,
+            ink: None,
         }]));
         for (action, command) in [
             (Action::UndoExample, Command::UndoExample),

@@ -2,7 +2,7 @@
 
 use crate::{
     graphics::canvas::Rect,
-    ui::{layout::HitTarget, recognized_digit::RecognizedDigit, state::State},
+    ui::{layout::HitTarget, recognized_digit::RecognizedDigit, state::State, written_answer::CanvasEquation},
 };
 
 /// Width of a digit of the display face with its gap, in em.
@@ -19,33 +19,60 @@ const LINE: f32 = 0.95;
 pub(super) struct NumberCells {
     /// The cell of each digit and mark, in their order.
     pub(super) cells: Vec<Rect>,
+    /// The characters of the answers behind the lines, with their cells.
+    pub(super) results: Vec<(char, Rect)>,
     /// Size of the characters, in pixels.
     pub(super) size: f32,
 }
 
-/// Cells for the digits and marks of a number, as large as fits into `room`, but no larger than `largest` pixels.
-pub(super) fn number_cells(digits: &[RecognizedDigit], room: Rect, largest: f32) -> NumberCells {
-    let width = |digit: &RecognizedDigit| match digit.symbol() {
+fn width(character: char) -> f32 {
+    match character {
         '.' | ',' => POINT,
         _ => DIGIT,
-    };
+    }
+}
+
+/// Cells for the digits and marks of a number and for the answers behind its lines, as large as fits into `room`, but no
+/// larger than `largest` pixels. `answer` is that of a line.
+pub(super) fn number_cells(
+    digits: &[RecognizedDigit],
+    answer: impl Fn(usize) -> String,
+    room: Rect,
+    largest: f32,
+) -> NumberCells {
     let lines: Vec<&[RecognizedDigit]> = digits.chunk_by(|a, b| a.line == b.line).collect();
-    let widest = lines.iter().map(|line| line.iter().map(width).sum::<f32>());
+    let answers: Vec<String> = lines.iter().map(|line| answer(line[0].line)).collect();
+    let characters = |line: &[RecognizedDigit], answer: &str| -> Vec<char> {
+        line.iter().map(RecognizedDigit::symbol).chain(answer.chars()).collect()
+    };
+    let lines: Vec<(usize, Vec<char>)> = lines
+        .iter()
+        .zip(&answers)
+        .map(|(line, answer)| (line.len(), characters(line, answer)))
+        .collect();
+    let widest = lines
+        .iter()
+        .map(|(_, line)| line.iter().copied().map(width).sum::<f32>());
     let widest = widest.fold(DIGIT, f32::max);
     let by_height = room.height as f32 / (LINE * lines.len().max(1) as f32);
     let size = by_height.min(room.width as f32 / widest).min(largest);
-    let mut cells = Vec::with_capacity(digits.len());
-    for (line, i) in lines.iter().zip(0..) {
+    let (mut cells, mut results) = (Vec::with_capacity(digits.len()), Vec::new());
+    for ((count, line), i) in lines.iter().zip(0..) {
         let y = |line: i32| room.y + (line as f32 * LINE * size) as i32;
         let mut left = 0.0;
-        for digit in *line {
-            let right = left + width(digit) * size;
+        for (place, &character) in line.iter().enumerate() {
+            let right = left + width(character) * size;
             let (x, end) = (room.x + left as i32, room.x + right as i32);
-            cells.push(Rect::new(x, y(i), end - x, y(i + 1) - y(i)));
+            let cell = Rect::new(x, y(i), end - x, y(i + 1) - y(i));
+            if place < *count {
+                cells.push(cell);
+            } else {
+                results.push((character, cell));
+            }
             left = right;
         }
     }
-    NumberCells { cells, size }
+    NumberCells { cells, results, size }
 }
 
 impl State {
@@ -54,7 +81,13 @@ impl State {
         let is_number = self.digits.len() > 1 || self.digits.iter().any(|digit| digit.mark.is_some());
         let layout = &self.layout;
         let largest = 0.62 * layout.prediction.height as f32;
-        (is_number && self.shows_prediction()).then(|| number_cells(&self.digits, layout.number, largest))
+        (is_number && self.shows_prediction()).then(|| {
+            let answer = |line| {
+                let equation = self.equations.all.iter().find(|found| found.line == line);
+                equation.map_or_else(String::new, CanvasEquation::result)
+            };
+            number_cells(&self.digits, answer, layout.number, largest)
+        })
     }
 
     /// Index of the digit whose cell of the number is at a window position.
@@ -98,9 +131,11 @@ mod tests {
                 (0..count).map(move |i| digit(line, (i == 1).then_some(Mark::Point)))
             });
             let digits: Vec<_> = digits.collect();
-            let NumberCells { cells, size } = number_cells(&digits, room, 80.0);
+            let answer = |line: usize| "-12.5".repeat(line % 2);
+            let NumberCells { cells, results, size } = number_cells(&digits, answer, room, 80.0);
             prop_assert!(size > 0.0 && size <= 80.0);
-            prop_assert_eq!(cells.len(), digits.len());
+            prop_assert_eq!((cells.len(), results.len()), (digits.len(), 5 * (lines.len() / 2)));
+            let cells: Vec<Rect> = cells.into_iter().chain(results.into_iter().map(|(_, cell)| cell)).collect();
             for (i, cell) in cells.iter().enumerate() {
                 prop_assert_eq!(cell.intersection(&room), *cell);
                 prop_assert!(cells[..i].iter().all(|other| other.intersection(cell).is_empty()));
@@ -111,7 +146,7 @@ mod tests {
     #[test]
     fn lines_stand_under_one_another() {
         let digits = [digit(0, None), digit(0, Some(Mark::Minus)), digit(1, None)];
-        let cells = number_cells(&digits, Rect::new(0, 0, 300, 100), 60.0).cells;
+        let cells = number_cells(&digits, |_| String::new(), Rect::new(0, 0, 300, 100), 60.0).cells;
         assert!(cells[0].y == cells[1].y && cells[0].right() == cells[1].x);
         assert_eq!((cells[2].x, cells[2].y), (cells[0].x, cells[0].bottom()));
     }

@@ -2,7 +2,11 @@
 
 use crate::{
     geometry::Bounds,
-    recognition::{normalization::Gray28, prediction::Prediction, segmentation::Mark},
+    recognition::{
+        normalization::Gray28,
+        prediction::Prediction,
+        segmentation::{self, Mark},
+    },
 };
 
 /// A digit found on the canvas, with its prediction.
@@ -45,6 +49,11 @@ impl RecognizedDigit {
     #[must_use]
     pub fn placed(self, line: usize, mark: Option<Mark>) -> Self {
         RecognizedDigit { line, mark, ..self }
+    }
+
+    /// The character that it is for certain; `?` if the network is not sure.
+    pub(super) fn sure_symbol(&self) -> char {
+        segmentation::sure_symbol(&self.prediction, self.mark)
     }
 
     /// The character shown for it: the mark, or the most probable digit.

@@ -23,6 +23,7 @@ use crate::{
         explained::Why,
         layout::{Focus, HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
+        written_answer::Equations,
     },
 };
 
@@ -69,6 +70,8 @@ pub struct ExampleView {
     pub pixels: Gray28,
     /// The digit that the user assigned.
     pub label: u8,
+    /// Its strokes, if it was drawn.
+    pub ink: Option<Ink>,
 }
 
 /// What the pressed pointer is dragging or holding.
@@ -100,6 +103,7 @@ pub struct State {
     pub(super) ghost_seconds: f32,
     pub(super) motion: bool,
     pub(super) digits: Vec<RecognizedDigit>,
+    pub(super) equations: Equations,
     /// Index of the digit that was selected by a click, until the drawing changes.
     pub(super) chosen: Option<usize>,
     pub(super) activations: Option<Arc<Vec<LayerActivation>>>,
@@ -153,6 +157,7 @@ impl State {
             ghost_seconds: 0.0,
             motion: true,
             digits: Vec::new(),
+            equations: Equations::default(),
             chosen: None,
             activations: None,
             layers: None,
@@ -314,6 +319,7 @@ impl State {
             self.chosen = None;
         }
         self.digits = digits;
+        self.find_equations();
     }
 
     /// Shows the activations of every layer.
@@ -337,6 +343,7 @@ impl State {
     /// Shows the user's examples.
     pub fn show_examples(&mut self, examples: Arc<Vec<ExampleView>>) {
         self.examples = examples;
+        self.find_equations();
     }
 
     /// Replaces the content of the canvas by an image.

@@ -117,10 +117,10 @@ impl Layout {
             marks: Vec::new(),
         };
         let found = classify(&parts, &row);
-        Vec::from_iter(found.map(|(pixels, prediction)| Group {
+        Vec::from_iter(found.map(|seen| Group {
             parts,
-            pixels,
-            prediction,
+            pixels: seen.pixels,
+            prediction: seen.prediction,
             line: 0,
             mark: None,
         }))
@@ -147,7 +147,7 @@ impl Layout {
         };
         let joined = self.row(&line, 0.0);
         let parts = [&self.wholes[first][..], &self.wholes[second]].concat();
-        if classify(&parts, &joined).is_some_and(|(_, found)| found.probability() >= STACKED) {
+        if classify(&parts, &joined).is_some_and(|seen| seen.prediction.probability() >= STACKED) {
             self.rows = vec![joined];
         }
     }

@@ -13,7 +13,7 @@ use crate::{
             marks::Mark,
             row::Row,
             rules,
-            search::CERTAIN,
+            search::{CERTAIN, Seen},
         },
     },
 };
@@ -297,8 +297,7 @@ impl<'a> Parts<'a> {
             } else {
                 normalize(&leveled(&image, row.frame))?
             };
-            let prediction = classifier.classify(&pixels);
-            Some((pixels, prediction))
+            Some(Seen::new(pixels, classifier))
         };
         let groups = self.layout().group(false, &|a, b| self.cut_odds(a, b), &mut classify);
         let digits = groups.into_iter().map(|group| {

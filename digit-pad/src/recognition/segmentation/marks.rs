@@ -1,8 +1,9 @@
-//! Marks of numbers: minus, decimal point and comma, known by their size and their place in the line.
+//! Marks of numbers: minus, decimal point and comma, known by their size and their place in the line, and the other signs
+//! of arithmetic, known by their form.
 
-use crate::geometry::Bounds;
+use crate::{geometry::Bounds, recognition::signs::Sign};
 
-/// A mark in a number, or something in its place.
+/// A mark in a number or an expression, or something in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     /// A short level line at half the height of the digits.
@@ -11,18 +12,42 @@ pub enum Mark {
     Point,
     /// A short line through the foot of the digits.
     Comma,
+    /// A sign of addition.
+    Plus,
+    /// A sign of multiplication.
+    Times,
+    /// A sign of division.
+    Divide,
+    /// A sign of equality.
+    Equals,
     /// Neither a digit nor a mark that is known.
     Unknown,
 }
 
 impl Mark {
-    /// The character: `-`, `.`, `,` or `?`.
+    /// The character: `-`, `.`, `,`, `+`, `×`, `÷`, `=` or `?`.
     pub fn symbol(self) -> char {
         match self {
             Mark::Minus => '-',
             Mark::Point => '.',
             Mark::Comma => ',',
+            Mark::Plus => '+',
+            Mark::Times => '×',
+            Mark::Divide => '÷',
+            Mark::Equals => '=',
             Mark::Unknown => '?',
+        }
+    }
+}
+
+impl From<Sign> for Mark {
+    fn from(sign: Sign) -> Self {
+        match sign {
+            Sign::Plus => Mark::Plus,
+            Sign::Minus => Mark::Minus,
+            Sign::Times => Mark::Times,
+            Sign::Divide => Mark::Divide,
+            Sign::Equals => Mark::Equals,
         }
     }
 }

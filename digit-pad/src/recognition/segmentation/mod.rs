@@ -39,6 +39,11 @@ impl ImageDigit {
     pub fn symbol(&self) -> char {
         symbol(&self.prediction, self.mark)
     }
+
+    /// The character that it surely is; `?` if the classifier is not sure.
+    pub fn sure_symbol(&self) -> char {
+        sure_symbol(&self.prediction, self.mark)
+    }
 }
 
 impl InkDigit {
@@ -46,11 +51,25 @@ impl InkDigit {
     pub fn symbol(&self) -> char {
         symbol(&self.prediction, self.mark)
     }
+
+    /// The character that it surely is; `?` if the classifier is not sure.
+    pub fn sure_symbol(&self) -> char {
+        sure_symbol(&self.prediction, self.mark)
+    }
 }
 
 /// The character of a digit or a mark.
 pub fn symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
     mark.map_or(char::from(b'0' + prediction.digit()), Mark::symbol)
+}
+
+/// The character that a digit or a mark surely is; `?` if the classifier is not sure.
+pub fn sure_symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
+    if prediction.known {
+        symbol(prediction, mark)
+    } else {
+        Mark::Unknown.symbol()
+    }
 }
 
 /// The numbers that symbols make, each given with its line, line by line.
@@ -292,6 +311,69 @@ mod tests {
         }
         let ink = drawn(&[(&[minus], 60.0), (SEVEN, 130.0), (ZERO, 240.0)]);
         assert_eq!([text(&ink), image_text(&ink, &[])], ["-70", "-70"]);
+    }
+
+    const PLUS: &[Line] = &[&[(0.2, 0.3), (0.2, 0.7)], &[(0.0, 0.5), (0.4, 0.5)]];
+    const TIMES: &[Line] = &[&[(0.0, 0.3), (0.4, 0.7)], &[(0.4, 0.3), (0.0, 0.7)]];
+    const DIVIDE: &[Line] = &[
+        &[(0.0, 0.5), (0.45, 0.5)],
+        &[(0.22, 0.3), (0.23, 0.31)],
+        &[(0.22, 0.7), (0.23, 0.71)],
+    ];
+    const COLON: &[Line] = &[&[(0.1, 0.3), (0.11, 0.31)], &[(0.1, 0.7), (0.11, 0.71)]];
+    const EQUALS: &[Line] = &[&[(0.0, 0.4), (0.4, 0.4)], &[(0.0, 0.6), (0.4, 0.6)]];
+
+    #[test]
+    fn rows_of_arithmetic_are_read() {
+        let minus: &[Line] = &[&[(0.0, 0.5), (0.35, 0.5)]];
+        for (sign, symbol) in [(PLUS, '+'), (minus, '-'), (TIMES, '×'), (DIVIDE, '÷'), (COLON, '÷')] {
+            let row = drawn(&[(SEVEN, 30.0), (sign, 150.0), (FOUR, 240.0), (EQUALS, 360.0)]);
+            let expected = format!("7{symbol}4=");
+            assert_eq!(text(&row), expected);
+            // The dots of a colon are dust in an image.
+            if sign != COLON {
+                assert_eq!(image_text(&row, &[]), expected);
+            }
+            let row = drawn(&[
+                (SEVEN, 10.0),
+                (sign, 110.0),
+                (FOUR, 190.0),
+                (EQUALS, 300.0),
+                (FIVE, 380.0),
+            ]);
+            assert_eq!(text(&row), format!("7{symbol}4=5"));
+        }
+    }
+
+    #[test]
+    fn a_slash_divides_only_in_an_equation_where_no_one_leans_so_far() {
+        let slash: &[Line] = &[&[(0.5, 0.0), (0.0, 1.0)]];
+        let equation = |one: &'static [Line]| {
+            drawn(&[
+                (one, 30.0),
+                (FOUR, 100.0),
+                (slash, 200.0),
+                (SEVEN, 290.0),
+                (EQUALS, 390.0),
+            ])
+        };
+        assert_eq!(text(&equation(ONE)), "14÷7=");
+        assert_eq!(text(&drawn(&[(FOUR, 100.0), (slash, 200.0), (SEVEN, 290.0)])), "417");
+        assert_eq!(text(&equation(slash)), "1417=");
+    }
+
+    #[test]
+    fn a_four_is_no_plus() {
+        let crossed: &[Line] = &[
+            &[(0.3, 0.0), (0.0, 0.6)],
+            &[(0.0, 0.6), (0.6, 0.6)],
+            &[(0.4, 0.3), (0.4, 1.0)],
+        ];
+        for four in [FOUR, crossed] {
+            assert_eq!(text(&drawn(&[(four, 200.0)])), "4");
+            assert_eq!(text(&drawn(&[(four, 100.0), (PLUS, 230.0), (four, 330.0)])), "4+4");
+        }
+        assert_eq!([PLUS, TIMES].map(|sign| text(&drawn(&[(sign, 200.0)]))), ["+", "×"]);
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Whole<'_> {
     fn is_alone(&self, large: &[&Whole], kind: Mark, height: f32) -> bool {
         let allowed = match kind {
             Mark::Minus => -0.06,
-            Mark::Comma | Mark::Point | Mark::Unknown => 0.12,
+            _ => 0.12,
         };
         large.iter().all(|digit| {
             let (mark, digit_bounds) = (&self.bounds, &digit.bounds);

@@ -1,4 +1,4 @@
-//! Search: the most probable division of a row into digits.
+//! Search: the most probable division of a row into digits, marks and signs.
 //!
 //! The weights below are log odds or log probabilities, chosen together by trial.
 
@@ -8,11 +8,12 @@ use crate::{
     geometry::Bounds,
     recognition::{
         normalization::Gray28,
-        prediction::Prediction,
+        prediction::{Classifier, Prediction},
         segmentation::{
             marks::Mark,
             row::{Part, Row},
         },
+        signs::Sign,
     },
 };
 
@@ -79,6 +80,36 @@ const UNASKED: f32 = 0.5;
 /// Log odds for a whole page that the classifier knows as one digit.
 const WHOLE: f32 = 1.5;
 
+/// Most parts and marks of a sign.
+const MAX_SIGN: usize = 4;
+
+/// Least probability of a sign.
+const MIN_SIGN: f32 = 0.5;
+
+/// Log probability that a row has a sign where it may have a digit.
+const SIGN: f32 = -1.0;
+
+/// Least and greatest longer side of a sign, as a fraction of the digits' height.
+const SIGN_SIZE: (f32, f32) = (0.15, 1.3);
+
+/// Least width of a bar of a sign, as a fraction of the digits' height.
+const BAR: f32 = 0.12;
+
+/// Greatest height of a bar of a sign, as a fraction of its width.
+const FLAT: f32 = 0.4;
+
+/// Greatest longer side of a dot of a sign, as a fraction of the digits' height.
+const DOT: f32 = 0.22;
+
+/// Least and greatest distance of two bars or dots of a sign, as a fraction of the digits' height.
+const STACKED: (f32, f32) = (0.1, 0.8);
+
+/// A one that leans by more than this much of its height to the right may be a division.
+const SLASH: f32 = 0.35;
+
+/// Least difference between the lean of a division and that of a one.
+const SLASH_APART: f32 = 0.15;
+
 /// The parts of a digit or a mark, with its network input and prediction.
 pub(super) struct Group {
     pub(super) parts: Vec<usize>,
@@ -88,8 +119,28 @@ pub(super) struct Group {
     pub(super) mark: Option<Mark>,
 }
 
-/// Computes the network input of some parts of a row together and its prediction; `None` if they are blank.
-pub(super) type Classify<'a> = dyn FnMut(&[usize], &Row) -> Option<(Gray28, Prediction)> + 'a;
+/// What the classifier says about some parts together.
+#[derive(Clone)]
+pub(super) struct Seen {
+    /// The network input.
+    pub(super) pixels: Gray28,
+    pub(super) prediction: Prediction,
+    /// The most probable sign, and its probability.
+    sign: Option<(Sign, f32)>,
+}
+
+impl Seen {
+    pub(super) fn new(pixels: Gray28, classifier: &mut dyn Classifier) -> Seen {
+        Seen {
+            prediction: classifier.classify(&pixels),
+            sign: classifier.classify_sign(&pixels),
+            pixels,
+        }
+    }
+}
+
+/// Computes the network input of some parts of a row together and what it is; `None` if they are blank.
+pub(super) type Classify<'a> = dyn FnMut(&[usize], &Row) -> Option<Seen> + 'a;
 
 /// Log odds of a cut between two parts that were cut out of one; `None` for other parts.
 pub(super) type CutOdds<'a> = dyn Fn(usize, usize) -> Option<f32> + 'a;
@@ -115,8 +166,19 @@ impl Part {
     }
 }
 
-/// What the classifier says about some parts together.
-type Found = Option<(Gray28, Prediction)>;
+/// A part of a row, or one that may be a mark by itself.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    part: &'a Part,
+    mark: Option<Mark>,
+}
+
+/// The pieces of a digit or a mark.
+struct Division {
+    parts: Vec<usize>,
+    bounds: Bounds,
+    mark: Option<Mark>,
+}
 
 /// The search for the best division of a row.
 pub(super) struct Search<'a, 'b> {
@@ -125,7 +187,7 @@ pub(super) struct Search<'a, 'b> {
     is_page: bool,
     cut_odds: &'a CutOdds<'a>,
     classify: &'a mut Classify<'b>,
-    cache: HashMap<Vec<usize>, Found>,
+    cache: HashMap<Vec<usize>, Option<Seen>>,
 }
 
 impl<'a, 'b> Search<'a, 'b> {
@@ -141,26 +203,28 @@ impl<'a, 'b> Search<'a, 'b> {
 
     /// The digits and marks, left to right. With `in_time`, the order of the parts may also be that in which they were drawn.
     pub(super) fn groups(&mut self, line: usize, in_time: bool) -> Vec<Group> {
-        let mut order: Vec<&Part> = self.row.parts.iter().collect();
-        order.sort_by(|a, b| a.bounds.center().x.total_cmp(&b.bounds.center().x));
+        let row = self.row;
+        let parts = row.parts.iter().map(|part| Piece { part, mark: None });
+        let marks = row.marks.iter().map(|(part, mark)| Piece {
+            part,
+            mark: Some(*mark),
+        });
+        let mut order: Vec<Piece> = parts.chain(marks).collect();
+        order.sort_by(|a, b| a.part.bounds.center().x.total_cmp(&b.part.bounds.center().x));
         let (score, mut best) = self.best_division(&order);
         if in_time {
-            order.sort_by_key(|part| part.index);
+            order.sort_by_key(|piece| piece.part.index);
             let (other_score, other) = self.best_division(&order);
             if other_score > score {
                 best = other;
             }
         }
-        let marks = self
-            .row
-            .marks
-            .iter()
-            .map(|(part, mark)| (vec![part.index], Some(*mark), part.bounds));
-        let digits = best.into_iter().map(|(parts, bounds)| (parts, None, bounds));
-        let mut all: Vec<_> = digits.chain(marks).collect();
-        all.sort_by(|a, b| a.2.center().x.total_cmp(&b.2.center().x));
-        let groups = all.into_iter().filter_map(|(parts, mark, bounds)| {
-            let (pixels, mut prediction) = self.found(&parts).clone()?;
+        best.sort_by(|a, b| a.bounds.center().x.total_cmp(&b.bounds.center().x));
+        self.find_slashes(&mut best);
+        let groups = best.into_iter().filter_map(|Division { parts, bounds, mark }| {
+            let Seen {
+                pixels, mut prediction, ..
+            } = self.found(&parts).clone()?;
             let is_small = bounds.longest_side() < UNKNOWN * self.row.height;
             let mark = mark.or((is_small && !prediction.known).then_some(Mark::Unknown));
             prediction.known |= mark.is_some_and(|mark| mark != Mark::Unknown);
@@ -175,47 +239,91 @@ impl<'a, 'b> Search<'a, 'b> {
         groups.collect()
     }
 
-    fn found(&mut self, parts: &[usize]) -> &Found {
+    /// Makes a leaning line between digits a division, if the row ends in a sign of equality and no one leans so far.
+    fn find_slashes(&mut self, row: &mut [Division]) {
+        if row.last().is_none_or(|last| last.mark != Some(Mark::Equals)) {
+            return;
+        }
+        let leans: Vec<Option<f32>> = row.iter().map(|division| self.lean(division)).collect();
+        for at in 1..row.len() - 1 {
+            let is_digit = |at: usize| row[at].mark.is_none();
+            let Some(lean) = leans[at].filter(|&lean| lean > SLASH && is_digit(at - 1) && is_digit(at + 1)) else {
+                continue;
+            };
+            let mut others = leans.iter().enumerate().filter(|(other, _)| *other != at);
+            if others.all(|(_, other)| other.is_none_or(|other| other + SLASH_APART < lean)) {
+                row[at].mark = Some(Mark::Divide);
+            }
+        }
+    }
+
+    /// How far a one that is a straight line leans to the right, as a fraction of its height.
+    fn lean(&mut self, division: &Division) -> Option<f32> {
+        let [index] = division.parts[..] else { return None };
+        if division.mark.is_some() || self.found(&[index]).as_ref()?.prediction.digit() != 1 {
+            return None;
+        }
+        self.row.parts.iter().find(|part| part.index == index)?.profile.lean()
+    }
+
+    fn found(&mut self, parts: &[usize]) -> &Option<Seen> {
         let mut key = parts.to_vec();
         key.sort_unstable();
         let (row, classify) = (self.row, &mut self.classify);
         self.cache.entry(key).or_insert_with_key(|key| classify(key, row))
     }
 
-    /// The log odds of a cut between the parts before `at` and the others: those of the two that are hardest to part.
-    fn cut(&self, order: &[&Part], at: usize) -> f32 {
-        let left = &order[at.saturating_sub(NEIGHBORS)..at];
-        let right = &order[at..(at + NEIGHBORS).min(order.len())];
+    /// The log odds of a cut between the pieces before `at` and the others: those of the two that are hardest to part. Marks
+    /// stand apart, so that they are only against a cut.
+    fn cut(&self, order: &[Piece], at: usize) -> f32 {
+        let (before, after) = order.split_at(at);
+        let is_part = |piece: &&Piece| piece.mark.is_none();
+        let odds = |a: &Piece, b: &Piece| {
+            (self.cut_odds)(a.part.index, b.part.index).unwrap_or_else(|| a.part.odds(b.part, self.row.height))
+        };
+        let parts = if after[0].mark.is_none() {
+            let left = before.iter().rev().filter(is_part).take(NEIGHBORS);
+            let right = || after.iter().filter(is_part).take(NEIGHBORS);
+            let pairs = left.flat_map(|a| right().map(move |b| (a, b)));
+            pairs
+                .map(|(a, b)| odds(a, b))
+                .reduce(f32::min)
+                .unwrap_or(0.0)
+                .min(CERTAIN)
+        } else {
+            0.0
+        };
+        let near = |pieces: &[Piece]| pieces.len().min(NEIGHBORS);
+        let (left, right) = (&before[at - near(before)..], &after[..near(after)]);
         let pairs = left.iter().flat_map(|a| right.iter().map(move |b| (a, b)));
-        let odds = pairs.map(|(a, b)| (self.cut_odds)(a.index, b.index).unwrap_or_else(|| a.odds(b, self.row.height)));
-        odds.fold(CERTAIN, f32::min)
+        let marked = pairs.filter(|(a, b)| a.mark.is_some() || b.mark.is_some());
+        parts + marked.map(|(a, b)| odds(a, b)).fold(0.0, f32::min)
     }
 
-    /// The most probable division of a row of parts, by dynamic programming from the left, and its log probability.
-    fn best_division(&mut self, order: &[&Part]) -> (f32, Vec<(Vec<usize>, Bounds)>) {
+    /// The most probable division of a row of pieces, by dynamic programming from the left, and its log probability.
+    fn best_division(&mut self, order: &[Piece]) -> (f32, Vec<Division>) {
         let cuts: Vec<f32> = (0..order.len())
             .map(|at| if at == 0 { 0.0 } else { self.cut(order, at) })
             .collect();
-        // For each number of parts from the left: the log probability of their best division, and where its last group
-        // starts.
-        let mut best: Vec<(f32, usize)> = vec![(0.0, 0)];
+        // For each number of pieces from the left: the log probability of their best division, where its last group starts,
+        // and the mark that it is.
+        let mut best: Vec<(f32, usize, Option<Mark>)> = vec![(0.0, 0, None)];
         for end in 1..=order.len() {
-            let mut found = (f32::NEG_INFINITY, end - 1);
+            let mut found = (f32::NEG_INFINITY, end - 1, None);
             for start in (end.saturating_sub(MAX_GROUP)..end).rev() {
                 // No certain cut may lie inside a group.
                 if cuts[start + 1..end].iter().any(|&cut| cut >= CERTAIN) {
                     break;
                 }
-                if union(&order[start..end]).width() > WIDEST * self.row.height && end - start > 1 {
+                let group = &order[start..end];
+                if union(group).width() > WIDEST * self.row.height && end - start > 1 {
                     break;
                 }
-                let before = best[start].0 + cuts[start] + self.shape(&order[start..end]);
-                // The classifier's log probability is at most that of a whole page.
-                if before + WHOLE > found.0 {
-                    let score = before + self.log_probability(&order[start..end]);
-                    if score > found.0 {
-                        found = (score, start);
-                    }
+                let before = best[start].0 + cuts[start];
+                if let Some((score, mark)) = self.score(group, found.0 - before)
+                    && before + score > found.0
+                {
+                    found = (before + score, start, mark);
                 }
             }
             best.push(found);
@@ -223,23 +331,60 @@ impl<'a, 'b> Search<'a, 'b> {
         let mut groups = Vec::new();
         let mut end = order.len();
         while end > 0 {
-            let start = best[end].1;
+            let (_, start, mark) = best[end];
             let group = &order[start..end];
-            groups.push((group.iter().map(|part| part.index).collect(), union(group)));
+            groups.push(Division {
+                parts: group.iter().map(|piece| piece.part.index).collect(),
+                bounds: union(group),
+                mark,
+            });
             end = start;
         }
         groups.reverse();
         (best[order.len()].0, groups)
     }
 
+    /// The log probability of pieces as one digit, mark or sign, and which of these it is; `None` if they are none, or if it
+    /// is no more than `least`.
+    fn score(&mut self, pieces: &[Piece], least: f32) -> Option<(f32, Option<Mark>)> {
+        let own = match pieces {
+            [Piece { mark: Some(mark), .. }] => Some((0.0, Some(*mark))),
+            _ if pieces.iter().any(|piece| piece.mark.is_some()) => None,
+            _ => {
+                // The classifier's log probability is at most that of a whole page.
+                let shape = self.shape(pieces);
+                let is_possible = shape + WHOLE > least;
+                is_possible.then(|| (shape + self.log_probability(pieces), None))
+            }
+        };
+        let sign = self.sign(pieces).map(|(score, sign)| (score, Some(sign.into())));
+        let both = own.into_iter().chain(sign);
+        both.reduce(|a, b| if b.0 > a.0 { b } else { a })
+    }
+
+    /// The sign that pieces may be together, and its weighted log probability. A minus is known by its size and place alone.
+    fn sign(&mut self, pieces: &[Piece]) -> Option<(f32, Sign)> {
+        let size = union(pieces).longest_side() / self.row.height;
+        if pieces.len() > MAX_SIGN || !(SIGN_SIZE.0..SIGN_SIZE.1).contains(&size) || self.cache.len() >= MAX_CALLS {
+            return None;
+        }
+        if let Some(sign) = plain_sign(pieces, self.row.height) {
+            return Some((0.0, sign));
+        }
+        let parts: Vec<usize> = pieces.iter().map(|piece| piece.part.index).collect();
+        let (sign, probability) = self.found(&parts).as_ref()?.sign?;
+        let is_sign = sign != Sign::Minus && probability >= MIN_SIGN;
+        is_sign.then(|| (SIGN + CLASSIFIER * probability.ln(), sign))
+    }
+
     /// The weighted log probability that parts are one digit, at most [`WHOLE`].
-    fn log_probability(&mut self, parts: &[&Part]) -> f32 {
-        let is_page = self.is_page && parts.len() == self.row.parts.len();
-        let parts: Vec<usize> = parts.iter().map(|part| part.index).collect();
+    fn log_probability(&mut self, pieces: &[Piece]) -> f32 {
+        let is_page = self.is_page && pieces.len() == self.row.parts.len();
+        let parts: Vec<usize> = pieces.iter().map(|piece| piece.part.index).collect();
         if self.cache.len() >= MAX_CALLS && !self.cache.contains_key(&parts) {
             return CLASSIFIER * UNASKED.ln();
         }
-        let found = self.found(&parts).as_ref().map(|(_, prediction)| prediction);
+        let found = self.found(&parts).as_ref().map(|seen| &seen.prediction);
         let probability = found.map_or(0.0, Prediction::probability);
         let whole = if is_page && found.is_some_and(|found| found.known) {
             WHOLE
@@ -250,8 +395,8 @@ impl<'a, 'b> Search<'a, 'b> {
     }
 
     /// Log probability that parts are one digit, by the shape of their bounding rectangle.
-    fn shape(&self, parts: &[&Part]) -> f32 {
-        let bounds = union(parts);
+    fn shape(&self, pieces: &[Piece]) -> f32 {
+        let bounds = union(pieces);
         let unit = self.row.height;
         let height = bounds.height().max(FLATTEST * unit);
         let too_wide = (bounds.width() / height - MAX_ASPECT).max(0.0);
@@ -260,7 +405,31 @@ impl<'a, 'b> Search<'a, 'b> {
     }
 }
 
-fn union(parts: &[&Part]) -> Bounds {
-    let bounds = parts.iter().map(|part| part.bounds);
+/// The sign that dots and bars make by their size and place: two bars or two dots above each other, or a bar between dots.
+fn plain_sign(pieces: &[Piece], height: f32) -> Option<Sign> {
+    let mut bounds: Vec<Bounds> = pieces.iter().map(|piece| piece.part.bounds).collect();
+    bounds.sort_by(|a, b| a.center().y.total_cmp(&b.center().y));
+    let is_bar = |b: &Bounds| b.width() > BAR * height && b.height() < FLAT * b.width();
+    let is_dot = |b: &Bounds| b.longest_side() < DOT * height;
+    let is_near = |a: &Bounds, b: &Bounds| (STACKED.0..STACKED.1).contains(&((b.center().y - a.center().y) / height));
+    match &bounds[..] {
+        [a, b] if is_bar(a) && is_bar(b) && is_near(a, b) => {
+            let shared = a.right.min(b.right) - a.left.max(b.left);
+            (shared > 0.5 * a.width().min(b.width())).then_some(Sign::Equals)
+        }
+        [a, b] if is_dot(a) && is_dot(b) && is_near(a, b) => {
+            let aside = (a.center().x - b.center().x).abs();
+            (aside < DOT * height).then_some(Sign::Divide)
+        }
+        [a, bar, b] if is_dot(a) && is_bar(bar) && is_dot(b) => {
+            let is_inside = |dot: &Bounds| (bar.left..=bar.right).contains(&dot.center().x);
+            (is_inside(a) && is_inside(b)).then_some(Sign::Divide)
+        }
+        _ => None,
+    }
+}
+
+fn union(pieces: &[Piece]) -> Bounds {
+    let bounds = pieces.iter().map(|piece| piece.part.bounds);
     bounds.reduce(|a, b| a.union(&b)).expect("a group has parts")
 }

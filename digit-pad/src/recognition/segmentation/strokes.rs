@@ -6,7 +6,12 @@ use crate::{
     recognition::{
         normalization::{Gray28, normalize_ink},
         prediction::{Classifier, Prediction},
-        segmentation::{grouping::Layout, marks::Mark, row::Row, search::CERTAIN},
+        segmentation::{
+            grouping::Layout,
+            marks::Mark,
+            row::Row,
+            search::{CERTAIN, Seen},
+        },
     },
 };
 
@@ -63,8 +68,7 @@ pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> 
     let cut_odds = |a: usize, b: usize| parts[a].cut_odds(&parts[b]);
     let mut classify = |group: &[usize], row: &Row| {
         let pixels = normalize_ink(&upright(&join(group, &parts), row))?;
-        let prediction = classifier.classify(&pixels);
-        Some((pixels, prediction))
+        Some(Seen::new(pixels, classifier))
     };
     let groups = layout.group(true, &cut_odds, &mut classify);
     let digits = groups.into_iter().filter_map(|group| {

@@ -34,7 +34,7 @@ impl SceneBuilder<'_> {
         } else if state.is_blank() {
             let [line, small_line] = self.layout.hint;
             self.text(line, "Draw a digit", Face::Medium, 24.0, Align::Center, self.theme.text);
-            let detail = "or several side by side to form a number";
+            let detail = "or several side by side, or write 3+4=";
             self.text(small_line, detail, Face::Medium, 15.0, Align::Center, self.theme.muted);
         }
         if let Some((x, y, radius)) = state.eraser_circle() {
@@ -67,6 +67,10 @@ impl SceneBuilder<'_> {
         let theme = self.theme;
         let invitation = self.layout.welcome[0];
         self.text(invitation, "Draw here", Face::Medium, 15.0, Align::Center, theme.muted);
+        let (canvas, gap) = (self.layout.canvas, self.layout.scaled(6.0) as i32);
+        let line = Rect::new(canvas.x, invitation.bottom() + gap, canvas.width, invitation.height / 2);
+        let detail = "a digit, a number, or 3 + 4 =";
+        self.text(line, detail, Face::Medium, 13.0, Align::Center, theme.muted);
         for (button, label) in state.welcome_buttons().iter().zip(["Random digit", "Open a photo"]) {
             let target = Some(HitTarget::Action(button.action));
             let color = self.button_color(state, target);

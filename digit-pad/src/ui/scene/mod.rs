@@ -4,6 +4,7 @@ mod bars;
 mod builder;
 mod canvas;
 mod digit_boxes;
+mod equations;
 pub mod item;
 mod layers;
 mod overlays;
@@ -35,6 +36,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
     scene.canvas(state);
     scene.suggested_stroke(state);
     scene.digit_boxes(state);
+    scene.written_answers(state);
     scene.top_bar();
     scene.slider(state.ink().pen());
     for button in &state.layout().buttons {

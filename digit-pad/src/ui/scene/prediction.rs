@@ -115,16 +115,9 @@ impl SceneBuilder<'_> {
                     color,
                 });
             }
-            let size = number.size / layout.scale;
-            self.text(
-                cell,
-                &digit.symbol().to_string(),
-                Face::Display,
-                size,
-                Align::Left,
-                color,
-            );
+            self.character(digit.symbol(), cell, number.size, color);
         }
+        self.results(number);
         let read = || digits.iter().filter(|digit| digit.mark.is_none());
         let probability: f32 = read().map(|digit| digit.prediction.probability()).product();
         let unsure = read().filter(|digit| !digit.prediction.known).count();

@@ -29,6 +29,9 @@ impl SceneBuilder<'_> {
         if state.asks() {
             return self.question(state);
         }
+        if let Some(equation) = state.told_equation() {
+            return self.sentence(&equation.sentence());
+        }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
                 Some(accuracy) => format!("Your network, {} on the test set", percent(accuracy)),

@@ -1,0 +1,67 @@
+//! Signs: the small network that knows plus, minus, times, divided by and equals.
+
+use nn_core::loss;
+
+use crate::{
+    error::Error,
+    recognition::{model::Model, normalization::Gray28, predictor::Predictor},
+};
+
+/// The built-in weights, made by `cargo run --release -p digit-pad --example train_signs`.
+const EMBEDDED: &[u8] = include_bytes!("../../models/signs.safetensors");
+
+/// A sign of arithmetic, by its class in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sign {
+    /// `+`
+    Plus,
+    /// `−`
+    Minus,
+    /// `×`, also written as an x or a star
+    Times,
+    /// `÷` or `:`
+    Divide,
+    /// `=`
+    Equals,
+}
+
+impl Sign {
+    /// All signs, in the order of the classes.
+    pub const ALL: [Sign; 5] = [Sign::Plus, Sign::Minus, Sign::Times, Sign::Divide, Sign::Equals];
+}
+
+/// Names of the classes: the signs, and what is none.
+pub const CLASSES: [&str; 6] = ["+", "−", "×", "÷", "=", "none"];
+
+/// The class of what is no sign.
+pub const OTHER: usize = 5;
+
+/// A recognizer of signs.
+#[derive(Debug)]
+pub struct SignRecognizer(Box<Predictor>);
+
+impl SignRecognizer {
+    /// Makes a recognizer of the built-in network.
+    ///
+    /// # Errors
+    ///
+    /// If the CPU cannot run the kernel that `NN_CORE_KERNEL` forces.
+    pub fn embedded() -> Result<Self, Error> {
+        SignRecognizer::new(nn_core::Model::from_bytes(EMBEDDED)?.into())
+    }
+
+    fn new(model: Model) -> Result<Self, Error> {
+        Ok(SignRecognizer(Box::new(Predictor::new(model, 1)?)))
+    }
+
+    /// The most probable sign of a normalized image, and its probability.
+    pub fn classify(&mut self, pixels: &Gray28) -> (Sign, f32) {
+        let Ok(logits) = self.0.logits(pixels) else {
+            return (Sign::Minus, 0.0);
+        };
+        let mut probabilities = logits.to_vec();
+        loss::softmax(&mut probabilities);
+        let signs = Sign::ALL.into_iter().zip(probabilities);
+        signs.max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are signs")
+    }
+}
