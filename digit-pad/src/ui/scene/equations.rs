@@ -57,13 +57,13 @@ impl SceneBuilder<'_> {
 
     /// A character of a number in the panel; the display face has digits alone.
     pub(super) fn character(&mut self, character: char, cell: Rect, size: f32, color: Color) {
-        let face = if character.is_ascii_digit() || character == '?' {
-            Face::Display
+        let (face, align) = if character.is_ascii_digit() || character == '?' {
+            (Face::Display, Align::Left)
         } else {
-            Face::SemiBold
+            (Face::SemiBold, Align::Center)
         };
         let text = if character == '-' { '−' } else { character }.to_string();
-        self.text(cell, &text, face, size / self.layout.scale, Align::Left, color);
+        self.text(cell, &text, face, size / self.layout.scale, align, color);
     }
 
     /// A check mark or a cross.
