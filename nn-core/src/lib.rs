@@ -246,8 +246,8 @@ pub use spec::{
 pub use summary::{LayerSummary, Summary};
 pub use train::{
     BestBy, BestNetwork, Cursor, EpochReport, Evaluation, Fit, FitCallback, FitEnd, FitEpoch, FitProgress, FitReport,
-    GradientCheck, Gradients, ParameterSettings, Trainer, check_gradients, evaluate, evaluate_with, gradients,
-    input_gradient, metrics,
+    FitSteps, GradientCheck, Gradients, ParameterSettings, Trainer, check_gradients, evaluate, evaluate_with,
+    gradients, input_gradient, metrics,
     source::{self, Samples, Source},
 };
 

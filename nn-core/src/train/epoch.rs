@@ -56,17 +56,16 @@ impl Trainer {
         &mut self,
         source: &mut S,
         cursor: Cursor,
-        on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
+        mut on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()> + Send,
     ) -> Result<EpochReport> {
         in_pool(|| {
-            let mut batch = self.take_batch();
-            let outcome = self.epoch_with(source, cursor, on_step, &mut batch);
-            self.return_batch(batch);
-            if outcome.is_err() {
-                // A batch of the failed epoch must not count in a later step.
-                self.accumulated = Accumulated::default();
+            let mut steps = EpochSteps::start(self, source, cursor)?;
+            while let Some(step) = steps.next(self, source)? {
+                if on_step(self, &step).is_break() {
+                    return steps.end(self, true);
+                }
             }
-            outcome
+            steps.end(self, false)
         })
     }
 
@@ -84,50 +83,97 @@ impl Trainer {
         }
         self.step_with_spinning_workers(inputs, targets).map(Some)
     }
+}
 
-    fn epoch_with<S: Source + ?Sized>(
-        &mut self,
-        source: &mut S,
-        cursor: Cursor,
-        mut on_step: impl FnMut(&Self, &BatchReport) -> ControlFlow<()>,
-        batch: &mut Batch,
-    ) -> Result<EpochReport> {
-        let mut totals = Totals::default();
-        let (mut next, mut stopped) = (Cursor { batches: 0, ..cursor }, false);
-        start_epoch(source, cursor.epoch, self.network.spec().input())?;
-        if let Some(last) = source.last_batch_len(batch) {
-            check_min_batch(self.network.graph(), last)?;
+/// An epoch in progress.
+#[derive(Debug)]
+pub(super) struct EpochSteps {
+    /// Where it started.
+    cursor: Cursor,
+    /// Number of batches drawn from the source.
+    drawn: u64,
+    /// Number of samples drawn.
+    samples: usize,
+    totals: Totals,
+    batch: Batch,
+    is_last: bool,
+}
+
+impl EpochSteps {
+    /// Begins an epoch of a source. The batches before `cursor` are skipped with the first step.
+    pub(super) fn start<S: Source + ?Sized>(trainer: &mut Trainer, source: &mut S, cursor: Cursor) -> Result<Self> {
+        start_epoch(source, cursor.epoch, trainer.network.spec().input())?;
+        let batch = trainer.take_batch();
+        if let Some(last) = source.last_batch_len(&batch) {
+            check_min_batch(trainer.network.graph(), last)?;
         }
-        let (mut is_last, mut end) = (false, 0);
-        while !stopped && !is_last {
-            let (epoch, place) = (Some(cursor.epoch), (next.batches, end));
-            is_last = !next_batch(source, batch).map_err(|error| at_place(error, source, epoch, place))?;
-            next.batches += u64::from(!is_last);
-            end += batch.len();
-            if is_last || next.batches > cursor.batches {
-                let step = match self.step_or_accumulate(batch) {
+        Ok(Self {
+            cursor,
+            drawn: 0,
+            samples: 0,
+            totals: Totals::default(),
+            batch,
+            is_last: false,
+        })
+    }
+
+    /// Takes the next step; `None` at the end of the epoch.
+    pub(super) fn next<S: Source + ?Sized>(
+        &mut self,
+        trainer: &mut Trainer,
+        source: &mut S,
+    ) -> Result<Option<BatchReport>> {
+        let step = self.try_next(trainer, source);
+        if step.is_err() {
+            // A batch of the failed epoch must not count in a later step.
+            trainer.accumulated = Accumulated::default();
+        }
+        step
+    }
+
+    fn try_next<S: Source + ?Sized>(&mut self, trainer: &mut Trainer, source: &mut S) -> Result<Option<BatchReport>> {
+        while !self.is_last {
+            let (epoch, place) = (Some(self.cursor.epoch), (self.drawn, self.samples));
+            self.is_last =
+                !next_batch(source, &mut self.batch).map_err(|error| at_place(error, source, epoch, place))?;
+            self.drawn += u64::from(!self.is_last);
+            self.samples += self.batch.len();
+            if self.is_last || self.drawn > self.cursor.batches {
+                let step = match trainer.step_or_accumulate(&self.batch) {
                     // No sample counts, as in a batch of an ignored class alone.
                     Err(Error::NoWeight { .. }) => continue,
                     step => step.map_err(|error| at_place(error, source, epoch, place))?,
                 };
                 let Some(step) = step else { continue };
-                totals.add(&step);
-                stopped = on_step(self, &step).is_break();
+                self.totals.add(&step);
+                return Ok(Some(step));
             }
         }
-        if next.batches == 0 {
-            return Err(Error::NoSamples { epoch: cursor.epoch });
+        Ok(None)
+    }
+
+    /// Ends the epoch, early if it was stopped after a step.
+    pub(super) fn end(self, trainer: &mut Trainer, stopped: bool) -> Result<EpochReport> {
+        trainer.return_batch(self.batch);
+        let Cursor { epoch, .. } = self.cursor;
+        if self.drawn == 0 {
+            return Err(Error::NoSamples { epoch });
         }
-        if !stopped {
-            next = Cursor {
-                epoch: cursor.epoch.saturating_add(1),
+        let next = if stopped {
+            Cursor {
+                epoch,
+                batches: self.drawn,
+            }
+        } else {
+            Cursor {
+                epoch: epoch.saturating_add(1),
                 batches: 0,
-            };
-        }
+            }
+        };
         Ok(EpochReport {
-            loss: totals.loss(),
-            accuracy: totals.accuracy(),
-            samples: totals.samples,
+            loss: self.totals.loss(),
+            accuracy: self.totals.accuracy(),
+            samples: self.totals.samples,
             stopped,
             next,
         })

@@ -3,14 +3,14 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    epoch::EpochReport,
+    epoch::{EpochReport, EpochSteps},
     evaluate::Evaluation,
     source::{Cursor, Source},
     trainer::Trainer,
 };
 use crate::{
     error::{Error, Result},
-    exec::BatchReport,
+    exec::{BatchReport, in_pool},
     loss::Loss,
     network::Network,
     optim::check_fraction,
@@ -318,17 +318,61 @@ impl Trainer {
         fit: &Fit,
         callback: &mut (impl FitCallback + ?Sized),
     ) -> Result<FitReport> {
+        let mut steps = self.fit_steps(train, validation, fit)?;
+        in_pool(|| {
+            let end = loop {
+                if let ControlFlow::Break(end) = steps.step(callback)? {
+                    break end;
+                }
+            };
+            steps.finish(end)
+        })
+    }
+
+    /// A [`fit`](Self::fit) that the caller runs step by step, as where one thread does other things in between.
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use nn_core::{BatchReport, Fit, FitCallback, FitProgress, Network, Samples, Trainer, optim::Adam};
+    /// struct Nothing;
+    /// impl FitCallback for Nothing {
+    ///     fn on_epoch(&mut self, _: &FitProgress<'_>) -> ControlFlow<()> {
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    /// # let network = Network::new("2 | dense 8 | tanh | dense 2".parse()?, 1)?;
+    /// # let mut trainer = Trainer::new(network, Adam::new(0.05), 4)?;
+    /// # let (inputs, targets) = ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0, 1, 1, 0]);
+    /// # let mut samples = Samples::new(&inputs, &targets);
+    /// let fit = Fit::new(20);
+    /// let mut steps = trainer.fit_steps(&mut samples, None, &fit)?;
+    /// let report = loop {
+    ///     match steps.step(&mut Nothing)? {
+    ///         ControlFlow::Continue(()) => { /* answer the user */ }
+    ///         ControlFlow::Break(end) => break steps.finish(end)?,
+    ///     }
+    /// };
+    /// assert_eq!(report.epochs.len(), 20);
+    /// # Ok::<(), nn_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a setting is out of range, or the best network so far cannot be evaluated.
+    pub fn fit_steps<'a, 's, S: Source + ?Sized>(
+        &'a mut self,
+        train: &'a mut S,
+        validation: Option<&'a mut (dyn Source + 's)>,
+        fit: &'a Fit,
+    ) -> Result<FitSteps<'a, 's, S>> {
         fit.check(validation.is_some())?;
-        let report = Run::new(self, validation, fit)?.finish(self, train, callback)?;
-        if fit.restores_best {
-            self.restore_network(&report.best.network)?;
-        }
-        Ok(report)
+        FitSteps::new(self, train, validation, fit)
     }
 }
 
-/// A fit in progress.
-struct Run<'a, 's> {
+/// A fit in progress, of [`Trainer::fit_steps`].
+pub struct FitSteps<'a, 's, S: Source + ?Sized> {
+    trainer: &'a mut Trainer,
+    train: &'a mut S,
     fit: &'a Fit,
     validation: Option<&'a mut (dyn Source + 's)>,
     best: Option<BestNetwork>,
@@ -336,20 +380,33 @@ struct Run<'a, 's> {
     /// Epochs since the best.
     waited: u64,
     epochs: Vec<FitEpoch>,
+    /// The epoch in progress.
+    steps: Option<EpochSteps>,
+    /// Where the next epoch starts.
+    cursor: Cursor,
 }
 
-impl<'a, 's> Run<'a, 's> {
-    fn new(trainer: &mut Trainer, validation: Option<&'a mut (dyn Source + 's)>, fit: &'a Fit) -> Result<Self> {
+impl<'a, 's, S: Source + ?Sized> FitSteps<'a, 's, S> {
+    fn new(
+        trainer: &'a mut Trainer,
+        train: &'a mut S,
+        validation: Option<&'a mut (dyn Source + 's)>,
+        fit: &'a Fit,
+    ) -> Result<Self> {
         let mut run = Self {
+            trainer,
+            train,
             fit,
             validation,
             best: None,
             best_score: None,
             waited: 0,
             epochs: Vec::new(),
+            steps: None,
+            cursor: fit.start,
         };
         if let Some((epoch, network)) = &fit.best {
-            let validation = run.validate(trainer, Some(network))?;
+            let validation = run.validate(Some(network))?;
             run.best_score = fit.score(None, validation.as_ref());
             run.waited = fit.start.epoch.saturating_sub(epoch.saturating_add(1));
             run.best = Some(BestNetwork {
@@ -361,45 +418,75 @@ impl<'a, 's> Run<'a, 's> {
         Ok(run)
     }
 
-    /// Trains all epochs that remain, or until training ends early.
-    fn finish<S: Source + ?Sized>(
-        mut self,
-        trainer: &mut Trainer,
-        train: &mut S,
-        callback: &mut (impl FitCallback + ?Sized),
-    ) -> Result<FitReport> {
-        let mut cursor = self.fit.start;
-        while cursor.epoch < self.fit.epochs {
-            if let ControlFlow::Break(end) = self.epoch(trainer, train, cursor, callback)? {
-                return Ok(self.report(end));
-            }
-            cursor = Cursor {
-                epoch: cursor.epoch + 1,
-                batches: 0,
-            };
+    /// Takes a step, or ends the epoch after its last one. Breaks if training ends.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`]; the fit cannot go on after an error.
+    pub fn step(&mut self, callback: &mut (impl FitCallback + ?Sized)) -> Result<ControlFlow<FitEnd>> {
+        in_pool(|| self.step_in_pool(callback))
+    }
+
+    fn step_in_pool(&mut self, callback: &mut (impl FitCallback + ?Sized)) -> Result<ControlFlow<FitEnd>> {
+        if self.cursor.epoch >= self.fit.epochs {
+            return Ok(ControlFlow::Break(FitEnd::Epochs));
         }
-        Ok(self.report(FitEnd::Epochs))
+        let mut steps = match self.steps.take() {
+            Some(steps) => steps,
+            None => EpochSteps::start(self.trainer, self.train, self.cursor)?,
+        };
+        let mut stopped = false;
+        if let Some(step) = steps.next(self.trainer, self.train)? {
+            stopped = callback.on_step(self.trainer, &step).is_break();
+            if !stopped {
+                self.steps = Some(steps);
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+        let train = steps.end(self.trainer, stopped)?;
+        self.end_epoch(train, callback)
+    }
+
+    /// The trainer.
+    #[must_use]
+    pub fn trainer(&self) -> &Trainer {
+        self.trainer
+    }
+
+    /// The result, after the step that ended training.
+    ///
+    /// # Errors
+    /// If the best network cannot be [restored](Fit::with_restored_best).
+    ///
+    /// # Panics
+    /// If no epoch has ended.
+    pub fn finish(self, end: FitEnd) -> Result<FitReport> {
+        let best = self.best.expect("there was an epoch, or a best network before");
+        if self.fit.restores_best {
+            self.trainer.restore_network(&best.network)?;
+        }
+        Ok(FitReport {
+            best,
+            epochs: self.epochs,
+            end,
+        })
     }
 
     /// Evaluates a network on the validation data, if there are any; or else the trainer's own network.
-    fn validate(&mut self, trainer: &mut Trainer, network: Option<&Network>) -> Result<Option<Evaluation>> {
-        let loss = self.fit.validation_loss.as_deref();
+    fn validate(&mut self, network: Option<&Network>) -> Result<Option<Evaluation>> {
+        let (trainer, loss) = (&mut *self.trainer, self.fit.validation_loss.as_deref());
         let evaluate = |source: &mut &'a mut (dyn Source + 's)| trainer.evaluate_network(network, &mut **source, loss);
         self.validation.as_mut().map(evaluate).transpose()
     }
 
-    /// Trains from a cursor to the end of its epoch. Breaks with the reason if training ends.
-    fn epoch<S: Source + ?Sized>(
+    /// Validates after an epoch. Breaks with the reason if training ends.
+    fn end_epoch(
         &mut self,
-        trainer: &mut Trainer,
-        train: &mut S,
-        cursor: Cursor,
+        train: EpochReport,
         callback: &mut (impl FitCallback + ?Sized),
     ) -> Result<ControlFlow<FitEnd>> {
-        let learning_rate = trainer.optimizer().learning_rate();
-        let train = trainer.epoch_from(train, cursor, |trainer, step| callback.on_step(trainer, step))?;
-        let average = trainer.averaged_network();
-        let validation = self.validate(trainer, average.as_ref())?;
+        let (epoch, learning_rate) = (self.cursor.epoch, self.trainer.optimizer().learning_rate());
+        let average = self.trainer.averaged_network();
+        let validation = self.validate(average.as_ref())?;
         let score = self.fit.score(Some(&train), validation.as_ref());
         if train.loss.is_some() && score.is_none() {
             return Err(Error::Setting {
@@ -409,52 +496,48 @@ impl<'a, 's> Run<'a, 's> {
             });
         }
         let is_best = self.best.is_none() || self.fit.is_better(score, self.best_score);
-        let epoch = FitEpoch {
-            epoch: cursor.epoch,
+        let done = FitEpoch {
+            epoch,
             train,
             validation,
             is_best,
             learning_rate,
         };
-        self.epochs.push(epoch);
+        self.epochs.push(done);
         self.waited += 1;
         if is_best {
             (self.best_score, self.waited) = (score, 0);
             self.best = Some(BestNetwork {
-                network: average.clone().unwrap_or_else(|| trainer.network().clone()),
-                epoch: cursor.epoch,
+                network: average.clone().unwrap_or_else(|| self.trainer.network().clone()),
+                epoch,
                 validation,
             });
         }
         let progress = FitProgress {
-            trainer,
-            epoch: &epoch,
-            network: average.as_ref().unwrap_or_else(|| trainer.network()),
+            trainer: self.trainer,
+            epoch: &done,
+            network: average.as_ref().unwrap_or_else(|| self.trainer.network()),
             best: self.best.as_ref().expect("the first epoch is the best so far"),
         };
         if callback.on_epoch(&progress).is_break() || train.stopped {
             return Ok(ControlFlow::Break(FitEnd::Callback));
         }
-        self.after_epoch(trainer, learning_rate)
+        self.cursor = Cursor {
+            epoch: epoch + 1,
+            batches: 0,
+        };
+        self.after_epoch(learning_rate)
     }
 
     /// Ends training without patience, or reduces the learning rate on a plateau.
-    fn after_epoch(&self, trainer: &mut Trainer, learning_rate: f32) -> Result<ControlFlow<FitEnd>> {
+    fn after_epoch(&mut self, learning_rate: f32) -> Result<ControlFlow<FitEnd>> {
         if self.fit.patience.is_some_and(|patience| self.waited >= patience) {
             return Ok(ControlFlow::Break(FitEnd::Patience));
         }
         let on_plateau = |plateau: &Plateau| self.waited > 0 && self.waited.is_multiple_of(plateau.patience);
         if let Some(plateau) = self.fit.plateau.filter(on_plateau) {
-            trainer.set_learning_rate(learning_rate * plateau.factor)?;
+            self.trainer.set_learning_rate(learning_rate * plateau.factor)?;
         }
         Ok(ControlFlow::Continue(()))
-    }
-
-    fn report(self, end: FitEnd) -> FitReport {
-        FitReport {
-            best: self.best.expect("there was an epoch, or a best network before"),
-            epochs: self.epochs,
-            end,
-        }
     }
 }

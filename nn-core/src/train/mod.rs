@@ -19,7 +19,7 @@ mod update;
 pub(crate) use config::{Progress, Settings};
 pub use epoch::EpochReport;
 pub use evaluate::{Evaluation, evaluate, evaluate_with};
-pub use fit::{BestBy, BestNetwork, Fit, FitCallback, FitEnd, FitEpoch, FitProgress, FitReport};
+pub use fit::{BestBy, BestNetwork, Fit, FitCallback, FitEnd, FitEpoch, FitProgress, FitReport, FitSteps};
 pub use gradient_check::{GradientCheck, check_gradients};
 pub use gradients::{Gradients, gradients, input_gradient};
 pub use parameters::ParameterSettings;
