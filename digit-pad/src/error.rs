@@ -215,6 +215,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// No file was chosen in the dialog.
+    #[error("No image selected; an image can also be pasted, or opened with: digit-pad IMAGE")]
+    NoImageSelected,
+
     /// What was dropped on the window is no file.
     #[error("what was dropped is no file of this computer; save it first, or copy the image and paste it")]
     NotAFile,
@@ -226,6 +230,10 @@ pub enum Error {
     /// A background thread ended by a panic, which is an error of this program.
     #[error("what ran in the background failed by an error of this program; try again")]
     WorkerEnded,
+
+    /// An error of a worker that shares no memory with the window.
+    #[error("{0}")]
+    Worker(String),
 
     /// An error of nn-core: the network cannot be built, loaded, saved or trained.
     #[error(transparent)]

@@ -49,7 +49,7 @@
 //!
 //! # Features
 //!
-//! The default features are `window` (the folders `window` and `app`), `cli` (the command line and `charts`) and
+//! The default features are `window` (the folder `window`, and with it the feature `app`, which is the folder `app`), `cli` (the command line and `charts`) and
 //! `embedded` (MNIST and drawings with a pen inside the program, which training and fine-tuning use unless they are given
 //! other images).
 //! Without them, the library still recognizes, fine-tunes and trains.
@@ -60,8 +60,8 @@
 //!
 //! | Folder | Content |
 //! | --- | --- |
-//! | `window` | the window on the screen |
-//! | `app` | what the window's program does: files, threads, settings |
+//! | `window` | the window on the screen, files, threads |
+//! | `app` | what the program of any window does: commands, settings, work in the background |
 //! | [`ui`] | pure: event, state, scene, pixels |
 //! | `charts` | training curves, confusion matrix |
 //! | [`teaching`] | examples, fine-tuning |
@@ -77,7 +77,7 @@
 //! [`recognition`] rasterizes, normalizes and classifies them; `ui` turns the prediction into a scene and pixels
 //! ([`graphics`]).
 
-#[cfg(feature = "window")]
+#[cfg(feature = "app")]
 pub mod app;
 pub mod arithmetic;
 #[cfg(feature = "cli")]

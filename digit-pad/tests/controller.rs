@@ -6,18 +6,23 @@ use std::{
 };
 
 use digit_pad::{
-    app::controller::Controller,
+    app::{controller::Controller, message::ImageSource},
     recognition::model::Model,
     storage::paths::UserPaths,
     training::session::digit_model,
     ui::{Action, Command, Effects, Event, Key, Modifiers, Opening, Panel, State},
+    window::desktop_host::DesktopHost,
 };
 use nn_core::Network;
 
 const PATIENCE: Duration = Duration::from_secs(100);
 
+fn desktop(home: &Path) -> Box<DesktopHost> {
+    Box::new(DesktopHost::new(UserPaths::all_in(home)))
+}
+
 fn open(home: &Path) -> (Controller, State) {
-    let mut controller = Controller::new(Model::embedded().unwrap(), UserPaths::all_in(home)).unwrap();
+    let mut controller = Controller::new(Model::embedded().unwrap(), desktop(home)).unwrap();
     let mut state = State::new(960, 640, Opening::Blank);
     controller.open(&mut state);
     (controller, state)
@@ -135,7 +140,7 @@ fn an_example_is_learned_saved_and_undone() {
     act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut other = Controller::new(saved, UserPaths::all_in(elsewhere.path())).unwrap();
+    let mut other = Controller::new(saved, desktop(elsewhere.path())).unwrap();
     other.recognize(&mut state);
     let expected = state.digits()[0].prediction.probabilities;
     controller.recognize(&mut state);
@@ -389,7 +394,7 @@ fn fixed_model() -> Model {
 #[test]
 fn a_trained_network_is_saved_with_its_own_scaling() {
     let home = tempfile::tempdir().unwrap();
-    let mut controller = Controller::new(fixed_model(), UserPaths::all_in(home.path())).unwrap();
+    let mut controller = Controller::new(fixed_model(), desktop(home.path())).unwrap();
     let mut state = State::new(960, 640, Opening::Blank);
     controller.open(&mut state);
     one(&mut state);
@@ -412,7 +417,7 @@ fn examples_are_kept_for_a_model_that_cannot_be_fine_tuned() {
     one(&mut state);
     controller.recognize(&mut state);
     add_example(&mut controller, &mut state, 1);
-    let mut controller = Controller::new(fixed_model(), UserPaths::all_in(home.path())).unwrap();
+    let mut controller = Controller::new(fixed_model(), desktop(home.path())).unwrap();
     controller.open(&mut state);
     assert!(state.message().unwrap().contains("cannot be fine-tuned"));
     state.show_message("");
@@ -432,10 +437,10 @@ fn a_file_from_outside_is_placed_or_named() {
     let image = image::GrayImage::from_fn(60, 60, |x, y| image::Luma([if is_ink(x, y) { 0 } else { 255 }]));
     image.save(&path).unwrap();
     one(&mut state);
-    controller.open_file(path, &mut state);
+    controller.open_image(ImageSource::File(path), &mut state);
     wait(&mut controller, &mut state);
     assert_eq!((predicted(&state), state.ink().is_empty()), (1, true));
-    controller.open_file(home.path().join("none.png"), &mut state);
+    controller.open_image(ImageSource::File(home.path().join("none.png")), &mut state);
     wait(&mut controller, &mut state);
     assert!(state.message().unwrap().contains("none.png"), "{:?}", state.message());
     assert!(state.image().is_some(), "what was there stays");
@@ -466,6 +471,7 @@ fn a_reading_is_explained_and_again_when_the_drawing_or_the_network_changes() {
     assert_eq!(again.explanation.pixels(), &state.digits()[0].pixels);
     assert_ne!(again.explanation, why.explanation);
     act(&mut controller, &mut state, Action::RandomDigit);
+    wait(&mut controller, &mut state);
     controller.poll(&mut state);
     wait(&mut controller, &mut state);
     let image = state.why().unwrap();

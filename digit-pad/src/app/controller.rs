@@ -1,22 +1,17 @@
 //! The controller: runs the window's commands and predictions, and owns the model, the workers and the user's examples.
 
-use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use nn_core::Network;
-use rayon::ThreadPool;
 
 use crate::{
     app::{
         explanations::Explanations,
-        film_saving::FilmSaving,
-        fine_tuning_worker::FineTuningWorker,
-        incoming_image::IncomingImage,
+        host::{Folder, Host, WorkerKind},
+        message::{Answer, Control, ImageSource, Request, TestDigit, TrainingUpdate},
         saving,
-        test_digits::{TestDigit, TestDigits},
-        training_worker::{self, TrainingUpdate, TrainingWorker},
+        training::{Report, Training},
+        worker::Worker,
     },
     drawing::{
         raster::{draw_over, fit_in_square, recognition_bounds},
@@ -34,18 +29,22 @@ use crate::{
         recognizer::ReadyModel,
         segmentation::{segment_image, segment_ink},
     },
-    storage::paths::UserPaths,
-    teaching::example_store::ExampleStore,
-    training::{presets::Preset, session::digit_model},
+    teaching::{example_store::ExampleStore, fine_tuning::check_fine_tunable},
+    training::{progress::Progress, session::digit_model},
     ui::{Action, Command, Effects, ExampleView, RecognizedDigit, State},
 };
 
-/// The preset that the window trains.
-const WINDOW_PRESET: &str = "fast";
+/// Stem of the names of saved drawings and networks.
+const STEM: &str = "digit";
 
-/// Runs commands and predictions, and owns everything that needs files, threads or time.
+/// Places between two random test digits: coprime to their number, so that every digit comes up before one is repeated.
+const RANDOM_STEP: usize = 7_919;
+
+/// Runs commands and predictions, and owns everything that needs files, workers or time.
 #[derive(Debug)]
 pub struct Controller {
+    /// The world around the window.
+    host: Box<dyn Host>,
     /// The model that the window opened with.
     initial_model: Arc<Model>,
     /// The initial model, or one trained from scratch; not fine-tuned.
@@ -53,25 +52,21 @@ pub struct Controller {
     /// The model in use: the base model, fine-tuned on the examples.
     current: ReadyModel,
     activation_recorder: Option<ActivationRecorder>,
-    training_worker: Option<TrainingWorker>,
-    /// Started with the first training run.
-    training_threads: Option<ThreadPool>,
-    /// Started with the first example.
-    fine_tuning_worker: Option<FineTuningWorker>,
+    training: Training,
+    fine_tuning: Worker,
     examples: ExampleStore,
     /// What is wrong with the saved examples.
     load_warning: Option<String>,
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
     digit_inks: Vec<Ink>,
-    /// The file dialog, while it is open.
-    dialog: Option<IncomingImage>,
-    /// An image that was pasted or dropped, until it is read.
-    incoming: Option<IncomingImage>,
-    test_digits: TestDigits,
+    /// Reads images that were chosen, pasted or dropped.
+    images: Worker,
+    test_digits: Worker,
+    /// The place of the test digit that was shown last.
+    last_test_digit: usize,
     explanations: Explanations,
-    /// The film of a training run, while it is saved.
-    film: Option<FilmSaving>,
-    paths: UserPaths,
+    /// Makes the film of a training run.
+    film: Worker,
 }
 
 impl Controller {
@@ -79,26 +74,25 @@ impl Controller {
     ///
     /// # Errors
     /// If the model does not take images of 28×28 pixels.
-    pub fn new(model: Model, paths: UserPaths) -> Result<Self, Error> {
+    pub fn new(model: Model, mut host: Box<dyn Host>) -> Result<Self, Error> {
         let initial_model = Arc::new(model.clone());
-        let (examples, load_warning) = ExampleStore::open(paths.examples());
+        let (examples, load_warning) = ExampleStore::open(host.examples());
         Ok(Controller {
             current: ReadyModel::new(model)?,
             base_model: Arc::clone(&initial_model),
             initial_model,
             activation_recorder: None,
-            training_worker: None,
-            training_threads: None,
-            fine_tuning_worker: None,
+            training: Training::new(),
+            fine_tuning: Worker::new(WorkerKind::FineTuning),
             examples,
             load_warning,
             digit_inks: Vec::new(),
-            dialog: None,
-            incoming: None,
-            test_digits: TestDigits::new(),
-            explanations: Explanations::default(),
-            film: None,
-            paths,
+            images: Worker::new(WorkerKind::Files),
+            test_digits: Worker::new(WorkerKind::TestDigits),
+            last_test_digit: host.random() as u16 as usize,
+            explanations: Explanations::new(),
+            film: Worker::new(WorkerKind::Files),
+            host,
         })
     }
 
@@ -182,32 +176,17 @@ impl Controller {
     /// Runs a command and shows its outcome in the state.
     pub fn run(&mut self, command: Command, state: &mut State) -> Effects {
         let outcome = match command {
-            Command::Open => self.open_dialog(),
-            Command::Paste => self.paste(),
+            Command::Open => self.host.choose_image().map(|()| Effects::default()),
+            Command::Paste => self.host.paste_image().map(|()| Effects::default()),
             Command::Save => self.save_drawing(state),
             Command::SaveNetwork => self.save_network(state),
-            Command::RandomDigit => self.test_digits.random().map(|digit| show_test_digit(digit, state)),
+            Command::RandomDigit => self.request_test_digit(RANDOM_STEP, None),
             Command::NextMisclassified => self.search_misclassified(state),
             Command::Train => self.start_training(state),
-            Command::Pause => {
-                if let Some(worker) = &self.training_worker {
-                    worker.toggle_pause();
-                }
-                Ok(Effects::REPAINT)
-            }
-            Command::SlowMotion => {
-                if let Some(worker) = &self.training_worker {
-                    worker.toggle_slow_motion();
-                }
-                Ok(Effects::REPAINT)
-            }
-            Command::Stop => {
-                if let Some(worker) = &self.training_worker {
-                    worker.stop();
-                }
-                Ok(Effects::REPAINT)
-            }
-            Command::SaveGif => self.save_film(state),
+            Command::Pause => self.control_training(state, |progress| Control::Pause(!progress.paused)),
+            Command::SlowMotion => self.control_training(state, |progress| Control::SlowMotion(!progress.is_slow)),
+            Command::Stop => self.control_training(state, |_| Control::Stop),
+            Command::SaveGif => self.make_film(state),
             Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label) => self.add_example(label, state),
             Command::UndoExample => {
@@ -227,26 +206,36 @@ impl Controller {
 
     /// Takes over what the workers, the file dialog and the clipboard have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
-        let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_search(state);
+        let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_test_digits(state);
         effects |= self.poll_film(state);
-        let explained = self.explanations.update(state, &self.current.model, &self.digit_inks);
+        let (model, inks, host) = (&self.current.model, &self.digit_inks, &mut *self.host);
+        let explained = self.explanations.update(state, model, inks, host);
         effects |= effects_or_message(explained, state);
-        if let Some(worker) = &self.training_worker {
-            let drawing = state.selected_digit().filter(|digit| digit.mark.is_none());
-            worker.watch(drawing.map(|digit| &digit.pixels));
-        }
-        if let Some(update) = self.training_worker.as_ref().and_then(TrainingWorker::poll) {
-            effects |= self.show_training(update, state);
-        }
-        effects
+        effects | self.poll_training(state)
     }
 
     /// Whether a worker or the file dialog is still running.
     pub fn is_busy(&self) -> bool {
-        let is_fine_tuning = self.fine_tuning_worker.as_ref().is_some_and(FineTuningWorker::is_busy);
-        let is_searching = self.test_digits.is_searching() || self.explanations.is_busy();
-        let is_reading = self.dialog.is_some() || self.incoming.is_some() || self.film.is_some();
-        is_fine_tuning || is_searching || is_reading || self.training_worker.is_some()
+        let workers = [&self.fine_tuning, &self.test_digits, &self.images, &self.film];
+        let is_working = workers.into_iter().any(Worker::is_busy) || self.training.is_busy();
+        is_working || self.explanations.is_busy() || self.host.awaits_image()
+    }
+
+    fn poll_training(&mut self, state: &mut State) -> Effects {
+        match self.training.poll(state) {
+            Some(Report::Update(update)) => {
+                let note = self.training.take_note();
+                if note.is_some() && note.as_deref() == state.message() {
+                    state.clear_message();
+                }
+                self.show_training(*update, state)
+            }
+            Some(Report::Note(text)) => {
+                state.show_message(text);
+                Effects::REPAINT
+            }
+            None => Effects::default(),
+        }
     }
 
     fn show_training(&mut self, update: TrainingUpdate, state: &mut State) -> Effects {
@@ -295,8 +284,8 @@ impl Controller {
     /// Puts the base model into use and starts to fine-tune it on the examples. A model that cannot be fine-tuned is in
     /// use all the same, with the error as a message.
     fn restart_from_base(&mut self, state: &mut State) -> Result<Effects, Error> {
-        self.training_worker = None;
-        self.cancel_fine_tuning();
+        self.training.cancel();
+        self.fine_tuning.cancel();
         let mut effects = self.use_model(ReadyModel::new(Model::clone(&self.base_model))?);
         if !self.examples.examples().is_empty() {
             effects |= effects_or_message(self.request_fine_tuning(), state);
@@ -320,9 +309,10 @@ impl Controller {
             }
             Some(Ok(example)) => {
                 let saved = self.examples.add(example);
-                state.show_message(match self.training_worker {
-                    None => format!("Labeled as {label}; fine-tuning…"),
-                    Some(_) => format!("Labeled as {label}; fine-tuning starts when training ends"),
+                state.show_message(if self.training.is_busy() {
+                    format!("Labeled as {label}; fine-tuning starts when training ends")
+                } else {
+                    format!("Labeled as {label}; fine-tuning…")
                 });
                 state.offer_undo(Action::UndoExample);
                 self.examples_changed(saved, state)
@@ -350,48 +340,34 @@ impl Controller {
     /// saved, they are still there until the window closes, and the message says why.
     fn examples_changed(&mut self, saved: Result<(), Error>, state: &mut State) -> Result<Effects, Error> {
         self.show_examples(state);
-        let effects = match (&self.training_worker, self.examples.examples().is_empty()) {
-            (None, true) => self.restart_from_base(state),
-            (None, false) => self.request_fine_tuning(),
-            (Some(_), _) => Ok(Effects::REPAINT),
+        let effects = match (self.training.is_busy(), self.examples.examples().is_empty()) {
+            (false, true) => self.restart_from_base(state),
+            (false, false) => self.request_fine_tuning(),
+            (true, _) => Ok(Effects::REPAINT),
         };
         saved?;
         effects
     }
 
     fn request_fine_tuning(&mut self) -> Result<Effects, Error> {
-        let worker = match &mut self.fine_tuning_worker {
-            Some(worker) => worker,
-            none => none.insert(FineTuningWorker::start()?),
-        };
-        worker.request(&self.base_model, self.examples.examples())?;
+        check_fine_tunable(&self.base_model)?;
+        let request = Request::FineTune(Arc::clone(&self.base_model), self.examples.examples().clone());
+        self.fine_tuning.request(&mut *self.host, request)?;
         Ok(Effects::REPAINT)
     }
 
-    /// Discards the pending fine-tuning, which is for another model.
-    fn cancel_fine_tuning(&mut self) {
-        if let Some(worker) = &mut self.fine_tuning_worker {
-            worker.cancel();
-        }
-    }
-
     fn poll_fine_tuning(&mut self, state: &mut State) -> Effects {
-        let Some(outcome) = self.fine_tuning_worker.as_mut().and_then(FineTuningWorker::poll) else {
-            return Effects::default();
-        };
-        if let Err(Error::WorkerEnded) = outcome {
-            // The next request starts another.
-            self.fine_tuning_worker = None;
+        match self.fine_tuning.poll() {
+            Some(Answer::FineTuned(model)) => {
+                let offered = state.offered_undo();
+                let examples = counted(self.examples.examples().len(), "example");
+                state.show_message(format!("Fine-tuned on {examples}"));
+                // It is still the last change of the examples.
+                offered.into_iter().for_each(|action| state.offer_undo(action));
+                self.use_model(*model)
+            }
+            other => note_or_failure(other, state),
         }
-        let outcome = outcome.map(|model| {
-            let offered = state.offered_undo();
-            let examples = counted(self.examples.examples().len(), "example");
-            state.show_message(format!("Fine-tuned on {examples}"));
-            // It is still the last change of the examples.
-            offered.into_iter().for_each(|action| state.offer_undo(action));
-            self.use_model(model)
-        });
-        effects_or_message(outcome, state)
     }
 
     fn show_examples(&self, state: &mut State) {
@@ -404,109 +380,126 @@ impl Controller {
     }
 
     fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let preset = Preset::named(WINDOW_PRESET).expect("the preset exists");
-        let seed = RandomState::new().hash_one(1);
-        let threads = match &self.training_threads {
-            Some(threads) => threads,
-            None => self.training_threads.insert(training_worker::thread_pool()?),
-        };
-        self.training_worker = Some(TrainingWorker::start(preset, seed, threads));
-        self.cancel_fine_tuning();
+        self.training.start(&mut *self.host)?;
+        self.fine_tuning.cancel();
         state.show_progress(Arc::default());
         Ok(Effects::REPAINT)
     }
 
-    fn open_dialog(&mut self) -> Result<Effects, Error> {
-        if self.dialog.is_none() {
-            self.dialog = Some(IncomingImage::from_dialog()?);
+    /// Tells the training run what to do, which depends on its progress.
+    fn control_training(
+        &mut self,
+        state: &mut State,
+        choose: impl FnOnce(&Progress) -> Control,
+    ) -> Result<Effects, Error> {
+        if let Some(progress) = state.progress() {
+            self.training.control(choose(progress));
         }
-        Ok(Effects::default())
+        Ok(Effects::REPAINT)
     }
 
-    fn paste(&mut self) -> Result<Effects, Error> {
-        self.incoming = Some(IncomingImage::from_clipboard()?);
-        Ok(Effects::default())
-    }
-
-    /// Reads an image file and places it on the canvas.
-    pub fn open_file(&mut self, path: PathBuf, state: &mut State) -> Effects {
-        let started = IncomingImage::from_file(path).map(|incoming| self.incoming = Some(incoming));
-        effects_or_message(started.map(|()| Effects::default()), state)
+    /// Reads an image and places it on the canvas.
+    pub fn open_image(&mut self, source: ImageSource, state: &mut State) -> Effects {
+        let requested = self.images.request(&mut *self.host, Request::ReadImage(source));
+        effects_or_message(requested.map(|()| Effects::default()), state)
     }
 
     fn poll_images(&mut self, state: &mut State) -> Effects {
-        let mut effects = Effects::default();
-        for source in [&mut self.dialog, &mut self.incoming] {
-            let Some(outcome) = source.as_ref().and_then(IncomingImage::poll) else {
-                continue;
-            };
-            *source = None;
-            effects |= match outcome {
-                Some(image) => effects_or_message(image.map(|image| state.place_image(image)), state),
-                None => {
-                    state.show_message(
-                        "No image selected; an image can also be pasted, or opened with: digit-pad IMAGE",
-                    );
-                    Effects::REPAINT
-                }
-            };
-        }
-        effects
+        let fetched = match self.host.poll_image() {
+            Some(Ok(source)) => self.open_image(source, state),
+            Some(Err(error)) => effects_or_message(Err(error), state),
+            None => Effects::default(),
+        };
+        fetched
+            | match self.images.poll() {
+                Some(Answer::Image(image)) => state.place_image(image),
+                other => note_or_failure(other, state),
+            }
     }
 
     fn save_drawing(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let path = saving::save_drawing(&self.paths.pictures(), state.ink(), state.image())?;
-        state.show_message(format!("Saved {}", path.display()));
-        Ok(Effects::REPAINT)
+        let files = saving::drawing(state.ink(), state.image())?;
+        self.save(Folder::Pictures, STEM, &files, state)
     }
 
     fn save_network(&mut self, state: &mut State) -> Result<Effects, Error> {
-        let path = saving::save_network(&self.paths.documents(), &self.current.model)?;
-        state.show_message(format!("Saved {}", path.display()));
+        let file = ("safetensors", self.current.model.content.to_bytes()?);
+        self.save(Folder::Documents, STEM, &[file], state)
+    }
+
+    fn save(
+        &mut self,
+        folder: Folder,
+        stem: &str,
+        files: &[(&str, Vec<u8>)],
+        state: &mut State,
+    ) -> Result<Effects, Error> {
+        let place = self.host.save(folder, stem, files)?;
+        state.show_message(format!("Saved {place}"));
         Ok(Effects::REPAINT)
     }
 
-    /// Starts to save a film of the training run.
-    fn save_film(&mut self, state: &mut State) -> Result<Effects, Error> {
-        if let (None, Some(progress)) = (&self.film, state.progress()) {
-            let progress = Arc::clone(progress);
-            self.film = Some(FilmSaving::start(self.paths.pictures(), progress, state.is_dark())?);
+    /// Starts to make a film of the training run.
+    fn make_film(&mut self, state: &mut State) -> Result<Effects, Error> {
+        if let (false, Some(progress)) = (self.film.is_busy(), state.progress()) {
+            let request = Request::Film(Arc::clone(progress), state.is_dark());
+            self.film.request(&mut *self.host, request)?;
             state.show_message("Saving the training as a GIF…");
         }
         Ok(Effects::REPAINT)
     }
 
     fn poll_film(&mut self, state: &mut State) -> Effects {
-        let Some(saved) = self.film.as_ref().and_then(FilmSaving::poll) else {
-            return Effects::default();
-        };
-        self.film = None;
-        let shown = saved.map(|path| {
-            state.show_message(format!("Saved {}", path.display()));
-            Effects::REPAINT
-        });
-        effects_or_message(shown, state)
+        match self.film.poll() {
+            Some(Answer::Film(file)) => {
+                let saved = self.save(Folder::Pictures, "training", &[("gif", file)], state);
+                effects_or_message(saved, state)
+            }
+            other => note_or_failure(other, state),
+        }
     }
 
-    /// Starts to search the next test digit that the network misclassifies.
+    /// Requests the test digit so many places after the last one, or the first one after it that a model misreads.
+    fn request_test_digit(&mut self, step: usize, misread_by: Option<Arc<Model>>) -> Result<Effects, Error> {
+        let request = Request::TestDigit(self.last_test_digit + step, misread_by);
+        self.test_digits.request(&mut *self.host, request)?;
+        Ok(Effects::default())
+    }
+
+    /// Starts to search the next test digit that the network misclassifies, unless a search is under way.
     fn search_misclassified(&mut self, state: &mut State) -> Result<Effects, Error> {
-        self.test_digits.search_misclassified(&self.current.model)?;
-        state.show_message("Searching…");
+        if !self.test_digits.is_busy() {
+            let model = Arc::new(self.current.model.clone());
+            self.request_test_digit(0, Some(model))?;
+            state.show_message("Searching…");
+        }
         Ok(Effects::REPAINT)
     }
 
-    fn poll_search(&mut self, state: &mut State) -> Effects {
-        let Some(found) = self.test_digits.poll_search() else {
-            return Effects::default();
-        };
-        let effects = found.map(|digit| match digit {
-            Some(digit) => show_test_digit(digit, state),
-            None => {
+    fn poll_test_digits(&mut self, state: &mut State) -> Effects {
+        match self.test_digits.poll() {
+            Some(Answer::TestDigit(Some(digit))) => {
+                self.last_test_digit = digit.index;
+                show_test_digit(digit, state)
+            }
+            Some(Answer::TestDigit(None)) => {
                 state.show_message("No test digit is misclassified");
                 Effects::REPAINT
             }
-        });
-        effects_or_message(effects, state)
+            other => note_or_failure(other, state),
+        }
+    }
+}
+
+/// Shows what a worker says in place of its answer.
+fn note_or_failure(answer: Option<Answer>, state: &mut State) -> Effects {
+    match answer {
+        Some(Answer::Failed(error)) => effects_or_message(Err(error), state),
+        Some(Answer::Note(text)) => {
+            state.show_message(text);
+            Effects::REPAINT
+        }
+        _ => Effects::default(),
     }
 }
 

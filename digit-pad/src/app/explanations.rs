@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    app::explanation_worker::{Answer, ExplanationWorker, Reading},
+    app::{
+        host::{Host, WorkerKind},
+        message::{Answer, Reading, Request},
+        worker::Worker,
+    },
     drawing::strokes::Ink,
     error::Error,
     recognition::{model::Model, normalization::Gray28, placement::Placement},
@@ -11,10 +15,9 @@ use crate::{
 };
 
 /// The worker, and what it was asked last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Explanations {
-    /// Started with the first explanation.
-    worker: Option<ExplanationWorker>,
+    worker: Worker,
     /// The model in use; copied for the first explanation.
     model: Option<Arc<Model>>,
     /// The reading that was explained last, or is being explained, and where it lies on the canvas.
@@ -22,6 +25,14 @@ pub(super) struct Explanations {
 }
 
 impl Explanations {
+    pub(super) fn new() -> Self {
+        Explanations {
+            worker: Worker::new(WorkerKind::Explanation),
+            model: None,
+            explained: None,
+        }
+    }
+
     /// Forgets what was explained, since another model is in use.
     pub(super) fn forget(&mut self) {
         (self.model, self.explained) = (None, None);
@@ -29,17 +40,23 @@ impl Explanations {
 
     /// Whether an explanation is still to come.
     pub(super) fn is_busy(&self) -> bool {
-        self.worker.as_ref().is_some_and(ExplanationWorker::is_busy)
+        self.worker.is_busy()
     }
 
     /// Requests an explanation of the selected digit if the window is to show one, and shows what has come; never waits.
     /// `inks` are the strokes of the recognized digits, if they are drawn.
     ///
     /// # Errors
-    /// If no thread can be started, or the model cannot be explained.
-    pub(super) fn update(&mut self, state: &mut State, model: &Model, inks: &[Ink]) -> Result<Effects, Error> {
-        self.request(state, model, inks)?;
-        let Some(answer) = self.worker.as_mut().and_then(ExplanationWorker::poll) else {
+    /// If no worker can be started, or the model cannot be explained.
+    pub(super) fn update(
+        &mut self,
+        state: &mut State,
+        model: &Model,
+        inks: &[Ink],
+        host: &mut dyn Host,
+    ) -> Result<Effects, Error> {
+        self.request(state, model, inks, host)?;
+        let Some(answer) = self.worker.poll() else {
             return Ok(Effects::default());
         };
         match answer {
@@ -60,15 +77,13 @@ impl Explanations {
                 });
                 state.show_why(added.map(Arc::new));
             }
-            Answer::Failure(error) => {
-                self.worker = None;
-                return Err(error);
-            }
+            Answer::Failed(error) => return Err(error),
+            _ => {}
         }
         Ok(Effects::REPAINT)
     }
 
-    fn request(&mut self, state: &State, model: &Model, inks: &[Ink]) -> Result<(), Error> {
+    fn request(&mut self, state: &State, model: &Model, inks: &[Ink], host: &mut dyn Host) -> Result<(), Error> {
         let explained = self.explained.as_ref().map(|(pixels, _)| pixels);
         let Some((index, digit)) = state.unexplained(explained) else {
             return Ok(());
@@ -80,11 +95,6 @@ impl Explanations {
             pixels: digit.pixels,
             ink: inks.get(index).cloned(),
         };
-        let worker = match self.worker.take() {
-            Some(worker) => worker,
-            None => ExplanationWorker::start()?,
-        };
-        self.worker.insert(worker).request(reading);
-        Ok(())
+        self.worker.request(host, Request::Explain(Box::new(reading)))
     }
 }

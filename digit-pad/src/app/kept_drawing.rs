@@ -1,26 +1,18 @@
-//! The drawing on the canvas, kept between sessions: strokes in one file, the image under them in another.
+//! What is kept of the drawing on the canvas between sessions: its strokes as text, and the image under them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::io;
 
+use image::ImageFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     drawing::{
         file::Drawing,
-        history::Document,
         strokes::{Ink, PENS, Stroke},
     },
-    error::Error,
     imaging::gray_image::GrayImage,
-    storage::{atomic_file, paths::UserPaths, small_file},
+    storage::png,
 };
-
-/// Longest file of strokes that is read, in bytes.
-const MAX_FILE: u64 = 8 << 20;
 
 /// The widths of the strokes, which other files of drawings do not have.
 #[derive(Serialize, Deserialize)]
@@ -28,63 +20,9 @@ struct Widths {
     pens: Vec<f32>,
 }
 
-/// Keeps a drawing for the next session. Of a blank one, nothing is kept.
-///
-/// # Errors
-/// If a file cannot be written.
-pub fn save(document: &Document, paths: &UserPaths) -> Result<(), Error> {
-    let Some(files) = Files::of(paths) else { return Ok(()) };
-    let unused = [
-        (&files.strokes, document.ink.is_empty()),
-        (&files.image, document.image.is_none()),
-    ];
-    for (path, _) in unused.into_iter().filter(|(_, is_unused)| *is_unused) {
-        // There is none after most sessions.
-        let _ = fs::remove_file(path);
-    }
-    if document.is_blank() {
-        return Ok(());
-    }
-    atomic_file::create_folder(&files.strokes)?;
-    if !document.ink.is_empty() {
-        let text = json(&document.ink);
-        atomic_file::replace(&files.strokes, |file| writeln!(file, "{text}"))?;
-    }
-    match &document.image {
-        Some(image) => atomic_file::replace_gray_png(&files.image, image.pixels(), image.width(), image.height()),
-        None => Ok(()),
-    }
-}
-
-/// The drawing of the last session; blank if there is none, or its files are damaged.
+/// Strokes as a drawing's line, with their widths.
 #[must_use]
-pub fn load(paths: &UserPaths) -> Document {
-    let Some(files) = Files::of(paths) else {
-        return Document::default();
-    };
-    Document {
-        ink: read_ink(&files.strokes).unwrap_or_default(),
-        image: read_image(&files.image).map(Arc::new),
-    }
-}
-
-struct Files {
-    strokes: PathBuf,
-    image: PathBuf,
-}
-
-impl Files {
-    fn of(paths: &UserPaths) -> Option<Self> {
-        let folder = paths.data()?;
-        Some(Files {
-            strokes: folder.join("drawing.json"),
-            image: folder.join("drawing.png"),
-        })
-    }
-}
-
-/// A drawing's line, with the widths of its strokes.
-fn json(ink: &Ink) -> String {
+pub fn ink_to_json(ink: &Ink) -> String {
     let pens = ink.strokes().iter().map(Stroke::width).collect();
     let widths = serde_json::to_string(&Widths { pens }).expect("numbers serialize");
     let drawing = Drawing {
@@ -96,10 +34,11 @@ fn json(ink: &Ink) -> String {
     format!("{},{}", drawing.trim_end_matches('}'), widths.trim_start_matches('{'))
 }
 
-fn read_ink(path: &Path) -> Option<Ink> {
-    let text = small_file::read(path, MAX_FILE)?;
+/// The strokes of a line, if it is not damaged.
+#[must_use]
+pub fn ink_from_json(text: &str) -> Option<Ink> {
     let drawing = Drawing::from_json(text.trim_end()).ok()?;
-    let Widths { pens } = serde_json::from_str(&text).ok()?;
+    let Widths { pens } = serde_json::from_str(text).ok()?;
     let strokes = drawing.ink.strokes().iter().zip(pens);
     let with_width = |(stroke, pen): (&Stroke, f32)| {
         let pen = if pen.is_finite() {
@@ -112,73 +51,21 @@ fn read_ink(path: &Path) -> Option<Ink> {
     Some(strokes.map(with_width).collect())
 }
 
-/// The image as it was on the canvas, without another search for its ink.
-fn read_image(path: &Path) -> Option<GrayImage> {
-    let image = image::ImageReader::open(path).ok()?;
-    // The format is that of the name; a large image was shrunk when it was opened.
-    let image = image.decode().ok()?.into_luma8();
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    Some(GrayImage::new(width, height, image.into_raw()))
+/// The image as a PNG file.
+///
+/// # Errors
+/// If an image cannot have this size.
+pub fn image_to_png(image: &GrayImage) -> io::Result<Vec<u8>> {
+    png::gray(image.pixels(), image.width(), image.height())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geometry::Point;
-
-    fn document() -> Document {
-        let mut ink = Ink::new();
-        ink.set_pen(20.0);
-        ink.pen_down(Point::new(150.0, 120.0));
-        ink.pen_up(Point::new(240.5, 440.0));
-        ink.set_pen(50.0);
-        ink.pen_down(Point::new(50.0, 60.0));
-        ink.pen_up(Point::new(50.0, 90.0));
-        Document {
-            ink,
-            image: Some(Arc::new(GrayImage::new(3, 2, vec![0, 1, 127, 128, 254, 255]))),
-        }
-    }
-
-    fn strokes(document: &Document) -> Vec<(Vec<Point>, f32)> {
-        let strokes = document.ink.strokes().iter();
-        strokes
-            .map(|stroke| (stroke.points().to_vec(), stroke.width()))
-            .collect()
-    }
-
-    #[test]
-    fn a_drawing_is_kept_with_the_widths_of_its_strokes_and_its_image() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = UserPaths::all_in(&folder.path().join("new"));
-        assert!(load(&paths).is_blank());
-        save(&document(), &paths).unwrap();
-        let loaded = load(&paths);
-        assert_eq!(
-            (strokes(&loaded), &loaded.image),
-            (strokes(&document()), &document().image)
-        );
-        let without_image = Document {
-            image: None,
-            ..document()
-        };
-        save(&without_image, &paths).unwrap();
-        assert_eq!(
-            (strokes(&load(&paths)), load(&paths).image),
-            (strokes(&document()), None)
-        );
-        save(&Document::default(), &paths).unwrap();
-        assert!(load(&paths).is_blank());
-    }
-
-    #[test]
-    fn damaged_files_are_a_blank_canvas() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = UserPaths::all_in(folder.path());
-        for text in ["", "{}", r#"{"strokes":[[[0,0]]]}"#, r#"{"strokes":[[[0,0]]],"pens":"#] {
-            fs::write(folder.path().join("drawing.json"), text).unwrap();
-            fs::write(folder.path().join("drawing.png"), text).unwrap();
-            assert!(load(&paths).is_blank(), "{text}");
-        }
-    }
+/// The image as it was on the canvas, without another search for its ink; `None` if the file is damaged.
+#[must_use]
+pub fn image_from_png(file: &[u8]) -> Option<GrayImage> {
+    // A large image was shrunk when it was opened.
+    let image = image::load_from_memory_with_format(file, ImageFormat::Png)
+        .ok()?
+        .into_luma8();
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Some(GrayImage::new(width, height, image.into_raw()))
 }

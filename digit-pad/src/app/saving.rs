@@ -1,6 +1,5 @@
-//! Saving drawings and networks into the user's folders.
+//! The files of a saved drawing.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{
@@ -11,21 +10,15 @@ use crate::{
     },
     error::Error,
     imaging::gray_image::GrayImage,
-    recognition::model::Model,
-    storage::{atomic_file, exports::free_name},
+    storage::png,
 };
 
-/// Stem of the names of saved files.
-const STEM: &str = "digit";
-
-/// Saves the canvas as a PNG image, dark on white, and any strokes beside it as a JSON Lines file that `replay` takes.
-///
-/// Returns the image's path.
+/// The files of a drawing, each with its extension: a PNG image, dark on white, and any strokes as a JSON Lines file that
+/// `replay` takes.
 ///
 /// # Errors
-/// If a file cannot be written.
-pub fn save_drawing(folder: &Path, ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<PathBuf, Error> {
-    let path = free_name(folder, STEM, &["png", "jsonl"]);
+/// If the image cannot be encoded.
+pub fn drawing(ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
     let side = CANVAS as usize;
     let canvas = match image {
         None => draw(
@@ -37,32 +30,28 @@ pub fn save_drawing(folder: &Path, ink: &Ink, image: Option<&Arc<GrayImage>>) ->
         Some(image) => draw_over(image, ink),
     };
     let rgb: Vec<u8> = canvas.pixels().iter().flat_map(|&ink| [255 - ink; 3]).collect();
-    atomic_file::replace_png(&path, &rgb, side, side)?;
+    let mut files = vec![(
+        "png",
+        png::rgb(&rgb, side, side).map_err(|cause| Error::Write {
+            path: "the drawing".into(),
+            cause,
+        })?,
+    )];
     if !ink.is_empty() {
         let drawing = Drawing {
             label: None,
             number: None,
             ink: ink.clone(),
         };
-        atomic_file::replace(&path.with_extension("jsonl"), |file| {
-            writeln!(file, "{}", drawing.to_json())
-        })?;
+        files.push(("jsonl", (drawing.to_json() + "\n").into_bytes()));
     }
-    Ok(path)
-}
-
-/// Saves a model as a weights file and returns its path.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn save_network(folder: &Path, model: &Model) -> Result<PathBuf, Error> {
-    let path = free_name(folder, STEM, &["safetensors"]);
-    model.content.save(&path)?;
-    Ok(path)
+    Ok(files)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::{
         drawing::file::Drawings,
@@ -81,47 +70,21 @@ mod tests {
 
     #[test]
     fn drawings_are_saved_as_image_and_strokes() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = save_drawing(folder.path(), &seven(), None).unwrap();
-        let second = save_drawing(folder.path(), &seven(), None).unwrap();
-        assert_eq!(first.file_name().unwrap(), "digit-1.png");
-        assert_eq!(second.file_name().unwrap(), "digit-2.png");
-        let image = image_file::open(&first).unwrap().image;
+        let files = drawing(&seven(), None).unwrap();
+        let [("png", png), ("jsonl", strokes)] = &files[..] else {
+            panic!("{} files", files.len());
+        };
+        let image = image_file::from_bytes(png, Path::new("digit.png")).unwrap().image;
         let (loaded, drawn) = (normalize(&image).unwrap(), normalize_ink(&seven()).unwrap());
         let differs = loaded.iter().zip(&drawn).filter(|(a, b)| a.abs_diff(**b) > 128).count();
         assert!(differs < 40, "{differs} pixels differ");
-        let strokes = Drawings::open(&first.with_extension("jsonl"))
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .1;
-        assert_eq!(strokes.ink.strokes(), seven().strokes());
+        let strokes = Drawings::new(&strokes[..], Path::new("digit.jsonl")).next();
+        assert_eq!(strokes.unwrap().unwrap().1.ink.strokes(), seven().strokes());
     }
 
     #[test]
     fn an_image_without_ink_has_no_strokes_file() {
-        let folder = tempfile::tempdir().unwrap();
         let image = Arc::new(GrayImage::new(2, 2, vec![0, 255, 255, 0]));
-        let path = save_drawing(folder.path(), &Ink::new(), Some(&image)).unwrap();
-        assert!(path.exists() && !path.with_extension("jsonl").exists());
-    }
-
-    #[test]
-    fn saved_networks_load_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let model = Model::embedded().unwrap();
-        let path = save_network(folder.path(), &model).unwrap();
-        let loaded = Model::open(Some(&path)).unwrap();
-        assert_eq!(loaded.content.network.tensors(), model.content.network.tensors());
-        assert_eq!(loaded.content.scaling, model.content.scaling);
-    }
-
-    #[test]
-    fn errors_name_the_folder() {
-        let error = save_drawing(Path::new("/nowhere/at/all"), &seven(), None)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("/nowhere/at/all"), "{error}");
+        assert_eq!(drawing(&Ink::new(), Some(&image)).unwrap().len(), 1);
     }
 }

@@ -1,21 +1,14 @@
 //! Window settings, saved between sessions.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
     drawing::strokes::{PEN, PENS},
-    error::Error,
-    storage::{atomic_file, paths::UserPaths, small_file},
     ui::{DEFAULT_SIZE, MIN_SIZE, ZOOMS, text_scale},
 };
 
 /// Largest width or height of a new window, in pixels.
 const MAX_SIDE: usize = 8_192;
-
-/// Largest settings file, in bytes.
-const MAX_FILE: u64 = 1 << 16;
 
 /// Window size, theme, zoom and width of the pen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -50,12 +43,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Loads the saved settings, with defaults for anything missing, damaged or out of range; `None` at the first start.
-    pub fn load(paths: &UserPaths) -> Option<Self> {
-        let text = path(paths).and_then(|path| small_file::read(&path, MAX_FILE))?;
-        Some(Settings::from_json(&text))
-    }
-
     /// The settings of the first start on a display of that scale: with everything as large as at scale 1.
     #[must_use]
     pub fn at_scale(scale: f32) -> Self {
@@ -100,42 +87,16 @@ impl Settings {
         }
     }
 
-    /// Saves the settings for the next session.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn save(&self, paths: &UserPaths) -> Result<(), Error> {
-        let Some(path) = path(paths) else { return Ok(()) };
-        atomic_file::create_folder(&path)?;
-        let text = serde_json::to_string_pretty(self).expect("settings serialize to JSON");
-        atomic_file::replace(&path, |file| writeln!(file, "{text}"))
+    /// The text of their file.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("settings serialize to JSON")
     }
-}
-
-fn path(paths: &UserPaths) -> Option<PathBuf> {
-    Some(paths.data()?.join("settings.json"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn saved_settings_load_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = UserPaths::all_in(&folder.path().join("new"));
-        assert_eq!(Settings::load(&paths), None);
-        let settings = Settings {
-            width: 1200,
-            height: 800,
-            zoom_index: 3,
-            dark: false,
-            motion: false,
-            pen: 12.5,
-        };
-        settings.save(&paths).unwrap();
-        assert_eq!(Settings::load(&paths), Some(settings));
-    }
 
     #[test]
     fn the_first_window_has_the_scale_of_the_display_and_fits_on_it() {
@@ -148,20 +109,6 @@ mod tests {
             (1366, 700, twice.zoom_index)
         );
         assert_eq!(Settings::default().within((4000, 4000)), Settings::default());
-    }
-
-    #[test]
-    fn a_large_file_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = UserPaths::all_in(folder.path());
-        let path = path(&paths).unwrap();
-        for (length, zoom_index) in [(MAX_FILE, 0), (MAX_FILE + 1, Settings::default().zoom_index)] {
-            let mut text = r#"{"zoom":0}"#.to_owned();
-            text.push_str(&" ".repeat(length as usize - text.len()));
-            std::fs::write(&path, text).unwrap();
-            let loaded = Settings::load(&paths).unwrap_or_default();
-            assert_eq!(loaded.zoom_index, zoom_index, "{length} bytes");
-        }
     }
 
     #[test]
@@ -178,15 +125,12 @@ mod tests {
 
     #[test]
     fn invalid_settings_are_corrected() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = UserPaths::all_in(folder.path());
         for (text, width, zoom_index) in [
             ("no JSON", DEFAULT_SIZE.0, 1),
             ("{\"width\":3,\"zoom\":99}", MIN_SIZE.0, ZOOMS.len() - 1),
             ("{\"width\":100000,\"other\":1}", MAX_SIDE, 1),
         ] {
-            std::fs::write(folder.path().join("settings.json"), text).unwrap();
-            let settings = Settings::load(&paths).unwrap();
+            let settings = Settings::from_json(text);
             assert_eq!((settings.width, settings.zoom_index), (width, zoom_index), "{text}");
         }
     }

@@ -46,7 +46,7 @@ pub struct AddedStroke {
 pub fn added_strokes(
     explainer: &mut Explainer,
     ink: &Ink,
-    is_wanted: &dyn Fn() -> bool,
+    is_wanted: &mut dyn FnMut() -> bool,
 ) -> Result<Option<[Option<AddedStroke>; DIGITS]>, Error> {
     let mut found = [const { None }; DIGITS];
     let Some(now) = normalize_ink(ink) else {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn added_strokes_change_the_reading_as_they_say() {
         let one = ink(&[&[(280.0, 120.0), (280.0, 440.0)]]);
-        let found = added_strokes(&mut explainer(), &one, &|| true).unwrap().unwrap();
+        let found = added_strokes(&mut explainer(), &one, &mut || true).unwrap().unwrap();
         assert!(found[1].is_none(), "it is a one already");
         let mut recognizer = Recognizer::embedded().unwrap();
         let mut count = 0;
@@ -192,16 +192,18 @@ mod tests {
     fn nothing_and_a_dot_have_an_answer() {
         let mut explainer = explainer();
         assert_eq!(
-            added_strokes(&mut explainer, &Ink::new(), &|| true).unwrap().unwrap(),
+            added_strokes(&mut explainer, &Ink::new(), &mut || true)
+                .unwrap()
+                .unwrap(),
             [const { None }; 10]
         );
         let dot = ink(&[&[(50.0, 50.0)]]);
-        assert!(added_strokes(&mut explainer, &dot, &|| true).unwrap().is_some());
+        assert!(added_strokes(&mut explainer, &dot, &mut || true).unwrap().is_some());
     }
 
     #[test]
     fn a_search_that_is_not_wanted_ends() {
         let one = ink(&[&[(280.0, 120.0), (280.0, 440.0)]]);
-        assert_eq!(added_strokes(&mut explainer(), &one, &|| false).unwrap(), None);
+        assert_eq!(added_strokes(&mut explainer(), &one, &mut || false).unwrap(), None);
     }
 }

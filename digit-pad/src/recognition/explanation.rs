@@ -35,6 +35,16 @@ impl Explanation {
         &self.pixels
     }
 
+    /// An explanation of these parts: the network input, and the change of log-odds at each pixel, digit by digit.
+    pub(crate) fn from_parts(pixels: Gray28, support: Vec<[f32; PIXELS]>) -> Self {
+        Explanation { pixels, support }
+    }
+
+    /// The change of log-odds at each pixel, digit by digit.
+    pub(crate) fn parts(&self) -> &[[f32; PIXELS]] {
+        &self.support
+    }
+
     /// How much each pixel speaks for a digit, from −1, against it, to 1; 0 for a digit above 9.
     pub fn support(&self, digit: u8) -> [f32; PIXELS] {
         let Some(support) = self.support.get(usize::from(digit)) else {

@@ -128,17 +128,10 @@ impl Classifier for Recognizer {
 }
 
 /// Runs `work` and measures its time in microseconds.
-#[cfg(not(target_family = "wasm"))]
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f32) {
-    let start = std::time::Instant::now();
+    let start = web_time::Instant::now();
     let result = work();
     (result, start.elapsed().as_secs_f32() * 1e6)
-}
-
-/// Runs `work` unmeasured: the standard library has no clock in a browser.
-#[cfg(target_family = "wasm")]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f32) {
-    (work(), 0.0)
 }
 
 /// A model with its recognizer.

@@ -6,10 +6,9 @@ use std::{
     path::Path,
 };
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use nn_core::atomic_file;
 
-use crate::error::Error;
+use crate::{error::Error, storage::png};
 
 /// Writes or replaces a file, as [`nn_core::atomic_file::write`].
 ///
@@ -33,22 +32,7 @@ pub fn create_folder(file: &Path) -> Result<(), Error> {
 /// # Errors
 /// As [`replace`].
 pub fn replace_png(path: &Path, rgb: &[u8], width: usize, height: usize) -> Result<(), Error> {
-    encode_png(path, rgb, (width, height), ExtendedColorType::Rgb8)
-}
-
-/// The same with gray pixels, of a byte each.
-///
-/// # Errors
-/// As [`replace`].
-pub fn replace_gray_png(path: &Path, pixels: &[u8], width: usize, height: usize) -> Result<(), Error> {
-    encode_png(path, pixels, (width, height), ExtendedColorType::L8)
-}
-
-fn encode_png(path: &Path, pixels: &[u8], size: (usize, usize), color: ExtendedColorType) -> Result<(), Error> {
-    replace(path, |file| {
-        let written = PngEncoder::new(file).write_image(pixels, size.0 as u32, size.1 as u32, color);
-        written.map_err(io::Error::other)
-    })
+    replace(path, |file| file.write_all(&png::rgb(rgb, width, height)?))
 }
 
 /// Checks that [`replace`] can write to `path`, before long work whose result goes there.

@@ -7,4 +7,5 @@ pub mod file_kind;
 pub mod file_uri;
 #[cfg(feature = "window")]
 pub mod paths;
+pub mod png;
 pub mod small_file;

@@ -1,26 +1,17 @@
 //! The user's examples in their file, which several windows share: each change is made to what the file has by then.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io::{self, ErrorKind},
-    path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+use crate::{
+    error::Error,
+    recognition::example::Example,
+    teaching::{example_file::KeptExamples, examples::Examples},
 };
-
-use crate::{error::Error, recognition::example::Example, storage::exports, teaching::examples::Examples};
-
-/// Longest wait for another window's change, which takes milliseconds.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// Time between two attempts.
-const POLL: Duration = Duration::from_millis(10);
 
 /// The examples, and their file if there is one.
 ///
 /// A change that cannot be saved is kept in memory, and saved with the next one.
 #[derive(Debug, Default)]
 pub struct ExampleStore {
-    path: Option<PathBuf>,
+    file: Option<Box<dyn KeptExamples>>,
     examples: Examples,
     /// Changes that the file does not have yet.
     unsaved: Vec<Change>,
@@ -52,14 +43,14 @@ impl Change {
 impl ExampleStore {
     /// The examples of a file, or none without one; and what is wrong with it, in words for the user. The file is left as
     /// it is.
-    pub fn open(path: Option<PathBuf>) -> (Self, Option<String>) {
-        let (examples, warning) = match path.as_deref().map(Examples::load_undamaged) {
+    pub fn open(file: Option<Box<dyn KeptExamples>>) -> (Self, Option<String>) {
+        let (examples, warning) = match file.as_ref().map(|file| file.load()) {
             None => (Examples::new(), None),
             Some(Ok((examples, faults))) => (examples, faults.first().map(|first| told(&faults, first))),
             Some(Err(error)) => (Examples::new(), Some(error.to_string())),
         };
         let store = ExampleStore {
-            path,
+            file,
             examples,
             ..ExampleStore::default()
         };
@@ -115,26 +106,23 @@ impl ExampleStore {
 
     /// Makes the unsaved changes to the list that the file has.
     fn save(&mut self) -> Result<(), Error> {
-        let Some(path) = &self.path else {
+        let Some(file) = &self.file else {
             // Without a file, the changes are made here, once.
             for change in self.unsaved.drain(..) {
                 change.apply(&mut self.examples);
             }
             return Ok(());
         };
-        let _lock = lock(path).map_err(|cause| Error::Write {
-            path: path.clone(),
-            cause,
-        })?;
-        let (mut examples, is_damaged) = match Examples::load_undamaged(path) {
+        let _lock = file.lock()?;
+        let (mut examples, is_damaged) = match file.load() {
             Ok((examples, faults)) => (examples, !faults.is_empty()),
             Err(_) => (Examples::new(), true),
         };
         self.unsaved.iter().for_each(|change| change.apply(&mut examples));
         if is_damaged {
-            exports::put_aside(path)?;
+            file.put_aside()?;
         }
-        examples.save(path)?;
+        file.save(&examples)?;
         self.examples = examples;
         Ok(())
     }
@@ -149,32 +137,20 @@ fn told(faults: &[Error], first: &Error) -> String {
     format!("{count} and left out: {first}")
 }
 
-/// Locks the list for a change, by a file beside it. The lock ends with the value, and with the program.
-fn lock(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let file = File::create(path.with_extension("lock"))?;
-    let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => thread::sleep(POLL),
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(
-                    ErrorKind::WouldBlock,
-                    "another window is saving its examples, and does not end; close it",
-                ));
-            }
-            // Not every file system has locks.
-            Err(TryLockError::Error(_)) => return Ok(file),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+        thread,
+    };
+
     use super::*;
+    use crate::teaching::example_file::ExampleFile;
+
+    fn kept(path: PathBuf) -> Option<Box<dyn KeptExamples>> {
+        Some(Box::new(ExampleFile(path)))
+    }
 
     fn example(label: u8, x: f32) -> Example {
         let line = format!("{{\"label\":{label},\"strokes\":[[[{x},0],[10,90.5]],[[3,4]]]}}");
@@ -186,7 +162,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> ExampleStore {
-        let (store, warning) = ExampleStore::open(Some(path.to_owned()));
+        let (store, warning) = ExampleStore::open(kept(path.to_owned()));
         assert_eq!(warning, None);
         store
     }
@@ -249,7 +225,7 @@ mod tests {
         let blocked = folder.path().join("blocked");
         fs::write(&blocked, "a file where the folder would be").unwrap();
         let path = blocked.join("examples.jsonl");
-        let (mut store, _) = ExampleStore::open(Some(path.clone()));
+        let (mut store, _) = ExampleStore::open(kept(path.clone()));
         assert!(store.add(example(1, 1.0)).is_err());
         assert!(store.add(example(2, 2.0)).is_err());
         assert!(store.remove([0]).is_err());
@@ -269,7 +245,7 @@ mod tests {
             example(2, 2.0).to_json()
         );
         fs::write(&path, &text).unwrap();
-        let (mut store, warning) = ExampleStore::open(Some(path.clone()));
+        let (mut store, warning) = ExampleStore::open(kept(path.clone()));
         let warning = warning.unwrap();
         assert!(
             warning.starts_with("2 examples are damaged") && warning.contains("line 2"),

@@ -1,6 +1,9 @@
 //! The user's labeled examples, kept in a file.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, BufRead},
+    path::Path,
+};
 
 use crate::{
     drawing::file::Drawings,
@@ -101,10 +104,18 @@ impl Examples {
     ///
     /// If the file cannot be read.
     pub fn load_undamaged(path: &Path) -> Result<(Self, Vec<Error>), Error> {
-        let mut lines = match Drawings::open(path) {
-            Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
-            lines => lines?,
-        };
+        match Drawings::open(path) {
+            Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(Default::default()),
+            lines => Examples::undamaged(lines?),
+        }
+    }
+
+    /// The lines that are not damaged, with what is wrong with the others, as [`load_undamaged`](Self::load_undamaged).
+    ///
+    /// # Errors
+    ///
+    /// If the lines cannot be read.
+    pub fn undamaged(mut lines: Drawings<impl BufRead>) -> Result<(Self, Vec<Error>), Error> {
         let (mut examples, mut faults) = (Examples::new(), Vec::new());
         loop {
             match lines.next_with(Example::from_labeled) {
@@ -140,10 +151,13 @@ impl Examples {
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         atomic_file::create_folder(path)?;
-        atomic_file::replace(path, |file| {
-            self.iter()
-                .try_for_each(|example| writeln!(file, "{}", example.to_json()))
-        })
+        atomic_file::replace(path, |file| file.write_all(self.to_lines().as_bytes()))
+    }
+
+    /// The content of a file of examples.
+    #[must_use]
+    pub fn to_lines(&self) -> String {
+        self.iter().map(|example| example.to_json() + "\n").collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Examples::load`](examples::Examples::load), [`load_labeled`](examples::Examples::load_labeled) and
 //! [`save`](examples::Examples::save) access files.
 
+pub mod example_file;
 pub mod example_store;
 pub mod examples;
 pub mod fine_tuning;

@@ -34,6 +34,7 @@ pub mod digit_check;
 pub mod embedded;
 pub mod evaluation;
 mod fingerprint;
+pub mod in_steps;
 mod outcome;
 #[cfg(any(feature = "embedded", test))]
 pub mod pen_images;

@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mnist_io::{Batches, Dataset, Scaling};
@@ -13,6 +13,7 @@ use nn_core::{
     BatchReport, BestBy, Fit, FitCallback, FitEnd, FitProgress, FitReport, Model, Network, NetworkSpec, Source,
     Trainer, Workspace, evaluate, loss::CrossEntropy,
 };
+use web_time::Instant;
 
 use crate::{
     error::Error,
@@ -22,6 +23,7 @@ use crate::{
         checkpoint::{Best, Checkpoint, Run},
         data_split::{DataSplit, EVALUATION_BATCH, SCALING},
         fingerprint::Fingerprint,
+        in_steps,
         presets::Recipe,
         report::EpochTotals,
     },
@@ -160,6 +162,20 @@ pub fn train(
     data: &DataSplit,
     on_event: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
 ) -> Result<Trained, Failed> {
+    in_steps::wait(train_in_steps(task, data, on_event, async |_: &Network| ()))
+}
+
+/// As [`train`], and awaits `between_steps` with the network after each step: where one thread does all work, it is free meanwhile.
+///
+/// # Errors
+///
+/// As [`train`].
+pub async fn train_in_steps(
+    task: &Task<'_>,
+    data: &DataSplit,
+    on_event: &mut (dyn FnMut(TrainingEvent, &Network) + Send),
+    mut between_steps: impl AsyncFnMut(&Network),
+) -> Result<Trained, Failed> {
     task.check_fit(data)?;
     if task.patience.is_some() && data.validation.is_empty() {
         return Err(Error::PatienceWithoutValidation.into());
@@ -203,7 +219,17 @@ pub fn train(
         .transpose()?;
     let validation = validation.as_mut().map(|batches| batches as &mut dyn Source);
     session.best = run.best.take();
-    let fitted = run.trainer.fit_with(&mut samples, validation, &fit, &mut session);
+    let fitted = async {
+        let mut steps = run.trainer.fit_steps(&mut samples, validation, &fit)?;
+        loop {
+            if let ControlFlow::Break(end) = steps.step(&mut session)? {
+                return steps.finish(end);
+            }
+            between_steps(steps.trainer().network()).await;
+            session.clock = Instant::now();
+        }
+    };
+    let fitted = fitted.await;
     // The memory of training is not needed any more.
     drop(run);
     let FitReport { best, end, .. } = match fitted {

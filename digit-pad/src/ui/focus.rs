@@ -19,9 +19,23 @@ impl State {
 
     /// Everything that can have the focus now, in the order of Tab.
     fn focusable(&self) -> Vec<Focus> {
+        let all = self.shown_targets().into_iter();
+        all.filter(|&focus| self.is_usable(focus)).collect()
+    }
+
+    /// Whether something can be used now: an action may be unavailable.
+    pub(super) fn is_usable(&self, focus: Focus) -> bool {
+        match focus {
+            Focus::Target(HitTarget::Action(action)) => self.is_enabled(action),
+            _ => true,
+        }
+    }
+
+    /// Everything that can have the focus at times, in the order of Tab.
+    pub(super) fn shown_targets(&self) -> Vec<Focus> {
         let target = |action| Focus::Target(HitTarget::Action(action));
         let undo = self.offered_undo().map(target);
-        let all: Vec<Focus> = match self.overlay() {
+        match self.overlay() {
             None => {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
                 let mut all: Vec<_> = buttons.chain(undo).collect();
@@ -49,15 +63,10 @@ impl State {
                 let examples = newest_first.map(|index| Focus::Target(HitTarget::Example(index)));
                 undo.into_iter().chain(examples).collect()
             }
-        };
-        let is_enabled = |focus: &Focus| match *focus {
-            Focus::Target(HitTarget::Action(action)) => self.is_enabled(action),
-            _ => true,
-        };
-        all.into_iter().filter(is_enabled).collect()
+        }
     }
 
-    fn place_of(&self, focus: Focus) -> Option<Rect> {
+    pub(super) fn place_of(&self, focus: Focus) -> Option<Rect> {
         let action = match focus {
             Focus::Slider => return Some(self.layout.slider),
             Focus::Target(HitTarget::Example(index)) => {

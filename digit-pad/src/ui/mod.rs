@@ -15,7 +15,9 @@ mod focus;
 pub mod ghost;
 mod handwriting;
 pub mod icons;
+pub mod in_words;
 mod input;
+pub mod key_names;
 mod layer_view;
 pub mod layout;
 mod notice;
@@ -37,6 +39,7 @@ pub use layout::{
     BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, LayerRow, Layout, MIN_SIZE, MenuEntry, MenuRow, Panel, text_scale,
 };
 pub use painter::Painter;
+pub use pointer::Cursor;
 pub use recognized_digit::RecognizedDigit;
 pub use state::{ExampleView, Opening, Overlay, State, Tool, ZOOMS};
 pub use theme::Theme;

@@ -22,6 +22,11 @@ impl State {
         self.offered_undo = None;
     }
 
+    /// Takes the message away.
+    pub fn clear_message(&mut self) {
+        (self.message, self.offered_undo) = (None, None);
+    }
+
     /// Adds to the message a button that undoes what it tells, by that action.
     pub fn offer_undo(&mut self, action: Action) {
         self.offered_undo = Some(action);

@@ -6,7 +6,41 @@ use crate::ui::{
     state::{Held, Overlay, State, Tool},
 };
 
+/// The shape of the pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cursor {
+    /// Over the canvas, where it draws or erases.
+    Crosshair,
+    /// Over something that can be clicked.
+    Hand,
+    /// Anywhere else.
+    Arrow,
+}
+
 impl State {
+    /// The shape of the pointer where it is.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        let is_clickable = match self.hovered() {
+            Some(HitTarget::Action(action)) => self.is_enabled(action),
+            Some(
+                HitTarget::Example(_)
+                | HitTarget::Bar(_)
+                | HitTarget::Answer(_)
+                | HitTarget::Digit(_)
+                | HitTarget::Layer(_),
+            ) => true,
+            Some(HitTarget::Map { .. }) | None => false,
+        };
+        if self.pointer_acts_on_canvas() {
+            Cursor::Crosshair
+        } else if is_clickable {
+            Cursor::Hand
+        } else {
+            Cursor::Arrow
+        }
+    }
+
     /// The digit that the panel describes: the one under the pointer, or else the one that was clicked in the
     /// number, or else the last.
     pub fn selected_digit(&self) -> Option<&RecognizedDigit> {

@@ -132,6 +132,8 @@ pub struct State {
     /// Rows of examples that are scrolled past.
     pub(super) scrolled_rows: usize,
     pub(super) commands: Vec<Command>,
+    /// Whether the program can close its window.
+    can_quit: bool,
 }
 
 impl State {
@@ -177,6 +179,7 @@ impl State {
             focus: None,
             scrolled_rows: 0,
             commands: Vec::new(),
+            can_quit: true,
         }
     }
 
@@ -292,10 +295,16 @@ impl State {
             Action::UseNetwork => self.layout.active_panel == Panel::Training && !self.is_training(),
             Action::RestoreBuiltIn => self.progress.is_some(),
             Action::Train => !self.is_training(),
+            Action::Quit => self.can_quit,
             Action::ZoomIn => self.zoom_index + 1 < ZOOMS.len(),
             Action::ZoomOut => self.zoom_index > 0,
             _ => true,
         }
+    }
+
+    /// Of a window that only the user can close, such as a page.
+    pub fn forbid_quitting(&mut self) {
+        self.can_quit = false;
     }
 
     /// Takes the commands issued since the last call.

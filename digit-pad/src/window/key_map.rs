@@ -1,7 +1,6 @@
 //! Keys of an X11 keyboard: by symbol on layouts with Latin letters, by position on others.
 
-use super::keyboard::key_of_character;
-use crate::ui::{Key, Modifiers};
+use crate::ui::{Key, Modifiers, key_names::key_of_character};
 
 /// Bits of an event's state.
 const SHIFT: u16 = 1;

@@ -3,13 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::ui::{Event, Key, Modifiers};
-
-/// Zeros of the scripts with decimal digits, in Unicode's Basic Multilingual Plane; nine others follow each.
-const ZEROS: [u32; 20] = [
-    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
-    0xf20, 0x1040, 0x17e0, 0xff10,
-];
+use crate::ui::{Event, Key, Modifiers, key_names::key_of_character};
 
 /// Key presses since the last [`take`](Keyboard::take), in order; minifb reports each one by a callback.
 #[derive(Debug, Clone, Default)]
@@ -75,25 +69,6 @@ impl minifb::InputCallback for Keyboard {
             }
         }
     }
-}
-
-/// The key for a character.
-pub(super) fn key_of_character(char: char) -> Option<Key> {
-    match char {
-        'a'..='z' | 'A'..='Z' => Some(Key::Letter(char.to_ascii_uppercase())),
-        ' ' => Some(Key::Space),
-        // On many keyboards, the equals sign is the plus key without Shift.
-        '+' | '=' => Some(Key::Plus),
-        '-' => Some(Key::Minus),
-        '?' => Some(Key::Help),
-        _ => decimal_digit(char).map(Key::Digit),
-    }
-}
-
-/// The value of a decimal digit of any script.
-fn decimal_digit(char: char) -> Option<u8> {
-    let value = |zero: u32| u32::from(char).checked_sub(zero).filter(|&value| value < 10);
-    ZEROS.into_iter().find_map(value).map(|value| value as u8)
 }
 
 /// Plus and minus by key code, since they produce no character while Control is held.
@@ -204,18 +179,6 @@ mod tests {
         ] {
             assert_eq!(key_of_character(char), expected, "{char:?}");
         }
-    }
-
-    #[test]
-    fn decimal_digits_of_any_script_are_digits() {
-        for zero in ZEROS {
-            let digits = (0..10).map(|value| decimal_digit(char::from_u32(zero + value).unwrap()));
-            assert!(digits.eq((0..10).map(Some)), "{zero:#x}");
-        }
-        assert_eq!(
-            (decimal_digit('/'), decimal_digit(':'), decimal_digit('²')),
-            (None, None, None)
-        );
     }
 
     #[test]

@@ -5,8 +5,11 @@
 //! shortcuts. On X11, `window/x11.rs` therefore receives events directly, files that are dropped too, and wakes the event loop; elsewhere the loop polls
 //! several hundred times a second. Frames are painted at most sixty times a second, and only if something changed.
 
+mod clipboard;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod desktop;
+pub mod desktop_host;
+mod drawing_file;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod drop;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -17,6 +20,8 @@ mod key_map;
 mod keyboard;
 mod received;
 pub mod session;
+mod settings_file;
+mod threads;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod x11;
 
@@ -38,11 +43,11 @@ use signal_hook::{
 
 use self::{input::Input, keyboard::Keyboard};
 use crate::{
-    app::{controller::Controller, settings::Settings},
+    app::{controller::Controller, message::ImageSource, settings::Settings},
     drawing::history::Document,
     error::Error,
     recognition::prediction::Prediction,
-    ui::{Effects, Event, HitTarget, Opening, Painter, RecognizedDigit, State, Theme},
+    ui::{Cursor, Effects, Event, Opening, Painter, RecognizedDigit, State, Theme},
 };
 
 /// Shortest time between two frames.
@@ -299,7 +304,7 @@ impl EventLoop<'_> {
             effects |= self.controller.run(command, &mut self.state);
         }
         match received.dropped {
-            Some(Ok(file)) => effects |= self.controller.open_file(file, &mut self.state),
+            Some(Ok(file)) => effects |= self.controller.open_image(ImageSource::File(file), &mut self.state),
             Some(Err(error)) => {
                 self.state.show_message(error.to_string());
                 effects |= Effects::REPAINT;
@@ -323,23 +328,10 @@ impl EventLoop<'_> {
     }
 
     fn set_cursor(&mut self) {
-        let is_clickable = match self.state.hovered() {
-            Some(HitTarget::Action(action)) => self.state.is_enabled(action),
-            Some(
-                HitTarget::Example(_)
-                | HitTarget::Bar(_)
-                | HitTarget::Answer(_)
-                | HitTarget::Digit(_)
-                | HitTarget::Layer(_),
-            ) => true,
-            Some(HitTarget::Map { .. }) | None => false,
-        };
-        self.window.set_cursor_style(if self.state.pointer_acts_on_canvas() {
-            CursorStyle::Crosshair
-        } else if is_clickable {
-            CursorStyle::OpenHand
-        } else {
-            CursorStyle::Arrow
+        self.window.set_cursor_style(match self.state.cursor() {
+            Cursor::Crosshair => CursorStyle::Crosshair,
+            Cursor::Hand => CursorStyle::OpenHand,
+            Cursor::Arrow => CursorStyle::Arrow,
         });
     }
 

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 #[cfg(all(unix, not(target_os = "macos")))]
 use crate::window::desktop::Desktop;
 use crate::{
-    app::{controller::Controller, kept_drawing, settings::Settings},
+    app::{controller::Controller, settings::Settings},
     error::Error,
     format::printable,
     recognition::model::Model,
     storage::paths::UserPaths,
     ui::Opening,
-    window::{self, Closed, WindowOptions},
+    window::{self, Closed, WindowOptions, desktop_host::DesktopHost, drawing_file},
 };
 
 /// Opens the window, and returns when it is closed. What cannot be opened is told in the window.
@@ -29,7 +29,7 @@ pub fn open(
 ) -> Result<(), Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     window::environment::prepare();
-    let mut controller = Controller::new(model, paths.clone())?;
+    let mut controller = Controller::new(model, Box::new(DesktopHost::new(paths.clone())))?;
     #[cfg(all(unix, not(target_os = "macos")))]
     let desktop = Desktop::look();
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -42,7 +42,7 @@ pub fn open(
         ..WindowOptions::default()
     };
     let opening = opening.map(|opening| match opening {
-        Opening::Blank => Opening::Document(kept_drawing::load(paths)),
+        Opening::Blank => Opening::Document(drawing_file::load(paths)),
         given => given,
     });
     let Closed {
@@ -50,7 +50,7 @@ pub fn open(
         document,
         failure,
     } = window::run(&options, &mut controller, opening)?;
-    for saved in [settings.save(paths), kept_drawing::save(&document, paths)] {
+    for saved in [settings.save(paths), drawing_file::save(&document, paths)] {
         if let Err(error) = saved {
             // If standard error is closed, nobody can be told.
             let _ = writeln!(io::stderr(), "error: {}", printable(&error.to_string()));

@@ -1,29 +1,41 @@
-//! Background training from scratch, with progress, pause and stop.
+//! A training run of the worker, step by step, with progress, pause and stop.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Waker},
+    time::Duration,
+};
 
-use mnist_io::Dataset;
+use mnist_io::{Dataset, Mnist};
 use nn_core::{LayerSpec, Network};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use web_time::Instant;
 
 use crate::{
+    app::message::{Control, Next, TrainingUpdate},
     error::Error,
     recognition::{activations::Tiles, normalization::Gray28},
     training::{
         data_split::{DataSplit, HeldOut, SCALING},
-        embedded,
+        embedded, in_steps,
         presets::Preset,
         progress::{Progress, Reading, Snapshot},
-        session::{StepReport, Task, Trained, TrainingEvent, train},
+        session::{StepReport, Task, Trained, TrainingEvent, train_in_steps},
     },
 };
 
+/// The preset that is trained.
+const PRESET: &str = "fast";
+
 /// Training steps between two progress reports.
 const REPORT_INTERVAL: u64 = 12;
+
+/// Least time between two updates, which are larger than most messages.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(30);
 
 /// Validation images for each report: few enough not to slow training down.
 const REPORT_IMAGES: usize = 300;
@@ -34,32 +46,22 @@ const PAUSE_POLL: Duration = Duration::from_millis(20);
 /// Time between two steps in slow motion: about 10 a second.
 const SLOW_STEP: Duration = Duration::from_millis(100);
 
-/// A thread pool for training that leaves one core to the user interface; to be reused between runs.
-///
-/// # Errors
-/// [`Error::Thread`] if the threads cannot be started.
-pub fn thread_pool() -> Result<ThreadPool, Error> {
-    let threads = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|_| "training".to_owned())
-        // By default, rayon aborts the program on a panic, and the drawing would be lost.
-        .panic_handler(|_| ());
-    pool.build()
-        .map_err(|error| Error::Thread(std::io::Error::other(error)))
-}
-
-/// A training run in the background; stopped when dropped.
-#[derive(Debug)]
-pub struct TrainingWorker {
+/// A run in progress.
+pub(super) struct TrainingRun {
+    number: u64,
     shared: Arc<Shared>,
+    work: Pin<Box<dyn Future<Output = ()>>>,
+    last_update: Option<Instant>,
 }
 
+/// What the steps of a run and its owner tell each other.
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
     paused: AtomicBool,
     is_slow: AtomicBool,
+    /// Whether the next step is not due yet.
+    is_waiting: AtomicBool,
     /// The drawing whose reading is reported.
     drawing: Mutex<Option<Arc<Gray28>>>,
     status: Mutex<Status>,
@@ -71,89 +73,77 @@ struct Status {
     progress: Progress,
     network: Option<Network>,
     failure: Option<String>,
-    /// Whether it changed since it was last polled.
+    /// Whether it changed since the last update.
     has_changed: bool,
 }
 
-/// Changes of a training run since the last poll.
-#[derive(Debug)]
-pub struct TrainingUpdate {
-    /// Progress so far.
-    pub progress: Progress,
-    /// The current network.
-    pub network: Option<Network>,
-    /// Why training failed.
-    pub failure: Option<String>,
-}
-
-impl TrainingWorker {
-    /// Starts to train a preset on a [`thread_pool`], after any run that still occupies it.
-    pub fn start(preset: &'static Preset, seed: u64, threads: &ThreadPool) -> Self {
+impl TrainingRun {
+    /// A run at its start, for the request of that number.
+    pub(super) fn start(number: u64, seed: u64, mnist: Mnist) -> Self {
         let shared = Arc::new(Shared::default());
-        let worker_shared = Arc::clone(&shared);
-        threads.spawn(move || {
-            // A panic would otherwise end the program.
-            let outcome = catch_unwind(AssertUnwindSafe(|| run(preset, seed, &worker_shared)));
-            let outcome = outcome.unwrap_or(Err(Error::WorkerEnded));
-            let mut status = worker_shared.status();
-            status.progress.finished = true;
-            status.has_changed = true;
-            match outcome {
-                Ok(trained) => {
-                    status.progress.test_accuracy = Some(trained.test.accuracy as f32);
-                    status.network = Some(trained.network);
-                }
-                // Stopping before the first step is no failure.
-                Err(Error::StoppedBeforeFirstStep) => {}
-                Err(error) => status.failure = Some(error.to_string()),
-            }
-        });
-        TrainingWorker { shared }
-    }
-
-    /// Pauses or resumes training.
-    pub fn toggle_pause(&self) {
-        self.shared.paused.fetch_xor(true, Ordering::Relaxed);
-        let mut status = self.shared.status();
-        status.progress.paused = self.shared.paused.load(Ordering::Relaxed);
-        status.has_changed = true;
-    }
-
-    /// Waits after each step, or no longer.
-    pub fn toggle_slow_motion(&self) {
-        let was_slow = self.shared.is_slow.fetch_xor(true, Ordering::Relaxed);
-        let mut status = self.shared.status();
-        status.progress.is_slow = !was_slow;
-        status.has_changed = true;
-    }
-
-    /// Reports how the network reads this drawing from now on, or a test digit if there is none.
-    pub fn watch(&self, drawing: Option<&Gray28>) {
-        let mut watched = self.shared.drawing();
-        if watched.as_deref() != drawing {
-            *watched = drawing.copied().map(Arc::new);
+        TrainingRun {
+            number,
+            work: Box::pin(run_to_end(seed, mnist, Arc::clone(&shared))),
+            shared,
+            last_update: None,
         }
     }
 
-    /// Stops training after the current step.
-    pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+    /// The number of its request.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
-    /// The latest update, if anything changed since the last call.
-    pub fn poll(&self) -> Option<TrainingUpdate> {
-        let mut status = self.shared.status();
-        std::mem::take(&mut status.has_changed).then(|| TrainingUpdate {
-            progress: status.progress.clone(),
-            network: status.network.take(),
-            failure: status.failure.take(),
-        })
+    /// When the next step is due.
+    pub(super) fn next(&self) -> Next {
+        if self.shared.is_waiting.load(Ordering::Relaxed) {
+            Next::After(PAUSE_POLL)
+        } else {
+            Next::Now
+        }
+    }
+
+    /// Pauses, resumes, stops and so on.
+    pub(super) fn control(&self, control: Control) {
+        match control {
+            Control::Pause(paused) => {
+                self.shared.paused.store(paused, Ordering::Relaxed);
+                let mut status = self.shared.status();
+                (status.progress.paused, status.has_changed) = (paused, true);
+            }
+            Control::SlowMotion(is_slow) => {
+                self.shared.is_slow.store(is_slow, Ordering::Relaxed);
+                let mut status = self.shared.status();
+                (status.progress.is_slow, status.has_changed) = (is_slow, true);
+            }
+            Control::Watch(drawing) => *self.shared.drawing() = drawing.map(Arc::from),
+            Control::Stop | Control::Cancel => self.shared.stop.store(true, Ordering::Relaxed),
+        }
+    }
+
+    /// Takes a step if one is due, and returns what has changed since the last update.
+    pub(super) fn work(&mut self) -> Option<TrainingUpdate> {
+        let is_finished = self
+            .work
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready();
+        let is_recent = self.last_update.is_some_and(|last| last.elapsed() < UPDATE_INTERVAL);
+        if is_recent && !is_finished {
+            return None;
+        }
+        let update = self.shared.take_update()?;
+        self.last_update = Some(Instant::now());
+        Some(update)
     }
 }
 
-impl Drop for TrainingWorker {
-    fn drop(&mut self) {
-        self.stop();
+impl std::fmt::Debug for TrainingRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainingRun")
+            .field("number", &self.number)
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,36 +157,70 @@ impl Shared {
         self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the next step of slow motion, and while training is paused; calls `idle` again and again.
-    fn wait(&self, mut idle: impl FnMut()) {
+    fn take_update(&self) -> Option<TrainingUpdate> {
+        let mut status = self.status();
+        std::mem::take(&mut status.has_changed).then(|| TrainingUpdate {
+            progress: status.progress.clone(),
+            network: status.network.take(),
+            failure: status.failure.take(),
+        })
+    }
+
+    /// Ends the step. Until the next one is due, `idle` is called again and again.
+    async fn end_step(&self, idle: impl Fn()) {
         let start = Instant::now();
-        let is_slow = || self.is_slow.load(Ordering::Relaxed) && start.elapsed() < SLOW_STEP;
-        while (self.paused.load(Ordering::Relaxed) || is_slow()) && !self.stop.load(Ordering::Relaxed) {
+        loop {
+            let is_slow = self.is_slow.load(Ordering::Relaxed) && start.elapsed() < SLOW_STEP;
+            let waits = self.paused.load(Ordering::Relaxed) || is_slow;
+            let is_waiting = waits && !self.stop.load(Ordering::Relaxed);
+            self.is_waiting.store(is_waiting, Ordering::Relaxed);
+            in_steps::end_step().await;
+            if !is_waiting {
+                return;
+            }
             idle();
-            thread::sleep(PAUSE_POLL);
         }
     }
 }
 
-fn run(preset: &Preset, seed: u64, shared: &Shared) -> Result<Trained, Error> {
+/// Trains, and reports the outcome.
+async fn run_to_end(seed: u64, mnist: Mnist, shared: Arc<Shared>) {
+    let outcome = run(seed, mnist, &shared).await;
+    let mut status = shared.status();
+    (status.progress.finished, status.has_changed) = (true, true);
+    match outcome {
+        Ok(trained) => {
+            status.progress.test_accuracy = Some(trained.test.accuracy as f32);
+            status.network = Some(trained.network);
+        }
+        // Stopping before the first step is no failure.
+        Err(Error::StoppedBeforeFirstStep) => {}
+        Err(error) => status.failure = Some(error.to_string()),
+    }
+}
+
+async fn run(seed: u64, mnist: Mnist, shared: &Shared) -> Result<Trained, Error> {
     if shared.stop.load(Ordering::Relaxed) {
         return Err(Error::StoppedBeforeFirstStep);
     }
+    let preset = Preset::named(PRESET).expect("the preset exists");
     let recipe = preset.recipe.clone();
-    let mut data = DataSplit::new(embedded::mnist()?, HeldOut::Share(recipe.validation), recipe.images)?;
+    let mut data = DataSplit::new(mnist, HeldOut::Share(recipe.validation), recipe.images)?;
     embedded::add_pen_drawings(&mut data, &recipe, seed)?;
     let task = Task::new(preset.network(), recipe, seed, &shared.stop);
     let mut monitor = Monitor::new(&data.validation, task.recipe.batch);
     if !data.test.is_empty() {
         monitor.test_digit = data.test.image(0).try_into().ok().map(Arc::new);
     }
-    let trained = train(&task, &data, &mut |event, network| {
+    let monitor = Mutex::new(monitor);
+    let monitor = || monitor.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut on_event = |event, network: &Network| {
         if let TrainingEvent::Step(step) = event {
-            monitor.observe(&step, network, shared);
-            shared.wait(|| monitor.read_again(network, shared));
+            monitor().observe(&step, network, shared);
         }
-    });
-    Ok(trained?)
+    };
+    let between_steps = async |network: &Network| shared.end_step(|| monitor().read_again(network, shared)).await;
+    Ok(train_in_steps(&task, &data, &mut on_event, between_steps).await?)
 }
 
 /// Observes every step and reports on some of them.
@@ -355,61 +379,69 @@ fn filters(network: &Network) -> Tiles {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::thread;
 
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn wait(worker: &TrainingWorker, done: impl Fn(&TrainingUpdate) -> bool) -> TrainingUpdate {
+    fn run() -> TrainingRun {
+        TrainingRun::start(1, 1, Mnist::embedded().unwrap())
+    }
+
+    /// Works until an update is as wanted.
+    fn wait(run: &mut TrainingRun, done: impl Fn(&TrainingUpdate) -> bool) -> TrainingUpdate {
         let start = Instant::now();
         loop {
-            if let Some(update) = worker.poll().filter(&done) {
+            if let Some(update) = run.work().filter(&done) {
                 return update;
             }
+            if let Next::After(time) = run.next() {
+                thread::sleep(time);
+            }
             assert!(start.elapsed() < PATIENCE, "training makes no progress");
-            thread::sleep(Duration::from_millis(5));
         }
     }
 
     #[test]
     fn training_pauses_resumes_and_stops() {
-        let threads = thread_pool().unwrap();
-        let worker = TrainingWorker::start(Preset::named("fast").unwrap(), 1, &threads);
-        let early = wait(&worker, |update| update.progress.steps >= 1);
+        let mut run = run();
+        let early = wait(&mut run, |update| update.progress.steps >= 1);
         assert!(early.network.is_some() && early.failure.is_none());
         let first = &early.progress.snapshots[0];
         assert_eq!(first.filters.tiles.len(), 16);
         assert!(first.reading.as_ref().unwrap().is_test_digit && early.progress.batch > 0);
-        let later = wait(&worker, |update| update.progress.steps >= 60);
+        let later = wait(&mut run, |update| update.progress.steps >= 60);
         let accuracy = |update: &TrainingUpdate| update.progress.accuracies.last().unwrap()[1];
         assert!(
             accuracy(&later) > 0.5 && accuracy(&later) > accuracy(&early),
             "{}",
             accuracy(&later)
         );
-        worker.toggle_pause();
-        thread::sleep(Duration::from_millis(200));
-        let paused = worker.poll().unwrap();
-        assert!(paused.progress.paused);
-        thread::sleep(Duration::from_millis(100));
-        assert!(worker.poll().is_none(), "no reports while paused");
-        worker.toggle_pause();
-        wait(&worker, |update| update.progress.steps > paused.progress.steps);
-        worker.stop();
-        let end = wait(&worker, |update| update.progress.finished);
+        run.control(Control::Pause(true));
+        let paused = wait(&mut run, |update| update.progress.paused);
+        for _ in 0..5 {
+            assert!(
+                run.work().is_none() && matches!(run.next(), Next::After(_)),
+                "no reports while paused"
+            );
+            thread::sleep(UPDATE_INTERVAL / 2);
+        }
+        run.control(Control::Pause(false));
+        wait(&mut run, |update| update.progress.steps > paused.progress.steps);
+        run.control(Control::Stop);
+        let end = wait(&mut run, |update| update.progress.finished);
         assert!(end.progress.steps < end.progress.total_steps && end.failure.is_none());
         assert!(end.progress.test_accuracy.unwrap() > 0.5);
     }
 
     #[test]
     fn slow_motion_reports_each_step_and_reads_the_drawing() {
-        let threads = thread_pool().unwrap();
-        let worker = TrainingWorker::start(Preset::named("fast").unwrap(), 1, &threads);
-        worker.toggle_slow_motion();
+        let mut run = run();
+        run.control(Control::SlowMotion(true));
         let drawing: Gray28 = std::array::from_fn(|i| if i % 28 == 14 { 255 } else { 0 });
-        worker.watch(Some(&drawing));
-        let slow = wait(&worker, |update| update.progress.steps >= 4);
+        run.control(Control::Watch(Some(Box::new(drawing))));
+        let slow = wait(&mut run, |update| update.progress.steps >= 4);
         assert!(
             slow.progress.is_slow && slow.progress.steps <= 40,
             "{}",
@@ -421,33 +453,20 @@ mod tests {
             !reading.is_test_digit && *reading.pixels == *pixels
         };
         assert!(reads(&slow, &drawing));
-        let probabilities = slow
-            .progress
-            .snapshots
-            .last()
-            .unwrap()
-            .reading
-            .as_ref()
-            .unwrap()
-            .probabilities;
+        let last = slow.progress.snapshots.last().unwrap();
+        let probabilities = last.reading.as_ref().unwrap().probabilities;
         assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-3);
-        worker.toggle_pause();
+        run.control(Control::Pause(true));
         let other: Gray28 = std::array::from_fn(|i| if i / 28 == 14 { 255 } else { 0 });
-        worker.watch(Some(&other));
-        wait(&worker, |update| update.progress.paused && reads(update, &other));
-        worker.stop();
-        wait(&worker, |update| update.progress.finished);
+        run.control(Control::Watch(Some(Box::new(other))));
+        wait(&mut run, |update| update.progress.paused && reads(update, &other));
     }
 
     #[test]
-    fn a_dropped_run_makes_way_for_the_next() {
-        let (threads, fast) = (thread_pool().unwrap(), Preset::named("fast").unwrap());
-        let paused = TrainingWorker::start(fast, 1, &threads);
-        wait(&paused, |update| update.progress.steps >= 1);
-        paused.toggle_pause();
-        drop(paused);
-        drop(TrainingWorker::start(fast, 2, &threads));
-        let next = TrainingWorker::start(fast, 3, &threads);
-        wait(&next, |update| update.progress.steps >= 1);
+    fn a_run_that_is_stopped_before_its_first_step_ends_without_a_network() {
+        let mut run = run();
+        run.control(Control::Stop);
+        let end = wait(&mut run, |update| update.progress.finished);
+        assert!(end.network.is_none() && end.failure.is_none() && end.progress.steps == 0);
     }
 }

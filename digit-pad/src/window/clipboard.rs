@@ -1,25 +1,17 @@
 //! The clipboard: an image in it, or an image file that it names.
 
-use std::{
-    io::Cursor,
-    path::{Path, PathBuf},
-};
+use std::{io::Cursor, path::PathBuf};
 
 use arboard::{Clipboard, ImageData};
 use image::{ImageFormat, RgbaImage};
 
-use crate::{
-    error::Error,
-    imaging::image_file::{self, LoadedImage},
-    storage::file_uri,
-};
+use crate::{app::message::ImageSource, error::Error, storage::file_uri};
 
-/// The ink of the image in the clipboard. A file that was copied comes before its icon.
+/// The image in the clipboard. A file that was copied comes before its icon.
 ///
 /// # Errors
-/// [`Error::Clipboard`] if there is neither an image nor the name of a file, and the errors of
-/// [`open`](image_file::open).
-pub(super) fn image() -> Result<LoadedImage, Error> {
+/// [`Error::Clipboard`] if there is neither an image nor the name of a file.
+pub(super) fn image() -> Result<ImageSource, Error> {
     let mut clipboard = Clipboard::new().map_err(|error| nothing(error.to_string()))?;
     if let Some(path) = clipboard
         .get()
@@ -27,12 +19,12 @@ pub(super) fn image() -> Result<LoadedImage, Error> {
         .ok()
         .and_then(|files| files.into_iter().next())
     {
-        return image_file::open(&path);
+        return Ok(ImageSource::File(path));
     }
     match clipboard.get_image() {
-        Ok(found) => decoded(found),
+        Ok(found) => file(found),
         Err(_) => match clipboard.get_text() {
-            Ok(text) => image_file::open(&named_file(&text)?),
+            Ok(text) => named_file(&text).map(ImageSource::File),
             Err(error) => Err(nothing(match error {
                 arboard::Error::ContentNotAvailable => "the clipboard has no image".to_owned(),
                 other => other.to_string(),
@@ -45,8 +37,8 @@ fn nothing(reason: String) -> Error {
     Error::Clipboard { reason }
 }
 
-/// Takes the way of an image file, so that both are read alike.
-fn decoded(found: ImageData<'_>) -> Result<LoadedImage, Error> {
+/// An image as a file, so that both are read alike.
+fn file(found: ImageData<'_>) -> Result<ImageSource, Error> {
     let damaged = || nothing("the image in the clipboard is damaged".to_owned());
     let size = u32::try_from(found.width).ok().zip(u32::try_from(found.height).ok());
     let (width, height) = size.ok_or_else(damaged)?;
@@ -54,7 +46,7 @@ fn decoded(found: ImageData<'_>) -> Result<LoadedImage, Error> {
     let mut file = Vec::new();
     let written = pixels.write_to(&mut Cursor::new(&mut file), ImageFormat::Png);
     written.map_err(|error| nothing(error.to_string()))?;
-    image_file::from_bytes(&file, Path::new("clipboard"))
+    Ok(ImageSource::Bytes("clipboard".to_owned(), file))
 }
 
 /// The file that a text names, by its path or its URI.
@@ -68,7 +60,17 @@ fn named_file(text: &str) -> Result<PathBuf, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::imaging::image_file::{self, LoadedImage};
+
+    fn decoded(image: ImageData<'_>) -> Result<LoadedImage, Error> {
+        match file(image)? {
+            ImageSource::Bytes(name, bytes) => image_file::from_bytes(&bytes, name.as_ref()),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn texts_that_name_a_file_are_told_from_others() {
