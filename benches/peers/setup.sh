@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# setup.sh [python|rust]: sets up the libraries that nn-core is compared with, once, in $PEERS_DIR (default
+# setup.sh [python|rust|web]: sets up the libraries that nn-core is compared with, once, in $PEERS_DIR (default
 # ~/.cache/nn-core-peers): MNIST unpacked; a Python environment with PyTorch and JAX, another with TensorFlow (7 GB); the
-# programs that time candle, gemm, matrixmultiply and burn (ten minutes on two cores). Without an argument, both.
+# programs that time candle, gemm, matrixmultiply and burn (ten minutes on two cores); the libraries for browsers, by npm
+# (450 MB). Without an argument, all.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 root=$(realpath "$here/../..")
@@ -22,4 +23,11 @@ if [[ ${1:-rust} == rust ]]; then
   export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
   cargo build --release --manifest-path "$root/Cargo.toml" -p benches --features peers --bin throughput
   cargo build --release --manifest-path "$here/burn/Cargo.toml"
+fi
+
+if [[ ${1:-web} == web ]]; then
+  mkdir -p "$PEERS_DIR/web"
+  cp "$here/web/package.json" "$here/web/package-lock.json" "$PEERS_DIR/web"
+  # None of them needs a script of its own to be installed.
+  npm ci --prefix "$PEERS_DIR/web" --ignore-scripts --no-audit --no-fund
 fi
