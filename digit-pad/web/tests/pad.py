@@ -102,9 +102,9 @@ def teaches_and_remembers(pad):
     pad.expect_status("Fine-tuned on 1 example", 300)
     pad.expect_answer("8")
     pad.open()
-    pad.expect_answer("8", 60)
+    pad.expect_answer("8", 300)
     pad.browser.keys("u")
-    pad.expect_answer("0", 60)
+    pad.expect_answer("0", 300)
 
 
 def trains_from_scratch(pad):
