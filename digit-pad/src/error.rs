@@ -313,6 +313,19 @@ pub enum DrawingFault {
     #[error("the drawing has both a label and a number; give the label of one digit, or the number of several")]
     LabelAndNumber,
 
+    /// The name of a sign is not valid.
+    #[error(
+        "the sign is named `{name}`; give it 1 to 12 characters, none of them a control character, and not a digit alone"
+    )]
+    Sign {
+        /// The name, or the beginning of a long one.
+        name: String,
+    },
+
+    /// A drawing has a sign beside a label or a number.
+    #[error("the drawing has a sign beside a label or a number; give one of them")]
+    SignAndOther,
+
     /// A drawing that is an example has no label.
     #[error("the drawing has no label; an example needs its digit: {{\"label\":3,\"strokes\":…}}")]
     NoLabel,

@@ -7,6 +7,7 @@ use std::{
 
 use digit_pad::{
     app::{controller::Controller, message::ImageSource},
+    drawing::sign::{Label, SignName},
     recognition::model::Model,
     storage::paths::UserPaths,
     training::session::digit_model,
@@ -129,7 +130,7 @@ fn an_example_is_learned_saved_and_undone() {
     let label = (predicted(&state) + 3) % 10;
     add_example(&mut controller, &mut state, label);
     assert_eq!((predicted(&state), state.examples().len()), (label, 1));
-    assert_eq!(state.examples()[0].label, label);
+    assert_eq!(state.examples()[0].label, Label::Digit(label));
     assert!(
         state.message().unwrap().contains("Fine-tuned on 1 example"),
         "{:?}",
@@ -165,6 +166,42 @@ fn an_example_is_learned_saved_and_undone() {
 }
 
 #[test]
+fn a_sign_is_taught_read_kept_and_undone() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut controller, mut state) = open(home.path());
+    symbol(&mut state);
+    controller.recognize(&mut state);
+    let before = state.digits()[0].prediction.probabilities;
+    assert!(state.signs().is_empty());
+    state.act(Action::NameSign);
+    for typed in "tree".chars() {
+        state.apply(Event::Typed(typed));
+    }
+    state.apply(Event::KeyPressed {
+        key: Key::Enter,
+        modifiers: Modifiers::default(),
+    });
+    for command in state.take_commands() {
+        controller.run(command, &mut state);
+    }
+    wait(&mut controller, &mut state);
+    let tree = SignName::new("tree").unwrap();
+    assert_eq!(state.digits()[0].prediction.label(), Label::Sign(tree.clone()));
+    assert_eq!((state.signs(), state.examples().len()), (&[tree.clone()][..], 1));
+    // It is there in the next session.
+    let (mut again, mut later) = open(home.path());
+    wait(&mut again, &mut later);
+    symbol(&mut later);
+    again.recognize(&mut later);
+    assert_eq!(later.digits()[0].prediction.label(), Label::Sign(tree));
+    // Undone, it leaves no trace.
+    act(&mut controller, &mut state, Action::UndoExample);
+    wait(&mut controller, &mut state);
+    assert_eq!(state.digits()[0].prediction.probabilities, before);
+    assert!(state.signs().is_empty() && state.examples().is_empty());
+}
+
+#[test]
 fn any_example_can_be_removed() {
     let home = tempfile::tempdir().unwrap();
     let (mut controller, mut state) = open(home.path());
@@ -173,8 +210,8 @@ fn any_example_can_be_removed() {
     }
     assert_eq!(state.examples().len(), 3);
     controller.run(Command::RemoveExample(1), &mut state);
-    let labels: Vec<_> = state.examples().iter().map(|example| example.label).collect();
-    assert_eq!(labels, [1, 7]);
+    let labels: Vec<_> = state.examples().iter().map(|example| example.label.clone()).collect();
+    assert_eq!(labels, [1, 7].map(Label::Digit));
     controller.run(Command::RemoveExample(9), &mut state);
     assert_eq!(state.examples().len(), 2);
     act(&mut controller, &mut state, Action::RemoveAllExamples);

@@ -4,12 +4,15 @@
 use std::{path::PathBuf, sync::Arc};
 
 use digit_pad::{
-    drawing::strokes::Ink,
+    drawing::{
+        sign::{Label, SignName},
+        strokes::Ink,
+    },
     geometry::{Bounds, Point},
     recognition::{
         activations::{LayerActivation, Tiles},
         layer_info::LayerInfo,
-        prediction::Prediction,
+        prediction::{Prediction, SignProbability},
         recognizer::Recognizer,
         segmentation::{InkDigit, segment_ink},
     },
@@ -35,8 +38,25 @@ fn prediction(digit: usize, probability: f32, known: bool) -> Prediction {
     probabilities[(digit + 4) % 10] += (1.0 - probability) * 7.0 / 16.0;
     Prediction {
         probabilities,
+        signs: Vec::new(),
         known,
         microseconds: 61.0,
+    }
+}
+
+/// A drawing that reads as the second of these signs.
+fn signed(names: &[&str], probability: f32) -> Prediction {
+    let sign = |(place, text): (usize, &&str)| SignProbability {
+        name: SignName::new(text).expect("a short name"),
+        probability: if place == 1 { probability } else { 0.001 },
+    };
+    Prediction {
+        probabilities: prediction(7, 0.9, true)
+            .probabilities
+            .map(|digit| digit * (1.0 - probability)),
+        signs: names.iter().enumerate().map(sign).collect(),
+        known: probability > 0.95,
+        microseconds: 64.0,
     }
 }
 
@@ -225,7 +245,7 @@ fn states() -> Vec<(String, State)> {
         (0..5)
             .map(|label| ExampleView {
                 pixels,
-                label,
+                label: Label::Digit(label),
                 ink: None,
             })
             .collect(),
@@ -261,6 +281,30 @@ fn states() -> Vec<(String, State)> {
     let (up, control) = (true, false);
     pen.apply(Event::WheelTurned { up, control });
     add("pen-width", pen);
+    let name = |text: &str| SignName::new(text).expect("a short name");
+    let signs = |state: &mut State, names: &[&str]| {
+        state.show_signs(&names.iter().map(|text| name(text)).collect::<Vec<_>>());
+    };
+    let mut sign = drawn(size, &[signed(&["A", "pi"], 0.981)]);
+    signs(&mut sign, &["A", "pi"]);
+    add("sign", sign);
+    let eight = ["A", "B", "pi", "star", "long name 12", "X", "Y", "Z"];
+    let mut small_signs = drawn((640, 480), &[signed(&eight, 0.82), prediction(7, 0.993, true)]);
+    signs(&mut small_signs, &eight);
+    small_signs.act(Action::Theme);
+    add("signs-small-light", small_signs);
+    for (file, size, typed) in [("naming", size, ""), ("naming-light", (640, 480), "tree")] {
+        let mut naming = drawn(size, &[prediction(7, 0.6, false)]);
+        signs(&mut naming, &["A", "pi", "long name 12", "star", "X"]);
+        naming.act(Action::NameSign);
+        typed.chars().for_each(|typed| {
+            naming.apply(Event::Typed(typed));
+        });
+        if file == "naming-light" {
+            naming.act(Action::Theme);
+        }
+        add(file, naming);
+    }
     let mut menu = drawn((640, 480), &[prediction(7, 0.993, true)]);
     menu.act(Action::Theme);
     menu.act(Action::Help);

@@ -325,6 +325,38 @@ fn a_one_and_a_zero_are_recognized() {
     pad.assert_exits();
 }
 
+/// A sign that is no digit: a triangle.
+fn triangle() -> impl Iterator<Item = (f32, f32)> {
+    let corners = [(0.5, 0.2), (0.8, 0.75), (0.2, 0.75), (0.5, 0.2)];
+    corners
+        .into_iter()
+        .zip(corners.into_iter().skip(1))
+        .flat_map(|(from, to)| {
+            (0..=12).map(move |step| {
+                let t = step as f32 / 12.0;
+                (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1))
+            })
+        })
+}
+
+#[test]
+fn a_sign_is_named_and_read() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    pad.draw(triangle());
+    pad.wait_for("reading: digit=");
+    // The key opens the dialog and is not typed into it; Q is typed and does not close the window.
+    for key in ["a", "T", "q", "x", "BackSpace", "Return"] {
+        pad.press(key);
+    }
+    pad.wait_for("reading: digit=Tq ");
+    pad.press("c");
+    pad.wait_for("reading: none");
+    pad.draw(triangle());
+    pad.wait_for("reading: digit=Tq ");
+    pad.press("q");
+    pad.assert_exits();
+}
+
 #[test]
 fn a_one_is_recognized_on_wayland() {
     let Some(mut pad) = Pad::open_on_wayland() else { return };

@@ -15,6 +15,7 @@ use crate::{
     },
     drawing::{
         raster::{draw_over, fit_in_square, recognition_bounds},
+        sign::Label,
         strokes::{CANVAS, CANVAS_BOUNDS, Ink},
     },
     error::Error,
@@ -118,6 +119,7 @@ impl Controller {
             state.show_message(error.to_string());
         }
         state.show_digits(digits);
+        state.show_signs(self.current.recognizer.signs());
     }
 
     fn recognize_digits(&mut self, state: &State) -> Vec<RecognizedDigit> {
@@ -188,7 +190,7 @@ impl Controller {
             Command::Stop => self.control_training(state, |_| Control::Stop),
             Command::SaveGif => self.make_film(state),
             Command::RestoreBuiltIn => self.restore_built_in(state),
-            Command::AddExample(label) => self.add_example(label, state),
+            Command::AddExample(label, index) => self.add_example(label, index, state),
             Command::UndoExample => {
                 let count = self.examples.examples().len();
                 self.remove_examples(count.saturating_sub(1)..count, state)
@@ -293,15 +295,13 @@ impl Controller {
         Ok(effects)
     }
 
-    /// Adds the selected digit as an example.
-    fn add_example(&mut self, label: u8, state: &mut State) -> Result<Effects, Error> {
-        let ink = state
-            .selected_index()
-            .and_then(|index| self.digit_inks.get(index))
-            .cloned();
-        let pixels = state.selected_digit().map(|digit| ExampleInput::from(digit.pixels));
+    /// Adds the digit at that index on the canvas as an example.
+    fn add_example(&mut self, label: Label, index: usize, state: &mut State) -> Result<Effects, Error> {
+        let ink = self.digit_inks.get(index).cloned();
+        let digit = state.digits().get(index);
+        let pixels = digit.map(|digit| ExampleInput::from(digit.pixels));
         let input = ink.map(ExampleInput::from).or(pixels);
-        match input.map(|input| Example::new(label, input)) {
+        match input.map(|input| Example::new(label.clone(), input)) {
             None => Ok(Effects::REPAINT),
             Some(Err(fault)) => {
                 state.show_message(fault.to_string());
@@ -373,7 +373,7 @@ impl Controller {
     fn show_examples(&self, state: &mut State) {
         let view = |example: &Example| ExampleView {
             pixels: example.image(),
-            label: example.label(),
+            label: example.label().clone(),
             ink: example.ink().cloned(),
         };
         state.show_examples(Arc::new(self.examples.examples().iter().map(view).collect()));

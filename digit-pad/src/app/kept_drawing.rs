@@ -28,6 +28,7 @@ pub fn ink_to_json(ink: &Ink) -> String {
     let drawing = Drawing {
         label: None,
         number: None,
+        sign: None,
         ink: ink.clone(),
     }
     .to_json();

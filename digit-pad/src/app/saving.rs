@@ -41,6 +41,7 @@ pub fn drawing(ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<Vec<(&'stati
         let drawing = Drawing {
             label: None,
             number: None,
+            sign: None,
             ink: ink.clone(),
         };
         files.push(("jsonl", (drawing.to_json() + "\n").into_bytes()));

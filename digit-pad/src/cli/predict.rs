@@ -82,6 +82,9 @@ enum Prediction {
 #[derive(Serialize)]
 struct DigitInNumber {
     digit: u8,
+    /// The name of the sign that it reads as, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign: Option<String>,
     probability: f32,
     probabilities: [f32; 10],
     known: bool,
@@ -91,7 +94,7 @@ struct DigitInNumber {
 #[derive(Serialize)]
 struct MarkInNumber {
     /// `-`, `.`, `,`, `+`, `×`, `÷` or `=`; `?` is neither a digit nor a known mark.
-    mark: char,
+    mark: String,
     r#box: PixelBox,
 }
 
@@ -222,6 +225,7 @@ impl DigitInNumber {
     fn new(found: &ImageDigit, loaded: &LoadedImage) -> Self {
         DigitInNumber {
             digit: found.prediction.digit(),
+            sign: found.prediction.sign().map(|sign| sign.name.to_string()),
             probability: found.prediction.probability(),
             probabilities: found.prediction.probabilities,
             known: found.prediction.known,

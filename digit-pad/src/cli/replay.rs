@@ -9,12 +9,15 @@ use std::{
 use digit_pad::{
     Error,
     arithmetic::answers,
-    drawing::file::{Drawing, Drawings},
+    drawing::{
+        file::{Drawing, Drawings},
+        sign::{Label, SignName},
+    },
     format::printable,
     recognition::{
         model::DIGITS,
         normalization::normalize_ink,
-        prediction::Classifier,
+        prediction::{Classifier, Prediction},
         recognizer::Recognizer,
         segmentation::{numbers, segment_ink},
     },
@@ -43,14 +46,14 @@ const MOST_FAULTS: usize = 10;
 )]
 pub(super) struct Args {
     /// Files with one drawing per line: {"label":3,"strokes":[[[x,y],…],…]}, label optional, points in any scale, or
-    /// "number":"405" in place of the label; `-` for standard input
+    /// "number":"405" or "sign":"pi" in place of the label; `-` for standard input
     #[arg(value_name = "STROKES", required = true)]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     model: ModelArgs,
 
-    /// Fine-tune on the labeled drawings of this file first, as the window does
+    /// Fine-tune on the labeled drawings of this file first, and teach its signs, as the window does
     #[arg(long, value_name = "FILE")]
     teach: Option<PathBuf>,
 
@@ -87,6 +90,11 @@ enum Found<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<String>,
     },
+    /// A drawing of a sign, or one that reads as a sign.
+    Sign {
+        truth: Option<Label>,
+        read: Label,
+    },
 }
 
 /// The result over all labeled drawings, of digits and of numbers, and how many of all are known.
@@ -107,7 +115,7 @@ struct Counts {
     drawings: u64,
     known: u64,
     known_correct: u64,
-    /// Of the drawings, those of numbers.
+    /// Of the drawings, those that show or read as numbers or signs, and what they show is known.
     numbers: u64,
     numbers_correct: u64,
 }
@@ -117,6 +125,7 @@ impl Counts {
         let (is_number, is_correct) = match &row.found {
             Found::Digit { label, digit } => (false, *label == Some(*digit)),
             Found::Number { truth, number, .. } => (true, number == truth),
+            Found::Sign { truth, read } => (truth.is_some(), truth.as_ref() == Some(read)),
         };
         self.drawings += 1;
         self.known += u64::from(row.known);
@@ -246,9 +255,8 @@ fn predict<'a>(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, dr
         None => {
             let seen = normalize_ink(&ink).expect("a drawing has ink in the middle of the canvas");
             let prediction = recognizer.classify(&seen);
-            let (label, digit) = (drawing.label, prediction.digit());
             (
-                Found::Digit { label, digit },
+                found_single(drawing, &prediction, recognizer.signs()),
                 prediction.probability(),
                 prediction.known,
             )
@@ -272,6 +280,18 @@ fn predict<'a>(recognizer: &mut Recognizer, path: Option<&Path>, line: usize, dr
     }
 }
 
+/// What a drawing of a digit or sign shows and reads as. That it shows a sign is known only of signs that were taught.
+fn found_single<'a>(drawing: &Drawing, prediction: &Prediction, taught: &[SignName]) -> Found<'a> {
+    let sign = drawing.sign.as_ref().filter(|&sign| taught.contains(sign));
+    match (drawing.label, prediction.label()) {
+        (label, Label::Digit(digit)) if sign.is_none() => Found::Digit { label, digit },
+        (label, read) => Found::Sign {
+            truth: label.map(Label::Digit).or(sign.cloned().map(Label::Sign)),
+            read,
+        },
+    }
+}
+
 fn print(row: &Row<'_>, as_json: bool) -> Outcome {
     if as_json {
         return json(row);
@@ -286,6 +306,10 @@ fn print(row: &Row<'_>, as_json: bool) -> Outcome {
             digit.to_string(),
         ),
         Found::Number { truth, number, .. } => ((*truth).to_owned(), number.clone()),
+        Found::Sign { truth, read } => (
+            truth.as_ref().map_or_else(|| "-".to_owned(), Label::to_string),
+            read.to_string(),
+        ),
     };
     line(format_args!(
         "{path}{}\t{truth}\t{read}\t{:.4}",

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    drawing::strokes::{Ink, PEN, Stroke},
+    drawing::{
+        sign::SignName,
+        strokes::{Ink, PEN, Stroke},
+    },
     error::{DrawingFault, Error},
     geometry::Point,
     storage::file_kind::FileKind,
@@ -35,6 +38,8 @@ pub struct Drawing {
     pub label: Option<u8>,
     /// The number that was meant, if it is one of several digits, marks or lines: lines are separated by blanks.
     pub number: Option<String>,
+    /// The name of the sign that was meant, if it is one.
+    pub sign: Option<SignName>,
     /// The strokes in the units of the file; [`Ink::fit`] converts them to canvas units.
     pub ink: Ink,
 }
@@ -43,6 +48,8 @@ pub struct Drawing {
 struct LoadedDrawing {
     label: Option<i64>,
     number: Option<String>,
+    #[serde(alias = "symbol")]
+    sign: Option<String>,
     strokes: Vec<Vec<[f64; 2]>>,
 }
 
@@ -52,23 +59,27 @@ struct SavedDrawing<'a> {
     label: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign: Option<&'a str>,
     strokes: Vec<Vec<[f32; 2]>>,
 }
 
 impl Drawing {
     /// Parses one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`. The label is optional, points have any
-    /// scale, and other keys are ignored. In place of the label, a drawing of a number has `"number":"405"`. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
+    /// scale, and other keys are ignored. In place of the label, a drawing of a number has `"number":"405"`, and one
+    /// of a sign `"sign":"pi"`, or `"symbol"`. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
     /// as long as the drawing, points are dropped.
     ///
     /// # Errors
     ///
     /// If the line is not JSON of that form, the label is not a digit, the number has other characters than digits,
-    /// marks and blanks, or stands beside a label, there are no strokes, a stroke has no points, a
+    /// marks and blanks, or stands beside a label, the sign has no valid name or stands beside one of these, there are no strokes, a stroke has no points, a
     /// coordinate exceeds ±10,000,000, or there are more than 100,000 points.
     pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
         let form: LoadedDrawing = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
         let label = checked_label(form.label)?;
         let number = checked_number(form.number, label)?;
+        let sign = checked_sign(form.sign.as_deref(), label.is_some() || number.is_some())?;
         if form.strokes.is_empty() {
             return Err(DrawingFault::NoStrokes);
         }
@@ -82,7 +93,12 @@ impl Drawing {
             .map(|(index, points)| checked_stroke(index, points));
         let mut ink: Ink = strokes.collect::<Result<_, _>>()?;
         ink.limit();
-        Ok(Drawing { label, number, ink })
+        Ok(Drawing {
+            label,
+            number,
+            sign,
+            ink,
+        })
     }
 
     /// Formats the line that [`Drawing::from_json`] parses, without a line break. It rejects the line of empty ink.
@@ -90,6 +106,7 @@ impl Drawing {
         let saved = SavedDrawing {
             label: self.label,
             number: self.number.as_deref(),
+            sign: self.sign.as_ref().map(SignName::as_str),
             strokes: self
                 .ink
                 .strokes()
@@ -106,6 +123,15 @@ pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFau
         None => Ok(None),
         Some(label @ 0..=9) => Ok(Some(label as u8)),
         Some(label) => Err(DrawingFault::Label { label }),
+    }
+}
+
+/// The name of a sign, which has no other label.
+pub(crate) fn checked_sign(name: Option<&str>, has_other: bool) -> Result<Option<SignName>, DrawingFault> {
+    match name {
+        None => Ok(None),
+        Some(_) if has_other => Err(DrawingFault::SignAndOther),
+        Some(name) => SignName::new(name).map(Some),
     }
 }
 
@@ -307,7 +333,7 @@ mod tests {
             number in proptest::option::of("-?[0-9]{1,9}([.,][0-9]{1,9})?([ +×÷=-][0-9]{1,9})?=?"),
         ) {
             let number = number.filter(|_| label.is_none());
-            let drawing = Drawing { label, number, ink };
+            let drawing = Drawing { label, number, sign: None, ink };
             let line = drawing.to_json();
             prop_assert!(!line.contains('\n'));
             prop_assert_eq!(Drawing::from_json(&line).unwrap(), drawing);

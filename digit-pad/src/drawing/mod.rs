@@ -3,5 +3,6 @@
 pub mod file;
 pub mod history;
 pub mod raster;
+pub mod sign;
 pub(crate) mod smoothing;
 pub mod strokes;

@@ -1,10 +1,11 @@
-//! Labeled examples: strokes or a 28×28 image with the digit that was meant, one JSON object a line in a file.
+//! Labeled examples: strokes or a 28×28 image with the digit or sign that was meant, one JSON object a line in a file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     drawing::{
-        file::{Drawing, checked_label, json_fault},
+        file::{Drawing, checked_label, checked_sign, json_fault},
+        sign::{Label, SignName},
         strokes::Ink,
     },
     error::DrawingFault,
@@ -14,7 +15,7 @@ use crate::{
 /// A drawing or an image, and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    label: u8,
+    label: Label,
     input: ExampleInput,
 }
 
@@ -55,7 +56,10 @@ impl ExampleInput {
 /// An image example as it is saved.
 #[derive(Serialize)]
 struct SavedImage<'a> {
-    label: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign: Option<&'a str>,
     pixels: &'a [u8],
 }
 
@@ -63,6 +67,8 @@ struct SavedImage<'a> {
 #[derive(Deserialize)]
 struct LoadedExample {
     label: Option<i64>,
+    #[serde(alias = "symbol")]
+    sign: Option<String>,
     pixels: Option<Vec<u8>>,
 }
 
@@ -71,20 +77,36 @@ impl Example {
     ///
     /// # Errors
     ///
-    /// [`DrawingFault::Label`] if the label is not a digit, [`DrawingFault::NoStrokes`] if there are no strokes,
+    /// [`DrawingFault::Label`] if the label is a number above 9, [`DrawingFault::NoStrokes`] if there are no strokes,
     /// [`DrawingFault::InvalidPixels`] if an image is blank.
-    pub fn new(label: u8, input: impl Into<ExampleInput>) -> Result<Self, DrawingFault> {
-        if label > 9 {
-            return Err(DrawingFault::Label { label: label.into() });
+    pub fn new(label: impl Into<Label>, input: impl Into<ExampleInput>) -> Result<Self, DrawingFault> {
+        let (label, input) = (label.into(), input.into());
+        if let Label::Digit(digit @ 10..) = label {
+            return Err(DrawingFault::Label { label: digit.into() });
         }
-        let input = input.into();
         input.check()?;
         Ok(Example { label, input })
     }
 
-    /// The label, 0 to 9.
-    pub fn label(&self) -> u8 {
-        self.label
+    /// The label.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// The digit that it is labeled with, if that is no sign.
+    pub fn digit(&self) -> Option<u8> {
+        match self.label {
+            Label::Digit(digit) => Some(digit),
+            Label::Sign(_) => None,
+        }
+    }
+
+    /// The sign that it is labeled with, if that is no digit.
+    pub fn sign(&self) -> Option<&SignName> {
+        match &self.label {
+            Label::Digit(_) => None,
+            Label::Sign(name) => Some(name),
+        }
     }
 
     /// The strokes or the image.
@@ -113,7 +135,7 @@ impl Example {
     /// The example with its network input as an image.
     pub(crate) fn to_image_example(&self) -> Self {
         Example {
-            label: self.label,
+            label: self.label.clone(),
             input: self.image().into(),
         }
     }
@@ -122,29 +144,37 @@ impl Example {
     pub(crate) fn to_json(&self) -> String {
         match &self.input {
             ExampleInput::Strokes(ink) => Drawing {
-                label: Some(self.label),
+                label: self.digit(),
                 number: None,
+                sign: self.sign().cloned(),
                 ink: ink.clone(),
             }
             .to_json(),
             ExampleInput::Image(pixels) => serde_json::to_string(&SavedImage {
-                label: self.label,
+                label: self.digit(),
+                sign: self.sign().map(SignName::as_str),
                 pixels: &pixels[..],
             })
             .expect("lists of numbers always serialize"),
         }
     }
 
-    /// Parses a line of a file: a [`Drawing`], or an image, `{"label":3,"pixels":[…]}`. `None` without a label.
+    /// Parses a line of a file: a [`Drawing`], or an image, `{"label":3,"pixels":[…]}` or
+    /// `{"sign":"pi","pixels":[…]}`. `None` without a label.
     pub(crate) fn from_json(line: &str) -> Result<Option<Self>, DrawingFault> {
         let loaded: LoadedExample = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
-        let (label, input) = match loaded.pixels {
-            Some(pixels) => (checked_label(loaded.label)?, checked_image(&pixels)?),
+        let (digit, sign, input) = match loaded.pixels {
+            Some(pixels) => {
+                let digit = checked_label(loaded.label)?;
+                let sign = checked_sign(loaded.sign.as_deref(), digit.is_some())?;
+                (digit, sign, checked_image(&pixels)?)
+            }
             None => {
                 let drawing = Drawing::from_json(line)?;
-                (drawing.label, drawing.ink.into())
+                (drawing.label, drawing.sign, drawing.ink.into())
             }
         };
+        let label = digit.map(Label::Digit).or(sign.map(Label::Sign));
         label.map(|label| Example::new(label, input)).transpose()
     }
 

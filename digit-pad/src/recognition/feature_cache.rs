@@ -4,10 +4,14 @@
 //! only near an example, and leaves everything else as it is. It is the key-value cache of Zhang et al., "Tip-Adapter:
 //! Training-free Adaption of CLIP for Few-shot Classification", 2022, with the nearest example of each digit in place
 //! of the sum over all.
+//!
+//! Signs that the user teaches beside the digits are recognized by the cache alone: it gives the cosine similarity of an
+//! image and the nearest example of each sign.
 
 use nn_core::{LayerSpec, Network, NetworkSpec, Shape, Workspace};
 
 use crate::{
+    drawing::sign::{Label, SignName},
     error::Error,
     recognition::{
         backbone::Backbone,
@@ -44,7 +48,12 @@ pub(crate) struct FeatureCache {
     /// A dense layer with one neuron per example, whose weights are the example's features, of length 1.
     similarity: Network,
     workspace: Workspace,
-    labels: Vec<u8>,
+    /// The column of each example in `nearest`: its digit, or behind the digits its sign.
+    columns: Vec<usize>,
+    /// The signs, in the order of their first examples.
+    signs: Vec<SignName>,
+    /// Of the last batch, `[images, 10 + signs]`: cosine similarity with the nearest example; -∞ without one.
+    nearest: Vec<f32>,
 }
 
 impl FeatureCache {
@@ -66,10 +75,17 @@ impl FeatureCache {
         let mut tensors = similarity.tensors();
         tensors[0].values = features;
         similarity.set_tensors(&tensors)?;
+        let signs = signs(examples);
+        let column = |example: &Example| match example.label() {
+            Label::Digit(digit) => usize::from(*digit),
+            Label::Sign(name) => DIGITS + signs.iter().position(|sign| sign == name).expect("a sign of the list"),
+        };
         Ok(FeatureCache {
             workspace: Workspace::new(&similarity, capacity)?,
             similarity,
-            labels: examples.iter().map(Example::label).collect(),
+            columns: examples.iter().map(column).collect(),
+            signs,
+            nearest: Vec::new(),
         })
     }
 
@@ -83,22 +99,48 @@ impl FeatureCache {
         let products = self.similarity.forward(features, &mut self.workspace)?;
         let width = self.similarity.spec().input().len();
         let images = products
-            .chunks_exact(self.labels.len())
+            .chunks_exact(self.columns.len())
             .zip(features.chunks_exact(width));
-        for (logits, (products, features)) in logits.chunks_exact_mut(DIGITS).zip(images) {
+        let columns = DIGITS + self.signs.len();
+        self.nearest.clear();
+        self.nearest.resize(features.len() / width * columns, f32::NEG_INFINITY);
+        let rows = self
+            .nearest
+            .chunks_exact_mut(columns)
+            .zip(logits.chunks_exact_mut(DIGITS));
+        for ((nearest, logits), (products, features)) in rows.zip(images) {
             let length = length(features);
-            let mut nearest = [f32::NEG_INFINITY; DIGITS];
-            for (&product, &label) in products.iter().zip(&self.labels) {
-                let nearest = &mut nearest[usize::from(label)];
-                *nearest = nearest.max(product / length);
+            for (&product, &column) in products.iter().zip(&self.columns) {
+                nearest[column] = nearest[column].max(product / length);
             }
-            for (logit, cosine) in logits.iter_mut().zip(nearest) {
+            for (logit, &mut cosine) in logits.iter_mut().zip(nearest) {
                 // Without an example the cosine is -∞ and adds 0.
                 *logit += WEIGHT * (SHARPNESS * (cosine - 1.0)).exp();
             }
         }
         Ok(())
     }
+
+    /// The signs, in the order of their first examples.
+    pub(crate) fn signs(&self) -> &[SignName] {
+        &self.signs
+    }
+
+    /// Cosine similarity of an image of the last batch with the nearest example of each sign.
+    pub(crate) fn sign_cosines(&self, image: usize) -> &[f32] {
+        &self.nearest[image * (DIGITS + self.signs.len())..][DIGITS..][..self.signs.len()]
+    }
+}
+
+/// The signs of examples, in the order of their first examples.
+pub fn signs<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Vec<SignName> {
+    let mut signs: Vec<SignName> = Vec::new();
+    for sign in examples.into_iter().filter_map(Example::sign) {
+        if !signs.contains(sign) {
+            signs.push(sign.clone());
+        }
+    }
+    signs
 }
 
 /// Euclidean length, kept above 0 for division.

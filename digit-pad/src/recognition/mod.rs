@@ -32,5 +32,6 @@ pub mod predictor;
 pub mod receptive_field;
 pub mod recognizer;
 pub mod segmentation;
+mod sign_odds;
 pub mod signs;
 mod surest;

@@ -1,12 +1,29 @@
 //! Predictions, and the trait of everything that predicts.
 
-use crate::recognition::{model::DIGITS, normalization::Gray28, signs::Sign};
+use crate::{
+    drawing::sign::{Label, SignName},
+    recognition::{model::DIGITS, normalization::Gray28, signs::Sign},
+};
+
+/// Probability above which an image reads as a sign: it is then more likely than all digits together.
+const SIGN: f32 = 0.5;
+
+/// The probability of a sign that the user has taught.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignProbability {
+    /// The sign's name.
+    pub name: SignName,
+    /// How likely the image shows it.
+    pub probability: f32,
+}
 
 /// The prediction for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// Probability of each digit from 0 to 9; they sum to 1.
+    /// Probability of each digit from 0 to 9; with those of the signs they sum to 1.
     pub probabilities: [f32; DIGITS],
+    /// Probability of each sign that the user has taught, in the order in which they were taught.
+    pub signs: Vec<SignProbability>,
     /// Whether the classifier is sure. If not, the image may not be a digit at all.
     pub known: bool,
     /// Time of the prediction in microseconds; 0 where there is no clock.
@@ -25,9 +42,34 @@ impl Prediction {
         best as u8
     }
 
-    /// Probability of the most probable digit.
+    /// The sign that the image reads as, if it reads as a sign.
+    pub fn sign(&self) -> Option<&SignProbability> {
+        self.signs.iter().find(|sign| sign.probability > SIGN)
+    }
+
+    /// What the image reads as: a sign, or the most probable digit.
+    pub fn label(&self) -> Label {
+        match self.sign() {
+            Some(sign) => Label::Sign(sign.name.clone()),
+            None => Label::Digit(self.digit()),
+        }
+    }
+
+    /// Probability of a digit or a sign; 0 for a sign that was not taught.
+    pub fn probability_of(&self, label: &Label) -> f32 {
+        match label {
+            Label::Digit(digit) => self.probabilities[usize::from(*digit)],
+            Label::Sign(name) => {
+                let sign = self.signs.iter().find(|sign| sign.name == *name);
+                sign.map_or(0.0, |sign| sign.probability)
+            }
+        }
+    }
+
+    /// Probability of what the image reads as.
     pub fn probability(&self) -> f32 {
-        self.probabilities[usize::from(self.digit())]
+        let of_digit = || self.probabilities[usize::from(self.digit())];
+        self.sign().map_or_else(of_digit, |sign| sign.probability)
     }
 }
 
@@ -55,6 +97,7 @@ mod tests {
     fn prediction(probabilities: [f32; 10]) -> Prediction {
         Prediction {
             probabilities,
+            signs: Vec::new(),
             known: true,
             microseconds: 0.0,
         }
@@ -68,6 +111,24 @@ mod tests {
             let prediction = prediction(probabilities);
             assert_eq!(usize::from(prediction.digit()), digit);
             assert_eq!(prediction.probability(), 0.55);
+        }
+    }
+
+    #[test]
+    fn a_sign_is_read_where_it_is_likelier_than_all_digits_together() {
+        let name = SignName::new("pi").unwrap();
+        for (probability, label) in [(0.4, Label::Digit(3)), (0.6, Label::Sign(name.clone()))] {
+            let mut prediction = prediction([0.0; 10]);
+            prediction.probabilities[3] = 1.0 - probability;
+            let other = SignName::new("A").unwrap();
+            let sign = |name: &SignName, probability| SignProbability {
+                name: name.clone(),
+                probability,
+            };
+            prediction.signs = vec![sign(&other, 0.0), sign(&name, probability)];
+            assert_eq!(prediction.label(), label);
+            assert_eq!(prediction.probability(), 0.6);
+            assert_eq!(prediction.digit(), 3);
         }
     }
 

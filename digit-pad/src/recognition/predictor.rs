@@ -4,6 +4,7 @@ use mnist_io::Scaling;
 use nn_core::{Network, Workspace};
 
 use crate::{
+    drawing::sign::SignName,
     error::Error,
     recognition::{
         backbone::SplitNetwork,
@@ -97,6 +98,18 @@ impl Predictor {
         Err(Error::NotFinite {
             model: self.name.clone(),
         })
+    }
+}
+
+impl Predictor {
+    /// The signs that the model was taught beside its classes.
+    pub fn signs(&self) -> &[SignName] {
+        self.cache.as_ref().map_or(&[], FeatureCache::signs)
+    }
+
+    /// The cosine similarity of an image of the last batch with the nearest example of each sign.
+    pub(crate) fn sign_cosines(&self, image: usize) -> &[f32] {
+        self.cache.as_ref().map_or(&[], |cache| cache.sign_cosines(image))
     }
 }
 

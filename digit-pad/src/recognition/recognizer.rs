@@ -1,18 +1,19 @@
-//! The recognizer: strokes or an image in, ten probabilities out, and whether they are sure enough.
+//! The recognizer: strokes or an image in, probabilities out, and whether they are sure enough.
 
 use std::path::Path;
 
 use nn_core::loss;
 
 use crate::{
-    drawing::strokes::Ink,
+    drawing::{sign::SignName, strokes::Ink},
     error::Error,
     imaging::gray_image::GrayImage,
     recognition::{
         model::{DIGITS, Model},
         normalization::{Gray28, normalize, normalize_ink},
-        prediction::{Classifier, Prediction},
+        prediction::{Classifier, Prediction, SignProbability},
         predictor::Predictor,
+        sign_odds::with_signs,
         signs::{Sign, SignRecognizer},
     },
 };
@@ -95,26 +96,37 @@ impl Recognizer {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// The probabilities; all are equal where the model's outputs are not finite.
-    fn probabilities(&mut self, pixels: &Gray28) -> [f32; DIGITS] {
+    /// The signs that the model was taught beside the digits.
+    pub fn signs(&self) -> &[SignName] {
+        self.predictor.signs()
+    }
+
+    /// The probabilities of the digits and of the signs; those of the digits are equal where the model's outputs are not
+    /// finite.
+    fn probabilities(&mut self, pixels: &Gray28) -> ([f32; DIGITS], Vec<f32>) {
         let logits = match self.predictor.logits(pixels) {
             Err(error @ Error::NotFinite { .. }) => {
                 self.failure = Some(error);
-                return [1.0 / DIGITS as f32; DIGITS];
+                return ([1.0 / DIGITS as f32; DIGITS], vec![0.0; self.predictor.signs().len()]);
             }
             logits => logits.expect("one image of the model's size"),
         };
         let mut probabilities: [f32; DIGITS] = logits.try_into().expect("a model with ten outputs");
         loss::softmax(&mut probabilities);
-        probabilities
+        with_signs(probabilities, self.predictor.sign_cosines(0))
     }
 }
 
 impl Classifier for Recognizer {
     fn classify(&mut self, pixels: &Gray28) -> Prediction {
-        let (probabilities, microseconds) = timed(|| self.probabilities(pixels));
+        let ((probabilities, signs), microseconds) = timed(|| self.probabilities(pixels));
+        let names = self.predictor.signs().iter().cloned();
         let mut prediction = Prediction {
             probabilities,
+            signs: names
+                .zip(signs)
+                .map(|(name, probability)| SignProbability { name, probability })
+                .collect(),
             known: false,
             microseconds,
         };

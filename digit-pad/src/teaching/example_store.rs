@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn labels(store: &ExampleStore) -> Vec<u8> {
-        store.examples().iter().map(Example::label).collect()
+        store.examples().iter().filter_map(Example::digit).collect()
     }
 
     fn open(path: &Path) -> ExampleStore {

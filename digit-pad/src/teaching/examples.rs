@@ -23,7 +23,7 @@ use crate::{
 /// ink.pen_up(Point::new(360.0, 440.0));
 /// let mut examples = Examples::new();
 /// examples.add(Example::new(7, ink)?);
-/// assert_eq!(examples.iter().next().map(Example::label), Some(7));
+/// assert_eq!(examples.iter().next().and_then(Example::digit), Some(7));
 /// assert!(examples.undo().is_some() && examples.is_empty());
 /// # Ok::<(), digit_pad::DrawingFault>(())
 /// ```
@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn labels(examples: &Examples) -> Vec<u8> {
-        examples.iter().map(Example::label).collect()
+        examples.iter().filter_map(Example::digit).collect()
     }
 
     #[test]

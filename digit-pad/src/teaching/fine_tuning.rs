@@ -138,21 +138,25 @@ impl FineTuner {
             return Ok(tuned);
         }
         let samples = self.samples(examples)?;
-        let head = self.train(&samples)?;
-        let mut tensors = self.base.content.network.tensors();
-        let frozen = tensors.len() - head.tensors().len();
-        for (tensor, trained) in tensors[frozen..].iter_mut().zip(head.tensors()) {
-            tensor.values = trained.values;
+        if samples.len() > 0 {
+            let head = self.train(&samples)?;
+            let mut tensors = self.base.content.network.tensors();
+            let frozen = tensors.len() - head.tensors().len();
+            for (tensor, trained) in tensors[frozen..].iter_mut().zip(head.tensors()) {
+                tensor.values = trained.values;
+            }
+            tuned.content.network.set_tensors(&tensors)?;
         }
-        tuned.content.network.set_tensors(&tensors)?;
         feature_cache::store(&mut tuned.content, self.cached.iter().chain(examples).cloned());
         Ok(tuned)
     }
 
-    /// Collects the first variant of each example, then the second, and so on.
+    /// Collects the first variant of each example of a digit, then the second, and so on. Signs are the feature cache's
+    /// alone.
     fn samples(&mut self, examples: &Examples) -> Result<Samples, Error> {
-        let mut computed = Vec::with_capacity(examples.len());
-        for example in examples {
+        let digits: Vec<(u8, &Example)> = examples.iter().filter_map(|one| Some((one.digit()?, one))).collect();
+        let mut computed = Vec::with_capacity(digits.len());
+        for &(_, example) in &digits {
             let known = self.features.iter().position(|(input, _)| input == example.input());
             computed.push(match known {
                 Some(known) => self.features.swap_remove(known),
@@ -163,8 +167,8 @@ impl FineTuner {
         let width = self.head.spec().input().len();
         let mut samples = Samples::default();
         for variant in 0..VARIANTS {
-            for (example, (_, features)) in examples.iter().zip(&self.features) {
-                let target = smoothed(example.label().into(), self.label_smoothing);
+            for (&(digit, _), (_, features)) in digits.iter().zip(&self.features) {
+                let target = smoothed(digit.into(), self.label_smoothing);
                 samples.push(&features[variant * width..][..width], &target);
             }
         }
@@ -491,7 +495,7 @@ mod tests {
                 .fine_tune(&examples.into_iter().collect())
                 .unwrap();
             let cached = feature_cache::examples(&tuned).unwrap();
-            cached.iter().map(Example::label).collect::<Vec<_>>()
+            cached.iter().filter_map(Example::digit).collect::<Vec<_>>()
         };
         assert_eq!(second([one]), [7, 1]);
         assert_eq!(second([other]), [2], "the same drawing has a new label");

@@ -47,6 +47,8 @@ pub enum Action {
     RestoreBuiltIn,
     /// Show or hide the user's examples.
     Examples,
+    /// Name what is drawn, if that is no digit, and teach it.
+    NameSign,
     /// Undo the last example.
     UndoExample,
     /// Remove all examples.
@@ -114,6 +116,7 @@ impl Action {
             (
                 "Teach",
                 &[
+                    Action::NameSign,
                     Action::Examples,
                     Action::UndoExample,
                     Action::RestoreExamples,
@@ -206,6 +209,7 @@ impl Action {
             Action::UseNetwork => "Use this network",
             Action::SaveGif => "Save training as GIF",
             Action::RestoreBuiltIn => "Restore built-in network",
+            Action::NameSign => "Teach another sign",
             Action::Examples => "Show examples",
             Action::UndoExample => "Undo last example",
             Action::RemoveAllExamples => "Remove all examples",
@@ -242,6 +246,7 @@ impl Action {
             Action::UseNetwork => "I",
             Action::SaveGif => "J",
             Action::RestoreBuiltIn => "B",
+            Action::NameSign => "A",
             Action::Examples => "N",
             Action::UndoExample => "U",
             Action::RemoveAllExamples => "F",
@@ -334,7 +339,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 30, "every action is in the menu");
+        assert_eq!(count, 31, "every action is in the menu");
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod tests {
         probabilities.iter().for_each(|&(digit, p)| all[digit] = p);
         Answer::of(&Prediction {
             probabilities: all,
+            signs: Vec::new(),
             known,
             microseconds: 0.0,
         })

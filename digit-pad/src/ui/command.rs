@@ -1,7 +1,9 @@
 //! Commands from the user interface to the application.
 
+use crate::drawing::sign::Label;
+
 /// A request that the state alone cannot serve: it needs files, networks or time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Choose an image file and place it on the canvas.
     Open,
@@ -15,8 +17,8 @@ pub enum Command {
     RandomDigit,
     /// Place the next misclassified test digit on the canvas.
     NextMisclassified,
-    /// Add the selected digit as an example with this label, and fine-tune.
-    AddExample(u8),
+    /// Add the digit at this index on the canvas as an example with this label, and fine-tune.
+    AddExample(Label, usize),
     /// Undo the last example.
     UndoExample,
     /// Remove the example at this index.

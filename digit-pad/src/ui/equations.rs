@@ -112,7 +112,7 @@ impl State {
             .examples
             .iter()
             .rev()
-            .filter(|example| char::from(b'0' + example.label) == character);
+            .filter(|example| example.label.to_string().chars().eq([character]));
         let taught = examples
             .filter_map(|example| example.ink.as_ref())
             .find_map(Glyph::of_digit);
@@ -241,6 +241,7 @@ mod tests {
         probabilities[symbol.to_digit(10).unwrap_or(4) as usize] = 1.0;
         let prediction = Prediction {
             probabilities,
+            signs: Vec::new(),
             known: symbol != '?',
             microseconds: 1.0,
         };
@@ -349,7 +350,7 @@ mod tests {
         ink.pen_up(Point::new(50.0, 100.0));
         let example = |label| ExampleView {
             pixels: [0; 784],
-            label,
+            label: crate::drawing::sign::Label::Digit(label),
             ink: Some(ink.clone()),
         };
         state.show_examples(Arc::new(vec![example(8)]));

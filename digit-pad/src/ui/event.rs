@@ -54,6 +54,8 @@ pub enum Event {
         /// The modifiers held at that time.
         modifiers: Modifiers,
     },
+    /// A character was typed; it comes before its key.
+    Typed(char),
     /// The window was resized to this size, in pixels.
     Resized {
         /// Columns.

@@ -40,7 +40,8 @@ impl State {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
                 let mut all: Vec<_> = buttons.chain(undo).collect();
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
-                let bars = (0..10).map(|digit| Focus::Target(HitTarget::Bar(digit)));
+                let bars = (0..self.layout.bars.len() as u8).map(|bar| Focus::Target(HitTarget::Bar(bar)));
+                let bars = bars.chain([target(Action::NameSign)]);
                 all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
                 let cells = self.number_cells().map_or(0, |number| number.cells.len());
                 let cells = (0..cells).map(HitTarget::Digit);
@@ -58,6 +59,10 @@ impl State {
                 });
                 actions.collect()
             }
+            Some(Overlay::Naming) => {
+                let signs = (0..self.known_signs().len()).map(HitTarget::Sign);
+                signs.map(Focus::Target).collect()
+            }
             Some(Overlay::Examples) => {
                 let newest_first = (0..self.examples.len()).rev();
                 let examples = newest_first.map(|index| Focus::Target(HitTarget::Example(index)));
@@ -74,6 +79,8 @@ impl State {
                 return cells.find(|&(example, _)| example == index).map(|(_, rect)| rect);
             }
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
+            Focus::Target(HitTarget::Sign(place)) => return self.sign_chips().get(place).map(|&(_, rect)| rect),
+            Focus::Target(HitTarget::AcceptName) => return Some(self.layout.naming.accept),
             Focus::Target(HitTarget::Answer(digit)) => return Some(self.layout.answers[usize::from(digit)]),
             Focus::Target(HitTarget::Digit(index)) => {
                 return self.number_cells()?.cells.get(index).copied();
@@ -95,6 +102,7 @@ impl State {
         match self.overlay() {
             Some(Overlay::Menu) => in_menu.map(|row| row.rect),
             _ if self.offered_undo() == Some(action) => Some(self.undo_button()),
+            None if action == Action::NameSign => self.name_button(),
             _ => button.map(|button| button.rect),
         }
     }
@@ -263,7 +271,7 @@ mod tests {
         let mut state = window();
         let example = |i| ExampleView {
             pixels: [0; 784],
-            label: (i % 10) as u8,
+            label: crate::drawing::sign::Label::Digit((i % 10) as u8),
             ink: None,
         };
         state.show_examples(Arc::new((0..2_000).map(example).collect()));
@@ -278,7 +286,7 @@ mod tests {
         );
         typed(&mut state, Key::Enter, false);
         typed(&mut state, Key::Enter, false);
-        let removals = [crate::ui::Command::RemoveExample(0); 2];
+        let removals = [0, 0].map(crate::ui::Command::RemoveExample);
         assert_eq!(state.take_commands(), removals);
     }
 }

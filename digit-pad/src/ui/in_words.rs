@@ -37,11 +37,11 @@ impl State {
             let text = |line: &[_]| line.iter().map(super::RecognizedDigit::symbol).collect::<String>();
             return lines.map(text).collect::<Vec<_>>().join("\n");
         }
-        let (digit, probability) = (first.prediction.digit(), percent(first.prediction.probability()));
+        let (label, probability) = (first.prediction.label(), percent(first.prediction.probability()));
         if first.prediction.known {
-            format!("{digit}, {probability}")
+            format!("{label}, {probability}")
         } else {
-            format!("Perhaps {digit}, {probability}")
+            format!("Perhaps {label}, {probability}")
         }
     }
 
@@ -81,11 +81,19 @@ impl State {
                 Some(example) => format!("Remove example {}, labeled {}", index + 1, example.label),
                 None => format!("Remove example {}", index + 1),
             },
-            HitTarget::Bar(digit) => {
+            HitTarget::Bar(bar) => {
+                let Some(label) = self.label_of_bar(bar) else {
+                    return String::new();
+                };
                 let selected = self.selected_digit();
-                let share = selected.map(|selected| selected.prediction.probabilities[usize::from(digit)]);
-                format!("This is a {digit} ({})", percent(share.unwrap_or(0.0)))
+                let share = selected.map(|selected| selected.prediction.probability_of(&label));
+                format!("This is a {label} ({})", percent(share.unwrap_or(0.0)))
             }
+            HitTarget::Sign(place) => match self.known_signs().get(place) {
+                Some(name) => format!("This is a {name}"),
+                None => String::new(),
+            },
+            HitTarget::AcceptName => "Teach this name".to_owned(),
             HitTarget::Answer(digit) => format!("This is a {digit}"),
             HitTarget::Digit(index) => match self.digits().get(index) {
                 Some(digit) => format!("Select {}, number {} of the drawing", digit.symbol(), index + 1),

@@ -1,6 +1,7 @@
 //! State changes caused by events and actions.
 
 use crate::{
+    drawing::sign::Label,
     geometry::Point,
     ui::{
         action::{Action, Key, Modifiers},
@@ -31,6 +32,7 @@ impl State {
             Event::SecondaryReleased { x, y } => self.pointer_moved(x, y) | self.secondary_released(),
             Event::WheelTurned { up, control } => self.wheel_turned(up, control),
             Event::KeyPressed { key, modifiers } => self.key_pressed(key, modifiers),
+            Event::Typed(character) => self.typed(character),
             Event::Resized { width, height } => self.resized(width, height),
         }
     }
@@ -89,6 +91,7 @@ impl State {
             }
             Action::Help => self.toggle(Overlay::Menu),
             Action::Examples => self.toggle(Overlay::Examples),
+            Action::NameSign => self.open_naming(),
             Action::Layers => {
                 let panel = match self.layout.active_panel {
                     Panel::Layers if self.is_training() => Panel::Training,
@@ -180,6 +183,9 @@ impl State {
     }
 
     fn key_pressed(&mut self, key: Key, modifiers: Modifiers) -> Effects {
+        if self.overlay == Some(Overlay::Naming) {
+            return self.key_in_naming(key, modifiers.shift);
+        }
         if key == Key::Tab {
             return self.move_focus(modifiers.shift);
         }
@@ -187,7 +193,7 @@ impl State {
             return effects;
         }
         if let (Key::Digit(digit), false) = (key, modifiers.control) {
-            return self.teach(digit);
+            return self.teach(Some(Label::Digit(digit)));
         }
         if key == Key::Escape {
             return self.close();
@@ -196,12 +202,14 @@ impl State {
     }
 
     /// Labels the selected digit, if that is possible.
-    fn teach(&mut self, digit: u8) -> Effects {
-        if !self.can_teach() {
-            return Effects::default();
+    fn teach(&mut self, label: Option<Label>) -> Effects {
+        match (label, self.selected_index()) {
+            (Some(label), Some(index)) if self.can_teach() => {
+                self.message = None;
+                self.send(Command::AddExample(label, index))
+            }
+            _ => Effects::default(),
         }
-        self.message = None;
-        self.send(Command::AddExample(digit))
     }
 
     /// Everything in the scene that depends on the pointer.
@@ -256,7 +264,11 @@ impl State {
         }
         if self.overlay.is_some() {
             // A click that misses a row or an example does not close the dialog.
-            self.overlay = self.overlay.filter(|_| self.layout.overlay.contains(x, y));
+            let is_inside = match self.overlay {
+                Some(Overlay::Naming) => self.layout.naming.dialog.contains(x, y),
+                _ => self.layout.overlay.contains(x, y),
+            };
+            self.overlay = self.overlay.filter(|_| is_inside);
             return Effects::REPAINT;
         }
         if self.is_over_scrubber(x, y) {
@@ -355,7 +367,10 @@ impl State {
                 self.removed_at = self.pointer;
                 self.send(Command::RemoveExample(index))
             }
-            HitTarget::Bar(digit) | HitTarget::Answer(digit) => self.teach(digit),
+            HitTarget::Bar(bar) => self.teach(self.label_of_bar(bar)),
+            HitTarget::Answer(digit) => self.teach(Some(Label::Digit(digit))),
+            HitTarget::Sign(place) => self.choose_name(place),
+            HitTarget::AcceptName => self.accept_name(),
             HitTarget::Digit(index) => {
                 self.chosen = Some(index);
                 Effects::REPAINT
@@ -573,6 +588,7 @@ mod tests {
     fn show_digit(state: &mut State, mark: Option<Mark>) {
         let prediction = Prediction {
             probabilities: [0.1; 10],
+            signs: Vec::new(),
             known: true,
             microseconds: 1.0,
         };
@@ -600,7 +616,10 @@ mod tests {
             assert_eq!(state.take_commands(), [], "released elsewhere");
             assert_eq!(pressed(&mut state, bar) | released(&mut state, bar), Effects::REPAINT);
             typed(&mut state, Key::Digit(digit as u8));
-            assert_eq!(state.take_commands(), [Command::AddExample(digit as u8); 2]);
+            assert_eq!(
+                state.take_commands(),
+                [digit, digit].map(|digit| Command::AddExample(Label::Digit(digit as u8), 0))
+            );
         }
     }
 
@@ -629,12 +648,12 @@ mod tests {
             pressed(&mut state, bar);
             released(&mut state, bar);
             // Where the menu covers the bars, a click may choose from it.
-            assert!(!state.take_commands().contains(&Command::AddExample(3)));
+            assert!(!state.take_commands().contains(&Command::AddExample(Label::Digit(3), 0)));
         }
         typed(&mut other_panel, Key::Digit(3));
         assert_eq!(
             other_panel.take_commands(),
-            [Command::AddExample(3)],
+            [Command::AddExample(Label::Digit(3), 0)],
             "the key works beside any panel"
         );
     }
@@ -786,7 +805,7 @@ mod tests {
         let turned = |state: &mut State, up| state.apply(Event::WheelTurned { up, control: false });
         let example = |i| ExampleView {
             pixels: [0; 784],
-            label: (i % 10) as u8,
+            label: Label::Digit((i % 10) as u8),
             ink: None,
         };
         state.show_examples(Arc::new((0..3_000).map(example).collect()));
@@ -931,7 +950,7 @@ mod tests {
             state.act(Action::Undo);
             state.show_examples(Arc::new(vec![ExampleView {
                 pixels: [0; 784],
-                label: 3,
+                label: Label::Digit(3),
                 ink: None,
             }]));
             state.show_message("Removed 1 example");
@@ -943,6 +962,15 @@ mod tests {
             }
             if needs_end {
                 state.show_progress(Arc::new(ended()));
+            }
+            if action == Action::NameSign {
+                let prediction = Prediction {
+                    probabilities: [0.1; 10],
+                    signs: Vec::new(),
+                    known: true,
+                    microseconds: 1.0,
+                };
+                state.show_digits(vec![RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS)]);
             }
             let mut by_key = state.clone();
             by_key.act(action);

@@ -144,6 +144,7 @@ mod tests {
         let pixels = state.network_input().unwrap();
         let prediction = Prediction {
             probabilities: [0.1; 10],
+            signs: Vec::new(),
             known: true,
             microseconds: 1.0,
         };

@@ -20,6 +20,7 @@ mod input;
 pub mod key_names;
 mod layer_view;
 pub mod layout;
+mod naming;
 mod notice;
 mod number;
 pub mod painter;

@@ -61,7 +61,10 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        drawing::strokes::{CANVAS_BOUNDS, Ink},
+        drawing::{
+            sign::Label,
+            strokes::{CANVAS_BOUNDS, Ink},
+        },
         geometry::Point,
         recognition::{prediction::Prediction, segmentation::Mark},
         ui::{Command, Effects, Event, Opening, RecognizedDigit},
@@ -75,6 +78,7 @@ mod tests {
         let mut state = State::new(960, 640, Opening::Ink(ink));
         let prediction = Prediction {
             probabilities: [0.1; 10],
+            signs: Vec::new(),
             known,
             microseconds: 1.0,
         };
@@ -95,7 +99,10 @@ mod tests {
             assert!(state.asks());
             let rect = state.layout().answers[digit];
             assert_eq!(click(&mut state, rect), Effects::REPAINT);
-            assert_eq!(state.take_commands(), [Command::AddExample(digit as u8)]);
+            assert_eq!(
+                state.take_commands(),
+                [Command::AddExample(Label::Digit(digit as u8), 0)]
+            );
         }
     }
 
@@ -124,7 +131,7 @@ mod tests {
         assert_eq!(state.offered_undo(), None);
         state.show_examples(std::sync::Arc::new(vec![crate::ui::ExampleView {
             pixels: [0; 784],
-            label: 3,
+            label: Label::Digit(3),
             ink: None,
         }]));
         for (action, command) in [

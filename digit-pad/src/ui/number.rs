@@ -25,10 +25,10 @@ pub(super) struct NumberCells {
     pub(super) size: f32,
 }
 
-fn width(character: char) -> f32 {
-    match character {
-        '.' | ',' => POINT,
-        _ => DIGIT,
+fn width(symbol: &str) -> f32 {
+    match symbol {
+        "." | "," => POINT,
+        symbol => DIGIT * symbol.chars().count() as f32,
     }
 }
 
@@ -42,17 +42,18 @@ pub(super) fn number_cells(
 ) -> NumberCells {
     let lines: Vec<&[RecognizedDigit]> = digits.chunk_by(|a, b| a.line == b.line).collect();
     let answers: Vec<String> = lines.iter().map(|line| answer(line[0].line)).collect();
-    let characters = |line: &[RecognizedDigit], answer: &str| -> Vec<char> {
-        line.iter().map(RecognizedDigit::symbol).chain(answer.chars()).collect()
+    let characters = |line: &[RecognizedDigit], answer: &str| -> Vec<String> {
+        let answer = answer.chars().map(String::from);
+        line.iter().map(RecognizedDigit::symbol).chain(answer).collect()
     };
-    let lines: Vec<(usize, Vec<char>)> = lines
+    let lines: Vec<(usize, Vec<String>)> = lines
         .iter()
         .zip(&answers)
         .map(|(line, answer)| (line.len(), characters(line, answer)))
         .collect();
     let widest = lines
         .iter()
-        .map(|(_, line)| line.iter().copied().map(width).sum::<f32>());
+        .map(|(_, line)| line.iter().map(|symbol| width(symbol)).sum::<f32>());
     let widest = widest.fold(DIGIT, f32::max);
     let by_height = room.height as f32 / (LINE * lines.len().max(1) as f32);
     let size = by_height.min(room.width as f32 / widest).min(largest);
@@ -60,14 +61,14 @@ pub(super) fn number_cells(
     for ((count, line), i) in lines.iter().zip(0..) {
         let y = |line: i32| room.y + (line as f32 * LINE * size) as i32;
         let mut left = 0.0;
-        for (place, &character) in line.iter().enumerate() {
-            let right = left + width(character) * size;
+        for (place, symbol) in line.iter().enumerate() {
+            let right = left + width(symbol) * size;
             let (x, end) = (room.x + left as i32, room.x + right as i32);
             let cell = Rect::new(x, y(i), end - x, y(i + 1) - y(i));
             if place < *count {
                 cells.push(cell);
             } else {
-                results.push((character, cell));
+                results.extend(symbol.chars().map(|character| (character, cell)));
             }
             left = right;
         }
@@ -115,6 +116,7 @@ mod tests {
     fn digit(line: usize, mark: Option<Mark>) -> RecognizedDigit {
         let prediction = Prediction {
             probabilities: [0.1; 10],
+            signs: Vec::new(),
             known: true,
             microseconds: 1.0,
         };

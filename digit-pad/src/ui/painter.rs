@@ -405,6 +405,7 @@ mod tests {
         probabilities[digit] = probability;
         let prediction = Prediction {
             probabilities,
+            signs: Vec::new(),
             known,
             microseconds: 20.0,
         };

@@ -1,6 +1,7 @@
 //! What the pointer is over: the selected digit, the target of a click, the canvas.
 
 use crate::ui::{
+    action::Action,
     layout::HitTarget,
     recognized_digit::RecognizedDigit,
     state::{Held, Overlay, State, Tool},
@@ -27,6 +28,8 @@ impl State {
                 HitTarget::Example(_)
                 | HitTarget::Bar(_)
                 | HitTarget::Answer(_)
+                | HitTarget::Sign(_)
+                | HitTarget::AcceptName
                 | HitTarget::Digit(_)
                 | HitTarget::Layer(_),
             ) => true,
@@ -49,6 +52,9 @@ impl State {
 
     /// Index of the selected digit among [`digits`](State::digits).
     pub fn selected_index(&self) -> Option<usize> {
+        if self.overlay == Some(Overlay::Naming) {
+            return Some(self.naming.index).filter(|&index| index < self.digits.len());
+        }
         let point = self.pointer.map(|(x, y)| self.layout.canvas_point(x, y));
         let is_hovered = |digit: &RecognizedDigit| point.is_some_and(|point| digit.bounds.contains(point));
         let hovered = self
@@ -63,8 +69,13 @@ impl State {
 
     /// Whether the selected digit can be labeled: there is one, it is no mark, and nothing covers or changes it.
     pub fn can_teach(&self) -> bool {
+        self.has_teachable() && self.overlay.is_none()
+    }
+
+    /// Whether there is a selected digit that can be labeled once no overlay covers it.
+    pub(super) fn has_teachable(&self) -> bool {
         let is_digit = self.selected_digit().is_some_and(|digit| digit.mark.is_none());
-        is_digit && !self.is_blank() && !self.ink().is_drawing() && self.overlay.is_none()
+        is_digit && !self.is_blank() && !self.ink().is_drawing()
     }
 
     /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
@@ -120,6 +131,9 @@ impl State {
             return Some(HitTarget::Action(action));
         }
         match self.overlay {
+            None if self.name_button().is_some_and(|rect| rect.contains(x, y)) => {
+                Some(HitTarget::Action(Action::NameSign))
+            }
             None => {
                 let button = self.layout.target_at(x, y);
                 let in_panel = || {
@@ -131,6 +145,7 @@ impl State {
                 button.or_else(|| self.welcome_at(x, y))
             }
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
+            Some(Overlay::Naming) => self.naming_target_at(x, y),
             Some(Overlay::Examples) => {
                 let mut cells = self.example_cells().into_iter();
                 let hit = cells.find(|(_, rect)| rect.contains(x, y));

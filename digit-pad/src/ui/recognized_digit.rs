@@ -5,7 +5,7 @@ use crate::{
     recognition::{
         normalization::Gray28,
         prediction::Prediction,
-        segmentation::{self, Mark},
+        segmentation::{self, Mark, symbol},
     },
 };
 
@@ -51,14 +51,18 @@ impl RecognizedDigit {
         RecognizedDigit { line, mark, ..self }
     }
 
-    /// The character that it is for certain; `?` if the network is not sure.
+    /// What it is for certain; `?` if the network is not sure.
     pub(super) fn sure_symbol(&self) -> char {
         segmentation::sure_symbol(&self.prediction, self.mark)
     }
 
-    /// The character shown for it: the mark, or the most probable digit.
-    pub(super) fn symbol(&self) -> char {
-        self.mark
-            .map_or_else(|| char::from(b'0' + self.prediction.digit()), Mark::symbol)
+    /// What is shown for it: the mark, the most probable digit, or the name of the sign.
+    pub(super) fn symbol(&self) -> String {
+        symbol(&self.prediction, self.mark)
+    }
+
+    /// Whether it reads as a sign that the user has taught.
+    pub(super) fn is_sign(&self) -> bool {
+        self.mark.is_none() && self.prediction.sign().is_some()
     }
 }

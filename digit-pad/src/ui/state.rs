@@ -6,6 +6,7 @@ use crate::{
     drawing::{
         history::{Document, History},
         raster::draw_over,
+        sign::{Label, SignName},
         strokes::{Ink, PENS},
     },
     geometry::Point,
@@ -61,6 +62,8 @@ pub enum Overlay {
     Menu,
     /// The user's examples.
     Examples,
+    /// The name of a sign.
+    Naming,
 }
 
 /// A user's example, as the examples overlay shows it.
@@ -68,10 +71,19 @@ pub enum Overlay {
 pub struct ExampleView {
     /// The network input.
     pub pixels: Gray28,
-    /// The digit that the user assigned.
-    pub label: u8,
+    /// The digit or sign that the user assigned.
+    pub label: Label,
     /// Its strokes, if it was drawn.
     pub ink: Option<Ink>,
+}
+
+/// The dialog that names a sign, while it is open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Naming {
+    /// What is typed so far.
+    pub(super) name: String,
+    /// Index of the digit on the canvas that gets the name.
+    pub(super) index: usize,
 }
 
 /// What the pressed pointer is dragging or holding.
@@ -117,6 +129,9 @@ pub struct State {
     /// The step that the training panel shows, if it is not the last one.
     pub(super) scrubbed: Option<u64>,
     pub(super) examples: Arc<Vec<ExampleView>>,
+    /// The signs with a bar.
+    pub(super) signs: Vec<SignName>,
+    pub(super) naming: Naming,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
     /// The action of the message's Undo button, if it has one.
@@ -169,6 +184,8 @@ impl State {
             progress: None,
             scrubbed: None,
             examples: Arc::default(),
+            signs: Vec::new(),
+            naming: Naming::default(),
             overlay: None,
             message: None,
             offered_undo: None,
@@ -285,6 +302,7 @@ impl State {
             Action::Clear | Action::Save => !self.is_blank(),
             Action::Thinner => self.ink().pen() > PENS.0,
             Action::Thicker => self.ink().pen() < PENS.1,
+            Action::NameSign => self.has_teachable(),
             Action::UndoExample | Action::RemoveAllExamples => !self.examples.is_empty(),
             Action::RestoreExamples => self.offered_undo() == Some(Action::RestoreExamples),
             Action::Pause | Action::SlowMotion | Action::Stop => self.is_training(),
@@ -372,7 +390,8 @@ impl State {
 
     /// Lays out the window anew, with the given size and content of the panel, at the current zoom.
     pub(super) fn lay_out(&mut self, (width, height): (usize, usize), panel: Panel) {
-        self.layout = Layout::new(width, height, ZOOMS[self.zoom_index], panel);
+        let zoom = ZOOMS[self.zoom_index];
+        self.layout = Layout::new(width, height, zoom, panel).with_signs(zoom, &self.signs);
         self.offer_training_actions();
     }
 

@@ -20,7 +20,8 @@ impl State {
     pub fn explained_digit(&self) -> Option<u8> {
         let selected = self.selected_digit().filter(|digit| digit.mark.is_none())?;
         match self.hovered() {
-            Some(HitTarget::Bar(digit)) => Some(digit),
+            Some(HitTarget::Bar(digit @ 0..=9)) => Some(digit),
+            _ if selected.is_sign() => None,
             _ => self.shows_why().then(|| selected.prediction.digit()),
         }
     }
@@ -72,6 +73,9 @@ impl State {
 
     /// The explanation in words.
     pub(super) fn why_in_words(&self) -> Option<String> {
+        if self.shows_why() && self.selected_digit().is_some_and(RecognizedDigit::is_sign) {
+            return Some("It resembles your examples. The ink is explained for digits alone.".to_owned());
+        }
         let asked = self.explained_digit()?;
         let colors = format!("Blue speaks for {asked}, amber against.");
         self.heat()?;
@@ -131,6 +135,7 @@ mod tests {
         probabilities[1] = 1.0;
         let prediction = Prediction {
             probabilities,
+            signs: Vec::new(),
             known: true,
             microseconds: 1.0,
         };

@@ -4,7 +4,9 @@ use crate::ui::{Key, Modifiers, key_names::key_of_character};
 
 /// Bits of an event's state.
 const SHIFT: u16 = 1;
+const CAPS_LOCK: u16 = 1 << 1;
 const CONTROL: u16 = 1 << 2;
+const ALT: u16 = 1 << 3;
 /// The layout group, two bits.
 const GROUP_SHIFT: u16 = 13;
 
@@ -42,6 +44,20 @@ impl KeyMap {
             .or_else(|| key_of_symbol(symbol))
             .or_else(|| self.letter_by_position(code, group));
         key.map(|key| (key, modifiers))
+    }
+
+    /// The character that a key types, if it types one.
+    pub(super) fn character(&self, code: u8, state: u16) -> Option<char> {
+        if state & (CONTROL | ALT) != 0 {
+            return None;
+        }
+        if let Some(Key::Digit(digit)) = keypad_key(self.symbol(code, 0, false)) {
+            return Some(char::from(b'0' + digit));
+        }
+        let group = usize::from(state >> GROUP_SHIFT & 3);
+        let typed = character(self.symbol(code, group, state & SHIFT != 0))?;
+        let capital = (state & CAPS_LOCK != 0).then(|| typed.to_uppercase().next());
+        capital.flatten().or(Some(typed))
     }
 
     /// A symbol of a key; 0 if it has none. A key without a second group has those of the first.
@@ -211,6 +227,32 @@ mod tests {
         let keys = [23, 36, 104, 113, 114].map(|code| key(&map, code, 0));
         let expected = [Key::Tab, Key::Enter, Key::Enter, Key::Left, Key::Right];
         assert_eq!(keys, expected.map(Some));
+    }
+
+    #[test]
+    fn keys_type_characters() {
+        let map = key_map(&[
+            (38, ascii('a', 'A')),
+            (11, ascii('é', '2')),
+            (12, [0x0100_2665, 0, 0, 0]),
+            (36, [0xff0d, 0, 0, 0]),
+            (79, [0xff95, 0xffb7, 0, 0]),
+            (65, ascii(' ', ' ')),
+        ]);
+        for (code, state, expected) in [
+            (38, 0, Some('a')),
+            (38, SHIFT, Some('A')),
+            (38, CAPS_LOCK, Some('A')),
+            (38, CONTROL, None),
+            (38, ALT, None),
+            (11, 0, Some('é')),
+            (12, 0, Some('♥')),
+            (36, 0, None),
+            (79, 0, Some('7')),
+            (65, 0, Some(' ')),
+        ] {
+            assert_eq!(map.character(code, state), expected, "{code} {state}");
+        }
     }
 
     #[test]

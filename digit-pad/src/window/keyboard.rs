@@ -34,6 +34,18 @@ impl Keyboard {
         self.pressed.take()
     }
 
+    /// Reports a character before its key, whichever of them minifb reports first.
+    fn type_character(&self, typed: char) {
+        let mut pressed = self.pressed.borrow_mut();
+        let is_its_key = |event: &Event| match event {
+            Event::KeyPressed { key, .. } => key_of_character(typed) == Some(*key),
+            _ => false,
+        };
+        let after = pressed.pop_if(|last| is_its_key(last));
+        pressed.push(Event::Typed(typed));
+        pressed.extend(after);
+    }
+
     /// Releases all modifiers: releases are not reported while another window has the focus.
     pub(super) fn release_modifiers(&self) {
         *self.held.borrow_mut() = HeldModifiers::default();
@@ -45,6 +57,9 @@ impl minifb::InputCallback for Keyboard {
     /// are defined by their key code.
     fn add_char(&mut self, char: u32) {
         let modifiers = self.held.borrow().modifiers();
+        if let Some(typed) = char::from_u32(char).filter(|typed| !typed.is_control() && !modifiers.control) {
+            self.type_character(typed);
+        }
         if let Some(key) = char::from_u32(char)
             .and_then(key_of_character)
             .filter(|key| !modifiers.control && !matches!(key, Key::Letter(_) | Key::Space))
@@ -133,6 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn a_character_comes_before_its_key() {
+        let keyboard = Keyboard::default();
+        let mut callback = keyboard.clone();
+        callback.set_key_state(minifb::Key::A, true);
+        callback.add_char('a'.into());
+        callback.add_char('♥'.into());
+        let key = Event::KeyPressed {
+            key: Key::Letter('A'),
+            modifiers: Modifiers::default(),
+        };
+        assert_eq!(keyboard.take(), [Event::Typed('a'), key, Event::Typed('♥')]);
+    }
+
+    #[test]
     fn modifiers_are_released_with_the_focus() {
         let keyboard = Keyboard::default();
         let mut callback = keyboard.clone();
@@ -200,7 +229,11 @@ mod tests {
         };
         assert_eq!(
             keyboard.take(),
-            [pressed(Key::Digit(6), false, true), pressed(Key::Minus, true, false)]
+            [
+                Event::Typed('6'),
+                pressed(Key::Digit(6), false, true),
+                pressed(Key::Minus, true, false)
+            ]
         );
     }
 }

@@ -364,7 +364,7 @@ impl EventLoop<'_> {
 /// The log line for the recognized digits.
 fn prediction_line(digits: &[RecognizedDigit]) -> String {
     let fields = |prediction: &Prediction| {
-        let (digit, probability, known) = (prediction.digit(), prediction.probability(), prediction.known);
+        let (digit, probability, known) = (prediction.label(), prediction.probability(), prediction.known);
         format!("digit={digit} probability={probability:.3} known={known}")
     };
     match digits {
@@ -386,6 +386,7 @@ mod tests {
         (probabilities[4], probabilities[9]) = (0.9926, 0.0074);
         let prediction = Prediction {
             probabilities,
+            signs: Vec::new(),
             known: true,
             microseconds: 31.0,
         };

@@ -143,6 +143,10 @@ fn listen(connection: &RustConnection, overlay: Window, mut drop_target: Option<
         if dropped.is_some_and(|file| sender.send(Signal::Dropped(file)).is_err()) {
             return;
         }
+        let typed = typed(&event, &keys).map(|character| Signal::Input(Event::Typed(character)));
+        if typed.is_some_and(|typed| sender.send(typed).is_err()) {
+            return;
+        }
         let destroyed = matches!(&event, XEvent::DestroyNotify(e) if e.window == overlay);
         if destroyed || signal(&event, &keys).is_some_and(|signal| sender.send(signal).is_err()) {
             return;
@@ -157,6 +161,14 @@ fn key_map(connection: &RustConnection) -> Option<KeyMap> {
     let count = last.checked_sub(first)?.saturating_add(1);
     let mapping = connection.get_keyboard_mapping(first, count).ok()?.reply().ok()?;
     Some(KeyMap::new(first, mapping.keysyms_per_keycode, mapping.keysyms))
+}
+
+/// The character that a key press types; it is reported before its key.
+fn typed(event: &XEvent, keys: &KeyMap) -> Option<char> {
+    match event {
+        XEvent::KeyPress(e) => keys.character(e.detail, u16::from(e.state)),
+        _ => None,
+    }
 }
 
 fn signal(event: &XEvent, keys: &KeyMap) -> Option<Signal> {

@@ -26,7 +26,9 @@ mod rules;
 mod search;
 mod strokes;
 
-use crate::recognition::prediction::Prediction;
+use std::fmt::Display;
+
+use crate::{drawing::sign::Label, recognition::prediction::Prediction};
 
 pub use self::{
     images::{ImageDigit, segment_image},
@@ -35,8 +37,8 @@ pub use self::{
 };
 
 impl ImageDigit {
-    /// The character that it reads as: a digit, or a mark.
-    pub fn symbol(&self) -> char {
+    /// What it reads as: a digit, a mark, or the name of a sign.
+    pub fn symbol(&self) -> String {
         symbol(&self.prediction, self.mark)
     }
 
@@ -47,8 +49,8 @@ impl ImageDigit {
 }
 
 impl InkDigit {
-    /// The character that it reads as: a digit, or a mark.
-    pub fn symbol(&self) -> char {
+    /// What it reads as: a digit, a mark, or the name of a sign.
+    pub fn symbol(&self) -> String {
         symbol(&self.prediction, self.mark)
     }
 
@@ -58,17 +60,21 @@ impl InkDigit {
     }
 }
 
-/// The character of a digit or a mark.
-pub fn symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
-    mark.map_or(char::from(b'0' + prediction.digit()), Mark::symbol)
+/// The characters of a digit, a mark, or a sign.
+pub fn symbol(prediction: &Prediction, mark: Option<Mark>) -> String {
+    match mark {
+        Some(mark) => mark.symbol().to_string(),
+        None => prediction.label().to_string(),
+    }
 }
 
-/// The character that a digit or a mark surely is; `?` if the classifier is not sure.
+/// The character that a digit or a mark surely is; `?` if the classifier is not sure, or reads a sign that the user has
+/// taught.
 pub fn sure_symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
-    if prediction.known {
-        symbol(prediction, mark)
-    } else {
-        Mark::Unknown.symbol()
+    match (mark, prediction.label()) {
+        (Some(mark), _) if prediction.known => mark.symbol(),
+        (None, Label::Digit(digit)) if prediction.known => char::from(b'0' + digit),
+        _ => Mark::Unknown.symbol(),
     }
 }
 
@@ -79,7 +85,7 @@ pub fn sure_symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
 ///
 /// assert_eq!(numbers([(0, '4'), (0, '0'), (1, '-'), (1, '5')]), ["40", "-5"]);
 /// ```
-pub fn numbers(symbols: impl IntoIterator<Item = (usize, char)>) -> Vec<String> {
+pub fn numbers<S: Display>(symbols: impl IntoIterator<Item = (usize, S)>) -> Vec<String> {
     let mut numbers: Vec<String> = Vec::new();
     let mut last = None;
     for (line, symbol) in symbols {
@@ -87,7 +93,7 @@ pub fn numbers(symbols: impl IntoIterator<Item = (usize, char)>) -> Vec<String> 
             numbers.push(String::new());
         }
         last = Some(line);
-        numbers.last_mut().expect("a number").push(symbol);
+        numbers.last_mut().expect("a number").push_str(&symbol.to_string());
     }
     numbers
 }
@@ -100,6 +106,7 @@ fn fickle(pixels: &crate::recognition::normalization::Gray28) -> Prediction {
     probabilities[bright % 10] += 0.1 * (bright % 9) as f32;
     Prediction {
         probabilities,
+        signs: Vec::new(),
         known: true,
         microseconds: 0.0,
     }

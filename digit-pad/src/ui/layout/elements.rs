@@ -68,10 +68,14 @@ pub enum HitTarget {
     Action(Action),
     /// The example at this index; a click removes it.
     Example(usize),
-    /// The row of this digit in the bar chart; a click labels the selected digit with it.
+    /// The row of this digit, or from 10 of a sign, in the bar chart; a click labels the selected digit with it.
     Bar(u8),
     /// This digit as the answer to what the drawing is; a click labels the selected digit with it.
     Answer(u8),
+    /// The name at this index in the dialog that names a sign; a click teaches it.
+    Sign(usize),
+    /// The button that teaches the name in that dialog.
+    AcceptName,
     /// The digit or mark at this index in the number; a click selects it.
     Digit(usize),
     /// The caption of this layer in the layers panel; a click shows it alone, or all layers again.

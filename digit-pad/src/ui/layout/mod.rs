@@ -4,6 +4,7 @@ mod elements;
 mod grid;
 mod layers;
 mod menu;
+mod naming;
 mod overlays;
 mod prediction;
 mod tool_bars;
@@ -15,11 +16,15 @@ pub use self::{
     grid::text_scale,
     layers::LayerRow,
     menu::MENU_PADDING,
+    naming::NamingPlaces,
     tool_bars::{BAR_ICON, BAR_LABEL_GAP},
     training::TrainingPlaces,
 };
 use crate::{
-    drawing::strokes::{CANVAS, PENS},
+    drawing::{
+        sign::SignName,
+        strokes::{CANVAS, PENS},
+    },
     geometry::{Bounds, Point},
     graphics::canvas::Rect,
     ui::action::Action,
@@ -67,16 +72,20 @@ pub struct Layout {
     pub network_input_caption: Rect,
     /// The network input: a whole number of screen pixels for each of its own.
     pub network_input: Rect,
-    /// The bar chart of the ten probabilities.
-    pub bars: [BarRow; 10],
+    /// The bar chart of the probabilities: of the ten digits, and of the signs.
+    pub bars: Vec<BarRow>,
     /// Caption of the bar chart.
     pub bars_caption: Rect,
+    /// The button beside it that names a sign.
+    pub name_button: Rect,
     /// The room for messages and questions under the panel.
     pub notice: Rect,
     /// The status line in that room.
     pub status: Rect,
     /// The question what a drawing is.
     pub question: Rect,
+    /// The button beside it that names a sign.
+    pub name_answer: Rect,
     /// The ten digits to answer it with.
     pub answers: [Rect; 10],
     /// The two lines of text on a blank canvas.
@@ -85,6 +94,8 @@ pub struct Layout {
     pub welcome: [Rect; 3],
     /// The dialog over the window, while one is open.
     pub overlay: Rect,
+    /// The dialog that names a sign.
+    pub naming: NamingPlaces,
     /// The rows of the menu in the dialog.
     pub menu: Vec<MenuRow>,
     /// Grids for examples in the overlay, from few large cells to many small ones.
@@ -125,11 +136,14 @@ impl Layout {
             number_remarks: head.number_remarks,
             network_input_caption: head.network_input_caption,
             network_input: head.network_input,
-            bars_caption: grid.bars_caption(areas.panel, head.bottom),
-            bars: grid.bars(areas.panel, head.bottom),
+            bars_caption: grid.bars_captions(areas.panel, head.bottom)[0],
+            name_button: grid.bars_captions(areas.panel, head.bottom)[1],
+            bars: grid.bars(areas.panel, head.bottom, 10, 1),
             notice: areas.notice,
             status: grid.status(areas.notice),
-            question: grid.question(areas.notice),
+            question: grid.questions(areas.notice)[0],
+            name_answer: grid.questions(areas.notice)[1],
+            naming: grid.naming(),
             answers: grid.answers(areas.notice),
             hint: grid.hint(areas.canvas),
             welcome: grid.welcome(areas.canvas),
@@ -137,6 +151,17 @@ impl Layout {
             example_grids: grid.example_grids(overlay),
             overlay,
         }
+    }
+
+    /// The same with rows for these signs in the bar chart, at that zoom.
+    #[must_use]
+    pub(super) fn with_signs(mut self, zoom: f32, signs: &[SignName]) -> Self {
+        let grid = Grid::new(self.window.0, self.window.1, zoom);
+        let panel = grid.areas(self.active_panel).panel;
+        let longest = signs.iter().map(|name| name.as_str().chars().count()).max();
+        let bottom = grid.head(panel).bottom;
+        self.bars = grid.bars(panel, bottom, 10 + signs.len(), longest.unwrap_or(1));
+        self
     }
 
     /// Changes the actions of the buttons below the training panel.

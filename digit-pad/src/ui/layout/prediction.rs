@@ -6,6 +6,9 @@ use crate::{
     ui::layout::{elements::BarRow, grid::Grid},
 };
 
+/// Most width of the labels of the bar chart, in pixels at scale 1.
+const MAX_LABEL: f32 = 76.0;
+
 /// The upper part of the prediction panel.
 pub(super) struct PredictionHead {
     pub(super) prediction_caption: Rect,
@@ -82,25 +85,42 @@ impl Grid {
         }
     }
 
-    /// The caption of the bar chart, under the head.
-    pub(super) fn bars_caption(&self, panel: Rect, head_bottom: i32) -> Rect {
-        Rect::new(panel.x, head_bottom + self.px(10.0), panel.width, self.px(18.0))
+    /// The caption of the bar chart, under the head, and the button that names a sign beside it.
+    pub(super) fn bars_captions(&self, panel: Rect, head_bottom: i32) -> [Rect; 2] {
+        self.with_name_button(Rect::new(
+            panel.x,
+            head_bottom + self.px(10.0),
+            panel.width,
+            self.px(18.0),
+        ))
     }
 
-    /// The bar chart. Its last row ends with the panel, unless the rows would be too far apart.
-    pub(super) fn bars(&self, panel: Rect, head_bottom: i32) -> [BarRow; 10] {
-        let caption = self.bars_caption(panel, head_bottom);
+    /// A line of text, and at its end the button that names a sign.
+    fn with_name_button(&self, line: Rect) -> [Rect; 2] {
+        let width = self.px(112.0);
+        [
+            Rect::new(line.x, line.y, line.width - width, line.height),
+            Rect::new(line.right() - width, line.y, width, line.height),
+        ]
+    }
+
+    /// The bar chart of `count` rows, whose labels have up to `letters` letters. Its last row ends with the panel, unless the rows would be too far apart.
+    pub(super) fn bars(&self, panel: Rect, head_bottom: i32, count: usize, letters: usize) -> Vec<BarRow> {
+        let [caption, _] = self.bars_captions(panel, head_bottom);
         let top = caption.bottom() + self.px(11.0);
         let room = (panel.bottom() - top) as f32;
-        let thickness = (0.036 * room).clamp(self.scaled(8.0), self.scaled(20.0)).round();
+        let thickness = (0.36 * room / count as f32)
+            .clamp(self.scaled(7.0), self.scaled(20.0))
+            .round();
         // The text of the last row is higher than its bar.
-        let pitch = ((room - thickness - self.scaled(5.0)) / 9.0).min(self.scaled(64.0));
+        let pitch = ((room - thickness - self.scaled(5.0)) / (count - 1) as f32).min(self.scaled(64.0));
         let text_height = (pitch as i32 - 1).min(self.px(20.0));
-        let (digit_width, percent_width, gap) = (self.px(16.0), self.px(56.0), self.px(10.0));
+        let label = (16.0f32).max(9.0 * letters as f32 + 2.0).min(MAX_LABEL);
+        let (digit_width, percent_width, gap) = (self.px(label), self.px(56.0), self.px(10.0));
         let (track_x, percent_x) = (panel.x + digit_width + gap, panel.right() - percent_width);
         let track_y = |i: usize| top + (i as f32 * pitch).round() as i32;
         let above = ((pitch - thickness) / 2.0) as i32;
-        std::array::from_fn(|i| {
+        let row = |i| {
             let y = track_y(i);
             let row_y = (y - above).max(caption.bottom());
             let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(6.0));
@@ -112,7 +132,8 @@ impl Grid {
                 track,
                 percent: Rect::new(percent_x, text_y, percent_width, text_height),
             }
-        })
+        };
+        (0..count).map(row).collect()
     }
 
     /// One line in the middle of the room for messages.
@@ -121,10 +142,10 @@ impl Grid {
         Rect::new(row.x, row.y + (row.height - line) / 2, row.width, line)
     }
 
-    /// The question above its answers.
-    pub(super) fn question(&self, notice: Rect) -> Rect {
+    /// The question above its answers, and the button that names a sign beside it.
+    pub(super) fn questions(&self, notice: Rect) -> [Rect; 2] {
         let height = self.notice_row(notice).y - notice.y - self.px(4.0);
-        Rect::new(notice.x, notice.y, notice.width, height)
+        self.with_name_button(Rect::new(notice.x, notice.y, notice.width, height))
     }
 
     /// Ten buttons in a row.

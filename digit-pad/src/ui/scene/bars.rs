@@ -1,6 +1,7 @@
 //! The bar chart of probabilities, whose rows are buttons.
 
 use crate::{
+    drawing::sign::Label,
     format::percent,
     graphics::{
         canvas::Rect,
@@ -9,10 +10,13 @@ use crate::{
     recognition::prediction::Prediction,
     ui::{
         layout::{BarRow, HitTarget},
-        scene::{builder::SceneBuilder, item::Item},
+        scene::{builder::SceneBuilder, item::Item, status::elided},
         state::State,
     },
 };
+
+/// Size of the labels, in pixels at scale 1.
+const LABEL: f32 = 15.0;
 
 /// Smallest probability that is drawn as a bar.
 const MIN_BAR_PROBABILITY: f32 = 0.005;
@@ -29,27 +33,33 @@ impl SceneBuilder<'_> {
             Align::Left,
             self.theme.muted,
         );
-        let prediction = state.selected_digit().map(|digit| &digit.prediction);
-        for (digit, row) in self.layout.bars.iter().enumerate() {
-            let target = Some(HitTarget::Bar(digit as u8));
+        self.name_button(state);
+        // A mark is read by its size and place or by another network.
+        let digit = state.selected_digit().filter(|digit| digit.mark.is_none());
+        let prediction = digit.map(|digit| &digit.prediction);
+        for (bar, row) in (0..).zip(&self.layout.bars) {
+            let Some(label) = state.label_of_bar(bar) else { continue };
+            let target = Some(HitTarget::Bar(bar));
             let is_hovered = state.hovered() == target;
             if is_hovered {
                 self.highlight(row.row, [8.0, 7.0], state.pressed() == target);
             }
-            self.bar(digit, row, prediction, is_hovered);
+            self.bar(&label, row, prediction, is_hovered);
         }
     }
 
-    /// The row of a digit in the bar chart: its percentage, or under the pointer what a click would label.
-    fn bar(&mut self, digit: usize, row: &BarRow, prediction: Option<&Prediction>, is_hovered: bool) {
+    /// The row of a digit or sign in the bar chart: its percentage, or under the pointer what a click would label.
+    fn bar(&mut self, label: &Label, row: &BarRow, prediction: Option<&Prediction>, is_hovered: bool) {
         let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
-        let is_predicted = prediction.is_some_and(|prediction| usize::from(prediction.digit()) == digit);
+        // Rows that are close together have smaller text.
+        let size = LABEL.min(0.9 * row.digit.height as f32 / self.layout.scale);
+        let is_predicted = prediction.is_some_and(|prediction| prediction.label() == *label);
         let text_color = if is_predicted { theme.text } else { theme.muted };
         self.text(
             row.digit,
-            &digit.to_string(),
+            &elided(&label.to_string(), row.digit.width as f32 / self.layout.scaled(size)),
             Face::SemiBold,
-            15.0,
+            size,
             Align::Left,
             text_color,
         );
@@ -59,9 +69,16 @@ impl SceneBuilder<'_> {
             color: theme.track,
         });
         let Some(prediction) = prediction else {
-            return self.text(row.percent, "–", Face::Medium, 14.0, Align::Right, theme.muted);
+            return self.text(
+                row.percent,
+                "–",
+                Face::Medium,
+                size.min(14.0),
+                Align::Right,
+                theme.muted,
+            );
         };
-        let probability = prediction.probabilities[digit];
+        let probability = prediction.probability_of(label);
         // The shortest bar is a dot: anything narrower would look like a rendering flaw.
         let (shortest, longest) = (row.track.height as f32, row.track.width as f32);
         let width = if probability < MIN_BAR_PROBABILITY {
@@ -83,18 +100,34 @@ impl SceneBuilder<'_> {
             });
         }
         if is_hovered {
-            let label = label(digit);
-            return self.text(row.percent, &label, Face::SemiBold, 13.0, Align::Right, theme.text);
+            return self.text(
+                row.percent,
+                &answer(label),
+                Face::SemiBold,
+                13.0,
+                Align::Right,
+                theme.text,
+            );
         }
         let face = if is_predicted { Face::SemiBold } else { Face::Medium };
-        self.text(row.percent, &percent(probability), face, 14.0, Align::Right, text_color);
+        self.text(
+            row.percent,
+            &percent(probability),
+            face,
+            size.min(14.0),
+            Align::Right,
+            text_color,
+        );
     }
 }
 
-/// What a click on a digit's row says of the drawing.
-fn label(digit: usize) -> String {
-    let article = if digit == 8 { "an" } else { "a" };
-    format!("It's {article} {digit}")
+/// What a click on the row of a digit or sign says of the drawing.
+fn answer(label: &Label) -> String {
+    match label {
+        Label::Digit(8) => "It's an 8".to_owned(),
+        Label::Digit(digit) => format!("It's a {digit}"),
+        Label::Sign(_) => "It's this".to_owned(),
+    }
 }
 
 /// Which digit the bar chart is of.

@@ -38,7 +38,12 @@ impl SceneBuilder<'_> {
         let long: Vec<String> = long.collect();
         let widths: Vec<[i32; 2]> = long
             .iter()
-            .map(|text| [text.chars().count(), 1].map(|letters| self.layout.scaled(8.0 * letters as f32 + 4.0) as i32))
+            .zip(digits)
+            .map(|(text, digit)| {
+                [text, &digit.symbol()]
+                    .map(|text| text.chars().count())
+                    .map(|letters| self.layout.scaled(8.0 * letters as f32 + 4.0) as i32)
+            })
             .collect();
         let labels = labels(&boxes, &widths, self.layout.scaled(17.0) as i32, self.layout.canvas);
         for (i, digit) in digits.iter().enumerate() {
@@ -51,7 +56,7 @@ impl SceneBuilder<'_> {
                 color: if is_selected { color } else { self.theme.bar },
             });
             let Some(rect) = labels[i] else { continue };
-            let symbol = digit.symbol().to_string();
+            let symbol = digit.symbol();
             let text = if rect.width == widths[i][0] { &long[i] } else { &symbol };
             self.text(rect, text, Face::SemiBold, 13.0, Align::Center, color);
         }

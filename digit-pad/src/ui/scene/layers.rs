@@ -50,14 +50,7 @@ impl SceneBuilder<'_> {
         let color = self.prediction_color(&digit.prediction);
         let unit = |length: f32| layout.scaled(length) as i32;
         let guess = Rect::new(area.x, area.y, unit(38.0), area.height);
-        self.text(
-            guess,
-            &digit.symbol().to_string(),
-            Face::Display,
-            46.0,
-            Align::Left,
-            color,
-        );
+        self.text(guess, &digit.symbol(), Face::Display, 46.0, Align::Left, color);
         let bars_width = (area.width * 55 / 100).min(unit(300.0));
         let probability = Rect::new(
             guess.right(),

@@ -7,6 +7,7 @@ mod digit_boxes;
 mod equations;
 pub mod item;
 mod layers;
+mod naming;
 mod overlays;
 mod prediction;
 mod status;
@@ -55,6 +56,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         None => {}
         Some(Overlay::Menu) => scene.menu(state),
         Some(Overlay::Examples) => scene.examples(state),
+        Some(Overlay::Naming) => scene.naming(state),
     }
     if state.offered_undo().is_some() && state.overlay() != Some(Overlay::Menu) {
         scene.undo_button(state);
@@ -100,6 +102,7 @@ mod tests {
     fn prediction(known: bool, probabilities: [f32; 10]) -> Prediction {
         Prediction {
             probabilities,
+            signs: Vec::new(),
             known,
             microseconds: 43.2,
         }
@@ -134,7 +137,7 @@ mod tests {
 
     /// Digit, color and length of each bar, without the tracks.
     fn bars(items: &[Item], state: &State) -> Vec<(usize, Color, i32)> {
-        let rows = state.layout().bars;
+        let rows = state.layout().bars.clone();
         let bar = |item: &Item| match *item {
             Item::Fill { rect, color, .. } if color != THEME.track => {
                 let row = rows
@@ -154,6 +157,7 @@ mod tests {
                 let sum: f32 = p.iter().sum::<f32>().max(f32::MIN_POSITIVE);
                 Prediction {
                     probabilities: p.map(|p| p / sum),
+                    signs: Vec::new(),
                     known,
                     microseconds,
                 }
@@ -437,6 +441,7 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, -1.0] {
             let prediction = Prediction {
                 probabilities: [bad; 10],
+                signs: Vec::new(),
                 known: true,
                 microseconds: bad,
             };

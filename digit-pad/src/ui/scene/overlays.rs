@@ -9,7 +9,7 @@ use crate::{
     ui::{
         action::Action,
         layout::{HitTarget, MENU_PADDING, MenuEntry},
-        scene::{builder::SceneBuilder, item::Item},
+        scene::{builder::SceneBuilder, item::Item, status::elided},
         state::{ExampleView, State},
     },
 };
@@ -95,7 +95,9 @@ impl SceneBuilder<'_> {
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
         let cells = state.example_cells();
         let text = match state.examples().len().saturating_sub(cells.len()) {
-            _ if cells.is_empty() => "No examples yet. Draw a digit and press its key, 0 to 9, to add one.".to_owned(),
+            _ if cells.is_empty() => {
+                "No examples yet. Draw a digit and press its key, 0 to 9, or a sign and press A, to add one.".to_owned()
+            }
             0 => "Click an example to remove it. U: undo last example. F: remove all.".to_owned(),
             others => format!(
                 "Click an example to remove it. U: undo last example. F: remove all. Scroll for {others} others."
@@ -124,7 +126,10 @@ impl SceneBuilder<'_> {
         let (label, color) = if is_hovered {
             ("remove".to_owned(), self.theme.uncertain)
         } else {
-            (example.label.to_string(), self.theme.text)
+            (
+                elided(&example.label.to_string(), cell.width as f32 / self.layout.scaled(13.0)),
+                self.theme.text,
+            )
         };
         self.text(label_rect, &label, Face::SemiBold, 13.0, Align::Center, color);
     }

@@ -9,7 +9,7 @@ use crate::{
     },
     recognition::{
         normalization::{Gray28, SIDE},
-        prediction::Prediction,
+        prediction::{Prediction, SignProbability},
     },
     ui::{
         answer::Answer,
@@ -57,6 +57,9 @@ impl SceneBuilder<'_> {
 
     /// The most probable digit, large, and beside or below it how sure the network is.
     fn digit(&mut self, prediction: &Prediction) {
+        if let Some(sign) = prediction.sign() {
+            return self.sign(prediction, sign);
+        }
         let (layout, theme) = (self.layout, self.theme);
         let beside = layout.confidence.x >= layout.prediction.right();
         let best = prediction.digit();
@@ -98,6 +101,34 @@ impl SceneBuilder<'_> {
         self.text(layout.remark, &remark, Face::Medium, 13.0, align, theme.muted);
     }
 
+    /// A sign that the user has taught, as large as its name allows, and how sure the network is.
+    fn sign(&mut self, prediction: &Prediction, sign: &SignProbability) {
+        let (layout, theme) = (self.layout, self.theme);
+        let color = self.prediction_color(prediction);
+        let letters = sign.name.as_str().chars().count() as f32;
+        let room = layout.prediction;
+        let size = (1.16 * room.height as f32).min(1.6 * room.width as f32 / letters.max(1.0)) / layout.scale;
+        let name = sign.name.as_str();
+        self.text(room, name, Face::SemiBold, size, Align::Left, color);
+        let confidence = percent(sign.probability);
+        self.text(
+            layout.confidence,
+            &confidence,
+            Face::SemiBold,
+            18.0,
+            Align::Left,
+            theme.text,
+        );
+        let beside = layout.confidence.x >= room.right();
+        let align = if beside { Align::Left } else { Align::Right };
+        let digit = prediction.digit();
+        let remark = match prediction.known {
+            true => "your sign".to_owned(),
+            false => format!("or {digit}, {}", percent(prediction.probabilities[usize::from(digit)])),
+        };
+        self.text(layout.remark, &remark, Face::Medium, 13.0, align, theme.muted);
+    }
+
     /// The digits and marks of a number in their lines, each in the color of its grade, the selected one underlined.
     fn number(&mut self, number: &NumberCells, digits: &[RecognizedDigit], selected: Option<usize>) {
         let (layout, theme) = (self.layout, self.theme);
@@ -115,7 +146,16 @@ impl SceneBuilder<'_> {
                     color,
                 });
             }
-            self.character(digit.symbol(), cell, number.size, color);
+            if digit.is_sign() {
+                // The display face has digits only.
+                let (name, size) = (digit.symbol(), number.size / layout.scale);
+                self.text(cell, &name, Face::SemiBold, size, Align::Left, color);
+            } else {
+                digit
+                    .symbol()
+                    .chars()
+                    .for_each(|character| self.character(character, cell, number.size, color));
+            }
         }
         self.results(number);
         let read = || digits.iter().filter(|digit| digit.mark.is_none());
