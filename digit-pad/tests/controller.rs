@@ -312,7 +312,8 @@ fn the_next_misclassified_digit_is_misclassified() {
         wait(&mut controller, &mut state);
         let message = state.message().unwrap().to_owned();
         let label: u8 = message.chars().last().unwrap().to_digit(10).unwrap() as u8;
-        assert_ne!(predicted(&state), label, "{message}");
+        // Some are read as several digits, of which one is right.
+        assert!(state.digits().len() > 1 || predicted(&state) != label, "{message}");
         assert!(!messages.contains(&message));
         messages.push(message);
     }

@@ -45,7 +45,9 @@ impl State {
 
     /// Whether the window asks what the selected digit is: the network is not sure of it, and no message is in the place.
     pub fn asks(&self) -> bool {
-        let is_unsure = self.selected_digit().is_some_and(|digit| !digit.prediction.known);
+        let is_unsure = self
+            .selected_digit()
+            .is_some_and(|digit| digit.mark.is_none() && !digit.prediction.known);
         is_unsure && self.can_teach() && self.shows_prediction() && self.message.is_none() && !self.shows_why()
     }
 

@@ -67,15 +67,14 @@ impl State {
         hovered.or_else(in_number).or(self.chosen).or(last)
     }
 
-    /// Whether the selected digit can be labeled: there is one, it is no mark, and nothing covers or changes it.
+    /// Whether the selected digit or mark can be labeled: there is one, and nothing covers or changes it.
     pub fn can_teach(&self) -> bool {
         self.has_teachable() && self.overlay.is_none()
     }
 
-    /// Whether there is a selected digit that can be labeled once no overlay covers it.
+    /// Whether there is a selected digit or mark that can be labeled once no overlay covers it.
     pub(super) fn has_teachable(&self) -> bool {
-        let is_digit = self.selected_digit().is_some_and(|digit| digit.mark.is_none());
-        is_digit && !self.is_blank() && !self.ink().is_drawing()
+        self.selected_digit().is_some() && !self.is_blank() && !self.ink().is_drawing()
     }
 
     /// The target under the pointer, unless the pointer is drawing, erasing or dragging the slider.
