@@ -18,7 +18,6 @@ use web_sys::{ErrorEvent, MessageEvent, Worker};
 pub(crate) struct WorkerLink {
     worker: Worker,
     shared: Rc<RefCell<Shared>>,
-    wake: Rc<dyn Fn()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -51,7 +50,7 @@ impl WorkerLink {
             })
         };
         let on_error = {
-            let (shared, wake) = (Rc::clone(&shared), Rc::clone(&wake));
+            let shared = Rc::clone(&shared);
             Closure::new(move |_: ErrorEvent| {
                 shared.borrow_mut().has_failed = true;
                 wake();
@@ -62,7 +61,6 @@ impl WorkerLink {
         WorkerLink {
             worker,
             shared,
-            wake,
             _on_message: on_message,
             _on_error: on_error,
         }
@@ -95,13 +93,7 @@ impl Link for WorkerLink {
     fn receive(&mut self) -> Result<Option<(u64, Answer)>, Error> {
         let mut shared = self.shared.borrow_mut();
         match shared.answers.pop_front() {
-            Some(answer) => {
-                // One answer is taken a frame.
-                if !shared.answers.is_empty() {
-                    (self.wake)();
-                }
-                answer.map(Some)
-            }
+            Some(answer) => answer.map(Some),
             None if shared.has_failed => Err(Error::WorkerEnded),
             None => Ok(None),
         }
