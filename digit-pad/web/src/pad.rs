@@ -345,7 +345,8 @@ impl Page {
                 .style()
                 .set_property("cursor", cursor(content.state.cursor()))
                 .unwrap_or_default();
-            let has_more = content.pending != Effects::default();
+            // Each poll takes one answer of a worker, and more may have come since the last frame.
+            let has_more = content.pending != Effects::default() || content.controller.is_busy();
             (content.changed(), content.state.is_animated() || has_more)
         };
         if let Some(on_change) = changed {
