@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Number of replayed MNIST images: the last training images, half of which the built-in model was not trained on.
-pub const REPLAYED: usize = 10_000;
+const REPLAYED: usize = 10_000;
 
 /// Number of hard ones among them: those that the base model is least sure of, which are forgotten first.
 const HARD: usize = 4_000;

@@ -1,10 +1,13 @@
-//! Writes the images that fine-tuning replays into a folder: a file of a seventh of the training set, fetched with the first example.
+//! Writes the images that fine-tuning replays in a browser into a folder: the last of the training set, fetched with the first
+//! example.
 
 use std::{error::Error, fs::File, io::Write, path::PathBuf};
 
-use digit_pad::teaching::fine_tuning::REPLAYED;
 use flate2::{Compression, GzBuilder};
 use mnist_io::{Idx, Mnist, Split};
+
+/// Fewer than the window replays: a browser on one thread computes the features of about a hundred a second.
+const REPLAYED: usize = 1_500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder: PathBuf = std::env::args_os().nth(1).ok_or("usage: replay_images FOLDER")?.into();
