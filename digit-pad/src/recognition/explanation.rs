@@ -36,11 +36,13 @@ impl Explanation {
     }
 
     /// An explanation of these parts: the network input, and the change of log-odds at each pixel, digit by digit.
+    #[cfg(feature = "app")]
     pub(crate) fn from_parts(pixels: Gray28, support: Vec<[f32; PIXELS]>) -> Self {
         Explanation { pixels, support }
     }
 
     /// The change of log-odds at each pixel, digit by digit.
+    #[cfg(feature = "app")]
     pub(crate) fn parts(&self) -> &[[f32; PIXELS]] {
         &self.support
     }

@@ -1,6 +1,7 @@
 //! The desktop around the window: threads, files, the file dialog, the clipboard.
 
 use std::{
+    fs,
     hash::{BuildHasher, RandomState},
     sync::mpsc::{Receiver, TryRecvError, channel},
     thread,
@@ -13,7 +14,7 @@ use crate::{
     },
     error::Error,
     imaging::image_file,
-    storage::{atomic_file, exports::free_name, paths::UserPaths},
+    storage::{atomic_file, exports::reserve_name, paths::UserPaths},
     teaching::example_file::{ExampleFile, KeptExamples},
     window::{clipboard, threads},
 };
@@ -85,9 +86,15 @@ impl Host for DesktopHost {
             Folder::Documents => self.paths.documents(),
         };
         let extensions: Vec<&str> = files.iter().map(|(extension, _)| *extension).collect();
-        let path = free_name(&folder, stem, &extensions);
+        let path = reserve_name(&folder, stem, &extensions)?;
         for (extension, content) in files {
-            atomic_file::replace(&path.with_extension(extension), |file| file.write_all(content))?;
+            let written = atomic_file::replace(&path.with_extension(extension), |file| file.write_all(content));
+            if let Err(error) = written {
+                if path.metadata().is_ok_and(|file| file.len() == 0) {
+                    fs::remove_file(&path).ok();
+                }
+                return Err(error);
+            }
         }
         Ok(path.display().to_string())
     }
@@ -139,10 +146,10 @@ mod tests {
                 place,
                 folder.path().join(format!("digit-{number}.png")).display().to_string()
             );
-            let strokes = std::fs::read(folder.path().join(format!("digit-{number}.jsonl")));
+            let strokes = fs::read(folder.path().join(format!("digit-{number}.jsonl")));
             assert_eq!(strokes.unwrap(), b"strokes");
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]
