@@ -26,12 +26,15 @@ pub struct Control {
 }
 
 impl State {
-    /// The prediction in words; empty for a blank canvas.
+    /// The prediction in words, or the answer to a sum; empty for a blank canvas.
     #[must_use]
     pub fn answer_in_words(&self) -> String {
         let Some(first) = self.digits().first() else {
             return String::new();
         };
+        if let Some(equation) = self.told_equation() {
+            return equation.sentence();
+        }
         if self.digits().len() > 1 || first.mark.is_some() {
             let lines = self.digits().chunk_by(|a, b| a.line == b.line);
             let text = |line: &[_]| line.iter().map(super::RecognizedDigit::symbol).collect::<String>();
@@ -134,6 +137,11 @@ mod tests {
         assert!(one.starts_with("1, ") && one.ends_with('%'), "{one}");
         let number = read(r#"{"strokes":[[[60,40],[60,160]],[[120,40],[200,40],[150,160]]]}"#);
         assert_eq!(number.answer_in_words(), "17");
+        let sum = read(
+            r#"{"strokes":[[[0,10],[40,0],[70,20],[30,60],[75,100],[0,120]],[[120,60],[180,60]],[[150,30],[150,90]],
+                [[250,0],[200,80],[280,80]],[[260,50],[255,130]],[[330,45],[390,45]],[[330,80],[390,80]]]}"#,
+        );
+        assert_eq!(sum.answer_in_words(), "3 + 4 = 7");
     }
 
     #[test]
