@@ -12,18 +12,12 @@ use benches::{
     pictures::{
         Random,
         numbers::{self, PenDigit, Written},
+        reading::{read_file, read_ink},
     },
     timing::{Failure, exit_code},
 };
 use clap::Parser;
-use digit_pad::{
-    drawing::strokes::Ink,
-    imaging::image_file,
-    recognition::{
-        recognizer::Recognizer,
-        segmentation::{numbers as lines_of, segment_image, segment_ink},
-    },
-};
+use digit_pad::{imaging::image_file, recognition::recognizer::Recognizer};
 use mnist_io::{Mnist, Split};
 use serde_json::json;
 
@@ -164,7 +158,7 @@ impl Reader<'_> {
             let written = make(index, &mut Random::new(self.arguments.seed, index as u64));
             let ink = written.ink().fit();
             let start = Instant::now();
-            let found = self.read_ink(&ink);
+            let found = read_ink(&ink, &mut self.recognizer);
             count.add(found == written.truth, start.elapsed().as_secs_f64());
             self.keep(kind, &written, &found)?;
         }
@@ -188,7 +182,7 @@ impl Reader<'_> {
             let written = make(index, &mut random);
             let picture = written.picture(pen, &mut random);
             let start = Instant::now();
-            let found = self.read_file(&picture);
+            let found = read_file(&picture, &mut self.recognizer);
             count.add(found == written.truth, start.elapsed().as_secs_f64());
             self.keep(kind, &written, &found)?;
         }
@@ -204,7 +198,7 @@ impl Reader<'_> {
         for index in 0..self.arguments.count {
             let (truth, picture) = make(&mut Random::new(self.arguments.seed, index as u64));
             let start = Instant::now();
-            let found = self.read_file(&picture);
+            let found = read_file(&picture, &mut self.recognizer);
             count.add(found == truth, start.elapsed().as_secs_f64());
         }
         count.print(kind);
@@ -220,7 +214,7 @@ impl Reader<'_> {
         for digit in digits {
             let ink = numbers::single(digit).ink().fit();
             let start = Instant::now();
-            let found = self.read_ink(&ink);
+            let found = read_ink(&ink, &mut self.recognizer);
             count.add(found.chars().count() == 1, start.elapsed().as_secs_f64());
         }
         count.print(kind);
@@ -243,19 +237,6 @@ impl Reader<'_> {
         }
         count.print(kind);
         Ok(())
-    }
-
-    fn read_ink(&mut self, ink: &Ink) -> String {
-        let found = segment_ink(ink, &mut self.recognizer);
-        lines_of(found.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
-    }
-
-    fn read_file(&mut self, file: &[u8]) -> String {
-        let Ok(loaded) = image_file::number_from_bytes(file, Path::new("number.pgm")) else {
-            return String::new();
-        };
-        let found = segment_image(&loaded.image, &mut self.recognizer);
-        lines_of(found.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
     }
 
     fn keep(&mut self, kind: &str, written: &Written, found: &str) -> Result<(), Failure> {

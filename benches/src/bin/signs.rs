@@ -1,30 +1,18 @@
 //! `signs`: how well signs of arithmetic are told from digits and letters, and rows of arithmetic are read.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, fs::File, io::Write, path::PathBuf, process::ExitCode};
 
 use benches::{
     pictures::{
         Random,
         expressions::{self, PenSign, sign},
         numbers::{self, PenDigit},
+        reading::{read_file, read_ink},
     },
     timing::{Failure, exit_code},
 };
 use clap::Parser;
-use digit_pad::{
-    drawing::strokes::Ink,
-    imaging::image_file,
-    recognition::{
-        recognizer::Recognizer,
-        segmentation::{numbers as lines_of, segment_image, segment_ink},
-    },
-};
+use digit_pad::recognition::recognizer::Recognizer;
 use serde_json::json;
 
 /// Measures how well signs and rows of arithmetic are read, as strokes and as pictures
@@ -66,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     for index in 0..arguments.count {
         let mut random = Random::new(arguments.seed, index as u64);
         let row = expressions::expression(&digits, &signs, &mut random);
-        let found = read(&row.ink().fit(), &mut recognizer);
+        let found = read_ink(&row.ink().fit(), &mut recognizer);
         strokes_right += usize::from(found == row.truth);
         if let Some(file) = keep.as_mut().filter(|_| found != row.truth) {
             writeln!(
@@ -87,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn alone(signs: &[PenSign], recognizer: &mut Recognizer) {
     let mut found: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for drawn in signs {
-        let read = read(&drawn.drawing.ink.fit(), recognizer);
+        let read = read_ink(&drawn.drawing.ink.fit(), recognizer);
         let kind = sign(&drawn.symbol).map_or_else(|| "letter".to_owned(), |_| drawn.symbol.clone());
         let read = if read.chars().all(|symbol| symbol.is_ascii_digit()) {
             "digits".to_owned()
@@ -112,7 +100,7 @@ fn digits_alone(digits: &[PenDigit], recognizer: &mut Recognizer) {
     let mut right = 0;
     for digit in digits {
         let written = numbers::single(digit);
-        let read = read(&written.ink().fit(), recognizer);
+        let read = read_ink(&written.ink().fit(), recognizer);
         let is_sign = read.chars().any(|symbol| "+×÷=".contains(symbol));
         if is_sign {
             println!("    {} is read as {read}", written.truth);
@@ -120,19 +108,6 @@ fn digits_alone(digits: &[PenDigit], recognizer: &mut Recognizer) {
         right += usize::from(!is_sign);
     }
     print("digits that are no sign", right, digits.len());
-}
-
-fn read(ink: &Ink, recognizer: &mut Recognizer) -> String {
-    let found = segment_ink(ink, recognizer);
-    lines_of(found.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
-}
-
-fn read_file(file: &[u8], recognizer: &mut Recognizer) -> String {
-    let Ok(loaded) = image_file::number_from_bytes(file, Path::new("row.pgm")) else {
-        return String::new();
-    };
-    let found = segment_image(&loaded.image, recognizer);
-    lines_of(found.iter().map(|digit| (digit.line, digit.symbol()))).join(" ")
 }
 
 fn print(kind: &str, right: usize, all: usize) {

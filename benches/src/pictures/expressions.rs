@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use digit_pad::{Error, drawing::file::Drawing};
+use digit_pad::{
+    Error,
+    drawing::file::Drawing,
+    recognition::{segmentation::Mark, signs::Sign},
+};
 use serde_json::Value;
 
 use super::{
@@ -41,14 +45,7 @@ pub fn pen_signs(path: &Path) -> Result<Vec<PenSign>, Error> {
 
 /// The sign of arithmetic that a symbol of the drawings is, as the pad reads it.
 pub fn sign(symbol: &str) -> Option<char> {
-    Some(match symbol {
-        "+" => '+',
-        "-" => '-',
-        "x" | "X" | "*" => '×',
-        ":" => '÷',
-        "=" => '=',
-        _ => return None,
-    })
+    Sign::written(symbol).map(|sign| Mark::from(sign).symbol())
 }
 
 /// Two numbers of one or two digits with a sign between them, and a sign of equality.

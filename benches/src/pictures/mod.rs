@@ -5,6 +5,7 @@ pub mod digit;
 pub mod expressions;
 pub mod numbers;
 pub mod photos;
+pub mod reading;
 
 use std::io::Cursor;
 

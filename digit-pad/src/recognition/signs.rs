@@ -28,6 +28,25 @@ pub enum Sign {
 impl Sign {
     /// All signs, in the order of the classes.
     pub const ALL: [Sign; 5] = [Sign::Plus, Sign::Minus, Sign::Times, Sign::Divide, Sign::Equals];
+
+    /// The sign that a symbol is when it is written by hand: a times is also an x or a star, a division a colon.
+    ///
+    /// ```
+    /// use digit_pad::recognition::signs::Sign;
+    ///
+    /// assert_eq!(Sign::written("x"), Some(Sign::Times));
+    /// assert_eq!(Sign::written("y"), None);
+    /// ```
+    pub fn written(symbol: &str) -> Option<Sign> {
+        Some(match symbol {
+            "+" => Sign::Plus,
+            "-" => Sign::Minus,
+            "x" | "X" | "*" => Sign::Times,
+            ":" => Sign::Divide,
+            "=" => Sign::Equals,
+            _ => return None,
+        })
+    }
 }
 
 /// Names of the classes: the signs, and what is none.

@@ -126,7 +126,7 @@ impl<'a> Drawings<'a> {
         for drawing in all {
             match &drawing.symbol {
                 Symbol::Digit(_) => drawings.digits.push(drawing),
-                Symbol::Other(symbol) => match sign(symbol) {
+                Symbol::Other(symbol) => match Sign::written(symbol) {
                     Some(sign) => drawings.signs.entry(sign).or_default().push(drawing),
                     None if UNCLEAR.contains(&symbol.as_str()) => {}
                     None => drawings.letters.push(drawing),
@@ -147,18 +147,6 @@ impl<'a> Drawings<'a> {
     }
 }
 
-/// The sign that a symbol of the drawings is.
-fn sign(symbol: &str) -> Option<Sign> {
-    Some(match symbol {
-        "+" => Sign::Plus,
-        "-" => Sign::Minus,
-        "x" | "X" | "*" => Sign::Times,
-        ":" => Sign::Divide,
-        "=" => Sign::Equals,
-        _ => return None,
-    })
-}
-
 /// The strokes of one of the drawings.
 fn any(drawings: &[&PenDrawing], rng: &mut impl Rng) -> Option<Strokes> {
     let at = rng.random_range(0..drawings.len().max(1));
@@ -171,10 +159,17 @@ fn obelus(colon: Strokes, bar: Strokes, rng: &mut impl Rng) -> Strokes {
         return colon;
     };
     let scale = dots.height() * between(rng, 0.7, 1.7) / line.width().max(1.0);
-    let (from, to) = (line.center(), dots.center());
-    let place = |p: Point| Point::new(to.x + scale * (p.x - from.x), to.y + scale * (p.y - from.y));
-    let line = bar.into_iter().map(|stroke| stroke.into_iter().map(place).collect());
-    line.chain(colon).collect()
+    let mut sign = bar;
+    place(&mut sign, scale, line.center(), dots.center());
+    sign.extend(colon);
+    sign
+}
+
+/// Scales strokes around a point, and moves it to another.
+fn place(strokes: &mut Strokes, scale: f32, from: Point, to: Point) {
+    for point in strokes.iter_mut().flatten() {
+        *point = Point::new(to.x + scale * (point.x - from.x), to.y + scale * (point.y - from.y));
+    }
 }
 
 fn bounds(strokes: &Strokes) -> Option<Bounds> {
@@ -234,13 +229,8 @@ fn neighbors(drawings: &Drawings, rng: &mut impl Rng) -> Option<Strokes> {
     let scale = size * there.height() / own.longest_side().max(1.0);
     let gap = between(rng, 0.0, 0.35) * there.height() + 0.5 * (there.width() + scale * own.width());
     let side = if rng.random() { 1.0 } else { -1.0 };
-    let (from, to) = (
-        own.center(),
-        Point::new(there.center().x + side * gap, there.center().y),
-    );
-    for point in other.iter_mut().flatten() {
-        *point = Point::new(to.x + scale * (point.x - from.x), to.y + scale * (point.y - from.y));
-    }
+    let to = Point::new(there.center().x + side * gap, there.center().y);
+    place(&mut other, scale, own.center(), to);
     other.extend(digit);
     vary(&mut other, rng);
     Some(other)
