@@ -333,7 +333,8 @@ fn a_checkpoint_that_cannot_be_written_loses_no_weights() {
     fs::rename(folder.file("runs"), gone).unwrap();
     let (status, rest) = end(child, stderr);
     assert_eq!(status, Some(1), "{rest}");
-    for word in ["error: ", "run.best.safetensors", "best weights so far", "saved"] {
+    // Which of the run's two files is written next depends on the moment at which their folder went.
+    for word in ["error: ", "runs/run.", "cannot write", "best weights so far", "saved"] {
         assert!(rest.contains(word), "no {word:?} in {rest}");
     }
     succeed(["info", "--model", text(&folder.file("out.safetensors"))]);

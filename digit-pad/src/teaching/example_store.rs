@@ -143,6 +143,7 @@ mod tests {
         fs,
         path::{Path, PathBuf},
         thread,
+        time::Duration,
     };
 
     use super::*;
@@ -197,6 +198,8 @@ mod tests {
                         store
                             .add(example(half, (2 * index + usize::from(half)) as f32))
                             .unwrap();
+                        // As hands do, pauses, so that the other one's turn comes on a slow disk too.
+                        thread::sleep(Duration::from_millis(20));
                     }
                 });
             }
