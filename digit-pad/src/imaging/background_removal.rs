@@ -326,6 +326,11 @@ impl Components {
             }
             found[component].add((at % width, at / width), depth.plane.values[at], depth.is_strong(at));
         });
+        for (at, &label) in labels.iter().enumerate() {
+            if let Some(component) = found.get_mut(label as usize) {
+                component.add_corner((at % width, at / width));
+            }
+        }
         Components { labels, found }
     }
 

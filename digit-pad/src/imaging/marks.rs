@@ -19,6 +19,8 @@ const POINT_DARKNESS: f32 = 0.75;
 const MIN_PIXELS: usize = 16;
 /// A ring or box has at most this share of ink in its rectangle.
 const RING_FILL: f32 = 0.3;
+/// A corner of a component's rectangle is this share of its shorter side.
+const CORNER: f32 = 0.125;
 /// The ink in a ring has at least, and at most, this share of its height or width.
 const IN_RING: (f32, f32) = (0.25, 0.92);
 /// A line is this many times as long as thick.
@@ -47,6 +49,8 @@ pub(super) struct Component {
     pub(super) ink: u64,
     /// The most ink of a pixel.
     pub(super) peak: u8,
+    /// Which corners of its rectangle it reaches.
+    pub(super) corners: [bool; 4],
 }
 
 /// A choice of components, and how much less likely it is than the first one.
@@ -67,6 +71,7 @@ impl Component {
             strong: 0,
             ink: 0,
             peak: 0,
+            corners: [false; 4],
         }
     }
 
@@ -94,6 +99,20 @@ impl Component {
             strong: self.strong + other.strong,
             ink: self.ink + other.ink,
             peak: self.peak.max(other.peak),
+            corners: [false; 4],
+        }
+    }
+
+    /// Marks the corner of its rectangle that a pixel of it is near, if there is one.
+    pub(super) fn add_corner(&mut self, (x, y): (usize, usize)) {
+        let reach = (CORNER * self.width().min(self.height())) as usize;
+        let side = |at: usize, first: usize, last: usize| match (at - first <= reach, last - at <= reach) {
+            (true, _) => Some(0),
+            (_, true) => Some(1),
+            _ => None,
+        };
+        if let (Some(right), Some(below)) = (side(x, self.left, self.right), side(y, self.top, self.bottom)) {
+            self.corners[2 * below + right] = true;
         }
     }
 
@@ -171,7 +190,7 @@ pub(super) fn choices(components: &[Component], size: (usize, usize), content: C
         return Vec::new();
     }
     let mut without_marks = kept.clone();
-    remove_marks(components, &mut without_marks);
+    remove_marks(components, &mut without_marks, content);
     remove_dust(components, &mut without_marks, content);
     if without_marks == kept {
         return vec![Keep { kept, doubt: 0.0 }];
@@ -204,15 +223,17 @@ fn remove_dust(components: &[Component], kept: &mut [bool], content: Content) {
     }
 }
 
-/// Removes rings and boxes around other ink, and lines below and above it.
-fn remove_marks(components: &[Component], kept: &mut [bool]) {
+/// Removes rings and boxes around other ink, and lines below and above it. The boxes around a number stay: its digits may touch
+/// them, so that segmentation removes their rules.
+fn remove_marks(components: &[Component], kept: &mut [bool], content: Content) {
     for index in 0..components.len() {
         let mark = &components[index];
         if !kept[index] {
             continue;
         }
         let others = || (0..components.len()).filter(|&other| other != index && kept[other]);
-        let rings = mark.is_hollow() && others().any(|other| mark.surrounds(&components[other]));
+        let is_form = content == Content::Number && mark.corners == [true; 4];
+        let rings = mark.is_hollow() && !is_form && others().any(|other| mark.surrounds(&components[other]));
         let lines = others()
             .any(|other| mark.underlines(&components[other]) && components[other].height() >= 3.0 * mark.height());
         if rings || lines {
@@ -235,6 +256,7 @@ mod tests {
             strong: pixels,
             ink: 200 * pixels as u64,
             peak: 220,
+            corners: [false; 4],
         }
     }
 
@@ -269,6 +291,18 @@ mod tests {
             .swap_remove(0)
             .kept;
         assert_eq!(kept, [true, false], "noise of the paper is fainter than ink");
+    }
+
+    #[test]
+    fn the_boxes_of_a_form_stay_around_a_number() {
+        let digit = component(300, 150, 380, 270, 2_000);
+        let ring = component(240, 110, 440, 310, 3_000);
+        let mut form = ring;
+        let sides = (240..=440).flat_map(|x| [(x, 110), (x, 310)]);
+        sides.for_each(|at| form.add_corner(at));
+        let kept = |mark, content| choices(&[mark, digit], (640, 480), content).swap_remove(0).kept[0];
+        assert!(kept(form, Content::Number));
+        assert!(!kept(form, Content::Digit) && !kept(ring, Content::Number));
     }
 
     #[test]
