@@ -38,10 +38,10 @@ const WIDE: f32 = 0.45;
 const MIN_HEIGHT: f32 = 0.45;
 
 /// Log odds of a cut through a column with hardly any ink.
-const CUT: f32 = -1.0;
+const CUT: f32 = -4.0;
 
 /// Change of the log odds for a cut through ink as high as the digits.
-const CUT_INK: f32 = -8.0;
+const CUT_INK: f32 = -6.0;
 
 /// A digit in an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,7 +225,7 @@ impl<'a> Parts<'a> {
         let pixels: Vec<_> = self
             .pixels_of(index)
             .into_iter()
-            .map(|(x, y)| (x, y, cuts.iter().filter(|cut| cut.is_left_of(x, y)).count()))
+            .map(|(x, y)| (x, y, cuts.iter().filter(|cut| cut.is_right(x, y)).count()))
             .collect();
         for &(x, y, piece) in &pixels {
             extents[piece].add(x, y);

@@ -63,7 +63,7 @@ const TOO_LOW: f32 = 12.0;
 const FLATTEST: f32 = 0.4;
 
 /// Weight of the classifier's log probability against the layout.
-const CLASSIFIER: f32 = 6.0;
+const CLASSIFIER: f32 = 16.0;
 
 /// A group smaller than this fraction of the digits' height that the classifier does not know is no digit.
 const UNKNOWN: f32 = 0.4;
@@ -87,7 +87,7 @@ const MAX_SIGN: usize = 4;
 const MIN_SIGN: f32 = 0.5;
 
 /// Log probability that a row has a sign where it may have a digit.
-const SIGN: f32 = -1.0;
+const SIGN: f32 = -2.5;
 
 /// Least and greatest longer side of a sign, as a fraction of the digits' height.
 const SIGN_SIZE: (f32, f32) = (0.15, 1.3);
@@ -372,9 +372,24 @@ impl<'a, 'b> Search<'a, 'b> {
             return Some((0.0, sign));
         }
         let parts: Vec<usize> = pieces.iter().map(|piece| piece.part.index).collect();
+        if self.are_cut_out(&parts) {
+            return None;
+        }
         let (sign, probability) = self.found(&parts).as_ref()?.sign?;
         let is_sign = sign != Sign::Minus && probability >= MIN_SIGN;
         is_sign.then(|| (SIGN + CLASSIFIER * probability.ln(), sign))
+    }
+
+    /// Whether parts were cut out of a component with others.
+    fn are_cut_out(&self, parts: &[usize]) -> bool {
+        let others = self
+            .row
+            .parts
+            .iter()
+            .map(|part| part.index)
+            .filter(|other| !parts.contains(other));
+        let mut pairs = others.flat_map(|other| parts.iter().map(move |&part| (part, other)));
+        pairs.any(|(part, other)| (self.cut_odds)(part, other).is_some())
     }
 
     /// The weighted log probability that parts are one digit, at most [`WHOLE`].
