@@ -12,10 +12,12 @@ const LIMIT: i128 = 1_000_000_000_000;
 const FEWEST_DECIMALS: u32 = 2;
 
 /// Why a row has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Something in it could not be read.
     Unreadable,
+    /// The sign of that name is no number.
+    NoNumber(String),
     /// A number or a sign is missing, or stands where none can.
     Incomplete,
     /// It divides by zero.
@@ -28,6 +30,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Fault::Unreadable => "I cannot read the ?",
+            Fault::NoNumber(name) => return write!(f, "{name} is no number"),
             Fault::Incomplete => "Something is missing",
             Fault::DivisionByZero => "÷ 0 has no answer",
             Fault::TooLarge => "The answer is too large",
@@ -71,24 +74,40 @@ pub struct Equation {
 }
 
 impl Equation {
-    /// The equation that symbols make, read from left to right; `None` if they have no sign of equality.
+    /// The equation that characters make, read from left to right; `None` if they have no sign of equality.
     pub fn parse(symbols: &str) -> Option<Equation> {
-        let (left, right) = symbols.split_once('=')?;
-        let mark = if symbols.contains(',') { ',' } else { '.' };
-        let has_both_marks = symbols.contains(',') && symbols.contains('.');
-        let value = if has_both_marks || right.contains('=') {
+        Equation::of(&symbols.chars().map(String::from).collect::<Vec<_>>())
+    }
+
+    /// The equation that digits, marks and names of other signs make, as [`parse`](Self::parse).
+    ///
+    /// ```
+    /// use digit_pad::arithmetic::{Equation, Fault};
+    ///
+    /// let equation = Equation::of(&["2", "+", "pi", "="]).unwrap();
+    /// assert_eq!(equation.left, "2 + pi");
+    /// assert_eq!(equation.answer, Err(Fault::NoNumber("pi".to_owned())));
+    /// ```
+    pub fn of<S: AsRef<str>>(symbols: &[S]) -> Option<Equation> {
+        let symbols: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
+        let (left, right) = symbols.split_at(symbols.iter().position(|&symbol| symbol == "=")?);
+        let right = &right[1..];
+        let mark = if symbols.contains(&",") { ',' } else { '.' };
+        let has_both_marks = symbols.contains(&",") && symbols.contains(&".");
+        let value = if has_both_marks || right.contains(&"=") {
             Err(Fault::Incomplete)
         } else {
             evaluate(left)
         };
-        let answer = value.and_then(|value| value.rounded(DECIMALS));
-        let check = match (value, evaluate(right)) {
-            (Ok(value), Ok(given)) => Some(check(value, given, decimals(right, mark))),
+        let check = match (&value, evaluate(right)) {
+            (Ok(value), Ok(given)) => Some(check(*value, given, decimals(&right.concat(), mark))),
             _ => None,
         };
+        let is_rounded = matches!(value, Ok(value) if !value.is_decimal(DECIMALS));
+        let answer = value.and_then(|value| value.rounded(DECIMALS));
         Some(Equation {
             left: typeset(left),
-            is_rounded: value.is_ok_and(|value| !value.is_decimal(DECIMALS)),
+            is_rounded,
             answer: answer.map(|answer| decimal(answer, DECIMALS, mark)),
             check,
             has_right: !right.is_empty(),
@@ -140,17 +159,18 @@ fn decimals(number: &str, mark: char) -> u32 {
 }
 
 /// Symbols with blanks around the signs between numbers.
-fn typeset(symbols: &str) -> String {
+fn typeset(symbols: &[&str]) -> String {
     let mut text = String::new();
     let mut after_number = false;
-    for symbol in symbols.chars() {
-        let sign = if symbol == '-' { '−' } else { symbol };
-        if after_number && is_operator(symbol) {
-            text.extend([' ', sign, ' ']);
+    for &symbol in symbols {
+        let sign = if symbol == "-" { "−" } else { symbol };
+        let is_operator = symbol.chars().all(is_operator);
+        if after_number && is_operator {
+            text.extend([" ", sign, " "]);
         } else {
-            text.push(sign);
+            text.push_str(sign);
         }
-        after_number = !is_operator(symbol);
+        after_number = !is_operator;
     }
     text.trim_end().to_owned()
 }
@@ -239,13 +259,20 @@ fn decimal(units: i128, decimals: u32, mark: char) -> String {
     }
 }
 
-/// The value of an expression.
-fn evaluate(symbols: &str) -> Result<Ratio, Fault> {
+/// The character of a symbol that can stand in an expression.
+fn known(symbol: &str) -> Result<char, Fault> {
     let is_known = |symbol: char| symbol.is_ascii_digit() || is_operator(symbol) || matches!(symbol, '.' | ',');
-    if !symbols.chars().all(is_known) {
-        return Err(Fault::Unreadable);
+    let mut characters = symbol.chars();
+    match (characters.next(), characters.next()) {
+        (Some('?'), None) => Err(Fault::Unreadable),
+        (Some(character), None) if is_known(character) => Ok(character),
+        _ => Err(Fault::NoNumber(symbol.to_owned())),
     }
-    let symbols: Vec<char> = symbols.chars().collect();
+}
+
+/// The value of an expression.
+fn evaluate(symbols: &[&str]) -> Result<Ratio, Fault> {
+    let symbols: Vec<char> = symbols.iter().map(|symbol| known(symbol)).collect::<Result<_, _>>()?;
     let mut rest = symbols.iter().peekable();
     let value = sum(&mut rest)?;
     match rest.next() {
@@ -347,7 +374,8 @@ mod tests {
     fn what_has_no_answer_says_why() {
         for (symbols, fault) in [
             ("1÷0=", Fault::DivisionByZero),
-            ("1÷(2)=", Fault::Unreadable),
+            ("1÷x=", Fault::NoNumber("x".to_owned())),
+            ("?÷x=", Fault::Unreadable),
             ("4+?=", Fault::Unreadable),
             ("=", Fault::Incomplete),
             ("3+=", Fault::Incomplete),

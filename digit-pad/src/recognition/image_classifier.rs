@@ -1,4 +1,4 @@
-//! Classification of image files by any model.
+//! Classification of image files by any model, of digits also by the signs that it was taught.
 
 use std::path::Path;
 
@@ -8,7 +8,12 @@ use crate::{
     error::Error,
     imaging::image_file,
     recognition::{
-        image_input::ImageInput, model::Model, predictor::Predictor, recognizer::CONFIDENCE_THRESHOLD, surest,
+        image_input::ImageInput,
+        model::{DIGITS, Model},
+        predictor::Predictor,
+        recognizer::CONFIDENCE_THRESHOLD,
+        sign_odds::with_signs,
+        surest,
     },
 };
 
@@ -38,7 +43,7 @@ pub struct ImageClassifier {
 /// The class of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageClass {
-    /// Index of the most probable class.
+    /// Index of the most probable class; behind the classes of the network come the signs that the model was taught.
     pub class: usize,
     /// Its name.
     pub name: String,
@@ -59,10 +64,13 @@ impl ImageClassifier {
     ///
     /// If the model does not take images, or its scaling or feature cache is invalid.
     pub fn new(model: Model) -> Result<Self, Error> {
+        let (input, mut names) = (ImageInput::of(&model)?, model.class_names());
+        let predictor = Predictor::new(model, 1)?;
+        names.extend(predictor.signs().iter().map(ToString::to_string));
         Ok(ImageClassifier {
-            input: ImageInput::of(&model)?,
-            names: model.class_names(),
-            predictor: Predictor::new(model, 1)?,
+            input,
+            predictor,
+            names,
         })
     }
 
@@ -97,7 +105,8 @@ impl ImageClassifier {
         })?;
         let mut class = self.class(surest.probabilities, CONFIDENCE_THRESHOLD, surest.doubt);
         class.note = found.is_truncated.then(|| image_file::truncated(found.height));
-        if class.doubt.is_none() {
+        // The parts of a sign may lie side by side.
+        if class.doubt.is_none() && class.class < DIGITS {
             class.doubt = if surest.is_several {
                 Some("the ink lies side by side as in a number; read it with --number".to_owned())
             } else {
@@ -112,7 +121,14 @@ impl ImageClassifier {
     fn probabilities(&mut self, pixels: &[u8]) -> Result<Vec<f32>, Error> {
         let mut probabilities = self.predictor.logits(pixels)?.to_vec();
         loss::softmax(&mut probabilities);
-        Ok(probabilities)
+        let cosines = self.predictor.sign_cosines(0);
+        match <[f32; DIGITS]>::try_from(&probabilities[..]) {
+            Ok(digits) if !cosines.is_empty() => {
+                let (digits, signs) = with_signs(digits, cosines);
+                Ok([&digits[..], &signs].concat())
+            }
+            _ => Ok(probabilities),
+        }
     }
 
     /// The most probable class, which is known from a probability of `least` on, beside a doubt.
@@ -141,6 +157,10 @@ mod tests {
     use nn_core::Network;
 
     use super::*;
+    use crate::{
+        drawing::sign::{Label, SignName},
+        recognition::{example::Example, feature_cache, normalization::normalize, prediction::Classifier},
+    };
 
     /// A model of two gray pixels whose logits are these times the left pixel.
     fn model(weights: [f32; 3]) -> Model {
@@ -173,6 +193,27 @@ mod tests {
         );
         GrayImage::from_pixel(2, 1, Luma([255])).save(&path).unwrap();
         assert_eq!(classify([0.0, 2.0, 0.0]).note, None);
+    }
+
+    #[test]
+    fn signs_that_the_model_was_taught_are_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("bars.png");
+        let is_ink = |x, y| ((8..12).contains(&x) || (38..42).contains(&x)) && (10..60).contains(&y);
+        let bars = GrayImage::from_fn(50, 70, |x, y| Luma([if is_ink(x, y) { 0 } else { 255 }]));
+        bars.save(path).unwrap();
+        let pixels = normalize(&image_file::open(path).unwrap().image).unwrap();
+        let label = Label::Sign(SignName::new("bars").unwrap());
+        let example = Example::new(label, pixels).unwrap();
+        let mut model = Model::embedded().unwrap();
+        feature_cache::store(&mut model.content, [example].into_iter());
+        let found = ImageClassifier::new(model.clone()).unwrap().classify(path).unwrap();
+        assert_eq!((found.class, &found.name[..], &found.doubt), (10, "bars", &None));
+        assert_eq!(found.probabilities.len(), 11);
+        let expected = crate::recognition::recognizer::Recognizer::new(model)
+            .unwrap()
+            .classify(&pixels);
+        assert_eq!(found.probability, expected.sign().unwrap().probability);
     }
 
     #[test]

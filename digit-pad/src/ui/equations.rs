@@ -1,7 +1,7 @@
 //! Equations: the lines of the canvas that end in a sign of equality or have one, and where their answers are written.
 
 use crate::{
-    arithmetic::Equation,
+    arithmetic::{Equation, Fault},
     drawing::strokes::{CANVAS_BOUNDS, Ink, PEN, Stroke},
     geometry::{Bounds, Point},
     ui::{
@@ -48,9 +48,15 @@ impl State {
         }
     }
 
+    /// Whether the equation in that line has something that is not read.
+    pub(super) fn is_unreadable(&self, line: usize) -> bool {
+        let mut in_line = self.equations.all.iter().filter(|found| found.line == line);
+        in_line.any(|found| found.equation.answer == Err(Fault::Unreadable))
+    }
+
     fn equation(&self, line: &[RecognizedDigit]) -> Option<CanvasEquation> {
-        let symbols: String = line.iter().map(RecognizedDigit::sure_symbol).collect();
-        let equation = Equation::parse(&symbols)?;
+        let symbols: Vec<String> = line.iter().map(RecognizedDigit::sure_name).collect();
+        let equation = Equation::of(&symbols)?;
         let mut found = CanvasEquation {
             line: line[0].line,
             equation,
@@ -231,7 +237,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        recognition::{prediction::Prediction, segmentation::Mark},
+        drawing::sign::SignName,
+        recognition::{
+            prediction::{Prediction, SignProbability},
+            segmentation::Mark,
+        },
         ui::{Action, Event, ExampleView, Opening},
     };
 
@@ -309,6 +319,40 @@ mod tests {
             let state = window(symbols);
             assert!(answers(&state).is_empty(), "{symbols}");
             assert_eq!(state.told_equation().unwrap().sentence(), sentence);
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_row_from_being_answered_is_asked_about() {
+        let mut state = window("3+?=");
+        assert_eq!(state.selected_index(), Some(2));
+        assert!(state.asks());
+        state.show_digits(row("3+4="));
+        assert_eq!(state.selected_index(), Some(3));
+        assert!(!state.asks());
+        state.show_digits(row("3+?"));
+        assert_eq!(state.selected_index(), Some(2), "it is the last one");
+        state.show_digits(row("?+4"));
+        assert_eq!(state.selected_index(), Some(2), "a number is read all the same");
+    }
+
+    #[test]
+    fn a_taught_sign_stands_by_its_name_and_one_of_arithmetic_counts() {
+        for (name, known, told) in [
+            ("pi", true, "3 + pi = … pi is no number"),
+            ("pi", false, "3 + ? = … I cannot read the ?"),
+            ("÷", true, "3 + ÷ = … Something is missing"),
+        ] {
+            let mut digits = row("3+4=");
+            digits[2].prediction.signs = vec![SignProbability {
+                name: SignName::new(name).unwrap(),
+                probability: 0.9,
+            }];
+            digits[2].prediction.known = known;
+            let mut state = window("");
+            state.show_digits(digits);
+            assert_eq!(state.told_equation().unwrap().sentence(), told);
+            assert!(answers(&state).is_empty());
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{
     ui::{
         action::Action,
         layout::HitTarget,
+        recognized_digit::RecognizedDigit,
         state::{Overlay, State},
     },
 };
@@ -47,8 +48,13 @@ impl State {
     pub fn asks(&self) -> bool {
         let is_unsure = self
             .selected_digit()
-            .is_some_and(|digit| digit.mark.is_none() && !digit.prediction.known);
+            .is_some_and(|digit| digit.is_classified() && !digit.prediction.known);
         is_unsure && self.can_teach() && self.shows_prediction() && self.message.is_none() && !self.shows_why()
+    }
+
+    /// Whether something of a number is not read, or keeps its row from being answered.
+    pub(super) fn is_in_question(&self, digit: &RecognizedDigit) -> bool {
+        digit.is_unread() || (!digit.prediction.known && self.is_unreadable(digit.line))
     }
 
     /// The answer to that question at a window position.
@@ -106,6 +112,19 @@ mod tests {
                 [Command::AddExample(Label::Digit(digit as u8), 0)]
             );
         }
+    }
+
+    #[test]
+    fn a_mark_that_is_not_read_is_asked_about_wherever_it_stands() {
+        let mut state = window(false, Some(Mark::Unknown));
+        assert!(state.asks());
+        let unread = state.digits()[0].clone();
+        let digit = window(true, None).digits()[0].clone();
+        state.show_digits(vec![digit.clone(), unread, digit]);
+        assert!(state.asks() && state.selected_index() == Some(1));
+        let rect = state.layout().answers[4];
+        click(&mut state, rect);
+        assert_eq!(state.take_commands(), [Command::AddExample(Label::Digit(4), 1)]);
     }
 
     #[test]

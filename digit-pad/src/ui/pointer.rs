@@ -45,7 +45,7 @@ impl State {
     }
 
     /// The digit that the panel describes: the one under the pointer, or else the one that was clicked in the
-    /// number, or else the last.
+    /// number, or else one that is to be asked about, or else the last.
     pub fn selected_digit(&self) -> Option<&RecognizedDigit> {
         self.digits.get(self.selected_index()?)
     }
@@ -63,8 +63,9 @@ impl State {
             .position(is_hovered)
             .filter(|_| !self.ink().is_drawing());
         let in_number = || self.pointer.and_then(|(x, y)| self.cell_at(x, y));
+        let unread = || self.digits.iter().rposition(|digit| self.is_in_question(digit));
         let last = self.digits.len().checked_sub(1);
-        hovered.or_else(in_number).or(self.chosen).or(last)
+        hovered.or_else(in_number).or(self.chosen).or_else(unread).or(last)
     }
 
     /// Whether the selected digit or mark can be labeled: there is one, and nothing covers or changes it.

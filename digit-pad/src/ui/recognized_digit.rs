@@ -56,6 +56,21 @@ impl RecognizedDigit {
         segmentation::sure_symbol(&self.prediction, self.mark)
     }
 
+    /// The same, but the name of a sign that the user has taught.
+    pub(super) fn sure_name(&self) -> String {
+        segmentation::sure_name(&self.prediction, self.mark)
+    }
+
+    /// Whether it is neither a digit nor a mark that is known, and shown as `?`.
+    pub(super) fn is_unread(&self) -> bool {
+        self.mark == Some(Mark::Unknown)
+    }
+
+    /// Whether the network is asked what it is; other marks are read by their size and place or by another network.
+    pub(super) fn is_classified(&self) -> bool {
+        self.mark.is_none() || self.is_unread()
+    }
+
     /// What is shown for it: the mark, the most probable digit, or the name of the sign.
     pub(super) fn symbol(&self) -> String {
         symbol(&self.prediction, self.mark)

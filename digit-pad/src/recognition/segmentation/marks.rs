@@ -40,6 +40,22 @@ impl Mark {
     }
 }
 
+impl Mark {
+    /// The mark that a sign of that name is: the character, or another way to type it.
+    pub(super) fn named(name: &str) -> Option<Mark> {
+        Some(match name {
+            "+" => Mark::Plus,
+            "-" | "−" => Mark::Minus,
+            "×" | "*" => Mark::Times,
+            "÷" | ":" | "/" => Mark::Divide,
+            "=" => Mark::Equals,
+            "." => Mark::Point,
+            "," => Mark::Comma,
+            _ => return None,
+        })
+    }
+}
+
 impl From<Sign> for Mark {
     fn from(sign: Sign) -> Self {
         match sign {

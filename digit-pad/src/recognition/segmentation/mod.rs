@@ -68,13 +68,28 @@ pub fn symbol(prediction: &Prediction, mark: Option<Mark>) -> String {
     }
 }
 
-/// The character that a digit or a mark surely is; `?` if the classifier is not sure, or reads a sign that the user has
-/// taught.
+/// The character that a digit or a mark surely is, or a sign that was taught by the name of one, such as `+`; `?` if the
+/// classifier is not sure, or reads another sign.
 pub fn sure_symbol(prediction: &Prediction, mark: Option<Mark>) -> char {
-    match (mark, prediction.label()) {
-        (Some(mark), _) if prediction.known => mark.symbol(),
-        (None, Label::Digit(digit)) if prediction.known => char::from(b'0' + digit),
-        _ => Mark::Unknown.symbol(),
+    let mark = mark.filter(|_| prediction.known);
+    let of_label = || match prediction.label() {
+        Label::Digit(digit) => Some(char::from(b'0' + digit)),
+        Label::Sign(name) => Mark::named(name.as_str()).map(Mark::symbol),
+    };
+    let symbol = match mark {
+        Some(mark) => Some(mark.symbol()),
+        None => of_label().filter(|_| prediction.known),
+    };
+    symbol.unwrap_or_else(|| Mark::Unknown.symbol())
+}
+
+/// The same, but the name of a sign that was taught where it surely is one.
+pub fn sure_name(prediction: &Prediction, mark: Option<Mark>) -> String {
+    let symbol = sure_symbol(prediction, mark);
+    let name = prediction.sign().filter(|_| mark.is_none() && prediction.known);
+    match name {
+        Some(sign) if symbol == Mark::Unknown.symbol() => sign.name.to_string(),
+        _ => symbol.to_string(),
     }
 }
 
@@ -121,10 +136,14 @@ mod tests {
         drawing::{
             raster::{Pen, View, draw},
             strokes::{Ink, Stroke},
+            sign::SignName,
         },
         geometry::Point,
         imaging::gray_image::GrayImage,
-        recognition::{prediction::Prediction, recognizer::Recognizer},
+        recognition::{
+            prediction::{Prediction, SignProbability},
+            recognizer::Recognizer,
+        },
     };
 
     type Line = &'static [(f32, f32)];
@@ -451,6 +470,26 @@ mod tests {
     fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
         let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
         let mut left = 0;
+    #[test]
+    fn a_speck_that_is_a_taught_sign_is_read() {
+        let speck: Line = &[(0.0, 0.0), (0.02, 0.03)];
+        let specked = drawn(&[(SEVEN, 150.0), (&[speck], 400.0)]);
+        for (probability, expected) in [(0.99, None), (0.6, Some(Mark::Unknown))] {
+            let mut classifier = |_: &_| Prediction {
+                probabilities: [0.0; 10],
+                signs: vec![SignProbability {
+                    name: SignName::new("dot").unwrap(),
+                    probability,
+                }],
+                known: probability > 0.95,
+                microseconds: 0.0,
+            };
+            let found = segment_ink(&specked, &mut classifier);
+            let last = found.last().unwrap();
+            assert_eq!((last.mark, last.prediction.known), (expected, expected.is_none()));
+        }
+    }
+
         for &index in indices {
             let digit = GrayImage::new(28, 28, digits.image(index).to_vec());
             let has_ink = |x: &usize| (0..28).any(|y| digit.row(y)[*x] > 0);

@@ -226,8 +226,13 @@ impl<'a, 'b> Search<'a, 'b> {
                 pixels, mut prediction, ..
             } = self.found(&parts).clone()?;
             let is_small = bounds.longest_side() < UNKNOWN * self.row.height;
-            let mark = mark.or((is_small && !prediction.known).then_some(Mark::Unknown));
-            prediction.known |= mark.is_some_and(|mark| mark != Mark::Unknown);
+            let is_taught = prediction.known && prediction.sign().is_some();
+            let mark = mark
+                .or((is_small && !prediction.known).then_some(Mark::Unknown))
+                .filter(|mark| *mark != Mark::Unknown || !is_taught);
+            if let Some(mark) = mark {
+                prediction.known = mark != Mark::Unknown;
+            }
             Some(Group {
                 parts,
                 pixels,

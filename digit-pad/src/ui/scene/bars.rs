@@ -34,8 +34,7 @@ impl SceneBuilder<'_> {
             self.theme.muted,
         );
         self.name_button(state);
-        // A mark is read by its size and place or by another network.
-        let digit = state.selected_digit().filter(|digit| digit.mark.is_none());
+        let digit = state.selected_digit().filter(|digit| digit.is_classified());
         let prediction = digit.map(|digit| &digit.prediction);
         for (bar, row) in (0..).zip(&self.layout.bars) {
             let Some(label) = state.label_of_bar(bar) else { continue };

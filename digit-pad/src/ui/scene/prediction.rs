@@ -42,11 +42,11 @@ impl SceneBuilder<'_> {
         let (layout, theme) = (self.layout, self.theme);
         self.text(
             layout.prediction_caption,
-            "Prediction",
+            caption,
             Face::Medium,
             13.0,
             Align::Left,
-            theme.muted,
+            color,
         );
         match (state.number_cells(), state.digits()) {
             (Some(number), digits) => self.number(&number, digits, state.selected_index()),
@@ -135,9 +135,9 @@ impl SceneBuilder<'_> {
         let underline = layout.scaled(3.0).round() as i32;
         for (i, (digit, &cell)) in digits.iter().zip(&number.cells).enumerate() {
             let color = match (digit.mark, digit.prediction.known) {
-                (Some(_), _) => theme.text,
+                (Some(_), true) => theme.text,
                 (None, true) => theme.accent,
-                (None, false) => theme.uncertain,
+                (_, false) => theme.uncertain,
             };
             if selected == Some(i) && digits.len() > 1 {
                 self.items.push(Item::Fill {
@@ -160,11 +160,12 @@ impl SceneBuilder<'_> {
         self.results(number);
         let read = || digits.iter().filter(|digit| digit.mark.is_none());
         let probability: f32 = read().map(|digit| digit.prediction.probability()).product();
-        let unsure = read().filter(|digit| !digit.prediction.known).count();
-        let (count, ends) = (read().count(), if read().count() == 1 { "digit" } else { "digits" });
-        let remark = match unsure {
-            0 => format!("{count} {ends}"),
-            unsure => format!("{unsure} of {count} not sure"),
+        let classified = || digits.iter().filter(|digit| digit.is_classified());
+        let unsure = classified().filter(|digit| !digit.prediction.known).count();
+        let remark = match (unsure, classified().count()) {
+            (0, 1) => "1 digit".to_owned(),
+            (0, count) => format!("{count} digits"),
+            (unsure, count) => format!("{unsure} of {count} not sure"),
         };
         let [left, right] = layout.number_remarks;
         self.text(
