@@ -101,7 +101,7 @@ fn digits_alone(digits: &[PenDigit], recognizer: &mut Recognizer) {
     for digit in digits {
         let written = numbers::single(digit);
         let read = read_ink(&written.ink().fit(), recognizer);
-        let is_sign = read.chars().any(|symbol| "+×÷=".contains(symbol));
+        let is_sign = read.chars().any(|symbol| "+-×÷=".contains(symbol));
         if is_sign {
             println!("    {} is read as {read}", written.truth);
         }

@@ -28,7 +28,7 @@ use crate::{
         normalization::ink_rect,
         prediction::Classifier,
         recognizer::ReadyModel,
-        segmentation::{segment_image, segment_ink},
+        segmentation::{ImageDigit, segment_image, segment_ink},
     },
     teaching::{example_store::ExampleStore, fine_tuning::check_fine_tunable},
     training::{progress::Progress, session::digit_model},
@@ -145,7 +145,8 @@ impl Controller {
             draw_over(image, ink)
         };
         let digits = segment_image(&canvas, recognizer);
-        if digits.len() > 1 {
+        let is_sign = |digit: &ImageDigit| digit.mark.is_some() && digit.prediction.known;
+        if digits.len() > 1 || digits.iter().any(is_sign) {
             // The canvas image has one pixel per canvas unit.
             let digits = digits.into_iter();
             return digits

@@ -2,10 +2,16 @@
 
 use crate::{
     geometry::Point,
-    recognition::segmentation::{
-        lines::{self, Frame, Line},
-        row::{Row, unit},
-        search::{Classify, CutOdds, Group, Search},
+    recognition::{
+        prediction::Prediction,
+        segmentation::{
+            lines::{self, Frame, Line},
+            marks::Mark,
+            plain_signs,
+            row::{Row, unit},
+            search::{Classify, CutOdds, Group, Search, Seen},
+        },
+        signs::Sign,
     },
 };
 
@@ -20,6 +26,12 @@ const STACKED_GAP: f32 = 0.6;
 
 /// A line lower than this fraction of the highest is of dust or marks.
 const LOWEST: f32 = 0.2;
+
+/// Most parts of a sign that is known by their size and place.
+const MOST_OF_SIGN: usize = 3;
+
+/// Least probability of a sign of one stroke or component that is all of a page.
+const SURE_SIGN: f32 = 0.9;
 
 /// The parts of a page, in lines.
 pub(super) struct Layout {
@@ -95,7 +107,10 @@ impl Layout {
     /// also be that in which they were drawn.
     pub(super) fn group(mut self, in_time: bool, cut_odds: &CutOdds, classify: &mut Classify) -> Vec<Group> {
         if self.is_scribble() {
-            return self.whole(classify);
+            return self.whole(None, classify);
+        }
+        if let Some(sign) = self.lone_sign(classify) {
+            return self.whole(Some(sign), classify);
         }
         self.join_stacked(classify);
         let mut groups = Vec::new();
@@ -106,8 +121,23 @@ impl Layout {
         groups
     }
 
-    /// All parts as one digit.
-    fn whole(&self, classify: &mut Classify) -> Vec<Group> {
+    /// All parts as one digit, or as a sign.
+    fn whole(&self, sign: Option<Sign>, classify: &mut Classify) -> Vec<Group> {
+        let (parts, found) = self.seen_whole(classify);
+        Vec::from_iter(found.map(|seen| Group {
+            parts,
+            pixels: seen.pixels,
+            prediction: Prediction {
+                known: seen.prediction.known || sign.is_some(),
+                ..seen.prediction
+            },
+            line: 0,
+            mark: sign.map(Mark::from),
+        }))
+    }
+
+    /// All parts, and what they are together.
+    fn seen_whole(&self, classify: &mut Classify) -> (Vec<usize>, Option<Seen>) {
         let parts: Vec<usize> = (0..self.outlines.len()).collect();
         let row = Row {
             frame: Frame::LEVEL,
@@ -117,13 +147,33 @@ impl Layout {
             marks: Vec::new(),
         };
         let found = classify(&parts, &row);
-        Vec::from_iter(found.map(|seen| Group {
-            parts,
-            pixels: seen.pixels,
-            prediction: seen.prediction,
-            line: 0,
-            mark: None,
-        }))
+        (parts, found)
+    }
+
+    /// The sign that is all of the page: by size and place, or of one stroke or component by the network for signs. That
+    /// network has to agree to a minus, which is a single line.
+    fn lone_sign(&self, classify: &mut Classify) -> Option<Sign> {
+        let is_whole = self.outlines.len() == self.wholes.len();
+        if !is_whole && self.wholes.len() > 1 || self.wholes.is_empty() || self.wholes.len() > MOST_OF_SIGN {
+            return None;
+        }
+        let bounds = self.outlines.iter().map(|outline| Frame::LEVEL.bounds(outline));
+        let plain = plain_signs::alone(bounds.collect(), self.pen.unwrap_or(0.0)).filter(|_| is_whole);
+        if plain.is_some_and(|sign| sign != Sign::Minus) {
+            return plain;
+        }
+        if self.wholes.len() > 1 {
+            return None;
+        }
+        let (_, seen) = self.seen_whole(classify);
+        let Seen { prediction, sign, .. } = seen?;
+        let (sign, probability) = sign?;
+        let is_agreed = if sign == Sign::Minus {
+            plain == Some(sign)
+        } else {
+            !prediction.known
+        };
+        (is_agreed && probability >= SURE_SIGN).then_some(sign)
     }
 
     /// Joins two lines of one stroke or component each that are one digit to the classifier, such as an eight of two rings.

@@ -20,6 +20,7 @@ mod grouping;
 mod images;
 mod lines;
 mod marks;
+mod plain_signs;
 mod profile;
 mod row;
 mod rules;
@@ -356,10 +357,7 @@ mod tests {
             let row = drawn(&[(SEVEN, 30.0), (sign, 150.0), (FOUR, 240.0), (EQUALS, 360.0)]);
             let expected = format!("7{symbol}4=");
             assert_eq!(text(&row), expected);
-            // The dots of a colon are dust in an image.
-            if sign != COLON {
-                assert_eq!(image_text(&row, &[]), expected);
-            }
+            assert_eq!(image_text(&row, &[]), expected);
             let row = drawn(&[
                 (SEVEN, 10.0),
                 (sign, 110.0),
@@ -368,6 +366,22 @@ mod tests {
                 (FIVE, 380.0),
             ]);
             assert_eq!(text(&row), format!("7{symbol}4=5"));
+        }
+    }
+
+    #[test]
+    fn signs_alone_are_read() {
+        let minus: &[Line] = &[&[(0.0, 0.5), (0.5, 0.5)]];
+        for (sign, symbol) in [
+            (PLUS, "+"),
+            (minus, "-"),
+            (TIMES, "×"),
+            (DIVIDE, "÷"),
+            (COLON, "÷"),
+            (EQUALS, "="),
+        ] {
+            let ink = drawn(&[(sign, 200.0)]);
+            assert_eq!([text(&ink), image_text(&ink, &[])], [symbol, symbol]);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::{
     recognition::segmentation::{
         lines::Frame,
         marks::{Mark, mark},
+        plain_signs::are_dots,
         profile::Profile,
     },
 };
@@ -68,8 +69,10 @@ impl Row {
             parts: Vec::new(),
             marks: Vec::new(),
         };
-        let is_speck = specks(&bounds, height);
-        for (whole, is_speck) in wholes.iter().zip(is_speck) {
+        let mut is_speck = specks(&bounds, height);
+        let dots = band.map_or_else(Vec::new, |band| dots(&wholes, &large, &band));
+        dots.iter().for_each(|&dot| is_speck[dot] = false);
+        for (index, (whole, is_speck)) in wholes.iter().zip(is_speck).enumerate() {
             let is_small = small.iter().any(|other| std::ptr::eq(*other, whole));
             let found = band
                 .filter(|_| is_small)
@@ -78,7 +81,7 @@ impl Row {
                 let is_near = || whole.is_near(&wholes, NEAR * height - pen.unwrap_or(0.0));
                 whole.is_alone(&large, *mark, height) && (*mark == Mark::Minus || !is_near())
             };
-            let found = found.filter(is_alone);
+            let found = found.filter(is_alone).filter(|_| !dots.contains(&index));
             let parts = whole
                 .parts
                 .iter()
@@ -177,6 +180,21 @@ fn band(large: &[&Whole]) -> Option<Bounds> {
         right: 0.0,
         bottom,
     })
+}
+
+/// The dots of signs: those that stand above each other between digits. The lower one is no point.
+fn dots(wholes: &[Whole], large: &[&Whole], band: &Bounds) -> Vec<usize> {
+    let is_between = |at: &Bounds| {
+        let is_left = |digit: &&Whole| digit.bounds.right < at.left;
+        let is_right = |digit: &&Whole| digit.bounds.left > at.right;
+        large.iter().any(is_left) && large.iter().any(is_right)
+    };
+    let is_dot = |at: &usize| {
+        let bounds = &wholes[*at].bounds;
+        let mut others = wholes.iter().enumerate().filter(|(other, _)| other != at);
+        is_between(bounds) && others.any(|(_, other)| are_dots(bounds, &other.bounds, band))
+    };
+    (0..wholes.len()).filter(is_dot).collect()
 }
 
 /// Which rectangles are small and away from all that are not.

@@ -11,6 +11,7 @@ use crate::{
         prediction::{Classifier, Prediction},
         segmentation::{
             marks::Mark,
+            plain_signs::plain_sign,
             row::{Part, Row},
         },
         signs::Sign,
@@ -92,18 +93,6 @@ const SIGN: f32 = -2.5;
 /// Least and greatest longer side of a sign, as a fraction of the digits' height.
 const SIGN_SIZE: (f32, f32) = (0.15, 1.3);
 
-/// Least width of a bar of a sign, as a fraction of the digits' height.
-const BAR: f32 = 0.12;
-
-/// Greatest height of a bar of a sign, as a fraction of its width.
-const FLAT: f32 = 0.4;
-
-/// Greatest longer side of a dot of a sign, as a fraction of the digits' height.
-const DOT: f32 = 0.22;
-
-/// Least and greatest distance of two bars or dots of a sign, as a fraction of the digits' height.
-const STACKED: (f32, f32) = (0.1, 0.8);
-
 /// A one that leans by more than this much of its height to the right may be a division.
 const SLASH: f32 = 0.35;
 
@@ -126,7 +115,7 @@ pub(super) struct Seen {
     pub(super) pixels: Gray28,
     pub(super) prediction: Prediction,
     /// The most probable sign, and its probability.
-    sign: Option<(Sign, f32)>,
+    pub(super) sign: Option<(Sign, f32)>,
 }
 
 impl Seen {
@@ -373,7 +362,8 @@ impl<'a, 'b> Search<'a, 'b> {
         if pieces.len() > MAX_SIGN || !(SIGN_SIZE.0..SIGN_SIZE.1).contains(&size) || self.cache.len() >= MAX_CALLS {
             return None;
         }
-        if let Some(sign) = plain_sign(pieces, self.row.height) {
+        let bounds = pieces.iter().map(|piece| piece.part.bounds);
+        if let Some(sign) = plain_sign(bounds.collect(), self.row.height) {
             return Some((0.0, sign));
         }
         let parts: Vec<usize> = pieces.iter().map(|piece| piece.part.index).collect();
@@ -422,30 +412,6 @@ impl<'a, 'b> Search<'a, 'b> {
         let too_wide = (bounds.width() / height - MAX_ASPECT).max(0.0);
         let too_low = (MIN_HEIGHT - bounds.height() / unit).max(0.0);
         -TOO_WIDE * too_wide - TOO_LOW * too_low
-    }
-}
-
-/// The sign that dots and bars make by their size and place: two bars or two dots above each other, or a bar between dots.
-fn plain_sign(pieces: &[Piece], height: f32) -> Option<Sign> {
-    let mut bounds: Vec<Bounds> = pieces.iter().map(|piece| piece.part.bounds).collect();
-    bounds.sort_by(|a, b| a.center().y.total_cmp(&b.center().y));
-    let is_bar = |b: &Bounds| b.width() > BAR * height && b.height() < FLAT * b.width();
-    let is_dot = |b: &Bounds| b.longest_side() < DOT * height;
-    let is_near = |a: &Bounds, b: &Bounds| (STACKED.0..STACKED.1).contains(&((b.center().y - a.center().y) / height));
-    match &bounds[..] {
-        [a, b] if is_bar(a) && is_bar(b) && is_near(a, b) => {
-            let shared = a.right.min(b.right) - a.left.max(b.left);
-            (shared > 0.5 * a.width().min(b.width())).then_some(Sign::Equals)
-        }
-        [a, b] if is_dot(a) && is_dot(b) && is_near(a, b) => {
-            let aside = (a.center().x - b.center().x).abs();
-            (aside < DOT * height).then_some(Sign::Divide)
-        }
-        [a, bar, b] if is_dot(a) && is_bar(bar) && is_dot(b) => {
-            let is_inside = |dot: &Bounds| (bar.left..=bar.right).contains(&dot.center().x);
-            (is_inside(a) && is_inside(b)).then_some(Sign::Divide)
-        }
-        _ => None,
     }
 }
 
