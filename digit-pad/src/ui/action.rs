@@ -57,6 +57,8 @@ pub enum Action {
     RestoreExamples,
     /// Switch between the light and the dark theme.
     Theme,
+    /// Turn animations on or off.
+    Motion,
     /// Enlarge the interface.
     ZoomIn,
     /// Shrink the interface.
@@ -123,7 +125,16 @@ impl Action {
                     Action::RemoveAllExamples,
                 ],
             ),
-            ("View", &[Action::Theme, Action::ZoomIn, Action::ZoomOut, Action::Quit]),
+            (
+                "View",
+                &[
+                    Action::Theme,
+                    Action::Motion,
+                    Action::ZoomIn,
+                    Action::ZoomOut,
+                    Action::Quit,
+                ],
+            ),
         ],
     ];
 
@@ -215,6 +226,7 @@ impl Action {
             Action::RemoveAllExamples => "Remove all examples",
             Action::RestoreExamples => "Undo removal of examples",
             Action::Theme => "Light or dark theme",
+            Action::Motion => "Animations on or off",
             Action::ZoomIn => "Zoom in",
             Action::ZoomOut => "Zoom out",
             Action::Help => "Menu",
@@ -252,6 +264,7 @@ impl Action {
             Action::RemoveAllExamples => "F",
             Action::RestoreExamples => "V",
             Action::Theme => "D",
+            Action::Motion => "Ctrl M",
             Action::ZoomIn => "Ctrl +",
             Action::ZoomOut => "Ctrl −",
             Action::Help => "H",
@@ -277,6 +290,7 @@ impl Action {
             (Key::Plus, true) => Some(Action::ZoomIn),
             (Key::Digit(_), _) => None,
             (Key::Letter('V'), true) => Some(Action::Paste),
+            (Key::Letter('M'), true) => Some(Action::Motion),
             (Key::Letter('Z'), true) if modifiers.shift => Some(Action::Redo),
             // Other combinations of Control and a letter are left unassigned.
             (Key::Letter(letter @ ('Z' | 'Y' | 'O' | 'S' | 'Q')), true) => by_letter(letter),
@@ -339,7 +353,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 31, "every action is in the menu");
+        assert_eq!(count, 32, "every action is in the menu");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl State {
     /// The answers that are written on the canvas, as far as they are written at this time, each with its pen.
     pub(super) fn written_answers(&self) -> impl Iterator<Item = (&WrittenAnswer, f32)> {
         let seconds = match self.equations.began {
-            _ if !self.motion => f32::INFINITY,
+            _ if !self.moves() => f32::INFINITY,
             Some(began) => self.equations.now - began,
             None => 0.0,
         };
@@ -158,7 +158,7 @@ impl State {
 
     /// Whether an answer is being written.
     pub(super) fn is_writing(&self) -> bool {
-        self.motion
+        self.moves()
             && self
                 .written_answers()
                 .any(|(answer, seconds)| seconds < answer.duration())

@@ -85,7 +85,11 @@ fn point(digit: u8, share: f32) -> Point {
 impl State {
     /// The ghost, until the canvas is touched or something is on it.
     pub fn ghost(&self) -> Option<Ghost> {
-        let seconds = if self.motion { self.ghost_seconds } else { f32::INFINITY };
+        let seconds = if self.moves() {
+            self.ghost_seconds
+        } else {
+            f32::INFINITY
+        };
         self.welcomes().then(|| Ghost::at(seconds.min(1e3)))
     }
 
@@ -97,26 +101,22 @@ impl State {
     /// Whether the window changes by itself: the caller then calls [`show_time`](State::show_time) for each frame.
     pub fn is_animated(&self) -> bool {
         let is_drawing = self.welcomes() && !Ghost::rests_at(self.ghost_seconds);
-        self.motion && self.overlay.is_none() && (is_drawing || self.is_writing())
+        let is_uncovered = self.overlay.is_none();
+        self.moves() && (self.is_gliding() || (is_uncovered && (is_drawing || self.is_writing())))
     }
 
     /// Shows the animation at a time in seconds since the window opened.
     pub fn show_time(&mut self, seconds: f32) -> Effects {
-        if !self.is_animated() || seconds.is_nan() {
+        if seconds.is_nan() {
+            return Effects::default();
+        }
+        self.start_motion(seconds);
+        if !self.is_animated() {
             return Effects::default();
         }
         self.ghost_seconds = seconds;
+        self.glide_at(seconds);
         self.write_at(seconds)
-    }
-
-    /// Turns animations on or off; without them the ghost is shown finished.
-    pub fn set_motion(&mut self, motion: bool) {
-        self.motion = motion;
-    }
-
-    /// Whether animations are on.
-    pub fn has_motion(&self) -> bool {
-        self.motion
     }
 
     /// The buttons on the blank canvas.

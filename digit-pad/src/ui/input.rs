@@ -81,6 +81,7 @@ impl State {
                 self.dark = !self.dark;
                 Effects::REPAINT
             }
+            Action::Motion => self.switch_motion(),
             Action::ZoomIn => {
                 self.set_zoom(self.zoom_index + 1);
                 Effects::RECOGNIZE
@@ -923,6 +924,7 @@ mod tests {
         let mut progress = Progress {
             finished: true,
             ..Progress::default()
+            test_accuracy: Some(0.99),
         };
         progress.keep(Snapshot {
             step: 1,

@@ -22,6 +22,7 @@ use crate::{
         command::Command,
         event::Effects,
         explained::Why,
+        glide::Motion,
         layout::{Focus, HitTarget, Layout, Panel},
         recognized_digit::RecognizedDigit,
         written_answer::Equations,
@@ -113,7 +114,11 @@ pub struct State {
     pub(super) was_touched: bool,
     /// Time of the ghost's animation, in seconds.
     pub(super) ghost_seconds: f32,
-    pub(super) motion: bool,
+    /// Whether the user wants animations.
+    pub(super) has_motion: bool,
+    /// Whether the desktop or the browser asks for less motion.
+    pub(super) is_motion_reduced: bool,
+    pub(super) glide: Motion,
     pub(super) digits: Vec<RecognizedDigit>,
     pub(super) equations: Equations,
     /// Index of the digit that was selected by a click, until the drawing changes.
@@ -172,7 +177,9 @@ impl State {
             history: History::default(),
             tool: Tool::Pen,
             ghost_seconds: 0.0,
-            motion: true,
+            has_motion: true,
+            is_motion_reduced: false,
+            glide: Motion::default(),
             digits: Vec::new(),
             equations: Equations::default(),
             chosen: None,

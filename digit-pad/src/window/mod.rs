@@ -20,6 +20,8 @@ mod key_map;
 mod keyboard;
 mod received;
 pub mod session;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod reduced_motion;
 mod settings_file;
 mod threads;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -121,6 +123,8 @@ pub fn run(
     state.set_appearance(dark, zoom_index);
     state.set_motion(motion);
     state.set_pen(pen);
+    #[cfg(all(unix, not(target_os = "macos")))]
+    state.set_reduced_motion(reduced_motion::is_wanted());
     controller.open(&mut state);
     if let Some(failure) = failure {
         state.show_message(failure.to_string());

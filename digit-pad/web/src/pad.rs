@@ -204,7 +204,8 @@ impl Content {
         let document = kept::drawing();
         let mut state = State::new(settings.width, settings.height, Opening::Document(document));
         state.set_appearance(settings.dark, settings.zoom_index);
-        state.set_motion(settings.motion && !prefers(window, "prefers-reduced-motion: reduce"));
+        state.set_motion(settings.motion);
+        state.set_reduced_motion(prefers(window, "prefers-reduced-motion: reduce"));
         state.set_pen(settings.pen);
         state.forbid_quitting();
         controller.open(&mut state);

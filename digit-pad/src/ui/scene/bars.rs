@@ -36,6 +36,7 @@ impl SceneBuilder<'_> {
         self.name_button(state);
         let digit = state.selected_digit().filter(|digit| digit.is_classified());
         let prediction = digit.map(|digit| &digit.prediction);
+        let values = state.shown_pose().bars;
         for (bar, row) in (0..).zip(&self.layout.bars) {
             let Some(label) = state.label_of_bar(bar) else { continue };
             let target = Some(HitTarget::Bar(bar));
@@ -43,16 +44,23 @@ impl SceneBuilder<'_> {
             if is_hovered {
                 self.highlight(row.row, [8.0, 7.0], state.pressed() == target);
             }
-            self.bar(&label, row, prediction, is_hovered);
+            let value = values.get(usize::from(bar)).copied().unwrap_or(0.0);
+            self.bar(
+                &label,
+                row,
+                prediction.map(|prediction| (prediction, value)),
+                is_hovered,
+            );
         }
     }
 
-    /// The row of a digit or sign in the bar chart: its percentage, or under the pointer what a click would label.
-    fn bar(&mut self, label: &Label, row: &BarRow, prediction: Option<&Prediction>, is_hovered: bool) {
+    /// The row of a digit or sign in the bar chart, as long as its value: its percentage, or under the pointer what a click
+    /// would label.
+    fn bar(&mut self, label: &Label, row: &BarRow, shown: Option<(&Prediction, f32)>, is_hovered: bool) {
         let (theme, radius) = (self.theme, 0.5 * row.track.height as f32);
         // Rows that are close together have smaller text.
         let size = LABEL.min(0.9 * row.digit.height as f32 / self.layout.scale);
-        let is_predicted = prediction.is_some_and(|prediction| prediction.label() == *label);
+        let is_predicted = shown.is_some_and(|(prediction, _)| prediction.label() == *label);
         let text_color = if is_predicted { theme.text } else { theme.muted };
         self.text(
             row.digit,
@@ -67,7 +75,7 @@ impl SceneBuilder<'_> {
             radius,
             color: theme.track,
         });
-        let Some(prediction) = prediction else {
+        let Some((prediction, value)) = shown else {
             return self.text(
                 row.percent,
                 "–",
@@ -80,10 +88,10 @@ impl SceneBuilder<'_> {
         let probability = prediction.probability_of(label);
         // The shortest bar is a dot: anything narrower would look like a rendering flaw.
         let (shortest, longest) = (row.track.height as f32, row.track.width as f32);
-        let width = if probability < MIN_BAR_PROBABILITY {
+        let width = if value < MIN_BAR_PROBABILITY {
             0.0
         } else {
-            shortest + probability * (longest - shortest)
+            shortest + value * (longest - shortest)
         };
         let width = width.round() as i32;
         let color = match (is_predicted, prediction.known) {

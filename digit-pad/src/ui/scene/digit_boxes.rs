@@ -28,8 +28,7 @@ impl SceneBuilder<'_> {
             return;
         }
         let pen = state.ink().strokes().iter().map(Stroke::width).fold(0.0, f32::max);
-        let bounds: Vec<Bounds> = digits.iter().map(|digit| digit.bounds).collect();
-        let boxes = boxes(&bounds, 0.5 * pen + GAP);
+        let boxes = boxes(&state.shown_pose().boxes, 0.5 * pen + GAP);
         let boxes: Vec<Rect> = boxes.into_iter().map(|bounds| self.layout.on_canvas(bounds)).collect();
         let long = digits.iter().map(|digit| match digit.mark {
             None => format!("{} {}", digit.symbol(), percent(digit.prediction.probability())),

@@ -21,10 +21,10 @@ impl SceneBuilder<'_> {
     pub(super) fn status(&mut self, state: &State) {
         if let Some(message) = state.message() {
             let button = state.offered_undo().map_or(0, |_| state.undo_button().width);
-            return self.message(message, button);
+            return self.message(message, button, state.message_share());
         }
         if let Some(words) = state.why_in_words() {
-            return self.message(&words, 0);
+            return self.message(&words, 0, 1.0);
         }
         if state.asks() {
             return self.question(state);
@@ -53,8 +53,8 @@ impl SceneBuilder<'_> {
     }
 
     /// A message in as many lines as it takes, around the status line as far as its room allows. A button of that width may
-    /// follow it.
-    fn message(&mut self, message: &str, button: i32) {
+    /// follow it. `share` is how much of it has faded in.
+    pub(super) fn message(&mut self, message: &str, button: i32, share: f32) {
         let (notice, status) = (self.layout.notice, self.layout.status);
         let width = status.width - button;
         let lines = wrapped(message, width as f32 / self.layout.scaled(13.0));
@@ -63,7 +63,8 @@ impl SceneBuilder<'_> {
         let top = (status.y + (status.height - all) / 2).min(notice.bottom() - all);
         for (line, i) in lines.iter().zip(0..) {
             let rect = Rect::new(status.x, top + i * height, width, height);
-            self.text(rect, line, Face::Medium, 13.0, Align::Left, self.theme.text);
+            let color = self.theme.background.under(self.theme.text, (255.0 * share) as u8);
+            self.text(rect, line, Face::Medium, 13.0, Align::Left, color);
         }
     }
 
