@@ -375,6 +375,12 @@ fn a_network_is_trained_from_scratch_and_the_built_in_one_restored() {
     assert!(progress.finished && progress.steps == progress.total_steps);
     assert!(progress.accuracies.last().unwrap()[1] > 0.97 && progress.test_accuracy.unwrap() > 0.98);
     assert!(state.message().unwrap().contains("Test accuracy: "));
+    assert_eq!(
+        state.digits()[0].prediction.probabilities,
+        before,
+        "the built-in network reads as long as the other one is not taken into use"
+    );
+    act(&mut controller, &mut state, Action::UseNetwork);
     assert_eq!(predicted(&state), 1);
     assert_ne!(state.digits()[0].prediction.probabilities, before);
     act(&mut controller, &mut state, Action::RestoreBuiltIn);
@@ -438,6 +444,7 @@ fn a_trained_network_is_saved_with_its_own_scaling() {
     one(&mut state);
     act(&mut controller, &mut state, Action::Train);
     wait(&mut controller, &mut state);
+    act(&mut controller, &mut state, Action::UseNetwork);
     assert_eq!(predicted(&state), 1);
     act(&mut controller, &mut state, Action::SaveNetwork);
     let saved = Model::open(Some(&home.path().join("digit-1.safetensors"))).unwrap();

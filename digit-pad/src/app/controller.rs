@@ -48,6 +48,8 @@ pub struct Controller {
     host: Box<dyn Host>,
     /// The model that the window opened with.
     initial_model: Arc<Model>,
+    /// The network of the last training run, until it is taken into use.
+    trained: Option<Network>,
     /// The initial model, or one trained from scratch; not fine-tuned.
     base_model: Arc<Model>,
     /// The model in use: the base model, fine-tuned on the examples.
@@ -56,6 +58,8 @@ pub struct Controller {
     training: Training,
     fine_tuning: Worker,
     examples: ExampleStore,
+    /// Whether fine-tuning on them waits for the end of training.
+    examples_wait: bool,
     /// What is wrong with the saved examples.
     load_warning: Option<String>,
     /// The strokes of each recognized digit; empty if there is an image on the canvas.
@@ -82,6 +86,8 @@ impl Controller {
             current: ReadyModel::new(model)?,
             base_model: Arc::clone(&initial_model),
             initial_model,
+            trained: None,
+            examples_wait: false,
             activation_recorder: None,
             training: Training::new(),
             fine_tuning: Worker::new(WorkerKind::FineTuning),
@@ -190,6 +196,7 @@ impl Controller {
             Command::SlowMotion => self.control_training(state, |progress| Control::SlowMotion(!progress.is_slow)),
             Command::Stop => self.control_training(state, |_| Control::Stop),
             Command::SaveGif => self.make_film(state),
+            Command::UseNetwork => self.use_trained(state),
             Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label, index) => self.add_example(label, index, state),
             Command::UndoExample => {
@@ -249,26 +256,24 @@ impl Controller {
         if let (None, Some(accuracy)) = (state.message(), update.progress.test_accuracy) {
             let (seconds, accuracy) = (update.progress.seconds, percent(accuracy));
             state.show_message(format!(
-                "Training complete in {seconds:.1} s. Test accuracy: {accuracy}"
+                "Training complete in {seconds:.1} s. Test accuracy: {accuracy}. Use it or keep the built-in network"
             ));
         }
         state.show_progress(Arc::new(update.progress));
-        let mut effects = Effects::REPAINT;
-        if let Some(network) = update.network {
-            effects |= effects_or_message(self.adopt(network), state);
+        self.trained = update.network.or_else(|| self.trained.take());
+        if finished && self.examples_wait {
+            let outcome = self.follow_examples(state);
+            return Effects::REPAINT | effects_or_message(outcome, state);
         }
-        if finished {
-            effects |= effects_or_message(self.restart_from_base(state), state);
-        }
-        effects
+        Effects::REPAINT
     }
 
-    /// Makes a network trained from scratch the base model.
-    fn adopt(&mut self, network: Network) -> Result<Effects, Error> {
-        let model = Model::from(digit_model(network));
-        let ready = ReadyModel::new(model.clone())?;
-        self.base_model = Arc::new(model);
-        Ok(self.use_model(ready))
+    /// Makes the trained network the base model, fine-tuned on the examples.
+    fn use_trained(&mut self, state: &mut State) -> Result<Effects, Error> {
+        if let Some(network) = self.trained.take() {
+            self.base_model = Arc::new(Model::from(digit_model(network)));
+        }
+        self.restart_from_base(state)
     }
 
     fn use_model(&mut self, ready: ReadyModel) -> Effects {
@@ -289,6 +294,7 @@ impl Controller {
     fn restart_from_base(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.training.cancel();
         self.fine_tuning.cancel();
+        self.examples_wait = false;
         let mut effects = self.use_model(ReadyModel::new(Model::clone(&self.base_model))?);
         if !self.examples.examples().is_empty() {
             effects |= effects_or_message(self.request_fine_tuning(), state);
@@ -341,13 +347,21 @@ impl Controller {
     /// saved, they are still there until the window closes, and the message says why.
     fn examples_changed(&mut self, saved: Result<(), Error>, state: &mut State) -> Result<Effects, Error> {
         self.show_examples(state);
-        let effects = match (self.training.is_busy(), self.examples.examples().is_empty()) {
-            (false, true) => self.restart_from_base(state),
-            (false, false) => self.request_fine_tuning(),
-            (true, _) => Ok(Effects::REPAINT),
-        };
+        let effects = self.follow_examples(state);
         saved?;
         effects
+    }
+
+    /// Fine-tunes on the examples, or goes back to the base model where there are none; not before training ends.
+    fn follow_examples(&mut self, state: &mut State) -> Result<Effects, Error> {
+        self.examples_wait = self.training.is_busy();
+        if self.examples_wait {
+            Ok(Effects::REPAINT)
+        } else if self.examples.examples().is_empty() {
+            self.restart_from_base(state)
+        } else {
+            self.request_fine_tuning()
+        }
     }
 
     fn request_fine_tuning(&mut self) -> Result<Effects, Error> {
@@ -382,6 +396,8 @@ impl Controller {
 
     fn start_training(&mut self, state: &mut State) -> Result<Effects, Error> {
         self.training.start(&mut *self.host)?;
+        self.trained = None;
+        self.examples_wait |= self.fine_tuning.is_busy();
         self.fine_tuning.cancel();
         state.show_progress(Arc::default());
         Ok(Effects::REPAINT)

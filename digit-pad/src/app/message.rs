@@ -132,7 +132,7 @@ impl Answer {
 pub struct TrainingUpdate {
     /// Progress so far.
     pub progress: Progress,
-    /// The current network.
+    /// The trained network, at the end.
     pub network: Option<Network>,
     /// Why training failed.
     pub failure: Option<String>,

@@ -39,7 +39,7 @@ pub enum Action {
     SlowMotion,
     /// Stop training and keep the network.
     Stop,
-    /// Keep the trained network in use and return to the prediction.
+    /// Put the trained network into use and return to the prediction.
     UseNetwork,
     /// Save the training as an animated GIF.
     SaveGif,

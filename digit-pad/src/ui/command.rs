@@ -39,4 +39,6 @@ pub enum Command {
     SaveGif,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
+    /// Put the network of the last training run into use.
+    UseNetwork,
 }

@@ -121,12 +121,13 @@ impl State {
             Action::SlowMotion => self.send(Command::SlowMotion),
             Action::Stop => self.send(Command::Stop),
             Action::UseNetwork => {
+                (self.trained_in_use, self.is_adopted) = (self.waiting_accuracy(), true);
                 self.show_panel(Panel::Prediction);
-                Effects::REPAINT
+                self.send(Command::UseNetwork)
             }
             Action::SaveGif => self.send(Command::SaveGif),
             Action::RestoreBuiltIn => {
-                (self.progress, self.scrubbed) = (None, None);
+                (self.progress, self.scrubbed, self.trained_in_use) = (None, None, None);
                 self.show_panel(Panel::Prediction);
                 self.send(Command::RestoreBuiltIn)
             }

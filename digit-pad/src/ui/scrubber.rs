@@ -29,15 +29,14 @@ impl State {
 
     /// Which network reads, if it is not the one that the window opened with.
     pub fn network_in_use(&self) -> Option<String> {
-        let progress = self
-            .progress
-            .as_ref()
-            .filter(|progress| !progress.accuracies.is_empty())?;
-        Some(match progress.test_accuracy {
-            Some(accuracy) => format!("Your network, {}", percent(accuracy)),
-            None if progress.finished => "Your network".to_owned(),
-            None => "Your network, in training".to_owned(),
-        })
+        let accuracy = self.trained_in_use?;
+        Some(format!("Your network, {}", percent(accuracy)))
+    }
+
+    /// Accuracy on the test set of a trained network that waits to be taken into use.
+    pub(super) fn waiting_accuracy(&self) -> Option<f32> {
+        let progress = self.progress.as_ref().filter(|progress| progress.finished)?;
+        progress.test_accuracy.filter(|_| !self.is_adopted)
     }
 
     /// Whether a press at a window position takes hold of the scrubber.
@@ -82,7 +81,7 @@ mod tests {
         graphics::canvas::Rect,
         recognition::activations::Tiles,
         training::progress::Reading,
-        ui::{Effects, Event, Opening, Painter},
+        ui::{Command, Effects, Event, Opening, Painter},
     };
 
     fn progress(steps: u64) -> Progress {
@@ -227,11 +226,35 @@ mod tests {
             actions(&state),
             [Action::UseNetwork, Action::RestoreBuiltIn, Action::SaveGif]
         );
-        assert_eq!(state.network_in_use().as_deref(), Some("Your network, 98.70%"));
-        state.act(Action::UseNetwork);
-        assert_eq!(state.layout().active_panel, Panel::Prediction);
-        assert!(state.network_in_use().is_some() && !state.is_enabled(Action::UseNetwork));
-        state.act(Action::RestoreBuiltIn);
+    }
+
+    #[test]
+    fn a_trained_network_is_in_use_from_the_click_on_until_the_built_in_one_is_restored() {
+        let ended = |accuracy| Progress {
+            finished: true,
+            test_accuracy: accuracy,
+            ..progress(1_000)
+        };
+        let mut state = training(500);
+        state.show_progress(Arc::new(ended(None)));
+        assert!(
+            !state.is_enabled(Action::UseNetwork),
+            "a run that has failed has no network"
+        );
+        state.show_progress(Arc::new(ended(Some(0.987))));
         assert_eq!(state.network_in_use(), None);
+        state.act(Action::UseNetwork);
+        assert_eq!(state.take_commands(), [Command::UseNetwork]);
+        assert_eq!(state.layout().active_panel, Panel::Prediction);
+        assert_eq!(state.network_in_use().as_deref(), Some("Your network, 98.70%"));
+        assert!(!state.is_enabled(Action::UseNetwork));
+        // Another run changes nothing before it is taken, too.
+        state.show_progress(Arc::new(progress(0)));
+        state.show_progress(Arc::new(ended(Some(0.99))));
+        assert_eq!(state.network_in_use().as_deref(), Some("Your network, 98.70%"));
+        assert!(state.is_enabled(Action::UseNetwork));
+        state.act(Action::RestoreBuiltIn);
+        assert_eq!(state.take_commands(), [Command::RestoreBuiltIn]);
+        assert!(state.network_in_use().is_none() && !state.is_enabled(Action::RestoreBuiltIn));
     }
 }

@@ -131,6 +131,10 @@ pub struct State {
     pub(super) shows_why: bool,
     pub(super) why: Option<Arc<Why>>,
     pub(super) progress: Option<Arc<Progress>>,
+    /// Accuracy on the test set of the trained network in use; `None` where the one that the window opened with is.
+    pub(super) trained_in_use: Option<f32>,
+    /// Whether the network of the last run was taken into use.
+    pub(super) is_adopted: bool,
     /// The step that the training panel shows, if it is not the last one.
     pub(super) scrubbed: Option<u64>,
     pub(super) examples: Arc<Vec<ExampleView>>,
@@ -189,6 +193,8 @@ impl State {
             shows_why: false,
             why: None,
             progress: None,
+            trained_in_use: None,
+            is_adopted: false,
             scrubbed: None,
             examples: Arc::default(),
             signs: Vec::new(),
@@ -317,8 +323,8 @@ impl State {
                 .progress
                 .as_ref()
                 .is_some_and(|progress| !progress.snapshots.is_empty()),
-            Action::UseNetwork => self.layout.active_panel == Panel::Training && !self.is_training(),
-            Action::RestoreBuiltIn => self.progress.is_some(),
+            Action::UseNetwork => self.waiting_accuracy().is_some(),
+            Action::RestoreBuiltIn => self.progress.is_some() || self.trained_in_use.is_some(),
             Action::Train => !self.is_training(),
             Action::Quit => self.can_quit,
             Action::ZoomIn => self.zoom_index + 1 < ZOOMS.len(),
@@ -369,6 +375,7 @@ impl State {
         }
         self.progress = Some(progress);
         if is_new {
+            self.is_adopted = false;
             self.show_panel(Panel::Training);
         }
         self.offer_training_actions();

@@ -40,6 +40,10 @@ impl SceneBuilder<'_> {
     /// The caption and what stands under it: a dash, a digit or a number.
     fn predicted_digits(&mut self, state: &State) {
         let (layout, theme) = (self.layout, self.theme);
+        let (caption, color) = match state.network_in_use() {
+            Some(_) => ("By your network", theme.accent),
+            None => ("Prediction", theme.muted),
+        };
         self.text(
             layout.prediction_caption,
             caption,

@@ -34,7 +34,14 @@ impl SceneBuilder<'_> {
         }
         let status = match (state.selected_digit(), state.progress()) {
             (_, Some(progress)) if self.layout.active_panel == Panel::Training => match progress.test_accuracy {
-                Some(accuracy) => format!("Your network, {} on the test set", percent(accuracy)),
+                Some(accuracy) => {
+                    let use_of_it = if state.waiting_accuracy().is_some() {
+                        "not in use yet"
+                    } else {
+                        "in use"
+                    };
+                    format!("{} on the test set, {use_of_it}", percent(accuracy))
+                }
                 None => format!(
                     "Step {} of {} · {} images/s",
                     grouped(progress.steps),

@@ -181,6 +181,7 @@ fn text_label(action: Action, state: &State) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
     match action {
         Action::Pause if paused => "Resume",
+        Action::RestoreBuiltIn if state.network_in_use().is_none() => "Keep built-in",
         other => other.short_label().unwrap_or(other.label()),
     }
 }
