@@ -215,9 +215,25 @@ pub enum Error {
         reason: String,
     },
 
+    /// The clipboard cannot be reached.
+    #[error(
+        "the clipboard is out of reach, which on Wayland needs XWayland: {reason}; open the file with O, or give it on the command line"
+    )]
+    NoClipboard {
+        /// Why.
+        reason: String,
+    },
+
     /// No file was chosen in the dialog.
     #[error("No image selected; an image can also be pasted, or opened with: digit-pad IMAGE")]
     NoImageSelected,
+
+    /// The desktop shows no file dialog.
+    #[error("no file chooser: {reason}; give the file on the command line, drop it on the window, or paste it")]
+    NoFileDialog {
+        /// Why.
+        reason: String,
+    },
 
     /// What was dropped on the window is no file.
     #[error("what was dropped is no file of this computer; save it first, or copy the image and paste it")]

@@ -325,6 +325,45 @@ fn a_one_and_a_zero_are_recognized() {
     pad.assert_exits();
 }
 
+/// The strokes of `3 + 4 =`, as fractions of the canvas.
+fn sum() -> [&'static [(f32, f32)]; 7] {
+    [
+        &[
+            (0.07, 0.40),
+            (0.11, 0.36),
+            (0.17, 0.39),
+            (0.15, 0.45),
+            (0.11, 0.47),
+            (0.17, 0.5),
+            (0.18, 0.56),
+            (0.12, 0.6),
+            (0.06, 0.57),
+        ],
+        &[(0.28, 0.42), (0.28, 0.47), (0.28, 0.53)],
+        &[(0.23, 0.47), (0.28, 0.475), (0.33, 0.47)],
+        &[(0.46, 0.36), (0.42, 0.44), (0.38, 0.51), (0.45, 0.51), (0.52, 0.505)],
+        &[(0.48, 0.44), (0.475, 0.52), (0.47, 0.6)],
+        &[(0.57, 0.45), (0.61, 0.45), (0.66, 0.45)],
+        &[(0.57, 0.51), (0.61, 0.51), (0.66, 0.51)],
+    ]
+}
+
+#[test]
+fn a_sum_is_answered_and_its_answer_becomes_ink_by_a_tap() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    sum().into_iter().for_each(|stroke| pad.draw(stroke.iter().copied()));
+    pad.wait_for("answer: 3 + 4 = 7");
+    // The answer stands behind the row, as high as its digits.
+    pad.draw([(0.82, 0.46)]);
+    pad.wait_for("answer: Right: 3 + 4 = 7");
+    pad.press("z");
+    pad.wait_for("answer: 3 + 4 = 7");
+    pad.press("c");
+    pad.wait_for("reading: none");
+    pad.press("q");
+    pad.assert_exits();
+}
+
 /// A sign that is no digit: a triangle.
 fn triangle() -> impl Iterator<Item = (f32, f32)> {
     let corners = [(0.5, 0.2), (0.8, 0.75), (0.2, 0.75), (0.5, 0.2)];
@@ -373,6 +412,8 @@ fn a_one_is_recognized_on_wayland() {
     pad.wait_for("reading: none");
     pad.click(Action::RandomDigit);
     pad.wait_for("message: Test digit ");
+    pad.press("ctrl+v");
+    pad.wait_for("message: the clipboard is out of reach");
     pad.press("q");
     pad.assert_exits();
 }
@@ -512,6 +553,24 @@ fn an_image_is_chosen_in_the_dialog_and_recognized() {
     pad.wait_for("message: No image selected");
     pad.press("q");
     pad.assert_exits();
+}
+
+#[test]
+fn where_there_is_no_file_dialog_the_window_says_what_to_do() {
+    let Some(mut display) = Display::x11() else { return };
+    display.variables.extend([
+        ("PATH", OsString::from("/nonexistent")),
+        ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()),
+    ]);
+    let mut pad = Pad::start(display, &[], ["--name", "Digits"]);
+    pad.press("o");
+    pad.wait_for("message: no file chooser: ");
+    pad.press("ctrl+m");
+    pad.wait_for("message: Animations are off");
+    pad.press("q");
+    pad.assert_exits();
+    let settings = std::fs::read_to_string(pad.home.path().join("settings.json")).expect("settings are saved");
+    assert!(settings.contains("\"motion\": false"), "{settings}");
 }
 
 #[cfg(not(target_os = "macos"))]

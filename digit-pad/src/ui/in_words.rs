@@ -7,6 +7,7 @@ use crate::{
         event::Effects,
         layout::{Focus, HitTarget},
         state::State,
+        written_answer::CanvasEquation,
     },
 };
 
@@ -32,8 +33,8 @@ impl State {
         let Some(first) = self.digits().first() else {
             return String::new();
         };
-        if let Some(equation) = self.told_equation() {
-            return equation.sentence();
+        if let Some(equation) = self.equation_in_words() {
+            return equation;
         }
         if self.digits().len() > 1 || first.mark.is_some() {
             let lines = self.digits().chunk_by(|a, b| a.line == b.line);
@@ -46,6 +47,12 @@ impl State {
         } else {
             format!("Perhaps {label}, {probability}")
         }
+    }
+
+    /// The last row with a sign of equality and what is said to it, in words; `None` without one.
+    #[must_use]
+    pub fn equation_in_words(&self) -> Option<String> {
+        self.told_equation().map(CanvasEquation::sentence)
     }
 
     /// Everything that can be pressed now or later, in the order of Tab.

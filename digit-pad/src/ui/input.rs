@@ -924,8 +924,8 @@ mod tests {
     fn ended() -> Progress {
         let mut progress = Progress {
             finished: true,
-            ..Progress::default()
             test_accuracy: Some(0.99),
+            ..Progress::default()
         };
         progress.keep(Snapshot {
             step: 1,

@@ -10,9 +10,11 @@ use crate::{app::message::ImageSource, error::Error, storage::file_uri};
 /// The image in the clipboard. A file that was copied comes before its icon.
 ///
 /// # Errors
-/// [`Error::Clipboard`] if there is neither an image nor the name of a file.
+/// [`Error::NoClipboard`] if it cannot be reached, [`Error::Clipboard`] if there is neither an image nor the name of a file.
 pub(super) fn image() -> Result<ImageSource, Error> {
-    let mut clipboard = Clipboard::new().map_err(|error| nothing(error.to_string()))?;
+    let mut clipboard = Clipboard::new().map_err(|error| Error::NoClipboard {
+        reason: error.to_string(),
+    })?;
     if let Some(path) = clipboard
         .get()
         .file_list()

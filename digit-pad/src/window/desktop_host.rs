@@ -13,10 +13,9 @@ use crate::{
         message::ImageSource,
     },
     error::Error,
-    imaging::image_file,
     storage::{atomic_file, exports::reserve_name, paths::UserPaths},
     teaching::example_file::{ExampleFile, KeptExamples},
-    window::{clipboard, threads},
+    window::{clipboard, dialog, threads},
 };
 
 /// The desktop of a user.
@@ -53,7 +52,7 @@ impl Host for DesktopHost {
     fn choose_image(&mut self) -> Result<(), Error> {
         if self.dialog.is_none() {
             // macOS allows dialogs on the main thread only.
-            self.dialog = Some(fetch("dialog", cfg!(target_os = "macos"), chosen)?);
+            self.dialog = Some(fetch("dialog", cfg!(target_os = "macos"), dialog::choose)?);
         }
         Ok(())
     }
@@ -102,14 +101,6 @@ impl Host for DesktopHost {
     fn examples(&self) -> Option<Box<dyn KeptExamples>> {
         Some(Box::new(ExampleFile(self.paths.examples()?)))
     }
-}
-
-fn chosen() -> Result<ImageSource, Error> {
-    let dialog = rfd::FileDialog::new().set_title("Open image");
-    let dialog = dialog
-        .add_filter("Images", &image_file::extensions())
-        .add_filter("All files", &["*"]);
-    dialog.pick_file().map(ImageSource::File).ok_or(Error::NoImageSelected)
 }
 
 fn fetch(

@@ -9,6 +9,7 @@ mod clipboard;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod desktop;
 pub mod desktop_host;
+mod dialog;
 mod drawing_file;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod drop;
@@ -19,9 +20,9 @@ mod input;
 mod key_map;
 mod keyboard;
 mod received;
-pub mod session;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod reduced_motion;
+pub mod session;
 mod settings_file;
 mod threads;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -122,9 +123,9 @@ pub fn run(
     let mut state = State::new(width, height, opening);
     state.set_appearance(dark, zoom_index);
     state.set_motion(motion);
-    state.set_pen(pen);
     #[cfg(all(unix, not(target_os = "macos")))]
     state.set_reduced_motion(reduced_motion::is_wanted());
+    state.set_pen(pen);
     controller.open(&mut state);
     if let Some(failure) = failure {
         state.show_message(failure.to_string());
@@ -299,11 +300,15 @@ impl EventLoop<'_> {
         events.extend(self.keyboard.take());
         let (width, height) = self.window.get_size();
         events.push(Event::Resized { width, height });
+        let before = self.state.message().map(str::to_owned);
         let mut effects = events
             .into_iter()
             .fold(Effects::default(), |effects, event| effects | self.state.apply(event));
         effects |= self.state.show_time(self.opened.elapsed().as_secs_f32());
         let previous = self.state.message().map(str::to_owned);
+        if let Some(message) = previous.as_ref().filter(|_| previous != before) {
+            self.log(&format!("message: {message}"));
+        }
         for command in self.state.take_commands() {
             effects |= self.controller.run(command, &mut self.state);
         }
@@ -344,6 +349,9 @@ impl EventLoop<'_> {
         if recognize {
             self.controller.recognize(&mut self.state);
             self.log(&prediction_line(self.state.digits()));
+            if let Some(equation) = self.state.equation_in_words() {
+                self.log(&format!("answer: {equation}"));
+            }
         }
         self.painter.paint(&self.state);
         let (width, height) = self.painter.size();

@@ -136,8 +136,8 @@ mod tests {
     use crate::{
         drawing::{
             raster::{Pen, View, draw},
-            strokes::{Ink, Stroke},
             sign::SignName,
+            strokes::{Ink, Stroke},
         },
         geometry::Point,
         imaging::gray_image::GrayImage,
@@ -471,20 +471,6 @@ mod tests {
     }
 
     #[test]
-    fn a_scribble_of_many_strokes_stays_whole() {
-        let tick: &[Line] = &[&[(0.0, 0.0), (0.02, 1.0)]];
-        let fence: Vec<(&[Line], f32)> = (0..200).map(|i| (tick, 2.0 * i as f32)).collect();
-        assert_eq!(
-            segment_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(),
-            1
-        );
-    }
-
-    /// MNIST digits in a row, with `gap` columns between their ink.
-    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
-        let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
-        let mut left = 0;
-    #[test]
     fn a_speck_that_is_a_taught_sign_is_read() {
         let speck: Line = &[(0.0, 0.0), (0.02, 0.03)];
         let specked = drawn(&[(SEVEN, 150.0), (&[speck], 400.0)]);
@@ -504,6 +490,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_scribble_of_many_strokes_stays_whole() {
+        let tick: &[Line] = &[&[(0.0, 0.0), (0.02, 1.0)]];
+        let fence: Vec<(&[Line], f32)> = (0..200).map(|i| (tick, 2.0 * i as f32)).collect();
+        assert_eq!(
+            segment_ink(&drawn(&fence), &mut Recognizer::embedded().unwrap()).len(),
+            1
+        );
+    }
+
+    /// MNIST digits in a row, with `gap` columns between their ink.
+    fn row(digits: &Dataset, indices: &[usize], gap: usize) -> GrayImage {
+        let mut row = GrayImage::blank(indices.len() * (28 + gap), 28);
+        let mut left = 0;
         for &index in indices {
             let digit = GrayImage::new(28, 28, digits.image(index).to_vec());
             let has_ink = |x: &usize| (0..28).any(|y| digit.row(y)[*x] > 0);

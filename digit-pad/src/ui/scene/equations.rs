@@ -10,10 +10,13 @@ use crate::{
     ui::{
         handwriting::Glyph,
         number::NumberCells,
-        scene::{builder::SceneBuilder, item::Item},
+        scene::{builder::SceneBuilder, item::Item, status::wrapped},
         state::State,
     },
 };
+
+/// Size of what the status line says of an equation, in pixels at scale 1.
+const SENTENCE: f32 = 16.0;
 
 /// Width of the lines of a check mark in the panel, in heights of a row.
 const MARK_WIDTH: f32 = 0.14;
@@ -81,9 +84,12 @@ impl SceneBuilder<'_> {
         });
     }
 
-    /// What the status line says of an equation.
+    /// What the status line says of an equation, smaller where it would not fit.
     pub(super) fn sentence(&mut self, sentence: &str) {
         let rect = self.layout.status;
-        self.text(rect, sentence, Face::SemiBold, 16.0, Align::Left, self.theme.text);
+        if wrapped(sentence, rect.width as f32 / self.layout.scaled(SENTENCE)).len() > 1 {
+            return self.message(sentence, 0, 1.0);
+        }
+        self.text(rect, sentence, Face::SemiBold, SENTENCE, Align::Left, self.theme.text);
     }
 }
