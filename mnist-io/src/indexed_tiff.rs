@@ -101,7 +101,7 @@ impl Indexed {
             gray.to_be_bytes()
         };
         bytes[self.place.clone()].copy_from_slice(&gray);
-        let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?;
+        let mut decoder = Decoder::new(Cursor::new(&bytes[..])).map_err(damaged)?;
         let (width, height) = decoder.dimensions().map_err(damaged)?;
         check_size(width, height)?;
         // A pixel is at most a byte; the palette counts too.

@@ -1,8 +1,8 @@
 //! What is kept of the drawing on the canvas between sessions: its strokes as text, and the image under them.
 
-use std::io;
+use std::io::{self, Cursor};
 
-use image::ImageFormat;
+use image::{DynamicImage, codecs::png::PngDecoder};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -63,10 +63,9 @@ pub fn image_to_png(image: &GrayImage) -> io::Result<Vec<u8>> {
 /// The image as it was on the canvas, without another search for its ink; `None` if the file is damaged.
 #[must_use]
 pub fn image_from_png(file: &[u8]) -> Option<GrayImage> {
-    // A large image was shrunk when it was opened.
-    let image = image::load_from_memory_with_format(file, ImageFormat::Png)
-        .ok()?
-        .into_luma8();
+    // A large image was shrunk when it was opened. The decoders of other formats would be compiled for this once more.
+    let decoder = PngDecoder::new(Cursor::new(file)).ok()?;
+    let image = DynamicImage::from_decoder(decoder).ok()?.into_luma8();
     let (width, height) = (image.width() as usize, image.height() as usize);
     Some(GrayImage::new(width, height, image.into_raw()))
 }
