@@ -11,7 +11,7 @@ use digit_pad::{
     recognition::model::Model,
     storage::paths::UserPaths,
     training::session::digit_model,
-    ui::{Action, Command, Effects, Event, Key, Modifiers, Opening, Panel, State},
+    ui::{Action, Command, Effects, Event, HitTarget, Key, Modifiers, Opening, Overlay, Panel, State},
     window::desktop_host::DesktopHost,
 };
 use nn_core::Network;
@@ -526,4 +526,41 @@ fn a_reading_is_explained_and_again_when_the_drawing_or_the_network_changes() {
         Some([const { None }; 10]),
         "no stroke is added to an image"
     );
+}
+
+#[test]
+fn the_page_of_the_hand_shows_twins_and_its_poster_is_saved_with_them() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut controller, mut state) = open(home.path());
+    one(&mut state);
+    controller.recognize(&mut state);
+    add_example(&mut controller, &mut state, 1);
+    controller.poll(&mut state);
+    assert!(!controller.is_busy() && state.twins().is_none(), "nobody asked");
+    state.act(Action::Hand);
+    controller.poll(&mut state);
+    assert!(controller.is_busy(), "the twins are searched");
+    // The poster waits for them.
+    state.press(HitTarget::SavePoster);
+    run(&mut controller, &mut state);
+    wait(&mut controller, &mut state);
+    let twins = state.twins().expect("twins").clone();
+    assert!(twins[1].len() == 3 && twins[7].is_empty());
+    let path = home.path().join("hand-1.png");
+    let message = state.message().unwrap();
+    assert_eq!(message, format!("Saved {}", path.display()));
+    let image = image::open(path).unwrap().into_rgb8();
+    let expected = digit_pad::ui::poster::poster(state.hand().unwrap(), &twins);
+    let pixels: Vec<u32> = image
+        .pixels()
+        .map(|pixel| u32::from_be_bytes([0, pixel[0], pixel[1], pixel[2]]))
+        .collect();
+    assert!(pixels == expected);
+    // The page is still there, with what was found.
+    controller.poll(&mut state);
+    assert!(!controller.is_busy() && state.overlay() == Some(Overlay::Hand));
+    state.press(HitTarget::SavePoster);
+    run(&mut controller, &mut state);
+    wait(&mut controller, &mut state);
+    assert!(home.path().join("hand-2.png").exists());
 }

@@ -11,15 +11,22 @@ use digit_pad::{
     geometry::{Bounds, Point},
     recognition::{
         activations::{LayerActivation, Tiles},
+        example::Example,
         layer_info::LayerInfo,
         prediction::{Prediction, SignProbability},
         recognizer::Recognizer,
         segmentation::{InkDigit, segment_ink},
+        twins::find_twins,
     },
+    teaching::examples::Examples,
     training::progress::{Progress, Reading, Snapshot},
-    ui::{Action, Effects, Event, ExampleView, Key, Modifiers, Opening, Painter, RecognizedDigit, State},
+    ui::{Action, Effects, Event, ExampleView, Key, Modifiers, Opening, Painter, RecognizedDigit, State, poster},
 };
-use image::{Rgb, RgbImage};
+use image::{
+    Rgb, RgbImage,
+    imageops::{self, FilterType},
+};
+use mnist_io::{Mnist, Split};
 
 /// Largest difference of a color channel: machines round differently.
 const TOLERANCE: u8 = 6;
@@ -194,6 +201,38 @@ fn progress() -> Progress {
     progress
 }
 
+/// Examples of these digits: drawings of a pen on a tablet.
+fn drawn_examples(counts: [usize; 10]) -> Vec<ExampleView> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/pen-digits.jsonl");
+    let examples = Examples::load(&path).expect("drawings");
+    let mut left = counts;
+    let wanted = examples.iter().filter(|example| {
+        let left = &mut left[usize::from(example.digit().expect("a digit"))];
+        let is_wanted = *left > 0;
+        *left = left.saturating_sub(1);
+        is_wanted
+    });
+    let view = |example: &Example| ExampleView {
+        pixels: example.image(),
+        label: example.label().clone(),
+        ink: example.ink().cloned(),
+    };
+    wanted.map(view).collect()
+}
+
+/// The page of a hand that has drawn so many examples of each digit, and its twins if they are found.
+fn hand(size: (usize, usize), counts: [usize; 10], has_twins: bool) -> State {
+    let mut state = drawn(size, &[prediction(7, 0.993, true)]);
+    let set = Mnist::embedded_split(Split::Test).expect("MNIST");
+    state.show_examples(Arc::new(drawn_examples(counts)));
+    state.act(Action::Hand);
+    if has_twins {
+        let digits = state.digits_of_hand().expect("the page is open");
+        state.show_twins(Arc::new(find_twins(&set, &digits)));
+    }
+    state
+}
+
 /// All states, each with the name of its snapshot.
 fn states() -> Vec<(String, State)> {
     let mut states = Vec::new();
@@ -212,6 +251,7 @@ fn states() -> Vec<(String, State)> {
         let mut training = drawn(size, &[prediction(7, 0.61, false)]);
         training.show_progress(Arc::new(progress()));
         add("training", training);
+        add("hand", hand(size, [1, 5, 1, 1, 2, 1, 1, 12, 1, 1], true));
     }
     let size = (960, 640);
     let mut add = |name: &str, state: State| states.push((name.to_owned(), state));
@@ -263,6 +303,17 @@ fn states() -> Vec<(String, State)> {
     let (x, y) = ((button.x + 5) as f32, (button.y + 5) as f32);
     tooltip.apply(Event::PointerMoved { x, y });
     add("tooltip", tooltip);
+    let mut half = hand(size, [0, 1, 0, 3, 1, 0, 0, 1, 0, 1], false);
+    half.act(Action::Theme);
+    half.show_twins_note("Downloading training images: 3.0 of 9.9 MB");
+    add("hand-half-light", half);
+    add("hand-empty", hand(size, [0; 10], false));
+    let mut empty = hand((640, 480), [0; 10], false);
+    empty.act(Action::Theme);
+    add("hand-empty-light", empty);
+    let mut small = hand((640, 480), [2; 10], true);
+    small.act(Action::Theme);
+    add("hand-small-light", small);
     let mut eraser = drawn(size, &[prediction(7, 0.993, true)]);
     eraser.act(Action::Eraser);
     let canvas = eraser.layout().canvas;
@@ -321,12 +372,28 @@ fn states() -> Vec<(String, State)> {
 fn painted(state: &State) -> RgbImage {
     let mut painter = Painter::new();
     painter.paint(state);
-    let (width, _) = painter.size();
-    let (width_px, height_px) = (width as u32, (painter.pixels().len() / width) as u32);
+    picture(painter.pixels(), painter.size().0)
+}
+
+fn picture(pixels: &[u32], width: usize) -> RgbImage {
+    let (width_px, height_px) = (width as u32, (pixels.len() / width) as u32);
     RgbImage::from_fn(width_px, height_px, |x, y| {
-        let [_, red, green, blue] = painter.pixels()[y as usize * width + x as usize].to_be_bytes();
+        let [_, red, green, blue] = pixels[y as usize * width + x as usize].to_be_bytes();
         Rgb([red, green, blue])
     })
+}
+
+/// The poster of a hand that lacks a digit, at half its size.
+fn poster_picture() -> RgbImage {
+    let state = hand((960, 640), [1, 5, 1, 1, 2, 1, 0, 12, 1, 1], true);
+    let (hand, twins) = (state.hand().expect("the page is open"), state.twins().expect("twins"));
+    let (width, height) = (poster::SIZE.0 as u32 / 2, poster::SIZE.1 as u32 / 2);
+    imageops::resize(
+        &picture(&poster::poster(hand, twins), poster::SIZE.0),
+        width,
+        height,
+        FilterType::Triangle,
+    )
 }
 
 /// Describes the number of differing pixels and the rectangle around them; `None` if there are none.
@@ -357,8 +424,9 @@ fn states_match_their_snapshots() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut problems = Vec::new();
-    for (name, state) in states() {
-        let (path, found) = (folder.join(format!("{name}.png")), painted(&state));
+    let pictures = states().into_iter().map(|(name, state)| (name, painted(&state)));
+    for (name, found) in pictures.chain([("poster".to_owned(), poster_picture())]) {
+        let path = folder.join(format!("{name}.png"));
         if update {
             found.save(&path).expect("the image is written");
             continue;

@@ -397,6 +397,32 @@ fn a_sign_is_named_and_read() {
 }
 
 #[test]
+fn a_poster_of_taught_digits_is_saved() {
+    let Some(mut pad) = Pad::open(&[]) else { return };
+    let digits: [(&str, Vec<(f32, f32)>); 2] = [("1", one().collect()), ("0", zero().collect())];
+    for (key, points) in digits {
+        pad.draw(points);
+        pad.wait_for(&format!("reading: digit={key} "));
+        pad.press(key);
+        pad.wait_for(&format!("message: Labeled as {key}"));
+        pad.press("c");
+        pad.wait_for("reading: none");
+    }
+    pad.press("p");
+    pad.press("s");
+    pad.wait_for("message: Saving the poster");
+    pad.wait_for("message: Saved ");
+    let poster = image::open(pad.home.path().join("hand-1.png")).expect("a poster");
+    assert_eq!((poster.width(), poster.height()), (1600, 2000));
+    // The page is closed, and the canvas is there again.
+    pad.press("Escape");
+    pad.draw(one());
+    pad.wait_for("reading: digit=1 ");
+    pad.press("q");
+    pad.assert_exits();
+}
+
+#[test]
 fn a_one_is_recognized_on_wayland() {
     let Some(mut pad) = Pad::open_on_wayland() else { return };
     // A stroke that begins before the compositor shows the window is lost.

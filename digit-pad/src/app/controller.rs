@@ -7,8 +7,10 @@ use nn_core::Network;
 use crate::{
     app::{
         explanations::Explanations,
+        hand::HandWork,
         host::{Folder, Host, WorkerKind},
-        message::{Answer, Control, ImageSource, Request, TestDigit, TrainingUpdate},
+        message::{Answer, Control, ImageSource, Request, TrainingUpdate},
+        outcome::{effects_or_message, note_or_failure, show_test_digit},
         saving,
         training::{Report, Training},
         worker::Worker,
@@ -72,6 +74,7 @@ pub struct Controller {
     explanations: Explanations,
     /// Makes the film of a training run.
     film: Worker,
+    hand: HandWork,
 }
 
 impl Controller {
@@ -99,6 +102,7 @@ impl Controller {
             last_test_digit: host.random() as u16 as usize,
             explanations: Explanations::new(),
             film: Worker::new(WorkerKind::Files),
+            hand: HandWork::new(),
             host,
         })
     }
@@ -197,6 +201,7 @@ impl Controller {
             Command::Stop => self.control_training(state, |_| Control::Stop),
             Command::SaveGif => self.make_film(state),
             Command::UseNetwork => self.use_trained(state),
+            Command::SavePoster => self.hand.make_poster(state, self.examples.examples(), &mut *self.host),
             Command::RestoreBuiltIn => self.restore_built_in(state),
             Command::AddExample(label, index) => self.add_example(label, index, state),
             Command::UndoExample => {
@@ -217,7 +222,7 @@ impl Controller {
     /// Takes over what the workers, the file dialog and the clipboard have finished; never waits.
     pub fn poll(&mut self, state: &mut State) -> Effects {
         let mut effects = self.poll_images(state) | self.poll_fine_tuning(state) | self.poll_test_digits(state);
-        effects |= self.poll_film(state);
+        effects |= self.poll_film(state) | self.poll_hand(state);
         let (model, inks, host) = (&self.current.model, &self.digit_inks, &mut *self.host);
         let explained = self.explanations.update(state, model, inks, host);
         effects |= effects_or_message(explained, state);
@@ -228,7 +233,7 @@ impl Controller {
     pub fn is_busy(&self) -> bool {
         let workers = [&self.fine_tuning, &self.test_digits, &self.images, &self.film];
         let is_working = workers.into_iter().any(Worker::is_busy) || self.training.is_busy();
-        is_working || self.explanations.is_busy() || self.host.awaits_image()
+        is_working || self.explanations.is_busy() || self.hand.is_busy() || self.host.awaits_image()
     }
 
     fn poll_training(&mut self, state: &mut State) -> Effects {
@@ -468,12 +473,23 @@ impl Controller {
 
     fn poll_film(&mut self, state: &mut State) -> Effects {
         match self.film.poll() {
-            Some(Answer::Film(file)) => {
-                let saved = self.save(Folder::Pictures, "training", &[("gif", file)], state);
-                effects_or_message(saved, state)
-            }
+            Some(Answer::Film(file)) => self.save_picture("training", ("gif", file), state),
             other => note_or_failure(other, state),
         }
+    }
+
+    fn poll_hand(&mut self, state: &mut State) -> Effects {
+        let updated = self.hand.update(state, self.examples.examples(), &mut *self.host);
+        effects_or_message(updated, state)
+            | match self.hand.poll_poster() {
+                Some(Answer::Poster(file)) => self.save_picture("hand", ("png", file), state),
+                other => note_or_failure(other, state),
+            }
+    }
+
+    fn save_picture(&mut self, stem: &str, file: (&str, Vec<u8>), state: &mut State) -> Effects {
+        let saved = self.save(Folder::Pictures, stem, &[file], state);
+        effects_or_message(saved, state)
     }
 
     /// Requests the test digit so many places after the last one, or the first one after it that a model misreads.
@@ -506,31 +522,4 @@ impl Controller {
             other => note_or_failure(other, state),
         }
     }
-}
-
-/// Shows what a worker says in place of its answer.
-fn note_or_failure(answer: Option<Answer>, state: &mut State) -> Effects {
-    match answer {
-        Some(Answer::Failed(error)) => effects_or_message(Err(error), state),
-        Some(Answer::Note(text)) => {
-            state.show_message(text);
-            Effects::REPAINT
-        }
-        _ => Effects::default(),
-    }
-}
-
-/// Places a test digit on the canvas.
-fn show_test_digit(digit: TestDigit, state: &mut State) -> Effects {
-    let effects = state.place_image(digit.image);
-    state.show_message(format!("Test digit {}: label {}", digit.index + 1, digit.label));
-    effects
-}
-
-/// The effects of an outcome; an error is shown as a message.
-fn effects_or_message(outcome: Result<Effects, Error>, state: &mut State) -> Effects {
-    outcome.unwrap_or_else(|error| {
-        state.show_message(error.to_string());
-        Effects::REPAINT
-    })
 }

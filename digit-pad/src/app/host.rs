@@ -60,7 +60,9 @@ pub enum WorkerKind {
     Training,
     /// Test digits.
     TestDigits,
-    /// Image files and films.
+    /// Training images like the user's digits.
+    Twins,
+    /// Image files, films and posters.
     Files,
 }
 

@@ -14,6 +14,7 @@ use crate::{
         model::{DIGITS, Model},
         normalization::Gray28,
         recognizer::ReadyModel,
+        twins::Twins,
     },
     teaching::examples::Examples,
     training::progress::Progress,
@@ -42,6 +43,10 @@ pub enum Request {
     TestDigit(usize, Option<Arc<Model>>),
     /// A film of a run, on a dark background or not. Answered by [`Answer::Film`].
     Film(Arc<Progress>, bool),
+    /// The training images that look most like these digits. Answered by [`Answer::Twins`].
+    FindTwins(Vec<(u8, Gray28)>),
+    /// The poster of the hand that has drawn these examples, with its twins. Answered by [`Answer::Poster`].
+    Poster(Examples, Arc<Twins>),
     /// The ink of an image. Answered by [`Answer::Image`].
     ReadImage(ImageSource),
 }
@@ -107,6 +112,10 @@ pub enum Answer {
     TestDigit(Option<TestDigit>),
     /// A film, as an animated GIF.
     Film(Vec<u8>),
+    /// The twins of digits.
+    Twins(Box<Twins>),
+    /// A poster, as a PNG image.
+    Poster(Vec<u8>),
     /// The ink of an image.
     Image(GrayImage),
     /// What the user waits for, in words; the answer follows.

@@ -1,6 +1,6 @@
 //! The parts of MNIST that workers need: built in, or given to them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use mnist_io::{Dataset, Mnist, Split};
 
@@ -28,7 +28,8 @@ impl Part {
             Request::FineTune(..) => &[Part::Replay],
             Request::Train(_) => &[Part::Train, Part::Test],
             Request::TestDigit(..) => &[Part::Test],
-            Request::Explain(_) | Request::Film(..) | Request::ReadImage(_) => &[],
+            Request::FindTwins(_) => &[Part::Train],
+            Request::Explain(_) | Request::Film(..) | Request::Poster(..) | Request::ReadImage(_) => &[],
         }
     }
 }
@@ -66,6 +67,14 @@ impl MnistParts {
         match (&self.train, &self.test) {
             (Some(train), Some(test)) => Ok(Mnist::new(train.clone(), Dataset::clone(test))?),
             _ => embedded::mnist(),
+        }
+    }
+
+    /// The training images.
+    pub(super) fn train(&self) -> Result<Cow<'_, Dataset>, Error> {
+        match &self.train {
+            Some(images) => Ok(Cow::Borrowed(images)),
+            None => embedded::split(Split::Train).map(Cow::Owned),
         }
     }
 

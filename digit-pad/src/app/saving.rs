@@ -1,4 +1,4 @@
-//! The files of a saved drawing.
+//! The files of a saved drawing, and of the poster of a hand.
 
 use std::sync::Arc;
 
@@ -10,7 +10,10 @@ use crate::{
     },
     error::Error,
     imaging::gray_image::GrayImage,
+    recognition::twins::Twins,
     storage::png,
+    teaching::hand::Hand,
+    ui::poster,
 };
 
 /// The files of a drawing, each with its extension: a PNG image, dark on white, and any strokes as a JSON Lines file that
@@ -30,13 +33,7 @@ pub fn drawing(ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<Vec<(&'stati
         Some(image) => draw_over(image, ink),
     };
     let rgb: Vec<u8> = canvas.pixels().iter().flat_map(|&ink| [255 - ink; 3]).collect();
-    let mut files = vec![(
-        "png",
-        png::rgb(&rgb, side, side).map_err(|cause| Error::Write {
-            path: "the drawing".into(),
-            cause,
-        })?,
-    )];
+    let mut files = vec![("png", encoded(&rgb, (side, side), "the drawing")?)];
     if !ink.is_empty() {
         let drawing = Drawing {
             label: None,
@@ -49,6 +46,26 @@ pub fn drawing(ink: &Ink, image: Option<&Arc<GrayImage>>) -> Result<Vec<(&'stati
     Ok(files)
 }
 
+/// The file of the poster of a hand: a PNG image.
+///
+/// # Errors
+/// If the image cannot be encoded.
+pub fn poster(hand: &Hand, twins: &Twins) -> Result<Vec<u8>, Error> {
+    let pixels = poster::poster(hand, twins);
+    let rgb: Vec<u8> = pixels
+        .iter()
+        .flat_map(|pixel| pixel.to_be_bytes().into_iter().skip(1))
+        .collect();
+    encoded(&rgb, poster::SIZE, "the poster")
+}
+
+fn encoded(rgb: &[u8], (width, height): (usize, usize), name: &str) -> Result<Vec<u8>, Error> {
+    png::rgb(rgb, width, height).map_err(|cause| Error::Write {
+        path: name.into(),
+        cause,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -58,7 +75,10 @@ mod tests {
         drawing::file::Drawings,
         geometry::Point,
         imaging::image_file,
-        recognition::normalization::{normalize, normalize_ink},
+        recognition::{
+            example::Example,
+            normalization::{normalize, normalize_ink},
+        },
     };
 
     fn seven() -> Ink {
@@ -81,6 +101,19 @@ mod tests {
         assert!(differs < 40, "{differs} pixels differ");
         let strokes = Drawings::new(&strokes[..], Path::new("digit.jsonl")).next();
         assert_eq!(strokes.unwrap().unwrap().1.ink.strokes(), seven().strokes());
+    }
+
+    #[test]
+    fn a_poster_is_a_png_image_of_its_size() {
+        let example = Example::new(7, seven()).unwrap();
+        let hand = Hand::of_examples(&[example].into_iter().collect());
+        let file = poster(&hand, &Twins::default()).unwrap();
+        let image = image::load_from_memory_with_format(&file, image::ImageFormat::Png).unwrap();
+        assert_eq!((image.width(), image.height()), (1600, 2000));
+        let pixels = poster::poster(&hand, &Twins::default());
+        let [_, red, green, blue] = pixels[1_600 * 400 + 200].to_be_bytes();
+        assert_eq!(image.to_rgb8().get_pixel(200, 400).0, [red, green, blue]);
+        assert!(file.len() < 1_000_000, "{} bytes", file.len());
     }
 
     #[test]

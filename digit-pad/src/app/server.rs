@@ -7,13 +7,15 @@ use crate::{
         film,
         message::{Answer, Control, ImageSource, Message, Next, Reading, Request},
         mnist_parts::MnistParts,
-        test_digits,
+        saving, test_digits,
         training_run::TrainingRun,
     },
     error::Error,
     imaging::image_file,
-    recognition::{added_stroke::added_strokes, explanation::Explainer, model::Model, recognizer::ReadyModel},
-    teaching::{examples::Examples, fine_tuning::FineTuner},
+    recognition::{
+        added_stroke::added_strokes, explanation::Explainer, model::Model, recognizer::ReadyModel, twins::find_twins,
+    },
+    teaching::{examples::Examples, fine_tuning::FineTuner, hand::Hand},
 };
 
 /// Where a server's messages come from, and where its answers go.
@@ -102,6 +104,8 @@ impl Server {
                 Answer::TestDigit(test_digits::misclassified(&set, index, &mut ready.recognizer))
             }
             Request::Film(progress, dark) => Answer::Film(film::gif(&progress, dark)?),
+            Request::FindTwins(digits) => Answer::Twins(Box::new(find_twins(&*self.images.train()?, &digits))),
+            Request::Poster(examples, twins) => Answer::Poster(saving::poster(&Hand::of_examples(&examples), &twins)?),
             Request::ReadImage(ImageSource::File(path)) => Answer::Image(image_file::open(&path)?.image),
             Request::ReadImage(ImageSource::Bytes(name, bytes)) => {
                 Answer::Image(image_file::from_bytes(&bytes, name.as_ref())?.image)

@@ -20,6 +20,7 @@ use crate::{
         explanation::Explanation,
         model::{DIGITS, Model},
         recognizer::ReadyModel,
+        twins::Twins,
     },
     teaching::examples::Examples,
     training::progress::{Progress, Reading as ProgressReading, Snapshot},
@@ -81,6 +82,8 @@ impl MessageReader {
             4 => Request::Film(Arc::new(read_progress(from)?), from.bool()?),
             5 => Request::ReadImage(ImageSource::File(PathBuf::from(from.text()?))),
             6 => Request::ReadImage(ImageSource::Bytes(from.text()?.to_owned(), from.bytes()?.to_vec())),
+            7 => Request::FindTwins(from.list(|from| Some((from.u8()?, from.array()?)))?),
+            8 => Request::Poster(read_examples(from)?, Arc::new(read_twins(from)?)),
             _ => return None,
         })
     }
@@ -189,6 +192,18 @@ fn write_request(request: &Request, to: &mut Writer) -> Result<(), Error> {
             to.text(name);
             to.bytes(bytes);
         }
+        Request::FindTwins(digits) => {
+            to.u8(7);
+            to.list(digits, |(digit, pixels), to| {
+                to.u8(*digit);
+                to.array(pixels);
+            });
+        }
+        Request::Poster(examples, twins) => {
+            to.u8(8);
+            to.text(&examples.to_lines());
+            write_twins(twins, to);
+        }
     }
     Ok(())
 }
@@ -242,6 +257,14 @@ fn write_answer(answer: &Answer, to: &mut Writer) -> Result<(), Error> {
             to.u8(8);
             to.text(text);
         }
+        Answer::Twins(twins) => {
+            to.u8(9);
+            write_twins(twins, to);
+        }
+        Answer::Poster(file) => {
+            to.u8(10);
+            to.bytes(file);
+        }
     }
     Ok(())
 }
@@ -282,6 +305,8 @@ fn read_answer(from: &mut Reader<'_>) -> Option<Answer> {
         6 => Answer::Image(read_image(from)?),
         7 => Answer::Failed(Error::Worker(from.text()?.to_owned())),
         8 => Answer::Note(from.text()?.to_owned()),
+        9 => Answer::Twins(Box::new(read_twins(from)?)),
+        10 => Answer::Poster(from.bytes()?.to_vec()),
         _ => return None,
     })
 }
@@ -310,6 +335,20 @@ fn read_added_stroke(from: &mut Reader<'_>) -> Option<AddedStroke> {
         digit: from.u8()?,
         probability: from.f32()?,
     })
+}
+
+fn write_twins(twins: &Twins, to: &mut Writer) {
+    for of_digit in twins {
+        to.list(of_digit, |pixels, to| to.array(pixels));
+    }
+}
+
+fn read_twins(from: &mut Reader<'_>) -> Option<Twins> {
+    let mut twins = Twins::default();
+    for of_digit in &mut twins {
+        *of_digit = from.list(Reader::array)?;
+    }
+    Some(twins)
 }
 
 fn write_image(image: &GrayImage, to: &mut Writer) {
@@ -446,6 +485,10 @@ mod tests {
         progress
     }
 
+    fn twins() -> Twins {
+        std::array::from_fn(|digit| vec![[digit as u8; PIXELS]; digit % 4])
+    }
+
     fn messages() -> Vec<Message> {
         let example = Example::new(7, ink()).unwrap();
         let reading = Reading {
@@ -461,6 +504,11 @@ mod tests {
             Request::TestDigit(77, None),
             Request::TestDigit(77, Some(model(3))),
             Request::Film(Arc::new(progress()), true),
+            Request::FindTwins(vec![(3, [1; PIXELS]), (9, [200; PIXELS])]),
+            Request::Poster(
+                [Example::new(2, [9; PIXELS]).unwrap()].into_iter().collect(),
+                Arc::new(twins()),
+            ),
             Request::ReadImage(ImageSource::File("a/b.png".into())),
             Request::ReadImage(ImageSource::Bytes("ä.png".to_owned(), vec![1, 2, 3])),
         ];
@@ -513,6 +561,8 @@ mod tests {
             Answer::TestDigit(None),
             Answer::TestDigit(Some(digit)),
             Answer::Film(vec![5, 6]),
+            Answer::Twins(Box::new(twins())),
+            Answer::Poster(vec![7, 8]),
             Answer::Image(image),
             Answer::Failed(Error::Worker("it broke".to_owned())),
             Answer::Note("patience".to_owned()),

@@ -47,6 +47,8 @@ pub enum Action {
     RestoreBuiltIn,
     /// Show or hide the user's examples.
     Examples,
+    /// Show or hide the user's hand: what is peculiar about each digit.
+    Hand,
     /// Name what is drawn, if that is no digit, and teach it.
     NameSign,
     /// Undo the last example.
@@ -120,6 +122,7 @@ impl Action {
                 &[
                     Action::NameSign,
                     Action::Examples,
+                    Action::Hand,
                     Action::UndoExample,
                     Action::RestoreExamples,
                     Action::RemoveAllExamples,
@@ -222,6 +225,7 @@ impl Action {
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::NameSign => "Teach another sign",
             Action::Examples => "Show examples",
+            Action::Hand => "My hand",
             Action::UndoExample => "Undo last example",
             Action::RemoveAllExamples => "Remove all examples",
             Action::RestoreExamples => "Undo removal of examples",
@@ -260,6 +264,7 @@ impl Action {
             Action::RestoreBuiltIn => "B",
             Action::NameSign => "A",
             Action::Examples => "N",
+            Action::Hand => "P",
             Action::UndoExample => "U",
             Action::RemoveAllExamples => "F",
             Action::RestoreExamples => "V",
@@ -353,7 +358,7 @@ mod tests {
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
-        assert_eq!(count, 32, "every action is in the menu");
+        assert_eq!(count, 33, "every action is in the menu");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Command {
     Stop,
     /// Save the training as an animated GIF.
     SaveGif,
+    /// Save the poster of the user's hand.
+    SavePoster,
     /// Restore the network that the window opened with.
     RestoreBuiltIn,
     /// Put the network of the last training run into use.

@@ -27,6 +27,7 @@ impl State {
     pub(super) fn is_usable(&self, focus: Focus) -> bool {
         match focus {
             Focus::Target(HitTarget::Action(action)) => self.is_enabled(action),
+            Focus::Target(HitTarget::SavePoster) => self.can_save_poster(),
             _ => true,
         }
     }
@@ -66,7 +67,11 @@ impl State {
             Some(Overlay::Examples) => {
                 let newest_first = (0..self.examples.len()).rev();
                 let examples = newest_first.map(|index| Focus::Target(HitTarget::Example(index)));
-                undo.into_iter().chain(examples).collect()
+                undo.into_iter().chain([target(Action::Hand)]).chain(examples).collect()
+            }
+            Some(Overlay::Hand) => {
+                let buttons = [HitTarget::SavePoster, HitTarget::Close].map(Focus::Target);
+                buttons.into_iter().chain(undo).collect()
             }
         }
     }
@@ -80,6 +85,8 @@ impl State {
             }
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
             Focus::Target(HitTarget::Sign(place)) => return self.sign_chips().get(place).map(|&(_, rect)| rect),
+            Focus::Target(HitTarget::SavePoster) => return Some(self.layout.hand.save),
+            Focus::Target(HitTarget::Close) => return Some(self.layout.hand.close),
             Focus::Target(HitTarget::AcceptName) => return Some(self.layout.naming.accept),
             Focus::Target(HitTarget::Answer(digit)) => return Some(self.layout.answers[usize::from(digit)]),
             Focus::Target(HitTarget::Digit(index)) => {
@@ -103,6 +110,7 @@ impl State {
             Some(Overlay::Menu) => in_menu.map(|row| row.rect),
             _ if self.offered_undo() == Some(action) => Some(self.undo_button()),
             None if action == Action::NameSign => self.name_button(),
+            Some(Overlay::Examples) if action == Action::Hand => Some(self.layout.hand_button()),
             _ => button.map(|button| button.rect),
         }
     }
@@ -277,7 +285,10 @@ mod tests {
         state.show_examples(Arc::new((0..2_000).map(example).collect()));
         state.act(Action::Examples);
         typed(&mut state, Key::Tab, false);
+        assert_eq!(focus(&state), on(Action::Hand));
+        typed(&mut state, Key::Tab, false);
         assert_eq!(focus(&state), Some(Focus::Target(HitTarget::Example(1_999))));
+        typed(&mut state, Key::Tab, true);
         typed(&mut state, Key::Tab, true);
         assert_eq!(
             focus(&state),

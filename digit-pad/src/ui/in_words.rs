@@ -27,9 +27,12 @@ pub struct Control {
 }
 
 impl State {
-    /// The prediction in words, or the answer to a sum; empty for a blank canvas.
+    /// The prediction in words, or the answer to a sum; empty for a blank canvas. Of the page of the user's hand, what it says.
     #[must_use]
     pub fn answer_in_words(&self) -> String {
+        if self.shows_hand() {
+            return self.hand_in_words();
+        }
         let Some(first) = self.digits().first() else {
             return String::new();
         };
@@ -104,6 +107,8 @@ impl State {
                 None => String::new(),
             },
             HitTarget::AcceptName => "Teach this name".to_owned(),
+            HitTarget::SavePoster => "Save poster".to_owned(),
+            HitTarget::Close => "Close".to_owned(),
             HitTarget::Answer(digit) => format!("This is a {digit}"),
             HitTarget::Digit(index) => match self.digits().get(index) {
                 Some(digit) => format!("Select {}, number {} of the drawing", digit.symbol(), index + 1),

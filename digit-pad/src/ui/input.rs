@@ -47,7 +47,13 @@ impl State {
         }
         let keeps_menu_open = matches!(
             action,
-            Action::Help | Action::Examples | Action::Quit | Action::Theme | Action::ZoomIn | Action::ZoomOut
+            Action::Help
+                | Action::Examples
+                | Action::Hand
+                | Action::Quit
+                | Action::Theme
+                | Action::ZoomIn
+                | Action::ZoomOut
         );
         if self.overlay == Some(Overlay::Menu) && !keeps_menu_open {
             (self.overlay, self.focus) = (None, None);
@@ -92,6 +98,11 @@ impl State {
             }
             Action::Help => self.toggle(Overlay::Menu),
             Action::Examples => self.toggle(Overlay::Examples),
+            Action::Hand => {
+                let effects = self.toggle(Overlay::Hand);
+                self.look_at_hand();
+                effects
+            }
             Action::NameSign => self.open_naming(),
             Action::Layers => {
                 let panel = match self.layout.active_panel {
@@ -200,6 +211,9 @@ impl State {
         if key == Key::Escape {
             return self.close();
         }
+        if let Some(effects) = self.key_on_hand(key) {
+            return effects;
+        }
         Action::for_key(key, modifiers).map_or(Effects::default(), |action| self.act(action))
     }
 
@@ -268,6 +282,7 @@ impl State {
             // A click that misses a row or an example does not close the dialog.
             let is_inside = match self.overlay {
                 Some(Overlay::Naming) => self.layout.naming.dialog.contains(x, y),
+                Some(Overlay::Hand) => true,
                 _ => self.layout.overlay.contains(x, y),
             };
             self.overlay = self.overlay.filter(|_| is_inside);
@@ -373,6 +388,8 @@ impl State {
             HitTarget::Answer(digit) => self.teach(Some(Label::Digit(digit))),
             HitTarget::Sign(place) => self.choose_name(place),
             HitTarget::AcceptName => self.accept_name(),
+            HitTarget::SavePoster => self.save_poster(),
+            HitTarget::Close => self.close(),
             HitTarget::Digit(index) => {
                 self.chosen = Some(index);
                 Effects::REPAINT

@@ -40,8 +40,15 @@ impl State {
 
     /// The place of the Undo button: beside the message, or in the head of the examples.
     pub(super) fn undo_button(&self) -> Rect {
-        let is_over_examples = self.overlay == Some(Overlay::Examples);
-        self.layout.undo_button(is_over_examples)
+        let layout = &self.layout;
+        layout.undo_button(match self.overlay {
+            Some(Overlay::Examples) => {
+                let (button, gap) = (layout.hand_button(), layout.scaled(8.0) as i32);
+                Rect::new(button.x - gap, button.y, 0, button.height)
+            }
+            Some(Overlay::Hand) => layout.hand.foot,
+            _ => layout.status,
+        })
     }
 
     /// Whether the window asks what the selected digit is: the network is not sure of it, and no message is in the place.

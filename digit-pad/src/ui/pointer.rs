@@ -24,12 +24,14 @@ impl State {
     pub fn cursor(&self) -> Cursor {
         let is_clickable = match self.hovered() {
             Some(HitTarget::Action(action)) => self.is_enabled(action),
+            Some(HitTarget::SavePoster) => self.can_save_poster(),
             Some(
                 HitTarget::Example(_)
                 | HitTarget::Bar(_)
                 | HitTarget::Answer(_)
                 | HitTarget::Sign(_)
                 | HitTarget::AcceptName
+                | HitTarget::Close
                 | HitTarget::Digit(_)
                 | HitTarget::Layer(_),
             ) => true,
@@ -146,6 +148,15 @@ impl State {
             }
             Some(Overlay::Menu) => self.layout.menu_target_at(x, y),
             Some(Overlay::Naming) => self.naming_target_at(x, y),
+            Some(Overlay::Hand) => {
+                let page = self.layout.hand;
+                let buttons = [(page.save, HitTarget::SavePoster), (page.close, HitTarget::Close)];
+                let hit = buttons.into_iter().find(|(rect, _)| rect.contains(x, y));
+                hit.map(|(_, target)| target)
+            }
+            Some(Overlay::Examples) if self.layout.hand_button().contains(x, y) => {
+                Some(HitTarget::Action(Action::Hand))
+            }
             Some(Overlay::Examples) => {
                 let mut cells = self.example_cells().into_iter();
                 let hit = cells.find(|(_, rect)| rect.contains(x, y));

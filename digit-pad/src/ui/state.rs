@@ -15,7 +15,9 @@ use crate::{
         activations::LayerActivation,
         layer_info::LayerInfo,
         normalization::{Gray28, normalize, normalize_ink},
+        twins::Twins,
     },
+    teaching::hand::Hand,
     training::progress::Progress,
     ui::{
         action::Action,
@@ -63,6 +65,8 @@ pub enum Overlay {
     Menu,
     /// The user's examples.
     Examples,
+    /// The user's hand, over the whole window.
+    Hand,
     /// The name of a sign.
     Naming,
 }
@@ -85,6 +89,15 @@ pub(super) struct Naming {
     pub(super) name: String,
     /// Index of the digit on the canvas that gets the name.
     pub(super) index: usize,
+}
+
+/// The digits of the user's hand, and their twins in MNIST once these are found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct HandPage {
+    pub(super) hand: Arc<Hand>,
+    pub(super) twins: Option<Arc<Twins>>,
+    /// What the twins wait for, or why there are none.
+    pub(super) note: Option<String>,
 }
 
 /// What the pressed pointer is dragging or holding.
@@ -138,6 +151,7 @@ pub struct State {
     /// The step that the training panel shows, if it is not the last one.
     pub(super) scrubbed: Option<u64>,
     pub(super) examples: Arc<Vec<ExampleView>>,
+    pub(super) hand_page: HandPage,
     /// The signs with a bar.
     pub(super) signs: Vec<SignName>,
     pub(super) naming: Naming,
@@ -197,6 +211,7 @@ impl State {
             is_adopted: false,
             scrubbed: None,
             examples: Arc::default(),
+            hand_page: HandPage::default(),
             signs: Vec::new(),
             naming: Naming::default(),
             overlay: None,
@@ -384,6 +399,7 @@ impl State {
     /// Shows the user's examples.
     pub fn show_examples(&mut self, examples: Arc<Vec<ExampleView>>) {
         self.examples = examples;
+        self.look_at_hand();
         self.find_equations();
     }
 

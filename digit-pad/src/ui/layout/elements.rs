@@ -76,6 +76,10 @@ pub enum HitTarget {
     Sign(usize),
     /// The button that teaches the name in that dialog.
     AcceptName,
+    /// The button that saves the poster of the user's hand.
+    SavePoster,
+    /// The button that closes a page.
+    Close,
     /// The digit or mark at this index in the number; a click selects it.
     Digit(usize),
     /// The caption of this layer in the layers panel; a click shows it alone, or all layers again.

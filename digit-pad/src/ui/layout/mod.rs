@@ -2,6 +2,7 @@
 
 mod elements;
 mod grid;
+mod hand;
 mod layers;
 mod menu;
 mod naming;
@@ -14,6 +15,7 @@ use self::grid::Grid;
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
+    hand::{CardPlaces, HandPlaces, REMARK_LINE},
     layers::LayerRow,
     menu::MENU_PADDING,
     naming::NamingPlaces,
@@ -96,6 +98,8 @@ pub struct Layout {
     pub overlay: Rect,
     /// The dialog that names a sign.
     pub naming: NamingPlaces,
+    /// The page of the user's hand.
+    pub hand: HandPlaces,
     /// The rows of the menu in the dialog.
     pub menu: Vec<MenuRow>,
     /// Grids for examples in the overlay, from few large cells to many small ones.
@@ -144,6 +148,7 @@ impl Layout {
             question: grid.questions(areas.notice)[0],
             name_answer: grid.questions(areas.notice)[1],
             naming: grid.naming(),
+            hand: grid.hand(),
             answers: grid.answers(areas.notice),
             hint: grid.hint(areas.canvas),
             welcome: grid.welcome(areas.canvas),
@@ -231,16 +236,18 @@ impl Layout {
         enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
     }
 
-    /// The Undo button: at the end of the status line, or of the head of the overlay.
-    pub fn undo_button(&self, is_over_examples: bool) -> Rect {
+    /// The Undo button, with its right end in the middle of that place's right side.
+    pub(super) fn undo_button(&self, beside: Rect) -> Rect {
         let (width, height) = (self.scaled(64.0).round() as i32, self.scaled(26.0).round() as i32);
-        let (right, middle) = if is_over_examples {
-            let inner = self.overlay.inset(self.scaled(28.0) as i32);
-            (inner.right(), inner.y + height / 2)
-        } else {
-            (self.status.right(), self.status.y + self.status.height / 2)
-        };
-        Rect::new(right - width, middle - height / 2, width, height)
+        let middle = beside.y + beside.height / 2;
+        Rect::new(beside.right() - width, middle - height / 2, width, height)
+    }
+
+    /// The button in the head of the list of examples that opens the page of the user's hand.
+    pub fn hand_button(&self) -> Rect {
+        let (width, height) = (self.scaled(88.0).round() as i32, self.scaled(26.0).round() as i32);
+        let inner = self.overlay.inset(self.scaled(28.0) as i32);
+        Rect::new(inner.right() - width, inner.y, width, height)
     }
 
     /// The track of the slider's knob: left end, right end and y.

@@ -3,12 +3,15 @@
 mod bars;
 mod builder;
 mod canvas;
+mod card;
 mod digit_boxes;
 mod equations;
+mod hand;
 pub mod item;
 mod layers;
 mod naming;
 mod overlays;
+mod poster;
 mod prediction;
 mod status;
 mod toolbar;
@@ -17,7 +20,10 @@ mod why;
 
 use std::sync::Arc;
 
+pub use self::poster::POSTER;
 use crate::{
+    recognition::twins::Twins,
+    teaching::hand::Hand,
     training::progress::Progress,
     ui::{
         layout::{Layout, Panel, TrainingPlaces},
@@ -57,6 +63,7 @@ pub fn scene(state: &State, theme: &Theme) -> Vec<Item> {
         Some(Overlay::Menu) => scene.menu(state),
         Some(Overlay::Examples) => scene.examples(state),
         Some(Overlay::Naming) => scene.naming(state),
+        Some(Overlay::Hand) => scene.hand(state),
     }
     if state.offered_undo().is_some() && state.overlay() != Some(Overlay::Menu) {
         scene.undo_button(state);
@@ -78,6 +85,17 @@ pub(super) fn training_picture(
         theme,
     };
     scene.training_chart(places, progress, progress.snapshots.last().map(Arc::as_ref));
+    scene.items
+}
+
+/// The items of the poster of a hand, in a frame of [`POSTER`] pixels.
+pub(super) fn poster(hand: &Hand, twins: &Twins, layout: &Layout, theme: &Theme) -> Vec<Item> {
+    let mut scene = SceneBuilder {
+        items: Vec::new(),
+        layout,
+        theme,
+    };
+    scene.poster(hand, twins);
     scene.items
 }
 

@@ -91,6 +91,7 @@ impl SceneBuilder<'_> {
     /// The user's examples, newest first.
     pub(super) fn examples(&mut self, state: &State) {
         let inner = self.dialog("Your examples");
+        self.hand_button(state);
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
         let cells = state.example_cells();
@@ -110,6 +111,25 @@ impl SceneBuilder<'_> {
                 self.example(example, cell, is_hovered);
             }
         }
+    }
+
+    /// The button that opens the page of the user's hand.
+    fn hand_button(&mut self, state: &State) {
+        let (rect, theme) = (self.layout.hand_button(), self.theme);
+        let color = match self.button_color(state, Some(HitTarget::Action(Action::Hand))) {
+            // At rest, it stands out from the dialog.
+            color if color == theme.button => theme.button_hover,
+            color => color,
+        };
+        self.bordered_box(rect, self.layout.scaled(7.0), color);
+        self.text(
+            rect,
+            Action::Hand.label(),
+            Face::SemiBold,
+            13.0,
+            Align::Center,
+            theme.text,
+        );
     }
 
     /// An example and under it its label, or what a click does.
