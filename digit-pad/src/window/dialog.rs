@@ -25,12 +25,13 @@ impl LastError {
 
 impl Log for LastError {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() == Level::Error && metadata.target().starts_with(DIALOGS)
+        metadata.level() <= Level::Warn && metadata.target().starts_with(DIALOGS)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.replace(Some(record.args().to_string()));
+            // A warning says that another way to show a dialog is tried.
+            self.replace((record.level() == Level::Error).then(|| record.args().to_string()));
         }
     }
 
@@ -46,7 +47,7 @@ pub(super) fn choose() -> Result<ImageSource, Error> {
     LISTENS.call_once(|| {
         // Where the program has a logger of its own, a failure looks like a closed dialog.
         if log::set_logger(&LAST_ERROR).is_ok() {
-            log::set_max_level(LevelFilter::Error);
+            log::set_max_level(LevelFilter::Warn);
         }
     });
     LAST_ERROR.replace(None);
@@ -66,11 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_dialogs_alone_are_kept() {
+    fn errors_of_dialogs_after_the_last_warning_are_kept() {
         let last = LastError(Mutex::new(None));
         for (target, level, text) in [
-            ("rfd::backend", Level::Error, "no zenity"),
+            ("rfd::backend", Level::Error, "no portal"),
             ("rfd::backend", Level::Warn, "using zenity"),
+            ("rfd::backend", Level::Error, "no zenity"),
+            ("rfd::backend", Level::Info, "a dialog"),
             ("other", Level::Error, "something else"),
         ] {
             last.log(
@@ -82,6 +85,9 @@ mod tests {
             );
         }
         assert_eq!(last.replace(None).as_deref(), Some("no zenity"));
+        let warning = Record::builder().target("rfd").level(Level::Warn).build();
+        last.replace(Some("no portal".to_owned()));
+        last.log(&warning);
         assert_eq!(last.replace(None), None);
     }
 }
