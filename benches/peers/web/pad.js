@@ -13,7 +13,7 @@ async function read(pad, calls = 100) {
   const times = [];
   for (let at = 0; at < calls + 10; at++) {
     const changed = new Promise((resolve) => pad.onChange(resolve));
-    pad.press("RandomDigit");
+    pad.press("random-digit");
     await Promise.race([changed, pause(10000)]);
     await pause(30);
     times.push(pad.readingMilliseconds());
@@ -23,7 +23,7 @@ async function read(pad, calls = 100) {
 
 /** Seconds of the training from scratch that the page offers, and the accuracy on the whole test set. */
 async function train(pad) {
-  pad.press("Train");
+  pad.press("train");
   for (;;) {
     const progress = JSON.parse(pad.training());
     if (progress?.accuracy) return progress;

@@ -171,6 +171,18 @@ impl Action {
     /// The buttons at the right end of the top bar.
     pub const TOP_BAR_END: [Action; 2] = [Action::Theme, Action::Help];
 
+    /// The buttons of a top bar that has no room for all: the others are in the menu.
+    pub const SHORT_TOP_BAR: [Action; 8] = [
+        Action::Open,
+        Action::Save,
+        Action::RandomDigit,
+        Action::Layers,
+        Action::Why,
+        Action::Examples,
+        Action::Train,
+        Action::Help,
+    ];
+
     /// Whether the action has a button in the top bar.
     pub fn is_in_top_bar(self) -> bool {
         let groups = Action::TOP_BAR.into_iter().flatten();
@@ -235,6 +247,45 @@ impl Action {
             Action::ZoomOut => "Zoom out",
             Action::Help => "Menu",
             Action::Quit => "Quit",
+        }
+    }
+
+    /// Its name for programs, which stays when its label changes.
+    pub fn id(self) -> &'static str {
+        match self {
+            Action::Undo => "undo",
+            Action::Redo => "redo",
+            Action::Eraser => "eraser",
+            Action::Thinner => "thinner",
+            Action::Thicker => "thicker",
+            Action::Clear => "clear",
+            Action::Open => "open",
+            Action::Paste => "paste",
+            Action::Save => "save",
+            Action::SaveNetwork => "save-network",
+            Action::RandomDigit => "random-digit",
+            Action::NextMisclassified => "next-misclassified",
+            Action::Layers => "layers",
+            Action::Why => "why",
+            Action::Train => "train",
+            Action::Pause => "pause",
+            Action::SlowMotion => "slow-motion",
+            Action::Stop => "stop",
+            Action::UseNetwork => "use-network",
+            Action::SaveGif => "save-gif",
+            Action::RestoreBuiltIn => "restore-built-in",
+            Action::Examples => "examples",
+            Action::Hand => "my-hand",
+            Action::NameSign => "name-sign",
+            Action::UndoExample => "undo-example",
+            Action::RemoveAllExamples => "remove-all-examples",
+            Action::RestoreExamples => "restore-examples",
+            Action::Theme => "theme",
+            Action::ZoomIn => "zoom-in",
+            Action::ZoomOut => "zoom-out",
+            Action::Help => "help",
+            Action::Motion => "motion",
+            Action::Quit => "quit",
         }
     }
 
@@ -352,12 +403,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_and_keys_are_unique() {
+    fn labels_keys_and_ids_are_unique() {
         let count = Action::all().count();
         let labels: HashSet<_> = Action::all().map(Action::label).collect();
         let keys: HashSet<_> = Action::all().map(Action::key).collect();
+        let ids: HashSet<_> = Action::all().map(Action::id).collect();
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
+        assert_eq!(ids.len(), count);
         assert_eq!(count, 33, "every action is in the menu");
     }
 

@@ -36,6 +36,7 @@ impl State {
     pub(super) fn shown_targets(&self) -> Vec<Focus> {
         let target = |action| Focus::Target(HitTarget::Action(action));
         let undo = self.offered_undo().map(target);
+        let close = self.close_button().map(|(action, _)| target(action));
         match self.overlay() {
             None => {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
@@ -58,7 +59,7 @@ impl State {
                     MenuEntry::Action(action) => Some(target(action)),
                     MenuEntry::Heading(_) | MenuEntry::DigitKeys => None,
                 });
-                actions.collect()
+                close.into_iter().chain(actions).collect()
             }
             Some(Overlay::Naming) => {
                 let signs = (0..self.known_signs().len()).map(HitTarget::Sign);
@@ -67,7 +68,8 @@ impl State {
             Some(Overlay::Examples) => {
                 let newest_first = (0..self.examples.len()).rev();
                 let examples = newest_first.map(|index| Focus::Target(HitTarget::Example(index)));
-                undo.into_iter().chain([target(Action::Hand)]).chain(examples).collect()
+                let head = close.into_iter().chain(undo).chain([target(Action::Hand)]);
+                head.chain(examples).collect()
             }
             Some(Overlay::Hand) => {
                 let buttons = [HitTarget::SavePoster, HitTarget::Close].map(Focus::Target);
@@ -100,6 +102,9 @@ impl State {
             Focus::Target(HitTarget::Map { .. }) => return None,
             Focus::Target(HitTarget::Action(action)) => action,
         };
+        if let Some((_, rect)) = self.close_button().filter(|&(closing, _)| closing == action) {
+            return Some(rect);
+        }
         let in_menu = self
             .layout
             .menu

@@ -16,6 +16,8 @@ use crate::{
 pub struct Control {
     /// What it is.
     pub target: HitTarget,
+    /// The name of that for programs: `clear`, `bar-7`.
+    pub id: String,
     /// Its label.
     pub label: String,
     /// The shortcut, as the menu shows it, if it has one.
@@ -58,6 +60,13 @@ impl State {
         self.told_equation().map(CanvasEquation::sentence)
     }
 
+    /// The message in the window, or else the explanation of the reading, if it is shown; empty if there is neither.
+    #[must_use]
+    pub fn status_in_words(&self) -> String {
+        let message = self.message().map(str::to_owned);
+        message.or_else(|| self.why_in_words()).unwrap_or_default()
+    }
+
     /// Everything that can be pressed now or later, in the order of Tab.
     #[must_use]
     pub fn controls(&self) -> Vec<Control> {
@@ -65,6 +74,7 @@ impl State {
             Focus::Slider => None,
             Focus::Target(target) => Some(Control {
                 target,
+                id: id_of(target),
                 label: self.label_of(target),
                 key: match target {
                     HitTarget::Action(action) => Some(action.key()),
@@ -120,8 +130,26 @@ impl State {
     }
 }
 
+fn id_of(target: HitTarget) -> String {
+    match target {
+        HitTarget::Action(action) => action.id().to_owned(),
+        HitTarget::Example(index) => format!("example-{index}"),
+        HitTarget::Bar(bar) => format!("bar-{bar}"),
+        HitTarget::Answer(digit) => format!("answer-{digit}"),
+        HitTarget::Sign(place) => format!("sign-{place}"),
+        HitTarget::AcceptName => "accept-name".to_owned(),
+        HitTarget::Digit(index) => format!("digit-{index}"),
+        HitTarget::Layer(layer) => format!("layer-{layer}"),
+        HitTarget::Map { layer, map } => format!("map-{layer}-{map}"),
+        HitTarget::SavePoster => "save-poster".to_owned(),
+        HitTarget::Close => "close".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::{
         drawing::{file::Drawing, strokes::Ink},
@@ -169,6 +197,8 @@ mod tests {
                 .iter()
                 .all(|control| control.rect.width > 0 && !control.label.is_empty())
         );
+        let ids: HashSet<&str> = controls.iter().map(|control| control.id.as_str()).collect();
+        assert!(ids.len() == controls.len() && ids.is_superset(&HashSet::from(["clear", "why", "bar-9"])));
         let target = clear.target;
         state.press(target);
         assert!(state.is_blank());

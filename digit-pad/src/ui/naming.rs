@@ -75,6 +75,20 @@ impl State {
         Effects::REPAINT
     }
 
+    /// What is typed in the dialog, and the place of its field; `None` without the dialog.
+    #[must_use]
+    pub fn name_field(&self) -> Option<(&str, Rect)> {
+        let is_open = self.overlay == Some(Overlay::Naming);
+        is_open.then_some((self.naming.name.as_str(), self.layout.naming.field))
+    }
+
+    /// Takes over all that is typed in the dialog, from a field that edits by itself.
+    pub fn set_name(&mut self, name: &str) -> Effects {
+        self.naming.name.clear();
+        let typed = name.chars().map(|character| self.typed(character));
+        typed.fold(Effects::REPAINT, |effects, typed| effects | typed)
+    }
+
     /// What a key does in the dialog; characters come by [`typed`](Self::typed).
     pub(super) fn key_in_naming(&mut self, key: Key, shift: bool) -> Effects {
         match (key, self.focused()) {
@@ -196,6 +210,21 @@ mod tests {
         };
         state.show_digits(vec![RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS)]);
         state
+    }
+
+    #[test]
+    fn a_field_of_the_page_has_the_name_and_its_place() {
+        let mut state = window(&[]);
+        assert_eq!(state.name_field(), None);
+        state.act(Action::NameSign);
+        assert_eq!(state.name_field(), Some(("", state.layout.naming.field)));
+        state.set_name("a star, and more");
+        assert_eq!(state.name_field().unwrap().0, "a star, and ");
+        state.set_name("pi");
+        press(&mut state, Key::Enter);
+        let label = Label::Sign(name("pi"));
+        assert_eq!(state.take_commands(), [Command::AddExample(label, 0)]);
+        assert_eq!(state.name_field(), None);
     }
 
     fn press(state: &mut State, key: Key) -> Effects {

@@ -1,10 +1,13 @@
 //! What the pointer is over: the selected digit, the target of a click, the canvas.
 
-use crate::ui::{
-    action::Action,
-    layout::HitTarget,
-    recognized_digit::RecognizedDigit,
-    state::{Held, Overlay, State, Tool},
+use crate::{
+    graphics::canvas::Rect,
+    ui::{
+        action::Action,
+        layout::HitTarget,
+        recognized_digit::RecognizedDigit,
+        state::{Held, Overlay, State, Tool},
+    },
 };
 
 /// The shape of the pointer.
@@ -132,6 +135,9 @@ impl State {
         if let Some(action) = self.offered_undo().filter(|_| self.undo_button().contains(x, y)) {
             return Some(HitTarget::Action(action));
         }
+        if let Some((action, _)) = self.close_button().filter(|(_, rect)| rect.contains(x, y)) {
+            return Some(HitTarget::Action(action));
+        }
         match self.overlay {
             None if self.name_button().is_some_and(|rect| rect.contains(x, y)) => {
                 Some(HitTarget::Action(Action::NameSign))
@@ -163,6 +169,16 @@ impl State {
                 hit.map(|(index, _)| HitTarget::Example(index))
             }
         }
+    }
+
+    /// The action that closes the overlay, and its button, if it has one.
+    pub(super) fn close_button(&self) -> Option<(Action, Rect)> {
+        let action = match self.overlay? {
+            Overlay::Menu => Action::Help,
+            Overlay::Examples => Action::Examples,
+            Overlay::Naming | Overlay::Hand => return None,
+        };
+        Some((action, self.layout.close_button()?))
     }
 
     /// The row of the bar chart at a window position, while a click on it can label the selected digit.

@@ -172,6 +172,8 @@ pub struct State {
     pub(super) commands: Vec<Command>,
     /// Whether the program can close its window.
     can_quit: bool,
+    /// Pixels in one of a style sheet, if fingers press.
+    fingers: Option<f32>,
 }
 
 impl State {
@@ -225,6 +227,7 @@ impl State {
             scrolled_rows: 0,
             commands: Vec::new(),
             can_quit: true,
+            fingers: None,
         }
     }
 
@@ -418,10 +421,23 @@ impl State {
         self.set_zoom(zoom_index.min(ZOOMS.len() - 1));
     }
 
+    /// Lays out the window for fingers, on a screen with that many pixels in one of a style sheet, or again for a pointer that is
+    /// more precise.
+    pub fn set_fingers(&mut self, density: Option<f32>) {
+        if self.fingers != density {
+            self.fingers = density;
+            self.show_panel(self.layout.active_panel);
+        }
+    }
+
     /// Lays out the window anew, with the given size and content of the panel, at the current zoom.
     pub(super) fn lay_out(&mut self, (width, height): (usize, usize), panel: Panel) {
         let zoom = ZOOMS[self.zoom_index];
-        self.layout = Layout::new(width, height, zoom, panel).with_signs(zoom, &self.signs);
+        let layout = match self.fingers {
+            None => Layout::new(width, height, zoom, panel),
+            Some(density) => Layout::for_fingers(width, height, zoom, density, panel),
+        };
+        self.layout = layout.with_signs(&self.signs);
         self.offer_training_actions();
     }
 

@@ -199,6 +199,11 @@ mod tests {
         assert_eq!(state.suggested_stroke().map(|stroke| stroke.digit), Some(7));
         let words = state.why_in_words().unwrap();
         assert!(words.contains("speaks for 1") && words.contains("7, 90"), "{words}");
+        assert_eq!(state.status_in_words(), words);
+        state.show_message("Saved");
+        assert_eq!(state.status_in_words(), "Saved");
+        state.act(Action::Why);
+        state.act(Action::Why);
         hover_bar(&mut state, 4);
         assert_eq!(state.suggested_stroke().map(|stroke| stroke.digit), Some(4));
         hover_bar(&mut state, 5);

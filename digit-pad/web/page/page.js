@@ -5,6 +5,7 @@ const element = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 const canvas = element("pad");
 const controls = element("controls");
+const field = element("field");
 // A reading changes many times in a stroke: it is announced when it rests.
 const REST = 400;
 
@@ -62,6 +63,20 @@ function showControls(pad) {
   if (hadFocus) (controls.contains(focused) ? focused : canvas).focus();
 }
 
+/** A text field over the one that the canvas shows: a phone's keyboard needs one, and so does writing that is composed. */
+function showField(pad) {
+  const place = JSON.parse(pad.field());
+  if (field.hidden === !place) return;
+  field.hidden = !place;
+  if (!place) return canvas.focus();
+  field.value = place.text;
+  for (const [property, length] of Object.entries({ left: place.x, top: place.y, width: place.width, height: place.height })) {
+    field.style[property] = `${length}px`;
+  }
+  field.oninput = () => pad.setField(field.value);
+  field.focus();
+}
+
 function keepsNothing() {
   try {
     localStorage.setItem("probe", "");
@@ -75,8 +90,10 @@ function keepsNothing() {
 async function start() {
   const name = build();
   if (!name) return fail("This browser has no WebAssembly, which the pad is made of. Every browser since 2017 has it.");
+  // Both files at once: the second is compiled while it comes.
+  const program = fetch(`./${name}/digit_pad_web_bg.wasm`);
   const { default: init, Pad } = await import(`./${name}/digit_pad_web.js`);
-  await init();
+  await init({ module_or_path: program });
   const pad = new Pad(canvas, () => new Worker(`worker.js?${name}`, { type: "module" }));
   const answer = announcer(element("answer"));
   const status = announcer(element("status"));
@@ -84,6 +101,7 @@ async function start() {
     answer(pad.answer());
     status(pad.status());
     showControls(pad);
+    showField(pad);
   };
   pad.onChange(show);
   show();

@@ -101,15 +101,19 @@ impl Wheel {
     }
 }
 
-/// The key of an event, if the window handles it: not in a text field, none of the system's, and none that a button of the page
+/// The key of an event, if the window handles it: not what is typed in a field, none of the system's, and none that a button of the page
 /// handles itself. Paste is an event of its own.
 pub(crate) fn key(event: &KeyboardEvent) -> Option<Event> {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let tag = target.map(|element| element.tag_name()).unwrap_or_default();
-    if matches!(tag.as_str(), "INPUT" | "TEXTAREA" | "SELECT") || event.alt_key() || event.is_composing() {
+    if event.alt_key() || event.is_composing() {
         return None;
     }
     let key = key_of_name(&event.key(), &event.code())?;
+    // The keys that end typing are not the field's.
+    if tag == "INPUT" && !matches!(key, Key::Enter | Key::Escape) {
+        return None;
+    }
     let control = event.ctrl_key() || event.meta_key();
     let is_of_page = key == Key::Tab || (tag == "BUTTON" && matches!(key, Key::Enter | Key::Space));
     // All others with Control are the browser's.

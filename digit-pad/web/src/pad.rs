@@ -7,6 +7,7 @@ use std::{
 
 use digit_pad::{
     app::{controller::Controller, settings::Settings},
+    graphics::canvas::Rect,
     recognition::model::Model,
     ui::{Cursor, Effects, Event, MIN_SIZE, Opening, Painter, State, in_words::Control},
 };
@@ -25,6 +26,9 @@ use crate::{
     page_host::{GivenImages, PageHost},
     panics,
 };
+
+/// The media feature of a display whose main pointer is a finger.
+const FINGERS: &str = "pointer: coarse";
 
 /// The digit pad.
 #[wasm_bindgen]
@@ -53,8 +57,8 @@ struct Content {
     pending: Effects,
     /// Pixels of the canvas in one of the page.
     scale: f64,
-    /// What was told last: answer, status, controls.
-    told: [String; 3],
+    /// What was told last: answer, status, controls, field.
+    told: [String; 4],
     on_change: Option<Function>,
 }
 
@@ -111,16 +115,10 @@ impl Pad {
         self.page.content.borrow().state.answer_in_words()
     }
 
-    /// The message in the window; empty if there is none.
+    /// The message in the window, or the explanation that it shows; empty if there is none.
     #[must_use]
     pub fn status(&self) -> String {
-        self.page
-            .content
-            .borrow()
-            .state
-            .message()
-            .unwrap_or_default()
-            .to_owned()
+        self.page.content.borrow().state.status_in_words()
     }
 
     /// What can be pressed, as JSON.
@@ -132,14 +130,22 @@ impl Pad {
     /// Presses a control.
     pub fn press(&self, id: &str) {
         let press = |content: &mut Content| {
-            let control = content
-                .state
-                .controls()
-                .into_iter()
-                .find(|control| id_of(control) == id);
+            let control = content.state.controls().into_iter().find(|control| control.id == id);
             control.map_or(Effects::default(), |control| content.state.press(control.target))
         };
         self.page.change(press);
+    }
+
+    /// Where a name is being typed, with what is typed, as JSON; or `null`.
+    #[must_use]
+    pub fn field(&self) -> String {
+        self.page.content.borrow().field()
+    }
+
+    /// Sets what is typed in the field.
+    #[wasm_bindgen(js_name = setField)]
+    pub fn set_field(&self, text: &str) {
+        self.page.change(|content| content.state.set_name(text));
     }
 
     /// Milliseconds that the last reading took in the network.
@@ -168,12 +174,6 @@ impl Pad {
     }
 }
 
-fn id_of(control: &Control) -> String {
-    let text = format!("{:?}", control.target);
-    let action = text.strip_prefix("Action(").and_then(|text| text.strip_suffix(')'));
-    action.unwrap_or(&text).to_owned()
-}
-
 /// The name of a cursor in style sheets.
 fn cursor(cursor: Cursor) -> &'static str {
     match cursor {
@@ -197,9 +197,15 @@ impl Content {
         let host = Box::new(PageHost::new(start_worker, given));
         let model = Model::embedded().map_err(in_words)?;
         let mut controller = Controller::new(model, host).map_err(in_words)?;
+        // A layout for fingers follows the display by itself.
+        let scale = if prefers(window, FINGERS) {
+            1.0
+        } else {
+            window.device_pixel_ratio() as f32
+        };
         let settings = kept::settings().unwrap_or_else(|| Settings {
             dark: !prefers(window, "prefers-color-scheme: light"),
-            ..Settings::at_scale(window.device_pixel_ratio() as f32)
+            ..Settings::at_scale(scale)
         });
         let document = kept::drawing();
         let mut state = State::new(settings.width, settings.height, Opening::Document(document));
@@ -233,17 +239,30 @@ impl Content {
         }
     }
 
+    /// A rectangle in pixels of the page.
+    fn place(&self, rect: Rect) -> [f64; 4] {
+        [rect.x, rect.y, rect.width, rect.height].map(|length| f64::from(length) / self.scale)
+    }
+
+    fn field(&self) -> String {
+        let field = self.state.name_field().map(|(text, rect)| {
+            let [x, y, width, height] = self.place(rect);
+            json!({ "text": text, "x": x, "y": y, "width": width, "height": height })
+        });
+        json!(field).to_string()
+    }
+
     fn controls(&self) -> String {
-        let place = |length: i32| f64::from(length) / self.scale;
         let one = |control: Control| {
+            let [x, y, width, height] = self.place(control.rect);
             json!({
-                "id": id_of(&control),
+                "id": control.id,
                 "label": control.label,
                 "key": control.key,
-                "x": place(control.rect.x),
-                "y": place(control.rect.y),
-                "width": place(control.rect.width),
-                "height": place(control.rect.height),
+                "x": x,
+                "y": y,
+                "width": width,
+                "height": height,
                 "enabled": control.is_enabled,
             })
         };
@@ -252,8 +271,13 @@ impl Content {
 
     /// What has changed of what the page tells.
     fn changed(&mut self) -> Option<Function> {
-        let status = self.state.message().unwrap_or_default().to_owned();
-        let told = [self.state.answer_in_words(), status, self.controls()];
+        let state = &self.state;
+        let told = [
+            state.answer_in_words(),
+            state.status_in_words(),
+            self.controls(),
+            self.field(),
+        ];
         if told == self.told {
             return None;
         }
@@ -384,7 +408,9 @@ impl Page {
         if rect.width() < 1.0 || rect.height() < 1.0 {
             return;
         }
+        let has_fingers = prefers(&self.window, FINGERS);
         let least = (MIN_SIZE.0 as f64 / rect.width()).max(MIN_SIZE.1 as f64 / rect.height());
+        let least = if has_fingers { 1.0 } else { least };
         let scale = self.window.device_pixel_ratio().max(least);
         let [width, height] = [rect.width(), rect.height()].map(|length| (length * scale).round() as usize);
         if (self.canvas.width() as usize, self.canvas.height() as usize) != (width, height) {
@@ -394,6 +420,8 @@ impl Page {
         }
         self.content.borrow_mut().scale = scale;
         self.apply([Event::Resized { width, height }]);
+        let density = has_fingers.then_some(scale as f32);
+        self.content.borrow_mut().state.set_fingers(density);
         self.change(|_| Effects::REPAINT);
     }
 

@@ -3,7 +3,10 @@
 use crate::{
     graphics::canvas::Rect,
     recognition::{normalization::SIDE, twins::TWINS},
-    ui::layout::{Layout, grid::Grid},
+    ui::layout::{
+        Layout,
+        grid::{FINGER, Grid},
+    },
 };
 
 /// The places of the page.
@@ -40,9 +43,9 @@ pub struct CardPlaces {
 
 impl Grid {
     pub(super) fn hand(&self) -> HandPlaces {
-        let margin = self.px(20.0);
+        let margin = self.px_or(20.0, 12.0);
         let (width, height) = (self.width - 2 * margin, self.height - 2 * margin);
-        let (button_height, gap) = (self.px(32.0), self.px(8.0));
+        let (button_height, gap) = (self.px_or(32.0, FINGER), self.px(8.0));
         let close = Rect::new(margin + width - self.px(72.0), margin, self.px(72.0), button_height);
         let save_width = self.px(112.0);
         let save = Rect::new(close.x - gap - save_width, margin, save_width, button_height);

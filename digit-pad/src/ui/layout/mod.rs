@@ -11,7 +11,7 @@ mod prediction;
 mod tool_bars;
 mod training;
 
-use self::grid::Grid;
+use self::grid::{FINGER, Grid};
 pub use self::{
     elements::{BarRow, Button, DEFAULT_SIZE, Focus, HitTarget, MIN_SIZE, MenuEntry, MenuRow, Panel},
     grid::text_scale,
@@ -102,27 +102,44 @@ pub struct Layout {
     pub hand: HandPlaces,
     /// The rows of the menu in the dialog.
     pub menu: Vec<MenuRow>,
+    /// The gap between the edge of a dialog and its content.
+    pub dialog_padding: i32,
+    /// Whether fingers press what it places.
+    pub for_fingers: bool,
     /// Grids for examples in the overlay, from few large cells to many small ones.
     example_grids: Vec<Vec<Rect>>,
+    /// The room for the bar chart.
+    chart: Rect,
+    grid: Grid,
 }
 
 impl Layout {
     /// The layout of a window of `width` × `height` pixels, with text and gaps enlarged by `zoom` as far as they fit.
     pub fn new(width: usize, height: usize, zoom: f32, active_panel: Panel) -> Self {
-        let grid = Grid::new(width, height, zoom);
+        Layout::on(Grid::new(width, height, zoom), (width, height), active_panel)
+    }
+
+    /// The layout for fingers, on a screen with `density` pixels in one of a style sheet.
+    pub fn for_fingers(width: usize, height: usize, zoom: f32, density: f32, active_panel: Panel) -> Self {
+        let grid = Grid::for_fingers(width, height, zoom, density);
+        Layout::on(grid, (width, height), active_panel)
+    }
+
+    fn on(grid: Grid, window: (usize, usize), active_panel: Panel) -> Self {
         let areas = grid.areas(active_panel);
-        let head = grid.head(areas.panel);
+        let head = grid.head(areas.columns.map_or(areas.panel, |[left, _]| left));
+        let chart = areas.columns.map_or(head.below, |[_, right]| grid.beside_head(right));
         let bar = grid.top_bar();
         let (tools, slider) = grid.tools(areas.toolbar);
         let mut buttons = [bar.buttons, tools].concat();
         let mut panel = areas.panel;
         if active_panel == Panel::Training {
-            let row = grid.take_button_row(&mut panel);
-            buttons.extend(grid.row(&[Action::Pause, Action::SlowMotion, Action::Stop], row));
+            let row = grid.take_button_row(&areas, &mut panel);
+            buttons.extend(grid.row(&[Action::Pause, Action::SlowMotion, Action::Stop], row, grid.px(6.0)));
         }
         let overlay = grid.overlay();
         Layout {
-            window: (width, height),
+            window,
             scale: grid.scale,
             active_panel,
             top_bar: bar.rect,
@@ -140,9 +157,9 @@ impl Layout {
             number_remarks: head.number_remarks,
             network_input_caption: head.network_input_caption,
             network_input: head.network_input,
-            bars_caption: grid.bars_captions(areas.panel, head.bottom)[0],
-            name_button: grid.bars_captions(areas.panel, head.bottom)[1],
-            bars: grid.bars(areas.panel, head.bottom, 10, 1),
+            bars_caption: grid.bars_captions(chart)[0],
+            name_button: grid.bars_captions(chart)[1],
+            bars: grid.bars(chart, 10, 1),
             notice: areas.notice,
             status: grid.status(areas.notice),
             question: grid.questions(areas.notice)[0],
@@ -155,18 +172,24 @@ impl Layout {
             menu: grid.menu(overlay),
             example_grids: grid.example_grids(overlay),
             overlay,
+            dialog_padding: grid.dialog_padding(),
+            for_fingers: grid.for_fingers,
+            chart,
+            grid,
         }
     }
 
-    /// The same with rows for these signs in the bar chart, at that zoom.
+    /// The same with rows for these signs in the bar chart.
     #[must_use]
-    pub(super) fn with_signs(mut self, zoom: f32, signs: &[SignName]) -> Self {
-        let grid = Grid::new(self.window.0, self.window.1, zoom);
-        let panel = grid.areas(self.active_panel).panel;
+    pub(super) fn with_signs(mut self, signs: &[SignName]) -> Self {
         let longest = signs.iter().map(|name| name.as_str().chars().count()).max();
-        let bottom = grid.head(panel).bottom;
-        self.bars = grid.bars(panel, bottom, 10 + signs.len(), longest.unwrap_or(1));
+        self.bars = self.grid.bars(self.chart, 10 + signs.len(), longest.unwrap_or(1));
         self
+    }
+
+    /// The width and height that are laid out, in pixels: at least those of the smallest window.
+    pub fn size(&self) -> (i32, i32) {
+        (self.grid.width, self.grid.height)
     }
 
     /// Changes the actions of the buttons below the training panel.
@@ -236,18 +259,27 @@ impl Layout {
         enough.or(self.example_grids.last()).map_or(&[], Vec::as_slice)
     }
 
+    /// The button that closes the overlay, for fingers: keys close it, and so does a press beside it, for which there is no
+    /// room.
+    pub fn close_button(&self) -> Option<Rect> {
+        let (side, edge) = (self.grid.px(FINGER), self.grid.px(4.0));
+        let (x, y) = (self.overlay.right() - side - edge, self.overlay.y + edge);
+        self.for_fingers.then_some(Rect::new(x, y, side, side))
+    }
+
     /// The Undo button, with its right end in the middle of that place's right side.
     pub(super) fn undo_button(&self, beside: Rect) -> Rect {
-        let (width, height) = (self.scaled(64.0).round() as i32, self.scaled(26.0).round() as i32);
+        let (width, height) = (self.grid.px_or(64.0, 80.0), self.grid.px_or(26.0, FINGER));
         let middle = beside.y + beside.height / 2;
         Rect::new(beside.right() - width, middle - height / 2, width, height)
     }
 
     /// The button in the head of the list of examples that opens the page of the user's hand.
     pub fn hand_button(&self) -> Rect {
-        let (width, height) = (self.scaled(88.0).round() as i32, self.scaled(26.0).round() as i32);
-        let inner = self.overlay.inset(self.scaled(28.0) as i32);
-        Rect::new(inner.right() - width, inner.y, width, height)
+        let (width, height) = (self.grid.px(88.0), self.grid.px_or(26.0, FINGER));
+        let inner = self.overlay.inset(self.dialog_padding);
+        let right = self.close_button().map_or(inner.right(), |close| close.x);
+        Rect::new(right - width, inner.y, width, height)
     }
 
     /// The track of the slider's knob: left end, right end and y.
@@ -312,15 +344,89 @@ mod tests {
     fn check(width: usize, height: usize) {
         for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
             for zoom in [0.85, 1.0, 1.5, 2.0] {
-                check_one(width, height, zoom, panel);
+                check_one(&Layout::new(width, height, zoom, panel));
             }
         }
     }
 
-    fn check_one(width: usize, height: usize, zoom: f32, panel: Panel) {
-        let layout = Layout::new(width, height, zoom, panel);
+    fn check_one(layout: &Layout) {
+        check_places(layout);
+        assert!(layout.example_grid(50).len() >= 50);
+        for pair in layout.bars.windows(2) {
+            assert_eq!(pair[0].row.bottom(), pair[1].row.y);
+        }
+        assert!(layout.canvas.y > layout.top_bar.bottom() && layout.panel.y > layout.top_bar.bottom());
+    }
+
+    /// Checks the layout for fingers: also that nothing is too small to press.
+    fn check_for_fingers(width: usize, height: usize, zoom: f32, density: f32) {
+        for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
+            let layout = Layout::for_fingers(width, height, zoom, density, panel);
+            check_places(&layout);
+            let case = format!("{width}×{height}, {density}, {panel:?}");
+            let unit = layout.scale;
+            let is_large = |rect: Rect, side: f32| rect.width.min(rect.height) as f32 + 1.0 >= side * unit;
+            for button in &layout.buttons {
+                // Eight in a row of the narrowest screen.
+                let side = if button.action.is_in_top_bar() { 41.0 } else { FINGER };
+                assert!(is_large(button.rect, side), "{button:?}, {case}");
+            }
+            let names = layout.naming;
+            let often = [
+                layout.welcome[1],
+                layout.welcome[2],
+                names.field,
+                names.accept,
+                names.chips[7],
+            ];
+            let page = [layout.hand_button(), layout.hand.save, layout.hand.close];
+            let closing = [layout.close_button().unwrap(), layout.undo_button(layout.status)];
+            for rect in often.into_iter().chain(closing).chain(page) {
+                assert!(is_large(rect, FINGER), "{rect:?}, {case}");
+            }
+            let rows = layout.bars.iter().map(|bar| bar.row);
+            let rows = rows.chain(layout.menu.iter().map(|row| row.rect)).chain(layout.answers);
+            for row in rows.chain([layout.name_button, layout.name_answer]) {
+                assert!(is_large(row, 24.0), "{row:?}, {case}");
+            }
+            assert!(
+                layout.canvas.width as f32 >= 200.0 * unit,
+                "{:?}, {case}",
+                layout.canvas
+            );
+            assert!(
+                layout.example_grid(50).iter().all(|&cell| is_large(cell, FINGER)),
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn fingers_have_room_on_every_screen() {
+        for (width, height) in [
+            (390, 844),
+            (360, 740),
+            (375, 553),
+            (412, 785),
+            (320, 568),
+            (768, 1024),
+            (1280, 800),
+        ] {
+            for density in [1, 2, 3] {
+                for zoom in [0.85, 1.0, 2.0] {
+                    let density_of_screen = density as f32;
+                    check_for_fingers(density * width, density * height, zoom, density_of_screen);
+                    check_for_fingers(density * height, density * width, zoom, density_of_screen);
+                }
+            }
+        }
+    }
+
+    /// Checks what any layout has to be.
+    fn check_places(layout: &Layout) {
+        let (width, height) = layout.window;
         let window = Rect::new(0, 0, width as i32, height as i32);
-        let places = places(&layout);
+        let places = places(layout);
         for (i, &a) in places.iter().enumerate() {
             assert!(inside(window, a), "{width}×{height}: {a:?} leaves the window");
             for &b in &places[i + 1..] {
@@ -332,11 +438,7 @@ mod tests {
         }
         assert_eq!(layout.canvas.width, layout.canvas.height, "{width}×{height}");
         assert_eq!(layout.network_input.width % SIDE as i32, 0);
-        assert!(
-            inside(window, layout.overlay)
-                && layout.example_grid(12).len() >= 12
-                && layout.example_grid(50).len() >= 50
-        );
+        assert!(inside(window, layout.overlay) && layout.example_grid(12).len() >= 12);
         for count in [0, 12, 50, 5_000] {
             assert!(
                 layout
@@ -345,10 +447,9 @@ mod tests {
                     .all(|&example| inside(layout.overlay, example))
             );
         }
-        check_rows(&layout);
-        check_notice(&layout);
+        check_rows(layout);
+        check_notice(layout);
         assert!(layout.buttons.iter().all(|button| button.rect.width >= 22));
-        assert!(layout.canvas.y > layout.top_bar.bottom() && layout.panel.y > layout.top_bar.bottom());
         for button in &layout.buttons {
             let is_in_bar = inside(layout.top_bar, button.rect);
             assert_eq!(is_in_bar, Action::is_in_top_bar(button.action), "{:?}", button.action);
@@ -386,8 +487,12 @@ mod tests {
             let (x, y) = (bar.row.x + bar.row.width / 2, bar.row.y + bar.row.height / 2);
             assert_eq!(layout.bar_at(x as f32, y as f32), Some(digit));
         }
-        for pair in layout.bars.windows(2) {
-            assert_eq!(pair[0].row.bottom(), pair[1].row.y);
+        for (i, bar) in layout.bars.iter().enumerate() {
+            let mut others = layout.bars[..i].iter();
+            assert!(
+                others.all(|other| other.row.intersection(&bar.row).is_empty()),
+                "{bar:?}"
+            );
         }
     }
 

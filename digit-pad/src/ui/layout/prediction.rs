@@ -3,11 +3,17 @@
 use crate::{
     graphics::canvas::Rect,
     recognition::normalization::SIDE,
-    ui::layout::{elements::BarRow, grid::Grid},
+    ui::layout::{
+        elements::BarRow,
+        grid::{FINGER, Grid},
+    },
 };
 
 /// Most width of the labels of the bar chart, in pixels at scale 1.
 const MAX_LABEL: f32 = 76.0;
+
+/// Least height of a row of the bar chart that a finger presses, in pixels at scale 1.
+const LEAST_ROW: f32 = 24.0;
 
 /// The upper part of the prediction panel.
 pub(super) struct PredictionHead {
@@ -19,7 +25,8 @@ pub(super) struct PredictionHead {
     pub(super) number_remarks: [Rect; 2],
     pub(super) network_input_caption: Rect,
     pub(super) network_input: Rect,
-    pub(super) bottom: i32,
+    /// The room for the bar chart and its caption, under it.
+    pub(super) below: Rect,
 }
 
 impl Grid {
@@ -28,7 +35,7 @@ impl Grid {
         // Aligns the tops of its capitals with the top of the canvas.
         let caption_y = panel.y - self.px(4.0);
         let top = panel.y + self.px(22.0);
-        let side = SIDE as i32 * (self.px(112.0) / SIDE as i32);
+        let side = SIDE as i32 * (self.px_or(112.0, 84.0) / SIDE as i32).max(1);
         let network_input = Rect::new(panel.right() - side, top, side, side);
         let input_caption_width = side.max(self.px(116.0));
         let network_input_caption = Rect::new(
@@ -81,18 +88,22 @@ impl Grid {
             remark,
             network_input_caption,
             network_input,
-            bottom,
+            below: {
+                let y = bottom + self.px_or(10.0, 6.0);
+                Rect::new(panel.x, y, panel.width, panel.bottom() - y)
+            },
         }
     }
 
-    /// The caption of the bar chart, under the head, and the button that names a sign beside it.
-    pub(super) fn bars_captions(&self, panel: Rect, head_bottom: i32) -> [Rect; 2] {
-        self.with_name_button(Rect::new(
-            panel.x,
-            head_bottom + self.px(10.0),
-            panel.width,
-            self.px(18.0),
-        ))
+    /// The room for the bar chart in a column of its own, with its caption in line with that of the head.
+    pub(super) fn beside_head(&self, column: Rect) -> Rect {
+        let above = self.px(9.0);
+        Rect::new(column.x, column.y - above, column.width, column.height + above)
+    }
+
+    /// The caption at the top of the room for the bar chart, and the button that names a sign beside it.
+    pub(super) fn bars_captions(&self, room: Rect) -> [Rect; 2] {
+        self.with_name_button(Rect::new(room.x, room.y, room.width, self.px_or(18.0, 28.0)))
     }
 
     /// A line of text, and at its end the button that names a sign.
@@ -104,10 +115,31 @@ impl Grid {
         ]
     }
 
-    /// The bar chart of `count` rows, whose labels have up to `letters` letters. Its last row ends with the panel, unless the rows would be too far apart.
-    pub(super) fn bars(&self, panel: Rect, head_bottom: i32, count: usize, letters: usize) -> Vec<BarRow> {
-        let [caption, _] = self.bars_captions(panel, head_bottom);
-        let top = caption.bottom() + self.px(11.0);
+    /// The bar chart of `count` rows, whose labels have up to `letters` letters, in the room for it and its caption: one under the
+    /// other, or in two columns where a finger could not tell them apart.
+    pub(super) fn bars(&self, room: Rect, count: usize, letters: usize) -> Vec<BarRow> {
+        let [caption, _] = self.bars_captions(room);
+        let top = caption.bottom() + self.px_or(11.0, 8.0);
+        let is_dense = (room.bottom() - top) < count as i32 * self.px(LEAST_ROW);
+        if !(self.for_fingers && is_dense) {
+            return self.column_of_bars(room, (caption.bottom(), top), count, letters);
+        }
+        let gap = self.px(20.0);
+        let half = Rect {
+            width: (room.width - gap) / 2,
+            ..room
+        };
+        let other = Rect {
+            x: room.right() - half.width,
+            ..half
+        };
+        let rows = count.div_ceil(2);
+        let column = |room| self.column_of_bars(room, (caption.bottom(), top), rows, letters);
+        column(half).into_iter().chain(column(other)).take(count).collect()
+    }
+
+    /// Bars under a caption with that bottom, from that top. The last row ends with the room, unless the rows would be too far apart.
+    fn column_of_bars(&self, panel: Rect, (caption, top): (i32, i32), count: usize, letters: usize) -> Vec<BarRow> {
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.36 * room / count as f32)
             .clamp(self.scaled(7.0), self.scaled(20.0))
@@ -122,7 +154,7 @@ impl Grid {
         let above = ((pitch - thickness) / 2.0) as i32;
         let row = |i| {
             let y = track_y(i);
-            let row_y = (y - above).max(caption.bottom());
+            let row_y = (y - above).max(caption);
             let bottom = (track_y(i + 1) - above).min(panel.bottom() + self.px(6.0));
             let track = Rect::new(track_x, y, percent_x - gap - track_x, thickness as i32);
             let text_y = y + (track.height - text_height) / 2;
@@ -158,15 +190,24 @@ impl Grid {
         })
     }
 
-    /// Three cells in a row at the bottom of the canvas.
+    /// Three cells in a row at the bottom of the canvas, with room for a line under them; on a narrow canvas the first above the
+    /// others.
     pub(super) fn welcome(&self, canvas: Rect) -> [Rect; 3] {
-        let (gap, height) = (self.px(8.0), self.px(34.0));
+        let (gap, height) = (self.px(8.0), self.px_or(34.0, FINGER));
+        let lowest = canvas.bottom() - height - self.px(30.0);
+        let y = (canvas.bottom() - canvas.height * 14 / 100 - height / 2).min(lowest);
         let widths = [84.0, 116.0, 116.0].map(|width| self.px(width));
         let all: i32 = widths.iter().sum::<i32>() + 2 * gap;
-        let (y, mut x) = (
-            canvas.bottom() - canvas.height * 14 / 100 - height / 2,
-            canvas.x + (canvas.width - all) / 2,
-        );
+        if all > canvas.width {
+            let (line, width) = (self.px(24.0), widths[1].min((canvas.width - gap) / 2));
+            let middle = canvas.x + canvas.width / 2;
+            return [
+                Rect::new(canvas.x, y - line, canvas.width, line),
+                Rect::new(middle - gap / 2 - width, y, width, height),
+                Rect::new(middle + gap / 2, y, width, height),
+            ];
+        }
+        let mut x = canvas.x + (canvas.width - all) / 2;
         widths.map(|width| {
             let rect = Rect::new(x, y, width, height);
             x = rect.right() + gap;

@@ -4,12 +4,18 @@ use crate::{
     graphics::canvas::Rect,
     ui::{
         action::Action,
-        layout::{elements::Button, grid::Grid},
+        layout::{
+            elements::Button,
+            grid::{Areas, FINGER, Grid},
+        },
     },
 };
 
 /// Smallest width of a window whose top bar has labels, in pixels at scale 1.
 const LABELS_FROM: f32 = 900.0;
+
+/// Smallest width of a window for fingers whose top bar has all buttons, in pixels at scale 1.
+const ALL_FOR_FINGERS: f32 = 560.0;
 
 /// Side of an icon beside a label, in pixels at scale 1.
 pub const BAR_ICON: f32 = 18.0;
@@ -35,8 +41,13 @@ impl Grid {
             buttons: Vec::new(),
             separators: Vec::new(),
         };
-        let (edge, gap, inset) = (self.px(10.0), self.px(2.0), self.px(6.0));
+        let (edge, gap, inset) = (self.px_or(10.0, 6.0), self.px(2.0), self.px_or(6.0, 4.0));
         let height = bar.rect.height - 2 * inset;
+        if self.for_fingers && self.width < self.px(ALL_FOR_FINGERS) {
+            let row = Rect::new(edge, inset, self.width - 2 * edge, height);
+            bar.buttons = self.row(&Action::SHORT_TOP_BAR, row, gap);
+            return bar;
+        }
         let mut x = edge;
         for (i, group) in Action::TOP_BAR.iter().enumerate() {
             if i > 0 {
@@ -67,13 +78,13 @@ impl Grid {
 
     /// The height of the top bar.
     pub(super) fn top_bar_height(&self) -> i32 {
-        self.px(48.0)
+        self.px_or(48.0, 8.0 + FINGER)
     }
 
     fn bar_button_width(&self, action: Action, has_labels: bool) -> i32 {
         match action.short_label().filter(|_| has_labels) {
             Some(label) => self.px(14.0 + BAR_ICON + BAR_LABEL_GAP + text_width(label)),
-            None => self.px(38.0),
+            None => self.px_or(38.0, FINGER),
         }
     }
 
@@ -98,8 +109,8 @@ impl Grid {
     }
 
     /// Buttons of equal width that fill a row.
-    pub(super) fn row(&self, actions: &[Action], area: Rect) -> Vec<Button> {
-        let (count, gap) = (actions.len() as i32, self.px(6.0));
+    pub(super) fn row(&self, actions: &[Action], area: Rect, gap: i32) -> Vec<Button> {
+        let count = actions.len() as i32;
         let left = |i: i32| area.x + i * (area.width + gap) / count;
         let button = |(i, &action): (i32, &Action)| Button {
             action,
@@ -108,9 +119,14 @@ impl Grid {
         (0..).zip(actions).map(button).collect()
     }
 
-    /// Shortens the panel by a row of buttons at its bottom, and returns that row.
-    pub(super) fn take_button_row(&self, panel: &mut Rect) -> Rect {
-        let (height, gap) = (self.px(40.0), self.px(12.0));
+    /// The row of buttons of a panel: beside the notice, if that has room, or else at the bottom of the panel, which is
+    /// shortened by it.
+    pub(super) fn take_button_row(&self, areas: &Areas, panel: &mut Rect) -> Rect {
+        if let Some([_, right]) = areas.columns {
+            let row = self.notice_row(areas.notice);
+            return Rect::new(right.x, row.y, right.width, row.height);
+        }
+        let (height, gap) = (self.px_or(40.0, FINGER), self.px_or(12.0, 8.0));
         panel.height -= height + gap;
         Rect::new(panel.x, panel.bottom() + gap, panel.width, height)
     }

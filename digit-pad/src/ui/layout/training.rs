@@ -31,14 +31,20 @@ pub struct TrainingPlaces {
     pub filters: Rect,
 }
 
+/// Lower panels have no room for the filters, in pixels at scale 1.
+const LOW: f32 = 285.0;
+
 impl Layout {
     /// The places of the training panel.
     pub fn training(&self) -> TrainingPlaces {
         let panel = self.panel;
         let px = |length: f32| self.scaled(length).round() as i32;
         let title = Rect::new(panel.x, panel.y, panel.width, px(24.0));
-        let reading = Rect::new(panel.x, title.bottom() + px(8.0), panel.width, px(72.0));
-        let side = 28 * (px(66.0) / 28).max(1);
+        // A low panel does without the filters.
+        let is_low = panel.height < px(LOW);
+        let reading_height = px(if is_low { 56.0 } else { 72.0 });
+        let reading = Rect::new(panel.x, title.bottom() + px(8.0), panel.width, reading_height);
+        let side = 28 * ((reading_height - px(6.0)) / 28).max(1);
         let drawing = Rect::new(reading.x, reading.y + (reading.height - side) / 2, side, side);
         let guess = Rect::new(drawing.right() + px(12.0), reading.y, px(40.0), reading.height);
         let bars_width = ((reading.right() - guess.right()) * 60 / 100).min(px(320.0));
@@ -53,9 +59,11 @@ impl Layout {
         let across = |y: i32, height: i32| Rect::new(panel.x + margin, y, panel.width - margin - px(8.0), height);
         let strip = across(reading.bottom() + px(12.0), px(18.0));
         let filters_height = px(30.0).max(panel.height / 10).min(px(64.0));
+        let filters_height = if is_low { 0 } else { filters_height };
         let filters = Rect::new(panel.x, panel.bottom() - filters_height, panel.width, filters_height);
-        let filters_caption = Rect::new(panel.x, filters.y - px(18.0), panel.width, px(16.0));
-        let scrubber = across(filters_caption.y - px(24.0), px(18.0));
+        let [caption_room, caption_height] = if is_low { [0, 0] } else { [px(18.0), px(16.0)] };
+        let filters_caption = Rect::new(panel.x, filters.y - caption_room, panel.width, caption_height);
+        let scrubber = across(filters_caption.y - px(if is_low { 18.0 } else { 24.0 }), px(18.0));
         let labels = Rect::new(panel.x, scrubber.y - px(16.0), panel.width, px(15.0));
         let top = strip.bottom() + px(6.0);
         let plot = across(top, (labels.y - px(2.0) - top).max(px(20.0)));

@@ -47,6 +47,11 @@ impl SceneBuilder<'_> {
         });
     }
 
+    /// The first text, or the second where fingers press instead of keys and a pointer.
+    pub(super) fn hint<'a>(&self, text: &'a str, for_fingers: &'a str) -> &'a str {
+        if self.layout.for_fingers { for_fingers } else { text }
+    }
+
     /// Adds a filled rectangle with rounded corners and a border.
     pub(super) fn bordered_box(&mut self, rect: Rect, radius: f32, color: Color) {
         self.items.push(Item::Fill { rect, radius, color });

@@ -68,7 +68,13 @@ impl SceneBuilder<'_> {
         let invitation = self.layout.welcome[0];
         self.text(invitation, "Draw here", Face::Medium, 15.0, Align::Center, theme.muted);
         let (canvas, gap) = (self.layout.canvas, self.layout.scaled(6.0) as i32);
-        let line = Rect::new(canvas.x, invitation.bottom() + gap, canvas.width, invitation.height / 2);
+        let button = self.layout.welcome[1];
+        let line = Rect::new(
+            canvas.x,
+            button.bottom() + gap,
+            canvas.width,
+            self.layout.scaled(17.0) as i32,
+        );
         let detail = "a digit, a number, or 3 + 4 =";
         self.text(line, detail, Face::Medium, 13.0, Align::Center, theme.muted);
         for (button, label) in state.welcome_buttons().iter().zip(["Random digit", "Open a photo"]) {

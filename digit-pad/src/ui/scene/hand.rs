@@ -45,6 +45,7 @@ impl SceneBuilder<'_> {
             &[
                 "How you write the ten digits, beside MNIST's 60,000 training images",
                 "Your ten digits beside MNIST's",
+                "Beside MNIST's digits",
             ],
             page.subtitle.width,
         );

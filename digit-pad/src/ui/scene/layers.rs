@@ -14,7 +14,7 @@ use crate::{
     },
     ui::{
         layer_view::map_at,
-        layout::{HitTarget, LayerRow, MIN_SIZE},
+        layout::{HitTarget, LayerRow},
         recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item, status::elided},
         state::State,
@@ -308,9 +308,9 @@ impl SceneBuilder<'_> {
         let picture = if has_map { side } else { 0 };
         let size = (side + 2 * padding, picture + 2 * line + 2 * padding);
         let gap = layout.scaled(8.0) as i32;
-        let place = |from: i32, to: i32, length: i32, end: usize| {
+        let place = |from: i32, to: i32, length: i32, end: i32| {
             let after = to + gap;
-            if after + length + 4 <= end as i32 {
+            if after + length + 4 <= end {
                 after
             } else {
                 (from - gap - length).max(4)
@@ -318,8 +318,8 @@ impl SceneBuilder<'_> {
         };
         let tile = close_up.tile;
         let rect = Rect::new(
-            place(tile.x, tile.right(), size.0, layout.window.0.max(MIN_SIZE.0)),
-            place(tile.y, tile.bottom(), size.1, layout.window.1.max(MIN_SIZE.1)),
+            place(tile.x, tile.right(), size.0, layout.size().0),
+            place(tile.y, tile.bottom(), size.1, layout.size().1),
             size.0,
             size.1,
         );

@@ -185,8 +185,12 @@ mod tests {
 
     /// The first text that does not fit its rectangle.
     fn overflow(width: usize, height: usize, prediction: Option<Prediction>) -> Option<String> {
+        overflow_in(window(width, height, prediction))
+    }
+
+    fn overflow_in(mut state: State) -> Option<String> {
         static TEXT: LazyLock<Text> = LazyLock::new(Text::new);
-        let mut state = window(width, height, prediction);
+        let (width, height) = state.layout().window;
         let row = state.layout().bars[8].row;
         state.apply(Event::PointerMoved {
             x: row.x as f32,
@@ -212,6 +216,38 @@ mod tests {
                     for (known, height) in [(true, height), (false, height), (true, 480), (false, 480)] {
                         assert_eq!(overflow(width, height, Some(prediction(known, probabilities))), None);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_fits_screens_for_fingers() {
+        for (width, height, density) in [
+            (390, 844, 1.0),
+            (1170, 2532, 3.0),
+            (844, 390, 1.0),
+            (750, 1106, 2.0),
+            (1024, 768, 1.0),
+        ] {
+            for prediction in [None, Some(true), Some(false)] {
+                for action in [
+                    None,
+                    Some(Action::Layers),
+                    Some(Action::Help),
+                    Some(Action::Examples),
+                    Some(Action::NameSign),
+                ] {
+                    let mut probabilities = [0.0; 10];
+                    (probabilities[4], probabilities[8]) = (0.888, 0.112);
+                    let mut state = window(
+                        width,
+                        height,
+                        prediction.map(|known| self::prediction(known, probabilities)),
+                    );
+                    state.set_fingers(Some(density));
+                    action.map(|action| state.act(action));
+                    assert_eq!(overflow_in(state), None, "{action:?} at {density}");
                 }
             }
         }

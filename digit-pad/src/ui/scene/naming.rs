@@ -55,7 +55,7 @@ impl SceneBuilder<'_> {
         let can_accept = state.typed_label().is_some();
         let color = if can_accept { theme.text } else { theme.muted };
         self.text(places.accept, "Teach", Face::SemiBold, 14.0, Align::Center, color);
-        let hint = "Enter teaches it, Esc cancels.";
+        let hint = self.hint("Enter teaches it, Esc cancels.", "Tap outside to cancel.");
         self.text(places.hint, hint, Face::Medium, 13.0, Align::Left, theme.muted);
         for (place, (name, rect)) in state.sign_chips().into_iter().enumerate() {
             let color = self.button_color(state, Some(HitTarget::Sign(place)));
@@ -74,7 +74,10 @@ impl SceneBuilder<'_> {
         let inner = Rect::new(inner.x, field.y, inner.width, field.height);
         let typed = &state.naming.name;
         let (text, color) = if typed.is_empty() {
-            ("A name: A, pi, star".to_owned(), theme.muted)
+            (
+                self.hint("A name: A, pi, star", "A name, as pi").to_owned(),
+                theme.muted,
+            )
         } else {
             (format!("{typed}|"), theme.text)
         };

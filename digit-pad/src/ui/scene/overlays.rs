@@ -14,9 +14,12 @@ use crate::{
     },
 };
 
+/// Width of the longest label of the menu, in em.
+const LONGEST_LABEL: f32 = 12.8;
+
 impl SceneBuilder<'_> {
-    /// Dims the window and adds an empty dialog; returns the area inside its padding.
-    fn dialog(&mut self, title: &str) -> Rect {
+    /// Dims the window and adds an empty dialog with the button that closes it, if it has one; returns the area inside its padding.
+    fn dialog(&mut self, title: &str, state: &State) -> Rect {
         let (layout, theme) = (self.layout, self.theme);
         let (width, height) = (layout.window.0 as i32, layout.window.1 as i32);
         self.items.push(Item::Veil {
@@ -25,16 +28,18 @@ impl SceneBuilder<'_> {
         });
         let radius = layout.scaled(16.0);
         self.bordered_box(layout.overlay, radius, theme.button);
-        let padding = layout.scaled(28.0) as i32;
-        let inner = layout.overlay.inset(padding);
+        let inner = layout.overlay.inset(layout.dialog_padding);
         let head = Rect::new(inner.x, inner.y, inner.width, layout.scaled(26.0) as i32);
         self.text(head, title, Face::SemiBold, 20.0, Align::Left, theme.text);
+        if let Some((_, rect)) = state.close_button() {
+            self.text(rect, "×", Face::Medium, 26.0, Align::Center, theme.text);
+        }
         inner
     }
 
     /// The menu of all actions, each with its key.
     pub(super) fn menu(&mut self, state: &State) {
-        let (inner, theme, layout) = (self.dialog("Menu"), self.theme, self.layout);
+        let (inner, theme, layout) = (self.dialog("Menu", state), self.theme, self.layout);
         for row in &layout.menu {
             match row.entry {
                 MenuEntry::Heading(heading) => {
@@ -51,6 +56,9 @@ impl SceneBuilder<'_> {
                 MenuEntry::DigitKeys => self.menu_texts(row.rect, "Label the digit", "0–9", theme.muted),
                 MenuEntry::Action(action) => self.menu_action(action, row.rect, state),
             }
+        }
+        if layout.for_fingers {
+            return;
         }
         let line = layout.scaled(18.0) as i32;
         let footer = Rect::new(inner.x, inner.bottom() - line, inner.width, line);
@@ -78,6 +86,11 @@ impl SceneBuilder<'_> {
     /// A label at the left and a key at the right of a row.
     fn menu_texts(&mut self, rect: Rect, label: &str, key: &str, color: Color) {
         let inner = self.row_text(rect);
+        if self.layout.for_fingers {
+            // Without keys, but in more columns.
+            let size = (inner.width as f32 / self.layout.scaled(LONGEST_LABEL)).min(13.0);
+            return self.text(inner, label, Face::Medium, size, Align::Left, color);
+        }
         self.text(inner, label, Face::Medium, 13.0, Align::Left, color);
         self.text(inner, key, Face::SemiBold, 12.0, Align::Right, self.theme.muted);
     }
@@ -90,19 +103,26 @@ impl SceneBuilder<'_> {
 
     /// The user's examples, newest first.
     pub(super) fn examples(&mut self, state: &State) {
-        let inner = self.dialog("Your examples");
+        let inner = self.dialog("Your examples", state);
         self.hand_button(state);
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
         let cells = state.example_cells();
         let text = match state.examples().len().saturating_sub(cells.len()) {
             _ if cells.is_empty() => {
-                "No examples yet. Draw a digit and press its key, 0 to 9, or a sign and press A, to add one.".to_owned()
+                let keys =
+                    "No examples yet. Draw a digit and press its key, 0 to 9, or a sign and press A, to add one.";
+                let taps = "None yet: draw a digit, then tap its bar.";
+                self.hint(keys, taps).to_owned()
             }
-            0 => "Click an example to remove it. U: undo last example. F: remove all.".to_owned(),
-            others => format!(
-                "Click an example to remove it. U: undo last example. F: remove all. Scroll for {others} others."
-            ),
+            others => {
+                let keys = "Click an example to remove it. U: undo last example. F: remove all.";
+                let text = self.hint(keys, "Tap an example to remove it.");
+                match others {
+                    0 => text.to_owned(),
+                    others => format!("{text} Scroll for {others} others."),
+                }
+            }
         };
         self.text(hint_rect, &text, Face::Medium, 13.0, Align::Left, self.theme.muted);
         for (index, cell) in cells {

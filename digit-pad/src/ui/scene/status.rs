@@ -53,7 +53,10 @@ impl SceneBuilder<'_> {
                 Some(network) => format!("{network} · {}", duration(digit.prediction.microseconds)),
                 None => format!("Recognized in {}", duration(digit.prediction.microseconds)),
             },
-            (None, _) => state.network_in_use().unwrap_or_else(|| "Press H for help".to_owned()),
+            (None, _) => {
+                let help = || self.hint("Press H for help", "Ready").to_owned();
+                state.network_in_use().unwrap_or_else(help)
+            }
         };
         let rect = self.layout.status;
         self.text(rect, &status, Face::Medium, 13.0, Align::Left, self.theme.muted);

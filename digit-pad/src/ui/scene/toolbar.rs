@@ -9,7 +9,7 @@ use crate::{
     ui::{
         action::Action,
         icons::{ICON, icon},
-        layout::{BAR_ICON, BAR_LABEL_GAP, Button, Focus, HitTarget, MIN_SIZE, Panel},
+        layout::{BAR_ICON, BAR_LABEL_GAP, Button, Focus, HitTarget, Panel},
         scene::{builder::SceneBuilder, item::Item},
         state::{State, Tool},
     },
@@ -147,7 +147,7 @@ impl SceneBuilder<'_> {
         let (width, height) = (self.layout.scaled(8.2 * letters + 40.0), self.layout.scaled(30.0));
         let (width, height) = (width.round() as i32, height.round() as i32);
         let x = button.rect.x + (button.rect.width - width) / 2;
-        let max_x = (self.layout.window.0 as i32).max(MIN_SIZE.0 as i32) - width - 4;
+        let max_x = self.layout.size().0 - width - 4;
         let gap = self.layout.scaled(6.0) as i32;
         let y = if action.is_in_top_bar() {
             button.rect.bottom() + gap

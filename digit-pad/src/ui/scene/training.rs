@@ -337,7 +337,7 @@ impl SceneBuilder<'_> {
     fn filters(&mut self, places: &TrainingPlaces, shown: Option<&Snapshot>) {
         let Some(filters) = shown
             .map(|snapshot| &snapshot.filters)
-            .filter(|filters| filters.width > 1)
+            .filter(|filters| filters.width > 1 && places.filters.height > 0)
         else {
             return;
         };
