@@ -102,7 +102,7 @@ def main():
                 for figure in load(site):
                     report(task="load", **figure)
             for task, rows in (("read", READ), ("train", TRAIN)):
-                for round in range(options.rounds if task in options.tasks else 0):
+                for _ in range(options.rounds if task in options.tasks else 0):
                     if task == "train" and not options.peers:
                         report(task=task, **native())
                     for peer, page, how in rows:
