@@ -26,6 +26,12 @@ const STYLE: RemarkStyle = RemarkStyle {
     align: Align::Center,
 };
 
+/// What the page shows, in more or fewer words.
+const FOOTS: [&str; 2] = [
+    "The small pictures are MNIST's most similar. Of several examples, the most typical is shown.",
+    "The small pictures are MNIST's most similar.",
+];
+
 /// Length of the dashes around what is not there yet.
 const DASH: f32 = 5.0;
 
@@ -41,15 +47,16 @@ impl SceneBuilder<'_> {
         });
         let page = layout.hand;
         self.text(page.title, "My hand", Face::SemiBold, 20.0, Align::Left, theme.text);
-        let subtitle = self.fitting(
+        let subtitle = self.longest_that_fits(
             &[
                 "How you write the ten digits, beside MNIST's 60,000 training images",
                 "Your ten digits beside MNIST's",
                 "Beside MNIST's digits",
             ],
+            13.0,
             page.subtitle.width,
         );
-        self.text(page.subtitle, subtitle, Face::Medium, 13.0, Align::Left, theme.muted);
+        self.text(page.subtitle, &subtitle, Face::Medium, 13.0, Align::Left, theme.muted);
         self.page_button(page.save, "Save poster", HitTarget::SavePoster, state);
         self.page_button(page.close, "Close", HitTarget::Close, state);
         let hand = &state.hand_page.hand;
@@ -59,12 +66,6 @@ impl SceneBuilder<'_> {
             self.cells(hand, state);
         }
         self.foot(state);
-    }
-
-    /// The first of these texts that fits, or the last.
-    fn fitting<'t>(&self, texts: &[&'t str], width: i32) -> &'t str {
-        let fits = |text: &&&str| self.width_for(text, 13.0) <= width;
-        texts.iter().find(fits).or(texts.last()).unwrap_or(&"")
     }
 
     fn page_button(&mut self, rect: Rect, label: &str, target: HitTarget, state: &State) {
@@ -175,19 +176,14 @@ impl SceneBuilder<'_> {
         let button = state.offered_undo().map_or(0, |_| state.undo_button().width);
         let width = foot.width - button;
         let page = &state.hand_page;
-        let (text, color) = match (state.message(), &page.note) {
-            (Some(message), _) => (message, theme.text),
+        let (texts, color): (&[&str], _) = match (state.message(), &page.note) {
+            (Some(message), _) => (&[message], theme.text),
             (None, _) if page.hand.is_empty() => return,
-            (None, Some(note)) => (&note[..], theme.muted),
-            (None, None) if page.twins.is_none() => ("Looking for the most similar images of MNIST…", theme.muted),
-            (None, None) => {
-                let long =
-                    "The small pictures are MNIST's most similar. Of several examples, the most typical is shown.";
-                let text = self.fitting(&[long, "The small pictures are MNIST's most similar."], width);
-                (text, theme.muted)
-            }
+            (None, Some(note)) => (&[note], theme.muted),
+            (None, None) if page.twins.is_none() => (&["Looking for the most similar images of MNIST…"], theme.muted),
+            (None, None) => (&FOOTS, theme.muted),
         };
-        let text = elided(text, width as f32 / self.layout.scaled(13.0));
+        let text = self.longest_that_fits(texts, 13.0, width);
         self.text(Rect { width, ..foot }, &text, Face::Medium, 13.0, Align::Left, color);
     }
 }

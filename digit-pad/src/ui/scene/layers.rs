@@ -380,14 +380,11 @@ impl SceneBuilder<'_> {
     }
 
     /// The first text that fits the room; the last one is shortened if none does.
-    fn longest_that_fits(&self, texts: &[String], size: f32, room: i32) -> String {
-        let fits = |text: &&String| self.width_for(text, size) <= room;
-        let shortest = || {
-            texts
-                .last()
-                .map(|text| elided(text, room as f32 / self.layout.scaled(size)))
-        };
-        texts.iter().find(fits).cloned().or_else(shortest).unwrap_or_default()
+    pub(super) fn longest_that_fits(&self, texts: &[impl AsRef<str>], size: f32, room: i32) -> String {
+        let mut all = texts.iter().map(AsRef::as_ref);
+        let last = all.clone().next_back().unwrap_or_default();
+        all.find(|text| self.width_for(text, size) <= room)
+            .map_or_else(|| elided(last, room as f32 / self.layout.scaled(size)), str::to_owned)
     }
 
     /// Enough room for a text of that size.

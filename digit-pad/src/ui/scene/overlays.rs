@@ -63,14 +63,7 @@ impl SceneBuilder<'_> {
         let line = layout.scaled(18.0) as i32;
         let footer = Rect::new(inner.x, inner.bottom() - line, inner.width, line);
         let text = "Several digits side by side are read as a number. Esc closes what is open.";
-        self.text(
-            self.row_text(footer),
-            text,
-            Face::Medium,
-            12.0,
-            Align::Left,
-            theme.muted,
-        );
+        self.text(footer, text, Face::Medium, 12.0, Align::Left, theme.muted);
     }
 
     fn menu_action(&mut self, action: Action, rect: Rect, state: &State) {

@@ -342,12 +342,13 @@ impl SceneBuilder<'_> {
             return;
         };
         let count = filters.tiles.len() as i32;
-        let text = format!(
-            "What the first layer looks for: {count} filters of {}×{}",
-            filters.height, filters.width
-        );
+        let size = format!("{count} filters of {}×{}", filters.height, filters.width);
+        let texts = [
+            format!("What the first layer looks for: {size}"),
+            format!("First layer: {size}"),
+        ];
         let caption = places.filters_caption;
-        let text = elided(&text, caption.width as f32 / self.layout.scaled(11.5));
+        let text = self.longest_that_fits(&texts, 11.5, caption.width);
         self.text(caption, &text, Face::Medium, 11.5, Align::Left, self.theme.muted);
         let (area, gap) = (places.filters, self.layout.scaled(3.0).max(1.0) as i32);
         let fits = |&side: &i32| {
