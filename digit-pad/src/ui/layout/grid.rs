@@ -96,22 +96,20 @@ impl Grid {
         self.scaled(length).round() as i32
     }
 
-    /// Places the panel beside the canvas, or below it where that leaves a larger canvas.
+    /// Places the panel beside the canvas, or below it where that leaves a larger canvas. The canvas has the same place beside
+    /// each panel.
     pub(super) fn areas(&self, active_panel: Panel) -> Areas {
         let (margin, gap) = (self.px_or(16.0, 12.0), self.gap());
         let room_x = self.width - 2 * margin;
         let room_y = self.height - self.top_bar_height() - self.top_margin() - self.bottom_margin();
         let toolbar = self.toolbar_gap() + self.toolbar_height();
         let is_low = self.for_fingers && room_y < self.px(LOW);
-        let (min_width, max_width) = match active_panel {
-            _ if is_low => (self.px(COLUMNS), room_x),
-            Panel::Prediction => (self.px(264.0), self.px(380.0)),
-            Panel::Layers | Panel::Training => (self.px(310.0).max(room_x * 4 / 10), room_x * 6 / 10),
+        let (min_width, max_width) = if is_low {
+            (self.px(COLUMNS), room_x)
+        } else {
+            (self.px(310.0), self.px(380.0))
         };
-        let least_below = match active_panel {
-            Panel::Prediction => self.px_or(468.0, 352.0),
-            Panel::Layers | Panel::Training => self.px_or(468.0, 400.0),
-        };
+        let least_below = self.px_or(468.0, 400.0);
         let beside = (room_y - toolbar).min(room_x - gap - min_width);
         let below = room_x.min(room_y - toolbar - gap - least_below);
         let is_upright = self.for_fingers && self.height > self.width;
@@ -121,10 +119,14 @@ impl Grid {
         }
         let width = (room_x - gap - beside).min(max_width);
         if is_low {
-            self.panel_in_columns(beside, width)
-        } else {
-            self.panel_beside(beside, width)
+            return self.panel_in_columns(beside, width);
         }
+        let mut areas = self.panel_beside(beside, width);
+        if active_panel != Panel::Prediction {
+            let width = self.width - margin - areas.panel.x;
+            (areas.panel.width, areas.notice.width) = (width, width);
+        }
+        areas
     }
 
     fn gap(&self) -> i32 {

@@ -333,6 +333,8 @@ mod tests {
         places
     }
 
+    const PANELS: [Panel; 3] = [Panel::Prediction, Panel::Layers, Panel::Training];
+
     fn laid_out(width: usize, height: usize) -> Layout {
         Layout::new(width, height, 1.0, Panel::Prediction)
     }
@@ -342,10 +344,13 @@ mod tests {
     }
 
     fn check(width: usize, height: usize) {
-        for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
-            for zoom in [0.85, 1.0, 1.5, 2.0] {
-                check_one(&Layout::new(width, height, zoom, panel));
-            }
+        for zoom in [0.85, 1.0, 1.5, 2.0] {
+            let layouts = PANELS.map(|panel| Layout::new(width, height, zoom, panel));
+            layouts.iter().for_each(check_one);
+            assert!(
+                layouts.iter().all(|layout| layout.canvas == layouts[0].canvas),
+                "it jumps"
+            );
         }
     }
 
@@ -360,8 +365,10 @@ mod tests {
 
     /// Checks the layout for fingers: also that nothing is too small to press.
     fn check_for_fingers(width: usize, height: usize, zoom: f32, density: f32) {
-        for panel in [Panel::Prediction, Panel::Layers, Panel::Training] {
-            let layout = Layout::for_fingers(width, height, zoom, density, panel);
+        let layouts = PANELS.map(|panel| (panel, Layout::for_fingers(width, height, zoom, density, panel)));
+        let canvas = layouts[0].1.canvas;
+        for (panel, layout) in layouts {
+            assert_eq!(layout.canvas, canvas, "it jumps");
             check_places(&layout);
             let case = format!("{width}×{height}, {density}, {panel:?}");
             let unit = layout.scale;
