@@ -148,6 +148,7 @@ mod tests {
 
     use super::*;
     use crate::teaching::example_file::ExampleFile;
+    use crate::{drawing::strokes::Ink, geometry::Point};
 
     fn kept(path: PathBuf) -> Option<Box<dyn KeptExamples>> {
         Some(Box::new(ExampleFile(path)))
@@ -205,6 +206,20 @@ mod tests {
             }
         });
         assert_eq!(open(&path).examples().len(), 40);
+    }
+
+    #[test]
+    fn what_was_drawn_with_another_pen_is_removed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&folder.path().join("examples.jsonl"));
+        let mut ink = Ink::new();
+        ink.set_pen(17.3);
+        ink.pen_down(Point::new(200.0, 120.0));
+        ink.pen_up(Point::new(360.0, 440.0));
+        store.add(Example::new(7, ink).unwrap()).unwrap();
+        store.add(example(1, 1.0)).unwrap();
+        store.remove([0]).unwrap();
+        assert_eq!(labels(&store), [1]);
     }
 
     #[test]

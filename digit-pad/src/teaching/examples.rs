@@ -58,9 +58,10 @@ impl Examples {
         self.0[index..].rotate_right(1);
     }
 
-    /// Removes every example that equals one of these.
+    /// Removes every example that is the same line of a file as one of these: a file does not have the width of the pen.
     pub(crate) fn remove_equal(&mut self, removed: &[Example]) {
-        self.0.retain(|example| !removed.contains(example));
+        let removed: Vec<String> = removed.iter().map(Example::to_json).collect();
+        self.0.retain(|example| !removed.contains(&example.to_json()));
     }
 
     /// Removes all examples.
