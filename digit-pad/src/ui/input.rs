@@ -39,10 +39,21 @@ impl State {
 
     /// Performs an action if it is available. Actions on the drawing or the network close the menu.
     pub fn act(&mut self, action: Action) -> Effects {
+        let hides_drawing = matches!(self.overlay, Some(Overlay::Examples | Overlay::Hand));
+        let action = match action {
+            // What is undone there is what was done there, and not a stroke that is out of sight.
+            Action::Undo if hides_drawing => match self.offered_undo() {
+                Some(offered) => offered,
+                None => return Effects::default(),
+            },
+            Action::Redo if hides_drawing => return Effects::default(),
+            action => action,
+        };
         if !self.is_enabled(action) {
             return Effects::default();
         }
-        if action != Action::Help {
+        let closes = hides_drawing && matches!(action, Action::Examples | Action::Hand);
+        if action != Action::Help && !closes {
             self.message = None;
         }
         let keeps_menu_open = matches!(
@@ -170,10 +181,12 @@ impl State {
         Effects::REPAINT
     }
 
-    /// Drops the focus, or else closes what is open last: the overlay, or else the panel in place of the prediction, unless it shows training under
-    /// way; and the message.
+    /// Drops the focus, or else closes what is open last: the overlay, or else the panel in place of the prediction, unless it
+    /// shows training under way. The message stays over an overlay that closes: it may offer to undo what was done there.
     fn close(&mut self) -> Effects {
-        self.message = None;
+        if self.overlay.is_none() {
+            self.message = None;
+        }
         let had_focus = self.focused().is_some();
         self.focus = None;
         if had_focus && self.overlay.is_none() {

@@ -82,7 +82,7 @@ mod tests {
         },
         geometry::Point,
         recognition::{prediction::Prediction, segmentation::Mark},
-        ui::{Command, Effects, Event, Opening, RecognizedDigit},
+        ui::{Command, Effects, Event, Key, Modifiers, Opening, RecognizedDigit},
     };
 
     /// A window with a dot that is read, surely or not, as a digit or as a mark.
@@ -105,6 +105,30 @@ mod tests {
     fn click(state: &mut State, rect: Rect) -> Effects {
         let (x, y) = (rect.x as f32 + 2.0, rect.y as f32 + 2.0);
         state.apply(Event::PointerPressed { x, y }) | state.apply(Event::PointerReleased { x, y })
+    }
+
+    #[test]
+    fn over_the_examples_only_their_removal_is_undone_and_still_after_they_close() {
+        for close in [Key::Escape, Key::Letter('N')] {
+            let mut state = window(true, None);
+            let press = |state: &mut State, key| {
+                let modifiers = Modifiers::default();
+                state.apply(Event::KeyPressed { key, modifiers })
+            };
+            press(&mut state, Key::Letter('N'));
+            press(&mut state, Key::Letter('Z'));
+            assert!(state.take_commands().is_empty() && !state.is_blank(), "nothing was removed");
+            state.show_message("Removed 1 example; none left");
+            state.offer_undo(Action::RestoreExamples);
+            let mut closed = state.clone();
+            press(&mut state, Key::Letter('Z'));
+            assert_eq!(state.take_commands(), [Command::RestoreExamples]);
+            press(&mut closed, close);
+            assert_eq!(closed.overlay(), None);
+            assert!(closed.is_enabled(Action::RestoreExamples), "{close:?}");
+            press(&mut closed, Key::Escape);
+            assert!(!closed.is_enabled(Action::RestoreExamples), "the message is closed by itself");
+        }
     }
 
     #[test]
