@@ -117,7 +117,10 @@ mod tests {
             };
             press(&mut state, Key::Letter('N'));
             press(&mut state, Key::Letter('Z'));
-            assert!(state.take_commands().is_empty() && !state.is_blank(), "nothing was removed");
+            assert!(
+                state.take_commands().is_empty() && !state.is_blank(),
+                "nothing was removed"
+            );
             state.show_message("Removed 1 example; none left");
             state.offer_undo(Action::RestoreExamples);
             let mut closed = state.clone();
@@ -127,7 +130,10 @@ mod tests {
             assert_eq!(closed.overlay(), None);
             assert!(closed.is_enabled(Action::RestoreExamples), "{close:?}");
             press(&mut closed, Key::Escape);
-            assert!(!closed.is_enabled(Action::RestoreExamples), "the message is closed by itself");
+            assert!(
+                !closed.is_enabled(Action::RestoreExamples),
+                "the message is closed by itself"
+            );
         }
     }
 
