@@ -101,8 +101,8 @@ impl Wheel {
     }
 }
 
-/// The key of an event, if the window handles it: not what is typed in a field, none of the system's, and none that a button of the page
-/// handles itself. Paste is an event of its own.
+/// The key of an event, if the window handles it: not what is typed in a field, none of the system's, and none that a button of
+/// the page handles itself. Paste is an event of its own.
 pub(crate) fn key(event: &KeyboardEvent) -> Option<Event> {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let tag = target.map(|element| element.tag_name()).unwrap_or_default();

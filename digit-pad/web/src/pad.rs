@@ -291,6 +291,7 @@ impl Content {
         let settings = Settings {
             zoom_index: state.zoom_index(),
             dark: state.is_dark(),
+            motion: state.has_motion(),
             pen: state.ink().pen(),
             ..saved
         };
