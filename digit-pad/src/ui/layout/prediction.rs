@@ -138,7 +138,8 @@ impl Grid {
         column(half).into_iter().chain(column(other)).take(count).collect()
     }
 
-    /// Bars under a caption with that bottom, from that top. The last row ends with the room, unless the rows would be too far apart.
+    /// Bars under a caption with that bottom, from that top. The last row ends with the room, unless the rows would be too far
+    /// apart.
     fn column_of_bars(&self, panel: Rect, (caption, top): (i32, i32), count: usize, letters: usize) -> Vec<BarRow> {
         let room = (panel.bottom() - top) as f32;
         let thickness = (0.36 * room / count as f32)
