@@ -122,9 +122,9 @@ impl Grid {
     /// The row of buttons of a panel: beside the notice, if that has room, or else at the bottom of the panel, which is
     /// shortened by it.
     pub(super) fn take_button_row(&self, areas: &Areas, panel: &mut Rect) -> Rect {
-        if let Some([_, right]) = areas.columns {
-            let row = self.notice_row(areas.notice);
-            return Rect::new(right.x, row.y, right.width, row.height);
+        if let Some([left, right]) = areas.columns {
+            let (row, x) = (self.notice_row(areas.notice), left.right() + self.px(8.0));
+            return Rect::new(x, row.y, right.right() - x, row.height);
         }
         let (height, gap) = (self.px_or(40.0, FINGER), self.px_or(12.0, 8.0));
         panel.height -= height + gap;

@@ -79,7 +79,7 @@ impl SceneBuilder<'_> {
                 (theme.uncertain, format!("or {second}?"), theme.uncertain, remark)
             }
             Answer::NoDigit => {
-                let remark = format!("closest: {best}, {}", of(best));
+                let remark = format!("or {best}, {}", of(best));
                 (theme.muted, "Not a digit?".to_owned(), theme.uncertain, remark)
             }
         };

@@ -73,11 +73,7 @@ impl SceneBuilder<'_> {
         let text_color = if enabled { theme.text } else { theme.muted };
         let lines = icon(action);
         if lines.is_empty() {
-            let is_roomy = rect.width as f32 > self.layout.scaled(7.4) * action.label().chars().count() as f32;
-            let label = match action {
-                Action::SlowMotion | Action::UseNetwork if is_roomy => action.label(),
-                _ => text_label(action, state),
-            };
+            let label = text_label(action, state, rect.width as f32 / self.layout.scale);
             return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
         if let Some(label) = action.short_label().filter(|_| is_flat && self.layout.has_labels) {
@@ -176,12 +172,67 @@ fn is_active(action: Action, state: &State) -> bool {
     }
 }
 
-/// The label of a button without an icon.
-fn text_label(action: Action, state: &State) -> &'static str {
+/// The label of a button without an icon that is as wide as that, in pixels at scale 1.
+fn text_label(action: Action, state: &State, width: f32) -> &'static str {
     let paused = state.progress().is_some_and(|progress| progress.paused);
+    // 7.4 pixels a letter are enough for these labels.
+    let has_room = |label: &str| width > 7.4 * label.chars().count() as f32;
     match action {
         Action::Pause if paused => "Resume",
-        Action::RestoreBuiltIn if state.network_in_use().is_none() => "Keep built-in",
+        Action::RestoreBuiltIn if state.network_in_use().is_none() => {
+            let long = "Keep built-in";
+            if has_room(long) { long } else { "Discard" }
+        }
+        Action::SlowMotion | Action::UseNetwork if has_room(action.label()) => action.label(),
         other => other.short_label().unwrap_or(other.label()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drawing::strokes::Ink,
+        graphics::text::{Style, Text},
+        ui::Opening,
+    };
+
+    #[test]
+    fn labels_fit_their_buttons() {
+        let text = Text::new();
+        let actions = [
+            Action::Pause,
+            Action::SlowMotion,
+            Action::Stop,
+            Action::UseNetwork,
+            Action::RestoreBuiltIn,
+            Action::SaveGif,
+        ];
+        for (width, height, density) in [
+            (640, 480, None),
+            (960, 640, None),
+            (1920, 1080, None),
+            (360, 740, Some(1.0)),
+            (740, 360, Some(1.0)),
+            (2532, 1170, Some(3.0)),
+        ] {
+            let mut state = State::new(width, height, Opening::Ink(Ink::new()));
+            state.set_fingers(density);
+            state.show_panel(Panel::Training);
+            let layout = state.layout();
+            let rect = layout.buttons.last().expect("the training panel has buttons").rect;
+            for action in actions {
+                let label = text_label(action, &state, rect.width as f32 / layout.scale);
+                let style = Style {
+                    face: Face::SemiBold,
+                    size: layout.scaled(13.0),
+                };
+                let needed = text.width(label, style) + layout.scaled(4.0);
+                assert!(
+                    needed <= rect.width as f32,
+                    "{label}: {needed} in {rect:?} of {width}×{height}"
+                );
+            }
+        }
     }
 }
