@@ -65,6 +65,9 @@ const BUSY_INTERVAL: Duration = Duration::from_millis(15);
 /// Interval at which the frame is shown again where nothing reports that it has to be redrawn.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What the user of a window on Wayland has to know: some desktops leave frames to the programs, and minifb draws none.
+const WITHOUT_X11: &str = "Without XWayland, this window may have no frame: Q closes it";
+
 /// How the window opens.
 #[derive(Debug, Clone)]
 pub struct WindowOptions {
@@ -135,6 +138,9 @@ pub fn run(
     let input = Input::new(&window);
     if matches!(input, Input::Polled(_)) {
         window.set_input_callback(Box::new(keyboard.clone()));
+        if cfg!(all(unix, not(target_os = "macos"))) && state.message().is_none() {
+            state.show_message(WITHOUT_X11);
+        }
     }
     let mut event_loop = EventLoop {
         window,
