@@ -18,6 +18,7 @@
 pub mod activations;
 pub mod added_stroke;
 pub(crate) mod backbone;
+mod built_in;
 pub mod example;
 pub mod explanation;
 pub mod feature_cache;

@@ -7,12 +7,9 @@ use nn_core::{NetworkSpec, Shape};
 
 use crate::{
     error::Error,
-    recognition::normalization::SIDE,
+    recognition::{built_in, normalization::SIDE},
     storage::file_kind::{self, FileKind},
 };
-
-/// The built-in weights, made by `digit-pad train --preset best --seed 1 --out digit-pad/models/best.safetensors`.
-const EMBEDDED: &[u8] = include_bytes!("../../models/best.safetensors");
 
 /// Number of digits.
 pub const DIGITS: usize = 10;
@@ -39,7 +36,7 @@ impl Model {
     ///
     /// If the CPU cannot run the kernel that `NN_CORE_KERNEL` forces.
     pub fn embedded() -> Result<Self, Error> {
-        Ok(nn_core::Model::from_bytes(EMBEDDED)?.into())
+        Ok(nn_core::Model::from_bytes(&built_in::digits())?.into())
     }
 
     /// Loads a model from a file, or the built-in model if `path` is `None`.

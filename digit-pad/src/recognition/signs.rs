@@ -4,11 +4,8 @@ use nn_core::loss;
 
 use crate::{
     error::Error,
-    recognition::{model::Model, normalization::Gray28, predictor::Predictor},
+    recognition::{built_in, model::Model, normalization::Gray28, predictor::Predictor},
 };
-
-/// The built-in weights, made by `cargo run --release -p digit-pad --example train_signs`.
-const EMBEDDED: &[u8] = include_bytes!("../../models/signs.safetensors");
 
 /// A sign of arithmetic, by its class in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +63,7 @@ impl SignRecognizer {
     ///
     /// If the CPU cannot run the kernel that `NN_CORE_KERNEL` forces.
     pub fn embedded() -> Result<Self, Error> {
-        SignRecognizer::new(nn_core::Model::from_bytes(EMBEDDED)?.into())
+        SignRecognizer::new(nn_core::Model::from_bytes(&built_in::signs())?.into())
     }
 
     fn new(model: Model) -> Result<Self, Error> {
