@@ -12,9 +12,18 @@ pub(super) fn signs() -> Vec<u8> {
 
 /// The bytes of a file from its four planes, of which the first ones have the odd bytes at its end.
 fn joined(planes: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; planes.len()];
-    let places = (0..4).flat_map(|i| (i..planes.len()).step_by(4));
-    places.zip(planes).for_each(|(place, &byte)| bytes[place] = byte);
+    let mut rest = planes;
+    let split = |i: usize| rest.split_off(..(planes.len() + 3 - i) / 4).unwrap_or_default();
+    let [first, second, third, fourth] = [0, 1, 2, 3].map(split);
+    let mut bytes = Vec::with_capacity(planes.len());
+    for (((&a, &b), &c), &d) in first.iter().zip(second).zip(third).zip(fourth) {
+        bytes.extend([a, b, c, d]);
+    }
+    bytes.extend(
+        [first, second, third]
+            .into_iter()
+            .filter_map(|plane| plane.get(fourth.len())),
+    );
     bytes
 }
 
