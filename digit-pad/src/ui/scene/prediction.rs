@@ -162,24 +162,13 @@ impl SceneBuilder<'_> {
             }
         }
         self.results(number);
-        let read = || digits.iter().filter(|digit| digit.mark.is_none());
-        let probability: f32 = read().map(|digit| digit.prediction.probability()).product();
-        let classified = || digits.iter().filter(|digit| digit.is_classified());
-        let unsure = classified().filter(|digit| !digit.prediction.known).count();
-        let remark = match (unsure, classified().count()) {
-            (0, 1) => "1 digit".to_owned(),
-            (0, count) => format!("{count} digits"),
-            (unsure, count) => format!("{unsure} of {count} not sure"),
-        };
         let [left, right] = layout.number_remarks;
-        self.text(
-            left,
-            &percent(probability),
-            Face::SemiBold,
-            16.0,
-            Align::Left,
-            theme.text,
-        );
+        // Signs and marks have no probability.
+        if let Some(probability) = joint_probability(digits) {
+            let probability = percent(probability);
+            self.text(left, &probability, Face::SemiBold, 16.0, Align::Left, theme.text);
+        }
+        let remark = number_remark(digits);
         self.text(right, &remark, Face::Medium, 13.0, Align::Right, theme.muted);
     }
 
@@ -198,5 +187,53 @@ impl SceneBuilder<'_> {
         let radius = self.layout.scaled(8.0);
         self.items.push(Item::Pixels { rect, radius, pixels });
         self.outline(rect, radius);
+    }
+}
+
+/// The probability that all digits of a number are read right; `None` if there is no digit.
+fn joint_probability(digits: &[RecognizedDigit]) -> Option<f32> {
+    let read = digits.iter().filter(|digit| digit.mark.is_none());
+    let probabilities = read.map(|digit| digit.prediction.probability());
+    probabilities.reduce(|product, probability| product * probability)
+}
+
+/// How many digits there are, and how many of them are not sure.
+fn number_remark(digits: &[RecognizedDigit]) -> String {
+    let classified = || digits.iter().filter(|digit| digit.is_classified());
+    let unsure = classified().filter(|digit| !digit.prediction.known).count();
+    match (unsure, classified().count()) {
+        (0, 0) => "no digit".to_owned(),
+        (0, 1) => "1 digit".to_owned(),
+        (0, count) => format!("{count} digits"),
+        (unsure, count) => format!("{unsure} of {count} not sure"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{drawing::strokes::CANVAS_BOUNDS, recognition::segmentation::Mark};
+
+    fn digit(probability: f32, mark: Option<Mark>) -> RecognizedDigit {
+        let prediction = Prediction {
+            probabilities: [probability, 1.0 - probability, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            signs: Vec::new(),
+            known: probability > 0.95,
+            microseconds: 1.0,
+        };
+        RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS).placed(0, mark)
+    }
+
+    #[test]
+    fn signs_are_no_digits_and_have_no_probability() {
+        let plus = digit(1.0, Some(Mark::Plus));
+        let told = |digits: &[RecognizedDigit]| (joint_probability(digits), number_remark(digits));
+        assert_eq!(told(&[plus.clone()]), (None, "no digit".to_owned()));
+        assert_eq!(
+            told(&[plus.clone(), digit(1.0, None)]),
+            (Some(1.0), "1 digit".to_owned())
+        );
+        let two = [digit(1.0, None), plus, digit(0.75, None)];
+        assert_eq!(told(&two), (Some(0.75), "1 of 2 not sure".to_owned()));
     }
 }
