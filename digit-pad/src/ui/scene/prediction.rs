@@ -228,7 +228,7 @@ mod tests {
     fn signs_are_no_digits_and_have_no_probability() {
         let plus = digit(1.0, Some(Mark::Plus));
         let told = |digits: &[RecognizedDigit]| (joint_probability(digits), number_remark(digits));
-        assert_eq!(told(&[plus.clone()]), (None, "no digit".to_owned()));
+        assert_eq!(told(std::slice::from_ref(&plus)), (None, "no digit".to_owned()));
         assert_eq!(
             told(&[plus.clone(), digit(1.0, None)]),
             (Some(1.0), "1 digit".to_owned())
