@@ -229,11 +229,10 @@ pub enum Error {
     NoImageSelected,
 
     /// The desktop shows no file dialog.
-    #[error("no file chooser: {reason}; give the file on the command line, drop it on the window, or paste it")]
-    NoFileDialog {
-        /// Why.
-        reason: String,
-    },
+    #[error(
+        "No window to choose files opens here. Start with the file: digit-pad IMAGE. Or drop it on the window, or paste it"
+    )]
+    NoFileDialog,
 
     /// What was dropped on the window is no file.
     #[error("what was dropped is no file of this computer; save it first, or copy the image and paste it")]

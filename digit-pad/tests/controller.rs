@@ -384,6 +384,7 @@ fn a_network_is_trained_from_scratch_and_the_built_in_one_restored() {
     assert_eq!(predicted(&state), 1);
     assert_ne!(state.digits()[0].prediction.probabilities, before);
     act(&mut controller, &mut state, Action::RestoreBuiltIn);
+    assert_eq!(state.message(), Some("The built-in network is in use again"));
     assert_eq!(state.digits()[0].prediction.probabilities, before);
     assert!(state.progress().is_none());
 }

@@ -256,6 +256,12 @@ fn states() -> Vec<(String, State)> {
     let size = (960, 640);
     let mut add = |name: &str, state: State| states.push((name.to_owned(), state));
     add("not-sure", drawn(size, &[prediction(2, 0.55, false)]));
+    let mut wrong = drawn(size, &[prediction(7, 0.99, true)]);
+    let button = wrong.layout().wrong_button;
+    let (x, y) = ((button.x + 5) as f32, (button.y + 5) as f32);
+    wrong.apply(Event::PointerPressed { x, y });
+    wrong.apply(Event::PointerReleased { x, y });
+    add("called-wrong", wrong);
     add(
         "number",
         drawn(

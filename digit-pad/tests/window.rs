@@ -404,7 +404,7 @@ fn a_poster_of_taught_digits_is_saved() {
         pad.draw(points);
         pad.wait_for(&format!("reading: digit={key} "));
         pad.press(key);
-        pad.wait_for(&format!("message: Labeled as {key}"));
+        pad.wait_for(&format!("message: Kept as an example of {key}"));
         pad.press("c");
         pad.wait_for("reading: none");
     }
@@ -505,9 +505,9 @@ fn shortcuts_work_on_every_layout() {
         pad.draw(one());
         pad.wait_for("reading: digit=1 ");
         pad.press(seven);
-        pad.wait_for("message: Labeled as 7");
+        pad.wait_for("message: Kept as an example of 7");
         pad.press(keypad_seven);
-        pad.wait_for("message: Labeled as 7");
+        pad.wait_for("message: Kept as an example of 7");
         pad.press("Escape");
         pad.press(c);
         pad.wait_for("reading: none");
@@ -592,7 +592,7 @@ fn where_there_is_no_file_dialog_the_window_says_what_to_do() {
     ]);
     let mut pad = Pad::start(display, &[], ["--name", "Digits"]);
     pad.press("o");
-    pad.wait_for("message: no file chooser: ");
+    pad.wait_for("message: No window to choose files opens here. Start with the file: digit-pad IMAGE");
     pad.press("ctrl+m");
     pad.wait_for("message: Animations are off");
     pad.press("q");
@@ -729,7 +729,7 @@ fn every_feature_works_in_turn() {
     }
     // An example is added and undone.
     pad.press("6");
-    pad.wait_for("message: Labeled as 6; fine-tuning");
+    pad.wait_for("message: Kept as an example of 6");
     pad.wait_for("message: Fine-tuned on 1 example");
     pad.press("u");
     pad.wait_for("message: Removed");

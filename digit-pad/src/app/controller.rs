@@ -124,7 +124,7 @@ impl Controller {
     pub fn recognize(&mut self, state: &mut State) {
         let digits: Vec<RecognizedDigit> = self.recognize_digits(state);
         if state.shows_activations()
-            && let Err(error) = self.show_layers(digits.last(), state)
+            && let Err(error) = self.show_layers(RecognizedDigit::last(&digits).map(|last| &digits[last]), state)
         {
             state.show_message(error.to_string());
         }
@@ -290,7 +290,13 @@ impl Controller {
 
     /// Restores the model that the window opened with, fine-tuned on the examples.
     fn restore_built_in(&mut self, state: &mut State) -> Result<Effects, Error> {
+        let was_in_use = Arc::ptr_eq(&self.base_model, &self.initial_model);
         self.base_model = Arc::clone(&self.initial_model);
+        state.show_message(if was_in_use {
+            "The built-in network stays in use"
+        } else {
+            "The built-in network is in use again"
+        });
         self.restart_from_base(state)
     }
 
@@ -322,9 +328,9 @@ impl Controller {
             Some(Ok(example)) => {
                 let saved = self.examples.add(example);
                 state.show_message(if self.training.is_busy() {
-                    format!("Labeled as {label}; fine-tuning starts when training ends")
+                    format!("Kept as an example of {label}, to learn from when training ends")
                 } else {
-                    format!("Labeled as {label}; fine-tuning…")
+                    format!("Kept as an example of {label}. Learning from it…")
                 });
                 state.offer_undo(Action::UndoExample);
                 self.examples_changed(saved, state)

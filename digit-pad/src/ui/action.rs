@@ -51,7 +51,7 @@ pub enum Action {
     Hand,
     /// Name what is drawn, if that is no digit, and teach it.
     NameSign,
-    /// Undo the last example.
+    /// Remove the last example.
     UndoExample,
     /// Remove all examples.
     RemoveAllExamples,
@@ -65,6 +65,8 @@ pub enum Action {
     ZoomIn,
     /// Shrink the interface.
     ZoomOut,
+    /// Show the interface in its own size.
+    ResetZoom,
     /// Show or hide the menu of all actions.
     Help,
     /// Close the window; the drawing is kept.
@@ -135,6 +137,7 @@ impl Action {
                     Action::Motion,
                     Action::ZoomIn,
                     Action::ZoomOut,
+                    Action::ResetZoom,
                     Action::Quit,
                 ],
             ),
@@ -198,7 +201,7 @@ impl Action {
             Action::NextMisclassified => Some("Misread"),
             Action::Layers => Some("Look inside"),
             Action::Why => Some("Why"),
-            Action::Examples => Some("My digits"),
+            Action::Examples => Some("My examples"),
             Action::Train => Some("Train"),
             Action::Help => Some("Menu"),
             Action::Pause => Some("Pause"),
@@ -236,15 +239,16 @@ impl Action {
             Action::SaveGif => "Save training as GIF",
             Action::RestoreBuiltIn => "Restore built-in network",
             Action::NameSign => "Teach another sign",
-            Action::Examples => "Show examples",
+            Action::Examples => "My examples",
             Action::Hand => "My hand",
-            Action::UndoExample => "Undo last example",
+            Action::UndoExample => "Remove last example",
             Action::RemoveAllExamples => "Remove all examples",
             Action::RestoreExamples => "Undo removal of examples",
             Action::Theme => "Light or dark theme",
             Action::Motion => "Animations on or off",
             Action::ZoomIn => "Zoom in",
             Action::ZoomOut => "Zoom out",
+            Action::ResetZoom => "Reset zoom",
             Action::Help => "Menu",
             Action::Quit => "Quit",
         }
@@ -283,6 +287,7 @@ impl Action {
             Action::Theme => "theme",
             Action::ZoomIn => "zoom-in",
             Action::ZoomOut => "zoom-out",
+            Action::ResetZoom => "reset-zoom",
             Action::Help => "help",
             Action::Motion => "motion",
             Action::Quit => "quit",
@@ -323,6 +328,7 @@ impl Action {
             Action::Motion => "Ctrl M",
             Action::ZoomIn => "Ctrl +",
             Action::ZoomOut => "Ctrl −",
+            Action::ResetZoom => "Ctrl 0",
             Action::Help => "H",
             Action::Quit => "Q",
         }
@@ -344,6 +350,7 @@ impl Action {
             (Key::Plus, false) => Some(Action::Thicker),
             (Key::Minus, true) => Some(Action::ZoomOut),
             (Key::Plus, true) => Some(Action::ZoomIn),
+            (Key::Digit(0), true) => Some(Action::ResetZoom),
             (Key::Digit(_), _) => None,
             (Key::Letter('V'), true) => Some(Action::Paste),
             (Key::Letter('M'), true) => Some(Action::Motion),
@@ -411,7 +418,7 @@ mod tests {
         let actions: HashSet<_> = Action::all().collect();
         assert_eq!((labels.len(), keys.len(), actions.len()), (count, count, count));
         assert_eq!(ids.len(), count);
-        assert_eq!(count, 33, "every action is in the menu");
+        assert_eq!(count, 34, "every action is in the menu");
     }
 
     #[test]
@@ -420,6 +427,7 @@ mod tests {
             let control = action.key().starts_with("Ctrl ");
             let key = match action.key().trim_start_matches("Ctrl ") {
                 "Space" => Key::Space,
+                "0" => Key::Digit(0),
                 "+" => Key::Plus,
                 "−" => Key::Minus,
                 letter => Key::Letter(letter.chars().next().unwrap()),

@@ -328,7 +328,11 @@ mod tests {
         assert_eq!(state.selected_index(), Some(2));
         assert!(state.asks());
         state.show_digits(row("3+4="));
-        assert_eq!(state.selected_index(), Some(3));
+        assert_eq!(
+            state.selected_index(),
+            Some(2),
+            "the last digit, and not the sign behind it"
+        );
         assert!(!state.asks());
         state.show_digits(row("3+?"));
         assert_eq!(state.selected_index(), Some(2), "it is the last one");

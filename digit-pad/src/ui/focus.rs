@@ -42,13 +42,18 @@ impl State {
                 let buttons = self.layout.buttons.iter().map(|button| target(button.action));
                 let mut all: Vec<_> = buttons.chain(undo).collect();
                 let after_eraser = all.iter().position(|&focus| focus == target(Action::Eraser));
-                let bars = (0..self.layout.bars.len() as u8).map(|bar| Focus::Target(HitTarget::Bar(bar)));
-                let bars = bars.chain([target(Action::NameSign)]);
-                all.extend(bars.filter(|_| self.shows_prediction() && self.can_teach()));
+                let can_teach = self.shows_prediction() && self.can_teach();
+                let answers = (0..10)
+                    .map(HitTarget::Answer)
+                    .chain([HitTarget::Action(Action::NameSign)]);
+                let wrong = [HitTarget::Wrong].into_iter().filter(|_| can_teach);
+                let asked = wrong.chain(answers.filter(|_| self.asks()));
+                let bars = (0..self.layout.bars.len() as u8)
+                    .map(HitTarget::Bar)
+                    .filter(|_| can_teach);
                 let cells = self.number_cells().map_or(0, |number| number.cells.len());
                 let cells = (0..cells).map(HitTarget::Digit);
-                let answers = (0..10).map(HitTarget::Answer).filter(|_| self.asks());
-                all.extend(cells.chain(answers).map(Focus::Target));
+                all.extend(asked.chain(bars).chain(cells).map(Focus::Target));
                 let layers = self.layer_rows().into_iter();
                 all.extend(layers.map(|(row, ..)| Focus::Target(HitTarget::Layer(row.layer))));
                 all.insert(after_eraser.map_or(0, |eraser| eraser + 1), Focus::Slider);
@@ -63,7 +68,12 @@ impl State {
             }
             Some(Overlay::Naming) => {
                 let signs = (0..self.known_signs().len()).map(HitTarget::Sign);
-                signs.map(Focus::Target).collect()
+                let digits = (0..10).map(HitTarget::Answer);
+                signs
+                    .chain(digits)
+                    .chain([HitTarget::Close])
+                    .map(Focus::Target)
+                    .collect()
             }
             Some(Overlay::Examples) => {
                 let newest_first = (0..self.examples.len()).rev();
@@ -79,6 +89,7 @@ impl State {
     }
 
     pub(super) fn place_of(&self, focus: Focus) -> Option<Rect> {
+        let names = self.overlay() == Some(Overlay::Naming);
         let action = match focus {
             Focus::Slider => return Some(self.layout.slider),
             Focus::Target(HitTarget::Example(index)) => {
@@ -88,9 +99,14 @@ impl State {
             Focus::Target(HitTarget::Bar(digit)) => return Some(self.layout.bars[usize::from(digit)].row),
             Focus::Target(HitTarget::Sign(place)) => return self.sign_chips().get(place).map(|&(_, rect)| rect),
             Focus::Target(HitTarget::SavePoster) => return Some(self.layout.hand.save),
+            Focus::Target(HitTarget::Close) if names => return Some(self.naming_places().close),
             Focus::Target(HitTarget::Close) => return Some(self.layout.hand.close),
-            Focus::Target(HitTarget::AcceptName) => return Some(self.layout.naming.accept),
+            Focus::Target(HitTarget::AcceptName) => return Some(self.naming_places().accept),
+            Focus::Target(HitTarget::Answer(digit)) if names => {
+                return Some(self.naming_places().digits[usize::from(digit)]);
+            }
             Focus::Target(HitTarget::Answer(digit)) => return Some(self.layout.answers[usize::from(digit)]),
+            Focus::Target(HitTarget::Wrong) => return self.wrong_button(),
             Focus::Target(HitTarget::Digit(index)) => {
                 return self.number_cells()?.cells.get(index).copied();
             }
@@ -114,7 +130,7 @@ impl State {
         match self.overlay() {
             Some(Overlay::Menu) => in_menu.map(|row| row.rect),
             _ if self.offered_undo() == Some(action) => Some(self.undo_button()),
-            None if action == Action::NameSign => self.name_button(),
+            None if action == Action::NameSign => Some(self.layout.name_answer),
             Some(Overlay::Examples) if action == Action::Hand => Some(self.layout.hand_button()),
             _ => button.map(|button| button.rect),
         }
@@ -147,13 +163,7 @@ impl State {
         match (focus, key) {
             (Focus::Slider, Key::Left) => Some(self.act(Action::Thinner)),
             (Focus::Slider, Key::Right) => Some(self.act(Action::Thicker)),
-            (Focus::Target(target), Key::Enter | Key::Space) => {
-                self.removed_at = None;
-                let effects = self.activate(target);
-                // Only the pointer stays where an example was.
-                self.removed_at = None;
-                Some(effects | Effects::REPAINT)
-            }
+            (Focus::Target(target), Key::Enter | Key::Space) => Some(self.activate(target) | Effects::REPAINT),
             _ => None,
         }
     }

@@ -110,6 +110,7 @@ impl State {
         if seconds.is_nan() {
             return Effects::default();
         }
+        self.seconds = Some(seconds);
         self.start_motion(seconds);
         if !self.is_animated() {
             return Effects::default();

@@ -22,7 +22,9 @@ pub(super) struct Motion {
     /// When the glide began, in seconds since the window opened.
     pub(super) began: f32,
     pub(super) message: Option<String>,
-    /// When the message came.
+    /// The message before it.
+    pub(super) last_message: Option<String>,
+    /// When the message came, or the one before it left.
     pub(super) message_came: f32,
     /// `None` before the clock has run: then everything is where it belongs.
     pub(super) now: Option<f32>,

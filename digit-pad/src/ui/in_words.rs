@@ -117,6 +117,8 @@ impl State {
                 None => String::new(),
             },
             HitTarget::AcceptName => "Teach this name".to_owned(),
+            HitTarget::Wrong if self.is_corrected => "Cancel the question".to_owned(),
+            HitTarget::Wrong => "Wrong? Say what it is".to_owned(),
             HitTarget::SavePoster => "Save poster".to_owned(),
             HitTarget::Close => "Close".to_owned(),
             HitTarget::Answer(digit) => format!("This is a {digit}"),
@@ -141,6 +143,7 @@ fn id_of(target: HitTarget) -> String {
         HitTarget::Digit(index) => format!("digit-{index}"),
         HitTarget::Layer(layer) => format!("layer-{layer}"),
         HitTarget::Map { layer, map } => format!("map-{layer}-{map}"),
+        HitTarget::Wrong => "wrong".to_owned(),
         HitTarget::SavePoster => "save-poster".to_owned(),
         HitTarget::Close => "close".to_owned(),
     }

@@ -18,7 +18,7 @@ const PEN_STEP: f32 = 1.25;
 /// Factor by which a notch of the wheel changes the pen's width.
 const WHEEL_STEP: f32 = 1.12;
 
-/// Within this distance of pixels, the pointer has not moved on.
+/// Within this distance of pixels, the pointer shows the width of the pen where the wheel has changed it.
 const SAME_PLACE: f32 = 4.0;
 
 impl State {
@@ -50,7 +50,7 @@ impl State {
             action => action,
         };
         if !self.is_enabled(action) {
-            return Effects::default();
+            return self.refuse_zoom(action);
         }
         let closes = hides_drawing && matches!(action, Action::Examples | Action::Hand);
         if action != Action::Help && !closes {
@@ -65,6 +65,7 @@ impl State {
                 | Action::Theme
                 | Action::ZoomIn
                 | Action::ZoomOut
+                | Action::ResetZoom
         );
         if self.overlay == Some(Overlay::Menu) && !keeps_menu_open {
             (self.overlay, self.focus) = (None, None);
@@ -99,14 +100,7 @@ impl State {
                 Effects::REPAINT
             }
             Action::Motion => self.switch_motion(),
-            Action::ZoomIn => {
-                self.set_zoom(self.zoom_index + 1);
-                Effects::RECOGNIZE
-            }
-            Action::ZoomOut => {
-                self.set_zoom(self.zoom_index - 1);
-                Effects::RECOGNIZE
-            }
+            Action::ZoomIn | Action::ZoomOut | Action::ResetZoom => self.zoom_by(action),
             Action::Help => self.toggle(Overlay::Menu),
             Action::Examples => self.toggle(Overlay::Examples),
             Action::Hand => {
@@ -178,12 +172,17 @@ impl State {
         };
         self.document.ink.lift();
         (self.held, self.focus, self.scrolled_rows) = (None, None, 0);
+        self.is_corrected = false;
         Effects::REPAINT
     }
 
-    /// Drops the focus, or else closes what is open last: the overlay, or else the panel in place of the prediction, unless it
+    /// Takes back the question about a reading that was called wrong, or else drops the focus, or else closes what is open last: the overlay, or else the explanation, or else the panel in place of the prediction, unless it
     /// shows training under way. The message stays over an overlay that closes: it may offer to undo what was done there.
     fn close(&mut self) -> Effects {
+        if self.overlay.is_none() && std::mem::take(&mut self.is_corrected) {
+            self.focus = None;
+            return Effects::REPAINT;
+        }
         if self.overlay.is_none() {
             self.message = None;
         }
@@ -193,6 +192,9 @@ impl State {
             return Effects::REPAINT;
         }
         if self.overlay.is_none() && self.shows_activations() && self.opened_layer.take().is_some() {
+            return Effects::REPAINT;
+        }
+        if self.overlay.is_none() && std::mem::take(&mut self.shows_why) {
             return Effects::REPAINT;
         }
         let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
@@ -234,7 +236,7 @@ impl State {
     fn teach(&mut self, label: Option<Label>) -> Effects {
         match (label, self.selected_index()) {
             (Some(label), Some(index)) if self.can_teach() => {
-                self.message = None;
+                (self.message, self.is_corrected) = (None, false);
                 self.send(Command::AddExample(label, index))
             }
             _ => Effects::default(),
@@ -256,7 +258,6 @@ impl State {
         let before = self.pointer_dependents();
         self.pointer = Some((x, y));
         let is_here = |at: &(f32, f32)| (x - at.0).hypot(y - at.1) <= SAME_PLACE;
-        self.removed_at = self.removed_at.filter(is_here);
         self.pen_changed_at = self.pen_changed_at.filter(is_here);
         let point = self.layout.canvas_point(x, y);
         if self.document.ink.pen_move(point) {
@@ -287,6 +288,10 @@ impl State {
             return Effects::default();
         }
         self.pen_changed_at = None;
+        // A second click is not meant for what the first one has uncovered.
+        if self.hits_newcomer(x, y) {
+            return Effects::default();
+        }
         if let Some(target) = self.target_at(x, y) {
             self.held = Some(Held::Button(target));
             return Effects::REPAINT;
@@ -294,11 +299,14 @@ impl State {
         if self.overlay.is_some() {
             // A click that misses a row or an example does not close the dialog.
             let is_inside = match self.overlay {
-                Some(Overlay::Naming) => self.layout.naming.dialog.contains(x, y),
+                Some(Overlay::Naming) => self.naming_places().dialog.contains(x, y),
                 Some(Overlay::Hand) => true,
                 _ => self.layout.overlay.contains(x, y),
             };
             self.overlay = self.overlay.filter(|_| is_inside);
+            if !is_inside {
+                self.note_click(None, (x, y));
+            }
             return Effects::REPAINT;
         }
         if self.is_over_scrubber(x, y) {
@@ -313,7 +321,7 @@ impl State {
             return Effects::default();
         }
         let point = self.layout.canvas_point(x, y);
-        self.message = None;
+        (self.message, self.is_corrected) = (None, false);
         self.was_touched = true;
         match self.tool {
             Tool::Pen => {
@@ -384,23 +392,29 @@ impl State {
         match self.held.take() {
             None => Effects::default(),
             Some(Held::Eraser { .. }) => Effects::REPAINT,
-            Some(_) => Effects::REPAINT | target.map_or(Effects::default(), |target| self.activate(target)),
+            Some(_) => {
+                let Some(target) = target else {
+                    return Effects::REPAINT;
+                };
+                self.note_click(Some(target), (x, y));
+                Effects::REPAINT | self.activate(target)
+            }
         }
     }
 
     pub(super) fn activate(&mut self, target: HitTarget) -> Effects {
         match target {
             HitTarget::Action(action) => self.act(action),
-            // A second click at the same place is not meant for the example that has come there.
-            HitTarget::Example(_) if self.removed_at.is_some() => Effects::default(),
-            HitTarget::Example(index) => {
-                self.removed_at = self.pointer;
-                self.send(Command::RemoveExample(index))
-            }
+            HitTarget::Example(index) => self.send(Command::RemoveExample(index)),
             HitTarget::Bar(bar) => self.teach(self.label_of_bar(bar)),
+            HitTarget::Answer(digit) if self.overlay == Some(Overlay::Naming) => self.teach_named(Label::Digit(digit)),
             HitTarget::Answer(digit) => self.teach(Some(Label::Digit(digit))),
             HitTarget::Sign(place) => self.choose_name(place),
             HitTarget::AcceptName => self.accept_name(),
+            HitTarget::Wrong => {
+                self.is_corrected = !self.is_corrected;
+                Effects::REPAINT
+            }
             HitTarget::SavePoster => self.save_poster(),
             HitTarget::Close => self.close(),
             HitTarget::Digit(index) => {
@@ -1003,6 +1017,9 @@ mod tests {
                 };
                 state.show_digits(vec![RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS)]);
             }
+            if action == Action::ResetZoom {
+                state.act(Action::ZoomIn);
+            }
             let mut by_key = state.clone();
             by_key.act(action);
             click(&mut state, Action::Help);
@@ -1028,7 +1045,10 @@ mod tests {
             );
             assert_eq!(found, expected, "{action:?}");
             assert_eq!(state.take_commands(), by_key.take_commands(), "{action:?}");
-            let stays = matches!(action, Action::Theme | Action::ZoomIn | Action::ZoomOut | Action::Quit);
+            let stays = matches!(
+                action,
+                Action::Theme | Action::ZoomIn | Action::ZoomOut | Action::ResetZoom | Action::Quit
+            );
             assert_eq!(state.overlay() == Some(Overlay::Menu), stays, "{action:?}");
         }
     }

@@ -32,10 +32,12 @@ pub mod poster;
 mod recognized_digit;
 pub mod scene;
 mod scrubber;
+mod second_click;
 pub mod state;
 pub mod theme;
 mod why;
 mod written_answer;
+mod zoom;
 
 pub use action::{Action, Key, Modifiers};
 pub use command::Command;

@@ -1,4 +1,4 @@
-//! Motion: bars and boxes glide to what they show next, and messages fade in, unless motion is off.
+//! Motion: bars and boxes glide to what they show next, and messages fade in and out, unless motion is off.
 
 use crate::ui::{
     event::Effects,
@@ -81,6 +81,17 @@ impl State {
         }
     }
 
+    /// The message that fades out, as nothing has come in its place, and how much of it is there.
+    pub(super) fn leaving_message(&self) -> Option<(&str, f32)> {
+        let motion = &self.glide;
+        let now = motion.now.filter(|_| self.moves() && self.message.is_none())?;
+        let (message, share) = match &motion.message {
+            Some(message) => (message, 1.0),
+            None => (motion.last_message.as_ref()?, 1.0 - eased(motion.message_came, now)),
+        };
+        (share > 0.0).then_some((message, share))
+    }
+
     /// Whether something glides or fades.
     pub(super) fn is_gliding(&self) -> bool {
         let motion = &self.glide;
@@ -113,7 +124,8 @@ impl State {
             (self.glide.to, self.glide.began) = (pose, seconds);
         }
         if self.glide.message != self.message {
-            (self.glide.message, self.glide.message_came) = (self.message.clone(), seconds);
+            self.glide.last_message = std::mem::replace(&mut self.glide.message, self.message.clone());
+            self.glide.message_came = seconds;
         }
         self.glide.now = Some(seconds);
     }
@@ -126,7 +138,11 @@ mod tests {
         drawing::strokes::{CANVAS_BOUNDS, Ink},
         geometry::{Bounds, Point},
         recognition::prediction::Prediction,
-        ui::{Action, Opening, RecognizedDigit},
+        ui::{
+            Action, Opening, RecognizedDigit,
+            scene::{item::Item, scene},
+            theme::Theme,
+        },
     };
 
     fn digit(seven: f32, left: f32, right: f32) -> RecognizedDigit {
@@ -215,6 +231,43 @@ mod tests {
         assert!((0.2..0.9).contains(&state.message_share()));
         state.show_time(2.2);
         assert!(state.message_share() == 1.0 && !state.is_animated());
+        assert_eq!(state.leaving_message(), None);
+    }
+
+    #[test]
+    fn messages_fade_out_unless_something_takes_their_place() {
+        let shown = |state: &State| {
+            let items = scene(state, &Theme::DARK);
+            let color = items.iter().find_map(|item| match item {
+                Item::Text { text, color, .. } if text == "Saved" => Some(color.0 & 0xFF),
+                _ => None,
+            });
+            color.unwrap_or(Theme::DARK.background.0 & 0xFF)
+        };
+        let mut state = window(vec![digit(0.9, 100.0, 400.0)]);
+        state.show_message("Saved");
+        state.show_time(2.0);
+        state.show_time(2.2);
+        let full = shown(&state);
+        state.clear_message();
+        assert!(state.is_animated() && shown(&state) == full);
+        state.show_time(3.0);
+        state.show_time(3.04);
+        let half = shown(&state);
+        assert!(
+            half < full && half > Theme::DARK.background.0 & 0xFF,
+            "{half} of {full}"
+        );
+        state.show_time(3.2);
+        assert!(state.leaving_message().is_none() && !state.is_animated());
+        state.show_message("Saved");
+        state.show_time(4.0);
+        state.clear_message();
+        state.show_message("Opened");
+        assert_eq!(state.leaving_message(), None);
+        state.set_motion(false);
+        state.clear_message();
+        assert_eq!(state.leaving_message(), None, "nothing moves");
     }
 
     #[test]

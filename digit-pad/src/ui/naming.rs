@@ -7,7 +7,7 @@ use crate::{
         action::Key,
         command::Command,
         event::Effects,
-        layout::{Focus, HitTarget},
+        layout::{Focus, HitTarget, NamingPlaces},
         state::{Naming, Overlay, State},
     },
 };
@@ -57,7 +57,7 @@ impl State {
             let name = String::new();
             self.naming = Naming { name, index };
             self.overlay = Some(Overlay::Naming);
-            (self.held, self.focus) = (None, None);
+            (self.held, self.focus, self.is_corrected) = (None, None, false);
         }
         Effects::REPAINT
     }
@@ -79,7 +79,7 @@ impl State {
     #[must_use]
     pub fn name_field(&self) -> Option<(&str, Rect)> {
         let is_open = self.overlay == Some(Overlay::Naming);
-        is_open.then_some((self.naming.name.as_str(), self.layout.naming.field))
+        is_open.then_some((self.naming.name.as_str(), self.naming_places().field))
     }
 
     /// Takes over all that is typed in the dialog, from a field that edits by itself.
@@ -143,7 +143,7 @@ impl State {
         }
     }
 
-    fn teach_named(&mut self, label: Label) -> Effects {
+    pub(super) fn teach_named(&mut self, label: Label) -> Effects {
         (self.overlay, self.focus, self.message) = (None, None, None);
         self.commands.push(Command::AddExample(label, self.naming.index));
         Effects::REPAINT
@@ -151,8 +151,14 @@ impl State {
 
     /// The target in the dialog at a window position.
     pub(super) fn naming_target_at(&self, x: f32, y: f32) -> Option<HitTarget> {
-        if self.layout.naming.accept.contains(x, y) {
-            return Some(HitTarget::AcceptName);
+        let places = self.naming_places();
+        let buttons = [(places.accept, HitTarget::AcceptName), (places.close, HitTarget::Close)];
+        let digits = (0..)
+            .zip(places.digits)
+            .map(|(digit, rect)| (rect, HitTarget::Answer(digit)));
+        let hit = buttons.into_iter().chain(digits).find(|(rect, _)| rect.contains(x, y));
+        if let Some((_, target)) = hit {
+            return Some(target);
         }
         let mut chips = self.sign_chips().into_iter();
         let hit = chips.position(|(_, rect)| rect.contains(x, y));
@@ -161,19 +167,12 @@ impl State {
 
     /// The known signs with their places in the dialog.
     pub(super) fn sign_chips(&self) -> Vec<(SignName, Rect)> {
-        let chips = self.layout.naming.chips;
-        self.known_signs().into_iter().zip(chips).collect()
+        self.known_signs().into_iter().zip(self.naming_places().chips).collect()
     }
 
-    /// The place of the button that opens the dialog, while a click on it can do so: beside the question if one is asked, or
-    /// else beside the caption of the bars.
-    pub(super) fn name_button(&self) -> Option<Rect> {
-        let place = if self.asks() {
-            self.layout.name_answer
-        } else {
-            self.layout.name_button
-        };
-        (self.shows_prediction() && self.can_teach()).then_some(place)
+    /// The places of the dialog.
+    pub(super) fn naming_places(&self) -> NamingPlaces {
+        self.layout.naming(self.known_signs().len())
     }
 }
 
@@ -217,7 +216,7 @@ mod tests {
         let mut state = window(&[]);
         assert_eq!(state.name_field(), None);
         state.act(Action::NameSign);
-        assert_eq!(state.name_field(), Some(("", state.layout.naming.field)));
+        assert_eq!(state.name_field(), Some(("", state.naming_places().field)));
         state.set_name("a star, and more");
         assert_eq!(state.name_field().unwrap().0, "a star, and ");
         state.set_name("pi");
@@ -322,7 +321,7 @@ mod tests {
         assert_eq!(state.take_commands(), taught(Label::Sign(name("A"))));
         state.act(Action::NameSign);
         write(&mut state, "ninth");
-        let accept = state.layout.naming.accept;
+        let accept = state.naming_places().accept;
         click(&mut state, accept);
         assert!(state.take_commands().is_empty() && state.message().unwrap().contains("8 signs already"));
     }
@@ -338,16 +337,36 @@ mod tests {
                 state.show_message("Saved");
             }
             let layout = state.layout();
-            let [shown, other] = [layout.name_answer, layout.name_button];
-            let [shown, other] = if is_told { [other, shown] } else { [shown, other] };
-            click(&mut state, other);
-            assert_eq!(state.overlay(), None);
+            let [shown, wrong] = [layout.name_answer, layout.wrong_button];
+            if is_told {
+                click(&mut state, shown);
+                assert_eq!(state.overlay(), None);
+                click(&mut state, wrong);
+            }
             click(&mut state, shown);
             assert_eq!(state.overlay(), Some(Overlay::Naming));
             // Beside the dialog.
             click(&mut state, Rect::new(1, 1, 4, 4));
             assert_eq!(state.overlay(), None);
         }
+    }
+
+    #[test]
+    fn the_dialog_has_ten_digits_and_a_button_that_closes_it() {
+        let mut state = window(&[]);
+        for digit in [0, 9] {
+            state.act(Action::NameSign);
+            let rect = state.naming_places().digits[usize::from(digit)];
+            click(&mut state, rect);
+            assert_eq!(
+                (state.overlay(), state.take_commands()),
+                (None, taught(Label::Digit(digit)).to_vec())
+            );
+        }
+        state.act(Action::NameSign);
+        let close = state.naming_places().close;
+        click(&mut state, close);
+        assert_eq!((state.overlay(), state.take_commands()), (None, vec![]));
     }
 
     #[test]

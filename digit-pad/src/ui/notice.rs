@@ -35,7 +35,8 @@ impl State {
 
     /// The action of the message's Undo button.
     pub fn offered_undo(&self) -> Option<Action> {
-        self.offered_undo.filter(|_| self.message.is_some())
+        let is_shown = self.message.is_some() && !self.is_corrected;
+        self.offered_undo.filter(|_| is_shown)
     }
 
     /// The place of the Undo button: beside the message, or in the head of the examples.
@@ -51,12 +52,40 @@ impl State {
         })
     }
 
-    /// Whether the window asks what the selected digit is: the network is not sure of it, and no message is in the place.
+    /// Whether the window asks what the selected digit is: the user has called it wrong, or the network is not sure of it and
+    /// nothing else is in the place.
     pub fn asks(&self) -> bool {
         let is_unsure = self
             .selected_digit()
             .is_some_and(|digit| digit.is_classified() && !digit.prediction.known);
-        is_unsure && self.can_teach() && self.shows_prediction() && self.message.is_none() && !self.shows_why()
+        let is_free = self.message.is_none() && !self.shows_why();
+        self.can_teach() && self.shows_prediction() && (self.is_corrected || (is_unsure && is_free))
+    }
+
+    /// The question what the selected digit is, and of a number which one.
+    pub(super) fn asked(&self) -> String {
+        match (self.selected_index(), self.digits.len()) {
+            (Some(index), count @ 2..) => format!("What is number {} of {count}?", index + 1),
+            _ => "What is it?".to_owned(),
+        }
+    }
+
+    /// The place of the button that calls a reading wrong, while there is one.
+    pub(super) fn wrong_button(&self) -> Option<Rect> {
+        let is_read = self.selected_digit().is_some() && !self.is_blank();
+        (is_read && self.shows_prediction()).then_some(self.layout.wrong_button)
+    }
+
+    /// That button at a window position, where a click can ask.
+    pub(super) fn wrong_button_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let is_over = self.wrong_button().is_some_and(|rect| rect.contains(x, y));
+        (is_over && self.can_teach()).then_some(HitTarget::Wrong)
+    }
+
+    /// The button that opens the dialog for a name, at a window position: beside the question.
+    pub(super) fn name_button_at(&self, x: f32, y: f32) -> Option<HitTarget> {
+        let is_over = self.layout.name_answer.contains(x, y);
+        (is_over && self.asks()).then_some(HitTarget::Action(Action::NameSign))
     }
 
     /// Whether something of a number is not read, or keeps its row from being answered.
@@ -82,7 +111,11 @@ mod tests {
         },
         geometry::Point,
         recognition::{prediction::Prediction, segmentation::Mark},
-        ui::{Command, Effects, Event, Key, Modifiers, Opening, RecognizedDigit},
+        ui::{
+            Command, Effects, Event, Focus, Key, Modifiers, Opening, RecognizedDigit,
+            scene::{item::Item, scene},
+            theme::Theme,
+        },
     };
 
     /// A window with a dot that is read, surely or not, as a digit or as a mark.
@@ -181,6 +214,64 @@ mod tests {
             click(&mut state, rect);
             assert_eq!(state.take_commands(), []);
         }
+    }
+
+    #[test]
+    fn a_sure_reading_is_called_wrong_and_corrected_where_it_stands() {
+        let shown = |state: &State| {
+            scene(state, &Theme::DARK)
+                .iter()
+                .any(|item| matches!(item, Item::Text { text, .. } if text == "What is it?"))
+        };
+        for end in 0..5 {
+            let mut state = window(true, None);
+            state.show_message("Fine-tuned on 1 example");
+            state.offer_undo(Action::UndoExample);
+            let wrong = state.wrong_button().unwrap();
+            click(&mut state, wrong);
+            assert!(state.asks() && shown(&state) && state.offered_undo().is_none());
+            // Fine-tuning that ends meanwhile moves nothing.
+            state.show_message("Fine-tuned on 2 examples");
+            state.show_digits(state.digits().to_vec());
+            assert!(state.asks() && state.wrong_button() == Some(wrong));
+            let press = |state: &mut State, key| {
+                let modifiers = Modifiers::default();
+                state.apply(Event::KeyPressed { key, modifiers });
+            };
+            let answer = state.layout().answers[4];
+            match end {
+                0 => {
+                    click(&mut state, answer);
+                }
+                1 => press(&mut state, Key::Digit(4)),
+                2 => press(&mut state, Key::Escape),
+                3 => {
+                    click(&mut state, wrong);
+                }
+                _ => {
+                    while state.focused().map(|(focus, _)| focus) != Some(Focus::Target(HitTarget::Answer(4))) {
+                        press(&mut state, Key::Tab);
+                    }
+                    press(&mut state, Key::Enter);
+                }
+            }
+            assert!(!state.asks() && !shown(&state), "{end}");
+            let taught = matches!(end, 0 | 1 | 4).then_some(Command::AddExample(Label::Digit(4), 0));
+            assert_eq!(state.take_commands(), taught.into_iter().collect::<Vec<_>>(), "{end}");
+        }
+    }
+
+    #[test]
+    fn the_question_says_which_digit_of_a_number_it_means() {
+        let mut state = window(true, None);
+        let digit = state.digits()[0].clone();
+        state.show_digits(vec![digit.clone(), digit]);
+        let wrong = state.wrong_button().unwrap();
+        click(&mut state, wrong);
+        assert!(state.asks() && state.asked() == "What is number 2 of 2?");
+        let stroke = state.layout().canvas;
+        click(&mut state, stroke);
+        assert!(!state.is_corrected, "a new stroke is no answer");
     }
 
     #[test]

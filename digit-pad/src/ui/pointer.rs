@@ -35,6 +35,7 @@ impl State {
                 | HitTarget::Sign(_)
                 | HitTarget::AcceptName
                 | HitTarget::Close
+                | HitTarget::Wrong
                 | HitTarget::Digit(_)
                 | HitTarget::Layer(_),
             ) => true,
@@ -69,8 +70,11 @@ impl State {
             .filter(|_| !self.ink().is_drawing());
         let in_number = || self.pointer.and_then(|(x, y)| self.cell_at(x, y));
         let unread = || self.digits.iter().rposition(|digit| self.is_in_question(digit));
-        let last = self.digits.len().checked_sub(1);
-        hovered.or_else(in_number).or(self.chosen).or_else(unread).or(last)
+        hovered
+            .or_else(in_number)
+            .or(self.chosen)
+            .or_else(unread)
+            .or(RecognizedDigit::last(&self.digits))
     }
 
     /// Whether the selected digit or mark can be labeled: there is one, and nothing covers or changes it.
@@ -139,14 +143,13 @@ impl State {
             return Some(HitTarget::Action(action));
         }
         match self.overlay {
-            None if self.name_button().is_some_and(|rect| rect.contains(x, y)) => {
-                Some(HitTarget::Action(Action::NameSign))
-            }
             None => {
                 let button = self.layout.target_at(x, y);
                 let in_panel = || {
                     self.bar_at(x, y)
                         .or_else(|| self.answer_at(x, y))
+                        .or_else(|| self.name_button_at(x, y))
+                        .or_else(|| self.wrong_button_at(x, y))
                         .or_else(|| self.layer_at(x, y))
                 };
                 let button = button.or_else(in_panel).or_else(|| self.number_target_at(x, y));

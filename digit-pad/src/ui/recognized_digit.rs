@@ -71,6 +71,12 @@ impl RecognizedDigit {
         self.mark.is_none() || self.is_unread()
     }
 
+    /// Index of the last one that the network is asked about, or else the last mark: behind the digits there may be the sign of a sum.
+    pub fn last(digits: &[RecognizedDigit]) -> Option<usize> {
+        let digit = digits.iter().rposition(RecognizedDigit::is_classified);
+        digit.or(digits.len().checked_sub(1))
+    }
+
     /// What is shown for it: the mark, the most probable digit, or the name of the sign.
     pub(super) fn symbol(&self) -> String {
         symbol(&self.prediction, self.mark)

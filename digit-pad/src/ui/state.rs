@@ -34,6 +34,9 @@ use crate::{
 /// Zoom factors of the interface, from smallest to largest.
 pub const ZOOMS: [f32; 6] = [0.85, 1.0, 1.25, 1.5, 1.75, 2.0];
 
+/// The factor at which the interface has its own size.
+pub(super) const NO_ZOOM: usize = 1;
+
 /// Initial content of the canvas.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Opening {
@@ -113,6 +116,16 @@ pub(super) enum Held {
     },
 }
 
+/// A click that did something.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LastClick {
+    /// What it hit; `None` if it closed a dialog by missing it.
+    pub(super) target: Option<HitTarget>,
+    pub(super) at: (f32, f32),
+    /// When it ended, in seconds since the window opened.
+    pub(super) seconds: f32,
+}
+
 /// Everything that determines what the window shows.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -157,10 +170,14 @@ pub struct State {
     pub(super) naming: Naming,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
+    /// Whether the user has called the reading wrong, and is asked what it is.
+    pub(super) is_corrected: bool,
     /// The action of the message's Undo button, if it has one.
     pub(super) offered_undo: Option<Action>,
-    /// Where a click has removed an example, until the pointer moves on: the next one has come to its place.
-    pub(super) removed_at: Option<(f32, f32)>,
+    /// The last click that did something.
+    pub(super) last_click: Option<LastClick>,
+    /// The time, in seconds since the window opened; `None` without a clock.
+    pub(super) seconds: Option<f32>,
     pub(super) pointer: Option<(f32, f32)>,
     pub(super) held: Option<Held>,
     /// Where the wheel has changed the pen's width, until the pointer moves on.
@@ -173,7 +190,7 @@ pub struct State {
     /// Whether the program can close its window.
     can_quit: bool,
     /// Pixels in one of a style sheet, if fingers press.
-    fingers: Option<f32>,
+    pub(super) fingers: Option<f32>,
 }
 
 impl State {
@@ -189,8 +206,8 @@ impl State {
             },
         };
         State {
-            layout: Layout::new(width, height, ZOOMS[1], Panel::Prediction),
-            zoom_index: 1,
+            layout: Layout::new(width, height, ZOOMS[NO_ZOOM], Panel::Prediction),
+            zoom_index: NO_ZOOM,
             dark: true,
             was_touched: !document.is_blank(),
             document,
@@ -218,8 +235,10 @@ impl State {
             naming: Naming::default(),
             overlay: None,
             message: None,
+            is_corrected: false,
             offered_undo: None,
-            removed_at: None,
+            last_click: None,
+            seconds: None,
             pointer: None,
             held: None,
             pen_changed_at: None,
@@ -345,8 +364,9 @@ impl State {
             Action::RestoreBuiltIn => self.progress.is_some() || self.trained_in_use.is_some(),
             Action::Train => !self.is_training(),
             Action::Quit => self.can_quit,
-            Action::ZoomIn => self.zoom_index + 1 < ZOOMS.len(),
-            Action::ZoomOut => self.zoom_index > 0,
+            Action::ZoomIn => self.next_zoom(true).is_some(),
+            Action::ZoomOut => self.next_zoom(false).is_some(),
+            Action::ResetZoom => self.zoom_index != NO_ZOOM,
             _ => true,
         }
     }
@@ -374,7 +394,7 @@ impl State {
     pub fn show_digits(&mut self, digits: Vec<RecognizedDigit>) {
         let ends = |digits: &[RecognizedDigit]| digits.iter().map(|digit| digit.bounds).collect::<Vec<_>>();
         if ends(&self.digits) != ends(&digits) {
-            self.chosen = None;
+            (self.chosen, self.is_corrected) = (None, false);
         }
         self.digits = digits;
         self.find_equations();

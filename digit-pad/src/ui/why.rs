@@ -73,19 +73,35 @@ impl State {
 
     /// The explanation in words.
     pub(super) fn why_in_words(&self) -> Option<String> {
-        if self.shows_why() && self.selected_digit().is_some_and(RecognizedDigit::is_sign) {
-            return Some("It resembles your examples. The ink is explained for digits alone.".to_owned());
+        if self.shows_why()
+            && let Some(words) = self.unexplained_in_words()
+        {
+            return Some(words.to_owned());
         }
         let asked = self.explained_digit()?;
-        let colors = format!("Blue speaks for {asked}, amber against.");
+        let which = match self.digits().len() {
+            0 | 1 => "Blue",
+            _ => "Why explains the selected digit: blue",
+        };
+        let colors = format!("{which} ink speaks for {asked}, amber ink against it.");
         self.heat()?;
         Some(match self.suggested_stroke() {
             Some(stroke) => {
                 let (digit, probability) = (stroke.digit, percent(stroke.probability));
-                format!("{colors} With the line: {digit}, {probability}")
+                format!("{colors} With the amber line, it would read as {digit} ({probability}).")
             }
             None => colors,
         })
+    }
+
+    /// What the explanation says where it cannot explain what is selected.
+    fn unexplained_in_words(&self) -> Option<&'static str> {
+        match self.selected_digit() {
+            None if self.is_blank() => Some("Why explains a digit: draw one."),
+            Some(digit) if digit.is_sign() => Some("It resembles your examples. Why explains digits alone."),
+            Some(digit) if digit.mark.is_some() => Some("Why explains the selected digit: point at one."),
+            _ => None,
+        }
     }
 }
 
@@ -112,7 +128,10 @@ mod tests {
             prediction::Prediction,
             segmentation::Mark,
         },
-        ui::{Action, Event, Opening, Painter, Theme},
+        ui::{
+            Action, Event, Key, Modifiers, Opening, Painter, Theme,
+            scene::{item::Item, scene},
+        },
     };
 
     static EXPLANATION: LazyLock<Explanation> = LazyLock::new(|| {
@@ -198,7 +217,10 @@ mod tests {
         state.show_why(Some(why(Some(strokes))));
         assert_eq!(state.suggested_stroke().map(|stroke| stroke.digit), Some(7));
         let words = state.why_in_words().unwrap();
-        assert!(words.contains("speaks for 1") && words.contains("7, 90"), "{words}");
+        assert!(
+            words.contains("speaks for 1") && words.contains("read as 7 (90"),
+            "{words}"
+        );
         assert_eq!(state.status_in_words(), words);
         state.show_message("Saved");
         assert_eq!(state.status_in_words(), "Saved");
@@ -209,6 +231,40 @@ mod tests {
         hover_bar(&mut state, 5);
         assert_eq!(state.suggested_stroke(), None);
         assert!(state.why_in_words().unwrap().contains("speaks for 5"));
+    }
+
+    #[test]
+    fn what_cannot_be_explained_is_said_and_escape_ends_it() {
+        let said = |state: &State| {
+            let items = scene(state, &Theme::DARK);
+            let all = items.iter().filter_map(|item| match item {
+                Item::Text { text, .. } => Some(text.as_str()),
+                _ => None,
+            });
+            all.collect::<Vec<_>>().join(" ")
+        };
+        let mut state = window();
+        state.act(Action::Why);
+        let digit = state.digits()[0].clone();
+        let mark = digit.clone().placed(0, Some(Mark::Minus));
+        state.show_digits(vec![mark.clone()]);
+        assert!(said(&state).contains("Why explains the selected digit: point at one."));
+        state.show_digits(vec![digit, mark]);
+        state.show_why(Some(why(None)));
+        let words = state.why_in_words().unwrap();
+        assert_eq!(
+            words,
+            "Why explains the selected digit: blue ink speaks for 1, amber ink against it."
+        );
+        let modifiers = Modifiers::default();
+        state.apply(Event::KeyPressed {
+            key: Key::Escape,
+            modifiers,
+        });
+        assert!(!state.shows_why() && state.why_in_words().is_none());
+        let mut blank = State::new(960, 640, Opening::Blank);
+        blank.act(Action::Why);
+        assert!(said(&blank).contains("Why explains a digit: draw one."));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use digit_pad::ui::{Event, Key, Modifiers, key_names::key_of_name};
 use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Element, HtmlCanvasElement, KeyboardEvent, PointerEvent, WheelEvent};
+use web_sys::{Element, HtmlCanvasElement, KeyboardEvent, PointerEvent, WheelEvent, Window};
 
 /// Pixels by which a wheel turns at most without a notch.
 const NOTCH: f64 = 60.0;
@@ -70,6 +70,12 @@ pub(crate) fn released(event: &PointerEvent, canvas: &HtmlCanvasElement, scale: 
     events
 }
 
+/// The time since the page was opened.
+pub(crate) fn seconds(window: &Window) -> f32 {
+    let clock = window.performance();
+    clock.map_or(0.0, |clock| clock.now() / 1e3) as f32
+}
+
 /// The pointer is no longer over the canvas.
 pub(crate) fn left() -> Event {
     Event::PointerMoved { x: OUTSIDE, y: OUTSIDE }
@@ -117,7 +123,10 @@ pub(crate) fn key(event: &KeyboardEvent) -> Option<Event> {
     let control = event.ctrl_key() || event.meta_key();
     let is_of_page = key == Key::Tab || (tag == "BUTTON" && matches!(key, Key::Enter | Key::Space));
     // All others with Control are the browser's.
-    let is_own = matches!(key, Key::Letter('Z' | 'Y' | 'O' | 'S') | Key::Plus | Key::Minus);
+    let is_own = matches!(
+        key,
+        Key::Letter('Z' | 'Y' | 'O' | 'S') | Key::Plus | Key::Minus | Key::Digit(0)
+    );
     let modifiers = Modifiers {
         control,
         shift: event.shift_key(),

@@ -315,11 +315,11 @@ impl Page {
     }
 
     fn apply(self: &Rc<Self>, events: impl IntoIterator<Item = Event>) {
+        let seconds = events::seconds(&self.window);
         self.change(|content| {
+            let shown = content.state.show_time(seconds);
             let events = events.into_iter();
-            events.fold(Effects::default(), |effects, event| {
-                effects | content.state.apply(event)
-            })
+            events.fold(shown, |effects, event| effects | content.state.apply(event))
         });
     }
 
@@ -352,10 +352,10 @@ impl Page {
     /// Takes over what workers have finished, and paints.
     fn show(self: &Rc<Self>) {
         self.is_awaited.set(false);
-        let seconds = self.window.performance().map_or(0.0, |clock| clock.now() / 1e3);
+        let seconds = events::seconds(&self.window);
         let (changed, is_animated) = {
             let content = &mut *self.content.borrow_mut();
-            content.pending |= content.state.show_time(seconds as f32);
+            content.pending |= content.state.show_time(seconds);
             content.pending |= content.controller.poll(&mut content.state);
             let pending = std::mem::take(&mut content.pending);
             if pending.recognize {

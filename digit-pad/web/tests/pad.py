@@ -41,6 +41,7 @@ def answers_a_sum(pad):
 
 
 def names_a_sign(pad):
+    pad.click("wrong")
     pad.click("name-sign")
     wait_for("the field for a name", lambda: not pad.browser.run("return document.getElementById('field').hidden"))
     pad.browser.keys(*"star", ENTER)

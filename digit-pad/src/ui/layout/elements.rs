@@ -76,6 +76,8 @@ pub enum HitTarget {
     Sign(usize),
     /// The button that teaches the name in that dialog.
     AcceptName,
+    /// The button that says that the reading of the selected digit is wrong; a click asks what it is, or no longer.
+    Wrong,
     /// The button that saves the poster of the user's hand.
     SavePoster,
     /// The button that closes a page.

@@ -48,6 +48,8 @@ pub struct Layout {
     pub top_bar: Rect,
     /// Whether the buttons of the top bar have labels.
     pub has_labels: bool,
+    /// Whether those have icons too.
+    pub has_icons: bool,
     /// The lines between the groups of the top bar.
     pub separators: Vec<Rect>,
     /// The square drawing area.
@@ -60,6 +62,8 @@ pub struct Layout {
     pub panel: Rect,
     /// Caption of the prediction.
     pub prediction_caption: Rect,
+    /// The button beside it that says that the prediction is wrong.
+    pub wrong_button: Rect,
     /// The predicted digit, large.
     pub prediction: Rect,
     /// The probability of the predicted digit.
@@ -78,8 +82,6 @@ pub struct Layout {
     pub bars: Vec<BarRow>,
     /// Caption of the bar chart.
     pub bars_caption: Rect,
-    /// The button beside it that names a sign.
-    pub name_button: Rect,
     /// The room for messages and questions under the panel.
     pub notice: Rect,
     /// The status line in that room.
@@ -96,8 +98,6 @@ pub struct Layout {
     pub welcome: [Rect; 3],
     /// The dialog over the window, while one is open.
     pub overlay: Rect,
-    /// The dialog that names a sign.
-    pub naming: NamingPlaces,
     /// The page of the user's hand.
     pub hand: HandPlaces,
     /// The rows of the menu in the dialog.
@@ -117,6 +117,14 @@ impl Layout {
     /// The layout of a window of `width` × `height` pixels, with text and gaps enlarged by `zoom` as far as they fit.
     pub fn new(width: usize, height: usize, zoom: f32, active_panel: Panel) -> Self {
         Layout::on(Grid::new(width, height, zoom), (width, height), active_panel)
+    }
+
+    /// The scale of the layout of a window of that size, for fingers on a screen of a density or for a pointer.
+    pub(super) fn scale_of((width, height): (usize, usize), zoom: f32, fingers: Option<f32>) -> f32 {
+        match fingers {
+            None => Grid::new(width, height, zoom).scale,
+            Some(density) => Grid::for_fingers(width, height, zoom, density).scale,
+        }
     }
 
     /// The layout for fingers, on a screen with `density` pixels in one of a style sheet.
@@ -144,12 +152,14 @@ impl Layout {
             active_panel,
             top_bar: bar.rect,
             has_labels: bar.has_labels,
+            has_icons: bar.has_icons,
             separators: bar.separators,
             canvas: areas.canvas,
             buttons,
             slider,
             panel,
             prediction_caption: head.prediction_caption,
+            wrong_button: head.wrong_button,
             prediction: head.prediction,
             confidence: head.confidence,
             remark: head.remark,
@@ -157,14 +167,12 @@ impl Layout {
             number_remarks: head.number_remarks,
             network_input_caption: head.network_input_caption,
             network_input: head.network_input,
-            bars_caption: grid.bars_captions(chart)[0],
-            name_button: grid.bars_captions(chart)[1],
+            bars_caption: grid.bars_caption(chart),
             bars: grid.bars(chart, 10, 1),
             notice: areas.notice,
             status: grid.status(areas.notice),
             question: grid.questions(areas.notice)[0],
             name_answer: grid.questions(areas.notice)[1],
-            naming: grid.naming(),
             hand: grid.hand(),
             answers: grid.answers(areas.notice),
             hint: grid.hint(areas.canvas),
@@ -267,6 +275,11 @@ impl Layout {
         self.for_fingers.then_some(Rect::new(x, y, side, side))
     }
 
+    /// The dialog that names a sign, with room for that many names given before.
+    pub fn naming(&self, names: usize) -> NamingPlaces {
+        self.grid.naming(names)
+    }
+
     /// The Undo button, with its right end in the middle of that place's right side.
     pub(super) fn undo_button(&self, beside: Rect) -> Rect {
         let (width, height) = (self.grid.px_or(64.0, 80.0), self.grid.px_or(26.0, FINGER));
@@ -314,6 +327,7 @@ mod tests {
         let mut places = vec![
             layout.canvas,
             layout.prediction_caption,
+            layout.wrong_button,
             layout.prediction,
             layout.confidence,
             layout.remark,
@@ -378,13 +392,14 @@ mod tests {
                 let side = if button.action.is_in_top_bar() { 41.0 } else { FINGER };
                 assert!(is_large(button.rect, side), "{button:?}, {case}");
             }
-            let names = layout.naming;
+            let names = layout.naming(8);
             let often = [
                 layout.welcome[1],
                 layout.welcome[2],
                 names.field,
                 names.accept,
                 names.chips[7],
+                names.close,
             ];
             let page = [layout.hand_button(), layout.hand.save, layout.hand.close];
             let closing = [layout.close_button().unwrap(), layout.undo_button(layout.status)];
@@ -393,7 +408,8 @@ mod tests {
             }
             let rows = layout.bars.iter().map(|bar| bar.row);
             let rows = rows.chain(layout.menu.iter().map(|row| row.rect)).chain(layout.answers);
-            for row in rows.chain([layout.name_button, layout.name_answer]) {
+            let rows = rows.chain(names.digits);
+            for row in rows.chain([layout.wrong_button, layout.name_answer]) {
                 assert!(is_large(row, 24.0), "{row:?}, {case}");
             }
             assert!(
@@ -561,18 +577,21 @@ mod tests {
 
     #[test]
     fn buttons_have_labels_where_there_is_room() {
-        for (size, zoom, has_labels) in [
-            (MIN_SIZE, 1.0, false),
-            ((760, 640), 1.0, false),
-            ((900, 640), 1.0, true),
-            ((900, 640), 1.5, false),
-            (DEFAULT_SIZE, 1.0, true),
-            ((1920, 1080), 1.0, true),
-            ((1000, 1400), 2.0, false),
+        let [both, labels, icons] = [(true, true), (true, false), (false, true)];
+        for (size, zoom, expected) in [
+            (MIN_SIZE, 1.0, labels),
+            ((760, 640), 1.0, labels),
+            (DEFAULT_SIZE, 1.0, both),
+            (DEFAULT_SIZE, 2.0, labels),
+            ((1920, 1080), 1.0, both),
+            ((1920, 1080), 2.0, both),
+            ((1000, 1400), 2.0, labels),
         ] {
             let layout = Layout::new(size.0, size.1, zoom, Panel::Prediction);
-            assert_eq!(layout.has_labels, has_labels, "{size:?} at {zoom}");
+            assert_eq!((layout.has_labels, layout.has_icons), expected, "{size:?} at {zoom}");
         }
+        let narrow = Layout::for_fingers(600, 900, 1.0, 1.0, Panel::Prediction);
+        assert_eq!((narrow.has_labels, narrow.has_icons), icons);
     }
 
     #[test]

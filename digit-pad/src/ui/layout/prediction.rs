@@ -18,6 +18,7 @@ const LEAST_ROW: f32 = 24.0;
 /// The upper part of the prediction panel.
 pub(super) struct PredictionHead {
     pub(super) prediction_caption: Rect,
+    pub(super) wrong_button: Rect,
     pub(super) prediction: Rect,
     pub(super) confidence: Rect,
     pub(super) remark: Rect,
@@ -31,20 +32,24 @@ pub(super) struct PredictionHead {
 
 impl Grid {
     pub(super) fn head(&self, panel: Rect) -> PredictionHead {
-        let caption_height = self.px(18.0);
+        let (caption_height, button_height) = (self.px(18.0), self.px_or(22.0, 36.0));
         // Aligns the tops of its capitals with the top of the canvas.
-        let caption_y = panel.y - self.px(4.0);
-        let top = panel.y + self.px(22.0);
+        let caption_y = panel.y - self.px_or(4.0, -5.0);
+        let button_y = caption_y + (caption_height - button_height) / 2;
+        let top = button_y + button_height + self.px_or(6.0, 2.0);
         let side = SIDE as i32 * (self.px_or(112.0, 84.0) / SIDE as i32).max(1);
         let network_input = Rect::new(panel.right() - side, top, side, side);
-        let input_caption_width = side.max(self.px(116.0));
+        let input_caption_width = side.max(self.px(96.0));
         let network_input_caption = Rect::new(
             panel.right() - input_caption_width,
             caption_y,
             input_caption_width,
             caption_height,
         );
-        let prediction_caption = Rect::new(panel.x, caption_y, network_input_caption.x - panel.x, caption_height);
+        let (button_width, gap) = (self.px_or(66.0, 76.0), self.px(6.0));
+        let button_x = (panel.x + self.px(104.0)).min(network_input_caption.x - gap - button_width);
+        let wrong_button = Rect::new(button_x, button_y, button_width, button_height);
+        let prediction_caption = Rect::new(panel.x, caption_y, button_x - gap - panel.x, caption_height);
         let prediction = Rect::new(panel.x, top, self.px(84.0).min(side), side);
         let gap = self.px(16.0);
         let text_x = prediction.right() + gap;
@@ -83,6 +88,7 @@ impl Grid {
             number,
             number_remarks,
             prediction_caption,
+            wrong_button,
             prediction,
             confidence,
             remark,
@@ -97,28 +103,19 @@ impl Grid {
 
     /// The room for the bar chart in a column of its own, with its caption in line with that of the head.
     pub(super) fn beside_head(&self, column: Rect) -> Rect {
-        let above = self.px(9.0);
-        Rect::new(column.x, column.y - above, column.width, column.height + above)
+        let below = self.px(5.0);
+        Rect::new(column.x, column.y + below, column.width, column.height - below)
     }
 
-    /// The caption at the top of the room for the bar chart, and the button that names a sign beside it.
-    pub(super) fn bars_captions(&self, room: Rect) -> [Rect; 2] {
-        self.with_name_button(Rect::new(room.x, room.y, room.width, self.px_or(18.0, 28.0)))
-    }
-
-    /// A line of text, and at its end the button that names a sign.
-    fn with_name_button(&self, line: Rect) -> [Rect; 2] {
-        let width = self.px(112.0);
-        [
-            Rect::new(line.x, line.y, line.width - width, line.height),
-            Rect::new(line.right() - width, line.y, width, line.height),
-        ]
+    /// The caption at the top of the room for the bar chart.
+    pub(super) fn bars_caption(&self, room: Rect) -> Rect {
+        Rect::new(room.x, room.y, room.width, self.px(18.0))
     }
 
     /// The bar chart of `count` rows, whose labels have up to `letters` letters, in the room for it and its caption: one under the
     /// other, or in two columns where a finger could not tell them apart.
     pub(super) fn bars(&self, room: Rect, count: usize, letters: usize) -> Vec<BarRow> {
-        let [caption, _] = self.bars_captions(room);
+        let caption = self.bars_caption(room);
         let top = caption.bottom() + self.px_or(11.0, 8.0);
         let is_dense = (room.bottom() - top) < count as i32 * self.px(LEAST_ROW);
         if !(self.for_fingers && is_dense) {
@@ -177,13 +174,21 @@ impl Grid {
 
     /// The question above its answers, and the button that names a sign beside it.
     pub(super) fn questions(&self, notice: Rect) -> [Rect; 2] {
-        let height = self.notice_row(notice).y - notice.y - self.px(4.0);
-        self.with_name_button(Rect::new(notice.x, notice.y, notice.width, height))
+        let (height, width) = (self.notice_row(notice).y - notice.y - self.px(4.0), self.px(112.0));
+        [
+            Rect::new(notice.x, notice.y, notice.width - width, height),
+            Rect::new(notice.right() - width, notice.y, width, height),
+        ]
+    }
+
+    /// The ten answers, in line with the draw tools.
+    pub(super) fn answers(&self, notice: Rect) -> [Rect; 10] {
+        self.ten(self.notice_row(notice))
     }
 
     /// Ten buttons in a row.
-    pub(super) fn answers(&self, notice: Rect) -> [Rect; 10] {
-        let (row, gap) = (self.notice_row(notice), self.px(3.0));
+    pub(super) fn ten(&self, row: Rect) -> [Rect; 10] {
+        let gap = self.px(3.0);
         let left = |i: i32| row.x + i * (row.width + gap) / 10;
         std::array::from_fn(|i| {
             let i = i as i32;

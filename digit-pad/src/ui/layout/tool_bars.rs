@@ -11,9 +11,6 @@ use crate::{
     },
 };
 
-/// Smallest width of a window whose top bar has labels, in pixels at scale 1.
-const LABELS_FROM: f32 = 900.0;
-
 /// Smallest width of a window for fingers whose top bar has all buttons, in pixels at scale 1.
 const ALL_FOR_FINGERS: f32 = 560.0;
 
@@ -23,27 +20,39 @@ pub const BAR_ICON: f32 = 18.0;
 /// Gap between an icon and its label, in pixels at scale 1.
 pub const BAR_LABEL_GAP: f32 = 5.0;
 
+/// Gap between two groups of the top bar, in pixels at scale 1.
+const BETWEEN_GROUPS: f32 = 12.0;
+
 /// The bar over the whole width of the window.
 pub(super) struct TopBar {
     pub(super) rect: Rect,
     pub(super) has_labels: bool,
+    pub(super) has_icons: bool,
     pub(super) buttons: Vec<Button>,
     /// Lines between the groups.
     pub(super) separators: Vec<Rect>,
 }
 
 impl Grid {
-    /// The top bar: the groups from the left, and what concerns the window itself at the right.
+    /// The top bar: the groups from the left, and what concerns the window itself at the right. Where there is less room, the
+    /// icons go first, and the labels only where they do not fit alone.
     pub(super) fn top_bar(&self) -> TopBar {
+        let ways = [(true, true), (true, false)].into_iter();
+        let is_short = self.for_fingers && self.width < self.px(ALL_FOR_FINGERS);
+        let (has_labels, has_icons) = { ways }
+            .find(|&way| !is_short && self.bar_width(way) <= self.width)
+            .unwrap_or((false, true));
+        let looks = (has_labels, has_icons);
         let mut bar = TopBar {
             rect: Rect::new(0, 0, self.width, self.top_bar_height()),
-            has_labels: self.width as f32 >= LABELS_FROM * self.scale,
+            has_labels,
+            has_icons,
             buttons: Vec::new(),
             separators: Vec::new(),
         };
         let (edge, gap, inset) = (self.px_or(10.0, 6.0), self.px(2.0), self.px_or(6.0, 4.0));
         let height = bar.rect.height - 2 * inset;
-        if self.for_fingers && self.width < self.px(ALL_FOR_FINGERS) {
+        if is_short {
             let row = Rect::new(edge, inset, self.width - 2 * edge, height);
             bar.buttons = self.row(&Action::SHORT_TOP_BAR, row, gap);
             return bar;
@@ -58,15 +67,15 @@ impl Grid {
                     bar.rect.height - 4 * inset,
                 );
                 bar.separators.push(line);
-                x += self.px(12.0);
+                x += self.px(BETWEEN_GROUPS);
             }
             for &action in *group {
-                let rect = Rect::new(x, inset, self.bar_button_width(action, bar.has_labels), height);
+                let rect = Rect::new(x, inset, self.bar_button_width(action, looks), height);
                 bar.buttons.push(Button { action, rect });
                 x = rect.right() + gap;
             }
         }
-        let widths = Action::TOP_BAR_END.map(|action| self.bar_button_width(action, bar.has_labels));
+        let widths = Action::TOP_BAR_END.map(|action| self.bar_button_width(action, looks));
         let mut x = self.width - edge - widths.iter().map(|width| width + gap).sum::<i32>() + gap;
         for (action, width) in Action::TOP_BAR_END.into_iter().zip(widths) {
             let rect = Rect::new(x, inset, width, height);
@@ -81,11 +90,20 @@ impl Grid {
         self.px_or(48.0, 8.0 + FINGER)
     }
 
-    fn bar_button_width(&self, action: Action, has_labels: bool) -> i32 {
-        match action.short_label().filter(|_| has_labels) {
-            Some(label) => self.px(14.0 + BAR_ICON + BAR_LABEL_GAP + text_width(label)),
-            None => self.px_or(38.0, FINGER),
-        }
+    /// The width that the top bar needs, with labels or without, and with icons beside them or without.
+    fn bar_width(&self, looks: (bool, bool)) -> i32 {
+        let groups = Action::TOP_BAR.into_iter().flatten();
+        let buttons = groups.chain(&Action::TOP_BAR_END);
+        let widths = buttons.map(|&action| self.bar_button_width(action, looks) + self.px(2.0));
+        let between = (Action::TOP_BAR.len() - 1) as i32 * self.px(BETWEEN_GROUPS);
+        widths.sum::<i32>() + between + 2 * self.px_or(10.0, 6.0)
+    }
+
+    fn bar_button_width(&self, action: Action, (has_labels, has_icons): (bool, bool)) -> i32 {
+        let least = self.px_or(38.0, FINGER);
+        let icon = if has_icons { BAR_ICON + BAR_LABEL_GAP } else { 0.0 };
+        let label = action.short_label().filter(|_| has_labels);
+        label.map_or(least, |label| self.px(14.0 + icon + text_width(label)).max(least))
     }
 
     /// The toolbar buttons and the pen slider. The last button, Clear, stands apart so that it is not hit by mistake.

@@ -33,7 +33,6 @@ impl SceneBuilder<'_> {
             Align::Left,
             self.theme.muted,
         );
-        self.name_button(state);
         let digit = state.selected_digit().filter(|digit| digit.is_classified());
         let prediction = digit.map(|digit| &digit.prediction);
         let values = state.shown_pose().bars;

@@ -44,7 +44,9 @@ impl SceneBuilder<'_> {
                     .map(|letters| self.layout.scaled(8.0 * letters as f32 + 4.0) as i32)
             })
             .collect();
-        let labels = labels(&boxes, &widths, self.layout.scaled(17.0) as i32, self.layout.canvas);
+        let lines: Vec<usize> = digits.iter().map(|digit| digit.line).collect();
+        let height = self.layout.scaled(17.0) as i32;
+        let (is_long, labels) = labels(&boxes, &lines, &widths, height, self.layout.canvas);
         for (i, digit) in digits.iter().enumerate() {
             let is_selected = state.selected_index() == Some(i);
             let color = self.prediction_color(&digit.prediction);
@@ -56,7 +58,7 @@ impl SceneBuilder<'_> {
             });
             let Some(rect) = labels[i] else { continue };
             let symbol = digit.symbol();
-            let text = if rect.width == widths[i][0] { &long[i] } else { &symbol };
+            let text = if is_long { &long[i] } else { &symbol };
             self.text(rect, text, Face::SemiBold, 13.0, Align::Center, color);
         }
     }
@@ -90,31 +92,48 @@ fn boxes(bounds: &[Bounds], margin: f32) -> Vec<Bounds> {
     boxes
 }
 
-/// A place for the label of each box, above, below or beside it: on the canvas and clear of all boxes and of all other
-/// labels; `None` where there is none. Of the widths of each label, the first that fits counts.
-fn labels(boxes: &[Rect], widths: &[[i32; 2]], height: i32, canvas: Rect) -> Vec<Option<Rect>> {
+/// A place for the label of each box, and whether all of them are long: of the two widths of each label, all have the first,
+/// or else all have the second.
+fn labels(
+    boxes: &[Rect],
+    lines: &[usize],
+    widths: &[[i32; 2]],
+    height: i32,
+    canvas: Rect,
+) -> (bool, Vec<Option<Rect>>) {
+    let [long, short] = [0, 1].map(|which| {
+        let sizes: Vec<_> = widths.iter().map(|widths| (widths[which], height)).collect();
+        placed(boxes, lines, &sizes, canvas)
+    });
+    let is_long = long.iter().all(Option::is_some);
+    (is_long, if is_long { long } else { short })
+}
+
+/// A place for the label of each box, above, below or beside it, where that is possible in line with the others of its line:
+/// on the canvas and clear of all boxes and of all other labels; `None` where there is none.
+fn placed(boxes: &[Rect], lines: &[usize], sizes: &[(i32, i32)], canvas: Rect) -> Vec<Option<Rect>> {
     let mut taken = boxes.to_vec();
     let mut labels = Vec::with_capacity(boxes.len());
-    for (around, widths) in boxes.iter().zip(widths) {
+    for ((around, line), &size) in boxes.iter().zip(lines).zip(sizes) {
+        let of_line = boxes.iter().zip(lines).filter(|(_, other)| *other == line);
+        let top = of_line.map(|(around, _)| around.y).min().unwrap_or(around.y);
         let is_free = |label: &Rect, taken: &[Rect]| {
             label.intersection(&canvas) == *label && taken.iter().all(|other| other.intersection(label).is_empty())
         };
-        let places = widths
-            .iter()
-            .flat_map(|&width| places(*around, (width, height), canvas));
-        let label = { places }.find(|label| is_free(label, &taken));
+        let label = { places(*around, top, size, canvas).into_iter() }.find(|label| is_free(label, &taken));
         taken.extend(label);
         labels.push(label);
     }
     labels
 }
 
-/// Where the label of a box may be, the best place first.
-fn places(around: Rect, (width, height): (i32, i32), canvas: Rect) -> [Rect; 4] {
+/// Where the label of a box in a line with that top may be, the best place first.
+fn places(around: Rect, top: i32, (width, height): (i32, i32), canvas: Rect) -> [Rect; 5] {
     let centered = around.x + (around.width - width) / 2;
     let centered = centered.min(canvas.right() - width).max(canvas.x);
     let middle = around.y + (around.height - height) / 2;
     [
+        (centered, top - height - 1),
         (centered, around.y - height - 1),
         (centered, around.bottom() + 1),
         (around.right() + 1, middle),
@@ -161,7 +180,8 @@ mod tests {
             let canvas = Rect::new(0, 0, 560, 560);
             let rect = |b: &Bounds| Rect::new(b.left as i32, b.top as i32, b.width() as i32, b.height() as i32);
             let boxes: Vec<Rect> = bounds.iter().map(|b| rect(b).intersection(&canvas)).collect();
-            let labels = labels(&boxes, &vec![[70, 12]; boxes.len()], height, canvas);
+            let lines = vec![0; boxes.len()];
+            let (_, labels) = labels(&boxes, &lines, &vec![[70, 12]; boxes.len()], height, canvas);
             for (i, label) in labels.iter().enumerate() {
                 let Some(label) = label else { continue };
                 prop_assert_eq!(label.intersection(&canvas), *label);
@@ -172,20 +192,27 @@ mod tests {
     }
 
     #[test]
-    fn digits_with_room_are_labeled_above_and_narrow_ones_by_their_digit_alone() {
+    fn all_labels_are_long_and_in_line_or_all_are_short() {
         let canvas = Rect::new(0, 0, 560, 560);
         let boxes = [
             Rect::new(40, 100, 90, 200),
             Rect::new(132, 100, 20, 200),
             Rect::new(154, 0, 90, 560),
         ];
-        let labels = labels(&boxes, &[[60, 12]; 3], 17, canvas);
-        assert_eq!(labels[0], Some(Rect::new(55, 82, 60, 17)));
-        assert_eq!(labels[1], Some(Rect::new(136, 82, 12, 17)));
+        let (is_long, found) = labels(&boxes, &[0, 0, 1], &[[60, 12]; 3], 17, canvas);
+        let expected = [
+            Rect::new(79, 82, 12, 17),
+            Rect::new(136, 82, 12, 17),
+            Rect::new(245, 271, 12, 17),
+        ];
         assert_eq!(
-            labels[2],
-            Some(Rect::new(245, 271, 60, 17)),
-            "beside it, where nothing is above or below"
+            (is_long, found),
+            (false, expected.map(Some).to_vec()),
+            "the second has no room"
         );
+        let boxes = [Rect::new(40, 100, 90, 200), Rect::new(140, 150, 90, 150)];
+        let (is_long, found) = labels(&boxes, &[0, 0], &[[60, 12]; 2], 17, canvas);
+        let expected = [55, 155].map(|x| Some(Rect::new(x, 82, 60, 17)));
+        assert_eq!((is_long, found), (true, expected.to_vec()));
     }
 }

@@ -314,7 +314,7 @@ mod tests {
         }));
         let items = scene(&state, &THEME);
         let texts: Vec<_> = texts(&items).into_iter().map(|(text, _)| text).collect();
-        for caption in ["accuracy 50.00%", "25.00% on the test set, not in use yet"] {
+        for caption in ["50.00% on validation", "25.00% on the test set, not in use yet"] {
             assert!(texts.contains(&caption), "{texts:?}");
         }
     }

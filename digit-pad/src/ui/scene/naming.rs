@@ -7,7 +7,6 @@ use crate::{
     },
     recognition::normalization::PIXELS,
     ui::{
-        action::Action,
         layout::HitTarget,
         scene::{builder::SceneBuilder, item::Item, status::elided},
         state::State,
@@ -15,17 +14,9 @@ use crate::{
 };
 
 impl SceneBuilder<'_> {
-    /// The button that opens the dialog, while it can.
-    pub(super) fn name_button(&mut self, state: &State) {
-        let Some(rect) = state.name_button() else { return };
-        let is_hovered = state.hovered() == Some(HitTarget::Action(Action::NameSign));
-        let color = if is_hovered { self.theme.text } else { self.theme.accent };
-        self.text(rect, "Something else…", Face::SemiBold, 13.0, Align::Right, color);
-    }
-
     /// The dialog.
     pub(super) fn naming(&mut self, state: &State) {
-        let (places, theme) = (self.layout.naming, self.theme);
+        let (places, theme) = (state.naming_places(), self.theme);
         let (width, height) = self.layout.window;
         self.items.push(Item::Veil {
             rect: Rect::new(0, 0, width as i32, height as i32),
@@ -40,6 +31,12 @@ impl SceneBuilder<'_> {
             Align::Left,
             theme.text,
         );
+        let color = match state.hovered() {
+            Some(HitTarget::Close) => theme.text,
+            _ => theme.muted,
+        };
+        self.text(places.close, "×", Face::Medium, 22.0, Align::Center, color);
+        self.digit_buttons(places.digits, state);
         let pixels = state.selected_digit().map_or([0; PIXELS], |digit| digit.pixels);
         let radius = self.layout.scaled(6.0);
         self.items.push(Item::Pixels {
@@ -55,7 +52,7 @@ impl SceneBuilder<'_> {
         let can_accept = state.typed_label().is_some();
         let color = if can_accept { theme.text } else { theme.muted };
         self.text(places.accept, "Teach", Face::SemiBold, 14.0, Align::Center, color);
-        let hint = self.hint("Enter teaches it, Esc cancels.", "Tap outside to cancel.");
+        let hint = self.hint("Enter teaches it. Or is it a digit?", "Or is it a digit?");
         self.text(places.hint, hint, Face::Medium, 13.0, Align::Left, theme.muted);
         for (place, (name, rect)) in state.sign_chips().into_iter().enumerate() {
             let color = self.button_color(state, Some(HitTarget::Sign(place)));
@@ -67,7 +64,7 @@ impl SceneBuilder<'_> {
 
     /// The field with what is typed and a caret, or with what to type.
     fn name_field(&mut self, state: &State) {
-        let (field, theme) = (self.layout.naming.field, self.theme);
+        let (field, theme) = (state.naming_places().field, self.theme);
         let radius = self.layout.scaled(8.0);
         self.bordered_box(field, radius, theme.background);
         let inner = field.inset(self.layout.scaled(10.0) as i32);

@@ -96,7 +96,7 @@ impl SceneBuilder<'_> {
 
     /// The user's examples, newest first.
     pub(super) fn examples(&mut self, state: &State) {
-        let inner = self.dialog("Your examples", state);
+        let inner = self.dialog(Action::Examples.label(), state);
         self.hand_button(state);
         let line = self.layout.scaled(20.0) as i32;
         let hint_rect = Rect::new(inner.x, inner.y + self.layout.scaled(32.0) as i32, inner.width, line);
@@ -109,7 +109,7 @@ impl SceneBuilder<'_> {
                 self.hint(keys, taps).to_owned()
             }
             others => {
-                let keys = "Click an example to remove it. U: undo last example. F: remove all.";
+                let keys = "Click an example to remove it. U: remove the last one. F: remove all.";
                 let text = self.hint(keys, "Tap an example to remove it.");
                 match others {
                     0 => text.to_owned(),

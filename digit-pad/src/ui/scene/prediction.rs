@@ -13,6 +13,7 @@ use crate::{
     },
     ui::{
         answer::Answer,
+        layout::HitTarget,
         number::NumberCells,
         recognized_digit::RecognizedDigit,
         scene::{builder::SceneBuilder, item::Item},
@@ -24,6 +25,7 @@ impl SceneBuilder<'_> {
     /// The prediction panel.
     pub(super) fn prediction(&mut self, state: &State) {
         self.predicted_digits(state);
+        self.wrong_button(state);
         self.network_input(state.selected_digit().map(|digit| &digit.pixels));
         self.bars(state);
     }
@@ -41,7 +43,7 @@ impl SceneBuilder<'_> {
     fn predicted_digits(&mut self, state: &State) {
         let (layout, theme) = (self.layout, self.theme);
         let (caption, color) = match state.network_in_use() {
-            Some(_) => ("By your network", theme.accent),
+            Some(_) => ("Your network", theme.text),
             None => ("Prediction", theme.muted),
         };
         self.text(
@@ -57,6 +59,15 @@ impl SceneBuilder<'_> {
             (None, [digit, ..]) => self.digit(&digit.prediction),
             (None, []) => self.text(layout.prediction, "–", Face::Medium, 44.0, Align::Left, theme.muted),
         }
+    }
+
+    /// The button that calls the reading wrong, or takes that back.
+    fn wrong_button(&mut self, state: &State) {
+        let Some(rect) = state.wrong_button() else { return };
+        let color = self.button_color(state, Some(HitTarget::Wrong));
+        self.bordered_box(rect, self.layout.scaled(7.0), color);
+        let label = if state.is_corrected { "Cancel" } else { "Wrong?" };
+        self.text(rect, label, Face::Medium, 12.0, Align::Center, self.theme.text);
     }
 
     /// The most probable digit, large, and beside or below it how sure the network is.

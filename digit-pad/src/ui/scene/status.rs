@@ -7,6 +7,7 @@ use crate::{
         text::{Align, Face},
     },
     ui::{
+        action::Action,
         layout::{HitTarget, Panel},
         scene::builder::SceneBuilder,
         state::State,
@@ -19,15 +20,19 @@ const LETTER: f32 = 0.56;
 impl SceneBuilder<'_> {
     /// The status line.
     pub(super) fn status(&mut self, state: &State) {
+        if state.asks() {
+            return self.question(state);
+        }
         if let Some(message) = state.message() {
             let button = state.offered_undo().map_or(0, |_| state.undo_button().width);
             return self.message(message, button, state.message_share());
         }
+        if let Some((message, share)) = state.leaving_message() {
+            let button = state.offered_undo.map_or(0, |_| state.undo_button().width);
+            return self.message(message, button, share);
+        }
         if let Some(words) = state.why_in_words() {
             return self.message(&words, 0, 1.0);
-        }
-        if state.asks() {
-            return self.question(state);
         }
         if let Some(equation) = state.told_equation() {
             return self.sentence(&equation.sentence());
@@ -83,13 +88,27 @@ impl SceneBuilder<'_> {
         let (layout, theme) = (self.layout, self.theme);
         self.text(
             layout.question,
-            "What is it?",
+            &state.asked(),
             Face::SemiBold,
             13.0,
             Align::Left,
             theme.text,
         );
-        for (digit, &rect) in (0..).zip(&layout.answers) {
+        let name = Some(HitTarget::Action(Action::NameSign));
+        let color = if state.hovered() == name {
+            theme.text
+        } else {
+            theme.accent
+        };
+        let rect = layout.name_answer;
+        self.text(rect, "Something else…", Face::SemiBold, 13.0, Align::Right, color);
+        self.digit_buttons(layout.answers, state);
+    }
+
+    /// Ten buttons that say which digit it is.
+    pub(super) fn digit_buttons(&mut self, places: [Rect; 10], state: &State) {
+        let (layout, theme) = (self.layout, self.theme);
+        for (digit, rect) in (0..).zip(places) {
             let target = Some(HitTarget::Answer(digit));
             let color = self.button_color(state, target);
             self.bordered_box(rect, layout.scaled(7.0), color);

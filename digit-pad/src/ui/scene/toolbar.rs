@@ -77,6 +77,10 @@ impl SceneBuilder<'_> {
             return self.text(rect, label, Face::SemiBold, 13.0, Align::Center, text_color);
         }
         if let Some(label) = action.short_label().filter(|_| is_flat && self.layout.has_labels) {
+            if !self.layout.has_icons {
+                let color = if is_active { color } else { text_color };
+                return self.text(rect, label, Face::Medium, 13.0, Align::Center, color);
+            }
             let px = |length: f32| self.layout.scaled(length).round() as i32;
             let icon_rect = Rect::new(rect.x + px(7.0), rect.y, px(BAR_ICON), rect.height);
             let x = icon_rect.right() + px(BAR_LABEL_GAP);
@@ -143,7 +147,11 @@ impl SceneBuilder<'_> {
         let (width, height) = (self.layout.scaled(8.2 * letters + 40.0), self.layout.scaled(30.0));
         let (width, height) = (width.round() as i32, height.round() as i32);
         let x = button.rect.x + (button.rect.width - width) / 2;
-        let max_x = self.layout.size().0 - width - 4;
+        // It covers no heading of the panel if its button is over the canvas.
+        let panel = self.layout.panel;
+        let is_beside = button.rect.x < panel.x && panel.y < self.layout.canvas.bottom();
+        let end = if is_beside { panel.x } else { self.layout.size().0 };
+        let max_x = end - width - 4;
         let gap = self.layout.scaled(6.0) as i32;
         let y = if action.is_in_top_bar() {
             button.rect.bottom() + gap

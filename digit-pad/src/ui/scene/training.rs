@@ -170,7 +170,7 @@ impl SceneBuilder<'_> {
             ),
             (
                 accuracy([step, snapshot.accuracy]),
-                format!("accuracy {}", percent(snapshot.accuracy)),
+                format!("{} on validation", percent(snapshot.accuracy)),
                 theme.accent,
             ),
         ];
@@ -236,7 +236,7 @@ impl SceneBuilder<'_> {
     /// A dot and a label on each curve at the time that is shown; the labels do not overlap.
     fn direct_labels(&mut self, places: &TrainingPlaces, progress: &Progress, ends: [([f32; 2], String, Color); 2]) {
         let plot = places.plot;
-        let (line, width) = (self.layout.scaled(16.0) as i32, self.layout.scaled(112.0) as i32);
+        let (line, width) = (self.layout.scaled(16.0) as i32, self.layout.scaled(140.0) as i32);
         let radius = self.layout.scaled(4.0);
         let mut taken: Option<Rect> = None;
         for ([step, value], text, color) in ends {
