@@ -131,6 +131,11 @@ impl Stroke {
         }))
     }
 
+    /// Whether it has a point on the canvas; what is left of a stroke beyond the edge would not be seen.
+    fn is_on_canvas(&self) -> bool {
+        self.points.iter().any(|&point| CANVAS_BOUNDS.contains(point))
+    }
+
     fn touches_disc(&self, center: Point, radius: f32) -> bool {
         self.bounds().grown(radius).contains(center)
             && self
@@ -235,7 +240,11 @@ impl Ink {
                 let strokes = std::mem::take(&mut self.strokes);
                 let remaining = strokes.into_iter().flat_map(|stroke| {
                     if stroke.touches_disc(center, radius) {
-                        stroke.outside_disc(center, radius)
+                        stroke
+                            .outside_disc(center, radius)
+                            .into_iter()
+                            .filter(Stroke::is_on_canvas)
+                            .collect()
                     } else {
                         vec![stroke]
                     }
@@ -384,6 +393,15 @@ mod tests {
             let (before, after) = (bounds.width() / bounds.height(), fitted.width() / fitted.height());
             prop_assert!((before / after - 1.0).abs() < 0.02 || bounds.height() < 100.0 || bounds.width() < 100.0);
         }
+    }
+
+    #[test]
+    fn the_eraser_leaves_nothing_beyond_the_edge() {
+        let mut ink = Ink::new();
+        ink.pen_down(Point::new(500.0, 280.0));
+        ink.pen_up(Point::new(CANVAS + 60.0, 280.0));
+        assert!(ink.erase(Point::new(490.0, 280.0), Point::new(CANVAS, 280.0), 20.0));
+        assert!(ink.is_empty(), "{ink:?}");
     }
 
     #[test]
