@@ -5,6 +5,7 @@ use std::fmt;
 use crate::recognition::{
     measures::{Measure, Measures},
     mnist_measures::DigitMeasures,
+    parts::Part,
 };
 
 /// What more than this share of MNIST's digits have is not peculiar.
@@ -39,23 +40,40 @@ impl fmt::Display for Remark {
 /// compared with MNIST's training images of that digit, and what most examples have with how many of these have it.
 pub fn remark(digit: u8, examples: &[Measures]) -> Remark {
     let mnist = DigitMeasures::embedded(digit);
-    let of_numbers = Measure::ALL.into_iter().filter(|&measure| counts(measure, digit));
-    let remarks = of_numbers.map(|measure| number(digit, measure, mean(examples, measure), mnist));
-    let seen = [loops(digit, examples, mnist), bar(digit, examples, mnist)];
-    let seen = seen
+    let parts = parts(digit, examples);
+    let of_numbers = Measure::ALL
         .into_iter()
-        .flatten()
-        .map(|(share, remark)| (STRIKING * share, remark));
-    let remarks = remarks.chain(seen);
-    let rarest = remarks.min_by(|a, b| a.0.total_cmp(&b.0));
+        .filter(|&measure| counts(measure, digit, &parts));
+    let remarks = of_numbers.map(|measure| number(digit, measure, mean(examples, measure), mnist));
+    let loops = loops(digit, examples, mnist).filter(|_| !parts.iter().any(|&part| tells_of_loops(part)));
+    let parts = parts.iter().map(|&part| of_part(part, mnist));
+    let seen = parts.chain(loops).map(|(share, remark)| (STRIKING * share, remark));
+    let rarest = remarks.chain(seen).min_by(|a, b| a.0.total_cmp(&b.0));
     rarest
         .filter(|(share, _)| *share < RARE)
         .map_or_else(usual, |(_, remark)| remark)
 }
 
-/// Whether a measure says something of a digit: the corners of a leaning line are all of it.
-fn counts(measure: Measure, digit: u8) -> bool {
-    !(measure == Measure::Corners && digit == 1)
+/// The parts that most examples of a digit have.
+fn parts(digit: u8, examples: &[Measures]) -> Vec<Part> {
+    let have = |part| examples.iter().filter(|measures| measures.parts.has(part)).count();
+    let of_digit = Part::ALL.into_iter().filter(|part| part.digit() == digit);
+    of_digit.filter(|&part| 2 * have(part) > examples.len()).collect()
+}
+
+/// Whether a measure says something of a digit: the corners of a leaning line are all of it, and its flag and its foot make a
+/// 1 wide, or heavy at the top or foot.
+fn counts(measure: Measure, digit: u8, parts: &[Part]) -> bool {
+    match (digit, measure) {
+        (1, Measure::Corners) => false,
+        (1, Measure::Width | Measure::Balance) => parts.is_empty(),
+        _ => true,
+    }
+}
+
+/// Whether a part says why a digit has as many loops as it has.
+fn tells_of_loops(part: Part) -> bool {
+    matches!(part, Part::Slash | Part::LowLoop | Part::OpenTop)
 }
 
 fn usual() -> Remark {
@@ -110,15 +128,20 @@ fn hundredths(share: f32) -> u32 {
     ((100.0 * share).floor() as u32).clamp(1, 99)
 }
 
-/// A remark on the loops that most examples have.
+/// A remark on the loops that most examples have. Nothing is said to be open that the pen may have filled; of a 4, only that
+/// is said to be open which is seen to be so at the top.
 fn loops(digit: u8, examples: &[Measures], mnist: &DigitMeasures) -> Option<(f32, Remark)> {
+    let of = |measures: &Measures| measures.parts.loops.min(3);
     let count = (0..=3).max_by_key(|&count| {
-        let as_many = examples.iter().filter(|measures| measures.loops.min(3) == count);
+        let as_many = examples.iter().filter(|measures| of(measures) == count);
         (as_many.count(), std::cmp::Reverse(count))
     })?;
+    let may_be_filled = |measures: &Measures| measures.parts.loops == 0 && measures.parts.may_be_filled;
+    if count == 0 && (digit == 4 || examples.iter().any(may_be_filled)) {
+        return None;
+    }
     let title = match (digit, count) {
         (0, 0) => "Left open",
-        (4, 0) => "Open at the top",
         (4, 1) => "Closed at the top",
         (6 | 9, 0) => "Its loop is open",
         (_, 0) => "Without a loop",
@@ -131,11 +154,18 @@ fn loops(digit: u8, examples: &[Measures], mnist: &DigitMeasures) -> Option<(f32
     Some((share, few(title, share, digit)))
 }
 
-/// A remark on the bar that most examples of a 7 have.
-fn bar(digit: u8, examples: &[Measures], mnist: &DigitMeasures) -> Option<(f32, Remark)> {
-    let with_bar = examples.iter().filter(|measures| measures.has_bar).count();
-    let share = mnist.share_with_bar();
-    (digit == 7 && 2 * with_bar > examples.len()).then(|| (share, few("With a bar", share, digit)))
+/// A remark on a part.
+fn of_part(part: Part, mnist: &DigitMeasures) -> (f32, Remark) {
+    let title = match part {
+        Part::Bar => "With a bar",
+        Part::Flag => "With a flag",
+        Part::Foot => "With a foot",
+        Part::Slash => "With a slash",
+        Part::LowLoop => "With a loop at the foot",
+        Part::OpenTop => "Open at the top",
+    };
+    let share = mnist.share_with(part);
+    (share, few(title, share, part.digit()))
 }
 
 fn few(title: &str, share: f32, digit: u8) -> Remark {
@@ -154,6 +184,7 @@ fn few(title: &str, share: f32, digit: u8) -> Remark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognition::parts::Parts;
 
     /// The measures of a usual digit of MNIST.
     fn usual_of(digit: u8) -> Measures {
@@ -168,8 +199,10 @@ mod tests {
         let loops = (0..=3).max_by(|&a, &b| mnist.share_with_loops(a).total_cmp(&mnist.share_with_loops(b)));
         Measures {
             values: Measure::ALL.map(middle),
-            loops: loops.unwrap(),
-            has_bar: false,
+            parts: Parts {
+                loops: loops.unwrap(),
+                ..Parts::default()
+            },
         }
     }
 
@@ -241,35 +274,75 @@ mod tests {
         assert!(none.detail.starts_with("further left than 7"), "{none}");
     }
 
+    fn with_loops(digit: u8, loops: usize) -> Measures {
+        let mut measures = usual_of(digit);
+        measures.parts.loops = loops;
+        measures
+    }
+
+    fn with_part(part: Part) -> Measures {
+        let mut measures = usual_of(part.digit());
+        measures.parts = measures.parts.with(part);
+        measures
+    }
+
     #[test]
-    fn loops_and_bars_count_where_most_examples_have_them() {
-        let with_loops = |digit: u8, loops: usize| Measures {
-            loops,
-            ..usual_of(digit)
-        };
+    fn loops_count_as_most_examples_have_them() {
         for (digit, loops, title) in [
             (0, 0, "Left open"),
             (0, 2, "With two loops"),
+            (4, 1, "Closed at the top"),
             (6, 0, "Its loop is open"),
             (1, 1, "With a loop"),
         ] {
             assert_eq!(remark(digit, &[with_loops(digit, loops)]).title, title);
         }
-        let barred = Measures {
-            has_bar: true,
-            ..usual_of(7)
-        };
-        assert_eq!(
-            bar(7, &[barred, usual_of(7), barred], DigitMeasures::embedded(7))
-                .unwrap()
-                .1
-                .title,
-            "With a bar"
-        );
-        assert_eq!(bar(7, &[barred, usual_of(7)], DigitMeasures::embedded(7)), None);
-        assert_eq!(bar(4, &[barred], DigitMeasures::embedded(4)), None);
         let mostly = [with_loops(0, 1), with_loops(0, 0), with_loops(0, 1)];
         assert_eq!(remark(0, &mostly), remark(0, &[usual_of(0)]));
+    }
+
+    #[test]
+    fn a_loop_that_may_be_filled_is_not_said_to_be_open() {
+        for digit in [0, 6, 8, 9] {
+            let mut filled = with_loops(digit, 0);
+            filled.parts.may_be_filled = true;
+            assert_eq!(remark(digit, &[filled]), usual());
+        }
+    }
+
+    #[test]
+    fn parts_are_told_where_most_examples_have_them() {
+        for (part, title) in [
+            (Part::Bar, "With a bar"),
+            (Part::Flag, "With a flag"),
+            (Part::Foot, "With a foot"),
+            (Part::Slash, "With a slash"),
+        ] {
+            let digit = part.digit();
+            assert_eq!(remark(digit, &[with_part(part)]).title, title);
+            let mostly = [with_part(part), usual_of(digit), with_part(part)];
+            assert_eq!(remark(digit, &mostly).title, title);
+            assert_eq!(remark(digit, &[with_part(part), usual_of(digit)]), usual());
+        }
+        // So many fours are open at the top, and twos have a loop at the foot, that it is nothing to be told.
+        for (part, title) in [
+            (Part::OpenTop, "Open at the top"),
+            (Part::LowLoop, "With a loop at the foot"),
+        ] {
+            let (share, told) = of_part(part, DigitMeasures::embedded(part.digit()));
+            assert!(told.title == title && share > 0.3, "{share}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_part_is_not_told_by_what_the_part_does_to_it() {
+        let mut slashed = with_part(Part::Slash);
+        slashed.parts.loops = 2;
+        assert_eq!(remark(0, &[slashed]).title, "With a slash");
+        let mut footed = with_part(Part::Foot);
+        footed.values[Measure::Width as usize] = 5.0;
+        footed.values[Measure::Balance as usize] = 0.0;
+        assert_eq!(remark(1, &[footed]).title, "With a foot");
     }
 
     #[test]
