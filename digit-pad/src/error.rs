@@ -375,6 +375,17 @@ pub enum DrawingFault {
         limit: usize,
     },
 
+    /// A pen is no width that the window's pen can have, or not one for each stroke.
+    #[error("the pen is {pen}; expected a width from {least} to {most}, or one for each stroke")]
+    Pen {
+        /// The pen in the file.
+        pen: String,
+        /// Smallest width accepted.
+        least: u32,
+        /// Largest width accepted.
+        most: u32,
+    },
+
     /// A coordinate is so large that adjacent points would round to one.
     #[error("point {point} of stroke {stroke} is ({x}, {y}); expected coordinates within ±{limit}")]
     OutOfRange {

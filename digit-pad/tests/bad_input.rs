@@ -525,10 +525,20 @@ fn invalid_strokes_are_named_with_their_line() {
         r#"{"label":12,"strokes":[[[5,0],[5,10]]]}"#,
         r#"{"label":1,"strokes":[]}"#,
         r#"{"label":1,"strokes":[[[5,0],[5,1e300]]]}"#,
+        r#"{"label":1,"strokes":[[[5,0],[5,10]]],"pen":100}"#,
         r#"{"label":1,"strokes":[[[5,0],[5,10]]]}"#,
     ];
     let path = folder.write("strokes.jsonl", lines.join("\n"));
-    let words = ["line 2", "line 3", "the label is 12", "line 4", "line 5", "coordinates"];
+    let words = [
+        "line 2",
+        "line 3",
+        "the label is 12",
+        "line 4",
+        "line 5",
+        "coordinates",
+        "line 6",
+        "the pen is 100",
+    ];
     let run = assert_fails(
         &["replay", "--json", text(&path)],
         &[&[text(&path)], &words[..]].concat(),

@@ -3,53 +3,30 @@
 use std::io::{self, Cursor};
 
 use image::{DynamicImage, codecs::png::PngDecoder};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    drawing::{
-        file::Drawing,
-        strokes::{Ink, PENS, Stroke},
-    },
+    drawing::{file::Drawing, strokes::Ink},
     imaging::gray_image::GrayImage,
     storage::png,
 };
 
-/// The widths of the strokes, which other files of drawings do not have.
-#[derive(Serialize, Deserialize)]
-struct Widths {
-    pens: Vec<f32>,
-}
-
-/// Strokes as a drawing's line, with their widths.
+/// Strokes as a drawing's line.
 #[must_use]
 pub fn ink_to_json(ink: &Ink) -> String {
-    let pens = ink.strokes().iter().map(Stroke::width).collect();
-    let widths = serde_json::to_string(&Widths { pens }).expect("numbers serialize");
     let drawing = Drawing {
         label: None,
         number: None,
         sign: None,
         ink: ink.clone(),
-    }
-    .to_json();
-    format!("{},{}", drawing.trim_end_matches('}'), widths.trim_start_matches('{'))
+    };
+    drawing.to_json()
 }
 
 /// The strokes of a line, if it is not damaged.
 #[must_use]
 pub fn ink_from_json(text: &str) -> Option<Ink> {
     let drawing = Drawing::from_json(text.trim_end()).ok()?;
-    let Widths { pens } = serde_json::from_str(text).ok()?;
-    let strokes = drawing.ink.strokes().iter().zip(pens);
-    let with_width = |(stroke, pen): (&Stroke, f32)| {
-        let pen = if pen.is_finite() {
-            pen.clamp(PENS.0, PENS.1)
-        } else {
-            PENS.0
-        };
-        Stroke::new(stroke.points().to_vec(), pen)
-    };
-    Some(strokes.map(with_width).collect())
+    Some(drawing.ink)
 }
 
 /// The image as a PNG file.

@@ -5,11 +5,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     drawing::{
         sign::SignName,
-        strokes::{Ink, PEN, Stroke},
+        strokes::{Ink, PEN, PENS, Stroke},
     },
     error::{DrawingFault, Error},
     geometry::Point,
@@ -20,6 +21,8 @@ const MAX_POINTS: usize = 100_000;
 const MAX_LINE: usize = 8 << 20;
 /// Most characters of a number.
 const MAX_NUMBER: usize = 256;
+/// Most characters of a pen that are named in a message.
+const MAX_PEN: usize = 40;
 const MAX_COORDINATE: u32 = 10_000_000;
 
 /// A drawing and its label, one JSON object a line in a file.
@@ -51,6 +54,18 @@ struct LoadedDrawing {
     #[serde(alias = "symbol")]
     sign: Option<String>,
     strokes: Vec<Vec<[f64; 2]>>,
+    #[serde(alias = "pens")]
+    pen: Option<Value>,
+}
+
+/// Widths of the pen as they are saved.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SavedPen {
+    /// Of all strokes.
+    One(f32),
+    /// Of each stroke.
+    Each(Vec<f32>),
 }
 
 #[derive(Serialize)]
@@ -62,18 +77,22 @@ struct SavedDrawing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sign: Option<&'a str>,
     strokes: Vec<Vec<[f32; 2]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pen: Option<SavedPen>,
 }
 
 impl Drawing {
     /// Parses one line of a strokes file: `{"label":3,"strokes":[[[x,y],…],…]}`. The label is optional, points have any
     /// scale, and other keys are ignored. In place of the label, a drawing of a number has `"number":"405"`, and one
-    /// of a sign `"sign":"pi"`, or `"symbol"`. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
+    /// of a sign `"sign":"pi"`, or `"symbol"`. Strokes of another pen than the usual one have `"pen":34.5`, or `"pen":[34.5,8]`
+    /// if they differ, in canvas units; the pen does not change how they are read. Of scribbles of more than 16,384 points, or of a path that is hundreds of times
     /// as long as the drawing, points are dropped.
     ///
     /// # Errors
     ///
     /// If the line is not JSON of that form, the label is not a digit, the number has other characters than digits,
-    /// marks and blanks, or stands beside a label, the sign has no valid name or stands beside one of these, there are no strokes, a stroke has no points, a
+    /// marks and blanks, or stands beside a label, the sign has no valid name or stands beside one of these, there are no strokes, a stroke has no points, a pen is no
+    /// width from 8 to 64, a
     /// coordinate exceeds ±10,000,000, or there are more than 100,000 points.
     pub fn from_json(line: &str) -> Result<Drawing, DrawingFault> {
         let form: LoadedDrawing = serde_json::from_str(line).map_err(|error| json_fault(&error))?;
@@ -86,11 +105,13 @@ impl Drawing {
         if form.strokes.iter().map(Vec::len).sum::<usize>() > MAX_POINTS {
             return Err(DrawingFault::TooManyPoints { limit: MAX_POINTS });
         }
+        let pens = checked_pens(form.pen, form.strokes.len())?;
         let strokes = form
             .strokes
             .iter()
+            .zip(pens)
             .enumerate()
-            .map(|(index, points)| checked_stroke(index, points));
+            .map(|(index, (points, pen))| checked_stroke(index, points, pen));
         let mut ink: Ink = strokes.collect::<Result<_, _>>()?;
         ink.limit();
         Ok(Drawing {
@@ -113,9 +134,39 @@ impl Drawing {
                 .iter()
                 .map(|s| s.points().iter().map(|p| [p.x, p.y]).collect())
                 .collect(),
+            pen: saved_pen(&self.ink),
         };
         serde_json::to_string(&saved).expect("lists of numbers always serialize")
     }
+}
+
+/// The widths of the pen, unless all are the usual one.
+fn saved_pen(ink: &Ink) -> Option<SavedPen> {
+    let widths: Vec<f32> = ink.strokes().iter().map(Stroke::width).collect();
+    let first = *widths.first()?;
+    if widths.iter().any(|&width| width != first) {
+        Some(SavedPen::Each(widths))
+    } else {
+        (first != PEN).then_some(SavedPen::One(first))
+    }
+}
+
+/// The width of the pen of each stroke.
+fn checked_pens(pen: Option<Value>, strokes: usize) -> Result<Vec<f32>, DrawingFault> {
+    let width = |value: &Value| {
+        let width = value.as_f64().map(|width| width as f32);
+        width.filter(|width| (PENS.0..=PENS.1).contains(width))
+    };
+    let widths = match &pen {
+        None => Some(vec![PEN; strokes]),
+        Some(Value::Array(each)) if each.len() == strokes => each.iter().map(width).collect(),
+        Some(one) => width(one).map(|width| vec![width; strokes]),
+    };
+    widths.ok_or_else(|| DrawingFault::Pen {
+        pen: pen.unwrap_or_default().to_string().chars().take(MAX_PEN).collect(),
+        least: PENS.0 as u32,
+        most: PENS.1 as u32,
+    })
 }
 
 pub(crate) fn checked_label(label: Option<i64>) -> Result<Option<u8>, DrawingFault> {
@@ -162,7 +213,7 @@ pub(crate) fn json_fault(error: &serde_json::Error) -> DrawingFault {
     }
 }
 
-fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingFault> {
+fn checked_stroke(stroke: usize, points: &[[f64; 2]], pen: f32) -> Result<Stroke, DrawingFault> {
     if points.is_empty() {
         return Err(DrawingFault::EmptyStroke { stroke });
     }
@@ -181,7 +232,7 @@ fn checked_stroke(stroke: usize, points: &[[f64; 2]]) -> Result<Stroke, DrawingF
             })
         }
     });
-    Ok(Stroke::new(checked.collect::<Result<_, _>>()?, PEN))
+    Ok(Stroke::new(checked.collect::<Result<_, _>>()?, pen))
 }
 
 /// Iterator over the drawings of a strokes file, with line numbers from 1. Blank lines are skipped.
@@ -317,7 +368,9 @@ mod tests {
 
     fn inks() -> impl Strategy<Value = Ink> {
         let point = (-1e5f32..1e5, -1e5f32..1e5).prop_map(|(x, y)| Point::new(x, y));
-        let stroke = proptest::collection::vec(point, 1..20).prop_map(|points| Stroke::new(points, PEN));
+        let points = proptest::collection::vec(point, 1..20);
+        let stroke = (points, proptest::prop_oneof![Just(PEN), PENS.0..=PENS.1])
+            .prop_map(|(points, pen)| Stroke::new(points, pen));
         proptest::collection::vec(stroke, 1..5).prop_map(Ink::from_iter)
     }
 
@@ -383,6 +436,19 @@ mod tests {
                 "both a label and a number",
             ),
             (r#"{"strokes":[]}"#, "no strokes"),
+            (
+                r#"{"pen":7.9,"strokes":[[[0,0]]]}"#,
+                "the pen is 7.9; expected a width from 8 to 64",
+            ),
+            (r#"{"pen":64.1,"strokes":[[[0,0]]]}"#, "the pen is 64.1;"),
+            (r#"{"pen":-20,"strokes":[[[0,0]]]}"#, "the pen is -20;"),
+            (r#"{"pen":"wide","strokes":[[[0,0]]]}"#, "the pen is \"wide\";"),
+            (r#"{"pen":1e300,"strokes":[[[0,0]]]}"#, "the pen is 1e+300;"),
+            (r#"{"pen":1e999,"strokes":[[[0,0]]]}"#, "number out of range"),
+            (r#"{"pen":NaN,"strokes":[[[0,0]]]}"#, "expected value"),
+            (r#"{"pen":[20],"strokes":[[[0,0]],[[1,1]]]}"#, "or one for each stroke"),
+            (r#"{"pen":[20,99],"strokes":[[[0,0]],[[1,1]]]}"#, "the pen is [20,99];"),
+            (r#"{"pen":20,"pens":[20],"strokes":[[[0,0]]]}"#, "duplicate field"),
             (r#"{"strokes":[[[0,0]],[]]}"#, "stroke 1 has no points"),
             (
                 r#"{"strokes":[[[0,0]],[[5,5],[2e7,0]]]}"#,
@@ -395,6 +461,32 @@ mod tests {
         }
         let many = format!("{{\"strokes\":[[{}[0,0]]]}}", "[0,0],".repeat(MAX_POINTS));
         assert!(fault(&many).contains("more than 100000 points"));
+    }
+
+    #[test]
+    fn the_pen_is_kept_unless_it_is_the_usual_one() {
+        let read =
+            |head: &str| Drawing::from_json(&format!("{{{head}\"strokes\":[[[0.0,1.0]],[[2.0,3.0]]]}}")).unwrap();
+        let widths = |drawing: &Drawing| -> Vec<f32> { drawing.ink.strokes().iter().map(Stroke::width).collect() };
+        for (head, expected) in [
+            ("", [PEN; 2]),
+            ("\"pen\":null,", [PEN; 2]),
+            ("\"pen\":8,", [8.0; 2]),
+            ("\"pen\":[34.5,64],", [34.5, 64.0]),
+            ("\"pens\":[34.5,32.0],", [34.5, 32.0]),
+        ] {
+            assert_eq!(widths(&read(head)), expected, "{head}");
+        }
+        let line = |head: &str| read(head).to_json();
+        assert_eq!(line("\"pen\":[32,32],"), r#"{"strokes":[[[0.0,1.0]],[[2.0,3.0]]]}"#);
+        assert_eq!(
+            line("\"pen\":[17.3,17.3],"),
+            r#"{"strokes":[[[0.0,1.0]],[[2.0,3.0]]],"pen":17.3}"#
+        );
+        assert_eq!(
+            line("\"pen\":[8,32],"),
+            r#"{"strokes":[[[0.0,1.0]],[[2.0,3.0]]],"pen":[8.0,32.0]}"#
+        );
     }
 
     fn lines(text: &[u8]) -> Vec<Result<(usize, Drawing), Error>> {

@@ -209,15 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_with_another_pen_is_removed_at_once() {
+    fn what_was_drawn_with_another_pen_keeps_it_and_is_removed_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = open(&folder.path().join("examples.jsonl"));
+        let path = folder.path().join("examples.jsonl");
+        let mut store = open(&path);
         let mut ink = Ink::new();
         ink.set_pen(17.3);
         ink.pen_down(Point::new(200.0, 120.0));
         ink.pen_up(Point::new(360.0, 440.0));
         store.add(Example::new(7, ink).unwrap()).unwrap();
         store.add(example(1, 1.0)).unwrap();
+        let other = open(&path);
+        assert_eq!(other.examples(), store.examples());
+        let ink = other.examples().iter().next().unwrap().ink().unwrap();
+        assert_eq!(ink.strokes()[0].width(), 17.3);
         store.remove([0]).unwrap();
         assert_eq!(labels(&store), [1]);
     }

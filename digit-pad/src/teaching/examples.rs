@@ -58,10 +58,9 @@ impl Examples {
         self.0[index..].rotate_right(1);
     }
 
-    /// Removes every example that is the same line of a file as one of these: a file does not have the width of the pen.
+    /// Removes every example that equals one of these.
     pub(crate) fn remove_equal(&mut self, removed: &[Example]) {
-        let removed: Vec<String> = removed.iter().map(Example::to_json).collect();
-        self.0.retain(|example| !removed.contains(&example.to_json()));
+        self.0.retain(|example| !removed.contains(example));
     }
 
     /// Removes all examples.
@@ -186,6 +185,7 @@ mod tests {
     use super::*;
     use crate::{
         drawing::strokes::Ink,
+        geometry::Point,
         recognition::normalization::{Gray28, SIDE},
     };
 
@@ -197,6 +197,15 @@ mod tests {
     /// A bar of that brightness.
     fn bar(bright: u8) -> Gray28 {
         std::array::from_fn(|i| if i % SIDE / 4 == 3 { bright } else { 0 })
+    }
+
+    /// A line that was drawn with that pen.
+    fn drawn(label: u8, pen: f32) -> Example {
+        let mut ink = Ink::new();
+        ink.set_pen(pen);
+        ink.pen_down(Point::new(200.0, 120.0));
+        ink.pen_up(Point::new(360.0, 440.0));
+        Example::new(label, ink).unwrap()
     }
 
     fn labels(examples: &Examples) -> Vec<u8> {
@@ -225,6 +234,19 @@ mod tests {
     }
 
     #[test]
+    fn the_same_strokes_of_another_pen_are_another_example() {
+        let mut examples: Examples = [drawn(1, 20.0), drawn(2, 50.0)].into_iter().collect();
+        assert_eq!(labels(&examples), [1, 2]);
+        // The pen that would draw the next stroke does not count.
+        let mut ink = drawn(3, 20.0).ink().unwrap().clone();
+        ink.set_pen(64.0);
+        examples.add(Example::new(3, ink).unwrap());
+        assert_eq!(labels(&examples), [2, 3]);
+        examples.remove_equal(&[drawn(3, 21.0), drawn(2, 50.0)]);
+        assert_eq!(labels(&examples), [3]);
+    }
+
+    #[test]
     fn invalid_examples_are_rejected() {
         for input in [example(1, 0.0).input().clone(), bar(1).into()] {
             assert_eq!(Example::new(10, input).unwrap_err(), DrawingFault::Label { label: 10 });
@@ -243,10 +265,11 @@ mod tests {
         for label in 0..=9 {
             examples.add(example(label, 0.1 * f32::from(label)));
             examples.add(Example::new(label, bar(label + 1)).unwrap());
+            examples.add(drawn(label, 8.0 + 1.7 * f32::from(label)));
             examples.save(&path).unwrap();
             assert_eq!(Examples::load(&path).unwrap(), examples);
         }
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 20);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 30);
         assert_eq!(Examples::load_labeled(&path).unwrap(), examples);
         examples.clear();
         examples.save(&path).unwrap();
@@ -265,6 +288,10 @@ mod tests {
             ("{\"label\":3,\"pixels\":[0,1,2]}", "3 pixels, 2 of them not 0"),
             ("{\"label\":3,\"pixels\":[0,1,256]}", "256"),
             ("{\"label\":11,\"pixels\":[]}", "the label is 11"),
+            (
+                "{\"label\":3,\"strokes\":[[[0,0]]],\"pen\":3}",
+                "the pen is 3; expected a width from 8 to 64",
+            ),
         ] {
             let content = format!("{good}\n\n{bad}\n{good}\n");
             fs::write(&path, &content).unwrap();

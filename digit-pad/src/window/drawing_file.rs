@@ -125,7 +125,7 @@ mod tests {
     fn damaged_files_are_a_blank_canvas() {
         let folder = tempfile::tempdir().unwrap();
         let paths = UserPaths::all_in(folder.path());
-        for text in ["", "{}", r#"{"strokes":[[[0,0]]]}"#, r#"{"strokes":[[[0,0]]],"pens":"#] {
+        for text in ["", "{}", r#"{"strokes":[]}"#, r#"{"strokes":[[[0,0]]],"pens":[1]}"#] {
             fs::write(folder.path().join("drawing.json"), text).unwrap();
             fs::write(folder.path().join("drawing.png"), text).unwrap();
             assert!(load(&paths).is_blank(), "{text}");

@@ -3,6 +3,7 @@
 use std::f32::consts::FRAC_PI_2;
 
 use crate::{
+    drawing::strokes::{Ink, PEN, Stroke},
     geometry::{Bounds, Point},
     graphics::{
         canvas::Rect,
@@ -17,8 +18,8 @@ use crate::{
     },
 };
 
-/// Thickness of the lines of a digit, as a share of its height.
-const PEN: f32 = 0.08;
+/// Thickness of the lines of a digit that was drawn with the usual pen, as a share of its height.
+const THICKNESS: f32 = 0.08;
 
 /// How a remark is set.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,12 @@ pub(super) struct RemarkStyle {
     /// Heights of their lines, in pixels at scale 1.
     pub(super) lines: (f32, f32),
     pub(super) align: Align,
+}
+
+/// Thickness of the lines of a digit, as a share of its height, by the mean width of the pen that drew them.
+fn thickness(ink: &Ink) -> f32 {
+    let widths = ink.strokes().iter().map(Stroke::width);
+    THICKNESS * widths.sum::<f32>() / (PEN * ink.strokes().len().max(1) as f32)
 }
 
 impl SceneBuilder<'_> {
@@ -42,8 +49,9 @@ impl SceneBuilder<'_> {
             let (x, y) = (place.x + (place.width - side) / 2, place.y + (place.height - side) / 2);
             return self.image(Rect::new(x, y, side, side), own.pixels);
         };
+        let thickness = own.ink.as_ref().map_or(THICKNESS, thickness);
         // The pen adds half of its width on each side.
-        let fits = |room: i32, length: f32| room as f32 / (length + PEN);
+        let fits = |room: i32, length: f32| room as f32 / (length + thickness);
         let scale = fits(place.width, bounds.width()).min(fits(place.height, bounds.height()));
         let (center, middle) = (bounds.center(), (0.5 * place.width as f32, 0.5 * place.height as f32));
         let at = |point: &Point| {
@@ -55,7 +63,7 @@ impl SceneBuilder<'_> {
         self.items.push(Item::Lines {
             rect: place,
             lines: glyph.lines.iter().map(|line| line.iter().map(at).collect()).collect(),
-            thickness: PEN * scale,
+            thickness: thickness * scale,
             color: self.theme.ink,
         });
     }
