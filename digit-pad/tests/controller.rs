@@ -544,7 +544,14 @@ fn the_page_of_the_hand_shows_twins_and_its_poster_is_saved_with_them() {
     // The poster waits for them.
     state.press(HitTarget::SavePoster);
     run(&mut controller, &mut state);
+    assert_eq!(state.message(), Some("Saving the poster…"));
+    // Another press says nothing more and saves no second one.
+    state.clear_message();
+    state.press(HitTarget::SavePoster);
+    run(&mut controller, &mut state);
+    assert_eq!(state.message(), None, "it is said once");
     wait(&mut controller, &mut state);
+    assert!(!home.path().join("hand-2.png").exists());
     let twins = state.twins().expect("twins").clone();
     assert!(twins[1].len() == 3 && twins[7].is_empty());
     let path = home.path().join("hand-1.png");

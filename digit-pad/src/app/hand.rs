@@ -50,7 +50,7 @@ impl HandWork {
         examples: &Examples,
         host: &mut dyn Host,
     ) -> Result<Effects, Error> {
-        let mut effects = self.search(state, host)?;
+        let effects = self.search(state, host)?;
         match self.twins.poll() {
             None => return Ok(effects),
             Some(Answer::Twins(twins)) => state.show_twins(Arc::from(twins)),
@@ -61,11 +61,10 @@ impl HandWork {
             }
             Some(_) => {}
         }
-        effects |= Effects::REPAINT;
         if self.awaits_twins && !self.twins.is_busy() {
-            effects |= self.make_poster(state, examples, host)?;
+            self.request_poster(state, examples, host)?;
         }
-        Ok(effects)
+        Ok(effects | Effects::REPAINT)
     }
 
     fn search(&mut self, state: &mut State, host: &mut dyn Host) -> Result<Effects, Error> {
@@ -88,7 +87,7 @@ impl HandWork {
         Ok(Effects::REPAINT)
     }
 
-    /// Starts to make the poster, at once or when the twins are there.
+    /// Starts to make the poster, at once or when the twins are there. Does nothing while one is being made.
     ///
     /// # Errors
     /// If no worker can be started.
@@ -98,13 +97,22 @@ impl HandWork {
         examples: &Examples,
         host: &mut dyn Host,
     ) -> Result<Effects, Error> {
-        self.awaits_twins = self.twins.is_busy();
-        if !self.awaits_twins && !self.poster.is_busy() {
-            let twins = state.twins().map(Arc::clone).unwrap_or_default();
-            self.poster.request(host, Request::Poster(examples.clone(), twins))?;
+        if self.awaits_twins || self.poster.is_busy() {
+            return Ok(Effects::default());
+        }
+        if self.twins.is_busy() {
+            self.awaits_twins = true;
+        } else {
+            self.request_poster(state, examples, host)?;
         }
         state.show_message("Saving the poster…");
         Ok(Effects::REPAINT)
+    }
+
+    fn request_poster(&mut self, state: &State, examples: &Examples, host: &mut dyn Host) -> Result<(), Error> {
+        self.awaits_twins = false;
+        let twins = state.twins().map(Arc::clone).unwrap_or_default();
+        self.poster.request(host, Request::Poster(examples.clone(), twins))
     }
 
     /// The poster, or what is said in its place, once it is there; never waits.

@@ -83,7 +83,9 @@ impl State {
             }
             Some(Overlay::Hand) => {
                 let buttons = [HitTarget::SavePoster, HitTarget::Close].map(Focus::Target);
-                buttons.into_iter().chain(undo).collect()
+                let tiles = self.empty_tiles().into_iter();
+                let tiles = tiles.map(|(digit, _)| Focus::Target(HitTarget::EmptyTile(digit)));
+                buttons.into_iter().chain(undo).chain(tiles).collect()
             }
         }
     }
@@ -101,6 +103,10 @@ impl State {
             Focus::Target(HitTarget::SavePoster) => return Some(self.layout.hand.save),
             Focus::Target(HitTarget::Close) if names => return Some(self.naming_places().close),
             Focus::Target(HitTarget::Close) => return Some(self.layout.hand.close),
+            Focus::Target(HitTarget::EmptyTile(digit)) => {
+                let mut tiles = self.empty_tiles().into_iter();
+                return tiles.find(|&(empty, _)| empty == digit).map(|(_, rect)| rect);
+            }
             Focus::Target(HitTarget::AcceptName) => return Some(self.naming_places().accept),
             Focus::Target(HitTarget::Answer(digit)) if names => {
                 return Some(self.naming_places().digits[usize::from(digit)]);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::{
     drawing::sign::Label,
+    graphics::canvas::Rect,
     recognition::{normalization::Gray28, twins::Twins},
     teaching::hand::{Hand, Specimen},
     ui::{
         action::Key,
         command::Command,
         event::Effects,
-        layout::HitTarget,
+        layout::{Focus, HitTarget},
         state::{ExampleView, HandPage, Overlay, State},
     },
 };
@@ -68,7 +69,6 @@ impl State {
     /// Asks for the poster, if there is anything on it.
     pub(super) fn save_poster(&mut self) -> Effects {
         if self.can_save_poster() {
-            self.message = None;
             self.commands.push(Command::SavePoster);
         }
         Effects::REPAINT
@@ -82,24 +82,73 @@ impl State {
     pub(super) fn hand_in_words(&self) -> String {
         let hand = &self.hand_page.hand;
         if hand.is_empty() {
-            return EMPTY.to_owned();
+            return self.how_to_begin().to_owned();
         }
-        let lines = hand.0.iter().enumerate().map(|(digit, own)| match own {
+        let lines = (0..).zip(&hand.0).map(|(digit, own)| match own {
             Some(own) => format!("{digit}. {}.", own.remark),
-            None => format!("{digit}. {}.", how_to_add(digit)),
+            None => format!("{digit}. {}.", self.how_to_add(digit)),
         });
         lines.collect::<Vec<_>>().join("\n")
     }
-}
 
-/// How to begin.
-pub(super) const EMPTY: &str =
-    "Draw a digit on the canvas, then press its key, 0 to 9. Here you will see how you write it.";
+    /// The digits without an example, with their places on the page.
+    pub(super) fn empty_tiles(&self) -> Vec<(u8, Rect)> {
+        let (hand, page) = (&self.hand_page.hand, &self.layout.hand);
+        let places = if hand.is_empty() { page.starts } else { page.cells };
+        let tiles = (0..).zip(&hand.0).zip(places);
+        tiles
+            .filter_map(|((digit, own), place)| own.is_none().then_some((digit, place)))
+            .collect()
+    }
 
-/// How a digit without an example gets one.
-pub(super) fn how_to_add(digit: usize) -> String {
-    let article = if digit == 8 { "an" } else { "a" };
-    format!("Draw {article} {digit}, then press {digit}")
+    /// Says of a digit what the page says, or how it gets there.
+    pub(super) fn look_up_digit(&mut self, digit: u8) -> Effects {
+        let hand = Arc::clone(&self.hand_page.hand);
+        match hand.0.get(usize::from(digit)) {
+            Some(Some(own)) => self.show_message(format!("{digit}. {}", own.remark)),
+            Some(None) => {
+                self.focus = Some(Focus::Target(HitTarget::EmptyTile(digit)));
+                self.show_message(self.how_to_add_in_full(digit));
+            }
+            None => {}
+        }
+        Effects::REPAINT
+    }
+
+    /// Closes the page, so that a digit can be drawn that is missing there, and says how.
+    pub(super) fn leave_hand_to_draw(&mut self, digit: u8) -> Effects {
+        let effects = self.close();
+        self.show_message(self.how_to_add_in_full(digit));
+        effects
+    }
+
+    /// How to begin.
+    pub(super) fn how_to_begin(&self) -> &'static str {
+        if self.layout.for_fingers {
+            "Draw a digit on the canvas, then tap its bar. Here you will see how you write it."
+        } else {
+            "Draw a digit on the canvas, then press its key, 0 to 9. Here you will see how you write it."
+        }
+    }
+
+    /// How a digit without an example gets one.
+    pub(super) fn how_to_add(&self, digit: u8) -> String {
+        let article = if digit == 8 { "an" } else { "a" };
+        if self.layout.for_fingers {
+            format!("Draw {article} {digit}, then tap its bar")
+        } else {
+            format!("Draw {article} {digit}, then press {digit}")
+        }
+    }
+
+    fn how_to_add_in_full(&self, digit: u8) -> String {
+        let other_way = if self.layout.for_fingers {
+            ""
+        } else {
+            " (or click its bar)"
+        };
+        format!("{}{other_way}", self.how_to_add(digit))
+    }
 }
 
 fn specimen(example: &ExampleView) -> Option<(u8, Specimen)> {
@@ -222,7 +271,7 @@ mod tests {
             typed(&mut state, Key::Tab);
             seen.extend(state.focused().map(|(focus, _)| focus));
         }
-        let expected = [HitTarget::SavePoster, HitTarget::Close].map(crate::ui::Focus::Target);
+        let expected = [HitTarget::SavePoster, HitTarget::Close].map(Focus::Target);
         assert_eq!(seen, expected);
         typed(&mut state, Key::Enter);
         assert_eq!(state.overlay(), None);
@@ -241,7 +290,62 @@ mod tests {
             lines[8]
         );
         state.show_examples(Arc::default());
-        assert_eq!(state.answer_in_words(), EMPTY);
-        assert_eq!(how_to_add(8), "Draw an 8, then press 8");
+        assert_eq!(state.answer_in_words(), state.how_to_begin());
+        assert_eq!(state.how_to_add(8), "Draw an 8, then press 8");
+        state.set_fingers(Some(1.0));
+        assert_eq!(state.how_to_add(3), "Draw a 3, then tap its bar");
+        assert!(
+            state
+                .answer_in_words()
+                .starts_with("Draw a digit on the canvas, then tap its bar.")
+        );
+    }
+
+    #[test]
+    fn an_empty_tile_closes_the_page_and_says_how_to_fill_it() {
+        for (examples, fingers, says) in [
+            (
+                vec![example(1, 280.0)],
+                None,
+                "Draw a 7, then press 7 (or click its bar)",
+            ),
+            (vec![], None, "Draw a 7, then press 7 (or click its bar)"),
+            (vec![], Some(1.0), "Draw a 7, then tap its bar"),
+        ] {
+            let mut state = window(examples.clone());
+            state.set_fingers(fingers);
+            let (ink, canvas) = (state.ink().clone(), state.layout().canvas);
+            let examples = state.examples().len();
+            state.act(Action::Hand);
+            click(&mut state, HitTarget::EmptyTile(7));
+            assert_eq!((state.overlay(), state.message()), (None, Some(says)));
+            assert_eq!((state.ink(), state.layout().canvas), (&ink, canvas));
+            assert_eq!((state.examples().len(), state.take_commands()), (examples, vec![]));
+        }
+        let mut state = window(vec![example(7, 280.0)]);
+        state.act(Action::Hand);
+        let tiles: Vec<u8> = state.empty_tiles().iter().map(|&(digit, _)| digit).collect();
+        assert_eq!(tiles, [0, 1, 2, 3, 4, 5, 6, 8, 9]);
+    }
+
+    #[test]
+    fn a_digit_key_on_the_page_goes_to_its_tile_or_says_what_the_page_says_of_it() {
+        let mut state = window(vec![example(1, 280.0)]);
+        state.act(Action::Hand);
+        typed(&mut state, Key::Digit(1));
+        let remark = state.hand().unwrap().0[1].as_ref().unwrap().remark.to_string();
+        assert_eq!(state.message(), Some(format!("1. {remark}").as_str()));
+        assert_eq!(state.focused(), None);
+        typed(&mut state, Key::Digit(7));
+        assert_eq!(state.message(), Some("Draw a 7, then press 7 (or click its bar)"));
+        let tile = Focus::Target(HitTarget::EmptyTile(7));
+        assert_eq!(state.focused(), Some((tile, state.layout().hand.cells[7])));
+        assert!(state.hand().is_some() && state.take_commands().is_empty());
+        typed(&mut state, Key::Enter);
+        assert_eq!(state.overlay(), None);
+        assert!(
+            state.message().unwrap().starts_with("Draw a 7"),
+            "Enter presses the tile"
+        );
     }
 }

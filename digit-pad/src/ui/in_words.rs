@@ -121,6 +121,7 @@ impl State {
             HitTarget::Wrong => "Wrong? Say what it is".to_owned(),
             HitTarget::SavePoster => "Save poster".to_owned(),
             HitTarget::Close => "Close".to_owned(),
+            HitTarget::EmptyTile(digit) => self.how_to_add(digit),
             HitTarget::Answer(digit) => format!("This is a {digit}"),
             HitTarget::Digit(index) => match self.digits().get(index) {
                 Some(digit) => format!("Select {}, number {} of the drawing", digit.symbol(), index + 1),
@@ -146,6 +147,7 @@ fn id_of(target: HitTarget) -> String {
         HitTarget::Wrong => "wrong".to_owned(),
         HitTarget::SavePoster => "save-poster".to_owned(),
         HitTarget::Close => "close".to_owned(),
+        HitTarget::EmptyTile(digit) => format!("add-{digit}"),
     }
 }
 

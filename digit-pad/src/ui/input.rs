@@ -178,7 +178,7 @@ impl State {
 
     /// Takes back the question about a reading that was called wrong, or else drops the focus, or else closes what is open last: the overlay, or else the explanation, or else the panel in place of the prediction, unless it
     /// shows training under way. The message stays over an overlay that closes: it may offer to undo what was done there.
-    fn close(&mut self) -> Effects {
+    pub(super) fn close(&mut self) -> Effects {
         if self.overlay.is_none() && std::mem::take(&mut self.is_corrected) {
             self.focus = None;
             return Effects::REPAINT;
@@ -221,7 +221,11 @@ impl State {
             return effects;
         }
         if let (Key::Digit(digit), false) = (key, modifiers.control) {
-            return self.teach(Some(Label::Digit(digit)));
+            return if self.shows_hand() {
+                self.look_up_digit(digit)
+            } else {
+                self.teach(Some(Label::Digit(digit)))
+            };
         }
         if key == Key::Escape {
             return self.close();
@@ -417,6 +421,7 @@ impl State {
             }
             HitTarget::SavePoster => self.save_poster(),
             HitTarget::Close => self.close(),
+            HitTarget::EmptyTile(digit) => self.leave_hand_to_draw(digit),
             HitTarget::Digit(index) => {
                 self.chosen = Some(index);
                 Effects::REPAINT

@@ -36,6 +36,7 @@ impl State {
                 | HitTarget::AcceptName
                 | HitTarget::Close
                 | HitTarget::Wrong
+                | HitTarget::EmptyTile(_)
                 | HitTarget::Digit(_)
                 | HitTarget::Layer(_),
             ) => true,
@@ -160,7 +161,9 @@ impl State {
             Some(Overlay::Hand) => {
                 let page = self.layout.hand;
                 let buttons = [(page.save, HitTarget::SavePoster), (page.close, HitTarget::Close)];
-                let hit = buttons.into_iter().find(|(rect, _)| rect.contains(x, y));
+                let tiles = self.empty_tiles().into_iter();
+                let tiles = tiles.map(|(digit, rect)| (rect, HitTarget::EmptyTile(digit)));
+                let hit = buttons.into_iter().chain(tiles).find(|(rect, _)| rect.contains(x, y));
                 hit.map(|(_, target)| target)
             }
             Some(Overlay::Examples) if self.layout.hand_button().contains(x, y) => {

@@ -101,4 +101,19 @@ mod tests {
         let is_missing = |item: &&Item| matches!(item, Item::Text { text, .. } if text == "Not drawn yet");
         assert_eq!(items.iter().filter(is_missing).count(), 8);
     }
+
+    #[test]
+    fn the_poster_says_how_many_digits_it_shows() {
+        let all: Vec<u8> = (0..10).collect();
+        for (count, says) in [
+            (0, "No digits"),
+            (1, "One digit, and how it differs"),
+            (7, "Seven digits"),
+            (10, "Ten digits"),
+        ] {
+            let items = items(&hand(&all[..count]), &Twins::default());
+            let is_said = |item: &Item| matches!(item, Item::Text { text, .. } if text.starts_with(says));
+            assert!(items.iter().any(is_said), "{says}");
+        }
+    }
 }

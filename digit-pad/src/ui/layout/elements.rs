@@ -82,6 +82,8 @@ pub enum HitTarget {
     SavePoster,
     /// The button that closes a page.
     Close,
+    /// The place of this digit on the page of the user's hand, while it has no example; a click says how to add one.
+    EmptyTile(u8),
     /// The digit or mark at this index in the number; a click selects it.
     Digit(usize),
     /// The caption of this layer in the layers panel; a click shows it alone, or all layers again.

@@ -22,6 +22,8 @@ pub struct HandPlaces {
     pub close: Rect,
     /// The cells of the digits.
     pub cells: [Rect; 10],
+    /// The places of the digits while none has an example.
+    pub starts: [Rect; 10],
     /// Messages, and what the pictures are.
     pub foot: Rect,
 }
@@ -61,8 +63,24 @@ impl Grid {
             save,
             close,
             cells: self.hand_cells(area),
+            starts: self.hand_starts(area),
             foot,
         }
+    }
+
+    /// A row of squares above the middle of the area, or two where one would be too narrow for them.
+    fn hand_starts(&self, area: Rect) -> [Rect; 10] {
+        let gap = self.px(8.0);
+        let side_of = |columns: i32| ((area.width - (columns - 1) * gap) / columns).min(self.px(64.0));
+        let columns = if side_of(10) < self.px(44.0) { 5 } else { 10 };
+        let rows = 10 / columns;
+        let side = side_of(columns).min(area.height / (2 * rows) - gap);
+        let left = area.x + (area.width - columns * side - (columns - 1) * gap) / 2;
+        let top = area.y + area.height / 2 - rows * (side + gap) + gap;
+        std::array::from_fn(|i| {
+            let (column, row) = (i as i32 % columns, i as i32 / columns);
+            Rect::new(left + column * (side + gap), top + row * (side + gap), side, side)
+        })
     }
 
     /// Two rows of cells in a wide window, more in a high one.
@@ -157,6 +175,11 @@ mod tests {
                         all[i + 1..].iter().all(|other| other.intersection(&place).is_empty()),
                         "{width}×{height}: {place:?}"
                     );
+                }
+                for (i, start) in page.starts.into_iter().enumerate() {
+                    assert!(inside(page.cells[0].union(&page.cells[9]).union(&page.cells[4]), start));
+                    let is_apart = |other: &Rect| other.intersection(&start).is_empty();
+                    assert!(page.starts[i + 1..].iter().all(is_apart), "{width}×{height}: {start:?}");
                 }
                 for (cell, lines) in page.cells.into_iter().flat_map(|cell| [(cell, 2), (cell, 4)]) {
                     check_card(cell, &layout.card(cell, lines), layout.scale);

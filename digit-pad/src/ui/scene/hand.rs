@@ -4,11 +4,11 @@ use crate::{
     format::counted,
     graphics::{
         canvas::Rect,
+        color::Color,
         text::{Align, Face},
     },
     teaching::hand::{Hand, OwnDigit},
     ui::{
-        hand::{EMPTY, how_to_add},
         layout::{CardPlaces, HitTarget, REMARK_LINE},
         scene::{
             builder::SceneBuilder,
@@ -61,7 +61,7 @@ impl SceneBuilder<'_> {
         self.page_button(page.close, "Close", HitTarget::Close, state);
         let hand = &state.hand_page.hand;
         if hand.is_empty() {
-            self.empty_hand();
+            self.empty_hand(state);
         } else {
             self.cells(hand, state);
         }
@@ -81,31 +81,31 @@ impl SceneBuilder<'_> {
     }
 
     /// Ten empty places and how to begin.
-    fn empty_hand(&mut self) {
+    fn empty_hand(&mut self, state: &State) {
         let (layout, theme) = (self.layout, self.theme);
+        for (digit, place) in state.empty_tiles() {
+            let color = self.tile_color(digit, state);
+            self.dashed(place, layout.scaled(8.0), layout.scaled(DASH), color);
+            let name = digit.to_string();
+            self.text(place, &name, Face::SemiBold, 20.0, Align::Center, theme.muted);
+        }
         let [first, .., last] = layout.hand.cells;
         let area = first.union(&last).union(&layout.hand.cells[4]);
-        let gap = layout.scaled(8.0) as i32;
-        let side = ((area.width - 9 * gap) / 10).min(layout.scaled(64.0) as i32);
-        let left = area.x + (area.width - 10 * side - 9 * gap) / 2;
-        let top = area.y + area.height / 2 - side;
-        for digit in 0..10 {
-            let place = Rect::new(left + digit * (side + gap), top, side, side);
-            self.dashed(place, layout.scaled(8.0), layout.scaled(DASH), theme.bar);
-            self.text(
-                place,
-                &digit.to_string(),
-                Face::SemiBold,
-                20.0,
-                Align::Center,
-                theme.muted,
-            );
-        }
         let line = layout.scaled(22.0) as i32;
         let ems = area.width as f32 / layout.scaled(15.0);
-        for (text, i) in wrapped(EMPTY, ems).iter().zip(0..) {
-            let rect = Rect::new(area.x, top + side + 2 * line + i * line, area.width, line);
+        let top = layout.hand.starts[9].bottom() + line;
+        for (text, i) in wrapped(state.how_to_begin(), ems).iter().zip(0..) {
+            let rect = Rect::new(area.x, top + i * line, area.width, line);
             self.text(rect, text, Face::Medium, 15.0, Align::Center, theme.text);
+        }
+    }
+
+    /// The color of the dashes around an empty tile.
+    fn tile_color(&self, digit: u8, state: &State) -> Color {
+        if state.hovered() == Some(HitTarget::EmptyTile(digit)) {
+            self.theme.text
+        } else {
+            self.theme.bar
         }
     }
 
@@ -122,7 +122,7 @@ impl SceneBuilder<'_> {
             let places = layout.card(cell, lines);
             match own {
                 Some(own) => self.cell(digit, own, cell, &places, state),
-                None => self.missing(digit, cell),
+                None => self.missing(digit as u8, cell, state),
             }
         }
     }
@@ -155,11 +155,12 @@ impl SceneBuilder<'_> {
     }
 
     /// A place for a digit without an example.
-    fn missing(&mut self, digit: usize, cell: Rect) {
+    fn missing(&mut self, digit: u8, cell: Rect, state: &State) {
         let (layout, theme) = (self.layout, self.theme);
-        self.dashed(cell, layout.scaled(10.0), layout.scaled(DASH), theme.bar);
+        let color = self.tile_color(digit, state);
+        self.dashed(cell, layout.scaled(10.0), layout.scaled(DASH), color);
         let (large, line) = (layout.scaled(40.0) as i32, layout.scaled(17.0) as i32);
-        let how = how_to_add(digit);
+        let how = state.how_to_add(digit);
         let (draw, press) = how.split_once(", ").unwrap_or((&how, ""));
         let top = cell.y + (cell.height - large - 2 * line) / 2;
         let name = Rect::new(cell.x, top, cell.width, large);

@@ -23,6 +23,10 @@ const STYLE: RemarkStyle = RemarkStyle {
     align: Align::Left,
 };
 
+const NUMBERS: [&str; 11] = [
+    "No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten",
+];
+
 const MARGIN: i32 = 110;
 /// Where the first row begins, and the foot.
 const TOP: i32 = 300;
@@ -35,14 +39,29 @@ const INK: i32 = 230;
 const TWIN_GAP: i32 = 14;
 const TWIN: i32 = 3 * SIDE as i32;
 
+/// How many digits the poster shows.
+fn subtitle(hand: &Hand) -> String {
+    let digits = match hand.pixels().len() {
+        1 => return "One digit, and how it differs from MNIST's 60,000".to_owned(),
+        count => NUMBERS[count],
+    };
+    format!("{digits} digits, and how they differ from MNIST's 60,000")
+}
+
 impl SceneBuilder<'_> {
     pub(super) fn poster(&mut self, hand: &Hand, twins: &Twins) {
         let theme = self.theme;
         let width = POSTER.0 as i32 - 2 * MARGIN;
         let line = |y: i32, height: i32| Rect::new(MARGIN, y, width, height);
         self.text(line(70, 120), "My hand", Face::SemiBold, 84.0, Align::Left, theme.text);
-        let subtitle = "Ten digits, and how they differ from MNIST's 60,000";
-        self.text(line(196, 40), subtitle, Face::Medium, 32.0, Align::Left, theme.muted);
+        self.text(
+            line(196, 40),
+            &subtitle(hand),
+            Face::Medium,
+            32.0,
+            Align::Left,
+            theme.muted,
+        );
         let (column, row) = ((width - GUTTER) / 2, (FOOT - TOP) / 5);
         for (digit, own) in hand.0.iter().enumerate() {
             let (x, y) = (
