@@ -89,8 +89,7 @@ impl SceneBuilder<'_> {
             let name = digit.to_string();
             self.text(place, &name, Face::SemiBold, 20.0, Align::Center, theme.muted);
         }
-        let [first, .., last] = layout.hand.cells;
-        let area = first.union(&last).union(&layout.hand.cells[4]);
+        let area = layout.hand.foot;
         let line = layout.scaled(22.0) as i32;
         let ems = area.width as f32 / layout.scaled(15.0);
         let top = layout.hand.starts[9].bottom() + line;
