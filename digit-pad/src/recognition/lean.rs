@@ -83,6 +83,8 @@ mod tests {
         recognition::normalization::normalize_ink,
     };
 
+    type Lines<'a> = Vec<&'a [(f32, f32)]>;
+
     /// Lines with the top of a digit at 0 and its foot at 1, sheared by so many degrees and drawn.
     fn leaning(lines: &[&[(f32, f32)]], degrees: f32) -> Gray28 {
         let at = |&(x, y): &(f32, f32)| {
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn digits_with_a_stem_lean_as_they_were_sheared_where_moments_do_not() {
         let head = circle((0.28, 0.28), (0.28, 0.28), 0.0..1.0);
-        let digits: [(&str, Vec<&[(f32, f32)]>); 7] = [
+        let digits: [(&str, Lines<'_>); 7] = [
             ("1", vec![&[(0.0, 0.0), (0.0, 1.0)]]),
             ("1 with a flag", vec![&[(-0.25, 0.25), (0.0, 0.0), (0.0, 1.0)]]),
             (
@@ -171,7 +173,7 @@ mod tests {
             circle((0.3, 0.28), (0.28, 0.28), -0.47..0.08),
             [(0.54, 0.42), (0.0, 1.0), (0.6, 1.0)],
         );
-        let digits: [(&str, Vec<&[(f32, f32)]>); 5] = [
+        let digits: [(&str, Lines<'_>); 5] = [
             ("0", vec![&zero]),
             ("round 0", vec![&circle_]),
             ("8", vec![&top, &bottom]),

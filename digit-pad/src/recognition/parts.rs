@@ -358,6 +358,8 @@ fn only_gap(row: &[u8]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::{
         drawing::strokes::{Ink, PEN, Stroke},
@@ -435,14 +437,14 @@ mod tests {
     #[test]
     fn a_seven_has_a_bar_or_has_none() {
         let seven = vec![(0.0, 0.0), (0.6, 0.0), (0.2, 1.0)];
-        assert!(none_has(&[seven.clone()], Part::Bar));
+        assert!(none_has(from_ref(&seven), Part::Bar));
         assert!(all_have(&[seven, vec![(0.15, 0.5), (0.65, 0.5)]], Part::Bar));
     }
 
     #[test]
     fn a_zero_has_a_slash_or_a_curl() {
         let zero = ring((0.35, 0.5), (0.35, 0.5));
-        assert!(none_has(&[zero.clone()], Part::Slash));
+        assert!(none_has(from_ref(&zero), Part::Slash));
         assert!(all_have(&[zero.clone(), vec![(0.62, 0.15), (0.08, 0.85)]], Part::Slash));
         let curl = ring((0.35, 0.1), (0.12, 0.1));
         let (across, down) = (vec![(0.0, 0.5), (0.7, 0.5)], vec![(0.08, 0.15), (0.62, 0.85)]);
@@ -478,7 +480,7 @@ mod tests {
         // Its lines meet at the top, and leave a gap at the foot.
         let below = vec![(0.5, 1.0), (0.5, 0.0), (0.0, 0.5), (0.25, 0.6)];
         for other in [closed, below] {
-            assert!(none_has(&[other.clone()], Part::OpenTop), "{other:?}");
+            assert!(none_has(from_ref(&other), Part::OpenTop), "{other:?}");
         }
     }
 
