@@ -333,7 +333,7 @@ impl Page {
             .borrow_mut()
             .get_or_insert_with(|| {
                 let page = Rc::downgrade(self);
-                let frame = move || page.upgrade().iter().for_each(|page| page.show());
+                let frame = move || page.upgrade().iter().for_each(Page::show);
                 Closure::<dyn FnMut()>::new(frame).into_js_value().unchecked_into()
             })
             .clone();
@@ -456,7 +456,7 @@ impl Page {
             }
         })?;
         on(page, canvas, "contextmenu", |_, event: web_sys::Event| {
-            event.prevent_default()
+            event.prevent_default();
         })?;
         on(page, canvas, "wheel", |page, event: WheelEvent| {
             event.prevent_default();
@@ -487,7 +487,7 @@ impl Page {
         })?;
         for (target, name) in [(window, "pagehide"), (window, "visibilitychange")] {
             on(page, target, name, |page, _: web_sys::Event| {
-                page.content.borrow_mut().keep()
+                page.content.borrow_mut().keep();
             })?;
         }
         let resized = Rc::downgrade(page);

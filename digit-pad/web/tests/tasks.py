@@ -28,6 +28,17 @@ def corrects_a_reading(pad):
     pad.expect_answer("0", 300)
 
 
+def calls_a_reading_wrong(pad):
+    pad.draw(0)
+    pad.expect_answer("0")
+    pad.click("wrong")
+    pad.click("answer-8")
+    pad.expect_status("Fine-tuned on 1 example", 300)
+    pad.expect_answer("8")
+    pad.browser.keys("u")
+    pad.expect_answer("0", 300)
+
+
 def reads_a_photo(pad):
     choose(pad, PHOTO)
     pad.expect_answer("7", 60)
@@ -37,7 +48,7 @@ def says_why_it_reads_a_7(pad):
     pad.draw(7)
     pad.expect_answer("7")
     pad.click("why")
-    pad.expect_status("Blue speaks for 7, amber against. With the line: [0-9]", 60)
+    pad.expect_status("Blue ink speaks for 7, amber ink against it. With the amber line, it would read as [0-9]", 60)
 
 
 def trains_and_goes_back(pad):
@@ -48,7 +59,14 @@ def trains_and_goes_back(pad):
     expect(pad.browser.run("return JSON.stringify([...document.querySelectorAll('#controls button')].map((b) => b.dataset.id))"), "no control")
 
 
-TASKS = (reads_a_drawing, corrects_a_reading, reads_a_photo, says_why_it_reads_a_7, trains_and_goes_back)
+TASKS = (
+    reads_a_drawing,
+    corrects_a_reading,
+    calls_a_reading_wrong,
+    reads_a_photo,
+    says_why_it_reads_a_7,
+    trains_and_goes_back,
+)
 
 
 def tasks_take_few_actions(browser, address, size):
