@@ -176,8 +176,9 @@ impl State {
         Effects::REPAINT
     }
 
-    /// Takes back the question about a reading that was called wrong, or else drops the focus, or else closes what is open last: the overlay, or else the explanation, or else the panel in place of the prediction, unless it
-    /// shows training under way. The message stays over an overlay that closes: it may offer to undo what was done there.
+    /// Takes back the question about a reading that was called wrong; or else drops the focus; or else closes the overlay, or
+    /// the panel in place of the prediction, unless it shows training under way, or the explanation. The message stays over an
+    /// overlay that closes: it may offer to undo what was done there.
     pub(super) fn close(&mut self) -> Effects {
         if self.overlay.is_none() && std::mem::take(&mut self.is_corrected) {
             self.focus = None;
@@ -194,12 +195,12 @@ impl State {
         if self.overlay.is_none() && self.shows_activations() && self.opened_layer.take().is_some() {
             return Effects::REPAINT;
         }
-        if self.overlay.is_none() && std::mem::take(&mut self.shows_why) {
-            return Effects::REPAINT;
-        }
-        let is_other_panel = self.layout.active_panel != Panel::Prediction && !self.is_training();
-        if self.overlay.take().is_none() && is_other_panel {
-            self.show_panel(Panel::Prediction);
+        if self.overlay.take().is_none() {
+            match self.layout.active_panel {
+                Panel::Prediction => self.shows_why = false,
+                _ if self.is_training() => {}
+                _ => self.show_panel(Panel::Prediction),
+            }
         }
         Effects::REPAINT
     }

@@ -256,11 +256,14 @@ mod tests {
             words,
             "Why explains the selected digit: blue ink speaks for 1, amber ink against it."
         );
-        let modifiers = Modifiers::default();
-        state.apply(Event::KeyPressed {
+        let escape = Event::KeyPressed {
             key: Key::Escape,
-            modifiers,
-        });
+            modifiers: Modifiers::default(),
+        };
+        state.act(Action::Layers);
+        state.apply(escape.clone());
+        assert!(state.shows_why() && state.shows_prediction(), "the layers close first");
+        state.apply(escape);
         assert!(!state.shows_why() && state.why_in_words().is_none());
         let mut blank = State::new(960, 640, Opening::Blank);
         blank.act(Action::Why);
