@@ -136,7 +136,8 @@ impl Stroke {
         self.points.iter().any(|&point| CANVAS_BOUNDS.contains(point))
     }
 
-    fn touches_disc(&self, center: Point, radius: f32) -> bool {
+    /// Whether the line between its samples comes within `radius` of a point.
+    pub(crate) fn touches_disc(&self, center: Point, radius: f32) -> bool {
         self.bounds().grown(radius).contains(center)
             && self
                 .densified(0.25 * radius)

@@ -261,7 +261,7 @@ mod tests {
             modifiers: Modifiers::default(),
         };
         state.act(Action::Layers);
-        state.apply(escape.clone());
+        state.apply(escape);
         assert!(state.shows_why() && state.shows_prediction(), "the layers close first");
         state.apply(escape);
         assert!(!state.shows_why() && state.why_in_words().is_none());

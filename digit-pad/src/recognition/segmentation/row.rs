@@ -19,6 +19,9 @@ const LARGE: f32 = 0.5;
 /// A row lower than this fraction of its length is of horizontal lines, and has no height of its own.
 const FLAT: f32 = 0.02;
 
+/// The least height of a row, in canvas units or pixels.
+const LEAST: f32 = 1.0;
+
 /// A dot or comma nearer to a digit than this fraction of the digits' height is a part of it, such as the foot of a 1.
 const NEAR: f32 = 0.09;
 
@@ -154,16 +157,18 @@ impl Whole<'_> {
     }
 }
 
-/// The height of the highest rectangle. A row of horizontal lines has no height.
+/// The height of the highest rectangle. A row of horizontal lines has no height, and dots at one place have no size at all: the
+/// unit is positive all the same.
 pub(super) fn unit(bounds: impl Iterator<Item = Bounds> + Clone) -> f32 {
     let highest = bounds.clone().map(|bounds| bounds.height()).fold(0.0, f32::max);
     let whole = bounds.reduce(|a, b| a.union(&b));
     let longest = whole.map_or(0.0, |whole| whole.longest_side());
-    if highest < FLAT * longest {
+    let height = if highest < FLAT * longest {
         0.1 * longest
     } else {
         highest
-    }
+    };
+    height.max(LEAST)
 }
 
 /// Where most digits of a line begin and end.

@@ -24,6 +24,9 @@ const WINDING: f32 = 1.6;
 /// Strokes smaller than this, in canvas units, are taps that trembled, and are not cut.
 const TAP: f32 = 12.0;
 
+/// A stroke of at most this fraction of the pen's width is a dot, and one that is so near to another stroke is on it.
+const HIDDEN: f32 = 0.25;
+
 /// Height to which the digits of a number are enlarged before they are drawn for the network, in canvas units.
 const NATURAL_HEIGHT: f32 = 0.5 * CANVAS;
 
@@ -61,9 +64,9 @@ pub struct InkDigit {
 ///
 /// Strokes above each other are one digit, whichever was drawn first; strokes side by side are several. The classifier
 /// decides where they overlap or nearly touch, and whether one stroke is several digits, which then each have a part of
-/// it.
+/// it. A dot on other ink, as a tap leaves it, cannot be seen and is left out.
 pub fn segment_ink(ink: &Ink, classifier: &mut dyn Classifier) -> Vec<InkDigit> {
-    let parts = parts(ink);
+    let parts = parts(&without_hidden_dots(ink));
     let layout = layout(&parts);
     let cut_odds = |a: usize, b: usize| parts[a].cut_odds(&parts[b]);
     let mut classify = |group: &[usize], row: &Row| {
@@ -149,6 +152,20 @@ impl Part {
         let ((a, i), (b, j)) = (self.origin, other.origin);
         (a == b).then_some(if i.abs_diff(j) == 1 { CUT } else { CERTAIN })
     }
+}
+
+/// The drawing without the dots that lie on other strokes.
+fn without_hidden_dots(ink: &Ink) -> Ink {
+    let strokes = ink.strokes();
+    let is_dot = |stroke: &Stroke| stroke.bounds().longest_side() <= HIDDEN * stroke.width();
+    let hides = |(i, over): (usize, &Stroke), (j, dot): (usize, &Stroke)| {
+        // Of two dots at one place, the first stays.
+        let stays = i < j || (i > j && !is_dot(over));
+        stays && over.width() >= dot.width() && over.touches_disc(dot.bounds().center(), HIDDEN * dot.width())
+    };
+    let is_seen = |dot: &(usize, &Stroke)| !is_dot(dot.1) || !strokes.iter().enumerate().any(|over| hides(over, *dot));
+    let seen = strokes.iter().enumerate().filter(is_seen);
+    seen.map(|(_, stroke)| stroke.clone()).collect()
 }
 
 /// The strokes, with those that may be several digits cut wherever that is possible.
@@ -277,7 +294,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_stroke_except_specks_is_in_one_digit(strokes in strokes()) {
-            let ink = drawn(&strokes);
+            let ink = without_hidden_dots(&drawn(&strokes));
             let parts = parts(&ink);
             let kept = layout(&parts).without_dust().into_iter().flat_map(|i| parts[i].stroke.points().to_vec()).collect();
             let digits = segment_ink(&ink, &mut fickle);
@@ -295,6 +312,27 @@ mod tests {
             let parts = parts(&ink);
             prop_assert_eq!(join(&Vec::from_iter(0..parts.len()), &parts), ink.strokes().iter().cloned().collect());
         }
+    }
+
+    #[test]
+    fn taps_at_one_place_are_one_dot() {
+        let seven = vec![(60.0, 100.0), (200.0, 100.0), (120.0, 300.0)];
+        let taps = |count: usize| vec![vec![(300.0, 280.0)]; count];
+        let trembling = vec![vec![(300.0, 280.0)], vec![(301.0, 280.0)], vec![(300.0, 282.0)]];
+        for taps in [taps(2), taps(5), trembling] {
+            assert_eq!(segment_ink(&drawn(&taps), &mut fickle).len(), 1, "{taps:?}");
+            let beside: Vec<_> = taps.iter().cloned().chain([seven.clone()]).collect();
+            assert_eq!(segment_ink(&drawn(&beside), &mut fickle).len(), 2, "{taps:?}");
+        }
+        let mut growing = drawn(&taps(1));
+        growing.set_pen(2.0 * growing.pen());
+        growing.pen_down(Point::new(300.0, 280.0));
+        assert!(
+            !segment_ink(&growing, &mut fickle).is_empty(),
+            "dots of two sizes, none of which hides the other"
+        );
+        let on_the_line = drawn(&[vec![(130.0, 101.0)], seven]);
+        assert_eq!(without_hidden_dots(&on_the_line).strokes().len(), 1);
     }
 
     #[test]
