@@ -49,9 +49,19 @@ impl SceneBuilder<'_> {
         let area = layout.layers_answer();
         let color = self.prediction_color(&digit.prediction);
         let unit = |length: f32| layout.scaled(length) as i32;
-        let guess = Rect::new(area.x, area.y, unit(38.0), area.height);
-        self.text(guess, &digit.symbol(), Face::Display, 46.0, Align::Left, color);
         let bars_width = (area.width * 55 / 100).min(unit(300.0));
+        let name = digit.symbol();
+        let is_digit = name.chars().all(|letter| letter.is_ascii_digit());
+        // The display face has digits only.
+        let (face, size, width) = if is_digit {
+            (Face::Display, 46.0, unit(38.0))
+        } else {
+            let width = (area.width - bars_width) / 2;
+            let fitting = 1.15 * width as f32 / layout.scale / name.chars().count().max(1) as f32;
+            (Face::SemiBold, fitting.min(32.0), width)
+        };
+        let guess = Rect::new(area.x, area.y, width, area.height);
+        self.text(guess, &name, face, size, Align::Left, color);
         let probability = Rect::new(
             guess.right(),
             area.y,
@@ -426,5 +436,57 @@ fn sees(field: Option<(usize, usize)>) -> String {
         Some((28, 28)) => "looks at the whole drawing".to_owned(),
         Some((height, width)) => format!("looks at {height}×{width} pixels"),
         None => "looks at the margin".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drawing::{sign::SignName, strokes::CANVAS_BOUNDS},
+        graphics::text::Text,
+        recognition::prediction::{Prediction, SignProbability},
+        ui::{
+            layout::{Layout, Panel},
+            theme::Theme,
+        },
+    };
+
+    #[test]
+    fn a_taught_sign_is_named_in_letters_that_fit() {
+        let text = Text::new();
+        for name in ["pi", "star", "wwwwwwwwwwww"] {
+            for (width, height) in [(640, 480), (960, 640), (1920, 1080)] {
+                let prediction = Prediction {
+                    probabilities: [1e-5; 10],
+                    signs: vec![SignProbability {
+                        name: SignName::new(name).unwrap(),
+                        probability: 0.9999,
+                    }],
+                    known: true,
+                    microseconds: 1.0,
+                };
+                let mut scene = SceneBuilder {
+                    items: Vec::new(),
+                    layout: &Layout::new(width, height, 1.0, Panel::Layers),
+                    theme: &Theme::DARK,
+                };
+                scene.answer(&RecognizedDigit::new([0; 784], prediction, CANVAS_BOUNDS));
+                let Item::Text {
+                    text: drawn,
+                    style,
+                    rect,
+                    ..
+                } = &scene.items[0]
+                else {
+                    panic!("{:?}", scene.items[0]);
+                };
+                assert_eq!((drawn.as_str(), style.face), (name, Face::SemiBold));
+                assert!(
+                    text.width(drawn, *style) <= rect.width as f32,
+                    "{name} at {width}×{height}"
+                );
+            }
+        }
     }
 }
