@@ -273,10 +273,19 @@ mod tests {
         ink
     }
 
+    /// Strokes of any points, or of points on a grid, many of which are at one place or in line.
     fn strokes() -> impl Strategy<Value = Vec<Vec<(f32, f32)>>> {
         let stroke = (0f32..400.0, 0f32..400.0, 1f32..160.0)
             .prop_flat_map(|(left, top, size)| proptest::collection::vec((left..left + size, top..top + size), 1..8));
-        proptest::collection::vec(stroke, 0..8)
+        let grid = prop_oneof![Just(0.0), Just(1.0), Just(90.0), Just(300.0)];
+        (proptest::collection::vec(stroke, 0..8), grid).prop_map(|(mut strokes, grid): (Vec<Vec<_>>, f32)| {
+            let on_grid = |at: f32| if grid > 0.0 { (at / grid).floor() * grid } else { at };
+            strokes
+                .iter_mut()
+                .flatten()
+                .for_each(|point: &mut (f32, f32)| *point = (on_grid(point.0), on_grid(point.1)));
+            strokes
+        })
     }
 
     fn points(ink: &Ink) -> Vec<Point> {
