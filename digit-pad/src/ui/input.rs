@@ -294,7 +294,7 @@ impl State {
         }
         self.pen_changed_at = None;
         // A second click is not meant for what the first one has uncovered.
-        if self.hits_newcomer(x, y) {
+        if self.is_misdirected_second_click(x, y) {
             return Effects::default();
         }
         if let Some(target) = self.target_at(x, y) {

@@ -22,7 +22,7 @@ impl State {
     }
 
     /// Whether a press at a window position is the second one of a double click whose first has changed what is there.
-    pub(super) fn hits_newcomer(&self, x: f32, y: f32) -> bool {
+    pub(super) fn is_misdirected_second_click(&self, x: f32, y: f32) -> bool {
         let (Some(click), Some(now)) = (self.last_click, self.seconds) else {
             return false;
         };

@@ -18,25 +18,24 @@ def reads_a_drawing(pad):
     pad.expect_answer("7")
 
 
-def corrects_a_reading(pad):
+def teaches_an_8(pad, *controls):
+    """Draws a 0, calls it an 8 by clicks on these controls, and takes that back."""
     pad.draw(0)
     pad.expect_answer("0")
-    pad.click("bar-8")
+    for control in controls:
+        pad.click(control)
     pad.expect_status("Fine-tuned on 1 example", 300)
     pad.expect_answer("8")
     pad.browser.keys("u")
     pad.expect_answer("0", 300)
+
+
+def corrects_a_reading(pad):
+    teaches_an_8(pad, "bar-8")
 
 
 def calls_a_reading_wrong(pad):
-    pad.draw(0)
-    pad.expect_answer("0")
-    pad.click("wrong")
-    pad.click("answer-8")
-    pad.expect_status("Fine-tuned on 1 example", 300)
-    pad.expect_answer("8")
-    pad.browser.keys("u")
-    pad.expect_answer("0", 300)
+    teaches_an_8(pad, "wrong", "answer-8")
 
 
 def reads_a_photo(pad):

@@ -37,12 +37,11 @@ impl Grid {
     /// The top bar: the groups from the left, and what concerns the window itself at the right. Where there is less room, the
     /// icons go first, and the labels only where they do not fit alone.
     pub(super) fn top_bar(&self) -> TopBar {
-        let ways = [(true, true), (true, false)].into_iter();
         let is_short = self.for_fingers && self.width < self.px(ALL_FOR_FINGERS);
-        let (has_labels, has_icons) = { ways }
-            .find(|&way| !is_short && self.bar_width(way) <= self.width)
-            .unwrap_or((false, true));
-        let looks = (has_labels, has_icons);
+        let mut labeled = [(true, true), (true, false)].into_iter();
+        let fitting = labeled.find(|&looks| !is_short && self.bar_width(looks) <= self.width);
+        let looks = fitting.unwrap_or((false, true));
+        let (has_labels, has_icons) = looks;
         let mut bar = TopBar {
             rect: Rect::new(0, 0, self.width, self.top_bar_height()),
             has_labels,
